@@ -1,0 +1,108 @@
+//! What a model needs of a table: inputs by name and kind, and what to do with rows that lack them.
+//!
+//! Owns the inputs' description and the verdict on a row. Binding to a concrete schema is [`crate::contract::binding`]. It must
+//! not know families or formats: an importer fills in a [`Contract`], a manifest may tighten it.
+
+/// A value that a category may have, as the training data held it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CategoryValue {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+}
+
+/// The categories of an input: the code of a value is its position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vocabulary {
+    /// Values in the order of their codes.
+    pub values: Vec<CategoryValue>,
+    /// What the model reads for a value that is not in the list and is let through.
+    pub unseen_code: f64,
+}
+
+/// What an input holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InputKind {
+    /// Any number or boolean; integers are converted.
+    Number,
+    /// A categorical feature whose column holds the model's own integer codes.
+    CategoryCode,
+    /// A categorical feature whose column holds values, translated to codes by position.
+    Category(Vocabulary),
+}
+
+/// A column type that a manifest may insist on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are the types' own")]
+pub enum ColumnType {
+    Boolean,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Float,
+    Double,
+    String,
+}
+
+/// What to do with a value that an input cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// Stop the run.
+    Error,
+    /// Leave the row out and count it.
+    Reject,
+    /// Let the model see a missing value.
+    Null,
+    /// Put this number (for a category: this code) in its place.
+    Default(f64),
+}
+
+/// One input of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The column's name; for models without names the library's own placeholder, such as `f0`.
+    pub name: String,
+    /// What it holds.
+    pub kind: InputKind,
+    /// The type that the manifest insists on, if any.
+    pub column_type: Option<ColumnType>,
+    /// What to do with null (and, in floating-point columns, NaN).
+    pub on_null: Policy,
+    /// What to do with a value outside the vocabulary, or with text that is no number.
+    pub on_unseen: Policy,
+}
+
+impl Input {
+    /// A numeric input that takes null as missing and stops at text that is no number.
+    #[must_use]
+    pub fn number(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: InputKind::Number, column_type: None, on_null: Policy::Null, on_unseen: Policy::Error }
+    }
+
+    /// An input of another kind that takes null as missing and lets unseen values through as the model itself treats them.
+    #[must_use]
+    pub fn of_kind(name: impl Into<String>, kind: InputKind) -> Self {
+        Self { name: name.into(), kind, column_type: None, on_null: Policy::Null, on_unseen: Policy::Null }
+    }
+}
+
+/// All that a model needs of a table, in the order of its features.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contract {
+    /// One per feature.
+    pub inputs: Vec<Input>,
+    /// Whether the names are real; if not, the user must say which columns are meant.
+    pub named: bool,
+}

@@ -1,0 +1,246 @@
+//! The one error type: what we were doing, where, why, and what to do next.
+//!
+//! Owns the table from [`Kind`] to heading and exit code. It must not know who raises an error or how one is shown: printing is
+//! the console's. Bad rows are never errors; they are verdicts of [`crate::contract`].
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whose fault it is; decides the heading a person reads and the exit code a scheduler reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Reading, computing or writing failed while running.
+    Failed,
+    /// The command line asks for something impossible.
+    Usage,
+    /// Schema, model and data do not fit each other.
+    Contract,
+    /// More rows were refused than the run may lose.
+    ErrorBudget,
+    /// A quality gate tripped.
+    Gate,
+    /// A digest or signature does not match, or the model could run code.
+    Trust,
+    /// Another run holds the output.
+    Busy,
+    /// Stopped by the signal of this number.
+    Signal(u8),
+    /// A broken invariant of ours: a bug worth reporting.
+    Internal,
+}
+
+impl Kind {
+    /// The word before the message and the process's exit code.
+    #[must_use]
+    pub const fn heading_and_code(self) -> (&'static str, u8) {
+        match self {
+            Self::Failed => ("error", 1),
+            Self::Internal => ("internal error", 1),
+            Self::Usage => ("usage error", 2),
+            Self::Contract => ("contract error", 3),
+            Self::ErrorBudget => ("too many bad rows", 4),
+            Self::Gate => ("gate tripped", 5),
+            Self::Trust => ("trust error", 6),
+            Self::Busy => ("busy", 75),
+            Self::Signal(number) => ("stopped", 128 + number),
+        }
+    }
+
+    /// The process's exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        self.heading_and_code().1
+    }
+}
+
+/// Where something went wrong; every part is optional, and all that are known are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file or directory.
+    pub path: Option<PathBuf>,
+    /// The row, counted from 1 within the file, the header of a CSV file not counted.
+    pub row: Option<u64>,
+    /// The column's name.
+    pub column: Option<String>,
+    /// The part of a model, such as `tree 12, node 7`.
+    pub node: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.path.as_ref().map(|path| format!("`{}`", path.display())),
+            self.row.map(|row| format!("row {row}")),
+            self.column.as_ref().map(|column| format!("column `{column}`")),
+            self.node.clone(),
+        ];
+        let known: Vec<String> = parts.into_iter().flatten().collect();
+        f.write_str(&known.join(", "))
+    }
+}
+
+#[derive(Debug)]
+struct Parts {
+    kind: Kind,
+    message: String,
+    place: Place,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    hint: Option<String>,
+}
+
+/// What we were doing when it failed, where, why, and what to do next.
+#[derive(Debug)]
+pub struct Error(Box<Parts>);
+
+impl Error {
+    /// An error of `kind`; `message` says what was being done, lower case, values in backticks, no full stop.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts { kind, message: message.into(), place: Place::default(), source: None, hint: None }))
+    }
+
+    /// Something failed while running (exit 1).
+    #[must_use]
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// The command line is wrong (exit 2).
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Schema, model and data do not fit (exit 3).
+    #[must_use]
+    pub fn contract(message: impl Into<String>) -> Self {
+        Self::new(Kind::Contract, message)
+    }
+
+    /// A digest does not match or a file could run code (exit 6).
+    #[must_use]
+    pub fn trust(message: impl Into<String>) -> Self {
+        Self::new(Kind::Trust, message)
+    }
+
+    /// A broken invariant of ours (exit 1).
+    #[must_use]
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message).hint("this is a bug in tallow: please report it with the command that was run")
+    }
+
+    /// Names the file or directory, unless one is named already.
+    #[must_use]
+    pub fn at_path(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.place.path.get_or_insert_with(|| path.as_ref().to_owned());
+        self
+    }
+
+    /// Names the row, counted from 1, unless one is named already.
+    #[must_use]
+    pub fn at_row(mut self, row: u64) -> Self {
+        self.0.place.row.get_or_insert(row);
+        self
+    }
+
+    /// Names the column, unless one is named already.
+    #[must_use]
+    pub fn at_column(mut self, column: impl Into<String>) -> Self {
+        self.0.place.column.get_or_insert_with(|| column.into());
+        self
+    }
+
+    /// Names the part of a model, unless one is named already.
+    #[must_use]
+    pub fn at_node(mut self, node: impl Into<String>) -> Self {
+        self.0.place.node.get_or_insert_with(|| node.into());
+        self
+    }
+
+    /// Says what to type or do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the error underneath; its own text is shown as `caused by`.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What we were doing, without the place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Where it went wrong.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// What to do next, where we know it.
+    #[must_use]
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Whether a reader that went away is the cause: success for a program that writes to a pipe.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        let mut cause: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(error) = cause {
+            if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        let place = self.0.place.to_string();
+        if place.is_empty() { Ok(()) } else { write!(f, " ({place})") }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_shows_every_known_place_and_keeps_its_source_apart() {
+        let error = Error::failed("cannot parse a number").at_path("in.csv").at_row(7).at_column("age").because("boom");
+        assert_eq!(error.to_string(), "cannot parse a number (`in.csv`, row 7, column `age`)");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("boom"));
+    }
+
+    #[test]
+    fn the_first_place_named_wins() {
+        let error = Error::failed("x").at_node("tree 1").at_node("forest");
+        assert_eq!(error.place().node.as_deref(), Some("tree 1"));
+    }
+}

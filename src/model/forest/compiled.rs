@@ -1,0 +1,354 @@
+//! The ensemble laid out for speed, and the kernel that walks blocks of rows through it.
+//!
+//! One instance for each precision: thresholds, leaves and sums are all `f32` or all `f64`, so every comparison and addition is the
+//! original's. Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its
+//! block passes, and each margin is still added up in tree order.
+
+use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
+use crate::error::{Error, Result};
+use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::model::{Margins, Model, Scratch};
+
+/// Rows that walk through one tree before the next tree is taken: their features (28 columns × 64 × 4 bytes) and a tree of a few
+/// hundred nodes share the first-level cache.
+const BLOCK_ROWS: usize = 64;
+
+/// A tree ensemble, ready to score.
+#[derive(Debug)]
+pub struct Forest(Layout);
+
+#[derive(Debug)]
+enum Layout {
+    Single(Compiled<f32>),
+    Double(Compiled<f64>),
+}
+
+impl Forest {
+    /// Checks the ensemble and lays it out.
+    ///
+    /// # Errors
+    /// What [`Ensemble::validate`] finds.
+    pub fn new(ensemble: &Ensemble) -> Result<Self> {
+        ensemble.validate()?;
+        Ok(Self(match ensemble.precision {
+            Precision::Single => Layout::Single(Compiled::new(ensemble)),
+            Precision::Double => Layout::Double(Compiled::new(ensemble)),
+        }))
+    }
+
+    /// The leaf of every tree for every row, row-major `[row][tree]`; for tests and explanations.
+    ///
+    /// # Errors
+    /// Fails if `block` is not of this model's precision.
+    pub fn leaves(&self, block: &FeatureBlock) -> Result<Vec<u32>> {
+        match (&self.0, block) {
+            (Layout::Single(compiled), FeatureBlock::Single(columns)) => Ok(compiled.leaves(columns)),
+            (Layout::Double(compiled), FeatureBlock::Double(columns)) => Ok(compiled.leaves(columns)),
+            _ => Err(Error::internal("a block of another precision than the forest's")),
+        }
+    }
+}
+
+impl Model for Forest {
+    fn family(&self) -> &'static str {
+        "forest"
+    }
+
+    fn precision(&self) -> Precision {
+        match &self.0 {
+            Layout::Single(_) => Precision::Single,
+            Layout::Double(_) => Precision::Double,
+        }
+    }
+
+    fn feature_count(&self) -> usize {
+        match &self.0 {
+            Layout::Single(compiled) => compiled.feature_count,
+            Layout::Double(compiled) => compiled.feature_count,
+        }
+    }
+
+    fn margin_count(&self) -> usize {
+        match &self.0 {
+            Layout::Single(compiled) => compiled.base.len(),
+            Layout::Double(compiled) => compiled.base.len(),
+        }
+    }
+
+    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+        match (&self.0, block, margins) {
+            (Layout::Single(compiled), FeatureBlock::Single(columns), Margins::Single(margins)) => compiled.score(columns, margins),
+            (Layout::Double(compiled), FeatureBlock::Double(columns), Margins::Double(margins)) => compiled.score(columns, margins),
+            _ => return Err(Error::internal("a block of another precision than the forest's")),
+        }
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Single(compiled) => compiled.memory_bytes(),
+            Layout::Double(compiled) => compiled.memory_bytes(),
+        }
+    }
+}
+
+/// The arithmetic of one precision.
+trait Real: Copy + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug {
+    fn from_double(value: f64) -> Self;
+    fn to_double(self) -> f64;
+}
+
+impl Real for f32 {
+    fn from_double(value: f64) -> Self {
+        value as Self
+    }
+
+    fn to_double(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn from_double(value: f64) -> Self {
+        value
+    }
+
+    fn to_double(self) -> f64 {
+        self
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Less,
+    LessOrEqual,
+    In,
+    NotIn,
+}
+
+/// A condition with its threshold in the ensemble's precision; categories lie in [`Compiled::sets`].
+#[derive(Clone, Copy, Debug)]
+struct Split<T> {
+    threshold: T,
+    feature: u32,
+    /// The index of the category set, where the question asks for one.
+    set: u32,
+    question: Question,
+    missing: Missing,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Branch<T> {
+    split: Split<T>,
+    /// The next branch of the ensemble, or `!leaf` of the tree.
+    left: i32,
+    right: i32,
+}
+
+#[derive(Debug)]
+struct Planted {
+    /// The first branch (or `!leaf`), or the range of symmetric conditions.
+    roots: Roots,
+    /// Where the tree's leaf values begin.
+    leaf_offset: usize,
+    target: Target,
+    /// Where the tree's linear leaves begin, if it has any.
+    linear_offset: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Roots {
+    Branching(i32),
+    Symmetric(std::ops::Range<usize>),
+}
+
+#[derive(Debug)]
+struct Compiled<T> {
+    feature_count: usize,
+    base: Vec<T>,
+    scale: T,
+    bias: Vec<T>,
+    trees: Vec<Planted>,
+    branches: Vec<Branch<T>>,
+    conditions: Vec<Split<T>>,
+    leaf_values: Vec<T>,
+    linear: Vec<LinearLeaf>,
+    /// Category sets as bits, 64 categories a word.
+    sets: Vec<Vec<u64>>,
+}
+
+impl<T: Real> Compiled<T> {
+    fn new(ensemble: &Ensemble) -> Self {
+        let mut compiled = Self {
+            feature_count: ensemble.feature_count,
+            base: ensemble.base.iter().map(|&value| T::from_double(value)).collect(),
+            scale: T::from_double(ensemble.scale),
+            bias: ensemble.bias.iter().map(|&value| T::from_double(value)).collect(),
+            trees: Vec::with_capacity(ensemble.trees.len()),
+            branches: Vec::new(),
+            conditions: Vec::new(),
+            leaf_values: Vec::new(),
+            linear: Vec::new(),
+            sets: Vec::new(),
+        };
+        ensemble.trees.iter().for_each(|tree| compiled.plant(tree));
+        compiled
+    }
+
+    fn plant(&mut self, tree: &Tree) {
+        let roots = match &tree.shape {
+            Shape::Symmetric(conditions) => {
+                let start = self.conditions.len();
+                for condition in conditions {
+                    let split = self.split(condition);
+                    self.conditions.push(split);
+                }
+                Roots::Symmetric(start..self.conditions.len())
+            }
+            Shape::Branching { root, nodes } => {
+                let offset = self.branches.len();
+                for node in nodes {
+                    let split = self.split(&node.condition);
+                    self.branches.push(Branch { split, left: link(node.left, offset), right: link(node.right, offset) });
+                }
+                Roots::Branching(link(*root, offset))
+            }
+        };
+        let linear_offset = (!tree.linear.is_empty()).then_some(self.linear.len());
+        self.trees.push(Planted { roots, leaf_offset: self.leaf_values.len(), target: tree.target, linear_offset });
+        self.linear.extend_from_slice(&tree.linear);
+        self.leaf_values.extend(tree.leaf_values.iter().map(|&value| T::from_double(value)));
+    }
+
+    fn split(&mut self, condition: &Condition) -> Split<T> {
+        let (question, threshold, categories) = match &condition.test {
+            Test::Less(threshold) => (Question::Less, *threshold, None),
+            Test::LessOrEqual(threshold) => (Question::LessOrEqual, *threshold, None),
+            Test::In(categories) => (Question::In, 0.0, Some(categories)),
+            Test::NotIn(categories) => (Question::NotIn, 0.0, Some(categories)),
+        };
+        let set = categories.map_or(0, |categories| {
+            self.sets.push(bits(categories));
+            u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
+        });
+        Split { threshold: T::from_double(threshold), feature: condition.feature, set, question, missing: condition.missing }
+    }
+
+    #[inline]
+    fn goes_left(&self, split: &Split<T>, value: T) -> bool {
+        let is_nan = value.partial_cmp(&value).is_none();
+        let value = match split.missing {
+            Missing::Nan { left } if is_nan => return left,
+            Missing::ZeroOrNan { left } if is_nan || value.to_double().abs() <= ZERO_THRESHOLD => return left,
+            Missing::NanIsZero if is_nan => T::from_double(0.0),
+            _ => value,
+        };
+        match split.question {
+            Question::Less => value < split.threshold,
+            Question::LessOrEqual => value <= split.threshold,
+            Question::In => contains(&self.sets[split.set as usize], value.to_double()),
+            Question::NotIn => !contains(&self.sets[split.set as usize], value.to_double()),
+        }
+    }
+
+    #[inline]
+    fn leaf(&self, tree: &Planted, columns: &Columns<T>, row: usize) -> usize {
+        let rows = columns.row_count();
+        let value = |split: &Split<T>| columns.values()[split.feature as usize * rows + row];
+        match &tree.roots {
+            Roots::Branching(root) => {
+                let mut next = *root;
+                while let Ok(index) = usize::try_from(next) {
+                    let branch = &self.branches[index];
+                    next = if self.goes_left(&branch.split, value(&branch.split)) { branch.left } else { branch.right };
+                }
+                usize::try_from(!next).unwrap_or(0)
+            }
+            Roots::Symmetric(range) => {
+                let conditions = self.conditions[range.clone()].iter().enumerate();
+                conditions.fold(0, |leaf, (bit, split)| leaf | usize::from(!self.goes_left(split, value(split))) << bit)
+            }
+        }
+    }
+
+    fn score(&self, columns: &Columns<T>, margins: &mut Vec<T>) {
+        let width = self.base.len();
+        margins.clear();
+        (0..columns.row_count()).for_each(|_| margins.extend_from_slice(&self.base));
+        for (block, sums) in margins.chunks_mut(BLOCK_ROWS * width).enumerate() {
+            for tree in &self.trees {
+                self.add_tree(tree, columns, block * BLOCK_ROWS, sums);
+            }
+        }
+        if self.scale.to_double().to_bits() != 1.0_f64.to_bits() {
+            margins.iter_mut().for_each(|margin| *margin = *margin * self.scale);
+        }
+        if !self.bias.is_empty() {
+            margins.chunks_exact_mut(width).flat_map(|row| row.iter_mut().zip(&self.bias)).for_each(|(margin, bias)| *margin = *margin + *bias);
+        }
+    }
+
+    fn add_tree(&self, tree: &Planted, columns: &Columns<T>, first_row: usize, sums: &mut [T]) {
+        let width = self.base.len();
+        for (offset, sum) in sums.chunks_exact_mut(width).enumerate() {
+            let row = first_row + offset;
+            let leaf = self.leaf(tree, columns, row);
+            match tree.target {
+                Target::Margin(margin) => sum[margin as usize] = sum[margin as usize] + self.leaf_value(tree, leaf, columns, row),
+                Target::All => {
+                    let values = &self.leaf_values[tree.leaf_offset + leaf * width..][..width];
+                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum = *sum + *value);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn leaf_value(&self, tree: &Planted, leaf: usize, columns: &Columns<T>, row: usize) -> T {
+        let plain = self.leaf_values[tree.leaf_offset + leaf];
+        let Some(offset) = tree.linear_offset else { return plain };
+        let linear = &self.linear[offset + leaf];
+        let mut sum = linear.constant;
+        for &(feature, coefficient) in &linear.terms {
+            let value = columns.column(feature as usize)[row].to_double();
+            if value.is_nan() {
+                return plain;
+            }
+            sum += coefficient * value;
+        }
+        T::from_double(sum)
+    }
+
+    fn leaves(&self, columns: &Columns<T>) -> Vec<u32> {
+        let rows = 0..columns.row_count();
+        rows.flat_map(|row| self.trees.iter().map(move |tree| u32::try_from(self.leaf(tree, columns, row)).unwrap_or(u32::MAX))).collect()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Branch<T>>() * self.branches.len()
+            + size_of::<Split<T>>() * self.conditions.len()
+            + size_of::<Planted>() * self.trees.len()
+            + size_of::<T>() * self.leaf_values.len()
+            + self.sets.iter().map(|set| 8 * set.len()).sum::<usize>()
+            + self.linear.iter().map(|linear| size_of::<LinearLeaf>() + 16 * linear.terms.len()).sum::<usize>()
+    }
+}
+
+fn link(child: Child, offset: usize) -> i32 {
+    match child {
+        Child::Node(node) => i32::try_from(offset + node as usize).unwrap_or(i32::MAX),
+        Child::Leaf(leaf) => !i32::try_from(leaf).unwrap_or(i32::MAX),
+    }
+}
+
+fn bits(categories: &[u32]) -> Vec<u64> {
+    let words = categories.last().map_or(0, |&last| last as usize / 64 + 1);
+    let mut set = vec![0; words];
+    categories.iter().for_each(|&code| set[code as usize / 64] |= 1 << (code % 64));
+    set
+}
+
+#[inline]
+fn contains(set: &[u64], value: f64) -> bool {
+    category(value).is_some_and(|code| set.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1))
+}

@@ -1,0 +1,107 @@
+//! Bytes to models: one file per format, each parsing faithfully first and translating to a family second.
+//!
+//! Owns the list of formats and how one is recognised. An importer sees the bytes of an [`Artefact`] and nothing else: no disk, no
+//! network, no table. Every count, index and shape in a file is hostile until checked.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::model::LoadedModel;
+
+/// A model file, read whole.
+#[derive(Clone, Debug)]
+pub struct Artefact {
+    /// Where it was read; used in messages and as the last resort of recognition.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl Artefact {
+    /// The first bytes, enough to recognise any format by.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.bytes[..self.bytes.len().min(4096)]
+    }
+}
+
+/// How many of the trees to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TreeSelection {
+    /// Up to the best iteration where the file stores one, else all.
+    #[default]
+    Best,
+    /// All that the file holds.
+    All,
+    /// The first N boosting rounds.
+    First(usize),
+}
+
+/// What a user may ask of an import.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ImportOptions {
+    /// How many of the trees to use.
+    pub trees: TreeSelection,
+}
+
+/// One format: recognises its files and turns them into a model.
+pub trait Importer: Sync {
+    /// The format's name as users write it.
+    fn name(&self) -> &'static str;
+
+    /// What it reads, for help and README: versions and files.
+    fn reads(&self) -> &'static str;
+
+    /// Whether the content, not the name, is of this format. Must be cheap and must not fail.
+    fn recognises(&self, artefact: &Artefact) -> bool;
+
+    /// Parses and translates.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`] for a broken file, with the node where it breaks; [`Kind::Contract`] for a feature that is not supported.
+    fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel>;
+}
+
+/// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
+pub static IMPORTERS: &[&dyn Importer] = &[];
+
+/// Finds the format by content and imports the model.
+///
+/// # Errors
+/// [`Kind::Trust`] for files that could run code (pickle and what wraps it); [`Kind::Contract`] for unknown content; else what the importer says.
+pub fn import(artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
+    let importer = IMPORTERS.iter().find(|importer| importer.recognises(artefact)).ok_or_else(|| unknown(artefact))?;
+    importer.import(artefact, options).map_err(|error| error.at_path(&artefact.path))
+}
+
+fn unknown(artefact: &Artefact) -> Error {
+    let (kind, what, hint) = refusal(artefact);
+    Error::new(kind, what).at_path(&artefact.path).hint(hint)
+}
+
+fn refusal(artefact: &Artefact) -> (Kind, String, String) {
+    let known: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
+    let export = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, `save_model(\"model.txt\")` for LightGBM, \
+                  `save_model(\"model.json\", format=\"json\")` for CatBoost, safetensors for networks";
+    if artefact.bytes.is_empty() {
+        return (Kind::Failed, "the model file is empty".into(), "copy or export the model again".into());
+    }
+    if is_pickle(&artefact.bytes) || is_torch_zip(artefact.head()) {
+        return (Kind::Trust, "refusing a pickle: loading it could run code".into(), export.into());
+    }
+    (Kind::Contract, "the file is no model that tallow knows".into(), format!("known formats: {}; {export}", known.join(", ")))
+}
+
+fn is_pickle(bytes: &[u8]) -> bool {
+    bytes.len() > 2 && bytes[0] == 0x80 && (1..=5).contains(&bytes[1]) && bytes.last() == Some(&b'.')
+}
+
+fn is_torch_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") && head.windows(8).any(|window| window == b"data.pkl")
+}
+
+/// Whether `path` ends in this extension, in any case; the last resort of recognition.
+#[must_use]
+pub fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}

@@ -1,0 +1,112 @@
+//! Numbers to scores: the [`Model`] trait that every family implements, and what is known of a loaded model.
+//!
+//! A model is immutable and shared by all workers; what a worker needs to write on is its [`Scratch`]. Families live in the
+//! folders and files beside this one, formats in [`mod@format`]. Nothing here knows columns of a table, files or threads.
+
+pub mod forest;
+pub mod format;
+
+use std::any::Any;
+
+use crate::contract::Contract;
+use crate::error::Result;
+use crate::feature::{FeatureBlock, Precision};
+use crate::outcome::Outcome;
+
+/// What one worker writes on while it scores; made by [`Model::scratch`] and only meaningful to the model that made it.
+#[derive(Debug)]
+pub struct Scratch(pub Box<dyn Any + Send>);
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self(Box::new(()))
+    }
+}
+
+/// Raw scores before any link, row-major: the margin of (row, output) lies at `row * margin_count + output`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Margins {
+    /// Of models that compute in [`Precision::Single`].
+    Single(Vec<f32>),
+    /// Of models that compute in [`Precision::Double`].
+    Double(Vec<f64>),
+}
+
+impl Margins {
+    /// No margins of this precision.
+    #[must_use]
+    pub fn empty(precision: Precision) -> Self {
+        match precision {
+            Precision::Single => Self::Single(Vec::new()),
+            Precision::Double => Self::Double(Vec::new()),
+        }
+    }
+
+    /// The number of margins: rows times outputs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Single(values) => values.len(),
+            Self::Double(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no margin at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for bit, in any batch.
+pub trait Model: Send + Sync + std::fmt::Debug {
+    /// The family's name: `forest`, `linear`, `network`, …
+    fn family(&self) -> &'static str;
+
+    /// The precision of the blocks that it reads and of the margins that it writes.
+    fn precision(&self) -> Precision;
+
+    /// The number of features that it reads.
+    fn feature_count(&self) -> usize;
+
+    /// The number of margins that it writes for each row, at least 1.
+    fn margin_count(&self) -> usize;
+
+    /// What one worker needs to write on.
+    fn scratch(&self) -> Scratch {
+        Scratch::default()
+    }
+
+    /// Scores every row of `block` into `margins`, which is cleared first and then holds `rows × margin_count` values.
+    ///
+    /// # Errors
+    /// Fails if `block` or `margins` has another precision or shape than this model's, or if the engine underneath fails.
+    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()>;
+
+    /// The bytes that the model holds in memory, shared by all workers.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// What a person wants to know of a model before trusting it; shown by `inspect`, recorded in reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The format's name, such as `xgboost`.
+    pub format: String,
+    /// The version of the library or format that wrote it, where the file says so.
+    pub format_version: Option<String>,
+    /// Further facts in the order they should be shown, such as (`objective`, `binary:logistic`) or (`trees`, `500`).
+    pub facts: Vec<(String, String)>,
+}
+
+/// A model ready to score, with all that binding and output need to know of it.
+#[derive(Debug)]
+pub struct LoadedModel {
+    /// The engine, shared by all workers.
+    pub model: Box<dyn Model>,
+    /// What it needs of a table.
+    pub contract: Contract,
+    /// What its margins mean.
+    pub outcome: Outcome,
+    /// What it is.
+    pub description: Description,
+}

@@ -1,0 +1,129 @@
+//! Rows in and out: files of tables as portions of record batches, and record batches as files.
+//!
+//! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered, independent pieces of work that any
+//! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
+//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
+
+pub mod csv;
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+
+use crate::error::Result;
+
+/// How files are read; each format takes what concerns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The byte between the fields of delimited text; none: a tab for `.tsv`, else a comma.
+    pub delimiter: Option<u8>,
+    /// The byte around fields that hold delimiters.
+    pub quote: u8,
+    /// Whether the first line of delimited text names the columns; without it they are `column_1`, `column_2`, …
+    pub has_header: bool,
+    /// The memory that one decoded portion should take, in bytes; portions are cut by it.
+    pub portion_bytes: usize,
+    /// The most rows of a portion.
+    pub portion_rows: usize,
+}
+
+/// The decoded size that a portion aims at: large enough to amortise its overhead, small enough that two for each worker
+/// stay far below a container's memory.
+pub const DEFAULT_PORTION_BYTES: usize = 16 << 20;
+
+/// The most rows of a portion, for narrow tables.
+pub const DEFAULT_PORTION_ROWS: usize = 131_072;
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { delimiter: None, quote: b'"', has_header: true, portion_bytes: DEFAULT_PORTION_BYTES, portion_rows: DEFAULT_PORTION_ROWS }
+    }
+}
+
+/// A column to be read, and the type it must arrive in (a file's own type is widened to the data set's).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnRequest {
+    /// The column's name.
+    pub name: String,
+    /// The type to deliver.
+    pub data_type: DataType,
+}
+
+/// The work of decoding one portion: any worker may do it, at any time after it was handed out.
+pub type Decode = Box<dyn FnOnce() -> Result<RecordBatch> + Send>;
+
+/// A run of rows of one file, not decoded yet.
+pub struct Portion {
+    /// The number of rows of the same file before this portion.
+    pub first_row: u64,
+    /// Decodes the rows: one column for each requested column, in that order. Errors name row and column.
+    pub decode: Decode,
+}
+
+impl std::fmt::Debug for Portion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Portion").field("first_row", &self.first_row).finish_non_exhaustive()
+    }
+}
+
+/// The portions of a file, in row order, cut while they are asked for.
+pub type Portions = Box<dyn Iterator<Item = Result<Portion>> + Send>;
+
+/// One file, opened: its schema is known, its rows are not read yet.
+pub trait TableFile: Send + Sync + std::fmt::Debug {
+    /// The file's own columns; delimited text has only text columns.
+    fn schema(&self) -> SchemaRef;
+
+    /// The number of rows, where the format says so without reading them.
+    fn row_count(&self) -> Option<u64>;
+
+    /// The size on disk, in bytes.
+    fn byte_count(&self) -> u64;
+
+    /// Whether the columns are text whose types only the reader's wishes decide (delimited text).
+    fn is_text(&self) -> bool {
+        false
+    }
+
+    /// The largest and smallest value of an integer column over the file, where the format keeps them.
+    fn integer_range(&self, _column: &str) -> Option<(i128, i128)> {
+        None
+    }
+
+    /// Cuts the file into portions that deliver `columns`, all of which are in its schema. May be called again.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened again.
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions) -> Result<Portions>;
+}
+
+/// A format of tables: recognises and opens files.
+pub trait Format: Sync {
+    /// The format's name, as in `--format` and in file names.
+    fn name(&self) -> &'static str;
+
+    /// Whether a file with this beginning (at most 4 KiB) and name is of this format.
+    fn recognises(&self, head: &[u8], path: &Path) -> bool;
+
+    /// Opens a file and reads its schema.
+    ///
+    /// # Errors
+    /// Says what is broken about the file, and where.
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>>;
+}
+
+/// Takes batches in the order of the output.
+pub trait Sink: Send {
+    /// Appends a batch of the schema that the sink was made with.
+    ///
+    /// # Errors
+    /// Fails if the bytes cannot be written.
+    fn write(&mut self, batch: &RecordBatch) -> Result<()>;
+
+    /// Writes what is left and the file's end. The caller publishes the file.
+    ///
+    /// # Errors
+    /// Fails if the bytes cannot be written.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
