@@ -83,6 +83,15 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// Fails if `block` or `margins` has another precision or shape than this model's, or if the engine underneath fails.
     fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()>;
 
+    /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the original library numbers a tree's leaves;
+    /// none for families without trees.
+    ///
+    /// # Errors
+    /// Fails if `block` has another precision or shape than this model's.
+    fn leaves(&self, _block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
+        Ok(None)
+    }
+
     /// The bytes that the model holds in memory, shared by all workers.
     fn memory_bytes(&self) -> usize;
 }

@@ -35,18 +35,6 @@ impl Forest {
             Precision::Double => Layout::Double(Compiled::new(ensemble)),
         }))
     }
-
-    /// The leaf of every tree for every row, row-major `[row][tree]`; for tests and explanations.
-    ///
-    /// # Errors
-    /// Fails if `block` is not of this model's precision.
-    pub fn leaves(&self, block: &FeatureBlock) -> Result<Vec<u32>> {
-        match (&self.0, block) {
-            (Layout::Single(compiled), FeatureBlock::Single(columns)) => Ok(compiled.leaves(columns)),
-            (Layout::Double(compiled), FeatureBlock::Double(columns)) => Ok(compiled.leaves(columns)),
-            _ => Err(Error::internal("a block of another precision than the forest's")),
-        }
-    }
 }
 
 impl Model for Forest {
@@ -82,6 +70,14 @@ impl Model for Forest {
             _ => return Err(Error::internal("a block of another precision than the forest's")),
         }
         Ok(())
+    }
+
+    fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
+        match (&self.0, block) {
+            (Layout::Single(compiled), FeatureBlock::Single(columns)) => Ok(Some(compiled.leaves(columns))),
+            (Layout::Double(compiled), FeatureBlock::Double(columns)) => Ok(Some(compiled.leaves(columns))),
+            _ => Err(Error::internal("a block of another precision than the forest's")),
+        }
     }
 
     fn memory_bytes(&self) -> usize {
@@ -281,7 +277,9 @@ impl<T: Real> Compiled<T> {
             }
         }
         if self.scale.to_double().to_bits() != 1.0_f64.to_bits() {
-            margins.iter_mut().for_each(|margin| *margin = *margin * self.scale);
+            for margin in margins.iter_mut() {
+                *margin = *margin * self.scale;
+            }
         }
         if !self.bias.is_empty() {
             margins.chunks_exact_mut(width).flat_map(|row| row.iter_mut().zip(&self.bias)).for_each(|(margin, bias)| *margin = *margin + *bias);
@@ -344,7 +342,9 @@ fn link(child: Child, offset: usize) -> i32 {
 fn bits(categories: &[u32]) -> Vec<u64> {
     let words = categories.last().map_or(0, |&last| last as usize / 64 + 1);
     let mut set = vec![0; words];
-    categories.iter().for_each(|&code| set[code as usize / 64] |= 1 << (code % 64));
+    for &code in categories {
+        set[code as usize / 64] |= 1 << (code % 64);
+    }
     set
 }
 
