@@ -3,6 +3,8 @@
 //! Owns the inputs' description and the verdict on a row. Binding to a concrete schema is [`crate::contract::binding`]. It must
 //! not know families or formats: an importer fills in a [`Contract`], a manifest may tighten it.
 
+pub mod binding;
+
 /// A value that a category may have, as the training data held it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CategoryValue {
@@ -14,6 +16,17 @@ pub enum CategoryValue {
     Number(f64),
     /// True or false.
     Boolean(bool),
+}
+
+impl std::fmt::Display for CategoryValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(value) => f.write_str(value),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+        }
+    }
 }
 
 /// The categories of an input: the code of a value is its position.

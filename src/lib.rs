@@ -1,8 +1,54 @@
 //! tallow scores tables with trained models, offline: Parquet or CSV in, predictions and a report out.
+//!
+//! # The flow
+//!
+//! A row enters at [`table`], is bound by [`contract`], becomes numbers in [`feature`], a score in [`model`], an answer in [`outcome`], and
+//! leaves through [`table`] again; [`pipeline`] moves it; [`report`] watches it pass. [`cli`] turns arguments into a [`plan`] and a plan into an
+//! exit code.
+//!
+//! | room | answers | main type |
+//! |---|---|---|
+//! | [`cli`] | what did the user type, and what do they see? | `cli::args::Cli`, `cli::console::Console` |
+//! | [`plan`] | what exactly will be done? | [`plan::Plan`] |
+//! | [`table`] | how do rows come in and go out? | [`table::TableFile`], [`table::Sink`], [`table::dataset::Dataset`] |
+//! | [`contract`] | what does a model need of a table, and does this table have it? | [`contract::Contract`], [`contract::binding::BoundInput`] |
+//! | [`feature`] | which numbers does the model read? | [`feature::FeatureBlock`], [`feature::encode::Encoder`] |
+//! | [`model`] | which score do these numbers give? | [`model::Model`] |
+//! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
+//! | [`package`] | what does a model's manifest say? | [`package::Package`] |
+//! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
+//! | [`report`] | what happened? | [`report::Fact`] |
+//! | [`process`] | what did it cost? | |
+//! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
+//!
+//! # Invariants
+//!
+//! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not balance fails.
+//! - The output's bytes depend on input, model and options, never on threads, batch size or time.
+//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits.
+//! - An output appears under its name only when it is whole.
+//! - Nothing panics on any input; nothing but `table::commit` touches the file system.
+//!
+//! # Seams
+//!
+//! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock` after it; plain slices of scores after that.
+//! polars stays in `table::query`, candle in `model::network`. The library never prints, exits or reads the environment; `cli` does.
+//!
+//! # Add a format of models in three steps
+//!
+//! 1. `model/format/<name>.rs`: a faithful struct of the file, then its translation to a family; implement [`model::format::Importer`].
+//! 2. Add it to [`model::format::IMPORTERS`]; help, detection and the completeness tests iterate that list.
+//! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that is kept.
 
+pub mod cli;
 pub mod contract;
 pub mod error;
 pub mod feature;
 pub mod model;
 pub mod outcome;
+
+pub mod pipeline;
+pub mod plan;
+pub mod process;
+pub mod report;
 pub mod table;

@@ -1,6 +1,15 @@
 //! What margins mean: links, labels, thresholds, and the columns that come of them.
 //!
-//! Owns the step from a model's raw margins to the answer a user reads. It must not know how the margins were computed.
+//! Owns the step from a model's raw margins to the answer a user reads, in the precision of the margins. It must not know how the
+//! margins were computed.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Field};
+
+use crate::feature::Precision;
+use crate::model::Margins;
 
 /// The function from a margin to a score, in the precision of the margin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,4 +72,176 @@ pub struct Outcome {
     pub task: Task,
     /// From margin to score.
     pub link: Link,
+}
+
+impl std::fmt::Display for Label {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
+/// The arithmetic of links in one precision.
+trait Real: Copy + PartialOrd {
+    fn of(value: f64) -> Self;
+    fn wide(self) -> f64;
+    fn exponential(self) -> Self;
+    fn logistic(self, slope: f64) -> Self;
+    fn soft_plus(self) -> Self;
+    fn square(self) -> Self;
+    fn array(values: Vec<Self>) -> ArrayRef;
+}
+
+macro_rules! real {
+    ($type:ty, $array:ty) => {
+        impl Real for $type {
+            fn of(value: f64) -> Self {
+                value as Self
+            }
+            fn wide(self) -> f64 {
+                f64::from(self)
+            }
+            fn exponential(self) -> Self {
+                self.exp()
+            }
+            fn logistic(self, slope: f64) -> Self {
+                1.0 / (1.0 + (-(slope as Self) * self).exp())
+            }
+            fn soft_plus(self) -> Self {
+                self.exp().ln_1p()
+            }
+            fn square(self) -> Self {
+                self * self * self.signum()
+            }
+            fn array(values: Vec<Self>) -> ArrayRef {
+                Arc::new(<$array>::from(values))
+            }
+        }
+    };
+}
+
+real!(f32, Float32Array);
+real!(f64, Float64Array);
+
+impl Link {
+    /// Turns a row's margins into scores, in place.
+    fn apply<T: Real>(self, row: &mut [T]) {
+        match self {
+            Self::Identity => {}
+            Self::Softmax => softmax(row),
+            Self::Logistic { slope } => row.iter_mut().for_each(|value| *value = value.logistic(slope)),
+            Self::Exponential => row.iter_mut().for_each(|value| *value = value.exponential()),
+            Self::SoftPlus => row.iter_mut().for_each(|value| *value = value.soft_plus()),
+            Self::SignedSquare => row.iter_mut().for_each(|value| *value = value.square()),
+            Self::Hinge => row.iter_mut().for_each(|value| *value = T::of(f64::from(u8::from(value.wide() > 0.0)))),
+        }
+    }
+}
+
+/// Shifted by the greatest margin; the sum is taken in f64, as XGBoost does.
+fn softmax<T: Real>(row: &mut [T]) {
+    let greatest = row.iter().fold(f64::NEG_INFINITY, |greatest, value| greatest.max(value.wide()));
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = T::of(value.wide() - greatest).exponential();
+        sum += value.wide();
+    }
+    for value in row.iter_mut() {
+        *value = T::of(value.wide() / sum);
+    }
+}
+
+impl Outcome {
+    /// The columns that come out for `margin_count` margins of this precision, in order; `raw` adds the margins.
+    #[must_use]
+    pub fn fields(&self, margin_count: usize, precision: Precision, raw: bool) -> Vec<Field> {
+        let number = match precision {
+            Precision::Single => DataType::Float32,
+            Precision::Double => DataType::Float64,
+        };
+        let field = |name: String| Field::new(name, number.clone(), true);
+        let mut fields = match &self.task {
+            Task::Value => vec![field("prediction".into())],
+            Task::Values(names) => names.iter().map(|name| field(format!("prediction_{name}"))).collect(),
+            Task::Binary { labels, .. } => vec![field("probability".into()), label_field(labels)],
+            Task::Classes { labels, probabilities } => {
+                let shown = labels.iter().filter(|_| *probabilities).map(|label| field(format!("probability_{label}")));
+                std::iter::once(label_field(labels)).chain(shown).collect()
+            }
+        };
+        if raw {
+            fields.extend(self.margin_names(margin_count).into_iter().map(field));
+        }
+        fields
+    }
+
+    fn margin_names(&self, margin_count: usize) -> Vec<String> {
+        match &self.task {
+            Task::Values(names) => names.iter().map(|name| format!("margin_{name}")).collect(),
+            Task::Classes { labels, .. } if margin_count > 1 => labels.iter().map(|label| format!("margin_{label}")).collect(),
+            _ => vec!["margin".into()],
+        }
+    }
+
+    /// The arrays of [`Outcome::fields`] for row-major margins, `margin_count` a row.
+    #[must_use]
+    pub fn columns(&self, margins: &Margins, margin_count: usize, raw: bool) -> Vec<ArrayRef> {
+        match margins {
+            Margins::Single(values) => self.columns_of(values, margin_count, raw),
+            Margins::Double(values) => self.columns_of(values, margin_count, raw),
+        }
+    }
+
+    fn columns_of<T: Real>(&self, margins: &[T], margin_count: usize, raw: bool) -> Vec<ArrayRef> {
+        let mut scores = margins.to_vec();
+        scores.chunks_exact_mut(margin_count).for_each(|row| self.link.apply(row));
+        let mut columns = match &self.task {
+            Task::Value | Task::Values(_) => split(&scores, margin_count),
+            Task::Binary { labels, threshold } => {
+                let classes = scores.iter().map(|score| usize::from(score.wide() >= *threshold));
+                let predictions = label_array(labels, classes, &scores);
+                vec![T::array(scores), predictions]
+            }
+            Task::Classes { labels, probabilities } => {
+                let classes =
+                    scores.chunks_exact(margin_count).map(|row| if row.len() == 1 { usize::from(row[0].wide() > 0.5) } else { greatest(row) });
+                let mut columns = vec![label_array::<T>(labels, classes, &[])];
+                if *probabilities {
+                    columns.extend(split(&scores, margin_count));
+                }
+                columns
+            }
+        };
+        if raw {
+            columns.extend(split(margins, margin_count));
+        }
+        columns
+    }
+}
+
+/// The first of the greatest values; NaN is never greater.
+fn greatest<T: Real>(row: &[T]) -> usize {
+    row.iter().enumerate().fold(0, |best, (index, value)| if *value > row[best] { index } else { best })
+}
+
+fn split<T: Real>(scores: &[T], width: usize) -> Vec<ArrayRef> {
+    (0..width).map(|output| T::array(scores.iter().skip(output).step_by(width).copied().collect())).collect()
+}
+
+fn label_field(labels: &[Label]) -> Field {
+    let numbers = labels.iter().all(|label| matches!(label, Label::Integer(_)));
+    Field::new("prediction", if numbers { DataType::Int64 } else { DataType::Utf8 }, true)
+}
+
+/// The labels of the classes; null where the score that decides (if given) is NaN.
+fn label_array<T: Real>(labels: &[Label], classes: impl Iterator<Item = usize>, deciding: &[T]) -> ArrayRef {
+    let labels_of =
+        classes.enumerate().map(|(row, class)| if deciding.get(row).is_some_and(|score| score.wide().is_nan()) { None } else { labels.get(class) });
+    let number = |label: &Label| if let Label::Integer(value) = label { Some(*value) } else { None };
+    if labels.iter().all(|label| number(label).is_some()) {
+        return Arc::new(labels_of.map(|label| label.and_then(number)).collect::<Int64Array>());
+    }
+    Arc::new(labels_of.map(|label| label.map(ToString::to_string)).collect::<StringArray>())
 }

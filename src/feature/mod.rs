@@ -3,6 +3,8 @@
 //! Owns the block's layout (column-major, NaN for missing) and, in its files, the way from Arrow columns to it. It must not know
 //! model families: a model says which precision it computes in and how many features it reads, and gets a block of that shape.
 
+pub mod encode;
+
 /// The floating-point width that a model computes in, and therefore compares and adds in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {

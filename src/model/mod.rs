@@ -5,6 +5,7 @@
 
 pub mod forest;
 pub mod format;
+pub mod open;
 
 use std::any::Any;
 

@@ -4,7 +4,15 @@
 //! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
 //! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
 
+pub mod cast;
+pub mod commit;
 pub mod csv;
+pub mod csv_sink;
+pub mod dataset;
+pub mod location;
+pub mod parquet;
+pub mod parquet_sink;
+pub mod query;
 
 use std::path::Path;
 
@@ -57,6 +65,8 @@ pub type Decode = Box<dyn FnOnce() -> Result<RecordBatch> + Send>;
 pub struct Portion {
     /// The number of rows of the same file before this portion.
     pub first_row: u64,
+    /// The number of rows, filtered ones and bad ones included.
+    pub row_count: u64,
     /// Decodes the rows: one column for each requested column, in that order. Errors name row and column.
     pub decode: Decode,
 }
@@ -80,6 +90,11 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
 
     /// The size on disk, in bytes.
     fn byte_count(&self) -> u64;
+
+    /// The number of row groups, in formats that have them.
+    fn row_group_count(&self) -> Option<usize> {
+        None
+    }
 
     /// Whether the columns are text whose types only the reader's wishes decide (delimited text).
     fn is_text(&self) -> bool {
@@ -112,6 +127,9 @@ pub trait Format: Sync {
     /// Says what is broken about the file, and where.
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>>;
 }
+
+/// Every format, in the order of recognition: text without a magic number comes last.
+pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet];
 
 /// Takes batches in the order of the output.
 pub trait Sink: Send {

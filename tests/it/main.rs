@@ -1,1 +1,25 @@
+//! The integration tests: one binary. Read downwards, this list is the table of contents.
 
+// A clean room for running the program, and readers for what it writes.
+mod harness;
+
+// Every case under `data/golden`: the original libraries' own numbers.
+mod golden;
+
+// What must hold whatever the model and the data: threads, batches, order, formats change nothing.
+mod laws;
+
+// The verbs, as a user meets them: text in, text out, exit code.
+mod check;
+mod completions;
+mod inspect;
+mod score;
+
+// How columns meet the model: names, types, policies, expressions.
+mod binding;
+
+// Broken, mislabelled and malicious files: one message each.
+mod hostile;
+
+// The house's own rules.
+mod house;

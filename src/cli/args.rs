@@ -1,0 +1,222 @@
+//! What a user types: clap derives only. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Score tables with trained models, offline
+///
+/// Parquet or CSV in, predictions and a report out. Columns are bound by name, every row is accounted for, and the output appears whole or not at all.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "tallow", version, propagate_version = true, max_term_width = 110, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// How to show it
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed while running, 2 usage, 3 model and data do not fit, 4 too many bad rows, 5 a gate tripped, \
+                          6 trust (digest, unsafe model), 75 busy, 130/143 stopped by a signal";
+
+/// The verbs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Score files of rows with a model
+    Score(Box<ScoreArgs>),
+    /// Show what a model, a data file or a report is
+    Inspect(InspectArgs),
+    /// Dry run: bind model to data and open everything, but write nothing
+    Check(Box<CheckArgs>),
+    /// Print the completion script of a shell
+    Completions(CompletionsArgs),
+}
+
+/// Flags of every verb.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConsoleArgs {
+    /// How results go to standard output
+    ///
+    /// `text` keeps standard output empty and tells people on standard error; `json` also prints one JSON object as the last line of standard
+    /// output, on failure too, for Airflow's XCom and for `jq`.
+    #[arg(long, global = true, value_enum, default_value_t, env = "TALLOW_FORMAT", help_heading = "Display")]
+    pub format: ResultFormat,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, env = "TALLOW_QUIET", help_heading = "Display")]
+    pub quiet: bool,
+    /// Say more: the columns bound, time per stage
+    #[arg(short, long, global = true, help_heading = "Display")]
+    pub verbose: bool,
+}
+
+/// How results go to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// A summary for people, on standard error
+    #[default]
+    Text,
+    /// One JSON object, the last line of standard output
+    Json,
+}
+
+/// `tallow score`
+#[derive(Clone, Debug, Args)]
+pub struct ScoreArgs {
+    /// Model, data and how they fit
+    #[command(flatten)]
+    pub work: WorkArgs,
+    /// The file to write
+    ///
+    /// Written under a hidden name beside it and renamed at the end, so readers see the old file or the new one, never half. The name's end decides the format:
+    /// `.csv` is CSV, everything else Parquet.
+    #[arg(short, long, value_name = "FILE", env = "TALLOW_OUTPUT", help_heading = "Output")]
+    pub output: PathBuf,
+    /// Replace the output if it exists
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+    /// Write the output in this format, whatever its name
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub output_format: Option<OutputFormat>,
+    /// Where the report goes, or `none` [default: beside the output, ending in `.report.parquet`]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+}
+
+/// The format of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// Apache Parquet, zstd
+    Parquet,
+    /// Comma-separated text with a header
+    Csv,
+}
+
+/// `tallow check`
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Model, data and how they fit
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// Model, data and how they fit: what `score` and `check` share.
+#[derive(Clone, Debug, Args)]
+pub struct WorkArgs {
+    /// The model: a file or a directory
+    ///
+    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, or a package (a directory with `tallow.toml`). The format is found by content.
+    #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
+    pub model: PathBuf,
+    /// The data: files, globs and directories, read in the order given
+    ///
+    /// Parquet, CSV or TSV, plain or as gzip or zstd. Directories are read to their depth, names that begin with `_` or `.` left out.
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// How columns meet the model
+    #[command(flatten)]
+    pub binding: BindingArgs,
+    /// Which rows, and how text is read
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// What comes out
+    #[command(flatten)]
+    pub outcome: OutcomeArgs,
+    /// Resources
+    #[command(flatten)]
+    pub resources: ResourceArgs,
+}
+
+/// How columns meet the model.
+#[derive(Clone, Debug, Args)]
+pub struct BindingArgs {
+    /// Read the data's column FROM as TO; may be repeated
+    #[arg(long, value_name = "FROM=TO", help_heading = "Binding")]
+    pub rename: Vec<String>,
+    /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's columns
+    ///
+    /// Only needed for models that do not name their features; for others it binds by position, which is what it says.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Binding")]
+    pub features: Option<Vec<String>>,
+    /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column
+    ///
+    /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see a missing value, a number is put in its place.
+    /// By default models that know missing values see them, and others reject the row.
+    #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
+    pub on_null: Vec<String>,
+    /// What to do with unseen categories, and with text that is no number: as `--on-null`
+    #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
+    pub on_unseen: Vec<String>,
+}
+
+/// Which rows, and how text is read.
+#[derive(Clone, Debug, Args)]
+pub struct RowsArgs {
+    /// Score only rows for which this SQL expression is true
+    #[arg(long = "where", value_name = "SQL", help_heading = "Rows")]
+    pub filter: Option<String>,
+    /// Read at most this many rows, counted before `--where`
+    #[arg(long, value_name = "ROWS", help_heading = "Rows")]
+    pub limit: Option<u64>,
+    /// The character between the fields of delimited text; `tab` is one too [default: a comma; a tab for `.tsv`]
+    #[arg(long, value_name = "CHARACTER", help_heading = "Rows")]
+    pub delimiter: Option<String>,
+    /// The character around fields that hold delimiters
+    #[arg(long, value_name = "CHARACTER", default_value = "\"", help_heading = "Rows")]
+    pub quote: String,
+    /// Delimited text has no header line; its columns are `column_1`, `column_2`, …
+    #[arg(long, help_heading = "Rows")]
+    pub no_header: bool,
+    /// Texts that mean a missing value in the model's columns of delimited text
+    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_value = ",NA,N/A,NaN,nan,null,NULL,None", help_heading = "Rows")]
+    pub missing: Vec<String>,
+}
+
+/// What comes out.
+#[derive(Clone, Debug, Args)]
+pub struct OutcomeArgs {
+    /// The columns that come along: `id,region`, `all` or `none` [default: all that are not features]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Outcome")]
+    pub passthrough: Option<Vec<String>>,
+    /// Also write the raw scores before the link, as `margin`
+    #[arg(long, help_heading = "Outcome")]
+    pub raw: bool,
+    /// The least probability that is called positive [default: the model's, else 0.5]
+    #[arg(long, value_name = "PROBABILITY", help_heading = "Outcome")]
+    pub threshold: Option<f64>,
+    /// How many trees to use: `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
+    #[arg(long, value_name = "best|all|N", default_value = "best", help_heading = "Outcome")]
+    pub trees: String,
+}
+
+/// Resources.
+#[derive(Clone, Debug, Args)]
+pub struct ResourceArgs {
+    /// Worker threads [default: what affinity and the container's CPU quota allow]
+    #[arg(short = 'j', long, value_name = "N", env = "TALLOW_THREADS", help_heading = "Resources")]
+    pub threads: Option<usize>,
+    /// The most rows of a batch; the output does not depend on it
+    #[arg(long, value_name = "ROWS", help_heading = "Resources")]
+    pub batch_rows: Option<usize>,
+}
+
+/// `tallow inspect`
+#[derive(Clone, Debug, Args)]
+pub struct InspectArgs {
+    /// A model file or package, a data file, or a report
+    #[arg(value_name = "PATH", required = true)]
+    pub path: PathBuf,
+    /// How many trees count: as `tallow score --trees`
+    #[arg(long, value_name = "best|all|N", default_value = "best")]
+    pub trees: String,
+}
+
+/// `tallow completions`
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}

@@ -1,0 +1,64 @@
+//! `tallow check`: everything `score` would do before the first row, shown instead of done.
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Map, Value as Json, json};
+
+use super::args::CheckArgs;
+use super::console::Console;
+use crate::error::Result;
+use crate::pipeline::Job;
+use crate::plan::Plan;
+
+pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
+    let CheckArgs { work } = args;
+    let plan = Plan::resolve(&work)?;
+    console.data(&if console.is_json() { format!("{}\n", object(&plan)) } else { text(&plan) })
+}
+
+fn row_count(job: &Job) -> Option<u64> {
+    job.dataset.row_count().map(|rows| job.limit.map_or(rows, |limit| limit.min(rows)))
+}
+
+fn text(plan: &Plan) -> String {
+    let job = &plan.job;
+    let fact = |wanted: &str| plan.model_facts.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str());
+    let mut text = format!(
+        "model and data fit\n  model   {} ({}, {})\n",
+        fact("name"),
+        fact("format"),
+        HumanBytes(job.scoring.model().model.memory_bytes() as u64)
+    );
+    for file in &job.dataset.files {
+        let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| format!("{} rows", HumanCount(rows)));
+        let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {groups} row groups"));
+        text.push_str(&format!("  input   {} ({}, {rows}{groups}, {})\n", file.path.display(), file.format, HumanBytes(file.table.byte_count())));
+    }
+    text.push_str(&format!("  threads {}\n", job.threads));
+    text.push_str("columns that feed the model\n");
+    for bound in job.scoring.encoder().inputs() {
+        let from = if bound.column == bound.input.name { String::new() } else { format!(" as {}", bound.input.name) };
+        text.push_str(&format!("  {}{from} ({})\n", bound.column, bound.data_type));
+    }
+    text.push_str("columns of the output\n");
+    for field in job.output_schema.fields() {
+        text.push_str(&format!("  {} ({})\n", field.name(), field.data_type()));
+    }
+    text
+}
+
+fn object(plan: &Plan) -> Json {
+    let job = &plan.job;
+    let bound = |column: &str, input: &str, data_type: String| json!({"column": column, "input": input, "type": data_type});
+    json!({
+        "status": "fits",
+        "run_id": plan.run_id,
+        "model": plan.model_facts.iter().map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<Map<_, _>>(),
+        "rows": row_count(job),
+        "threads": job.threads,
+        "inputs": job.dataset.files.iter().map(|file| json!({
+            "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.byte_count()
+        })).collect::<Vec<_>>(),
+        "binding": job.scoring.encoder().inputs().map(|one| bound(&one.column, &one.input.name, one.data_type.to_string())).collect::<Vec<_>>(),
+        "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,159 @@
+//! The sole owner of standard output, standard error and the progress bar.
+//!
+//! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a plain line every
+//! [`PLAIN_INTERVAL`], so that a log shows life without filling up.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::{ConsoleArgs, ResultFormat};
+use crate::error::{Error, Result};
+use crate::report::json::failure;
+
+/// Between two plain progress lines.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Where the process speaks.
+#[derive(Debug)]
+pub struct Console {
+    format: ResultFormat,
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+}
+
+impl Console {
+    /// A console as the flags and the environment want it (`NO_COLOR`, `TERM=dumb`).
+    #[must_use]
+    pub fn new(args: &ConsoleArgs) -> Self {
+        let ConsoleArgs { format, quiet, verbose } = *args;
+        let plain =
+            std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { format, quiet, verbose, color: io::stderr().is_terminal() && !plain }
+    }
+
+    /// Whether results are wanted as JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.format == ResultFormat::Json
+    }
+
+    /// Whether more than the usual is wanted.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Writes to standard output. A reader that went away is not an error here; it is when the caller asks.
+    ///
+    /// # Errors
+    /// Fails if standard output cannot be written.
+    pub fn data(&self, text: &str) -> Result<()> {
+        let mut output = io::stdout().lock();
+        let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+        written.map_err(|error| Error::failed("cannot write to standard output").because(error))
+    }
+
+    /// Tells a person something, on standard error.
+    pub fn tell(&self, text: &str) {
+        if !self.quiet {
+            // Nothing can be done about a standard error that is closed.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Shows an error: heading, message and place, causes, hint.
+    pub fn error(&self, error: &Error) {
+        let (heading, _) = error.kind().heading_and_code();
+        let mut text = format!("{}: {error}\n", self.paint("1;31", heading));
+        let mut cause = std::error::Error::source(error);
+        while let Some(inner) = cause {
+            text.push_str(&format!("  caused by: {inner}\n"));
+            cause = inner.source();
+        }
+        if let Some(hint) = error.hint_text() {
+            text.push_str(&format!("{}: {hint}\n", self.paint("1;36", "hint")));
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        if self.is_json() {
+            let _ = self.data(&format!("{}\n", failure(error)));
+        }
+    }
+
+    /// The text in a colour, on a terminal.
+    #[must_use]
+    pub fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Progress over `total` rows, if the total is known.
+    #[must_use]
+    pub fn progress(&self, total: Option<u64>) -> Progress {
+        if self.quiet {
+            return Progress::Silent;
+        }
+        if !io::stderr().is_terminal() {
+            return Progress::Plain { total, state: Mutex::new((0, Instant::now(), Instant::now())) };
+        }
+        let template = if total.is_some() {
+            "{bar:32} {percent:>3}%  {human_pos} of {human_len} rows  {per_sec}  {eta} left"
+        } else {
+            "{spinner} {human_pos} rows  {per_sec}  {elapsed}"
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style);
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        Progress::Bar(bar)
+    }
+}
+
+/// Progress through the rows.
+#[derive(Debug)]
+pub enum Progress {
+    /// None is shown.
+    Silent,
+    /// A bar on a terminal.
+    Bar(ProgressBar),
+    /// A line every [`PLAIN_INTERVAL`].
+    Plain {
+        /// Rows in all, if known.
+        total: Option<u64>,
+        /// Rows done, start, last line.
+        state: Mutex<(u64, Instant, Instant)>,
+    },
+}
+
+impl Progress {
+    /// Notes that rows were done.
+    pub fn advance(&self, rows: u64) {
+        match self {
+            Self::Silent => {}
+            Self::Bar(bar) => bar.inc(rows),
+            Self::Plain { total, state } => {
+                let Ok(mut state) = state.lock() else { return };
+                state.0 += rows;
+                if state.2.elapsed() >= PLAIN_INTERVAL {
+                    state.2 = Instant::now();
+                    let _ = writeln!(io::stderr().lock(), "{}", plain_line(state.0, *total, state.1.elapsed()));
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn plain_line(rows: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let speed = rows as f64 / elapsed.as_secs_f64().max(1e-9);
+    let of = total.map_or(String::new(), |total| format!(" of {}", HumanCount(total)));
+    let left = total.map_or(String::new(), |total| format!(", {:.0} s left", (total.saturating_sub(rows)) as f64 / speed.max(1e-9)));
+    format!("{}{of} rows, {} rows/s{left}", HumanCount(rows), HumanCount(speed as u64))
+}

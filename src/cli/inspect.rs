@@ -1,0 +1,129 @@
+//! `tallow inspect`: what a path is: a model with its inputs, a data file with its columns, or a report.
+
+use std::path::Path;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value as Json, json};
+
+use super::args::InspectArgs;
+use super::console::Console;
+use crate::contract::{Contract, Input, InputKind};
+use crate::error::Result;
+use crate::model::format::ImportOptions;
+use crate::model::open::{MANIFEST, OpenedModel, open};
+use crate::plan::tree_selection;
+use crate::table::commit::{find, metadata, read_head};
+use crate::table::dataset::Dataset;
+use crate::table::location::resolve;
+use crate::table::{FORMATS, ReadOptions};
+
+/// The most inputs or columns that are listed for people; JSON has them all.
+const LISTED: usize = 60;
+
+/// The most categories of an input that are listed for people.
+const CATEGORIES_LISTED: usize = 6;
+
+pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
+    let InspectArgs { path, trees } = args;
+    let options = ImportOptions { trees: tree_selection(trees)? };
+    let (text, object) = if is_data(path)? { data(path)? } else { model(&open(path, &options)?) };
+    console.data(&if console.is_json() { format!("{object}\n") } else { text })
+}
+
+/// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
+fn is_data(path: &Path) -> Result<bool> {
+    if metadata(path)?.is_directory {
+        return Ok(find(&path.join(MANIFEST))?.is_none()
+            && resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
+    }
+    recognised(path)
+}
+
+fn recognised(path: &Path) -> Result<bool> {
+    let head = read_head(path)?;
+    let is_text_model = head.starts_with(b"tree\n") || head.trim_ascii_start().starts_with(b"{");
+    Ok(!is_text_model && FORMATS.iter().any(|format| format.recognises(&head, path)))
+}
+
+fn model(opened: &OpenedModel) -> (String, Json) {
+    let loaded = &opened.loaded;
+    let mut text = String::from("model\n");
+    let shape = [
+        ("precision".to_owned(), loaded.model.precision().name().to_owned()),
+        ("memory".to_owned(), HumanBytes(loaded.model.memory_bytes() as u64).to_string()),
+        ("inputs".to_owned(), loaded.contract.inputs.len().to_string()),
+        ("named".to_owned(), if loaded.contract.named { "yes" } else { "no: `--features` must say which columns feed it" }.to_owned()),
+        ("outputs".to_owned(), outputs(opened).join(", ")),
+    ];
+    let facts = opened.facts();
+    for (name, value) in facts.iter().chain(&shape) {
+        text.push_str(&format!("  {name:16} {value}\n"));
+    }
+    text.push_str("inputs\n");
+    text.push_str(&inputs(&loaded.contract));
+    let object = json!({
+        "kind": "model",
+        "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<serde_json::Map<_, _>>(),
+        "inputs": loaded.contract.inputs.iter().map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)})).collect::<Vec<_>>(),
+        "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
+    });
+    (text, object)
+}
+
+fn outputs(opened: &OpenedModel) -> Vec<String> {
+    let loaded = &opened.loaded;
+    loaded.outcome.fields(loaded.model.margin_count(), loaded.model.precision(), false).iter().map(|field| field.name().clone()).collect()
+}
+
+fn inputs(contract: &Contract) -> String {
+    let mut text = String::new();
+    for input in contract.inputs.iter().take(LISTED) {
+        text.push_str(&format!("  {:24} {}\n", input.name, kind(input, CATEGORIES_LISTED)));
+    }
+    if contract.inputs.len() > LISTED {
+        text.push_str(&format!("  and {} more (`--format json` lists them all)\n", contract.inputs.len() - LISTED));
+    }
+    text
+}
+
+fn kind(input: &Input, most: usize) -> String {
+    match &input.kind {
+        InputKind::Number => "number".into(),
+        InputKind::CategoryCode => "category code".into(),
+        InputKind::Category(vocabulary) => {
+            let values: Vec<String> = vocabulary.values.iter().take(most).map(ToString::to_string).collect();
+            let more = vocabulary.values.len().saturating_sub(most);
+            format!("category: {}{}", values.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+        }
+    }
+}
+
+fn data(path: &Path) -> Result<(String, Json)> {
+    let dataset = Dataset::open(&resolve(&[path.to_owned()])?, &[], &ReadOptions::default())?;
+    let mut text = String::from("data\n");
+    let rows = dataset.row_count();
+    let groups: Option<usize> = dataset.files.iter().map(|file| file.table.row_group_count()).sum();
+    let bytes: u64 = dataset.files.iter().map(|file| file.table.byte_count()).sum();
+    let facts = [
+        ("path", path.display().to_string()),
+        ("format", dataset.files.first().map_or("", |file| file.format).to_owned()),
+        ("files", dataset.files.len().to_string()),
+        ("rows", rows.map_or_else(|| "known once read".to_owned(), |rows| HumanCount(rows).to_string())),
+        ("row_groups", groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string())),
+        ("size", HumanBytes(bytes).to_string()),
+    ];
+    for (name, value) in &facts {
+        text.push_str(&format!("  {name:16} {value}\n"));
+    }
+    let schema = dataset.schema();
+    text.push_str(&format!("columns ({})\n", schema.fields().len()));
+    for field in schema.fields().iter().take(LISTED) {
+        text.push_str(&format!("  {:24} {}\n", field.name(), field.data_type()));
+    }
+    if schema.fields().len() > LISTED {
+        text.push_str(&format!("  and {} more (`--format json` lists them all)\n", schema.fields().len() - LISTED));
+    }
+    let columns: Vec<Json> = schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect();
+    let object = json!({ "kind": "data", "path": path, "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes, "columns": columns });
+    Ok((text, object))
+}

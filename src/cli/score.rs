@@ -1,0 +1,79 @@
+//! `tallow score`: the main job, from plan to published output and report.
+
+use std::time::{Duration, Instant};
+
+use super::args::{OutputFormat, ScoreArgs};
+use super::console::Console;
+use crate::error::Result;
+use crate::pipeline::{self, Outcomes};
+use crate::plan::{OutputPlan, Plan};
+use crate::process;
+use crate::report::run::{Circumstances, facts};
+use crate::report::{facts as fact_table, json, summary};
+use crate::table::Sink;
+use crate::table::commit::{PendingFile, metadata};
+use crate::table::csv_sink::CsvSink;
+use crate::table::parquet_sink::ParquetSink;
+
+pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<()> {
+    let start = Instant::now();
+    let started_at = process::now();
+    let plan = Plan::resolve(&args.work)?;
+    let OutputPlan { output, path, format, report, overwrite } = OutputPlan::resolve(args, &plan)?;
+    let (outcomes, output) = score(&plan, output, format, console)?;
+    output.publish(overwrite)?;
+    let circumstances = circumstances(&plan, &started_at, start.elapsed(), path.display().to_string(), metadata(&path)?.byte_count);
+    let facts = facts(&plan.job, &outcomes, &circumstances);
+    let report_path = report.as_ref().map(|(_, path)| path.display().to_string());
+    if let Some((mut file, _)) = report {
+        let mut sink = Box::new(ParquetSink::new(&mut file, fact_table::schema(), &[])?);
+        sink.write(&fact_table::table(&plan.run_id, &facts)?)?;
+        sink.finish()?;
+        file.publish(overwrite)?;
+    }
+    for line in summary::lines(&plan.job, &outcomes, &circumstances, report_path.as_deref(), console.is_verbose()) {
+        console.tell(&line);
+    }
+    if console.is_json() {
+        let mut object = json::sections(&facts);
+        object.insert("status".into(), "done".into());
+        object.insert("run_id".into(), plan.run_id.clone().into());
+        object.insert("report".into(), report_path.into());
+        console.data(&format!("{}\n", serde_json::Value::Object(object)))?;
+    }
+    Ok(())
+}
+
+/// Runs the job into the pending file; both come back when all rows are in it.
+fn score(plan: &Plan, mut output: PendingFile, format: OutputFormat, console: &Console) -> Result<(Outcomes, PendingFile)> {
+    let total = plan.job.dataset.row_count().map(|rows| plan.job.limit.map_or(rows, |limit| limit.min(rows)));
+    let progress = console.progress(total);
+    let sink: Box<dyn Sink + '_> = match format {
+        OutputFormat::Parquet => Box::new(ParquetSink::new(&mut output, plan.job.output_schema.clone(), &footer(plan))?),
+        OutputFormat::Csv => Box::new(CsvSink::new(&mut output, plan.job.output_schema.clone())?),
+    };
+    let outcomes = pipeline::run(&plan.job, sink, &|rows| progress.advance(rows));
+    progress.finish();
+    Ok((outcomes?, output))
+}
+
+/// What the output's footer says of where it comes from.
+fn footer(plan: &Plan) -> Vec<(String, String)> {
+    let model = plan.model_facts.iter().filter(|(name, _)| matches!(name.as_str(), "name" | "version" | "digest"));
+    let model = model.map(|(name, value)| (format!("tallow.model_{name}"), value.clone()));
+    let own = [("tallow.run_id", plan.run_id.as_str()), ("tallow.version", env!("CARGO_PKG_VERSION"))];
+    own.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(model).collect()
+}
+
+fn circumstances(plan: &Plan, started_at: &str, wall: Duration, output: String, output_bytes: u64) -> Circumstances {
+    Circumstances {
+        run_id: plan.run_id.clone(),
+        started_at: started_at.to_owned(),
+        wall,
+        processor_seconds: process::processor_seconds(),
+        peak_memory_bytes: process::peak_memory_bytes(),
+        model: plan.model_facts.clone(),
+        output,
+        output_bytes,
+    }
+}

@@ -1,0 +1,227 @@
+//! A contract bound to a table: which column feeds which input, or one error that names everything that does not fit.
+//!
+//! Columns are found by name, case-exact. Binding looks at schemas and footers only, so it fails before the first row is read.
+
+use arrow::datatypes::{DataType, Schema};
+use regex::Regex;
+
+use super::{CategoryValue, ColumnType, Contract, Input, InputKind, Policy};
+use crate::error::{Error, Result};
+use crate::table::cast::{is_integer, is_number, is_text};
+use crate::table::dataset::Dataset;
+
+/// How a user overrides what binding would do by itself.
+#[derive(Clone, Debug, Default)]
+pub struct BindingOptions {
+    /// The columns that feed the inputs, in their order: names, or one `/regex/` that picks columns in the table's order.
+    pub features: Option<Vec<String>>,
+    /// (column or `*`, policy) for null, the last that applies wins.
+    pub on_null: Vec<(String, Policy)>,
+    /// (column or `*`, policy) for unseen categories and for text that is no number.
+    pub on_unseen: Vec<(String, Policy)>,
+}
+
+/// An input and the column that feeds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundInput {
+    /// What the model needs.
+    pub input: Input,
+    /// The column's name in the table.
+    pub column: String,
+    /// The column's type in the table; text columns of delimited files are parsed.
+    pub data_type: DataType,
+}
+
+/// Binds every input of the contract to a column.
+///
+/// `schema` is the data set's, derived columns included. Returns one entry per input, in the contract's order.
+///
+/// # Errors
+/// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
+pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &BindingOptions) -> Result<Vec<BoundInput>> {
+    let columns = chosen_columns(contract, schema, options)?;
+    let missing: Vec<&str> = columns.iter().filter(|name| schema.column_with_name(name).is_none()).map(String::as_str).collect();
+    if !missing.is_empty() {
+        return Err(missing_columns(&missing, schema, dataset));
+    }
+    let mut bound = Vec::with_capacity(columns.len());
+    for (input, column) in contract.inputs.iter().zip(columns) {
+        let mut input = input.clone();
+        apply_policies(&mut input, &column, options);
+        bound.push(bind_one(input, column, schema, dataset)?);
+    }
+    check_policy_names(&bound, options)?;
+    Ok(bound)
+}
+
+fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<String>> {
+    let Some(features) = &options.features else {
+        if contract.named {
+            return Ok(contract.inputs.iter().map(|input| input.name.clone()).collect());
+        }
+        let message = format!("the model does not name its {} features", contract.inputs.len());
+        return Err(
+            Error::contract(message).hint("say which columns feed them, in the order of training: `--features a,b,c` or `--features '/regex/'`")
+        );
+    };
+    let columns = match features.as_slice() {
+        [pattern] if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') => matching_columns(pattern, schema)?,
+        names => names.to_vec(),
+    };
+    if columns.len() != contract.inputs.len() {
+        let message = format!("`--features` gives {} columns, the model reads {}", columns.len(), contract.inputs.len());
+        return Err(Error::contract(message).hint("`tallow inspect MODEL` lists what the model reads"));
+    }
+    Ok(columns)
+}
+
+fn matching_columns(pattern: &str, schema: &Schema) -> Result<Vec<String>> {
+    let regex = Regex::new(&pattern[1..pattern.len() - 1]).map_err(|error| Error::usage("`--features` holds a broken regex").because(error))?;
+    Ok(schema.fields().iter().map(|field| field.name()).filter(|name| regex.is_match(name)).cloned().collect())
+}
+
+fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Error {
+    let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
+    let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
+    let word = if missing.len() == 1 { "column" } else { "columns" };
+    let similar = missing.iter().find_map(|name| Some((name, schema.fields().iter().find(|field| alike(name, field.name()))?.name())));
+    let hint = match similar {
+        Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename '{near}={name}'`"),
+        None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
+    };
+    let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
+    dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
+}
+
+/// Whether two names differ only in case, blanks, dashes and underscores.
+fn alike(left: &str, right: &str) -> bool {
+    let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    plain(left) == plain(right)
+}
+
+fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
+    let applies = |name: &str| name == "*" || name == column || name == input.name;
+    if let Some((_, policy)) = options.on_null.iter().rev().find(|(name, _)| applies(name)) {
+        input.on_null = *policy;
+    }
+    if let Some((_, policy)) = options.on_unseen.iter().rev().find(|(name, _)| applies(name)) {
+        input.on_unseen = *policy;
+    }
+}
+
+fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
+    let known = |name: &str| name == "*" || bound.iter().any(|one| one.column == name || one.input.name == name);
+    match options.on_null.iter().chain(&options.on_unseen).find(|(name, _)| !known(name)) {
+        Some((name, _)) => Err(Error::usage(format!("a policy names `{name}`, which is no input of the model"))),
+        None => Ok(()),
+    }
+}
+
+fn bind_one(input: Input, column: String, schema: &Schema, dataset: &Dataset) -> Result<BoundInput> {
+    let wrong = |message: String| {
+        let error = Error::contract(message).at_column(&column);
+        dataset.files.first().map_or_else(|| Error::internal("no input"), |file| error.at_path(&file.path))
+    };
+    if schema.fields().iter().filter(|field| *field.name() == column).count() > 1 {
+        return Err(
+            wrong("the data has two columns of this name".into()).hint("rename one where the file is written: names decide what the model reads")
+        );
+    }
+    if let Some(path) = dataset.file_without(&column).filter(|_| !is_derived(&column, dataset)) {
+        return Err(Error::contract("this file lacks a column that the model needs")
+            .at_path(path)
+            .at_column(&column)
+            .hint("write the file with all columns, or leave it out"));
+    }
+    let data_type = schema.field_with_name(&column).map_err(|error| Error::internal("a bound column").because(error))?.data_type().clone();
+    let value_type = if let DataType::Dictionary(_, value) = &data_type { value.as_ref() } else { &data_type };
+    let parsed = dataset.is_text() && is_text(value_type);
+    if !(parsed || accepts(&input.kind, value_type)) {
+        let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
+        return Err(wrong(message).hint("cast the column where the file is written; text is never taken for numbers in a typed file"));
+    }
+    if let Some(wanted) = input.column_type.filter(|wanted| !parsed && !fits(*wanted, value_type, dataset.integer_range(&column))) {
+        let message = format!("the column is {data_type}, the manifest insists on {}", type_name(wanted));
+        return Err(wrong(message).hint("cast the column where the file is written, or widen the type in `tallow.toml`"));
+    }
+    Ok(BoundInput { input, column, data_type })
+}
+
+fn is_derived(column: &str, dataset: &Dataset) -> bool {
+    dataset.schema().column_with_name(column).is_none()
+}
+
+fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
+    let number = is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null);
+    match kind {
+        InputKind::Number | InputKind::CategoryCode => number,
+        InputKind::Category(vocabulary) => match vocabulary.values.first() {
+            Some(CategoryValue::Text(_)) => is_text(data_type) || *data_type == DataType::Null,
+            Some(CategoryValue::Boolean(_)) => matches!(data_type, DataType::Boolean | DataType::Null),
+            _ => number,
+        },
+    }
+}
+
+fn wants(kind: &InputKind) -> &'static str {
+    match kind {
+        InputKind::Number => "numbers",
+        InputKind::CategoryCode => "category codes (whole numbers)",
+        InputKind::Category(vocabulary) => match vocabulary.values.first() {
+            Some(CategoryValue::Text(_)) => "categories (text)",
+            Some(CategoryValue::Boolean(_)) => "categories (true or false)",
+            _ => "categories (numbers)",
+        },
+    }
+}
+
+/// Whether every value of a column of type `found` is one of the declared type; `range` is the column's, where files keep it.
+fn fits(declared: ColumnType, found: &DataType, range: Option<(i128, i128)>) -> bool {
+    if matches!(found, DataType::Null) {
+        return true;
+    }
+    match declared {
+        ColumnType::Boolean => *found == DataType::Boolean,
+        ColumnType::String => is_text(found),
+        ColumnType::Float => matches!(found, DataType::Float16 | DataType::Float32) || is_integer(found),
+        ColumnType::Double => is_number(found),
+        integer => {
+            let (low, high) = integer_limits(integer);
+            is_integer(found) && type_limits(found).or(range).is_some_and(|(least, most)| low <= least && most <= high)
+                || is_integer(found) && range.is_some_and(|(least, most)| low <= least && most <= high)
+        }
+    }
+}
+
+fn integer_limits(declared: ColumnType) -> (i128, i128) {
+    match declared {
+        ColumnType::Int8 => (i128::from(i8::MIN), i128::from(i8::MAX)),
+        ColumnType::Int16 => (i128::from(i16::MIN), i128::from(i16::MAX)),
+        ColumnType::Int32 => (i128::from(i32::MIN), i128::from(i32::MAX)),
+        ColumnType::Int64 => (i128::from(i64::MIN), i128::from(i64::MAX)),
+        ColumnType::Uint8 => (0, i128::from(u8::MAX)),
+        ColumnType::Uint16 => (0, i128::from(u16::MAX)),
+        ColumnType::Uint32 => (0, i128::from(u32::MAX)),
+        _ => (0, i128::from(u64::MAX)),
+    }
+}
+
+fn type_limits(found: &DataType) -> Option<(i128, i128)> {
+    Some(integer_limits(match found {
+        DataType::Int8 => ColumnType::Int8,
+        DataType::Int16 => ColumnType::Int16,
+        DataType::Int32 => ColumnType::Int32,
+        DataType::Int64 => ColumnType::Int64,
+        DataType::UInt8 => ColumnType::Uint8,
+        DataType::UInt16 => ColumnType::Uint16,
+        DataType::UInt32 => ColumnType::Uint32,
+        DataType::UInt64 => ColumnType::Uint64,
+        _ => return None,
+    }))
+}
+
+/// A declared type's name as `tallow.toml` writes it.
+#[must_use]
+pub fn type_name(declared: ColumnType) -> String {
+    format!("{declared:?}").to_lowercase()
+}

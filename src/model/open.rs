@@ -1,0 +1,106 @@
+//! A path to a model: a file, a package with `tallow.toml`, or a directory that holds one model file.
+//!
+//! Owns which file is meant and its digest. What is in the file is the importers' business, what is in a manifest the package's.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::LoadedModel;
+use super::format::{Artefact, IMPORTERS, ImportOptions, import};
+use crate::error::{Error, Result};
+use crate::plan::hexadecimal;
+use crate::table::commit::{find, list, metadata, read};
+use crate::table::query::Derived;
+
+/// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
+const MODEL_BYTES_LIMIT: u64 = 8 << 30;
+
+/// The manifest's name.
+pub const MANIFEST: &str = "tallow.toml";
+
+/// A model and where it came from.
+#[derive(Debug)]
+pub struct OpenedModel {
+    /// The model.
+    pub loaded: LoadedModel,
+    /// The file or directory that was opened.
+    pub path: PathBuf,
+    /// Its name: the manifest's, else the file's.
+    pub name: String,
+    /// Its version, where the manifest says so.
+    pub version: Option<String>,
+    /// SHA-256 of the file; of a package, of its manifest and files.
+    pub digest: String,
+    /// Columns that the manifest derives.
+    pub derived: Vec<Derived>,
+}
+
+impl OpenedModel {
+    /// What reports and outputs say of the model.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let description = &self.loaded.description;
+        let own = [
+            ("name", Some(self.name.clone())),
+            ("version", self.version.clone()),
+            ("digest", Some(format!("sha256:{}", self.digest))),
+            ("path", Some(self.path.display().to_string())),
+            ("format", Some(description.format.clone())),
+            ("format_version", description.format_version.clone()),
+            ("family", Some(self.loaded.model.family().to_owned())),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        own.chain(description.facts.iter().cloned()).collect()
+    }
+}
+
+/// Opens the model at `path`.
+///
+/// # Errors
+/// Fails if nothing is there or the content is broken; a contract error if a directory does not hold exactly one model; a trust error for
+/// files that could run code and for digests that do not match.
+pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    if !metadata(path)?.is_directory {
+        return open_file(path, path, options);
+    }
+    if find(&path.join(MANIFEST))?.is_some() {
+        return Err(Error::internal("pk"));
+    }
+    open_file(&only_model_in(path)?, path, options)
+}
+
+fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let artefact = Artefact { path: file.to_owned(), bytes: read(file, MODEL_BYTES_LIMIT)? };
+    let loaded = import(&artefact, options)?;
+    let digest = hexadecimal(&Sha256::digest(&artefact.bytes));
+    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The one file in the directory that an importer recognises.
+fn only_model_in(directory: &Path) -> Result<PathBuf> {
+    let mut models = Vec::new();
+    for path in list(directory)? {
+        if !metadata(&path)?.is_directory {
+            let artefact = Artefact { bytes: read(&path, MODEL_BYTES_LIMIT)?, path };
+            if IMPORTERS.iter().any(|importer| importer.recognises(&artefact)) {
+                models.push(artefact.path);
+            }
+        }
+    }
+    let names =
+        || models.iter().filter_map(|path| path.file_name()).map(|name| format!("`{}`", name.to_string_lossy())).collect::<Vec<_>>().join(", ");
+    match models.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Error::contract("the directory holds no model that tallow knows")
+            .at_path(directory)
+            .hint("give the model file itself, or add a `tallow.toml`")),
+        _ => Err(Error::contract(format!("the directory holds {} models: {}", models.len(), names()))
+            .at_path(directory)
+            .hint("give the model file itself")),
+    }
+}

@@ -1,0 +1,168 @@
+//! A job: everything a run needs, resolved; and the run itself, from the first portion to the closed file.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::ledger::Ledger;
+use super::ordered::for_each_in_order;
+use super::scoring::{Scorer, Scoring};
+use super::stage::{Stage, StageTimes};
+use crate::error::{Error, Result};
+use crate::feature::encode::{Coercions, Origin, Reason};
+use crate::report::scores::ScoreStatistics;
+use crate::table::Sink;
+use crate::table::dataset::{Dataset, FilePortion};
+use crate::table::query::Query;
+
+/// A run, resolved: nothing in here is a default any more.
+#[derive(Debug)]
+pub struct Job {
+    /// The files.
+    pub dataset: Arc<Dataset>,
+    /// The columns to decode, with their types.
+    pub read_schema: SchemaRef,
+    /// Filter and derived columns, if any.
+    pub query: Option<Query>,
+    /// The model and its binding to the batches that the query gives.
+    pub scoring: Scoring,
+    /// Positions, in those batches, of the columns that come along.
+    pub passthrough: Vec<usize>,
+    /// The output's columns: the ones that come along, then the outcome's.
+    pub output_schema: SchemaRef,
+    /// Rows of the input to read at most.
+    pub limit: Option<u64>,
+    /// The number of workers.
+    pub threads: usize,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Outcomes {
+    /// The account of every row.
+    pub ledger: Ledger,
+    /// What was done to each input's values, in the inputs' order.
+    pub coercions: Vec<Coercions>,
+    /// The distribution of each outcome column.
+    pub scores: ScoreStatistics,
+    /// Work per stage over all workers.
+    pub times: StageTimes,
+}
+
+/// A portion's way through the workers.
+struct Finished {
+    file: usize,
+    rows_in: u64,
+    filtered: u64,
+    rejected: Vec<(usize, usize, Reason)>,
+    coercions: Vec<Coercions>,
+    output: RecordBatch,
+    times: StageTimes,
+}
+
+/// Runs the job into `sink`, which is closed at the end; `advance` hears of input rows as they are done.
+///
+/// # Errors
+/// The first failure in input order; a ledger that does not balance is an internal error.
+pub fn run<'a>(job: &Job, mut sink: Box<dyn Sink + 'a>, advance: &(dyn Fn(u64) + Sync)) -> Result<Outcomes> {
+    let mut outcomes = Outcomes {
+        ledger: Ledger::new(job.dataset.files.iter().map(|file| file.path.clone())),
+        coercions: vec![Coercions::default(); job.scoring.encoder().inputs().len()],
+        scores: ScoreStatistics::new(&job.scoring.fields(), job.passthrough.len()),
+        times: StageTimes::default(),
+    };
+    let mut written = 0;
+    let deliver = |finished: Finished| {
+        advance(finished.rows_in);
+        outcomes.settle(&finished, sink.as_mut()).map(|()| written += finished.output.num_rows() as u64)
+    };
+    let source = Limited { portions: job.dataset.portions(&job.read_schema), left: job.limit.unwrap_or(u64::MAX) };
+    for_each_in_order(job.threads, source, || job.scoring.scorer(), |scorer, portion| job.process(scorer, portion), deliver)?;
+    let mut times = StageTimes::default();
+    times.measure(Stage::Write, || sink.finish())?;
+    outcomes.times.add(&times);
+    outcomes.ledger.check(written)?;
+    Ok(outcomes)
+}
+
+/// Portions until the limit is used up; the last one is cut.
+struct Limited<I> {
+    portions: I,
+    left: u64,
+}
+
+impl<I: Iterator<Item = Result<FilePortion>>> Iterator for Limited<I> {
+    type Item = Result<(FilePortion, u64)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        let portion = self.portions.next()?;
+        Some(portion.map(|portion| {
+            let rows = portion.portion.row_count.min(self.left);
+            self.left -= rows;
+            (portion, rows)
+        }))
+    }
+}
+
+impl Job {
+    fn process(&self, scorer: &mut Scorer, (portion, rows): (FilePortion, u64)) -> Result<Finished> {
+        let mut times = StageTimes::default();
+        let (file, first_row) = (portion.file, portion.portion.first_row);
+        let path = &self.dataset.files[file].path;
+        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
+        let batch = if rows < batch.num_rows() as u64 { batch.slice(0, rows as usize) } else { batch };
+        let rows_in = batch.num_rows() as u64;
+        let (batch, kept_rows) = match &self.query {
+            None => (batch, None),
+            Some(query) => times.measure(Stage::Query, || query.apply(&batch)).map_err(|error| error.at_path(path))?,
+        };
+        let filtered = rows_in - batch.num_rows() as u64;
+        let origin = Origin { path, kept_rows: kept_rows.as_deref(), first_row };
+        let scored = scorer.score(&batch, origin, &mut times)?;
+        let output = times.measure(Stage::Finish, || self.output(&batch, scored.columns, &scored.rejected))?;
+        Ok(Finished { file, rows_in, filtered, rejected: scored.rejected, coercions: scored.coercions, output, times })
+    }
+
+    /// The rows that were not rejected, with the columns of the output.
+    fn output(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejected: &[(usize, usize, Reason)]) -> Result<RecordBatch> {
+        let columns: Vec<ArrayRef> = self.passthrough.iter().map(|&position| batch.column(position).clone()).chain(scores).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let assembled = RecordBatch::try_new_with_options(self.output_schema.clone(), columns, &options);
+        let assembled = assembled.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
+        if rejected.is_empty() {
+            return Ok(assembled);
+        }
+        let mut keep = vec![true; batch.num_rows()];
+        for &(row, ..) in rejected {
+            keep[row] = false;
+        }
+        filter_record_batch(&assembled, &BooleanArray::from(keep)).map_err(|error| Error::internal("cannot leave rows out").because(error))
+    }
+}
+
+impl Outcomes {
+    fn settle(&mut self, finished: &Finished, sink: &mut dyn Sink) -> Result<()> {
+        self.times.add(&finished.times);
+        let mut times = StageTimes::default();
+        times.measure(Stage::Write, || {
+            self.scores.observe(&finished.output)?;
+            sink.write(&finished.output)
+        })?;
+        self.times.add(&times);
+        let account = &mut self.ledger.files[finished.file];
+        account.rows_in += finished.rows_in;
+        account.filtered += finished.filtered;
+        account.rejected += finished.rejected.len() as u64;
+        account.scored += finished.output.num_rows() as u64;
+        for &(_, input, reason) in &finished.rejected {
+            *self.ledger.reasons.entry((input, reason)).or_default() += 1;
+        }
+        self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! One model's work on a batch: encode, score, turn margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+
+use super::stage::{Stage, StageTimes};
+use crate::error::{Error, Result};
+use crate::feature::FeatureBlock;
+use crate::feature::encode::{Coercions, Encoder, Origin, Reason};
+use crate::model::{LoadedModel, Margins, Scratch};
+
+/// Rows encoded and scored at once. The block of a wide table stays in the second-level cache, and, not being a power of two, its
+/// columns do not fall on the same cache sets.
+pub const BLOCK_ROWS: usize = 4_032;
+
+/// A model with its encoder, bound to the columns of a batch.
+#[derive(Debug)]
+pub struct Scoring {
+    model: LoadedModel,
+    encoder: Encoder,
+    /// For each input, the position of its column in the batch.
+    positions: Vec<usize>,
+    raw: bool,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub struct Scored {
+    /// The outcome's columns, all rows of the batch.
+    pub columns: Vec<ArrayRef>,
+    /// (row in the batch, input, reason) of the rows to leave out.
+    pub rejected: Vec<(usize, usize, Reason)>,
+    /// What was done to each input's values.
+    pub coercions: Vec<Coercions>,
+}
+
+impl Scoring {
+    /// Binds model and encoder to batches of `schema`.
+    ///
+    /// # Errors
+    /// An internal error if a bound column is not in the schema.
+    pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
+        let position = |column: &str| schema.index_of(column).map_err(|error| Error::internal("a bound column is not read").because(error));
+        let positions = encoder.inputs().map(|bound| position(&bound.column)).collect::<Result<_>>()?;
+        Ok(Self { model, encoder, positions, raw })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &LoadedModel {
+        &self.model
+    }
+
+    /// The encoder.
+    #[must_use]
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The outcome's columns.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        self.model.outcome.fields(self.model.model.margin_count(), self.model.model.precision(), self.raw)
+    }
+
+    /// What one worker writes on.
+    #[must_use]
+    pub fn scorer(&self) -> Scorer<'_> {
+        let precision = self.model.model.precision();
+        Scorer { scoring: self, block: FeatureBlock::empty(precision), margins: Margins::empty(precision), scratch: self.model.model.scratch() }
+    }
+}
+
+/// One worker's state.
+#[derive(Debug)]
+pub struct Scorer<'a> {
+    scoring: &'a Scoring,
+    block: FeatureBlock,
+    margins: Margins,
+    scratch: Scratch,
+}
+
+impl Scorer<'_> {
+    /// Scores every row of the batch.
+    ///
+    /// # Errors
+    /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
+    pub fn score(&mut self, batch: &RecordBatch, origin: Origin, times: &mut StageTimes) -> Result<Scored> {
+        let inputs: Vec<&ArrayRef> = self.scoring.positions.iter().map(|&position| batch.column(position)).collect();
+        let mut coercions = vec![Coercions::default(); inputs.len()];
+        let mut all = Margins::empty(self.scoring.model.model.precision());
+        let mut rejected = Vec::new();
+        for start in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
+            let rows = BLOCK_ROWS.min(batch.num_rows() - start);
+            let columns: Vec<ArrayRef> = inputs.iter().map(|column| column.slice(start, rows)).collect();
+            let origin = origin.from(start, rows);
+            let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
+            rejected.extend(verdicts.into_rows().into_iter().map(|(row, input, reason)| (start + row, input, reason)));
+            times.measure(Stage::Score, || self.scoring.model.model.score(&self.block, &mut self.scratch, &mut self.margins))?;
+            append(&mut all, &self.margins)?;
+        }
+        let margin_count = self.scoring.model.model.margin_count();
+        let columns = times.measure(Stage::Finish, || self.scoring.model.outcome.columns(&all, margin_count, self.scoring.raw));
+        Ok(Scored { columns, rejected, coercions })
+    }
+}
+
+fn append(all: &mut Margins, block: &Margins) -> Result<()> {
+    match (all, block) {
+        (Margins::Single(all), Margins::Single(block)) => all.extend_from_slice(block),
+        (Margins::Double(all), Margins::Double(block)) => all.extend_from_slice(block),
+        _ => return Err(Error::internal("margins of the wrong precision")),
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Arguments to plan: every default resolved, every path opened or creatable, the model bound.
+//!
+//! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use sha2::{Digest, Sha256};
+
+use crate::cli::args::{BindingArgs, OutcomeArgs, OutputFormat, ResourceArgs, RowsArgs, ScoreArgs, WorkArgs};
+use crate::contract::Policy;
+use crate::contract::binding::{BindingOptions, BoundInput, bind};
+use crate::error::{Error, Result};
+use crate::feature::encode::Encoder;
+use crate::model::format::{ImportOptions, TreeSelection};
+use crate::model::open::{OpenedModel, open};
+use crate::outcome::Task;
+use crate::pipeline::Job;
+use crate::pipeline::scoring::Scoring;
+use crate::table::commit::{PendingFile, SharedFile, canonical};
+use crate::table::dataset::Dataset;
+use crate::table::location::resolve;
+use crate::table::query::{Derived, Query};
+use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
+
+/// A run, ready to start.
+#[derive(Debug)]
+pub struct Plan {
+    /// The work.
+    pub job: Job,
+    /// The run's name: a digest of model, data and options, so that the same work has the same name.
+    pub run_id: String,
+    /// Facts about the model for the report and the output's footer.
+    pub model_facts: Vec<(String, String)>,
+}
+
+/// Where the results of a run go; the files are open under their hidden names.
+#[derive(Debug)]
+pub struct OutputPlan {
+    /// The predictions.
+    pub output: PendingFile,
+    /// Their path.
+    pub path: PathBuf,
+    /// Their format.
+    pub format: OutputFormat,
+    /// The report and its path, unless none is wanted.
+    pub report: Option<(PendingFile, PathBuf)>,
+    /// Whether existing files are replaced.
+    pub overwrite: bool,
+}
+
+impl OutputPlan {
+    /// Resolves the output of `tallow score` and opens its files.
+    ///
+    /// # Errors
+    /// Fails if a file exists and may not be replaced, or cannot be created; a usage error if the output is one of the inputs.
+    pub fn resolve(args: ScoreArgs, plan: &Plan) -> Result<Self> {
+        let ScoreArgs { work: _, output: path, overwrite, output_format, report } = args;
+        if plan.job.dataset.files.iter().any(|file| same_file(&file.path, &path)) {
+            return Err(Error::usage("the output is one of the inputs")
+                .at_path(&path)
+                .hint("choose another name: a run never writes over what it reads"));
+        }
+        let by_name = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) { OutputFormat::Csv } else { OutputFormat::Parquet };
+        let report = match report {
+            Some(path) if path.as_os_str() == "none" => None,
+            Some(path) => Some(path),
+            None => Some(path.with_extension("report.parquet")),
+        };
+        if report.as_ref() == Some(&path) {
+            return Err(Error::usage("output and report have the same name").at_path(&path));
+        }
+        let report = report.map(|path| Ok((PendingFile::create(&path, overwrite)?, path))).transpose()?;
+        Ok(Self { output: PendingFile::create(&path, overwrite)?, path, format: output_format.unwrap_or(by_name), report, overwrite })
+    }
+}
+
+fn same_file(left: &Path, right: &Path) -> bool {
+    left == right || matches!((canonical(left), canonical(right)), (Ok(a), Ok(b)) if a == b)
+}
+
+impl Plan {
+    /// Opens model and data, binds them and lays out the output's columns.
+    ///
+    /// # Errors
+    /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
+    pub fn resolve(args: &WorkArgs) -> Result<Self> {
+        let WorkArgs { model, inputs, binding, rows, outcome, resources } = args;
+        let ResourceArgs { threads, batch_rows } = resources;
+        let mut opened = open(model, &ImportOptions { trees: tree_selection(&outcome.trees)? })?;
+        set_threshold(&mut opened, outcome.threshold)?;
+        let options = read_options(rows, *batch_rows)?;
+        let dataset = Arc::new(Dataset::open(&resolve(inputs)?, &renames(binding)?, &options)?);
+        let typed = typed_schema(&opened, &dataset);
+        let query = query(rows, &opened.derived, &typed)?;
+        let scored_schema = query.as_ref().map_or_else(|| typed.clone(), Query::schema);
+        let bound = bind(&opened.loaded.contract, &scored_schema, &dataset, &binding_options(binding)?)?;
+        let passthrough = passthrough(outcome, &bound, &typed)?;
+        let read_schema = read_schema(&bound, &passthrough, query.as_ref(), &typed);
+        let query = query_on(rows, &opened.derived, &read_schema, query.is_some())?;
+        let batch_schema = query.as_ref().map_or_else(|| read_schema.clone(), Query::schema);
+        let run_id = run_id(args, &opened, &dataset)?;
+        let model_facts = opened.facts();
+        let encoder = Encoder::new(bound, rows.missing.clone(), opened.loaded.model.precision());
+        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
+        let output_schema = output_schema(&passthrough, &batch_schema, scoring.fields())?;
+        let passthrough = positions(&passthrough, &batch_schema)?;
+        let threads = thread_count(*threads)?;
+        let job = Job { dataset, read_schema, query, scoring, passthrough, output_schema, limit: rows.limit, threads };
+        Ok(Self { job, run_id, model_facts })
+    }
+}
+
+/// `best`, `all` or a number of rounds.
+///
+/// # Errors
+/// A usage error for anything else.
+pub fn tree_selection(text: &str) -> Result<TreeSelection> {
+    match text {
+        "best" => Ok(TreeSelection::Best),
+        "all" => Ok(TreeSelection::All),
+        number => match number.parse() {
+            Ok(rounds) if rounds > 0 => Ok(TreeSelection::First(rounds)),
+            _ => Err(Error::usage(format!("`--trees {number}` is none of `best`, `all` and a number above 0"))),
+        },
+    }
+}
+
+fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) -> Result<()> {
+    let Some(wanted) = threshold else { return Ok(()) };
+    if !(0.0..=1.0).contains(&wanted) {
+        return Err(Error::usage(format!("`--threshold {wanted}` is no probability")));
+    }
+    match &mut opened.loaded.outcome.task {
+        Task::Binary { threshold, .. } => *threshold = wanted,
+        _ => return Err(Error::usage("`--threshold` is for models with two classes; this one has none")),
+    }
+    Ok(())
+}
+
+fn read_options(rows: &RowsArgs, batch_rows: Option<usize>) -> Result<ReadOptions> {
+    let RowsArgs { filter: _, limit: _, delimiter, quote, no_header, missing: _ } = rows;
+    let one_byte = |flag: &str, text: &str| match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        _ => Err(Error::usage(format!("`{flag} {text}` is not one ASCII character"))),
+    };
+    if batch_rows == Some(0) {
+        return Err(Error::usage("`--batch-rows 0`: a batch needs at least one row"));
+    }
+    Ok(ReadOptions {
+        delimiter: delimiter.as_deref().map(|text| one_byte("--delimiter", text)).transpose()?,
+        quote: one_byte("--quote", quote)?,
+        has_header: !no_header,
+        portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
+        ..ReadOptions::default()
+    })
+}
+
+fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let (from, to) = text.split_once('=').ok_or_else(|| Error::usage(format!("`--rename {text}` lacks a `=`")))?;
+        Ok((from.to_owned(), to.to_owned()))
+    };
+    binding.rename.iter().map(pair).collect()
+}
+
+fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
+    let BindingArgs { rename: _, features, on_null, on_unseen } = binding;
+    let policies = |flag: &str, texts: &[String]| texts.iter().map(|text| policy(flag, text)).collect::<Result<Vec<_>>>();
+    Ok(BindingOptions { features: features.clone(), on_null: policies("--on-null", on_null)?, on_unseen: policies("--on-unseen", on_unseen)? })
+}
+
+/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`.
+fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
+    let (column, name) = text.rsplit_once('=').unwrap_or(("*", text));
+    let policy = match name {
+        "error" => Policy::Error,
+        "reject" => Policy::Reject,
+        "null" => Policy::Null,
+        number => Policy::Default(
+            number.parse().map_err(|_| Error::usage(format!("`{flag} {text}`: `{number}` is none of error, reject, null and a number")))?,
+        ),
+    };
+    Ok((column.to_owned(), policy))
+}
+
+/// The data set's schema; in text files the model's numeric columns are numbers to the expressions, so these see them typed.
+fn typed_schema(opened: &OpenedModel, dataset: &Dataset) -> SchemaRef {
+    let _ = opened;
+    dataset.schema()
+}
+
+fn query(rows: &RowsArgs, derived: &[Derived], schema: &SchemaRef) -> Result<Option<Query>> {
+    query_on(rows, derived, schema, rows.filter.is_some() || !derived.is_empty())
+}
+
+fn query_on(rows: &RowsArgs, derived: &[Derived], schema: &SchemaRef, wanted: bool) -> Result<Option<Query>> {
+    wanted.then(|| Query::new(rows.filter.as_deref(), derived, schema)).transpose()
+}
+
+/// The names of the columns that come along, in the table's order or, if named, in the order named.
+fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema) -> Result<Vec<String>> {
+    let all = || schema.fields().iter().map(|field| field.name().clone());
+    match outcome.passthrough.as_deref() {
+        None => Ok(all().filter(|name| !bound.iter().any(|input| input.column == *name)).collect()),
+        Some([one]) if one == "all" => Ok(all().collect()),
+        Some([one]) if one == "none" => Ok(Vec::new()),
+        Some(names) => match names.iter().find(|name| schema.column_with_name(name).is_none()) {
+            Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks")
+                .at_column(name)
+                .hint("`tallow inspect` lists the columns of a file")),
+            None => Ok(names.to_vec()),
+        },
+    }
+}
+
+/// Only the columns that something reads, in the table's order.
+fn read_schema(bound: &[BoundInput], passthrough: &[String], query: Option<&Query>, schema: &Schema) -> SchemaRef {
+    let asked = query.map(Query::columns).unwrap_or_default();
+    let wanted =
+        |field: &Field| bound.iter().any(|input| input.column == *field.name()) || passthrough.contains(field.name()) || asked.contains(field.name());
+    Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field)).cloned().collect::<Vec<_>>()))
+}
+
+fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
+    names.iter().map(|name| schema.index_of(name).map_err(|error| Error::internal("a passthrough column is not read").because(error))).collect()
+}
+
+fn output_schema(passthrough: &[String], batch: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
+    if let Some(field) = outcome.iter().find(|field| passthrough.contains(field.name())) {
+        let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
+        return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
+    }
+    let along = passthrough.iter().map(|name| batch.field_with_name(name).cloned().map_err(|error| Error::internal("passthrough").because(error)));
+    let fields = along.chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// What affinity and the container's quota allow, unless the user says otherwise.
+fn thread_count(wanted: Option<usize>) -> Result<usize> {
+    match wanted {
+        Some(0) => Err(Error::usage("`--threads 0`: a run needs at least one thread")),
+        Some(count) if count > MOST_THREADS => Err(Error::usage(format!("`--threads {count}` is more than the {MOST_THREADS} that make sense"))),
+        Some(count) => Ok(count),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+/// More workers than the largest machines have cores.
+const MOST_THREADS: usize = 1024;
+
+/// Bytes at each end of an input that enter the run's name.
+const FINGERPRINT_BYTES: u64 = 65_536;
+
+/// A name for the work: the digest of tool version, model, options that show in the output, and the inputs' sizes and both ends (for Parquet
+/// that holds the footer). The same command on the same data has the same name, so the same output bytes.
+fn run_id(args: &WorkArgs, opened: &OpenedModel, dataset: &Dataset) -> Result<String> {
+    let mut digest = Sha256::new();
+    digest.update(env!("CARGO_PKG_VERSION"));
+    digest.update(&opened.digest);
+    let WorkArgs { model: _, inputs: _, binding, rows, outcome, resources: _ } = args;
+    digest.update(format!("{binding:?}{rows:?}{outcome:?}"));
+    for file in &dataset.files {
+        let content = SharedFile::open(&file.path)?;
+        digest.update(content.byte_count().to_le_bytes());
+        let ends = [0, content.byte_count().saturating_sub(FINGERPRINT_BYTES)];
+        for start in ends {
+            let mut buffer = vec![0; FINGERPRINT_BYTES.min(content.byte_count()) as usize];
+            content.read_exact_at(&mut buffer, start)?;
+            digest.update(&buffer);
+        }
+    }
+    Ok(hexadecimal(&digest.finalize()[..16]))
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,84 @@
+//! What the operating system tells about this process: time, processor seconds, peak memory.
+//!
+//! Where the system does not tell, the answer is none; nothing is estimated.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::table::commit::read;
+
+/// Libraries underneath keep thread pools of their own, sized by these variables. Workers are ours alone, so each of those pools gets
+/// one thread; candle, moreover, parses `/proc/cpuinfo` in every matrix product while its variable is not set.
+const LIBRARY_POOLS: [&str; 3] = ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS", "POLARS_MAX_THREADS"];
+
+/// Sets the sizes of the libraries' own thread pools. Must be the first thing that `main` does.
+#[expect(unsafe_code, reason = "the only way to size pools that read the environment")]
+pub fn confine_library_pools() {
+    for variable in LIBRARY_POOLS {
+        // SAFETY: called first in `main`, while no other thread exists that could read the environment.
+        unsafe { std::env::set_var(variable, "1") };
+    }
+}
+
+/// Clock ticks per second of `/proc/self/stat`: fixed at 100 for user space on Linux (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The most bytes of a file under `/proc` that we read.
+const STATUS_LIMIT: u64 = 1 << 20;
+
+/// The peak resident size, in bytes.
+#[must_use]
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = String::from_utf8(read(Path::new("/proc/self/status"), STATUS_LIMIT).ok()?).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+}
+
+/// Seconds of processor time that all threads have used.
+#[must_use]
+pub fn processor_seconds() -> Option<f64> {
+    let stat = String::from_utf8(read(Path::new("/proc/self/stat"), STATUS_LIMIT).ok()?).ok()?;
+    let after_name: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |index: usize| after_name.get(index)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+}
+
+/// The time now, RFC 3339, UTC, to the second.
+#[must_use]
+pub fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The date of a day since 1970-01-01, by the proleptic Gregorian calendar (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_at_leap_days_and_turns_of_centuries() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(20_778), (2026, 11, 21));
+    }
+
+    #[test]
+    fn linux_tells_memory_and_time() {
+        assert!(peak_memory_bytes().is_some_and(|bytes| bytes > 0));
+        assert!(processor_seconds().is_some());
+    }
+}

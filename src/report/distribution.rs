@@ -1,0 +1,4 @@
+//! stub
+/// d
+#[derive(Debug, Default, Clone)]
+pub struct Distribution {}

@@ -1,0 +1,62 @@
+//! The same facts as one JSON object on one line, for Airflow's XCom and for `jq`.
+
+use serde_json::{Map, Number, Value as Json, json};
+
+use super::facts::{Fact, Value};
+use crate::error::Error;
+
+/// Facts as `{section: {subject: {metric: value}}}`; facts about the run as a whole lie directly in their section. Infinite and NaN
+/// numbers, which JSON lacks, are texts.
+#[must_use]
+pub fn sections(facts: &[Fact]) -> Map<String, Json> {
+    let mut sections = Map::new();
+    for fact in facts {
+        let section = object(sections.entry(fact.section).or_insert_with(|| json!({})));
+        let place = if fact.subject.is_empty() { section } else { object(section.entry(fact.subject.clone()).or_insert_with(|| json!({}))) };
+        place.insert(fact.metric.clone(), value(&fact.value));
+    }
+    sections
+}
+
+/// The object that a value is; a value that is none is replaced by an empty one.
+fn object(value: &mut Json) -> &mut Map<String, Json> {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    value.as_object_mut().expect("the line above made it an object")
+}
+
+fn value(value: &Value) -> Json {
+    match value {
+        Value::Text(text) => Json::from(text.clone()),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 => Json::from(*number as i64),
+        Value::Number(number) => Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number),
+    }
+}
+
+/// An error as one JSON object: status, exit code, message, place, causes and hint.
+#[must_use]
+pub fn failure(error: &Error) -> Json {
+    let (heading, code) = error.kind().heading_and_code();
+    let mut causes = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        causes.push(inner.to_string());
+        cause = inner.source();
+    }
+    let place = error.place();
+    json!({
+        "status": "failed",
+        "exit_code": code,
+        "error": {
+            "kind": heading,
+            "message": error.message(),
+            "path": place.path,
+            "row": place.row,
+            "column": place.column,
+            "node": place.node,
+            "causes": causes,
+            "hint": error.hint_text(),
+        }
+    })
+}

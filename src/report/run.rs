@@ -1,0 +1,85 @@
+//! The facts of one scoring run, gathered from what the pipeline counted.
+
+use std::time::Duration;
+
+use super::facts::Fact;
+use crate::pipeline::job::{Job, Outcomes};
+use crate::pipeline::stage::Stage;
+
+/// What is known of a run beside the pipeline's counts.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// The run's name: the same work has the same.
+    pub run_id: String,
+    /// When it began, RFC 3339, UTC.
+    pub started_at: String,
+    /// Wall time from start to published output.
+    pub wall: Duration,
+    /// Processor seconds of the whole process, where the system tells.
+    pub processor_seconds: Option<f64>,
+    /// Peak resident size of the process in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// Facts about the model: name, version, digest, …
+    pub model: Vec<(String, String)>,
+    /// The output's path.
+    pub output: String,
+    /// The output's size in bytes.
+    pub output_bytes: u64,
+}
+
+/// All facts of a run, section after section.
+#[must_use]
+pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
+    let mut facts = run_facts(job, circumstances);
+    facts.extend(ledger_facts(job, outcomes));
+    facts.extend(coercion_facts(job, outcomes));
+    facts.extend(circumstances.model.iter().map(|(metric, value)| Fact::text("model", "", metric, value)));
+    facts.extend(performance_facts(outcomes, circumstances));
+    facts.extend(outcomes.scores.facts());
+    facts
+}
+
+fn run_facts(job: &Job, circumstances: &Circumstances) -> Vec<Fact> {
+    vec![
+        Fact::text("run", "", "status", "done"),
+        Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
+        Fact::text("run", "", "started_at", &circumstances.started_at),
+        Fact::text("run", "", "output", &circumstances.output),
+        Fact::count("run", "", "output_bytes", circumstances.output_bytes, "bytes"),
+        Fact::count("run", "", "threads", job.threads as u64, "threads"),
+    ]
+}
+
+fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
+    let total = outcomes.ledger.total();
+    let accounts = std::iter::once((String::new(), &total)).chain(outcomes.ledger.files.iter().map(|file| (file.path.display().to_string(), file)));
+    let rows = accounts.flat_map(|(subject, account)| {
+        [("rows_in", account.rows_in), ("scored", account.scored), ("rejected", account.rejected), ("filtered", account.filtered)]
+            .map(|(metric, count)| Fact::count("ledger", subject.clone(), metric, count, "rows"))
+    });
+    let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
+    let reasons =
+        outcomes.ledger.reasons.iter().map(|(&(input, reason), &count)| Fact::count("rejections", inputs[input], reason.code(), count, "rows"));
+    rows.chain(reasons).collect()
+}
+
+/// Every input's counts that are not zero, so that a column in perfect order takes no room.
+fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
+    let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
+    let named = inputs.flat_map(|(bound, counts)| counts.named().map(|(metric, count)| (bound.column.clone(), metric, count)));
+    named.filter(|(.., count)| *count > 0).map(|(column, metric, count)| Fact::count("coercions", column, metric, count, "values")).collect()
+}
+
+fn performance_facts(outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
+    let seconds = circumstances.wall.as_secs_f64();
+    let rows = outcomes.ledger.total().rows_in as f64;
+    let mut facts = vec![
+        Fact::number("performance", "", "wall_seconds", seconds, "seconds"),
+        Fact::number("performance", "", "rows_per_second", if seconds > 0.0 { rows / seconds } else { 0.0 }, "rows/second"),
+    ];
+    facts.extend(circumstances.processor_seconds.map(|value| Fact::number("performance", "", "processor_seconds", value, "seconds")));
+    facts.extend(circumstances.peak_memory_bytes.map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")));
+    let stage = |stage: &Stage| Fact::number("performance", stage.name(), "work_seconds", outcomes.times.of(*stage).as_secs_f64(), "seconds");
+    facts.extend(Stage::ALL.iter().map(stage));
+    facts
+}

@@ -1,0 +1,82 @@
+//! The report as a person likes to read it: a few aligned lines.
+
+use indicatif::{HumanBytes, HumanCount};
+
+use super::run::Circumstances;
+use super::scores::ScoreStatistics;
+use crate::pipeline::job::{Job, Outcomes};
+use crate::pipeline::stage::Stage;
+
+/// Width of the labels at the left.
+const LABEL_WIDTH: usize = 12;
+
+/// The most columns with coercions that are listed.
+const COERCIONS_SHOWN: usize = 6;
+
+/// The lines, without colour; `verbose` adds the time per stage.
+#[must_use]
+pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, report: Option<&str>, verbose: bool) -> Vec<String> {
+    let mut lines = vec![headline(outcomes, circumstances), String::new(), rows(outcomes)];
+    lines.extend(rejections(job, outcomes));
+    lines.extend(score_lines(&outcomes.scores));
+    lines.extend(coercions(job, outcomes));
+    if verbose {
+        lines.extend(Stage::ALL.iter().map(|stage| line(stage.name(), &format!("{:.3} s of work", outcomes.times.of(*stage).as_secs_f64()))));
+    }
+    lines.push(line("output", &format!("{} ({})", circumstances.output, HumanBytes(circumstances.output_bytes))));
+    lines.extend(report.map(|path| line("report", path)));
+    lines
+}
+
+fn line(label: &str, text: &str) -> String {
+    format!("  {label:LABEL_WIDTH$} {text}")
+}
+
+fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
+    let fact = |wanted: &str| circumstances.model.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str());
+    let total = outcomes.ledger.total();
+    let seconds = circumstances.wall.as_secs_f64();
+    let speed = HumanCount((total.rows_in as f64 / seconds.max(1e-9)) as u64);
+    let memory = circumstances.peak_memory_bytes.map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes)));
+    format!("{} ({}) scored {} rows in {seconds:.2} s ({speed} rows/s{memory})", fact("name"), fact("format"), HumanCount(total.scored))
+}
+
+fn rows(outcomes: &Outcomes) -> String {
+    let total = outcomes.ledger.total();
+    let counts = [total.rows_in, total.scored, total.rejected, total.filtered].map(|count| HumanCount(count).to_string());
+    line("rows", &format!("{} in = {} scored + {} rejected + {} filtered", counts[0], counts[1], counts[2], counts[3]))
+}
+
+fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<String> {
+    let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
+    let reasons = outcomes.ledger.reasons.iter();
+    reasons
+        .map(|(&(input, reason), &count)| line("rejected", &format!("{} rows: {} in `{}`", HumanCount(count), reason.code(), inputs[input])))
+        .collect()
+}
+
+fn score_lines(scores: &ScoreStatistics) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, text) in scores.described() {
+        lines.push(line(&name, &text));
+    }
+    lines
+}
+
+fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<String> {
+    let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
+    let mut texts = Vec::new();
+    for (bound, counts) in inputs {
+        let parts: Vec<String> =
+            counts.named().iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{} {name}", HumanCount(*count))).collect();
+        if !parts.is_empty() {
+            texts.push(format!("{}: {}", bound.column, parts.join(", ")));
+        }
+    }
+    let more = texts.len().saturating_sub(COERCIONS_SHOWN);
+    texts.truncate(COERCIONS_SHOWN);
+    if more > 0 {
+        texts.push(format!("and {more} more columns (the report has them all)"));
+    }
+    texts.iter().enumerate().map(|(index, text)| line(if index == 0 { "coerced" } else { "" }, text)).collect()
+}

@@ -1,0 +1,101 @@
+//! Every case under `data/golden`, end to end: the columns that the original library's own numbers say, and the leaf of every tree.
+//!
+//! A case is a directory with `model.*`, `input.parquet`, `expected.parquet`, perhaps `leaves.parquet`, and `case.json` (model, tolerances,
+//! further arguments). `ORIGIN.md` says which script and versions made it.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+
+use crate::harness::{Room, column, data, numbers, table, texts};
+
+#[derive(Deserialize)]
+struct Case {
+    model: String,
+    tolerance: f64,
+    #[serde(default)]
+    margin_tolerance: f64,
+    #[serde(default)]
+    arguments: Vec<String>,
+}
+
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("case.json").exists()).collect();
+    cases.sort();
+    cases
+}
+
+fn read(case: &Path) -> Case {
+    serde_json::from_slice(&std::fs::read(case.join("case.json")).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+}
+
+#[test]
+fn every_case_scores_as_its_library_does() {
+    let mut failures = Vec::new();
+    for directory in cases() {
+        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let case = read(&directory);
+        let room = Room::new();
+        let (model, input, output) = (directory.join(&case.model), directory.join("input.parquet"), room.path("out.parquet"));
+        let fixed = ["score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", output.to_str().unwrap(), "--raw", "--passthrough", "none"];
+        let run = room.run(fixed.iter().copied().chain(case.arguments.iter().map(String::as_str)));
+        if run.code != 0 {
+            failures.push(format!("{name}: {run}"));
+            continue;
+        }
+        failures.extend(differences(&case, &table(&directory.join("expected.parquet")), &table(&output)).into_iter().map(|difference| format!("{name}: {difference}")));
+    }
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<String> {
+    let names = |batch: &RecordBatch| batch.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let (mut wanted, mut given) = (names(expected), names(found));
+    wanted.sort();
+    given.sort();
+    if wanted != given {
+        return vec![format!("columns {given:?}, expected {wanted:?}")];
+    }
+    if expected.num_rows() != found.num_rows() {
+        return vec![format!("{} rows, expected {}", found.num_rows(), expected.num_rows())];
+    }
+    wanted.iter().filter_map(|name| difference(case, name, expected, found)).collect()
+}
+
+fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
+    let (wanted, given) = (column(expected, name), column(found, name));
+    if wanted.data_type() != given.data_type() {
+        return Some(format!("`{name}` is {}, expected {}", given.data_type(), wanted.data_type()));
+    }
+    if !matches!(wanted.data_type(), DataType::Float32 | DataType::Float64) {
+        let row = texts(wanted).into_iter().zip(texts(given)).position(|(wanted, given)| wanted != given)?;
+        return Some(format!("`{name}` differs first in row {row}"));
+    }
+    let tolerance = if name.starts_with("margin") { case.margin_tolerance } else { case.tolerance };
+    let pairs = numbers(wanted).into_iter().zip(numbers(given));
+    let wrong = |(wanted, given): (f64, f64)| {
+        let both = wanted.is_nan() && given.is_nan() || wanted.to_bits() == given.to_bits() || wanted == given;
+        !both && !((wanted - given).abs() <= tolerance * wanted.abs().max(1.0))
+    };
+    let (row, (wanted, given)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
+    Some(format!("`{name}` row {row} is {given:e}, expected {wanted:e}"))
+}
+
+#[test]
+fn every_format_has_a_golden_case() {
+    let names: Vec<String> = cases().iter().map(|case| case.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    for importer in tallow::model::format::IMPORTERS {
+        let name = importer.name();
+        let prefix = if name == "safetensors" { "network_".to_owned() } else { format!("{name}_") };
+        assert!(names.iter().any(|case| case.starts_with(&prefix)), "no golden case for {name}");
+    }
+}
+
+#[test]
+fn every_case_says_where_it_comes_from() {
+    for case in cases() {
+        assert!(case.join("ORIGIN.md").exists(), "{} lacks ORIGIN.md", case.display());
+    }
+}
