@@ -5,6 +5,7 @@
 
 pub mod forest;
 pub mod format;
+pub mod network;
 
 use std::any::Any;
 
