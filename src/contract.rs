@@ -91,6 +91,8 @@ pub struct Input {
     pub kind: InputKind,
     /// The type that the manifest insists on, if any.
     pub column_type: Option<ColumnType>,
+    /// Whether the table must have the column; one that need not and is not there is null in every row.
+    pub required: bool,
     /// What to do with null (and, in floating-point columns, NaN).
     pub on_null: Policy,
     /// What to do with a value outside the vocabulary, or with text that is no number.
@@ -101,13 +103,13 @@ impl Input {
     /// A numeric input that takes null as missing and stops at text that is no number.
     #[must_use]
     pub fn number(name: impl Into<String>) -> Self {
-        Self { name: name.into(), kind: InputKind::Number, column_type: None, on_null: Policy::Null, on_unseen: Policy::Error }
+        Self { name: name.into(), kind: InputKind::Number, column_type: None, required: true, on_null: Policy::Null, on_unseen: Policy::Error }
     }
 
     /// An input of another kind that takes null as missing and lets unseen values through as the model itself treats them.
     #[must_use]
     pub fn of_kind(name: impl Into<String>, kind: InputKind) -> Self {
-        Self { name: name.into(), kind, column_type: None, on_null: Policy::Null, on_unseen: Policy::Null }
+        Self { name: name.into(), kind, column_type: None, required: true, on_null: Policy::Null, on_unseen: Policy::Null }
     }
 }
 

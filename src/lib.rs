@@ -46,7 +46,7 @@ pub mod error;
 pub mod feature;
 pub mod model;
 pub mod outcome;
-
+pub mod package;
 pub mod pipeline;
 pub mod plan;
 pub mod process;

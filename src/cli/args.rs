@@ -143,7 +143,7 @@ pub struct BindingArgs {
     /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column
     ///
     /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see a missing value, a number is put in its place.
-    /// By default models that know missing values see them, and others reject the row.
+    /// By default models that know missing values see them, and others stop the run.
     #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
     pub on_null: Vec<String>,
     /// What to do with unseen categories, and with text that is no number: as `--on-null`

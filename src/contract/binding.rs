@@ -40,7 +40,8 @@ pub struct BoundInput {
 /// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
 pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &BindingOptions) -> Result<Vec<BoundInput>> {
     let columns = chosen_columns(contract, schema, options)?;
-    let missing: Vec<&str> = columns.iter().filter(|name| schema.column_with_name(name).is_none()).map(String::as_str).collect();
+    let lacks = |(input, name): &(&Input, &String)| input.required && schema.column_with_name(name).is_none();
+    let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
     if !missing.is_empty() {
         return Err(missing_columns(&missing, schema, dataset));
     }
@@ -118,6 +119,9 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
 }
 
 fn bind_one(input: Input, column: String, schema: &Schema, dataset: &Dataset) -> Result<BoundInput> {
+    if schema.column_with_name(&column).is_none() {
+        return Ok(BoundInput { input, column, data_type: DataType::Null });
+    }
     let wrong = |message: String| {
         let error = Error::contract(message).at_column(&column);
         dataset.files.first().map_or_else(|| Error::internal("no input"), |file| error.at_path(&file.path))
@@ -127,7 +131,7 @@ fn bind_one(input: Input, column: String, schema: &Schema, dataset: &Dataset) ->
             wrong("the data has two columns of this name".into()).hint("rename one where the file is written: names decide what the model reads")
         );
     }
-    if let Some(path) = dataset.file_without(&column).filter(|_| !is_derived(&column, dataset)) {
+    if let Some(path) = dataset.file_without(&column).filter(|_| input.required && !is_derived(&column, dataset)) {
         return Err(Error::contract("this file lacks a column that the model needs")
             .at_path(path)
             .at_column(&column)

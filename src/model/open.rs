@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use super::LoadedModel;
 use super::format::{Artefact, IMPORTERS, ImportOptions, import};
 use crate::error::{Error, Result};
+use crate::package::{Files, Package};
 use crate::plan::hexadecimal;
-use crate::table::commit::{find, list, metadata, read};
+use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::query::Derived;
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
@@ -65,7 +66,7 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         return open_file(path, path, options);
     }
     if find(&path.join(MANIFEST))?.is_some() {
-        return Err(Error::internal("pk"));
+        return open_package(path, options);
     }
     open_file(&only_model_in(path)?, path, options)
 }
@@ -75,6 +76,17 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
     let loaded = import(&artefact, options)?;
     let digest = hexadecimal(&Sha256::digest(&artefact.bytes));
     Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
+}
+
+fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let files = Files { read: &|file| read(file, MODEL_BYTES_LIMIT), resolve: &canonical };
+    let (package, loaded) = Package::open(path, files, options)?;
+    let mut digest = Sha256::new();
+    digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
+    package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));
+    let derived = package.derived().iter().map(|one| Derived { name: one.name.clone(), expression: one.expression.clone() }).collect();
+    let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
+    Ok(OpenedModel { loaded, path: path.to_owned(), name, version, digest: hexadecimal(&digest.finalize()), derived })
 }
 
 fn stem(path: &Path) -> String {

@@ -1,7 +1,7 @@
 //! One model's work on a batch: encode, score, turn margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
@@ -18,8 +18,8 @@ pub const BLOCK_ROWS: usize = 4_032;
 pub struct Scoring {
     model: LoadedModel,
     encoder: Encoder,
-    /// For each input, the position of its column in the batch.
-    positions: Vec<usize>,
+    /// For each input, the position of its column in the batch; none for one that the table need not and does not have.
+    positions: Vec<Option<usize>>,
     raw: bool,
 }
 
@@ -38,10 +38,12 @@ impl Scoring {
     /// Binds model and encoder to batches of `schema`.
     ///
     /// # Errors
-    /// An internal error if a bound column is not in the schema.
+    /// An internal error if a column that is required is not in the schema.
     pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
-        let position = |column: &str| schema.index_of(column).map_err(|error| Error::internal("a bound column is not read").because(error));
-        let positions = encoder.inputs().map(|bound| position(&bound.column)).collect::<Result<_>>()?;
+        let positions: Vec<Option<usize>> = encoder.inputs().map(|bound| schema.index_of(&bound.column).ok()).collect();
+        if encoder.inputs().zip(&positions).any(|(bound, position)| bound.input.required && position.is_none()) {
+            return Err(Error::internal("a bound column is not read"));
+        }
         Ok(Self { model, encoder, positions, raw })
     }
 
@@ -86,7 +88,9 @@ impl Scorer<'_> {
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
     pub fn score(&mut self, batch: &RecordBatch, origin: Origin, times: &mut StageTimes) -> Result<Scored> {
-        let inputs: Vec<&ArrayRef> = self.scoring.positions.iter().map(|&position| batch.column(position)).collect();
+        let absent: ArrayRef = new_null_array(&DataType::Null, batch.num_rows());
+        let inputs: Vec<&ArrayRef> =
+            self.scoring.positions.iter().map(|position| position.map_or(&absent, |position| batch.column(position))).collect();
         let mut coercions = vec![Coercions::default(); inputs.len()];
         let mut all = Margins::empty(self.scoring.model.model.precision());
         let mut rejected = Vec::new();

@@ -3,6 +3,8 @@
 //! Owns the list of formats and how one is recognised. An importer sees the bytes of an [`Artefact`] and nothing else: no disk, no
 //! network, no table. Every count, index and shape in a file is hostile until checked.
 
+mod safetensors;
+
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
@@ -63,7 +65,7 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[];
+pub static IMPORTERS: &[&dyn Importer] = &[&safetensors::Safetensors];
 
 /// Finds the format by content and imports the model.
 ///

@@ -1,0 +1,80 @@
+//! The files of a package: inside its directory, and with the digests that the manifest lists.
+//!
+//! It must not know formats.
+
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::manifest::{ArtefactEntry, Manifest};
+use super::{DEFAULT_WEIGHTS, Files};
+use crate::error::{Error, Result};
+use crate::model::format::Artefact;
+
+/// A file of a package, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedArtefact {
+    /// Where it lies, from the package's directory.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The number of its bytes.
+    pub byte_count: u64,
+}
+
+/// Reads and checks every artefact; the bytes of the first one, the model, are kept.
+pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<(Vec<CheckedArtefact>, Artefact)> {
+    let entries = entries(manifest)?;
+    let mut checked = Vec::with_capacity(entries.len());
+    let mut model = None;
+    for entry in &entries {
+        let path = inside(directory, &entry.path, files)?;
+        let bytes = (files.read)(&path)?;
+        checked.push(check(entry, &bytes).map_err(|error| error.at_path(&path))?);
+        model.get_or_insert(Artefact { path, bytes });
+    }
+    let model = model.ok_or_else(|| Error::internal("a package without a model"))?;
+    Ok((checked, model))
+}
+
+fn entries(manifest: &Manifest) -> Result<Vec<ArtefactEntry>> {
+    match (manifest.artefacts.is_empty(), &manifest.network) {
+        (false, _) => Ok(manifest.artefacts.clone()),
+        (true, Some(_)) => Ok(vec![ArtefactEntry { path: DEFAULT_WEIGHTS.into(), sha256: None }]),
+        (true, None) => {
+            Err(Error::contract("the manifest lists no artefact").hint("add `[[artefacts]]` with `path = \"model.json\"`, the model's file"))
+        }
+    }
+}
+
+/// The path of an artefact, which must not leave the directory, neither by its name nor through links.
+fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
+    let refuse = || {
+        Error::trust(format!("the artefact `{}` lies outside the package", path.display()))
+            .hint("copy the file into the package and name it by its path from there")
+    };
+    let is_plain = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
+    if !is_plain || path.as_os_str().is_empty() {
+        return Err(refuse());
+    }
+    let joined = directory.join(path);
+    let resolved = (files.resolve)(&joined)?;
+    if resolved.starts_with((files.resolve)(directory)?) { Ok(joined) } else { Err(refuse()) }
+}
+
+fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
+    let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(listed) = &entry.sha256 {
+        if listed.len() != found.len() || !listed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(Error::contract(format!("`sha256 = \"{listed}\"` is not 64 hexadecimal digits")));
+        }
+        if !listed.eq_ignore_ascii_case(&found) {
+            let message = format!(
+                "the artefact `{}` is not the one that the manifest lists: its SHA-256 is `{found}`, listed is `{listed}`",
+                entry.path.display()
+            );
+            return Err(Error::trust(message).hint("restore the file; if the change is meant, write the new digest into `tallow.toml`"));
+        }
+    }
+    Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count: bytes.len() as u64 })
+}

@@ -1,0 +1,285 @@
+//! The manifest as it is written: `tallow.toml`, key by key, with unknown keys refused.
+//!
+//! Owns the parse and the checks that need nothing but the text. It must not know models or disks: the rest of [`super`] gives the
+//! words their meaning.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::contract::{CategoryValue, ColumnType, Policy};
+use crate::error::{Error, Result};
+use crate::model::network::Architecture;
+use crate::outcome::Label;
+
+/// All that a manifest may say; what it leaves out comes from the artefact.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The model's name, as reports and registries show it.
+    pub name: String,
+    /// The model's version, in the owner's own counting.
+    pub version: Option<String>,
+    /// What the model is for.
+    pub task: Option<TaskName>,
+    /// The model card: free text.
+    pub description: Option<String>,
+    /// The files of the package; the first one is the model.
+    #[serde(default)]
+    pub artefacts: Vec<ArtefactEntry>,
+    /// What is known of inputs; for a network all of them, in the order of the first layer.
+    #[serde(default)]
+    pub inputs: Vec<InputEntry>,
+    /// Columns made of other columns before the inputs are bound.
+    #[serde(default)]
+    pub derived: Vec<Derived>,
+    /// What the margins mean.
+    #[serde(default)]
+    pub outputs: Outputs,
+    /// The layers, if the model is a dense network.
+    pub network: Option<Architecture>,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskName {
+    /// One number a row.
+    Regression,
+    /// One number a row, a count.
+    Counts,
+    /// One number a row, meaningful by its order.
+    Ranking,
+    /// Two classes, one margin.
+    Binary,
+    /// Several classes, one margin each.
+    Classes,
+    /// Several numbers a row.
+    Values,
+}
+
+/// A file of the package.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtefactEntry {
+    /// Where it lies, from the package's directory.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, 64 hexadecimal digits.
+    pub sha256: Option<String>,
+}
+
+/// What is known of an input.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputEntry {
+    /// The column's name.
+    pub name: String,
+    /// The type that the column must have.
+    pub r#type: Option<ColumnType>,
+    /// What it holds; by default `category` where there are categories, else what the artefact says, else `number`.
+    pub kind: Option<KindName>,
+    /// The values of a category, in the order of the model's codes.
+    pub categories: Option<Vec<Category>>,
+    /// What to do with null.
+    pub on_null: Option<Policy>,
+    /// What to do with a value outside the categories, or with text that is no number.
+    pub on_unseen: Option<Policy>,
+    /// For networks: what is taken away from the number.
+    pub mean: Option<f64>,
+    /// For networks: what the difference is divided by.
+    pub scale: Option<f64>,
+    /// For networks: the prefix of the embedding table that the code is looked up in.
+    pub embedding: Option<String>,
+    /// For networks: whether the category takes as many places as it has values.
+    #[serde(default)]
+    pub one_hot: bool,
+    /// Whether a table without this column is refused; if not, the column counts as null in every row.
+    #[serde(default = "required")]
+    pub required: bool,
+}
+
+const fn required() -> bool {
+    true
+}
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KindName {
+    /// A number.
+    Number,
+    /// A value, looked up in `categories`.
+    Category,
+    /// The model's own code of a category.
+    Code,
+}
+
+/// A value of a category.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "a category is a text, a number, true or false")]
+pub enum Category {
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl From<&Category> for CategoryValue {
+    fn from(category: &Category) -> Self {
+        match category {
+            Category::Boolean(value) => Self::Boolean(*value),
+            Category::Integer(value) => Self::Integer(*value),
+            Category::Number(value) => Self::Number(*value),
+            Category::Text(value) => Self::Text(value.clone()),
+        }
+    }
+}
+
+/// A column made of other columns.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Derived {
+    /// The new column's name.
+    pub name: String,
+    /// A SQL expression over the table's columns; only carried here.
+    pub expression: String,
+}
+
+/// What the margins mean.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    /// From margin to score.
+    pub link: Option<LinkName>,
+    /// The classes, in the order of the margins; for two classes with one margin the negative one first.
+    pub labels: Option<Vec<LabelName>>,
+    /// The least probability that is called positive.
+    pub threshold: Option<f64>,
+    /// The names of several numbers a row.
+    pub names: Option<Vec<String>>,
+}
+
+/// From margin to score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are those of crate::outcome::Link")]
+pub enum LinkName {
+    Identity,
+    Logistic,
+    Softmax,
+    Exponential,
+}
+
+/// A class's name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a label is a text or a whole number")]
+pub enum LabelName {
+    /// A whole number.
+    Integer(i64),
+    /// A text.
+    Text(String),
+}
+
+impl From<&LabelName> for Label {
+    fn from(label: &LabelName) -> Self {
+        match label {
+            LabelName::Integer(value) => Self::Integer(*value),
+            LabelName::Text(value) => Self::Text(value.clone()),
+        }
+    }
+}
+
+impl Manifest {
+    /// Parses and checks a manifest.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Contract`], with the line, for what is no TOML, an unknown key, a value of the wrong type, or a contradiction.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Error::contract("the manifest is no UTF-8 text").because(error))?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let refused = Error::contract(format!("cannot read the manifest: {}", error.message().trim_end().replace('\n', ", ")));
+            match error.span() {
+                Some(span) => refused.at_node(format!("line {}", line(text, span.start))),
+                None => refused,
+            }
+        })?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.name.trim().is_empty() {
+            return Err(Error::contract("the manifest's `name` is empty"));
+        }
+        unique(self.inputs.iter().map(|input| input.name.as_str()), "input")?;
+        unique(self.derived.iter().map(|derived| derived.name.as_str()), "derived column")?;
+        if let Some(derived) = self.derived.iter().find(|derived| derived.expression.trim().is_empty()) {
+            return Err(Error::contract(format!("the derived column `{}` has an empty expression", derived.name)));
+        }
+        self.inputs.iter().try_for_each(|input| input.check().map_err(|error| error.at_column(&input.name)))?;
+        self.outputs.check()
+    }
+}
+
+impl InputEntry {
+    fn check(&self) -> Result<()> {
+        let refuse = |message: &str| Err(Error::contract(message));
+        if self.categories.is_some() && matches!(self.kind, Some(KindName::Number | KindName::Code)) {
+            return refuse("`categories` are for `kind = \"category\"`");
+        }
+        let is_category = self.categories.is_some() || matches!(self.kind, Some(KindName::Category | KindName::Code));
+        if is_category && (self.mean.is_some() || self.scale.is_some()) {
+            return refuse("`mean` and `scale` are for numbers, and this is a category");
+        }
+        if let Some(categories) = &self.categories {
+            let known: BTreeSet<String> = categories.iter().map(|category| format!("{category:?}")).collect();
+            if known.len() < categories.len() || categories.is_empty() {
+                return refuse("`categories` are empty or name a value twice");
+            }
+        }
+        for (key, policy) in [("on_null", self.on_null), ("on_unseen", self.on_unseen)] {
+            if matches!(policy, Some(Policy::Default(value)) if !value.is_finite()) {
+                return refuse(&format!("the default of `{key}` is no finite number"));
+            }
+        }
+        if !self.required && matches!(self.on_null, None | Some(Policy::Error)) {
+            return Err(Error::contract("`required = false` needs an `on_null` that says what the model reads instead")
+                .hint("add `on_null = { default = 0 }`, `on_null = \"null\"` or `on_null = \"reject\"`"));
+        }
+        Ok(())
+    }
+}
+
+impl Outputs {
+    fn check(&self) -> Result<()> {
+        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+            return Err(Error::contract(format!("`threshold = {threshold}` is no probability")));
+        }
+        let labels: Vec<String> = self.labels.iter().flatten().map(|label| format!("{label:?}")).collect();
+        unique(labels.iter().map(String::as_str), "label")?;
+        unique(self.names.iter().flatten().map(String::as_str), "output")
+    }
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
+    let mut known = BTreeSet::new();
+    for name in names {
+        if name.is_empty() {
+            return Err(Error::contract(format!("the manifest has a {what} without a name")));
+        }
+        if !known.insert(name) {
+            return Err(Error::contract(format!("the manifest names the {what} `{name}` twice")));
+        }
+    }
+    Ok(())
+}
+
+/// The line of a byte, counted from 1.
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1
+}

@@ -1,0 +1,102 @@
+//! A model package: a directory with `tallow.toml` and the artefacts that it lists.
+//!
+//! Owns the way from the directory to a model: manifest, digests, import, and what the manifest adds to what the artefact says. It
+//! must not touch the disk: whoever opens a package passes [`Files`].
+
+mod apply;
+mod artefact;
+pub mod manifest;
+
+use std::path::{Path, PathBuf};
+
+pub use artefact::CheckedArtefact;
+pub use manifest::{Derived, Manifest};
+
+use self::apply::Networks;
+use crate::error::{Error, Result};
+use crate::model::LoadedModel;
+use crate::model::format::{self, Artefact, ImportOptions};
+
+/// The manifest's name in a package's directory.
+pub const MANIFEST_NAME: &str = "tallow.toml";
+
+/// Where a network's weights lie if the manifest lists no artefact.
+const DEFAULT_WEIGHTS: &str = "model.safetensors";
+
+/// How a package reaches the disk; `table::commit` holds the functions.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// The bytes of a file.
+    pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>>,
+    /// The absolute path with every link followed, as `canonicalize` gives it.
+    pub resolve: &'a dyn Fn(&Path) -> Result<PathBuf>,
+}
+
+impl std::fmt::Debug for Files<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Files")
+    }
+}
+
+/// A package, opened: its artefacts have the digests that the manifest lists.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The directory.
+    pub directory: PathBuf,
+    /// What `tallow.toml` says.
+    pub manifest: Manifest,
+    /// The artefacts, the model first, with the digests that were found.
+    pub artefacts: Vec<CheckedArtefact>,
+}
+
+impl Package {
+    /// Opens a package and loads its model, with all that the manifest adds to it.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Contract`] for a manifest that is wrong or does not fit the model; [`crate::error::Kind::Trust`] for an artefact with another
+    /// digest or outside the directory; else what the format's importer says.
+    pub fn open(directory: &Path, files: Files<'_>, options: &ImportOptions) -> Result<(Self, LoadedModel)> {
+        let path = directory.join(MANIFEST_NAME);
+        let manifest = Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
+        let (artefacts, model) = artefact::read_all(&manifest, directory, files).map_err(|error| error.at_path(&path))?;
+        let package = Self { directory: directory.to_owned(), manifest, artefacts };
+        let mut loaded = package.import(&model, options)?;
+        package.apply(&mut loaded).map_err(|error| error.at_path(&path))?;
+        Ok((package, loaded))
+    }
+
+    /// The columns that are made of other columns before the inputs are bound.
+    #[must_use]
+    pub fn derived(&self) -> &[Derived] {
+        &self.manifest.derived
+    }
+
+    /// Adds to a loaded model what the manifest says of its inputs and outputs.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Contract`] for an input that the model does not have, and for whatever contradicts the model.
+    pub fn apply(&self, loaded: &mut LoadedModel) -> Result<()> {
+        apply::inputs(&self.manifest, &mut loaded.contract)?;
+        apply::outputs(&self.manifest, &mut loaded.outcome, loaded.model.margin_count())
+    }
+
+    fn import(&self, model: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
+        match &self.manifest.network {
+            Some(architecture) => Networks { manifest: &self.manifest, architecture }.load(model).map_err(|error| error.at_path(&model.path)),
+            None => {
+                self.refuse_network_keys()?;
+                format::import(model, options)
+            }
+        }
+    }
+
+    fn refuse_network_keys(&self) -> Result<()> {
+        let is_networks = |entry: &&manifest::InputEntry| entry.mean.is_some() || entry.scale.is_some() || entry.embedding.is_some() || entry.one_hot;
+        match self.manifest.inputs.iter().find(is_networks) {
+            Some(entry) => Err(Error::contract("`mean`, `scale`, `embedding` and `one_hot` are for networks, and the manifest has no `[network]`")
+                .at_path(self.directory.join(MANIFEST_NAME))
+                .at_column(&entry.name)),
+            None => Ok(()),
+        }
+    }
+}
