@@ -1,1 +1,0 @@
-//! Delimited text: CSV and TSV, plain, gzip or zstd.
