@@ -4,7 +4,14 @@
 //! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
 //! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
 
+pub mod commit;
+pub mod compression;
 pub mod csv;
+mod csv_decode;
+mod csv_record;
+pub mod csv_sink;
+mod csv_split;
+pub mod location;
 
 use std::path::Path;
 
