@@ -267,7 +267,7 @@ impl PendingFile {
     /// Fails if the name was taken meanwhile or the disk is full; the temporary file is then removed.
     pub fn publish(mut self, overwrite: bool) -> Result<()> {
         let path = self.path.clone();
-        let writer = self.writer.take().expect("only publishing takes the writer, and it consumes the file");
+        let Some(writer) = self.writer.take() else { return Err(Error::internal("a file was published twice").at_path(path)) };
         let result = self.publish_writer(writer, overwrite);
         if result.is_err() {
             // The first error is the one to tell.
@@ -281,9 +281,9 @@ impl PendingFile {
         file.sync_all().map_err(|error| io_error("cannot write the file to disk", error))?;
         check_destination(&self.path, overwrite)?;
         if overwrite {
-            self.rename()?
+            self.rename()?;
         } else {
-            self.link()?
+            self.link()?;
         }
         sync_directory(directory_of(&self.path))
     }

@@ -188,7 +188,7 @@ mod tests {
                 assert_eq!(portion.first_row, rows.len() as u64);
                 let batch = (portion.decode)()?;
                 assert!(batch.num_rows() > 0);
-                let columns: Vec<_> = batch.columns().iter().map(|column| column.as_string::<i32>()).collect();
+                let columns: Vec<_> = batch.columns().iter().map(AsArray::as_string::<i32>).collect();
                 rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect::<Vec<_>>()));
             }
             Ok(())

@@ -45,6 +45,7 @@ impl Dialect {
 
     /// Appends the value of the field that begins at `start` to `value`, where one is wanted, and returns where the field ends:
     /// at a delimiter, at a line end or at the end of the text.
+    #[must_use]
     pub fn read_field(self, text: &[u8], start: usize, mut value: Option<&mut Vec<u8>>) -> usize {
         let mut position = start;
         let mut keep = |from: usize, to: usize| {
@@ -171,7 +172,7 @@ impl Scanner {
                 return (is_whole && !self.in_quotes && self.record_start < text.len()).then(|| self.end_record(text.len()));
             };
             let next = text.get(found + 1).copied();
-            if next.is_none() && !is_whole && text.get(found) != Some(&b'\n') && (self.in_quotes || text.get(found) == Some(&b'\r')) {
+            if next.is_none() && !is_whole && (self.in_quotes || text.get(found) == Some(&b'\r')) {
                 // The byte after it decides what this one means.
                 self.position = found;
                 return None;

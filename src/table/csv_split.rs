@@ -44,7 +44,9 @@ pub struct Splitter {
     buffer: Vec<u8>,
     has_ended: bool,
     next_row: u64,
-    /// What went wrong after the last complete record; told when all records before it have been handed out.
+    /// Why the stream cannot be read further; told when what was read of it before has been scanned.
+    broken: Option<Error>,
+    /// What is wrong with the next record; told when the piece before it has been handed out.
     failure: Option<Error>,
 }
 
@@ -56,7 +58,8 @@ impl Splitter {
     pub fn open(path: &Path, dialect: Dialect) -> Result<Self> {
         let open = || {
             let stream = Stream::new(SharedFile::open(path)?.reader())?;
-            let mut splitter = Self { stream, scanner: Scanner::new(dialect), buffer: Vec::new(), has_ended: false, next_row: 0, failure: None };
+            let mut splitter =
+                Self { stream, scanner: Scanner::new(dialect), buffer: Vec::new(), has_ended: false, next_row: 0, broken: None, failure: None };
             splitter.fill()?;
             splitter.pass_over_mark()?;
             Ok(splitter)
@@ -140,7 +143,10 @@ impl Splitter {
             if self.buffer.len() - self.scanner.record_start() > MAX_RECORD_BYTES {
                 return Err(unclosed(&format!("cannot read the record: it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
             }
-            self.fill()?;
+            if let Some(broken) = self.broken.take() {
+                return Err(broken);
+            }
+            self.broken = self.fill().err();
         }
     }
 
@@ -211,6 +217,16 @@ mod tests {
             let error = error.unwrap();
             assert_eq!((error.place().row, error.message()), (Some(3), "cannot read the record: a quote in it is never closed"));
         }
+    }
+
+    #[test]
+    fn rows_before_a_truncation_are_handed_out_and_its_row_is_named() {
+        let rows: String = (0..100_000).map(|row| format!("{row},{}\n", row * 7919 % 1000)).collect();
+        let whole = zstd::stream::encode_all(rows.as_bytes(), 1).unwrap();
+        let (texts, error) = pieces(&whole[..whole.len() * 9 / 10], PieceLimit { bytes: 9999, rows: 999 }, false);
+        let read: String = texts.iter().map(|text| text.split_once(':').unwrap().1).collect();
+        assert!(rows.starts_with(&read) && read.len() > rows.len() / 2);
+        assert_eq!(error.unwrap().place().row, Some(read.lines().count() as u64 + 1));
     }
 
     #[test]

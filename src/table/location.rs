@@ -21,7 +21,7 @@ const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_lite
 /// - A directory stands for all files in it and below, sorted by path, without names that start with `_` or `.`.
 /// - Anything else with `*`, `?` or `[` is a pattern: `*` and `?` stay within a name, `**` stands for any number of directories.
 ///   It gives each file it matches once, sorted by path; matched directories give their files. Names that start with `_` or `.`
-///   match only where the pattern spells that character out.
+///   match only where the pattern spells that character out; names that are not UTF-8 do not match.
 ///
 /// A file that several inputs name is given as often as it was named: whoever names a file twice gets its rows twice.
 ///

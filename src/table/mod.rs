@@ -7,10 +7,10 @@
 pub mod commit;
 pub mod compression;
 pub mod csv;
-mod csv_decode;
-mod csv_record;
+pub mod csv_decode;
+pub mod csv_record;
 pub mod csv_sink;
-mod csv_split;
+pub mod csv_split;
 pub mod location;
 
 use std::path::Path;
