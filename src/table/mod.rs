@@ -6,8 +6,12 @@
 
 pub mod cast;
 pub mod commit;
+pub mod compression;
 pub mod csv;
+pub mod csv_decode;
+pub mod csv_record;
 pub mod csv_sink;
+pub mod csv_split;
 pub mod dataset;
 pub mod location;
 pub mod parquet;
@@ -129,7 +133,7 @@ pub trait Format: Sync {
 }
 
 /// Every format, in the order of recognition: text without a magic number comes last.
-pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet];
+pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &csv::Csv];
 
 /// Takes batches in the order of the output.
 pub trait Sink: Send {

@@ -1,0 +1,334 @@
+//! Delimited text: CSV and TSV, plain, gzip or zstd.
+//!
+//! Owns what makes a file one of these, and its column names. All columns are text, exactly as written and never null: an empty
+//! field is an empty text. What types they have in truth is for the reader's wishes to say. It must not guess types.
+//!
+//! The grammar is in `csv_record`, the cutting into portions in `csv_split`, the decoding in `csv_decode`, writing in `csv_sink`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+
+use super::csv_decode::Projection;
+use super::csv_record::{Dialect, endings};
+use super::csv_split::{MAX_RECORD_BYTES, PieceLimit, Splitter};
+use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, TableFile, commit, compression};
+
+/// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1 bytes of text (with its
+/// delimiter) and n + 4 of memory (with its offset in the column), which is worst for empty values.
+const DECODED_BYTES_PER_TEXT_BYTE: usize = 4;
+
+/// The format of delimited text. It recognises any text, so it must be asked last.
+#[derive(Clone, Copy, Debug)]
+pub struct Csv;
+
+impl Format for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn recognises(&self, head: &[u8], path: &Path) -> bool {
+        let is_named_so = endings(path).any(|ending| matches!(ending.as_str(), "csv" | "tsv" | "tab" | "txt"));
+        is_named_so || is_text(&compression::peek(head))
+    }
+
+    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>> {
+        Ok(Box::new(CsvFile::open(path, options)?))
+    }
+}
+
+/// No NULs, or UTF-16, which is refused when it is opened, with an explanation. Bytes that are not UTF-8 are still text: of an older encoding.
+fn is_text(head: &[u8]) -> bool {
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !(head.is_empty() || head.contains(&0))
+}
+
+/// A file of delimited text whose first line has been read.
+#[derive(Debug)]
+struct CsvFile {
+    path: Arc<Path>,
+    dialect: Dialect,
+    has_header: bool,
+    names: Arc<[String]>,
+    byte_count: u64,
+}
+
+impl CsvFile {
+    fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
+        let dialect = Dialect::new(options, path)?;
+        let mut splitter = Splitter::open(path, dialect)?;
+        let names = read_names(&mut splitter, dialect, options.has_header).map_err(|error| error.at_path(path))?;
+        let byte_count = commit::metadata(path)?.byte_count;
+        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), byte_count })
+    }
+}
+
+/// The column names in the first line, or made up for as many fields as it has.
+fn read_names(splitter: &mut Splitter, dialect: Dialect, has_header: bool) -> Result<Vec<String>> {
+    let line = splitter.header()?.ok_or_else(|| {
+        let error = Error::failed("cannot read the file: it is empty");
+        if has_header { error.hint("a file without rows still needs the line that names the columns") } else { error }
+    })?;
+    if matches!(line.as_slice(), b"\n" | b"\r" | b"\r\n") {
+        return Err(Error::failed("cannot read the file: its first line is blank"));
+    }
+    let fields = dialect.fields(&line);
+    if !has_header {
+        return Ok((1..=fields.len()).map(|number| format!("column_{number}")).collect());
+    }
+    fields.into_iter().enumerate().map(|(place, field)| name(field, place + 1)).collect()
+}
+
+fn name(field: Vec<u8>, number: usize) -> Result<String> {
+    if field.contains(&0) {
+        let error = Error::failed(format!("cannot read the file: the name of column {number} holds a NUL byte"));
+        return Err(error.hint("is it text? UTF-16 must be converted: iconv -f UTF-16LE -t UTF-8 old.csv > new.csv"));
+    }
+    String::from_utf8(field).map_err(|error| {
+        let error = Error::failed(format!("cannot read the file: the name of column {number} is not UTF-8")).because(error.utf8_error());
+        error.hint("convert the file: iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv")
+    })
+}
+
+impl TableFile for CsvFile {
+    fn schema(&self) -> SchemaRef {
+        // Declared nullable, so that they go together with columns of other formats, which are.
+        Arc::new(Schema::new(self.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()))
+    }
+
+    fn row_count(&self) -> Option<u64> {
+        None
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.byte_count
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions) -> Result<Portions> {
+        let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns)?;
+        let mut splitter = Splitter::open(&self.path, self.dialect)?;
+        if self.has_header {
+            let names = read_names(&mut splitter, self.dialect, true).map_err(|error| error.at_path(&self.path))?;
+            if names[..] != self.names[..] {
+                return Err(Error::failed("cannot read the file: its columns changed since it was opened").at_path(&self.path));
+            }
+        }
+        let bytes = (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES);
+        Ok(Box::new(CsvPortions {
+            splitter: Some(splitter),
+            projection: Arc::new(projection),
+            limit: PieceLimit { bytes, rows: options.portion_rows.max(1) },
+            blank_is_row: self.names.len() == 1,
+        }))
+    }
+}
+
+/// Cuts a file while it is asked for portions. After an error there are no more.
+struct CsvPortions {
+    splitter: Option<Splitter>,
+    projection: Arc<Projection>,
+    limit: PieceLimit,
+    blank_is_row: bool,
+}
+
+impl Iterator for CsvPortions {
+    type Item = Result<Portion>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.splitter.as_mut()?.next_piece(self.limit, self.blank_is_row);
+        if !matches!(next, Ok(Some(_))) {
+            self.splitter = None;
+        }
+        let projection = Arc::clone(&self.projection);
+        let portion = next.map_err(|error| error.at_path(projection.path())).transpose()?;
+        Some(portion.map(|piece| Portion {
+            first_row: piece.first_row,
+            row_count: piece.row_count as u64,
+            decode: Box::new(move || projection.decode(&piece)),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use arrow::array::AsArray;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Case {
+        directory: tempfile::TempDir,
+        options: ReadOptions,
+    }
+
+    impl Case {
+        fn new(name: &str, bytes: &[u8]) -> (Self, std::path::PathBuf) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            let mut file = commit::PendingFile::create(&path, false).unwrap();
+            file.write_all(bytes).unwrap();
+            file.publish(false).unwrap();
+            (Self { directory, options: ReadOptions::default() }, path)
+        }
+    }
+
+    /// Everything in the file, row by row; the rows before an error are read too.
+    fn rows_and_error(path: &Path, options: &ReadOptions) -> (Vec<Vec<String>>, Option<Error>) {
+        let mut rows = Vec::new();
+        let mut read = || {
+            let file = Csv.open(path, options)?;
+            let requests: Vec<ColumnRequest> =
+                file.schema().fields().iter().map(|field| ColumnRequest { name: field.name().clone(), data_type: DataType::Utf8 }).collect();
+            for portion in file.portions(&requests, options)? {
+                let portion = portion?;
+                assert_eq!(portion.first_row, rows.len() as u64);
+                let batch = (portion.decode)()?;
+                assert!(batch.num_rows() > 0);
+                let columns: Vec<_> = batch.columns().iter().map(AsArray::as_string::<i32>).collect();
+                rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect::<Vec<_>>()));
+            }
+            Ok(())
+        };
+        let error = read().err();
+        (rows, error)
+    }
+
+    fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
+        let (case, path) = Case::new(name, bytes);
+        let (rows, error) = rows_and_error(&path, &case.options);
+        assert!(error.is_none(), "{error:?}");
+        rows
+    }
+
+    /// The message, with the file's name instead of its path.
+    fn message(name: &str, bytes: &[u8]) -> String {
+        let (case, path) = Case::new(name, bytes);
+        let error = rows_and_error(&path, &case.options).1.unwrap();
+        error.to_string().replace(&format!("{}/", case.directory.path().display()), "")
+    }
+
+    fn names(bytes: &[u8], options: &ReadOptions) -> Vec<String> {
+        let (_case, path) = Case::new("rows.csv", bytes);
+        Csv.open(&path, options).unwrap().schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    #[test]
+    fn values_are_read_exactly_as_they_were_written() {
+        let text = b"\xef\xbb\xbf\"id\",note,x\r\n00123,\"a, \"\"b\"\"\r\nc\",\r\n 1.10 ,NA,\0";
+        assert_eq!(rows("rows.csv", text), [["00123", "a, \"b\"\r\nc", ""], [" 1.10 ", "NA", "\0"]]);
+        assert_eq!(rows("rows.tsv", b"a\tb\n1,5\t2\n"), [["1,5", "2"]]);
+    }
+
+    #[test]
+    fn names_come_from_the_first_line_or_are_made_up() {
+        let headless = ReadOptions { has_header: false, ..ReadOptions::default() };
+        assert_eq!(names(b"a, b,a,\n", &ReadOptions::default()), ["a", " b", "a", ""]);
+        assert_eq!(names(b"a,b\n1,2\n", &headless), ["column_1", "column_2"]);
+        let (_case, path) = Case::new("rows.csv", b"a,b\n1,2\n");
+        assert_eq!(rows_and_error(&path, &headless).0, [["a", "b"], ["1", "2"]]);
+    }
+
+    #[test]
+    fn a_file_with_only_names_has_no_rows() {
+        for text in ["a,b", "a,b\n", "a,b\r\n\r\n\n"] {
+            assert!(rows("rows.csv", text.as_bytes()).is_empty());
+        }
+        assert!(rows("rows.csv", b"a\n").is_empty());
+    }
+
+    #[test]
+    fn a_table_of_one_column_has_a_row_for_each_line() {
+        assert_eq!(rows("rows.csv", b"a\n1\n\n\"\"\n\n"), [["1"], [""], [""], [""]]);
+    }
+
+    #[test]
+    fn compressed_files_are_read_whatever_their_name() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(b"a\tb\n1\t2\n").unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(rows("rows.tsv.gz", &gzip), [["1", "2"]]);
+        assert_eq!(rows("rows.tsv", &zstd::stream::encode_all(b"a\tb\n1\t2\n".as_slice(), 1).unwrap()), [["1", "2"]]);
+        assert_eq!(message("rows.tsv.gz", &gzip[..gzip.len() - 1]), "cannot read the file: its gzip stream is truncated (`rows.tsv.gz`)");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_with_its_place() {
+        assert_eq!(message("e.csv", b""), "cannot read the file: it is empty (`e.csv`)");
+        assert_eq!(message("e.csv", b"\xef\xbb\xbf"), "cannot read the file: it is empty (`e.csv`)");
+        assert_eq!(message("e.csv", b"\na,b\n"), "cannot read the file: its first line is blank (`e.csv`)");
+        assert_eq!(message("e.csv", b"a,\xff\n"), "cannot read the file: the name of column 2 is not UTF-8 (`e.csv`)");
+        assert_eq!(message("e.csv", b"a\0,\0b\0\n"), "cannot read the file: the name of column 1 holds a NUL byte (`e.csv`)");
+        assert_eq!(message("e.csv", b"a,\"b\n1,2\n"), "cannot read the record: a quote in it is never closed (`e.csv`)");
+        assert_eq!(message("e.csv", b"PK\x03\x04"), "cannot read zip files (`e.csv`)");
+        let (case, _path) = Case::new("e.csv", b"");
+        assert!(rows_and_error(case.directory.path(), &case.options).1.unwrap().message().ends_with("it is a directory"));
+    }
+
+    #[test]
+    fn a_header_of_a_hundred_thousand_columns_is_no_burden() {
+        let header: Vec<String> = (0..100_000).map(|number| format!("c{number}")).collect();
+        let text = format!("{}\n{}\n1,2\n", header.join(","), vec!["7"; 100_000].join(","));
+        let (case, path) = Case::new("wide.csv", text.as_bytes());
+        let options = ReadOptions { portion_rows: 1, ..case.options };
+        let (rows, error) = rows_and_error(&path, &options);
+        assert_eq!((rows.len(), rows[0].len()), (1, 100_000));
+        assert_eq!(error.unwrap().message(), "cannot read the row: expected 100000 fields, found 2");
+    }
+
+    #[test]
+    fn text_is_recognised_by_name_or_by_content() {
+        let recognised = |head: &[u8], name: &str| Csv.recognises(head, Path::new(name));
+        assert!(recognised(b"\0", "a.csv") && recognised(b"\0", "a.TXT.gz") && recognised(b"", "a.tsv.zst"));
+        assert!(recognised(b"a;b\n", "a") && recognised(&zstd::stream::encode_all(b"a".as_slice(), 1).unwrap(), "a.bin"));
+        assert!(!recognised(b"PAR1\0", "a") && !recognised(b"", "a.gz") && !recognised(b"\x1f\x8b", "csv.gz"));
+    }
+
+    #[test]
+    fn a_file_that_changed_its_columns_meanwhile_is_refused() {
+        let (case, path) = Case::new("a.csv", b"a,b\n");
+        let file = Csv.open(&path, &case.options).unwrap();
+        let mut other = commit::PendingFile::create(&path, true).unwrap();
+        other.write_all(b"b,a\n").unwrap();
+        other.publish(true).unwrap();
+        assert!(file.portions(&[], &case.options).err().unwrap().message().contains("changed since"));
+    }
+
+    fn table() -> impl Strategy<Value = Vec<Vec<String>>> {
+        let value = prop_oneof!["[a-c0-9 ]{0,3}", "[\",\n\r\u{e4}\0]{0,4}"];
+        (1_usize..4).prop_flat_map(move |width| proptest::collection::vec(proptest::collection::vec(value.clone(), width), 1..12))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn rows_are_the_same_for_any_size_of_portion(table in table(), portion_bytes in 0_usize..120, portion_rows in 0_usize..5, damage in any::<bool>()) {
+            let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+            writer.write_record((0..table[0].len()).map(|number| format!("c{number}"))).unwrap();
+            for row in &table {
+                writer.write_record(row).unwrap();
+            }
+            let mut text = writer.into_inner().unwrap();
+            if damage {
+                text.extend_from_slice(b"one,field,too,many\n\"never closed");
+            }
+            let (case, path) = Case::new("rows.csv", &text);
+            let options = ReadOptions { portion_bytes, portion_rows, ..case.options };
+            let (rows, error) = rows_and_error(&path, &options);
+            if damage {
+                prop_assert_eq!(&rows[..], &table[..rows.len()]);
+                prop_assert_eq!(error.unwrap().place().row, Some(table.len() as u64 + 1));
+            } else {
+                prop_assert_eq!(rows, table);
+                prop_assert!(error.is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Pieces of delimited text into record batches of text columns.
+//!
+//! Owns the choice of columns, the check that rows have as many fields as there are columns, and that text is UTF-8. It must not
+//! read files.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+
+use super::ColumnRequest;
+use super::csv_record::{Dialect, Next};
+use super::csv_split::Piece;
+
+/// What to take from each record, prepared once for all pieces of a file.
+#[derive(Debug)]
+pub struct Projection {
+    path: Arc<Path>,
+    dialect: Dialect,
+    /// Of each of the file's columns the place among the collected ones, if it is wanted.
+    slots: Vec<Option<usize>>,
+    /// The names of the collected columns.
+    names: Vec<String>,
+    /// Of each requested column the place among the collected ones.
+    outputs: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl Projection {
+    /// Of several columns of one name the first is meant; whoever binds names refuses such a file before.
+    ///
+    /// # Errors
+    /// Fails if a request names no column of the file, or another type than text.
+    pub fn new(path: Arc<Path>, dialect: Dialect, names: &[String], requests: &[ColumnRequest]) -> Result<Self> {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+        for (place, name) in names.iter().enumerate() {
+            places.entry(name).or_insert(place);
+        }
+        let mut projection =
+            Self { path, dialect, slots: vec![None; names.len()], names: Vec::new(), outputs: Vec::new(), schema: Arc::new(Schema::empty()) };
+        for request in requests {
+            if !is_text(&request.data_type) {
+                let message = format!("delimited text has no columns of type `{}`, only text", request.data_type);
+                return Err(Error::contract(message).at_path(&projection.path).at_column(&request.name));
+            }
+            let slot = places.get(request.name.as_str()).and_then(|place| projection.slots.get_mut(*place));
+            let missing = || Error::internal("a column was requested that the file does not have").at_column(&request.name);
+            let slot = slot.ok_or_else(missing)?;
+            projection.outputs.push(*slot.get_or_insert_with(|| {
+                projection.names.push(request.name.clone());
+                projection.names.len() - 1
+            }));
+        }
+        let fields: Vec<Field> = requests.iter().map(|request| Field::new(&request.name, request.data_type.clone(), true)).collect();
+        projection.schema = Arc::new(Schema::new(fields));
+        Ok(projection)
+    }
+
+    /// The file, for errors.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Decodes a piece into one row for each of its records.
+    ///
+    /// # Errors
+    /// Fails at the first row that has too few or too many fields or, in a requested column, a value that is not UTF-8.
+    pub fn decode(&self, piece: &Piece) -> Result<RecordBatch> {
+        self.try_decode(piece).map_err(|error| error.at_path(&self.path))
+    }
+
+    fn try_decode(&self, piece: &Piece) -> Result<RecordBatch> {
+        // A record has at least one byte for each field, so that no hostile count of columns asks for more than the text's own size.
+        let capacity = piece.row_count.min(piece.text.len() / self.slots.len().max(1) + 1);
+        let mut columns: Vec<TextColumn> = self.names.iter().map(|_| TextColumn::with_capacity(capacity)).collect();
+        let complete = self.read_records(piece, &mut columns);
+        if let Err((row, error)) = complete {
+            // The first bad row is told, whatever is wrong with it and wherever the piece began.
+            let earlier = self.first_invalid(&columns).filter(|(invalid, _)| *invalid < row);
+            let (row, error) = earlier.unwrap_or((row, error));
+            return Err(error.at_row(piece.first_row + row as u64 + 1));
+        }
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
+        let mut columns = columns.into_iter();
+        while let Some(column) = columns.next() {
+            match column.finish() {
+                Ok(array) => arrays.push(Arc::new(array)),
+                Err(column) => {
+                    // Columns before this one are valid.
+                    let mut rest = vec![TextColumn::with_capacity(0); arrays.len()];
+                    rest.push(column);
+                    rest.extend(columns);
+                    let found = self.first_invalid(&rest);
+                    let (row, error) = found.unwrap_or_else(|| (0, Error::internal("a text column could not be built")));
+                    return Err(error.at_row(piece.first_row + row as u64 + 1));
+                }
+            }
+        }
+        self.batch(&arrays, piece.row_count)
+    }
+
+    fn batch(&self, arrays: &[ArrayRef], row_count: usize) -> Result<RecordBatch> {
+        let built = self.outputs.iter().zip(self.schema.fields()).map(|(slot, field)| {
+            let array = arrays.get(*slot).expect("each output is one of the collected columns");
+            if field.data_type() == &DataType::Utf8 { Ok(Arc::clone(array)) } else { cast(array, field.data_type()) }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(row_count));
+        let batch = built.collect::<Result<Vec<_>, _>>().and_then(|built| RecordBatch::try_new_with_options(self.schema.clone(), built, &options));
+        batch.map_err(|error| Error::internal("the columns of a file do not fit each other").because(error))
+    }
+
+    /// Appends all records; the error is with its row, counted from 0 in the piece.
+    fn read_records(&self, piece: &Piece, columns: &mut [TextColumn]) -> Result<(), (usize, Error)> {
+        let mut position = 0;
+        for row in 0..piece.row_count {
+            let is_blank = matches!(piece.text.get(position), Some(b'\n' | b'\r'));
+            let (next, field_count) = self.read_record(&piece.text, position, columns);
+            if field_count != self.slots.len() {
+                return Err((row, self.ragged(field_count, is_blank)));
+            }
+            position = next;
+        }
+        if position == piece.text.len() { Ok(()) } else { Err((piece.row_count, Error::internal("records were not cut where they end"))) }
+    }
+
+    fn read_record(&self, text: &[u8], mut position: usize, columns: &mut [TextColumn]) -> (usize, usize) {
+        let mut field_count = 0;
+        loop {
+            let column = self.slots.get(field_count).copied().flatten().and_then(|slot| columns.get_mut(slot));
+            field_count += 1;
+            let end = match column {
+                None => self.dialect.read_field(text, position, None),
+                Some(column) => {
+                    let end = self.dialect.read_field(text, position, Some(&mut column.bytes));
+                    column.end_value();
+                    end
+                }
+            };
+            match self.dialect.after_field(text, end) {
+                Next::Field(next) => position = next,
+                Next::Record(next) => return (next, field_count),
+            }
+        }
+    }
+
+    fn ragged(&self, found: usize, is_blank: bool) -> Error {
+        let expected = self.slots.len();
+        let fields = if expected == 1 { "field" } else { "fields" };
+        let found = if is_blank { "a blank line".to_owned() } else { found.to_string() };
+        let error = Error::failed(format!("cannot read the row: expected {expected} {fields}, found {found}"));
+        error.hint("a value that holds the delimiter must be in quotes; the first line decides how many fields there are")
+    }
+
+    /// The first row with a value that is not UTF-8, and what to say of it.
+    fn first_invalid(&self, columns: &[TextColumn]) -> Option<(usize, Error)> {
+        let rows = columns.iter().zip(&self.names).filter_map(|(column, name)| Some((column.first_invalid()?, name)));
+        let (row, name) = rows.min_by_key(|(row, _)| *row)?;
+        let error = Error::failed("cannot read the value: it is not UTF-8").at_column(name);
+        Some((row, error.hint("convert the file: iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv")))
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// A text column being collected: checked as a whole at the end, which is much faster than value by value.
+#[derive(Clone, Debug)]
+struct TextColumn {
+    bytes: Vec<u8>,
+    /// Where the values end, after a first 0.
+    offsets: Vec<i32>,
+}
+
+impl TextColumn {
+    fn with_capacity(row_count: usize) -> Self {
+        let mut offsets = Vec::with_capacity(row_count + 1);
+        offsets.push(0);
+        Self { bytes: Vec::new(), offsets }
+    }
+
+    fn end_value(&mut self) {
+        // A piece is at most two records of the longest length, and a value is never longer than its text.
+        self.offsets.push(i32::try_from(self.bytes.len()).expect("a piece is far shorter than 2 GiB"));
+    }
+
+    fn finish(self) -> Result<StringArray, Self> {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        let bytes = Buffer::from_vec(self.bytes);
+        StringArray::try_new(offsets.clone(), bytes.clone(), None).map_err(|_| Self { bytes: bytes.to_vec(), offsets: offsets.to_vec() })
+    }
+
+    fn first_invalid(&self) -> Option<usize> {
+        self.offsets.windows(2).position(|ends| {
+            let [from, to] = *ends else { return false };
+            self.bytes.get(from as usize..to as usize).is_none_or(|value| std::str::from_utf8(value).is_err())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+
+    use super::*;
+    use crate::table::ReadOptions;
+
+    fn projection(names: &[&str], wanted: &[(&str, DataType)]) -> Result<Projection> {
+        let path: Arc<Path> = Path::new("rows.csv").into();
+        let dialect = Dialect::new(&ReadOptions::default(), &path).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let requests: Vec<_> = wanted.iter().map(|(name, data_type)| ColumnRequest { name: (*name).into(), data_type: data_type.clone() }).collect();
+        Projection::new(path, dialect, &names, &requests)
+    }
+
+    fn decode(projection: &Projection, text: &[u8], row_count: usize) -> Result<RecordBatch> {
+        projection.decode(&Piece { text: text.to_vec(), first_row: 10, row_count })
+    }
+
+    #[test]
+    fn only_the_requested_columns_are_collected_in_their_order() {
+        let both = projection(&["a", "b", "c"], &[("c", DataType::Utf8), ("a", DataType::LargeUtf8), ("c", DataType::Utf8View)]).unwrap();
+        let batch = decode(&both, b"1,\xff,x\r\n,,\"y \"\"z\"\"\"\n", 2).unwrap();
+        assert_eq!(batch.column(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("x"), Some("y \"z\"")]);
+        assert_eq!(batch.column(1).as_string::<i64>().iter().collect::<Vec<_>>(), [Some("1"), Some("")]);
+        assert_eq!(batch.column(2).as_string_view().value(1), "y \"z\"");
+        let none = projection(&["a", "b"], &[]).unwrap();
+        assert_eq!(decode(&none, b"1,2\n3,4", 2).unwrap().num_rows(), 2);
+    }
+
+    #[test]
+    fn the_first_bad_row_is_named_whatever_is_wrong_with_it() {
+        let both = projection(&["a", "b"], &[("b", DataType::Utf8), ("a", DataType::Utf8)]).unwrap();
+        let message = |text: &[u8], row_count| decode(&both, text, row_count).unwrap_err().to_string();
+        assert_eq!(message(b"1,2\n3\n", 2), "cannot read the row: expected 2 fields, found 1 (`rows.csv`, row 12)");
+        assert_eq!(message(b"1,2,3\n", 1), "cannot read the row: expected 2 fields, found 3 (`rows.csv`, row 11)");
+        assert_eq!(message(b"1,2\n\n3,4\n", 3), "cannot read the row: expected 2 fields, found a blank line (`rows.csv`, row 12)");
+        assert_eq!(message(b"1,2\n3,\xc3\n\xa9,4\n5", 4), "cannot read the value: it is not UTF-8 (`rows.csv`, row 12, column `b`)");
+        assert_eq!(message(b"1,2\n\xff,4\n5,\xff\n", 3), "cannot read the value: it is not UTF-8 (`rows.csv`, row 12, column `a`)");
+    }
+
+    #[test]
+    fn a_value_cut_within_a_character_is_noticed_though_the_column_as_a_whole_is_utf8() {
+        let one = projection(&["a"], &[("a", DataType::Utf8)]).unwrap();
+        assert_eq!(decode(&one, b"\xc3\n\xa9\n", 2).unwrap_err().place().row, Some(11));
+    }
+
+    #[test]
+    fn a_table_of_one_column_may_have_blank_lines() {
+        let one = projection(&["a"], &[("a", DataType::Utf8)]).unwrap();
+        let batch = decode(&one, b"\n1\n\r\n", 3).unwrap();
+        assert_eq!(batch.column(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some(""), Some("1"), Some("")]);
+    }
+
+    #[test]
+    fn only_text_can_be_requested() {
+        let error = projection(&["a"], &[("a", DataType::Int64)]).unwrap_err();
+        assert_eq!(error.to_string(), "delimited text has no columns of type `Int64`, only text (`rows.csv`, column `a`)");
+        assert_eq!(projection(&["a"], &[("b", DataType::Utf8)]).unwrap_err().kind(), crate::error::Kind::Internal);
+    }
+}

@@ -1,0 +1,213 @@
+//! Record batches as delimited text.
+//!
+//! Owns how values look as text: numbers in the shortest form that reads back as the same number of the same precision, dates,
+//! times and durations in ISO 8601, decimals with all their places, booleans as `true` and `false`, binary in hexadecimal, null
+//! as nothing (and so like an empty text), text as it is; in quotes only what needs them. It must not know where the text goes.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::error::{Error, Result};
+
+use super::{Sink, commit};
+
+/// Values that a type cannot print are errors, instead of a text about the error in the place of the value.
+const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
+
+/// Writes a line of names and a line for each row.
+#[derive(Debug)]
+pub struct CsvSink<W: Write + Send> {
+    writer: W,
+    delimiter: u8,
+    schema: SchemaRef,
+}
+
+impl<W: Write + Send> CsvSink<W> {
+    /// Writes the names of the columns.
+    ///
+    /// # Errors
+    /// Fails if a column has no form as one field of text, or if the bytes cannot be written.
+    pub fn new(writer: W, schema: SchemaRef, delimiter: u8) -> Result<Self> {
+        if let Some(field) = schema.fields().iter().find(|field| field.data_type().is_nested()) {
+            let error = Error::contract(format!("a column of type `{}` cannot be written as CSV", field.data_type()));
+            return Err(error.at_column(field.name()).hint("leave the column out, or write Parquet"));
+        }
+        let mut sink = Self { writer, delimiter, schema };
+        let mut lines = sink.lines();
+        write_line(&mut lines, sink.schema.fields().iter().map(|field| field.name().as_bytes()))?;
+        sink.write_lines(lines)?;
+        Ok(sink)
+    }
+
+    fn lines(&self) -> csv::Writer<Vec<u8>> {
+        csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(Vec::new())
+    }
+
+    fn write_lines(&mut self, lines: csv::Writer<Vec<u8>>) -> Result<()> {
+        let text = lines.into_inner().map_err(|error| commit::io_error("cannot write the table", error.into_error()))?;
+        self.writer.write_all(&text).map_err(|error| commit::io_error("cannot write the table", error))
+    }
+}
+
+impl<W: Write + Send> Sink for CsvSink<W> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.schema_ref().fields().len() != self.schema.fields().len() {
+            return Err(Error::internal("a batch has other columns than the table it is written to"));
+        }
+        let failed = |place: usize, error: ArrowError| {
+            let name = self.schema.fields().get(place).map(|field| field.name().clone()).unwrap_or_default();
+            Error::failed("cannot write a value as text").at_column(name).because(error)
+        };
+        let columns = batch.columns().iter().enumerate();
+        let columns: Vec<ArrayRef> = columns.map(|(place, column)| printable(column).map_err(|error| failed(place, error))).collect::<Result<_>>()?;
+        let formatters = columns.iter().enumerate();
+        let formatters = formatters.map(|(place, column)| ArrayFormatter::try_new(column.as_ref(), &FORMAT).map_err(|error| failed(place, error)));
+        let formatters: Vec<ArrayFormatter> = formatters.collect::<Result<_>>()?;
+        let mut lines = self.lines();
+        let (mut text, mut ends) = (String::new(), Vec::with_capacity(formatters.len()));
+        for row in 0..batch.num_rows() {
+            text.clear();
+            ends.clear();
+            for (place, formatter) in formatters.iter().enumerate() {
+                let written = formatter.value(row).write(&mut text);
+                written.map_err(|error| failed(place, ArrowError::CsvError(error.to_string())))?;
+                ends.push(text.len());
+            }
+            let mut start = 0;
+            let values = ends.iter().map(|end| text.as_bytes().get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default());
+            write_line(&mut lines, values)?;
+        }
+        self.write_lines(lines)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.writer.flush().map_err(|error| commit::io_error("cannot write the table", error))
+    }
+}
+
+/// A record without fields would be no line at all, and its row lost; the crate writes a lone empty field as `""`.
+fn write_line<'a>(lines: &mut csv::Writer<Vec<u8>>, values: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
+    let written = if values.len() == 0 { lines.write_record([""]) } else { lines.write_record(values) };
+    written.map_err(|error| Error::internal("a line of text could not be built").because(error))
+}
+
+/// The same column in a type that prints: instants keep their instant, but in a named time zone they are told in UTC, because the
+/// rules of time zones are not built in.
+fn printable(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => cast(column, &DataType::Timestamp(*unit, Some("+00:00".into()))),
+        DataType::Dictionary(_, value) if matches!(value.as_ref(), DataType::Timestamp(..)) => printable(&cast(column, value)?),
+        _ => Ok(Arc::clone(column)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::*;
+    use arrow::datatypes::{Field, Int32Type, i256};
+
+    use super::*;
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true))).unwrap()
+    }
+
+    fn written(batches: &[RecordBatch], schema: SchemaRef) -> String {
+        let mut text = Vec::new();
+        let mut sink = Box::new(CsvSink::new(&mut text, schema, b',').unwrap());
+        for batch in batches {
+            sink.write(batch).unwrap();
+        }
+        sink.finish().unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    fn column(values: impl Array + 'static) -> String {
+        let batch = batch(vec![("x", Arc::new(values))]);
+        written(std::slice::from_ref(&batch), batch.schema()).replace('\n', "|")
+    }
+
+    #[test]
+    fn floats_read_back_as_the_same_number_of_the_same_precision() {
+        let singles = [0.1_f32, f32::MIN_POSITIVE, f32::MAX, 1e-45, 16_777_216.0, -0.0, 1.0 / 3.0];
+        let text = column(Float32Array::from(singles.to_vec()));
+        let lines: Vec<f32> = text.trim_end_matches('|').split('|').skip(1).map(|line| line.parse().unwrap()).collect();
+        assert_eq!(lines.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), singles.map(f32::to_bits));
+        assert!(text.starts_with("x|0.1|"), "{text}");
+        let doubles = [0.1_f64, 5e-324, f64::MAX, 0.1 + 0.2, 9_007_199_254_740_993.0, f64::NEG_INFINITY];
+        let text = column(Float64Array::from(doubles.to_vec()));
+        let lines: Vec<f64> = text.trim_end_matches('|').split('|').skip(1).map(|line| line.parse().unwrap()).collect();
+        assert_eq!(lines, doubles);
+        assert_eq!(column(Float64Array::from(vec![f64::NAN, 1e16])), "x|NaN|1e16|");
+    }
+
+    #[test]
+    fn every_flat_type_has_its_plain_form() {
+        assert_eq!(column(BooleanArray::from(vec![Some(true), None, Some(false)])), "x|true|\"\"|false|");
+        assert_eq!(column(Int64Array::from(vec![9_007_199_254_740_993, i64::MIN])), "x|9007199254740993|-9223372036854775808|");
+        assert_eq!(column(UInt64Array::from(vec![u64::MAX])), "x|18446744073709551615|");
+        assert_eq!(column(Date32Array::from(vec![0, -1])), "x|1970-01-01|1969-12-31|");
+        assert_eq!(column(TimestampMicrosecondArray::from(vec![1, 0])), "x|1970-01-01T00:00:00.000001|1970-01-01T00:00:00|");
+        assert_eq!(column(TimestampNanosecondArray::from(vec![1]).with_timezone("+02:00")), "x|1970-01-01T02:00:00.000000001+02:00|");
+        assert_eq!(column(TimestampSecondArray::from(vec![0]).with_timezone("UTC")), "x|1970-01-01T00:00:00Z|");
+        assert_eq!(column(TimestampSecondArray::from(vec![0]).with_timezone("Europe/Berlin")), "x|1970-01-01T00:00:00Z|");
+        assert_eq!(column(Time64MicrosecondArray::from(vec![1])), "x|00:00:00.000001|");
+        assert_eq!(column(Decimal128Array::from(vec![110, -1]).with_precision_and_scale(5, 2).unwrap()), "x|1.10|-0.01|");
+        assert_eq!(column(Decimal256Array::from(vec![i256::from(5)]).with_precision_and_scale(5, 1).unwrap()), "x|0.5|");
+        assert_eq!(column(BinaryArray::from(vec![b"\x00\xff".as_slice()])), "x|00ff|");
+        assert_eq!(column(vec!["b", "a", "b"].into_iter().collect::<DictionaryArray<Int32Type>>()), "x|b|a|b|");
+        assert_eq!(column(StringViewArray::from(vec!["00123", " 1.10"])), "x|00123| 1.10|");
+        assert_eq!(column(NullArray::new(1)), "x|\"\"|");
+    }
+
+    #[test]
+    fn only_what_needs_quotes_has_them() {
+        let batch = batch(vec![
+            ("a,b", Arc::new(StringArray::from(vec![Some("x y"), Some("\""), Some("\n"), None])) as ArrayRef),
+            ("c", Arc::new(StringArray::from(vec!["1,5", "\r", "#", ""]))),
+        ]);
+        assert_eq!(written(std::slice::from_ref(&batch), batch.schema()), "\"a,b\",c\nx y,\"1,5\"\n\"\"\"\",\"\r\"\n\"\n\",#\n,\n");
+    }
+
+    #[test]
+    fn the_bytes_do_not_depend_on_the_batches() {
+        let whole = batch(vec![("a", Arc::new(StringArray::from(vec!["", "1", "", "x,y"])) as ArrayRef)]);
+        let text = written(std::slice::from_ref(&whole), whole.schema());
+        assert_eq!(text, "a\n\"\"\n1\n\"\"\n\"x,y\"\n");
+        for cut in 0..=4 {
+            assert_eq!(written(&[whole.slice(0, cut), whole.slice(cut, 4 - cut)], whole.schema()), text);
+        }
+        assert_eq!(written(&[], whole.schema()), "a\n");
+    }
+
+    #[test]
+    fn nested_columns_and_values_without_a_form_are_refused_by_name() {
+        let field = Field::new_list("e", Field::new_list_field(DataType::Float32, false), false);
+        let error = CsvSink::new(Vec::new(), Arc::new(Schema::new(vec![field])), b',').unwrap_err();
+        assert!(error.to_string().ends_with("cannot be written as CSV (column `e`)"), "{error}");
+        let far = batch(vec![("t", Arc::new(TimestampSecondArray::from(vec![i64::MAX])))]);
+        let mut sink = CsvSink::new(Vec::new(), far.schema(), b',').unwrap();
+        assert_eq!(sink.write(&far).unwrap_err().to_string(), "cannot write a value as text (column `t`)");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_recognised() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = CsvSink::new(Gone, Arc::new(Schema::empty()), b',').map(|_| ()).unwrap_err();
+        assert!(error.is_broken_pipe());
+    }
+}

@@ -1,0 +1,249 @@
+//! Cuts delimited text into pieces of whole records, cheaply and in order; decoding them is any worker's work.
+//!
+//! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not know columns.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+use super::commit::SharedFile;
+use super::compression::Stream;
+use super::csv_record::{Dialect, Scanner};
+
+/// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far below what would hurt. It
+/// is what a quote that nobody closed runs into, and it keeps the 32-bit offsets of a decoded text column from overflowing.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// What is read (and uncompressed) at once.
+const FILL_BYTES: usize = 256 << 10;
+
+/// How large a piece may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PieceLimit {
+    /// A piece ends with the record that reaches this many bytes.
+    pub bytes: usize,
+    /// The most records.
+    pub rows: usize,
+}
+
+/// A run of whole records, and how many lines are before and in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The records with their line ends.
+    pub text: Vec<u8>,
+    /// The number of rows of the file before the piece.
+    pub first_row: u64,
+    /// The number of records in it.
+    pub row_count: usize,
+}
+
+/// Reads a file from its beginning and cuts off one piece after the other.
+pub struct Splitter {
+    stream: Stream,
+    scanner: Scanner,
+    buffer: Vec<u8>,
+    has_ended: bool,
+    next_row: u64,
+    /// Why the stream cannot be read further; told when what was read of it before has been scanned.
+    broken: Option<Error>,
+    /// What is wrong with the next record; told when the piece before it has been handed out.
+    failure: Option<Error>,
+}
+
+impl Splitter {
+    /// Opens a file, undoes its compression and passes over its byte order mark.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read or is UTF-16.
+    pub fn open(path: &Path, dialect: Dialect) -> Result<Self> {
+        let open = || {
+            let stream = Stream::new(SharedFile::open(path)?.reader())?;
+            let mut splitter =
+                Self { stream, scanner: Scanner::new(dialect), buffer: Vec::new(), has_ended: false, next_row: 0, broken: None, failure: None };
+            splitter.fill()?;
+            splitter.pass_over_mark()?;
+            Ok(splitter)
+        };
+        open().map_err(|error: Error| error.at_path(path))
+    }
+
+    fn pass_over_mark(&mut self) -> Result<()> {
+        if self.buffer.starts_with(b"\xef\xbb\xbf") {
+            self.buffer.drain(..3);
+        }
+        if self.buffer.starts_with(b"\xff\xfe") || self.buffer.starts_with(b"\xfe\xff") {
+            let error = Error::failed("cannot read the file: it is UTF-16, not UTF-8");
+            return Err(error.hint("convert it: iconv -f UTF-16 -t UTF-8 old.csv > new.csv"));
+        }
+        Ok(())
+    }
+
+    /// Takes the first record, which names the columns and is not counted as a row; none in an empty file.
+    ///
+    /// # Errors
+    /// Fails as [`Splitter::next_piece`] does, without a row.
+    pub fn header(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(self.next_record_end()?.map(|end| self.cut(end)))
+    }
+
+    /// The next records, at least one; none at the end of the file. Blank lines are rows if `blank_is_row` (a table of one
+    /// column: the value is empty); if not, those at the end of the file are passed over, and those before are in the piece
+    /// for its decoder to refuse.
+    ///
+    /// # Errors
+    /// Fails if the stream is damaged, the last quote is never closed or a record is too long, once all rows before are handed out.
+    pub fn next_piece(&mut self, limit: PieceLimit, blank_is_row: bool) -> Result<Option<Piece>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        self.buffer.reserve(limit.bytes.saturating_sub(self.buffer.len()) + FILL_BYTES);
+        let (mut length, mut row_count, mut blank_count) = (0, 0, 0);
+        while row_count < limit.rows && length < limit.bytes {
+            let start = self.scanner.record_start();
+            match self.next_record_end() {
+                Ok(None) => break,
+                Ok(Some(end)) => {
+                    let is_blank = !blank_is_row && matches!(self.buffer.get(start), Some(b'\n' | b'\r'));
+                    if is_blank && end - length < MAX_RECORD_BYTES {
+                        blank_count += 1;
+                    } else {
+                        row_count += blank_count + 1;
+                        (length, blank_count) = (end, 0);
+                    }
+                }
+                Err(error) => {
+                    self.failure = Some(error.at_row(self.next_row + (row_count + blank_count) as u64 + 1));
+                    break;
+                }
+            }
+        }
+        if row_count == 0 {
+            return self.failure.take().map_or(Ok(None), Err);
+        }
+        let first_row = self.next_row;
+        self.next_row += row_count as u64;
+        Ok(Some(Piece { text: self.cut(length), first_row, row_count }))
+    }
+
+    /// Takes the first `length` bytes; what was read beyond them is little, because it is read only when all before is scanned.
+    fn cut(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length);
+        self.scanner.forget(length);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
+    fn next_record_end(&mut self) -> Result<Option<usize>> {
+        loop {
+            if let Some(end) = self.scanner.next_end(&self.buffer, self.has_ended) {
+                return Ok(Some(end));
+            }
+            if self.has_ended {
+                return if self.scanner.is_in_quotes() { Err(unclosed("cannot read the record: a quote in it is never closed")) } else { Ok(None) };
+            }
+            if self.buffer.len() - self.scanner.record_start() > MAX_RECORD_BYTES {
+                return Err(unclosed(&format!("cannot read the record: it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
+            }
+            if let Some(broken) = self.broken.take() {
+                return Err(broken);
+            }
+            self.broken = self.fill().err();
+        }
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        self.has_ended = self.stream.read_more(&mut self.buffer, FILL_BYTES)? < FILL_BYTES;
+        Ok(())
+    }
+}
+
+fn unclosed(message: &str) -> Error {
+    Error::failed(message).hint("look for a quote without its partner in this row, or say which byte quotes fields")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::ReadOptions;
+    use crate::table::commit::PendingFile;
+    use std::io::Write;
+
+    fn splitter(text: &[u8]) -> Result<Splitter> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.csv");
+        let mut file = PendingFile::create(&path, false).unwrap();
+        file.write_all(text).unwrap();
+        file.publish(false).unwrap();
+        Splitter::open(&path, Dialect::new(&ReadOptions::default(), &path).unwrap())
+    }
+
+    fn pieces(text: &[u8], limit: PieceLimit, blank_is_row: bool) -> (Vec<String>, Option<Error>) {
+        let mut splitter = splitter(text).unwrap();
+        let (mut texts, mut row) = (Vec::new(), 0);
+        loop {
+            match splitter.next_piece(limit, blank_is_row) {
+                Ok(Some(piece)) => {
+                    assert_eq!(piece.first_row, row);
+                    row += piece.row_count as u64;
+                    texts.push(format!("{}:{}", piece.row_count, String::from_utf8(piece.text).unwrap()));
+                }
+                Ok(None) => return (texts, None),
+                Err(error) => return (texts, Some(error)),
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_end_where_the_bytes_or_the_rows_are_reached() {
+        let text = b"a,1\r\n\"b\r\n\",2\r\nc,3";
+        assert_eq!(pieces(text, PieceLimit { bytes: 1, rows: 9 }, false).0, ["1:a,1\r\n", "1:\"b\r\n\",2\r\n", "1:c,3"]);
+        assert_eq!(pieces(text, PieceLimit { bytes: 6, rows: 9 }, false).0, ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]);
+        assert_eq!(pieces(text, PieceLimit { bytes: 99, rows: 2 }, false).0, ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]);
+    }
+
+    #[test]
+    fn blank_lines_are_dropped_at_the_end_only() {
+        let whole = PieceLimit { bytes: 99, rows: 99 };
+        assert_eq!(pieces(b"a,1\n\n\r\n\n", whole, false).0, ["1:a,1\n"]);
+        assert_eq!(pieces(b"a,1\n\nb,2\n\n", whole, false).0, ["3:a,1\n\nb,2\n"]);
+        assert_eq!(pieces(b"a,1\n\nb,2\n\n", PieceLimit { bytes: 99, rows: 1 }, false).0, ["1:a,1\n", "2:\nb,2\n"]);
+        assert_eq!(pieces(b"a\n\nb\n\n", whole, true).0, ["4:a\n\nb\n\n"]);
+    }
+
+    #[test]
+    fn all_rows_before_a_failure_are_handed_out() {
+        for bytes in [1, 99] {
+            let (texts, error) = pieces(b"a,1\nb,2\nc,\"3\nd,4\n", PieceLimit { bytes, rows: 9 }, false);
+            assert_eq!(texts.concat().replace("1:", "").replace("2:", ""), "a,1\nb,2\n");
+            let error = error.unwrap();
+            assert_eq!((error.place().row, error.message()), (Some(3), "cannot read the record: a quote in it is never closed"));
+        }
+    }
+
+    #[test]
+    fn rows_before_a_truncation_are_handed_out_and_its_row_is_named() {
+        let rows: String = (0..100_000).map(|row| format!("{row},{}\n", row * 7919 % 1000)).collect();
+        let whole = zstd::stream::encode_all(rows.as_bytes(), 1).unwrap();
+        let (texts, error) = pieces(&whole[..whole.len() * 9 / 10], PieceLimit { bytes: 9999, rows: 999 }, false);
+        let read: String = texts.iter().map(|text| text.split_once(':').unwrap().1).collect();
+        assert!(rows.starts_with(&read) && read.len() > rows.len() / 2);
+        assert_eq!(error.unwrap().place().row, Some(read.lines().count() as u64 + 1));
+    }
+
+    #[test]
+    fn a_record_has_a_longest_length_and_long_fields_are_within_it() {
+        let long = [b"a,".as_slice(), &vec![b'x'; 20_000_000], b"\nb,2\n"].concat();
+        assert_eq!(pieces(&long, PieceLimit { bytes: 1, rows: 9 }, false).0.len(), 2);
+        let endless = [b"a,1\n\"".as_slice(), &vec![b'\n'; MAX_RECORD_BYTES + FILL_BYTES]].concat();
+        let (texts, error) = pieces(&endless, PieceLimit { bytes: 99, rows: 9 }, false);
+        assert_eq!(texts, ["1:a,1\n"]);
+        assert_eq!(error.unwrap().message(), "cannot read the record: it is longer than 64 MiB");
+    }
+
+    #[test]
+    fn marks_of_byte_order_are_dropped_or_refused() {
+        assert_eq!(splitter(b"\xef\xbb\xbfa,b\n1,2\n").unwrap().header().unwrap().unwrap(), b"a,b\n");
+        let error = splitter(b"\xff\xfea\0,\0").err().unwrap();
+        assert_eq!(error.message(), "cannot read the file: it is UTF-16, not UTF-8");
+        assert!(splitter(b"").unwrap().header().unwrap().is_none());
+    }
+}

@@ -1,0 +1,210 @@
+//! What the user calls the input, as an ordered list of files.
+//!
+//! Owns the meaning of a path, a glob and a directory. It must not open the files or know their formats.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern};
+
+use crate::error::{Error, Result};
+
+use super::commit;
+
+/// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
+const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+/// Turns inputs into files, in the order given.
+///
+/// - A path that exists is itself, even if it contains `*`, `?` or `[`.
+/// - A directory stands for all files in it and below, sorted by path, without names that start with `_` or `.`.
+/// - Anything else with `*`, `?` or `[` is a pattern: `*` and `?` stay within a name, `**` stands for any number of directories.
+///   It gives each file it matches once, sorted by path; matched directories give their files. Names that start with `_` or `.`
+///   match only where the pattern spells that character out; names that are not UTF-8 do not match.
+///
+/// A file that several inputs name is given as often as it was named: whoever names a file twice gets its rows twice.
+///
+/// # Errors
+/// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was given.
+pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if inputs.is_empty() {
+        return Err(Error::usage("no input was given").hint("name at least one file, directory or pattern"));
+    }
+    let mut files = Vec::new();
+    for input in inputs {
+        match commit::find(input)? {
+            Some(found) if found.is_directory => files.extend(directory(input)?),
+            Some(_) => files.push(input.clone()),
+            None => files.extend(pattern(input)?),
+        }
+    }
+    Ok(files)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
+}
+
+fn directory(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let hidden_count = walk(path, &mut Vec::new(), &mut files)?;
+    if files.is_empty() {
+        let error = Error::failed("there are no files in the directory").at_path(path);
+        return Err(if hidden_count > 0 { error.hint("names that start with `_` or `.` are not read") } else { error });
+    }
+    Ok(files)
+}
+
+/// Collects the files below `path`, and returns how many names were passed over.
+fn walk(path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> Result<usize> {
+    let real = commit::canonical(path)?;
+    if above.contains(&real) {
+        let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(path);
+        return Err(error.hint("remove the link, or name the files by a pattern"));
+    }
+    above.push(real);
+    let mut hidden_count = 0;
+    for entry in commit::list(path)? {
+        if is_hidden(&entry) {
+            hidden_count += 1;
+        } else if commit::metadata(&entry)?.is_directory {
+            hidden_count += walk(&entry, above, files)?;
+        } else {
+            files.push(entry);
+        }
+    }
+    above.pop();
+    Ok(hidden_count)
+}
+
+fn pattern(input: &Path) -> Result<Vec<PathBuf>> {
+    let Some(text) = input.to_str().filter(|text| text.contains(['*', '?', '['])) else {
+        return Err(missing(input));
+    };
+    let not_a_pattern = |error| Error::usage("cannot read the pattern").at_path(input).because(error);
+    let names: Vec<Pattern> = input.iter().filter_map(|name| Pattern::new(name.to_str()?).ok()).collect();
+    let mut files = BTreeSet::new();
+    for matched in glob::glob_with(text, MATCHING).map_err(not_a_pattern)? {
+        let path = matched.map_err(|error| {
+            let path = error.path().to_owned();
+            commit::io_error("cannot list the directory", error.into()).at_path(path)
+        })?;
+        if !path.iter().all(|name| is_spelt_out(name, &names)) {
+            continue;
+        }
+        if commit::metadata(&path)?.is_directory {
+            let mut below = Vec::new();
+            walk(&path, &mut Vec::new(), &mut below)?;
+            files.extend(below);
+        } else {
+            files.insert(path);
+        }
+    }
+    if files.is_empty() {
+        let error = Error::failed("no file matches the pattern").at_path(input);
+        return Err(error.hint("put the pattern in quotes so that the shell does not change it, and check where it starts"));
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// Whether a part of a matched path does not start with `_` or `.`, or matches a part of the pattern that starts so itself.
+fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
+    let name = name.to_string_lossy();
+    let own = |pattern: &Pattern| pattern.as_str().starts_with(['_', '.']) && pattern.matches(&name);
+    !name.starts_with(['_', '.']) || patterns.iter().any(own)
+}
+
+fn missing(input: &Path) -> Error {
+    let error = Error::failed("there is no such file or directory").at_path(input);
+    if input.to_str().is_some_and(|text| text.contains("://")) {
+        return error.hint("only local files are read: copy it to this machine first");
+    }
+    error.hint("check the spelling; a relative path starts at the working directory")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn tree(names: &[&str]) -> TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = root.path().join(name);
+            let mut directory = root.path().to_owned();
+            for part in Path::new(name).parent().unwrap() {
+                directory.push(part);
+                if commit::find(&directory).unwrap().is_none() {
+                    let made = tempfile::Builder::new().prefix(part).rand_bytes(0).tempdir_in(directory.parent().unwrap()).unwrap();
+                    let _ = made.keep();
+                }
+            }
+            let mut file = commit::PendingFile::create(&path, false).unwrap();
+            file.write_all(b"x").unwrap();
+            file.publish(false).unwrap();
+        }
+        root
+    }
+
+    fn resolved(root: &TempDir, inputs: &[&str]) -> Result<Vec<String>> {
+        let inputs: Vec<PathBuf> = inputs.iter().map(|input| root.path().join(input)).collect();
+        let files = resolve(&inputs)?;
+        Ok(files.iter().map(|file| file.strip_prefix(root.path()).unwrap().to_string_lossy().into_owned()).collect())
+    }
+
+    #[test]
+    fn inputs_keep_their_order_and_what_they_stand_for_is_sorted() {
+        let root = tree(&["b.csv", "a.csv", "d/2/x.csv", "d/10/x.csv", "d/1.csv", "d-1.csv"]);
+        assert_eq!(resolved(&root, &["b.csv", "a.csv", "b.csv"]).unwrap(), ["b.csv", "a.csv", "b.csv"], "twice named, twice read");
+        assert_eq!(resolved(&root, &["d", "*.csv"]).unwrap(), ["d/1.csv", "d/10/x.csv", "d/2/x.csv", "a.csv", "b.csv", "d-1.csv"]);
+        let all = ["d/1.csv", "d/10/x.csv", "d/2/x.csv"];
+        assert_eq!(resolved(&root, &["d/**/*"]).unwrap(), all, "matched with its directory and by itself, but read once");
+        assert_eq!(resolved(&root, &["d*"]).unwrap(), ["d/1.csv", "d/10/x.csv", "d/2/x.csv", "d-1.csv"]);
+        assert_eq!(resolved(&root, &["d/[0-9]/?.csv"]).unwrap(), ["d/2/x.csv"]);
+    }
+
+    #[test]
+    fn marker_files_are_passed_over_unless_they_are_spelt_out() {
+        let root = tree(&["d/_SUCCESS", "d/.hidden", "d/_temporary/x.csv", "d/a.csv", "e/_SUCCESS"]);
+        for input in ["d", "d/*", "d/**/*", "*/*"] {
+            assert_eq!(resolved(&root, &[input]).unwrap(), ["d/a.csv"], "{input}");
+        }
+        assert_eq!(resolved(&root, &["d/_S*", "d/_temporary/*", "d/.h*"]).unwrap(), ["d/_SUCCESS", "d/_temporary/x.csv", "d/.hidden"]);
+        assert_eq!(resolved(&root, &["d/_SUCCESS"]).unwrap(), ["d/_SUCCESS"]);
+        let error = resolved(&root, &["e"]).unwrap_err();
+        assert_eq!(
+            (error.message(), error.hint_text()),
+            ("there are no files in the directory", Some("names that start with `_` or `.` are not read"))
+        );
+    }
+
+    #[test]
+    fn a_path_that_exists_is_no_pattern() {
+        let root = tree(&["a[1].csv", "a1.csv", "[x"]);
+        assert_eq!(resolved(&root, &["a[1].csv", "[x"]).unwrap(), ["a[1].csv", "[x"]);
+        assert_eq!(resolved(&root, &["a[0-9].csv"]).unwrap(), ["a1.csv"]);
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_an_error_with_its_path() {
+        let root = tree(&["a.csv"]);
+        let message = |input: &str| resolved(&root, &[input]).unwrap_err().to_string();
+        assert_eq!(message("b.csv"), format!("there is no such file or directory (`{}`)", root.path().join("b.csv").display()));
+        assert_eq!(message("b*"), format!("no file matches the pattern (`{}`)", root.path().join("b*").display()));
+        assert_eq!(message("a.csv/b"), format!("there is no such file or directory (`{}`)", root.path().join("a.csv/b").display()));
+        assert_eq!(resolved(&root, &["a[.csv"]).unwrap_err().kind(), crate::error::Kind::Usage);
+        assert_eq!(resolve(&[]).unwrap_err().kind(), crate::error::Kind::Usage);
+        assert!(resolve(&["s3://bucket/a.csv".into()]).unwrap_err().hint_text().unwrap().contains("only local files"));
+    }
+
+    #[test]
+    fn a_link_that_leads_back_is_no_endless_walk() {
+        let root = tree(&["d/e/a.csv"]);
+        std::os::unix::fs::symlink(root.path().join("d"), root.path().join("d/e/loop")).unwrap();
+        assert!(resolved(&root, &["d"]).unwrap_err().message().contains("leads back"));
+    }
+}
