@@ -18,10 +18,10 @@ use crate::model::open::{OpenedModel, open};
 use crate::outcome::Task;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
+use crate::pipeline::selection::Selection;
 use crate::table::commit::{PendingFile, SharedFile, canonical};
 use crate::table::dataset::Dataset;
 use crate::table::location::resolve;
-use crate::table::query::{Derived, Query};
 use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
 
 /// A run, ready to start.
@@ -92,22 +92,23 @@ impl Plan {
         set_threshold(&mut opened, outcome.threshold)?;
         let options = read_options(rows, *batch_rows)?;
         let dataset = Arc::new(Dataset::open(&resolve(inputs)?, &renames(binding)?, &options)?);
-        let typed = typed_schema(&opened, &dataset);
-        let query = query(rows, &opened.derived, &typed)?;
-        let scored_schema = query.as_ref().map_or_else(|| typed.clone(), Query::schema);
-        let bound = bind(&opened.loaded.contract, &scored_schema, &dataset, &binding_options(binding)?)?;
-        let passthrough = passthrough(outcome, &bound, &typed)?;
-        let read_schema = read_schema(&bound, &passthrough, query.as_ref(), &typed);
-        let query = query_on(rows, &opened.derived, &read_schema, query.is_some())?;
-        let batch_schema = query.as_ref().map_or_else(|| read_schema.clone(), Query::schema);
+        let schema = dataset.schema();
+        let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
+        let selection = Selection::new(rows.filter.as_deref(), &opened.derived, &schema, is_text, contract, &rows.missing)?;
+        let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
+        let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
+        let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
+        let read_schema = read_schema(&bound, &along, selection.as_ref(), &schema);
+        refuse_doubled(&read_schema, &dataset)?;
+        let batch_schema = widened(&read_schema);
         let run_id = run_id(args, &opened, &dataset)?;
         let model_facts = opened.facts();
         let encoder = Encoder::new(bound, rows.missing.clone(), opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
-        let output_schema = output_schema(&passthrough, &batch_schema, scoring.fields())?;
-        let passthrough = positions(&passthrough, &batch_schema)?;
+        let output_schema = output_schema(&along, &batch_schema, scoring.fields())?;
+        let passthrough = positions(&along, &batch_schema)?;
         let threads = thread_count(*threads)?;
-        let job = Job { dataset, read_schema, query, scoring, passthrough, output_schema, limit: rows.limit, threads };
+        let job = Job { dataset, read_schema, selection, scoring, passthrough, output_schema, limit: rows.limit, threads };
         Ok(Self { job, run_id, model_facts })
     }
 }
@@ -186,28 +187,14 @@ fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
     Ok((column.to_owned(), policy))
 }
 
-/// The data set's schema; in text files the model's numeric columns are numbers to the expressions, so these see them typed.
-fn typed_schema(opened: &OpenedModel, dataset: &Dataset) -> SchemaRef {
-    let _ = opened;
-    dataset.schema()
-}
-
-fn query(rows: &RowsArgs, derived: &[Derived], schema: &SchemaRef) -> Result<Option<Query>> {
-    query_on(rows, derived, schema, rows.filter.is_some() || !derived.is_empty())
-}
-
-fn query_on(rows: &RowsArgs, derived: &[Derived], schema: &SchemaRef, wanted: bool) -> Result<Option<Query>> {
-    wanted.then(|| Query::new(rows.filter.as_deref(), derived, schema)).transpose()
-}
-
-/// The names of the columns that come along, in the table's order or, if named, in the order named.
-fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema) -> Result<Vec<String>> {
+/// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
+fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
     let all = || schema.fields().iter().map(|field| field.name().clone());
     match outcome.passthrough.as_deref() {
         None => Ok(all().filter(|name| !bound.iter().any(|input| input.column == *name)).collect()),
         Some([one]) if one == "all" => Ok(all().collect()),
         Some([one]) if one == "none" => Ok(Vec::new()),
-        Some(names) => match names.iter().find(|name| schema.column_with_name(name).is_none()) {
+        Some(names) => match names.iter().find(|name| widened.column_with_name(name).is_none()) {
             Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks")
                 .at_column(name)
                 .hint("`tallow inspect` lists the columns of a file")),
@@ -217,11 +204,20 @@ fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema) -> 
 }
 
 /// Only the columns that something reads, in the table's order.
-fn read_schema(bound: &[BoundInput], passthrough: &[String], query: Option<&Query>, schema: &Schema) -> SchemaRef {
-    let asked = query.map(Query::columns).unwrap_or_default();
-    let wanted =
-        |field: &Field| bound.iter().any(|input| input.column == *field.name()) || passthrough.contains(field.name()) || asked.contains(field.name());
-    Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field)).cloned().collect::<Vec<_>>()))
+fn read_schema(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
+    let wanted = |name: &String| {
+        bound.iter().any(|input| input.column == *name) || along.contains(name) || selection.is_some_and(|selection| selection.reads(name))
+    };
+    Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field.name())).cloned().collect::<Vec<_>>()))
+}
+
+/// Names decide what is read, so a name that is read must be unique; columns that nothing reads may be called what they like.
+fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
+    let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+    let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) else { return Ok(()) };
+    let error = Error::contract("the data has two columns of this name").at_column(name.as_str());
+    let error = dataset.files.iter().fold(error, |error, file| error.at_path(&file.path));
+    Err(error.hint("leave the column out with `--passthrough`, or rename one where the file is written"))
 }
 
 fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {

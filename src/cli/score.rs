@@ -50,7 +50,7 @@ fn score(plan: &Plan, mut output: PendingFile, format: OutputFormat, console: &C
     let progress = console.progress(total);
     let sink: Box<dyn Sink + '_> = match format {
         OutputFormat::Parquet => Box::new(ParquetSink::new(&mut output, plan.job.output_schema.clone(), &footer(plan))?),
-        OutputFormat::Csv => Box::new(CsvSink::new(&mut output, plan.job.output_schema.clone())?),
+        OutputFormat::Csv => Box::new(CsvSink::new(&mut output, plan.job.output_schema.clone(), b',')?),
     };
     let outcomes = pipeline::run(&plan.job, sink, &|rows| progress.advance(rows));
     progress.finish();

@@ -420,7 +420,8 @@ impl<T: Real> Filling<'_, '_, T> {
 }
 
 /// A number as people write it: decimal or scientific, `inf`, or a truth value; blanks around it do not matter.
-fn parse(text: &str) -> Option<f64> {
+#[must_use]
+pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     match text {
         "true" | "True" | "TRUE" => Some(1.0),

@@ -9,13 +9,14 @@ use arrow::datatypes::SchemaRef;
 use super::ledger::Ledger;
 use super::ordered::for_each_in_order;
 use super::scoring::{Scorer, Scoring};
+use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::encode::{Coercions, Origin, Reason};
 use crate::report::scores::ScoreStatistics;
 use crate::table::Sink;
 use crate::table::dataset::{Dataset, FilePortion};
-use crate::table::query::Query;
+
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
@@ -25,8 +26,8 @@ pub struct Job {
     /// The columns to decode, with their types.
     pub read_schema: SchemaRef,
     /// Filter and derived columns, if any.
-    pub query: Option<Query>,
-    /// The model and its binding to the batches that the query gives.
+    pub selection: Option<Selection>,
+    /// The model and its binding to the batches that the selection gives.
     pub scoring: Scoring,
     /// Positions, in those batches, of the columns that come along.
     pub passthrough: Vec<usize>,
@@ -117,9 +118,9 @@ impl Job {
         let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
         let batch = if rows < batch.num_rows() as u64 { batch.slice(0, rows as usize) } else { batch };
         let rows_in = batch.num_rows() as u64;
-        let (batch, kept_rows) = match &self.query {
+        let (batch, kept_rows) = match &self.selection {
             None => (batch, None),
-            Some(query) => times.measure(Stage::Query, || query.apply(&batch)).map_err(|error| error.at_path(path))?,
+            Some(selection) => times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.at_path(path))?,
         };
         let filtered = rows_in - batch.num_rows() as u64;
         let origin = Origin { path, kept_rows: kept_rows.as_deref(), first_row };

@@ -11,6 +11,7 @@ pub mod job;
 pub mod ledger;
 mod ordered;
 pub mod scoring;
+pub mod selection;
 pub mod stage;
 
 pub use job::{Job, Outcomes, run};
