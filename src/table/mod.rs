@@ -5,6 +5,9 @@
 //! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
 
 pub mod csv;
+mod polars_bridge;
+pub mod query;
+mod row_wise;
 
 use std::path::Path;
 
