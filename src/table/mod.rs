@@ -16,7 +16,9 @@ pub mod dataset;
 pub mod location;
 pub mod parquet;
 pub mod parquet_sink;
+mod polars_bridge;
 pub mod query;
+mod row_wise;
 
 use std::path::Path;
 
