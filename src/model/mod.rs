@@ -5,6 +5,7 @@
 
 pub mod forest;
 pub mod format;
+pub mod linear;
 
 use std::any::Any;
 

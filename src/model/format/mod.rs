@@ -3,6 +3,14 @@
 //! Owns the list of formats and how one is recognised. An importer sees the bytes of an [`Artefact`] and nothing else: no disk, no
 //! network, no table. Every count, index and shape in a file is hostile until checked.
 
+mod ubjson;
+pub mod xgboost;
+mod xgboost_forest;
+mod xgboost_json;
+mod xgboost_objective;
+mod xgboost_schema;
+mod xgboost_value;
+
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
@@ -63,7 +71,7 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[];
+pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter];
 
 /// Finds the format by content and imports the model.
 ///
