@@ -5,6 +5,7 @@
 
 pub mod forest;
 pub mod format;
+pub mod linear;
 pub mod network;
 pub mod open;
 

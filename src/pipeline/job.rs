@@ -17,7 +17,6 @@ use crate::report::scores::ScoreStatistics;
 use crate::table::Sink;
 use crate::table::dataset::{Dataset, FilePortion};
 
-
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
 pub struct Job {

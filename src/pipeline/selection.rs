@@ -29,12 +29,23 @@ impl Selection {
     ///
     /// # Errors
     /// What [`Query::new`] finds wrong with an expression.
-    pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema, is_text: bool, contract: &Contract, missing_tokens: &[String]) -> Result<Option<Self>> {
+    pub fn new(
+        filter: Option<&str>,
+        derived: &[Derived],
+        schema: &Schema,
+        is_text: bool,
+        contract: &Contract,
+        missing_tokens: &[String],
+    ) -> Result<Option<Self>> {
         if filter.is_none() && derived.is_empty() {
             return Ok(None);
         }
-        let is_numeric = |name: &str| is_text && contract.inputs.iter().any(|input| input.name == name && !matches!(input.kind, InputKind::Category(_)));
-        let typed = schema.fields().iter().map(|field| if is_numeric(field.name()) { Arc::new(Field::new(field.name(), DataType::Float64, true)) } else { field.clone() });
+        let is_numeric =
+            |name: &str| is_text && contract.inputs.iter().any(|input| input.name == name && !matches!(input.kind, InputKind::Category(_)));
+        let typed = schema
+            .fields()
+            .iter()
+            .map(|field| if is_numeric(field.name()) { Arc::new(Field::new(field.name(), DataType::Float64, true)) } else { field.clone() });
         let query = Query::new(filter, derived, &Schema::new(typed.collect::<Vec<_>>()))?;
         let numeric = query.columns().iter().filter(|name| is_numeric(name)).cloned().collect();
         Ok(Some(Self { query, numeric, missing_tokens: missing_tokens.to_vec(), derived_count: derived.len() }))
@@ -67,8 +78,15 @@ impl Selection {
     /// The expressions see numbers; what goes on is the text itself.
     fn apply_to_text(&self, batch: &RecordBatch) -> Result<Selected> {
         let internal = |error| Error::internal("a batch of text and numbers").because(error);
-        let columns = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| self.seen(field.name(), column)).collect::<Vec<ArrayRef>>();
-        let fields = batch.schema().fields().iter().zip(&columns).map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true)).collect::<Vec<_>>();
+        let columns =
+            batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| self.seen(field.name(), column)).collect::<Vec<ArrayRef>>();
+        let fields = batch
+            .schema()
+            .fields()
+            .iter()
+            .zip(&columns)
+            .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+            .collect::<Vec<_>>();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let seen = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(internal)?;
         let selected = self.query.apply(&seen)?;

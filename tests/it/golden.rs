@@ -22,7 +22,8 @@ struct Case {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("case.json").exists()).collect();
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("case.json").exists()).collect();
     cases.sort();
     cases
 }
@@ -39,13 +40,27 @@ fn every_case_scores_as_its_library_does() {
         let case = read(&directory);
         let room = Room::new();
         let (model, input, output) = (directory.join(&case.model), directory.join("input.parquet"), room.path("out.parquet"));
-        let fixed = ["score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", output.to_str().unwrap(), "--raw", "--passthrough", "none"];
+        let fixed = [
+            "score",
+            "--model",
+            model.to_str().unwrap(),
+            input.to_str().unwrap(),
+            "--output",
+            output.to_str().unwrap(),
+            "--raw",
+            "--passthrough",
+            "none",
+        ];
         let run = room.run(fixed.iter().copied().chain(case.arguments.iter().map(String::as_str)));
         if run.code != 0 {
             failures.push(format!("{name}: {run}"));
             continue;
         }
-        failures.extend(differences(&case, &table(&directory.join("expected.parquet")), &table(&output)).into_iter().map(|difference| format!("{name}: {difference}")));
+        failures.extend(
+            differences(&case, &table(&directory.join("expected.parquet")), &table(&output))
+                .into_iter()
+                .map(|difference| format!("{name}: {difference}")),
+        );
     }
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
 }

@@ -60,7 +60,8 @@ impl Room {
 
     /// Names of everything in the room, hidden files included, sorted.
     pub(crate) fn listing(&self) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> =
+            std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
@@ -78,7 +79,9 @@ impl Room {
 
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
         let Output { status, stdout, stderr } = self.command().args(arguments).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&*self.0.path().to_string_lossy(), "[ROOM]").replace(&*root().to_string_lossy(), "[ROOT]");
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).unwrap().replace(&*self.0.path().to_string_lossy(), "[ROOM]").replace(&*root().to_string_lossy(), "[ROOT]")
+        };
         Run { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
     }
 
@@ -143,5 +146,7 @@ pub(crate) fn texts(column: &ArrayRef) -> Vec<Option<String>> {
 /// The column of this name.
 #[track_caller]
 pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
-    batch.column_by_name(name).unwrap_or_else(|| panic!("no column `{name}` in {:?}", batch.schema().fields().iter().map(|field| field.name()).collect::<Vec<_>>()))
+    batch
+        .column_by_name(name)
+        .unwrap_or_else(|| panic!("no column `{name}` in {:?}", batch.schema().fields().iter().map(|field| field.name()).collect::<Vec<_>>()))
 }

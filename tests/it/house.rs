@@ -51,7 +51,8 @@ fn no_file_outgrows_its_room() {
 
 #[test]
 fn names_say_something_and_paths_stay_short() {
-    let nameless = |path: &Path, _: &str| path.components().any(|part| EMPTY_NAMES.contains(&part.as_os_str().to_string_lossy().trim_end_matches(".rs")));
+    let nameless =
+        |path: &Path, _: &str| path.components().any(|part| EMPTY_NAMES.contains(&part.as_os_str().to_string_lossy().trim_end_matches(".rs")));
     let deep = |path: &Path, _: &str| path.strip_prefix(root()).unwrap().components().count() > 4;
     assert_eq!(offenders("src", nameless), Vec::<PathBuf>::new(), "a name that says nothing");
     assert_eq!(offenders("src", deep), Vec::<PathBuf>::new(), "deeper than src/a/b/c.rs");
@@ -67,7 +68,8 @@ fn only_commit_touches_the_file_system() {
 
 #[test]
 fn only_the_console_prints_and_libraries_stay_in_their_rooms() {
-    let outside = |room: &'static str, word: &'static str| move |path: &Path, text: &str| !path.to_string_lossy().contains(room) && text.contains(word);
+    let outside =
+        |room: &'static str, word: &'static str| move |path: &Path, text: &str| !path.to_string_lossy().contains(room) && text.contains(word);
     assert_eq!(offenders("src", outside("src/cli/console.rs", "io::stdout")), Vec::<PathBuf>::new());
     assert_eq!(offenders("src", outside("src/table/", "polars::")), Vec::<PathBuf>::new());
     assert_eq!(offenders("src", outside("src/model/network", "candle_core::")), Vec::<PathBuf>::new());

@@ -26,7 +26,8 @@ struct Law {
 
 /// The first cases of each family, with their rows repeated in a scrambled order.
 fn laws() -> Vec<Law> {
-    let mut names: Vec<String> = std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     let mut families: BTreeMap<String, usize> = BTreeMap::new();
     let mut laws = Vec::new();
@@ -54,7 +55,19 @@ fn scrambled(batch: &RecordBatch) -> RecordBatch {
 impl Law {
     /// The output's bytes with these further arguments.
     fn bytes(&self, room: &Room, input: &str, further: &[&str]) -> Vec<u8> {
-        let fixed = ["score", "--model", self.model.to_str().unwrap(), input, "--output", "out.parquet", "--overwrite", "--raw", "--quiet", "--report", "none"];
+        let fixed = [
+            "score",
+            "--model",
+            self.model.to_str().unwrap(),
+            input,
+            "--output",
+            "out.parquet",
+            "--overwrite",
+            "--raw",
+            "--quiet",
+            "--report",
+            "none",
+        ];
         room.run(fixed.iter().copied().chain(self.arguments.iter().map(String::as_str)).chain(further.iter().copied())).ok();
         std::fs::read(room.path("out.parquet")).unwrap()
     }
@@ -66,7 +79,8 @@ fn threads_and_batches_do_not_change_a_byte() {
         let room = Room::new();
         room.parquet("in.parquet", &law.input, 1_000);
         let whole = law.bytes(&room, "in.parquet", &["--threads", "1"]);
-        for further in [["--threads", "2", "--batch-rows", "64"], ["--threads", "3", "--batch-rows", "613"], ["--threads", "1", "--batch-rows", "7"]] {
+        for further in [["--threads", "2", "--batch-rows", "64"], ["--threads", "3", "--batch-rows", "613"], ["--threads", "1", "--batch-rows", "7"]]
+        {
             assert!(whole == law.bytes(&room, "in.parquet", &further), "{}: {further:?} gives other bytes", law.name);
         }
     }

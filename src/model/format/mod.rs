@@ -4,6 +4,13 @@
 //! network, no table. Every count, index and shape in a file is hostile until checked.
 
 mod safetensors;
+mod ubjson;
+pub mod xgboost;
+mod xgboost_forest;
+mod xgboost_json;
+mod xgboost_objective;
+mod xgboost_schema;
+mod xgboost_value;
 
 use std::path::{Path, PathBuf};
 
@@ -65,7 +72,7 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[&safetensors::Safetensors];
+pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &safetensors::Safetensors];
 
 /// Finds the format by content and imports the model.
 ///

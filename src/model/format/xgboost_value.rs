@@ -1,0 +1,137 @@
+//! What both of XGBoost's encodings say before it means anything: objects, lists, numbers and texts.
+//!
+//! Owns the tree of values that [`super::xgboost_json`] and [`super::ubjson`] read, and typed access with messages that name the field.
+//! Runs of numbers are kept flat, since nearly all of a model is such runs. It must not know any field of a model.
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Objects and lists inside each other; XGBoost's own files need about ten.
+pub(super) const DEPTH_LIMIT: usize = 64;
+
+/// One value of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Float(f32),
+    Text(String),
+    List(Vec<Value>),
+    /// A list of whole numbers only.
+    Integers(Vec<i64>),
+    /// A list of numbers, at least one of them a fraction.
+    Floats(Vec<f32>),
+    Object(Object),
+}
+
+/// Fields in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Object(pub(super) Vec<(String, Value)>);
+
+impl Value {
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Boolean(_) => "a boolean",
+            Self::Integer(_) | Self::Float(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) | Self::Integers(_) | Self::Floats(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl Object {
+    /// Takes the field of this name out.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        let index = self.0.iter().position(|(name, _)| name == key)?;
+        Some(std::mem::replace(&mut self.0[index].1, Value::Null))
+    }
+
+    /// Whether there is a field of this name.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+
+    fn need(&mut self, key: &str) -> Result<Value> {
+        self.take(key).ok_or_else(|| Error::failed(format!("the field `{key}` is missing")))
+    }
+
+    pub(super) fn object(&mut self, key: &str) -> Result<Self> {
+        match self.need(key)? {
+            Value::Object(object) => Ok(object),
+            other => Err(wrong(key, "an object", other.what())),
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Result<String> {
+        match self.need(key)? {
+            Value::Text(text) => Ok(text),
+            other => Err(wrong(key, "a text", other.what())),
+        }
+    }
+
+    pub(super) fn list(&mut self, key: &str) -> Result<Vec<Value>> {
+        match self.need(key)? {
+            Value::List(values) => Ok(values),
+            Value::Integers(values) => Ok(values.into_iter().map(Value::Integer).collect()),
+            Value::Floats(values) => Ok(values.into_iter().map(Value::Float).collect()),
+            other => Err(wrong(key, "a list", other.what())),
+        }
+    }
+
+    pub(super) fn texts(&mut self, key: &str) -> Result<Vec<String>> {
+        let text = |value| if let Value::Text(text) = value { Ok(text) } else { Err(wrong(key, "a list of texts", "another list")) };
+        self.list(key)?.into_iter().map(text).collect()
+    }
+
+    pub(super) fn objects(&mut self, key: &str) -> Result<Vec<Self>> {
+        let object = |value| if let Value::Object(object) = value { Ok(object) } else { Err(wrong(key, "a list of objects", "another list")) };
+        self.list(key)?.into_iter().map(object).collect()
+    }
+
+    /// Whole numbers; booleans count as 0 and 1, as old files write directions so.
+    pub(super) fn integers(&mut self, key: &str) -> Result<Vec<i64>> {
+        let integer = |value| match value {
+            Value::Boolean(value) => Ok(i64::from(value)),
+            Value::Integer(value) => Ok(value),
+            other => Err(wrong(key, "a list of whole numbers", other.what())),
+        };
+        match self.need(key)? {
+            Value::Integers(values) => Ok(values),
+            Value::List(values) => values.into_iter().map(integer).collect(),
+            other => Err(wrong(key, "a list of whole numbers", other.what())),
+        }
+    }
+
+    pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>> {
+        match self.need(key)? {
+            Value::Floats(values) => Ok(values),
+            Value::Integers(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+            Value::List(values) if values.is_empty() => Ok(Vec::new()),
+            other => Err(wrong(key, "a list of numbers", other.what())),
+        }
+    }
+
+    /// A parameter, which XGBoost writes as text; none if the version that wrote the file did not know it.
+    pub(super) fn parameter<T: FromStr>(&mut self, key: &str) -> Result<Option<T>> {
+        let text = match self.take(key) {
+            None => return Ok(None),
+            Some(Value::Text(text)) => text,
+            Some(Value::Integer(number)) => number.to_string(),
+            Some(other) => return Err(wrong(key, "a number as text", other.what())),
+        };
+        text.trim().parse().map(Some).map_err(|_| Error::failed(format!("the field `{key}` holds `{}`, which is no such number", short(&text))))
+    }
+}
+
+/// The beginning of a text from a file, so that a message stays readable.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+fn wrong(key: &str, wanted: &str, found: &str) -> Error {
+    Error::failed(format!("the field `{key}` should hold {wanted}, not {found}"))
+}

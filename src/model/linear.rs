@@ -1,0 +1,102 @@
+//! Linear models: a margin is an intercept and a weighted sum of the features that are present.
+//!
+//! Owns the sum and its order: intercept first, then feature after feature in single precision, a missing value left out. That is
+//! XGBoost's `gblinear`, bit for bit. It must not know formats, columns or links.
+
+use crate::error::{Error, Result};
+use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::model::{Margins, Model, Scratch};
+
+/// A linear model with one or more outputs.
+#[derive(Debug)]
+pub struct Linear {
+    feature_count: usize,
+    /// One for each output.
+    intercepts: Vec<f32>,
+    /// One for each output, feature after feature.
+    weights: Vec<f32>,
+}
+
+impl Linear {
+    /// A model of as many outputs as `intercepts`; the weight of (feature, output) lies at `feature * outputs + output`.
+    ///
+    /// # Errors
+    /// Fails if there is no output or the number of weights is not features times outputs.
+    pub fn new(feature_count: usize, intercepts: Vec<f32>, weights: Vec<f32>) -> Result<Self> {
+        if intercepts.is_empty() || feature_count.checked_mul(intercepts.len()) != Some(weights.len()) {
+            let message = format!("{} weights for {feature_count} features and {} outputs", weights.len(), intercepts.len());
+            return Err(Error::failed(message));
+        }
+        Ok(Self { feature_count, intercepts, weights })
+    }
+
+    fn add(&self, columns: &Columns<f32>, margins: &mut [f32]) {
+        let width = self.intercepts.len();
+        for (feature, weights) in self.weights.chunks_exact(width).enumerate() {
+            let rows = columns.column(feature).iter().zip(margins.chunks_exact_mut(width));
+            for (value, sums) in rows.filter(|(value, _)| !value.is_nan()) {
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
+            }
+        }
+    }
+}
+
+impl Model for Linear {
+    fn family(&self) -> &'static str {
+        "linear"
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::Single
+    }
+
+    fn feature_count(&self) -> usize {
+        self.feature_count
+    }
+
+    fn margin_count(&self) -> usize {
+        self.intercepts.len()
+    }
+
+    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+        let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
+            return Err(Error::internal("a block of another precision than the linear model's"));
+        };
+        margins.clear();
+        if columns.row_count() == 0 {
+            return Ok(());
+        }
+        if columns.feature_count() != self.feature_count {
+            return Err(Error::internal("a block of another width than the linear model's"));
+        }
+        (0..columns.row_count()).for_each(|_| margins.extend_from_slice(&self.intercepts));
+        self.add(columns, margins);
+        Ok(())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<f32>() * (self.weights.len() + self.intercepts.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_margin_is_the_intercept_and_what_is_present() {
+        let model = Linear::new(2, vec![1.0, -1.0], vec![2.0, 3.0, 10.0, 20.0]).expect("the shapes agree");
+        let mut columns = Columns::filled(2, 2, 1.0);
+        columns.column_mut(1)[1] = f32::NAN;
+        let mut margins = Margins::empty(Precision::Single);
+        model.score(&FeatureBlock::Single(columns), &mut Scratch::default(), &mut margins).expect("the block fits");
+        assert_eq!(margins, Margins::Single(vec![13.0, 22.0, 3.0, 2.0]));
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        assert!(Linear::new(2, vec![1.0], vec![1.0]).is_err());
+        assert!(Linear::new(usize::MAX, vec![1.0, 2.0], vec![1.0]).is_err());
+        assert!(Linear::new(0, vec![], vec![]).is_err());
+    }
+}
