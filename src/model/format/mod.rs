@@ -3,6 +3,9 @@
 //! Owns the list of formats and how one is recognised. An importer sees the bytes of an [`Artefact`] and nothing else: no disk, no
 //! network, no table. Every count, index and shape in a file is hostile until checked.
 
+mod catboost;
+mod catboost_file;
+mod catboost_trees;
 mod safetensors;
 mod ubjson;
 pub mod xgboost;
@@ -72,7 +75,7 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &safetensors::Safetensors];
+pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &catboost::CatBoost, &safetensors::Safetensors];
 
 /// Finds the format by content and imports the model.
 ///
