@@ -119,8 +119,8 @@ def write(name, about, model, frame, expected, arguments=(), pool=None, order=1,
     path = folder / "model.json"
     model.save_model(str(path), format="json", **({"pool": pool} if pool is not None else {}))
     text = path.read_text()
-    text = re.sub(r'("model_guid"\s*:\s*)"[^"]*"', r'\1"00000000-00000000-00000000-00000000"', text)
-    text = re.sub(r'("train_finish_time"\s*:\s*)"[^"]*"', r'\1"2026-01-01T00:00:00Z"', text)
+    text = re.sub(r'(model_guid"\s*:\s*)"[^"]*"', r'\1"00000000-00000000-00000000-00000000"', text)
+    text = re.sub(r'(train_finish_time"\s*:\s*)"[^"]*"', r'\1"2026-01-01T00:00:00Z"', text)
     # Indentation is dropped for size; every token stays as CatBoost wrote it.
     path.write_text(re.sub(r"\n\s*", "", text))
     # Leaves are numbered as CatBoost numbers them when it reads this file.
