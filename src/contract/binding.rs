@@ -159,11 +159,13 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     let number = is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null);
     match kind {
         InputKind::Number | InputKind::CategoryCode => number,
-        InputKind::Category(vocabulary) => match vocabulary.values.first() {
-            Some(CategoryValue::Text(_)) => is_text(data_type) || *data_type == DataType::Null,
-            Some(CategoryValue::Boolean(_)) => matches!(data_type, DataType::Boolean | DataType::Null),
-            _ => number,
-        },
+        // A vocabulary without values belongs to a feature that the model never asks about.
+        InputKind::Category(vocabulary) if vocabulary.values.is_empty() => true,
+        InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| match value {
+            CategoryValue::Text(_) => is_text(data_type) || *data_type == DataType::Null,
+            CategoryValue::Boolean(_) => matches!(data_type, DataType::Boolean | DataType::Null),
+            CategoryValue::Integer(_) | CategoryValue::Number(_) => number,
+        }),
     }
 }
 

@@ -137,29 +137,34 @@ macro_rules! real {
 real!(f32, 24);
 real!(f64, 53);
 
-/// The categories of a vocabulary, ready to be looked up.
+/// The categories of a vocabulary, ready to be looked up. A vocabulary may hold texts and numbers side by side.
 #[derive(Debug)]
 enum Lookup {
     None,
-    Texts(HashMap<String, f64>),
-    /// By the value's bits, −0 as 0.
-    Numbers(HashMap<u64, f64>),
+    Values {
+        texts: HashMap<String, f64>,
+        /// By the value's bits, −0 as 0.
+        numbers: HashMap<u64, f64>,
+    },
 }
 
 impl Lookup {
     fn new(kind: &InputKind) -> Self {
         let InputKind::Category(Vocabulary { values, .. }) = kind else { return Self::None };
-        let text = |value: &CategoryValue| if let CategoryValue::Text(text) = value { Some(text.clone()) } else { None };
-        if values.iter().all(|value| text(value).is_some()) {
-            return Self::Texts(values.iter().enumerate().rev().filter_map(|(code, value)| Some((text(value)?, code as f64))).collect());
+        let (mut texts, mut numbers) = (HashMap::new(), HashMap::new());
+        for (code, value) in values.iter().enumerate().rev() {
+            let number = match value {
+                CategoryValue::Text(text) => {
+                    texts.insert(text.clone(), code as f64);
+                    continue;
+                }
+                CategoryValue::Integer(value) => *value as f64,
+                CategoryValue::Number(value) => *value,
+                CategoryValue::Boolean(value) => f64::from(u8::from(*value)),
+            };
+            numbers.insert(key(number), code as f64);
         }
-        let number = |value: &CategoryValue| match value {
-            CategoryValue::Integer(value) => Some(*value as f64),
-            CategoryValue::Number(value) => Some(*value),
-            CategoryValue::Boolean(value) => Some(f64::from(u8::from(*value))),
-            CategoryValue::Text(_) => None,
-        };
-        Self::Numbers(values.iter().enumerate().rev().filter_map(|(code, value)| Some((key(number(value)?), code as f64))).collect())
+        Self::Values { texts, numbers }
     }
 }
 
@@ -348,8 +353,10 @@ impl<T: Real> Filling<'_, '_, T> {
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
-        if let Lookup::Texts(codes) = self.lookup {
-            return match codes.get(text) {
+        if let Lookup::Values { texts, numbers } = self.lookup
+            && (!texts.is_empty() || numbers.is_empty())
+        {
+            return match texts.get(text) {
                 Some(code) => Ok(self.out[row] = T::from_double(*code)),
                 None => self.unseen(row),
             };
@@ -370,11 +377,10 @@ impl<T: Real> Filling<'_, '_, T> {
         match self.lookup {
             _ if value.is_nan() => self.missing(row),
             Lookup::None => Ok(self.out[row] = T::from_double(value)),
-            Lookup::Numbers(codes) => match codes.get(&key(value)) {
+            Lookup::Values { numbers, .. } => match numbers.get(&key(value)) {
                 Some(code) => Ok(self.out[row] = T::from_double(*code)),
                 None => self.unseen(row),
             },
-            Lookup::Texts(_) => self.unseen(row),
         }
     }
 

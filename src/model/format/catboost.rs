@@ -1,21 +1,19 @@
-//! CatBoost JSON: what the features, classes and losses of the file mean.
+//! CatBoost JSON: what the file's features mean.
 //!
-//! Owns recognition, the contract, the outcome and every refusal. The file's fields are [`super::catboost_file`]'s, the trees
-//! [`super::catboost_trees`]'s. It must not know columns of a table. Source: CatBoost's `json_model_helpers.cpp`, `evaluator_impl.cpp`
+//! Owns recognition, the contract and what is refused. The file's fields are [`super::catboost_file`]'s, the trees
+//! [`super::catboost_trees`]'s, classes and losses [`super::catboost_outcome`]'s. It must not know columns of a table. Source: CatBoost's `json_model_helpers.cpp`, `evaluator_impl.cpp`
 //! and `quantization.h`, 1.2.
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-
-use super::catboost_file::{CategoricalFeature, ClassParams, File, FloatFeature, HashedValue, OtherFeature};
-use super::catboost_trees::{Outputs, Positions, ensemble, hash, missing_rule, output_count};
+use super::catboost_file::{CategoricalFeature, File, FloatFeature, HashedValue, OtherFeature};
+use super::catboost_outcome::outcome;
+use super::catboost_trees::{Positions, ensemble, hash, missing_rule, output_count};
 use super::{Artefact, ImportOptions, Importer, TreeSelection};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
 use crate::model::forest::Forest;
 use crate::model::{Description, LoadedModel, Model};
-use crate::outcome::{Label, Link, Outcome, Task};
 
 /// Reads CatBoost's JSON.
 #[derive(Debug)]
@@ -32,9 +30,6 @@ const UNSEEN_CODE: f64 = -1.0;
 
 /// What a feature without a place among all features may at most leave open, so that a hostile index costs no memory.
 const NAMELESS_LIMIT: u32 = 1 << 20;
-
-/// The most classes that a file may claim by count alone.
-const CLASS_LIMIT: usize = 1 << 16;
 
 impl Importer for CatBoost {
     fn name(&self) -> &'static str {
@@ -81,8 +76,6 @@ fn description(file: &File, tree_count: usize, held: usize) -> Description {
     let facts = vec![("objective".to_owned(), loss), ("trees".to_owned(), trees), ("tree shape".to_owned(), shape.to_owned())];
     Description { format: "catboost".to_owned(), format_version: file.model_info.version(), facts }
 }
-
-// ── features ──
 
 fn refuse_unsupported(file: &File) -> Result<()> {
     let info = &file.features_info;
@@ -195,14 +188,14 @@ fn category_input(feature: &CategoricalFeature, vocabulary: &Vocabulary) -> Inpu
 }
 
 /// All categories that the training pool held, whatever their feature (the file does not tell them apart), and the codes of each
-/// hash. CatBoost turns an integer and a boolean into text (`7`, `1`) before it hashes them, so these are listed in all their types.
+/// hash. CatBoost turns a number into text before it hashes it, so `7` the text and 7 the number are both listed.
 fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashMap<u32, Vec<u32>>) {
     let mut sorted: Vec<(&str, u32)> = hashed.iter().filter_map(|entry| Some((entry.value.as_str(), hash(entry.hash)?))).collect();
     sorted.sort_unstable();
     sorted.dedup();
     let mut values = Vec::with_capacity(sorted.len());
     let mut codes: HashMap<u32, Vec<u32>> = HashMap::new();
-    let spellings: [fn(&str) -> Option<CategoryValue>; 3] = [as_text, as_integer, as_boolean];
+    let spellings: [fn(&str) -> Option<CategoryValue>; 2] = [as_text, as_integer];
     for spelling in spellings {
         for &(text, hash) in &sorted {
             if let Some(value) = spelling(text) {
@@ -220,141 +213,4 @@ fn as_text(text: &str) -> Option<CategoryValue> {
 
 fn as_integer(text: &str) -> Option<CategoryValue> {
     text.parse::<i64>().ok().filter(|whole| whole.to_string() == text).map(CategoryValue::Integer)
-}
-
-fn as_boolean(text: &str) -> Option<CategoryValue> {
-    match text {
-        "0" => Some(CategoryValue::Boolean(false)),
-        "1" => Some(CategoryValue::Boolean(true)),
-        _ => None,
-    }
-}
-
-// ── classes and losses ──
-
-fn outcome(file: &File, output_count: usize) -> Result<(Outcome, Outputs)> {
-    let (loss, parameters) = file.model_info.loss().unzip();
-    let classes = file.model_info.classes()?;
-    let plain = |task, link| Ok((Outcome { task, link }, Outputs::plain(output_count)));
-    let is_known_classifier = matches!(loss.as_deref(), Some("Logloss" | "CrossEntropy" | "Focal"));
-    match (loss.as_deref(), output_count) {
-        (Some("RMSEWithUncertainty"), _) => {
-            Err(Error::contract("the loss `RMSEWithUncertainty` is not supported: it predicts a mean and a variance")
-                .hint("train a model for the mean (`RMSE`) or for quantiles (`MultiQuantile`)"))
-        }
-        (Some("MultiLogloss" | "MultiCrossEntropy"), _) => plain(Task::Values(value_names(None, output_count)), Link::Logistic { slope: 1.0 }),
-        (Some(name @ ("MultiClass" | "MultiClassOneVsAll")), 1) => {
-            Err(Error::failed(format!("one leaf value, but the loss `{name}` has one for each class")).at_node("tree 0"))
-        }
-        (Some("Poisson" | "Tweedie"), 1) => plain(Task::Value, Link::Exponential),
-        (_, 1) if is_known_classifier || classes.is_some() => plain(binary(classes.as_ref(), file)?, Link::Logistic { slope: 1.0 }),
-        (_, 1) => plain(Task::Value, Link::Identity),
-        (Some("MultiClassOneVsAll"), _) => several(classes.as_ref(), output_count, Link::Logistic { slope: 1.0 }),
-        (Some("MultiClass"), _) => several(classes.as_ref(), output_count, Link::Softmax),
-        _ if classes.is_some() => several(classes.as_ref(), output_count, Link::Softmax),
-        _ => plain(Task::Values(value_names(parameters.as_ref(), output_count)), Link::Identity),
-    }
-}
-
-/// The quantiles of `MultiQuantile`, else the outputs' numbers.
-fn value_names(parameters: Option<&Value>, count: usize) -> Vec<String> {
-    let alphas = parameters.and_then(|parameters| parameters.get("alpha")).and_then(Value::as_str).unwrap_or_default();
-    let alphas: Vec<String> = alphas.split(',').map(|alpha| alpha.trim().to_owned()).collect();
-    if alphas.len() == count { alphas } else { (0..count).map(|output| output.to_string()).collect() }
-}
-
-/// CatBoost predicts the positive class above the threshold, not at it: at a margin of 0 it says no. The least probability that is
-/// called positive is therefore the next number.
-fn binary(classes: Option<&ClassParams>, file: &File) -> Result<Task> {
-    let threshold = file.model_info.probability_threshold().unwrap_or(0.5);
-    if !(0.0..=1.0).contains(&threshold) {
-        return Err(
-            Error::failed(format!("the probability threshold `{threshold}` is not between 0 and 1")).at_node("binclass_probability_threshold")
-        );
-    }
-    let margins = match classes {
-        Some(classes) => class_places(classes, 2)?,
-        None => vec![0, 1],
-    };
-    let labels = labels(classes, margins.iter().max().map_or(2, |&last| last + 1))?;
-    match (labels.get(margins[0]), labels.get(margins[1])) {
-        (Some(negative), Some(positive)) => Ok(Task::Binary { labels: [negative.clone(), positive.clone()], threshold: threshold.next_up() }),
-        _ => Err(Error::failed("the two classes have no names").at_node("class_params")),
-    }
-}
-
-fn several(classes: Option<&ClassParams>, output_count: usize, link: Link) -> Result<(Outcome, Outputs)> {
-    let margins = match classes {
-        Some(classes) => class_places(classes, output_count)?,
-        None => (0..output_count).collect(),
-    };
-    let labels = labels(classes, margins.iter().max().map_or(0, |&last| last + 1))?;
-    let outputs = Outputs { count: output_count, margins, total: labels.len() };
-    Ok((Outcome { task: Task::Classes { labels, probabilities: true }, link }, outputs))
-}
-
-/// The class of each output.
-fn class_places(classes: &ClassParams, output_count: usize) -> Result<Vec<usize>> {
-    let broken = |message: String| Error::failed(message).at_node("class_params");
-    let Some(given) = classes.class_to_label.as_deref().filter(|given| !given.is_empty()) else { return Ok((0..output_count).collect()) };
-    if given.len() != output_count {
-        return Err(broken(format!("{} classes for {output_count} outputs", given.len())));
-    }
-    let mut places = Vec::with_capacity(given.len());
-    for &class in given {
-        if class.fract() != 0.0 || !(0.0..CLASS_LIMIT as f64).contains(&class) || places.contains(&(class as usize)) {
-            return Err(broken(format!("class `{class}` is no class's place, or comes twice")));
-        }
-        places.push(class as usize);
-    }
-    Ok(places)
-}
-
-/// One label for each class: its name, or its place where classes have no names. All texts if any is one.
-fn labels(classes: Option<&ClassParams>, least: usize) -> Result<Vec<Label>> {
-    let names = classes.and_then(|classes| classes.class_names.as_deref()).unwrap_or_default();
-    let claimed = classes.and_then(|classes| classes.classes_count).unwrap_or(0) as usize;
-    let count = if names.is_empty() { claimed.max(least) } else { names.len() };
-    if count > CLASS_LIMIT || count < least {
-        return Err(Error::failed(format!("{count} classes, but places up to {least}")).at_node("class_params"));
-    }
-    let is_text = classes.and_then(|classes| classes.class_label_type.as_deref()) == Some("String");
-    let labels: Vec<Label> = if names.is_empty() {
-        (0..count).map(|class| Label::Integer(class as i64)).collect()
-    } else {
-        names
-            .iter()
-            .map(|name| label(name, is_text))
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::failed("a class has no name").at_node("class_params"))?
-    };
-    let mixed = labels.iter().any(|label| matches!(label, Label::Text(_)));
-    Ok(if mixed { labels.into_iter().map(to_text).collect() } else { labels })
-}
-
-fn label(name: &Value, is_text: bool) -> Option<Label> {
-    match name {
-        Value::String(text) if is_text => Some(Label::Text(text.clone())),
-        // Files without types wrote integers as texts.
-        Value::String(text) => Some(as_integer(text).map_or_else(|| Label::Text(text.clone()), |value| integer_label(&value, text))),
-        Value::Bool(true) => Some(Label::Text("True".to_owned())),
-        Value::Bool(false) => Some(Label::Text("False".to_owned())),
-        Value::Number(number) => {
-            let whole =
-                number.as_i64().or_else(|| number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < 9e15).map(|value| value as i64));
-            Some(whole.map_or_else(|| Label::Text(number.to_string()), Label::Integer))
-        }
-        _ => None,
-    }
-}
-
-fn integer_label(value: &CategoryValue, text: &str) -> Label {
-    if let CategoryValue::Integer(whole) = value { Label::Integer(*whole) } else { Label::Text(text.to_owned()) }
-}
-
-fn to_text(label: Label) -> Label {
-    match label {
-        Label::Integer(whole) => Label::Text(whole.to_string()),
-        Label::Text(text) => Label::Text(text),
-    }
 }

@@ -5,6 +5,7 @@
 
 mod catboost;
 mod catboost_file;
+mod catboost_outcome;
 mod catboost_trees;
 mod safetensors;
 mod ubjson;
