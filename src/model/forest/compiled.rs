@@ -4,7 +4,8 @@
 //! original's. Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its
 //! block passes, and each margin is still added up in tree order.
 
-use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
+use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
+use super::walk::{Comparable, LANES, Plain};
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
@@ -89,7 +90,7 @@ impl Model for Forest {
 }
 
 /// The arithmetic of one precision.
-trait Real: Copy + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug {
+trait Real: Comparable + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug {
     fn from_double(value: f64) -> Self;
     fn to_double(self) -> f64;
 }
@@ -142,9 +143,8 @@ struct Branch<T> {
 }
 
 #[derive(Debug)]
-struct Planted {
-    /// The first branch (or `!leaf`), or the range of symmetric conditions.
-    roots: Roots,
+struct Planted<T> {
+    roots: Roots<T>,
     /// Where the tree's leaf values begin.
     leaf_offset: usize,
     target: Target,
@@ -153,8 +153,12 @@ struct Planted {
 }
 
 #[derive(Debug)]
-enum Roots {
+enum Roots<T> {
+    /// Comparisons only.
+    Plain(Plain<T>),
+    /// The first branch, or `!leaf`.
     Branching(i32),
+    /// The range of conditions that are all asked.
     Symmetric(std::ops::Range<usize>),
 }
 
@@ -164,7 +168,7 @@ struct Compiled<T> {
     base: Vec<T>,
     scale: T,
     bias: Vec<T>,
-    trees: Vec<Planted>,
+    trees: Vec<Planted<T>>,
     branches: Vec<Branch<T>>,
     conditions: Vec<Split<T>>,
     leaf_values: Vec<T>,
@@ -187,11 +191,11 @@ impl<T: Real> Compiled<T> {
             linear: Vec::new(),
             sets: Vec::new(),
         };
-        ensemble.trees.iter().for_each(|tree| compiled.plant(tree));
+        ensemble.trees.iter().for_each(|tree| compiled.plant(tree, ensemble.margin_count()));
         compiled
     }
 
-    fn plant(&mut self, tree: &Tree) {
+    fn plant(&mut self, tree: &Tree, margin_count: usize) {
         let roots = match &tree.shape {
             Shape::Symmetric(conditions) => {
                 let start = self.conditions.len();
@@ -201,19 +205,24 @@ impl<T: Real> Compiled<T> {
                 }
                 Roots::Symmetric(start..self.conditions.len())
             }
-            Shape::Branching { root, nodes } => {
-                let offset = self.branches.len();
-                for node in nodes {
-                    let split = self.split(&node.condition);
-                    self.branches.push(Branch { split, left: link(node.left, offset), right: link(node.right, offset) });
-                }
-                Roots::Branching(link(*root, offset))
-            }
+            Shape::Branching { root, nodes } => self.root(*root, nodes, tree.leaf_count(margin_count)),
         };
         let linear_offset = (!tree.linear.is_empty()).then_some(self.linear.len());
         self.trees.push(Planted { roots, leaf_offset: self.leaf_values.len(), target: tree.target, linear_offset });
         self.linear.extend_from_slice(&tree.linear);
         self.leaf_values.extend(tree.leaf_values.iter().map(|&value| T::from_double(value)));
+    }
+
+    fn root(&mut self, root: Child, nodes: &[Node], leaf_count: usize) -> Roots<T> {
+        if let Some(plain) = Plain::new(root, nodes, leaf_count) {
+            return Roots::Plain(plain);
+        }
+        let offset = self.branches.len();
+        for node in nodes {
+            let split = self.split(&node.condition);
+            self.branches.push(Branch { split, left: link(node.left, offset), right: link(node.right, offset) });
+        }
+        Roots::Branching(link(root, offset))
     }
 
     fn split(&mut self, condition: &Condition) -> Split<T> {
@@ -248,10 +257,11 @@ impl<T: Real> Compiled<T> {
     }
 
     #[inline]
-    fn leaf(&self, tree: &Planted, columns: &Columns<T>, row: usize) -> usize {
+    fn leaf(&self, tree: &Planted<T>, columns: &Columns<T>, row: usize) -> usize {
         let rows = columns.row_count();
         let value = |split: &Split<T>| columns.values()[split.feature as usize * rows + row];
         match &tree.roots {
+            Roots::Plain(plain) => plain.leaf(columns.values(), rows, row) as usize,
             Roots::Branching(root) => {
                 let mut next = *root;
                 while let Ok(index) = usize::try_from(next) {
@@ -286,9 +296,30 @@ impl<T: Real> Compiled<T> {
         }
     }
 
-    fn add_tree(&self, tree: &Planted, columns: &Columns<T>, first_row: usize, sums: &mut [T]) {
+    /// Adds a plain tree with one value a leaf, [`LANES`] rows at a time; gives the number of rows that are done.
+    fn add_plain(&self, plain: &Plain<T>, tree: &Planted<T>, margin: u32, columns: &Columns<T>, first_row: usize, sums: &mut [T]) -> usize {
+        let (width, rows) = (self.base.len(), columns.row_count());
+        let values = &self.leaf_values[tree.leaf_offset..];
+        let mut done = 0;
+        for lanes in sums.chunks_exact_mut(LANES * width) {
+            let leaves = plain.leaves(columns.values(), rows, first_row + done);
+            for (sum, leaf) in lanes[margin as usize..].iter_mut().step_by(width).zip(leaves) {
+                *sum = *sum + values[leaf as usize];
+            }
+            done += LANES;
+        }
+        done
+    }
+
+    fn add_tree(&self, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, sums: &mut [T]) {
         let width = self.base.len();
-        for (offset, sum) in sums.chunks_exact_mut(width).enumerate() {
+        let done = match (&tree.roots, tree.target) {
+            (Roots::Plain(plain), Target::Margin(margin)) if tree.linear_offset.is_none() => {
+                self.add_plain(plain, tree, margin, columns, first_row, sums)
+            }
+            _ => 0,
+        };
+        for (offset, sum) in sums.chunks_exact_mut(width).enumerate().skip(done) {
             let row = first_row + offset;
             let leaf = self.leaf(tree, columns, row);
             match tree.target {
@@ -302,7 +333,7 @@ impl<T: Real> Compiled<T> {
     }
 
     #[inline]
-    fn leaf_value(&self, tree: &Planted, leaf: usize, columns: &Columns<T>, row: usize) -> T {
+    fn leaf_value(&self, tree: &Planted<T>, leaf: usize, columns: &Columns<T>, row: usize) -> T {
         let plain = self.leaf_values[tree.leaf_offset + leaf];
         let Some(offset) = tree.linear_offset else { return plain };
         let linear = &self.linear[offset + leaf];
@@ -324,8 +355,9 @@ impl<T: Real> Compiled<T> {
 
     fn memory_bytes(&self) -> usize {
         size_of::<Branch<T>>() * self.branches.len()
+            + self.trees.iter().map(|tree| if let Roots::Plain(plain) = &tree.roots { plain.memory_bytes() } else { 0 }).sum::<usize>()
             + size_of::<Split<T>>() * self.conditions.len()
-            + size_of::<Planted>() * self.trees.len()
+            + size_of::<Planted<T>>() * self.trees.len()
             + size_of::<T>() * self.leaf_values.len()
             + self.sets.iter().map(|set| 8 * set.len()).sum::<usize>()
             + self.linear.iter().map(|linear| size_of::<LinearLeaf>() + 16 * linear.terms.len()).sum::<usize>()

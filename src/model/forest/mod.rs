@@ -6,6 +6,7 @@
 
 mod compiled;
 pub mod ensemble;
+mod walk;
 
 pub use compiled::Forest;
 pub use ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
