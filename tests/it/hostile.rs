@@ -1,1 +1,165 @@
-//! hostile
+//! Broken, mislabelled and malicious files: each gets one message with its place, and leaves nothing behind.
+//!
+//! `data/hostile` holds the files, `hostile.py` in it makes them. A file that is in no list here fails the test.
+
+use std::fmt::Write;
+
+use crate::harness::{Room, data};
+
+/// (model, its exit code, the first line of the message).
+const MODELS: [(&str, i32, &str); 13] = [
+    ("absurd_count.json", 1, "error: `num_nodes` says 4000000000, but `left_children` has 7 entries (`absurd_count.json`, tree 1)"),
+    ("child_out_of_range.json", 1, "error: a child of the node is not among the 7 nodes (`child_out_of_range.json`, tree 1, node 0)"),
+    ("cycle.json", 1, "error: the node is reached twice: the tree has a cycle (`cycle.json`, tree 1, node 0)"),
+    ("empty.model", 1, "error: the model file is empty (`empty.model`)"),
+    ("feature_out_of_range.json", 1, "error: splits on feature 7 of 2 (`feature_out_of_range.json`, tree 1, node 0)"),
+    ("nan_threshold.json", 1, "error: the threshold is NaN (`nan_threshold.json`, tree 1, node 0)"),
+    ("not_a_model.json", 3, "contract error: the file is no model that tallow knows (`not_a_model.json`)"),
+    ("pickled.pkl", 6, "trust error: refusing a pickle: loading it could run code (`pickled.pkl`)"),
+    ("short_array.json", 1, "error: `num_nodes` says 7, but `split_conditions` has 6 entries (`short_array.json`, tree 1)"),
+    ("truncated.json", 1, "error: cannot read the JSON: expected `,` or `]` at byte 1500, but the file ends (`truncated.json`)"),
+    ("truncated.ubj", 1, "error: cannot read the UBJSON: a count of 7 with 9 bytes left at byte 891 (`truncated.ubj`)"),
+    ("unknown_objective.json", 3, "contract error: the objective `binary:astrology` is not supported (`unknown_objective.json`)"),
+    ("good.parquet", 3, "contract error: the file is no model that tallow knows (`good.parquet`)"),
+];
+
+/// (table, its exit code, the first line of the message); an exit code of 0 and no message for what is only named wrongly.
+const TABLES: [(&str, i32, &str); 16] = [
+    ("blank_first_line.csv", 1, "error: cannot read the file: its first line is blank (`blank_first_line.csv`)"),
+    ("csv_named.parquet", 0, ""),
+    ("cut_in_half.parquet", 1, "error: cannot read the Parquet footer (`cut_in_half.parquet`)"),
+    ("doubled_name.csv", 3, "contract error: the data has two columns of this name (`doubled_name.csv`, column `a`)"),
+    ("empty.parquet", 1, "error: the file is empty (`empty.parquet`)"),
+    ("footer_too_long.parquet", 1, "error: cannot read the Parquet footer (`footer_too_long.parquet`)"),
+    ("latin1.csv", 1, "error: cannot read the value: it is not UTF-8 (`latin1.csv`, row 1, column `id`)"),
+    ("no_footer.parquet", 1, "error: cannot read the Parquet footer (`no_footer.parquet`)"),
+    ("other_case.parquet", 3, "contract error: the model needs the column `b`, which the data lacks (`other_case.parquet`)"),
+    ("parquet_named.csv", 0, ""),
+    ("ragged.csv", 1, "error: cannot read the row: expected 3 fields, found 2 (`ragged.csv`, row 2)"),
+    ("spoiled_page.parquet", 1, "error: cannot decode row group 0 (`spoiled_page.parquet`)"),
+    ("text_column.parquet", 3, "contract error: the column is Utf8, the model reads numbers (`text_column.parquet`, column `a`)"),
+    ("unclosed_quote.csv", 1, "error: cannot read the record: a quote in it is never closed (`unclosed_quote.csv`, row 2)"),
+    ("words.csv", 1, "error: a text is no number (`words.csv`, row 2, column `a`)"),
+    ("good.parquet", 0, ""),
+];
+
+fn room_with(names: &[&str]) -> Room {
+    let room = Room::new();
+    for name in names {
+        room.file(name, std::fs::read(data("hostile").join(name)).unwrap());
+    }
+    room
+}
+
+fn try_one(model: &str, table: &str, code: i32, message: &str) {
+    let room = room_with(&[model, table]);
+    let run = room.tallow(&format!("score --quiet --model {model} {table} --output out.parquet"));
+    assert_eq!((run.code, run.stderr.lines().next().unwrap_or_default()), (code, message), "{model} on {table}: {run}");
+    if code != 0 {
+        let mut expected = vec![model.to_owned(), table.to_owned()];
+        expected.sort();
+        assert_eq!(room.listing(), expected, "something was left behind");
+        assert!(run.stderr.contains("\nhint: ") || code == 1, "no hint: {run}");
+    }
+}
+
+#[test]
+fn every_hostile_model_gets_its_message() {
+    for (model, code, message) in MODELS {
+        let table = if model == "good.parquet" { "cut_in_half.parquet" } else { "good.parquet" };
+        try_one(model, table, code, message);
+    }
+}
+
+#[test]
+fn every_hostile_table_gets_its_message() {
+    for (table, code, message) in TABLES {
+        try_one("good.json", table, code, message);
+    }
+}
+
+#[test]
+fn every_hostile_file_is_listed() {
+    for entry in std::fs::read_dir(data("hostile")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        let listed = MODELS.iter().map(|case| case.0).chain(TABLES.iter().map(|case| case.0)).chain(["good.json", "hostile.py"]).any(|known| known == name);
+        assert!(listed, "{name} is in no list");
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_an_error_and_never_a_panic() {
+    let table = std::fs::read(data("hostile/good.parquet")).unwrap();
+    let model = std::fs::read(data("hostile/good.json")).unwrap();
+    for step in 0..24 {
+        let room = room_with(&["good.json", "good.parquet"]);
+        room.file("cut.parquet", &table[..table.len() * step / 24]);
+        room.file("cut.json", &model[..(model.len() - 2) * step / 24]);
+        for line in ["--model good.json cut.parquet", "--model cut.json good.parquet"] {
+            let run = room.tallow(&format!("score --quiet {line} --output out.parquet"));
+            assert!(matches!(run.code, 1 | 3) && !run.stderr.contains("panick"), "{step}: {run}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_never_panics() {
+    let table = std::fs::read(data("hostile/good.parquet")).unwrap();
+    for place in (0..table.len()).step_by(17) {
+        let room = room_with(&["good.json"]);
+        let mut spoiled = table.clone();
+        spoiled[place] ^= 0xff;
+        room.file("spoiled.parquet", spoiled);
+        let run = room.tallow("score --quiet --model good.json spoiled.parquet --output out.parquet");
+        assert!(matches!(run.code, 0 | 1 | 3), "byte {place}: {run}");
+    }
+}
+
+#[test]
+fn a_column_that_turns_to_text_in_row_900_000_names_the_row() {
+    let room = room_with(&["good.json"]);
+    let mut text = String::from("id,a,b\n");
+    for row in 1..=900_100 {
+        if row == 900_000 { text.push_str("900000,n/k,0.5\n") } else { writeln!(text, "{row},0.25,0.5").unwrap() }
+    }
+    room.file("long.csv", text);
+    let run = room.tallow("score --quiet --model good.json long.csv --output out.parquet").fails(1);
+    assert_eq!(run.stderr.lines().next(), Some("error: a text is no number (`long.csv`, row 900000, column `a`)"), "{run}");
+    assert_eq!(room.listing(), ["good.json", "long.csv"]);
+    let run = room.tallow("score --model good.json long.csv --output out.parquet --on-unseen a=reject --format json").ok();
+    assert_eq!(run.json()["ledger"]["rejected"], 1);
+    assert_eq!(run.json()["ledger"]["scored"], 900_099);
+    assert_eq!(run.json()["rejections"]["a"]["not_a_number"], 1);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_said_before_any_work() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    let run = room.tallow("score --model good.json good.parquet --output nowhere/out.parquet").fails(1);
+    assert!(run.stderr.contains("`nowhere"), "{run}");
+    room.file("out.parquet", "precious");
+    let run = room.tallow("score --model good.json good.parquet --output out.parquet").fails(1);
+    assert!(run.stderr.contains("--overwrite"), "{run}");
+    assert_eq!(std::fs::read(room.path("out.parquet")).unwrap(), b"precious");
+    let run = room.tallow("score --model good.json good.parquet --output good.parquet --overwrite").fails(2);
+    assert!(run.stderr.contains("one of the inputs"), "{run}");
+    room.tallow("score --model good.json good.parquet --output /proc/out.parquet").fails(1);
+    room.tallow("score --model good.json missing.parquet --output new.parquet").fails(1);
+    room.tallow("score --model missing.json good.parquet --output new.parquet").fails(1);
+    assert_eq!(room.listing(), ["good.json", "good.parquet", "out.parquet"]);
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_output_and_nothing_else() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    room.file("out.parquet", "precious");
+    // A limit on the size of files stands for a full disk where mounting is not allowed: writes fail in the middle.
+    let program = env!("CARGO_BIN_EXE_tallow");
+    let script = format!("trap '' XFSZ; ulimit -f 1; exec {program} score --quiet --model good.json good.parquet --output out.parquet --overwrite --raw --passthrough all");
+    let output = std::process::Command::new("bash").arg("-c").arg(script).current_dir(room.path("")).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write"), "{message}");
+    assert_eq!(std::fs::read(room.path("out.parquet")).unwrap(), b"precious");
+    assert_eq!(room.listing(), ["good.json", "good.parquet", "out.parquet"]);
+}

@@ -1,0 +1,57 @@
+"""Make the hostile files: broken, mislabelled and malicious models and tables, each small, each with one message in tests/it/hostile.rs.
+
+usage: hostile.py          (writes beside itself; xgboost 3.2.0, pyarrow 25.0.1; deterministic)
+"""
+import copy, json, pathlib, pickle
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq, xgboost as xgb
+
+here = pathlib.Path(__file__).parent
+rng = np.random.default_rng(1)
+x = rng.random((200, 2)).astype(np.float32)
+booster = xgb.train({"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, xgb.DMatrix(x, (x[:, 0] > x[:, 1]).astype(int), feature_names=["a", "b"]), 2)
+booster.save_model(here / "good.json")
+good = json.loads((here / "good.json").read_text())
+tree = lambda model: model["learner"]["gradient_booster"]["model"]["trees"][1]
+
+
+def model(name, change):
+    broken = copy.deepcopy(good)
+    change(broken)
+    (here / name).write_text(json.dumps(broken))
+
+
+model("cycle.json", lambda m: tree(m)["left_children"].__setitem__(1, 0))
+model("child_out_of_range.json", lambda m: tree(m)["right_children"].__setitem__(0, 99))
+model("feature_out_of_range.json", lambda m: tree(m)["split_indices"].__setitem__(0, 7))
+model("short_array.json", lambda m: tree(m)["split_conditions"].pop())
+model("absurd_count.json", lambda m: tree(m)["tree_param"].__setitem__("num_nodes", "4000000000"))
+model("unknown_objective.json", lambda m: m["learner"]["objective"].__setitem__("name", "binary:astrology"))
+model("nan_threshold.json", lambda m: tree(m)["split_conditions"].__setitem__(0, float("nan")))
+(here / "truncated.json").write_bytes((here / "good.json").read_bytes()[:1500])
+(here / "not_a_model.json").write_text('{"hello": "world"}')
+(here / "empty.model").write_bytes(b"")
+(here / "pickled.pkl").write_bytes(pickle.dumps({"model": [1, 2, 3]}, protocol=4))
+booster.save_model(here / "good.ubj")
+(here / "truncated.ubj").write_bytes((here / "good.ubj").read_bytes()[:900])
+(here / "good.ubj").unlink()
+
+table = pa.table({"id": pa.array(range(50)), "a": x[:50, 0], "b": x[:50, 1]})
+pq.write_table(table, here / "good.parquet")
+data = (here / "good.parquet").read_bytes()
+(here / "cut_in_half.parquet").write_bytes(data[: len(data) // 2])
+(here / "no_footer.parquet").write_bytes(data[:-8])
+(here / "footer_too_long.parquet").write_bytes(data[:-8] + (1 << 30).to_bytes(4, "little") + b"PAR1")
+spoiled = bytearray(data)
+spoiled[60:90] = bytes(30)
+(here / "spoiled_page.parquet").write_bytes(spoiled)
+(here / "parquet_named.csv").write_bytes(data)
+(here / "empty.parquet").write_bytes(b"")
+pq.write_table(table.set_column(1, "a", pa.array([str(v) for v in x[:50, 0]])), here / "text_column.parquet")
+pq.write_table(table.drop_columns(["b"]).append_column("B", pa.array(x[:50, 1])), here / "other_case.parquet")
+(here / "ragged.csv").write_text("id,a,b\n1,0.5,0.5\n2,0.5\n")
+(here / "latin1.csv").write_bytes("id,a,b\nM\u00fcller,0.5,0.5\n".encode("latin-1"))
+(here / "unclosed_quote.csv").write_text('id,a,b\n1,0.5,0.5\n"2,0.5,0.5\n')
+(here / "doubled_name.csv").write_text("id,a,b,a\n1,0.5,0.5,0.6\n")
+(here / "words.csv").write_text("id,a,b\n1,0.5,0.5\n2,much,0.5\n")
+(here / "blank_first_line.csv").write_text("\nid,a,b\n1,0.5,0.5\n")
+(here / "csv_named.parquet").write_text("id,a,b\n1,0.5,0.5\n")
