@@ -7,6 +7,10 @@ use super::xgboost_value::{Object, Value, short};
 use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 
+/// XGBoost 3.1 and 3.2 count the letters of pandas' categories where they should count bytes: from the first letter outside ASCII on,
+/// every stored category is shifted, and the last ones are lost. Nothing in the file tells such a model from a sound one.
+const ASCII_HINT: &str = "train with whole numbers or plain ASCII texts as categories, or with the codes as numbers and `feature_types` of `c`";
+
 /// A whole model file.
 #[derive(Debug)]
 pub(super) struct File {
@@ -242,6 +246,9 @@ fn text_category(bytes: &[u8], window: &[i64]) -> Result<CategoryValue> {
         [start, end] => usize::try_from(start).ok().zip(usize::try_from(end).ok()).map(|(start, end)| start..end),
         _ => None,
     };
-    let text = range.and_then(|range| bytes.get(range)).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    text.map(|text| CategoryValue::Text(text.to_owned())).ok_or_else(|| Error::failed("a category's offsets or bytes are not valid"))
+    let text = range.and_then(|range| bytes.get(range)).ok_or_else(|| Error::failed("a category's offsets lie outside its bytes"))?;
+    match std::str::from_utf8(text) {
+        Ok(text) if text.is_ascii() => Ok(CategoryValue::Text(text.to_owned())),
+        _ => Err(Error::contract("a category has letters outside ASCII, which XGBoost cuts at wrong places when it stores them").hint(ASCII_HINT)),
+    }
 }

@@ -107,10 +107,15 @@ impl Object {
     }
 
     pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>> {
+        let float = |value| match value {
+            Value::Float(value) => Ok(value),
+            Value::Integer(value) => Ok(value as f32),
+            other => Err(wrong(key, "a list of numbers", other.what())),
+        };
         match self.need(key)? {
             Value::Floats(values) => Ok(values),
             Value::Integers(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
-            Value::List(values) if values.is_empty() => Ok(Vec::new()),
+            Value::List(values) => values.into_iter().map(float).collect(),
             other => Err(wrong(key, "a list of numbers", other.what())),
         }
     }
