@@ -17,7 +17,7 @@ use crate::model::{Description, LoadedModel, Model};
 
 /// Reads CatBoost's JSON.
 #[derive(Debug)]
-pub struct CatBoost;
+pub(super) struct CatBoost;
 
 /// Top-level keys of which one stands near the beginning of every file: the writer sorts them.
 const KEYS: [&[u8]; 4] = [b"\"features_info\"", b"\"ctr_data\"", b"\"oblivious_trees\"", b"\"catboost_version_info\""];
