@@ -364,7 +364,7 @@ def summed(rng):
 
 def categories(rng, rows=400):
     frame = pd.DataFrame({
-        "plan": rng.choice(["basic", "plus", "pro", "ünïcode, \"quoted\"", ""], rows),
+        "plan": rng.choice(["basic", "plus", "pro", "ünïcode, \"quoted\"", " "], rows),
         "income": rng.normal(size=rows),
         "region": rng.choice([1, 2, 3, 40], rows).astype("int64"),
         "digits": rng.choice(["1", "2", "03"], rows),
