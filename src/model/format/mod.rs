@@ -7,6 +7,9 @@ mod catboost;
 mod catboost_file;
 mod catboost_outcome;
 mod catboost_trees;
+mod lightgbm;
+mod lightgbm_contract;
+mod lightgbm_text;
 mod safetensors;
 mod ubjson;
 pub mod xgboost;
@@ -76,7 +79,7 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &catboost::CatBoost, &safetensors::Safetensors];
+pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &lightgbm::LightGbm, &catboost::CatBoost, &safetensors::Safetensors];
 
 /// Finds the format by content and imports the model.
 ///

@@ -1,0 +1,287 @@
+//! LightGBM's text model as it is written: header, trees, parameters and pandas' categories, nothing interpreted.
+//!
+//! Owns the line format of versions v2 (LightGBM 2.x) to v4, as `GBDT::SaveModelToString` and `Tree::ToString` write it, and knows
+//! whether a file is whole. It must not know what a split or an objective means. Nothing is allocated from a count in the file:
+//! arrays are read first and measured against their counts afterwards.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use crate::contract::CategoryValue;
+use crate::error::{Error, Result};
+
+/// The whole file.
+#[derive(Debug)]
+pub(super) struct TextModel {
+    /// `v2`, `v3` or `v4`.
+    pub(super) version: String,
+    /// `num_tree_per_iteration`, or `num_class` where it is missing.
+    pub(super) trees_per_round: usize,
+    /// The objective with its settings, such as `binary sigmoid:1`; none for custom objectives.
+    pub(super) objective: Option<String>,
+    /// Whether the sum over rounds is divided by their number: `boosting=rf`.
+    pub(super) average_output: bool,
+    /// One per feature.
+    pub(super) feature_names: Vec<String>,
+    /// One per feature: `[min:max]`, codes such as `-1:0:2`, or `none` for a feature of one value.
+    pub(super) feature_infos: Vec<String>,
+    /// In the order of addition.
+    pub(super) trees: Vec<TextTree>,
+    /// The training parameters.
+    pub(super) parameters: HashMap<String, String>,
+    /// The categories of each pandas column of type `category`, in the order of columns; empty if there were none.
+    pub(super) pandas_categories: Vec<Vec<CategoryValue>>,
+}
+
+/// One tree; the arrays of nodes have one entry fewer than those of leaves.
+#[derive(Debug)]
+pub(super) struct TextTree {
+    pub(super) split_features: Vec<u32>,
+    pub(super) thresholds: Vec<f64>,
+    pub(super) decision_types: Vec<u8>,
+    pub(super) left_children: Vec<i32>,
+    pub(super) right_children: Vec<i32>,
+    pub(super) leaf_values: Vec<f64>,
+    /// Words of 32 codes; one slice for each categorical split.
+    pub(super) category_sets: Vec<Vec<u32>>,
+    /// Constant, features and coefficients of each leaf; empty for a tree that is not linear.
+    pub(super) linear: Vec<(f64, Vec<(u32, f64)>)>,
+}
+
+type Fields<'a> = HashMap<&'a str, &'a str>;
+
+/// Lines with their offsets, one of them looked at.
+struct Lines<'a> {
+    text: &'a str,
+    offset: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn peek(&self) -> Option<&'a str> {
+        let rest = &self.text[self.offset..];
+        (!rest.is_empty()).then(|| rest.split('\n').next().unwrap_or(rest).trim_end_matches('\r'))
+    }
+
+    fn advance(&mut self) {
+        let rest = &self.text[self.offset..];
+        self.offset += rest.find('\n').map_or(rest.len(), |end| end + 1);
+    }
+
+    /// The `key=value` lines up to the next line that begins a tree or ends them; a line without `=` is a flag.
+    fn fields(&mut self) -> Fields<'a> {
+        let mut fields = Fields::new();
+        while let Some(line) = self.peek().filter(|line| !line.starts_with("Tree=") && !ends_trees(line)) {
+            let (key, value) = line.split_once('=').unwrap_or((line, ""));
+            fields.insert(key, value);
+            self.advance();
+        }
+        fields
+    }
+}
+
+fn ends_trees(line: &str) -> bool {
+    line == "end of trees" || is_importance_heading(line)
+}
+
+/// Up to 2.1 with a space, since then with an underscore.
+fn is_importance_heading(line: &str) -> bool {
+    line == "feature importances:" || line == "feature_importances:"
+}
+
+fn cut_off(what: &str) -> Error {
+    Error::failed(format!("the LightGBM model ends before {what}")).hint("the file is incomplete: copy or export it again with `save_model`")
+}
+
+/// Whether the first lines are those of a text model.
+pub(super) fn recognises(head: &[u8]) -> bool {
+    let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.next() == Some(b"tree") && lines.next().is_some_and(|line| line.starts_with(b"version=") || line.starts_with(b"num_class="))
+}
+
+/// Reads the whole file.
+pub(super) fn parse(bytes: &[u8]) -> Result<TextModel> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Error::failed("the LightGBM model is not UTF-8 text").because(error))?;
+    let mut lines = Lines { text, offset: 0 };
+    let header = lines.fields();
+    let version = header.get("version").copied().unwrap_or("v1").to_owned();
+    if !["v2", "v3", "v4"].contains(&version.as_str()) {
+        let hint = "load the model with LightGBM 2.x to 4.x and save it again with `save_model`";
+        return Err(Error::contract(format!("LightGBM's model version `{version}` is not supported")).hint(hint));
+    }
+    let feature_names = words(&header, "feature_names")?;
+    let feature_infos = words(&header, "feature_infos")?;
+    let feature_count = number::<usize>(&header, "max_feature_idx")?.saturating_add(1);
+    for (name, found) in [("feature_names", feature_names.len()), ("feature_infos", feature_infos.len())] {
+        if found != feature_count {
+            return Err(Error::failed(format!("`{name}` has {found} entries, `max_feature_idx` says {feature_count}")));
+        }
+    }
+    let class_count: usize = number(&header, "num_class")?;
+    let trees = trees(&mut lines, header.get("tree_sizes").copied())?;
+    let (parameters, pandas_categories) = footer(&mut lines, &version)?;
+    Ok(TextModel {
+        version,
+        trees_per_round: if header.contains_key("num_tree_per_iteration") { number(&header, "num_tree_per_iteration")? } else { class_count },
+        objective: header.get("objective").map(|&objective| objective.to_owned()),
+        average_output: header.contains_key("average_output"),
+        feature_names,
+        feature_infos,
+        trees,
+        parameters,
+        pandas_categories,
+    })
+}
+
+fn trees(lines: &mut Lines<'_>, tree_sizes: Option<&str>) -> Result<Vec<TextTree>> {
+    let mut trees = Vec::new();
+    let mut starts = Vec::new();
+    while let Some(index) = lines.peek().and_then(|line| line.strip_prefix("Tree=")) {
+        if index.parse() != Ok(trees.len()) {
+            return Err(Error::failed(format!("`Tree={index}` stands where tree {} should", trees.len())));
+        }
+        starts.push(lines.offset);
+        lines.advance();
+        trees.push(tree(&lines.fields()).map_err(|error| error.at_node(format!("tree {}", trees.len())))?);
+    }
+    starts.push(lines.offset);
+    if lines.peek().is_none() {
+        return Err(cut_off("the end of its trees"));
+    }
+    let Some(sizes) = tree_sizes else { return Ok(trees) };
+    let sizes: Vec<usize> = parse_all(sizes).ok_or_else(|| Error::failed("`tree_sizes` holds something that is no size"))?;
+    if sizes.len() != trees.len() {
+        return Err(Error::failed(format!("`tree_sizes` announces {} trees, the file holds {}", sizes.len(), trees.len())));
+    }
+    // Carriage returns that a copy has put in or taken away move every offset; the count still holds then.
+    let moved = starts.windows(2).zip(&sizes).take(trees.len().saturating_sub(1)).position(|(pair, &size)| pair[1] - pair[0] != size);
+    match moved {
+        Some(index) if !lines.text.contains('\r') => {
+            let hint = "the file was changed after it was saved, and LightGBM would not read it either: export it again with `save_model`";
+            Err(Error::failed("the tree is not of the length that `tree_sizes` gives").at_node(format!("tree {index}")).hint(hint))
+        }
+        _ => Ok(trees),
+    }
+}
+
+fn tree(fields: &Fields<'_>) -> Result<TextTree> {
+    let leaf_count: usize = number(fields, "num_leaves")?;
+    if leaf_count == 0 {
+        return Err(Error::failed("`num_leaves` is 0"));
+    }
+    let leaf_values = array(fields, "leaf_value", leaf_count)?;
+    let linear = if fields.get("is_linear").is_some_and(|&flag| flag.trim() == "1") { linear(fields, leaf_count)? } else { Vec::new() };
+    let node_count = leaf_count - 1;
+    if node_count == 0 {
+        return Ok(TextTree {
+            split_features: Vec::new(),
+            thresholds: Vec::new(),
+            decision_types: Vec::new(),
+            left_children: Vec::new(),
+            right_children: Vec::new(),
+            leaf_values,
+            category_sets: Vec::new(),
+            linear,
+        });
+    }
+    let without_types = !fields.contains_key("decision_type");
+    Ok(TextTree {
+        split_features: array(fields, "split_feature", node_count)?,
+        thresholds: array(fields, "threshold", node_count)?,
+        decision_types: if without_types { vec![0; node_count] } else { array(fields, "decision_type", node_count)? },
+        left_children: array(fields, "left_child", node_count)?,
+        right_children: array(fields, "right_child", node_count)?,
+        leaf_values,
+        category_sets: category_sets(fields)?,
+        linear,
+    })
+}
+
+fn category_sets(fields: &Fields<'_>) -> Result<Vec<Vec<u32>>> {
+    let count: usize = if fields.contains_key("num_cat") { number(fields, "num_cat")? } else { 0 };
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let boundaries: Vec<usize> = array(fields, "cat_boundaries", count.saturating_add(1))?;
+    let sets: Vec<u32> = array(fields, "cat_threshold", boundaries.last().copied().unwrap_or(0))?;
+    let slices = boundaries.windows(2).map(|pair| sets.get(pair[0]..pair[1]).map(<[u32]>::to_vec));
+    slices.collect::<Option<_>>().ok_or_else(|| Error::failed("`cat_boundaries` does not ascend"))
+}
+
+fn linear(fields: &Fields<'_>, leaf_count: usize) -> Result<Vec<(f64, Vec<(u32, f64)>)>> {
+    let constants: Vec<f64> = array(fields, "leaf_const", leaf_count)?;
+    let counts: Vec<usize> = array(fields, "num_features", leaf_count)?;
+    let total = counts.iter().fold(0_usize, |sum, &count| sum.saturating_add(count));
+    let features: Vec<u32> = array(fields, "leaf_features", total)?;
+    let coefficients: Vec<f64> = array(fields, "leaf_coeff", total)?;
+    let mut terms = features.into_iter().zip(coefficients);
+    Ok(constants.into_iter().zip(counts).map(|(constant, count)| (constant, terms.by_ref().take(count).collect())).collect())
+}
+
+type Footer = (HashMap<String, String>, Vec<Vec<CategoryValue>>);
+
+/// What follows the trees. A file is whole if its parameters end, or if Python has put its categories at the end.
+fn footer(lines: &mut Lines<'_>, version: &str) -> Result<Footer> {
+    let (mut parameters, mut categories) = (HashMap::new(), Vec::new());
+    let (mut in_parameters, mut is_whole, mut has_importances) = (false, false, false);
+    while let Some(line) = lines.peek() {
+        lines.advance();
+        if let Some(json) = line.strip_prefix("pandas_categorical:") {
+            categories = pandas_categories(json)?;
+            is_whole = true;
+        } else if is_importance_heading(line) {
+            has_importances = true;
+        } else if line == "parameters:" {
+            in_parameters = true;
+            // LightGBM 2.0 and 2.1 write no line after the parameters.
+            is_whole = version == "v2";
+        } else if line == "end of parameters" {
+            is_whole = true;
+            in_parameters = false;
+        } else if let Some((key, value)) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')?.split_once(": ")).filter(|_| in_parameters) {
+            parameters.insert(key.to_owned(), value.to_owned());
+        } else if is_whole && !in_parameters && !line.is_empty() {
+            return Err(cut_off("its categories").at_node(format!("line `{}`", line.chars().take(40).collect::<String>())));
+        }
+    }
+    if has_importances && is_whole { Ok((parameters, categories)) } else { Err(cut_off("its parameters")) }
+}
+
+fn pandas_categories(json: &str) -> Result<Vec<Vec<CategoryValue>>> {
+    let lists: Option<Vec<Vec<serde_json::Value>>> =
+        serde_json::from_str(json).map_err(|error| Error::failed("cannot read the line `pandas_categorical`").because(error))?;
+    let values = |list: Vec<serde_json::Value>| list.into_iter().map(category_value).collect();
+    lists.unwrap_or_default().into_iter().map(values).collect()
+}
+
+fn category_value(value: serde_json::Value) -> Result<CategoryValue> {
+    match value {
+        serde_json::Value::String(text) => Ok(CategoryValue::Text(text)),
+        serde_json::Value::Bool(truth) => Ok(CategoryValue::Boolean(truth)),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Ok(CategoryValue::Integer(whole)),
+            (None, Some(number)) => Ok(CategoryValue::Number(number)),
+            (None, None) => Err(Error::failed(format!("`pandas_categorical` holds the number `{number}`"))),
+        },
+        other => Err(Error::failed(format!("`pandas_categorical` holds `{other}`, which is neither text, number nor boolean"))),
+    }
+}
+
+fn words(fields: &Fields<'_>, key: &str) -> Result<Vec<String>> {
+    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
+    Ok(value.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect())
+}
+
+fn number<T: FromStr>(fields: &Fields<'_>, key: &str) -> Result<T> {
+    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
+    value.trim().parse().map_err(|_| Error::failed(format!("`{key}` is `{value}`, which is no number that it may be")))
+}
+
+fn array<T: FromStr>(fields: &Fields<'_>, key: &str, count: usize) -> Result<Vec<T>> {
+    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
+    let values: Vec<T> = parse_all(value).ok_or_else(|| Error::failed(format!("`{key}` holds something that is no number of its kind")))?;
+    if values.len() == count { Ok(values) } else { Err(Error::failed(format!("`{key}` has {} entries and should have {count}", values.len()))) }
+}
+
+fn parse_all<T: FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split_ascii_whitespace().map(|word| word.parse().ok()).collect()
+}
