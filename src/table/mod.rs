@@ -2,9 +2,10 @@
 //!
 //! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered, independent pieces of work that any
 //! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
-//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
+//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` and its helpers touch polars.
 
 pub mod csv;
+mod expression;
 mod polars_bridge;
 pub mod query;
 mod row_wise;
