@@ -2,7 +2,7 @@
 //!
 //! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered, independent pieces of work that any
 //! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
-//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` touches polars.
+//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` and its helpers touch polars.
 
 pub mod cast;
 pub mod commit;
@@ -13,6 +13,7 @@ pub mod csv_record;
 pub mod csv_sink;
 pub mod csv_split;
 pub mod dataset;
+mod expression;
 pub mod location;
 pub mod parquet;
 pub mod parquet_sink;
