@@ -82,7 +82,8 @@ fn every_hostile_table_gets_its_message() {
 fn every_hostile_file_is_listed() {
     for entry in std::fs::read_dir(data("hostile")).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        let listed = MODELS.iter().map(|case| case.0).chain(TABLES.iter().map(|case| case.0)).chain(["good.json", "hostile.py"]).any(|known| known == name);
+        let listed =
+            MODELS.iter().map(|case| case.0).chain(TABLES.iter().map(|case| case.0)).chain(["good.json", "hostile.py"]).any(|known| known == name);
         assert!(listed, "{name} is in no list");
     }
 }
@@ -155,7 +156,9 @@ fn a_full_disk_leaves_the_old_output_and_nothing_else() {
     room.file("out.parquet", "precious");
     // A limit on the size of files stands for a full disk where mounting is not allowed: writes fail in the middle.
     let program = env!("CARGO_BIN_EXE_tallow");
-    let script = format!("trap '' XFSZ; ulimit -f 1; exec {program} score --quiet --model good.json good.parquet --output out.parquet --overwrite --raw --passthrough all");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {program} score --quiet --model good.json good.parquet --output out.parquet --overwrite --raw --passthrough all"
+    );
     let output = std::process::Command::new("bash").arg("-c").arg(script).current_dir(room.path("")).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{message}");

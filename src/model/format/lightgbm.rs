@@ -17,7 +17,7 @@ use crate::outcome::{Label, Link, Outcome, Task};
 
 /// The importer of LightGBM text models.
 #[derive(Debug)]
-pub struct LightGbm;
+pub(super) struct LightGbm;
 
 /// Bit 0 of `decision_type`: the split asks for membership in a set of categories.
 const CATEGORICAL: u8 = 1;
@@ -60,7 +60,8 @@ fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
         TreeSelection::Best | TreeSelection::All => Ok(available),
         TreeSelection::First(wanted) if (1..=available).contains(&wanted) => Ok(wanted),
         TreeSelection::First(wanted) => {
-            Err(Error::usage(format!("the first {wanted} rounds are wanted of a model that has {available}")).hint(format!("ask for 1 to {available}")))
+            Err(Error::usage(format!("the first {wanted} rounds are wanted of a model that has {available}"))
+                .hint(format!("ask for 1 to {available}")))
         }
     }
 }
@@ -177,7 +178,10 @@ fn outcome(objective: Option<&str>, margin_count: usize) -> Result<Outcome> {
 
 fn slope(settings: &[&str]) -> Result<f64> {
     let Some(text) = settings.iter().find_map(|setting| setting.strip_prefix("sigmoid:")) else { return Ok(1.0) };
-    text.parse().ok().filter(|slope: &f64| slope.is_finite() && *slope > 0.0).ok_or_else(|| Error::failed(format!("the objective's `sigmoid` is `{text}`")))
+    text.parse()
+        .ok()
+        .filter(|slope: &f64| slope.is_finite() && *slope > 0.0)
+        .ok_or_else(|| Error::failed(format!("the objective's `sigmoid` is `{text}`")))
 }
 
 fn describe(text: &TextModel, round_count: usize) -> Description {

@@ -237,7 +237,8 @@ fn footer(lines: &mut Lines<'_>, version: &str) -> Result<Footer> {
         } else if line == "end of parameters" {
             is_whole = true;
             in_parameters = false;
-        } else if let Some((key, value)) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')?.split_once(": ")).filter(|_| in_parameters) {
+        } else if let Some((key, value)) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')?.split_once(": ")).filter(|_| in_parameters)
+        {
             parameters.insert(key.to_owned(), value.to_owned());
         } else if is_whole && !in_parameters && !line.is_empty() {
             return Err(cut_off("its categories").at_node(format!("line `{}`", line.chars().take(40).collect::<String>())));
