@@ -4,6 +4,8 @@
 //! model families: a model says which precision it computes in and how many features it reads, and gets a block of that shape.
 
 pub mod encode;
+pub mod fill;
+pub mod verdict;
 
 /// The floating-point width that a model computes in, and therefore compares and adds in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,7 @@ use super::scoring::{Scorer, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
-use crate::feature::encode::{Coercions, Origin, Reason};
+use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::report::scores::ScoreStatistics;
 use crate::table::Sink;
 use crate::table::dataset::{Dataset, FilePortion};

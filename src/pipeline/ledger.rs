@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::feature::encode::Reason;
+use crate::feature::verdict::Reason;
 
 /// The account of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

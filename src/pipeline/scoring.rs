@@ -6,7 +6,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
-use crate::feature::encode::{Coercions, Encoder, Origin, Reason};
+use crate::feature::encode::Encoder;
+use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::model::{LoadedModel, Margins, Scratch};
 
 /// Rows encoded and scored at once. The block of a wide table stays in the second-level cache, and, not being a power of two, its

@@ -1,0 +1,115 @@
+//! What encoding says of values and rows: counts of every implicit step, and the rows that must be left out.
+//!
+//! Owns the reasons and their codes in reports, and where a row comes from. It must not know how values become numbers.
+
+/// Why a row was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// A value is missing.
+    Null,
+    /// A category is not in the vocabulary.
+    Unseen,
+    /// A text is no number.
+    NotANumber,
+}
+
+impl Reason {
+    /// The code that reports carry.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Unseen => "unseen_category",
+            Self::NotANumber => "not_a_number",
+        }
+    }
+}
+
+/// What was done to the values of one column, in numbers of values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coercions {
+    /// Nulls, missing tokens and NaN that came in.
+    pub null_count: u64,
+    /// Categories that are not in the vocabulary.
+    pub unseen_count: u64,
+    /// Texts that became numbers.
+    pub parsed_count: u64,
+    /// Texts that are no numbers.
+    pub unparsable_count: u64,
+    /// Values replaced by a default.
+    pub defaulted_count: u64,
+    /// Integers that the model's precision cannot hold exactly.
+    pub rounded_count: u64,
+}
+
+impl Coercions {
+    /// Adds another batch's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.null_count += other.null_count;
+        self.unseen_count += other.unseen_count;
+        self.parsed_count += other.parsed_count;
+        self.unparsable_count += other.unparsable_count;
+        self.defaulted_count += other.defaulted_count;
+        self.rounded_count += other.rounded_count;
+    }
+
+    /// (name, count) in the order of the report.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 6] {
+        [
+            ("null", self.null_count),
+            ("unseen_category", self.unseen_count),
+            ("text_to_number", self.parsed_count),
+            ("not_a_number", self.unparsable_count),
+            ("defaulted", self.defaulted_count),
+            ("rounded", self.rounded_count),
+        ]
+    }
+}
+
+/// The rows that a batch leaves out, each with the first input that refused it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// (row in the batch, input, reason), at most one per row, by input first.
+    rejected: Vec<(usize, usize, Reason)>,
+}
+
+impl Verdicts {
+    pub(super) fn reject(&mut self, row: usize, input: usize, reason: Reason) {
+        self.rejected.push((row, input, reason));
+    }
+
+    /// (row, input, reason) in row order, the first input's reason for each row.
+    #[must_use]
+    pub fn into_rows(mut self) -> Vec<(usize, usize, Reason)> {
+        self.rejected.sort_unstable_by_key(|&(row, input, _)| (row, input));
+        self.rejected.dedup_by_key(|(row, ..)| *row);
+        self.rejected
+    }
+}
+
+/// Where a batch's rows come from, for messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The file.
+    pub path: &'a std::path::Path,
+    /// The row numbers in the file, counted from 0; none where rows are in file order from `first_row`.
+    pub kept_rows: Option<&'a [u32]>,
+    /// The rows before the batch's first.
+    pub first_row: u64,
+}
+
+impl<'a> Origin<'a> {
+    /// The origin of `rows` rows from row `start` of the batch on.
+    #[must_use]
+    pub fn from(&self, start: usize, rows: usize) -> Origin<'a> {
+        let first_row = if self.kept_rows.is_some() { self.first_row } else { self.first_row + start as u64 };
+        Self { path: self.path, kept_rows: self.kept_rows.map(|kept| &kept[start..start + rows]), first_row }
+    }
+
+    /// The row's number in the file, counted from 1.
+    #[must_use]
+    pub fn row_number(&self, row: usize) -> u64 {
+        self.first_row + self.kept_rows.map_or(row as u64, |kept| u64::from(kept[row])) + 1
+    }
+}
