@@ -1,35 +1,154 @@
-//! The distribution of each column that the model adds: numbers by their quantiles, labels by their counts.
+//! The distribution of each column that the model adds: numbers by their moments and quantiles, labels by their counts.
+//!
+//! Every statistic is a function of the values alone, whatever the order or grouping in which they were observed, so threads and batches
+//! do not change a report, and shards can be merged.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::Field;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
+use super::distribution::{BIN_COUNT, Distribution, QUANTILES};
 use super::facts::Fact;
-use crate::error::Result;
+use super::labels::LabelCounts;
+use crate::error::{Error, Result};
 
-/// Statistics of the outcome's columns, taken in row order.
+/// Columns described to a person; the report has them all.
+const DESCRIBED: usize = 8;
+
+/// Statistics of one column.
 #[derive(Debug)]
-pub struct ScoreStatistics {}
+enum Statistic {
+    Number(Box<Distribution>),
+    Label(LabelCounts),
+}
+
+/// Statistics of all columns that the model adds.
+#[derive(Debug)]
+pub struct ScoreStatistics {
+    /// The position in the output of the first of them.
+    first: usize,
+    columns: Vec<(String, Statistic)>,
+}
 
 impl ScoreStatistics {
-    /// Nothing observed yet, for these columns from `first` on.
+    /// Nothing observed yet, of these columns, which stand in the output from position `first` on.
     #[must_use]
-    pub fn new(_fields: &[Field], _first: usize) -> Self {
-        Self {}
+    pub fn new(fields: &[Field], first: usize) -> Self {
+        let is_number = |field: &Field| matches!(field.data_type(), DataType::Float32 | DataType::Float64);
+        let statistic = |field: &Field| if is_number(field) { Statistic::Number(Box::default()) } else { Statistic::Label(LabelCounts::default()) };
+        Self { first, columns: fields.iter().map(|field| (field.name().clone(), statistic(field))).collect() }
     }
-    /// o
+
+    /// Takes in a batch of the output.
+    ///
     /// # Errors
-    /// e
-    pub fn observe(&mut self, _batch: &RecordBatch) -> Result<()> {
-        Ok(())
+    /// An internal error if a column is of a type that no model gives.
+    pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = &batch.columns()[self.first..];
+        self.columns.iter_mut().zip(columns).try_for_each(|((_, statistic), column)| statistic.observe(column))
     }
-    /// f
+
+    /// The facts of the section `scores`.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
-        Vec::new()
+        self.columns.iter().flat_map(|(name, statistic)| statistic.facts(name)).collect()
     }
-    /// f
+
+    /// (column, what a person wants to know of it); margins are left out.
     #[must_use]
     pub fn described(&self) -> Vec<(String, String)> {
-        Vec::new()
+        let shown = self.columns.iter().filter(|(name, _)| !name.starts_with("margin"));
+        shown.take(DESCRIBED).map(|(name, statistic)| (name.clone(), statistic.described())).collect()
     }
+}
+
+impl Statistic {
+    fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        match self {
+            Self::Number(distribution) => {
+                match column.data_type() {
+                    DataType::Float32 => distribution.observe_f32(column.as_primitive::<Float32Type>().values()),
+                    DataType::Float64 => distribution.observe_f64(column.as_primitive::<Float64Type>().values()),
+                    other => return Err(Error::internal(format!("a score of type {other}"))),
+                }
+                Ok(())
+            }
+            Self::Label(counts) => observe_labels(counts, column),
+        }
+    }
+
+    fn facts(&self, name: &str) -> Vec<Fact> {
+        match self {
+            Self::Number(distribution) => number_facts(name, distribution),
+            Self::Label(counts) => counts.iter().map(|(label, count)| Fact::count("scores", name, format!("count_{label}"), count, "rows")).collect(),
+        }
+    }
+
+    fn described(&self) -> String {
+        match self {
+            Self::Number(distribution) => {
+                let shown = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), four_digits);
+                let median = shown(distribution.quantile(0.5));
+                let (mean, min, max) = (shown(distribution.mean()), shown(distribution.min()), shown(distribution.max()));
+                let nan = if distribution.nan_count() > 0 { format!(", {} NaN", distribution.nan_count()) } else { String::new() };
+                format!("mean {mean}, min {min}, median {median}, max {max}{nan}")
+            }
+            Self::Label(counts) => {
+                let shown: Vec<String> = counts.iter().take(DESCRIBED).map(|(label, count)| format!("{label}: {}", indicatif::HumanCount(count))).collect();
+                let more = counts.iter().count().saturating_sub(DESCRIBED);
+                shown.join(", ") + &if more > 0 { format!(" and {more} more labels") } else { String::new() }
+            }
+        }
+    }
+}
+
+fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {
+    if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+        // Runs of equal labels are counted together: turning each into text would cost more than scoring it.
+        let mut small = std::collections::BTreeMap::new();
+        for value in numbers.iter().flatten() {
+            *small.entry(value).or_insert(0_u64) += 1;
+        }
+        small.into_iter().for_each(|(value, count)| counts.observe(&value.to_string(), count));
+        return Ok(());
+    }
+    let texts = cast(column, &DataType::Utf8).map_err(|error| Error::internal("a label of a type that no model gives").because(error))?;
+    texts.as_string::<i32>().iter().flatten().for_each(|label| counts.observe(label, 1));
+    Ok(())
+}
+
+fn number_facts(name: &str, distribution: &Distribution) -> Vec<Fact> {
+    let fact = |metric: &str, value: f64| Fact::number("scores", name, metric, value, "");
+    let mut facts: Vec<Fact> = [
+        ("count", distribution.count()),
+        ("null_count", distribution.null_count()),
+        ("nan_count", distribution.nan_count()),
+        ("infinite_count", distribution.positive_infinity_count() + distribution.negative_infinity_count()),
+    ]
+    .map(|(metric, count)| Fact::count("scores", name, metric, count, "rows"))
+    .into();
+    let moments = [
+        ("min", distribution.min()),
+        ("max", distribution.max()),
+        ("mean", distribution.mean()),
+        ("standard_deviation", distribution.standard_deviation()),
+    ];
+    facts.extend(moments.into_iter().filter_map(|(metric, value)| Some(fact(metric, value?))));
+    let quantiles = QUANTILES.iter().zip(distribution.quantiles(&QUANTILES));
+    facts.extend(quantiles.filter_map(|(share, value)| Some(fact(&format!("quantile_{share}"), value?))));
+    for (index, bin) in distribution.histogram(BIN_COUNT).iter().enumerate() {
+        facts.push(fact(&format!("histogram_{index:02}_low"), bin.low));
+        facts.push(fact(&format!("histogram_{index:02}_high"), bin.high));
+        facts.push(Fact::count("scores", name, format!("histogram_{index:02}_count"), bin.count, "rows"));
+    }
+    facts
+}
+
+/// Four significant digits, as a person reads them.
+fn four_digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let places = 3 - value.abs().log10().floor() as i32;
+    if (-4..=9).contains(&places) { format!("{value:.*}", places.max(0) as usize) } else { format!("{value:.3e}") }
 }

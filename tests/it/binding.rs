@@ -1,1 +1,129 @@
-//! binding
+//! How columns meet the model: by name, with types and policies, or not at all.
+
+use crate::harness::{Room, column, data, numbers};
+
+/// A model of the columns `a` and `b`, and these rows.
+fn room(rows: &str) -> Room {
+    let room = Room::new();
+    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    room.file("rows.csv", rows);
+    room
+}
+
+fn score(room: &Room, flags: &str) -> crate::harness::Run {
+    room.tallow(&format!("score --model good.json rows.csv --output out.parquet --overwrite --format json {flags}"))
+}
+
+#[test]
+fn the_order_of_columns_does_not_matter() {
+    let straight = room("a,b\n0.1,0.9\n0.8,0.2\n");
+    let crossed = room("x,b,a\n1,0.9,0.1\n2,0.2,0.8\n");
+    score(&straight, "").ok();
+    score(&crossed, "").ok();
+    let probability = |room: &Room| numbers(column(&room.table("out.parquet"), "probability"));
+    assert_eq!(probability(&straight), probability(&crossed));
+}
+
+#[test]
+fn a_missing_column_is_named_with_what_may_be_meant() {
+    let run = score(&room("A,b\n0.1,0.9\n"), "").fails(3);
+    insta::assert_snapshot!(run.stderr, @r"
+    contract error: the model needs the column `a`, which the data lacks (`rows.csv`)
+    hint: the data has `A`: if that is meant, pass `--rename 'A=a'`
+    ");
+    score(&room("A,b\n0.1,0.9\n"), "--rename A=a").ok();
+    let run = score(&room("c,d\n1,2\n"), "").fails(3);
+    assert!(run.stderr.contains("columns `a`, `b`"), "{run}");
+    score(&room("a,b\n1,2\n"), "--rename nobody=a").fails(3);
+}
+
+#[test]
+fn policies_decide_about_missing_values() {
+    let rows = "id,a,b\n1,NA,0.9\n2,0.8,0.2\n";
+    assert_eq!(score(&room(rows), "").ok().json()["coercions"]["a"]["null"], 1);
+    let rejected = score(&room(rows), "--on-null reject").ok().json();
+    assert_eq!((&rejected["ledger"]["rejected"], &rejected["ledger"]["scored"]), (&1.into(), &1.into()));
+    assert_eq!(score(&room(rows), "--on-null a=0.5").ok().json()["coercions"]["a"]["defaulted"], 1);
+    let run = score(&room(rows), "--on-null b=reject --on-null a=error").fails(1);
+    assert!(run.stderr.starts_with("error: a value is missing (`rows.csv`, row 1, column `a`)"), "{run}");
+    score(&room(rows), "--on-null nobody=reject").fails(2);
+    score(&room(rows), "--on-null a=perhaps").fails(2);
+    assert_eq!(score(&room(rows), "--missing 0.8 --on-unseen null").ok().json()["coercions"]["a"]["not_a_number"], 1);
+}
+
+#[test]
+fn unseen_categories_are_rejected_and_counted() {
+    let demo = Room::new();
+    demo.file("model.ubj", std::fs::read(data("demo/churn/model.ubj")).unwrap());
+    let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap().replacen("month-to-month", "by the hour", 3);
+    demo.file("customers.csv", text);
+    let json = demo.tallow("score --model model.ubj customers.csv --output out.parquet --format json").ok().json();
+    assert_eq!(json["rejections"]["contract"]["unseen_category"], 3);
+    assert_eq!(json["ledger"]["scored"], 197);
+    let json = demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --format json --on-unseen contract=null").ok().json();
+    assert_eq!((&json["ledger"]["scored"], &json["coercions"]["contract"]["unseen_category"]), (&200.into(), &3.into()));
+    let run = demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --on-unseen error").fails(1);
+    assert!(run.stderr.contains("a category was never seen in training"), "{run}");
+}
+
+#[test]
+fn expressions_that_do_not_fit_say_so() {
+    let rows = room("a,b,c\n0.1,0.9,x\n");
+    let with = |filter: &str| rows.run(["score", "--model", "good.json", "rows.csv", "--output", "out.parquet", "--where", filter]);
+    with("a > ").fails(2);
+    with("a > avg(a)").fails(2);
+    with("nobody > 1").fails(3);
+    with("a + 1").fails(3);
+    with("a > 0.05 AND c = 'x'").ok();
+}
+
+#[test]
+fn files_of_different_schemas_are_unified_or_refused_before_the_first_row() {
+    let room = room("a,b\n0.1,0.9\n");
+    room.file("more.csv", "b,a,note\n0.9,0.1,hello\n");
+    room.tallow("score --model good.json rows.csv more.csv --output out.parquet").ok();
+    assert_eq!(room.table("out.parquet").num_rows(), 2);
+    room.file("less.csv", "a\n0.1\n");
+    let run = room.tallow("score --model good.json rows.csv less.csv --output x.parquet").fails(3);
+    assert!(run.stderr.contains("`less.csv`") && run.stderr.contains("`b`"), "{run}");
+    std::fs::copy(data("hostile/good.parquet"), room.path("good.parquet")).unwrap();
+    room.tallow("score --model good.json rows.csv good.parquet --output x.parquet").fails(3);
+}
+
+#[test]
+fn a_package_derives_columns_and_insists_on_types() {
+    let room = room("a,c\n0.1,9\n0.8,2\n");
+    std::fs::create_dir(room.path("package")).unwrap();
+    std::fs::rename(room.path("good.json"), room.path("package/model.json")).unwrap();
+    let manifest = "name = \"ratio\"\nversion = \"3\"\n[[artefacts]]\npath = \"model.json\"\n[[derived]]\nname = \"b\"\nexpression = \"CAST(c AS DOUBLE) / 10\"\n";
+    room.file("package/tallow.toml", manifest);
+    let json = room.tallow("score --model package rows.csv --output out.parquet --format json").ok().json();
+    assert_eq!((&json["model"]["name"], &json["model"]["version"]), (&"ratio".into(), &"3".into()));
+    room.file("typed.csv", "a,b\n0.1,0.9\n0.8,0.2\n");
+    std::fs::rename(room.path("package/model.json"), room.path("model.json")).unwrap();
+    room.tallow("score --model model.json typed.csv --output typed.parquet").ok();
+    assert_eq!(numbers(column(&room.table("out.parquet"), "probability")), numbers(column(&room.table("typed.parquet"), "probability")));
+    std::fs::rename(room.path("model.json"), room.path("package/model.json")).unwrap();
+    room.file("package/tallow.toml", manifest.replace("path = \"model.json\"", &format!("path = \"model.json\"\nsha256 = \"{}\"", "0".repeat(64))));
+    let run = room.tallow("score --model package rows.csv --output y.parquet").fails(6);
+    assert!(run.stderr.starts_with("trust error"), "{run}");
+}
+
+#[test]
+fn an_integer_that_does_not_fit_stops_the_run_before_the_first_row() {
+    use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch};
+    use std::sync::Arc;
+    let room = room("");
+    std::fs::create_dir(room.path("package")).unwrap();
+    std::fs::rename(room.path("good.json"), room.path("package/model.json")).unwrap();
+    room.file("package/tallow.toml", "name = \"typed\"\n[[artefacts]]\npath = \"model.json\"\n[[inputs]]\nname = \"a\"\ntype = \"int32\"\n");
+    let rows = |last: i64| {
+        let b: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 0.2]));
+        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, last])) as ArrayRef), ("b", b)]).unwrap()
+    };
+    room.parquet("fits.parquet", &rows(2), 10);
+    room.parquet("wide.parquet", &rows(1 << 40), 10);
+    room.tallow("score --model package fits.parquet --output out.parquet").ok();
+    let run = room.tallow("score --model package wide.parquet --output no.parquet").fails(3);
+    assert!(run.stderr.contains("insists on int32") && run.stderr.contains("column `a`"), "{run}");
+}

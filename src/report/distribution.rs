@@ -1,4 +1,0 @@
-//! stub
-/// d
-#[derive(Debug, Default, Clone)]
-pub struct Distribution {}
