@@ -5,4 +5,5 @@ pub mod error;
 pub mod feature;
 pub mod model;
 pub mod outcome;
+pub mod report;
 pub mod table;

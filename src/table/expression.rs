@@ -16,8 +16,9 @@ use crate::error::{Error, Result};
 /// The longest text of one expression, in bytes: room for thousands of literals behind `IN`.
 const LONGEST_EXPRESSION: usize = 64 << 10;
 
-/// The most operators in one expression: polars' translator calls itself once for each operator of a chain.
-pub(super) const MOST_OPERATORS: usize = 500;
+/// The most operators in one expression: polars' translator calls itself once for each operator of a chain, and its planner's time
+/// grows faster than their number.
+pub(super) const MOST_OPERATORS: usize = 200;
 
 /// The stack of the short-lived thread that parses: the translator takes some 16 KiB for each operator.
 const PARSER_STACK: usize = 64 << 20;
