@@ -4,8 +4,11 @@
 //! value of a row ever gets here. Rendering gives text and bytes; who prints or writes them is not known here.
 
 pub mod distribution;
+pub mod exact_sum;
 pub mod facts;
 pub mod json;
+pub mod labels;
+pub mod quantile_sketch;
 pub mod run;
 pub mod scores;
 pub mod summary;

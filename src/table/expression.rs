@@ -16,8 +16,12 @@ use crate::error::{Error, Result};
 /// The longest text of one expression, in bytes: room for thousands of literals behind `IN`.
 const LONGEST_EXPRESSION: usize = 64 << 10;
 
-/// The most operators in one expression: polars' translator calls itself once for each operator of a chain.
-pub(super) const MOST_OPERATORS: usize = 500;
+/// The most operators in one expression: polars' translator calls itself once for each operator of a chain, and its planner's time
+/// grows faster than their number.
+pub(super) const MOST_OPERATORS: usize = 200;
+
+/// The stack of the short-lived thread that parses: the translator takes some 16 KiB for each operator.
+const PARSER_STACK: usize = 64 << 20;
 
 /// What went wrong inside polars.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -117,12 +121,19 @@ fn parse(text: &str) -> Result<Expr> {
         return Err(Error::usage(format!("the expression that begins with `{start}` is too long"))
             .hint(format!("at most {LONGEST_EXPRESSION} bytes and {MOST_OPERATORS} operators work; `IN (…)` counts as one")));
     }
-    let expression =
-        caught(|| sql_expr(text)).map_err(|source| Error::usage(format!("cannot understand the expression `{text}`")).because(source))?;
+    let expression = parsed_apart(text).map_err(|source| Error::usage(format!("cannot understand the expression `{text}`")).because(source))?;
     match expression {
         Expr::Alias(..) => Err(Error::usage(format!("the expression `{text}` names its result")).hint("leave out the AS")),
         expression => Ok(expression),
     }
+}
+
+/// Parses on a thread of its own, whose stack does not depend on who calls.
+fn parsed_apart(text: &str) -> Result<Expr, Cause> {
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || caught(|| sql_expr(text)))?;
+        parser.join().unwrap_or_else(|_| Err("the parser's thread ended early".into()))
+    })
 }
 
 /// A bound on how deep the parsed expression can nest: symbols and words outside quotes, commas aside.

@@ -1,0 +1,199 @@
+//! Quantiles of finite numbers in bounded memory, without chance: a histogram of order-preserving keys that drops low bits.
+//!
+//! Owns the bit-drop histogram. A number becomes a `u64` of the same order (sign flipped, negatives inverted), its bucket is the key
+//! without its lowest `dropped_bits` bits. Whenever there are more than [`MOST_BUCKETS`] buckets one more bit is dropped and pairs are
+//! joined. The number of distinct keys only grows with the data, so the bits that end up dropped are the fewest with which the whole
+//! multiset fits: the state is a pure function of the values, whatever their order, their cut into batches or the tree of merges. Up
+//! to [`MOST_BUCKETS`] distinct values are kept exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
+//! its least and greatest value, so that one value repeated often (such as zero) stays what it is.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// The most buckets: some 256 KiB with the table's free places.
+pub const MOST_BUCKETS: usize = 4096;
+
+/// The values that share their leading bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bucket {
+    count: u64,
+    least: u64,
+    greatest: u64,
+}
+
+impl Bucket {
+    #[inline]
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.least = self.least.min(other.least);
+        self.greatest = self.greatest.max(other.greatest);
+    }
+}
+
+/// A run of values: the least, the greatest, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The least value.
+    pub low: f64,
+    /// The greatest value.
+    pub high: f64,
+    /// The number of values.
+    pub count: u64,
+}
+
+/// Counts of values by key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QuantileSketch {
+    dropped_bits: u32,
+    buckets: HashMap<u64, Bucket, BuildHasherDefault<KeyHasher>>,
+    count: u64,
+}
+
+impl QuantileSketch {
+    /// Counts a finite number.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.count += 1;
+        let key = key(value);
+        self.join(key >> self.dropped_bits, Bucket { count: 1, least: key, greatest: key });
+        if self.buckets.len() > MOST_BUCKETS {
+            self.fit();
+        }
+    }
+
+    /// Adds another sketch's counts.
+    pub fn merge(&mut self, other: &Self) {
+        if other.dropped_bits > self.dropped_bits {
+            self.drop_bits(other.dropped_bits - self.dropped_bits);
+        }
+        let narrower = self.dropped_bits - other.dropped_bits;
+        for (leading, bucket) in &other.buckets {
+            self.join(leading >> narrower, *bucket);
+        }
+        self.count += other.count;
+        self.fit();
+    }
+
+    /// How many numbers were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether every value is known exactly.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.buckets.values().all(|bucket| bucket.least == bucket.greatest)
+    }
+
+    /// The buckets in rising order.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range> {
+        let mut sorted: Vec<Bucket> = self.buckets.values().copied().collect();
+        sorted.sort_unstable_by_key(|bucket| bucket.least);
+        sorted.into_iter().map(|bucket| Range { low: number(bucket.least), high: number(bucket.greatest), count: bucket.count }).collect()
+    }
+
+    fn fit(&mut self) {
+        while self.buckets.len() > MOST_BUCKETS {
+            self.drop_bits(1);
+        }
+    }
+
+    fn drop_bits(&mut self, bits: u32) {
+        self.dropped_bits += bits;
+        for (leading, bucket) in std::mem::take(&mut self.buckets) {
+            self.join(leading >> bits, bucket);
+        }
+    }
+
+    #[inline]
+    fn join(&mut self, leading: u64, bucket: Bucket) {
+        self.buckets.entry(leading).and_modify(|present| present.join(bucket)).or_insert(bucket);
+    }
+}
+
+/// A key of the number's order; both zeros have one.
+#[inline]
+fn key(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+}
+
+/// The number of a key.
+fn number(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+/// Spreads keys by one multiplication; keys come from data, but at most [`MOST_BUCKETS`] stand in the table, which bounds what
+/// values that collide on purpose could cost.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let spread = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sketch(values: &[f64]) -> QuantileSketch {
+        let mut sketch = QuantileSketch::default();
+        values.iter().for_each(|value| sketch.add(*value));
+        sketch
+    }
+
+    #[test]
+    fn keys_keep_the_order_of_numbers() {
+        let numbers = [f64::MIN, -1.0, -5e-324, 0.0, 5e-324, 1.0, f64::MAX];
+        assert!(numbers.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
+        assert!(numbers.iter().all(|value| number(key(*value)).to_bits() == value.to_bits()));
+        assert_eq!(key(-0.0), key(0.0));
+    }
+
+    #[test]
+    fn few_distinct_values_stay_exact_and_many_stay_bounded() {
+        let few: Vec<f64> = (0..20_000).map(|row| f64::from(row % 4096)).collect();
+        assert!(sketch(&few).is_exact());
+        let many: Vec<f64> = (0..20_000).map(|row| f64::from(row).sin()).collect();
+        assert!(!sketch(&many).is_exact() && sketch(&many).buckets.len() <= MOST_BUCKETS);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn the_state_is_a_pure_function_of_the_values(seed in any::<u64>(), count in 0usize..12_000, cut in 0usize..12_000, whole_numbers in any::<bool>()) {
+            let mut state = seed | 1;
+            let mut values: Vec<f64> = (0..count).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                if whole_numbers { f64::from((state >> 49) as u32) - 9000.0 } else { f64::from_bits(state & !(1 << 62)) }
+            }).collect();
+            let whole = sketch(&values);
+            let cut = cut.min(count);
+            let mut merged = sketch(&values[cut..]);
+            merged.merge(&sketch(&values[..cut]));
+            prop_assert_eq!(&merged, &whole);
+            let mut other_way = sketch(&values[..cut]);
+            other_way.merge(&sketch(&values[cut..]));
+            prop_assert_eq!(&other_way, &whole);
+            values.sort_unstable_by(f64::total_cmp);
+            prop_assert_eq!(&sketch(&values), &whole);
+        }
+    }
+}
