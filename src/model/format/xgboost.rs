@@ -6,7 +6,7 @@
 
 use super::xgboost_forest::chosen_rounds;
 use super::xgboost_objective::Objective;
-use super::xgboost_schema::{Booster, File, Trees};
+use super::xgboost_schema::{Booster, File, Forest as StoredForest};
 use super::{Artefact, ImportOptions, Importer, TreeSelection, ubjson, xgboost_json};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
@@ -108,7 +108,7 @@ fn load(file: &File, byte_count: usize, options: &ImportOptions) -> Result<Loade
     let contract = contract(file)?;
     let mut description = describe(file, margin_count);
     let model: Box<dyn Model> = match &file.booster {
-        Booster::Trees(trees) => Box::new(forest(file, trees, &base, options, &mut description)?),
+        Booster::Forest(trees) => Box::new(forest(file, trees, &base, options, &mut description)?),
         Booster::Linear { weights } => Box::new(linear(file, weights, &base, options)?),
     };
     Ok(LoadedModel { model, contract, outcome: objective.outcome(margin_count), description })
@@ -127,7 +127,7 @@ fn base_margins(file: &File, objective: Objective, margin_count: usize) -> Resul
     Err(Error::failed(format!("`base_score` holds a number that the objective `{}` cannot start from", file.objective)))
 }
 
-fn forest(file: &File, trees: &Trees, base: &[f32], options: &ImportOptions, description: &mut Description) -> Result<Forest> {
+fn forest(file: &File, trees: &StoredForest, base: &[f32], options: &ImportOptions, description: &mut Description) -> Result<Forest> {
     let bounds = trees.round_bounds()?;
     let round_count = bounds.len() - 1;
     let best_iteration = best_iteration(file)?;
@@ -186,7 +186,7 @@ fn contract(file: &File) -> Result<Contract> {
 }
 
 fn vocabularies(file: &File) -> Result<&[Option<Vec<CategoryValue>>]> {
-    let Booster::Trees(Trees { categories, .. }) = &file.booster else { return Ok(&[]) };
+    let Booster::Forest(StoredForest { categories, .. }) = &file.booster else { return Ok(&[]) };
     if categories.is_empty() || categories.len() == file.feature_count {
         return Ok(categories);
     }
@@ -207,7 +207,7 @@ fn input(name: String, values: Option<&Vec<CategoryValue>>, categorical: bool) -
 
 fn describe(file: &File, margin_count: usize) -> Description {
     let (booster, parallel) = match &file.booster {
-        Booster::Trees(trees) => (if trees.weight_drop.is_some() { "dart" } else { "gbtree" }, trees.parallel_tree_count),
+        Booster::Forest(trees) => (if trees.weight_drop.is_some() { "dart" } else { "gbtree" }, trees.parallel_tree_count),
         Booster::Linear { .. } => ("gblinear", 1),
     };
     let base: Vec<String> = file.base_score.iter().take(8).map(ToString::to_string).collect();
