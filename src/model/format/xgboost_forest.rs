@@ -4,7 +4,7 @@
 //! value follows `default_left`; and `dart`'s weights, multiplied into the leaves in single precision as XGBoost does row by row.
 //! It must not know the encoding, the objective or the columns. Source: `predict_fn.h`, `categorical.h` and `gbtree.cc`.
 
-use super::xgboost_schema::{Tree as StoredTree, Trees};
+use super::xgboost_schema::{Forest as StoredForest, Tree as StoredTree};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::CATEGORY_LIMIT;
@@ -17,7 +17,7 @@ const CATEGORY_SET_BYTES: usize = 1 << 30;
 /// The child of a leaf.
 const NO_CHILD: i64 = -1;
 
-impl Trees {
+impl StoredForest {
     /// Where each boosting round begins in the list of trees, and the end.
     ///
     /// # Errors

@@ -142,10 +142,9 @@ impl<'a> Reader<'a> {
         let token = self.token();
         let whole = token.strip_prefix('-').unwrap_or(token);
         // `-0` keeps its sign only as a fraction.
-        if whole.bytes().all(|byte| byte.is_ascii_digit()) && token != "-0" {
-            if let Ok(value) = token.parse() {
-                return Ok(Value::Integer(value));
-            }
+        let is_whole = whole.bytes().all(|byte| byte.is_ascii_digit()) && token != "-0";
+        if let Some(value) = is_whole.then(|| token.parse().ok()).flatten() {
+            return Ok(Value::Integer(value));
         }
         let known =
             whole.trim_start_matches('+').starts_with(|first: char| first.is_ascii_digit() || first == '.') || matches!(whole, "NaN" | "Infinity");

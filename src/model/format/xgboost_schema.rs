@@ -33,7 +33,7 @@ pub(super) struct File {
 /// `gradient_booster`.
 #[derive(Debug)]
 pub(super) enum Booster {
-    Trees(Trees),
+    Forest(Forest),
     Linear {
         /// One for each output, feature after feature, then the intercepts.
         weights: Vec<f32>,
@@ -42,7 +42,7 @@ pub(super) enum Booster {
 
 /// `gbtree`, and `dart` around it.
 #[derive(Debug)]
-pub(super) struct Trees {
+pub(super) struct Forest {
     pub trees: Vec<Tree>,
     /// The output that each tree adds to.
     pub tree_info: Vec<i64>,
@@ -125,10 +125,10 @@ impl Booster {
     fn new(mut booster: Object) -> Result<Self> {
         let name = booster.text("name")?;
         match name.as_str() {
-            "gbtree" => Ok(Self::Trees(Trees::new(booster.object("model")?, None)?)),
+            "gbtree" => Ok(Self::Forest(Forest::new(booster.object("model")?, None)?)),
             "dart" => {
                 let weights = booster.floats("weight_drop")?;
-                Ok(Self::Trees(Trees::new(booster.object("gbtree")?.object("model")?, Some(weights))?))
+                Ok(Self::Forest(Forest::new(booster.object("gbtree")?.object("model")?, Some(weights))?))
             }
             "gblinear" => Ok(Self::Linear { weights: booster.object("model")?.floats("weights")? }),
             other => Err(Error::contract(format!("the booster `{}` is not supported", short(other))).hint("gbtree, dart and gblinear are")),
@@ -136,7 +136,7 @@ impl Booster {
     }
 }
 
-impl Trees {
+impl Forest {
     fn new(mut model: Object, weight_drop: Option<Vec<f32>>) -> Result<Self> {
         let mut parameters = model.object("gbtree_model_param")?;
         let tree_info = model.integers("tree_info")?;
