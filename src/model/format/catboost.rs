@@ -85,8 +85,7 @@ fn refuse_unsupported(file: &File) -> Result<()> {
             return Err(Error::contract(format!("{kind} features are not supported: {}", quoted(&names))).hint("train without these features"));
         }
     }
-    let splits_on_ctr =
-        file.oblivious_trees.iter().flatten().flat_map(|tree| tree.splits.iter().flatten()).any(|split| split.split_type == "OnlineCtr");
+    let splits_on_ctr = file.oblivious_trees.iter().flatten().flat_map(|tree| tree.splits.iter().flatten()).any(|split| split.kind == "OnlineCtr");
     let ctrs = info.ctrs.as_deref().unwrap_or_default();
     if !splits_on_ctr && ctrs.is_empty() {
         return Ok(());
@@ -195,24 +194,18 @@ fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashMap<u32, Vec<u32>>) {
     sorted.dedup();
     let mut values = Vec::with_capacity(sorted.len());
     let mut codes: HashMap<u32, Vec<u32>> = HashMap::new();
-    let spellings: [fn(&str) -> Option<CategoryValue>; 2] = [as_text, as_integer];
-    for spelling in spellings {
-        for &(text, hash) in &sorted {
-            if let Some(value) = spelling(text) {
-                codes.entry(hash).or_default().push(u32::try_from(values.len()).unwrap_or(u32::MAX));
-                values.push(value);
-            }
-        }
+    let texts = sorted.iter().map(|&(text, hash)| (CategoryValue::Text(text.to_owned()), hash));
+    let integers = sorted.iter().filter_map(|&(text, hash)| Some((CategoryValue::Integer(whole(text)?), hash)));
+    for (value, hash) in texts.chain(integers) {
+        codes.entry(hash).or_default().push(u32::try_from(values.len()).unwrap_or(u32::MAX));
+        values.push(value);
     }
     (Vocabulary { values, unseen_code: UNSEEN_CODE }, codes)
 }
 
-fn as_text(text: &str) -> Option<CategoryValue> {
-    Some(CategoryValue::Text(text.to_owned()))
-}
-
-fn as_integer(text: &str) -> Option<CategoryValue> {
-    text.parse::<i64>().ok().filter(|whole| whole.to_string() == text).map(CategoryValue::Integer)
+/// The number that is written exactly like this.
+pub(super) fn whole(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|whole: &i64| whole.to_string() == text)
 }
 
 #[cfg(test)]
