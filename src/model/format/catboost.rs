@@ -85,8 +85,7 @@ fn refuse_unsupported(file: &File) -> Result<()> {
             return Err(Error::contract(format!("{kind} features are not supported: {}", quoted(&names))).hint("train without these features"));
         }
     }
-    let splits_on_ctr =
-        file.oblivious_trees.iter().flatten().flat_map(|tree| tree.splits.iter().flatten()).any(|split| split.split_type == "OnlineCtr");
+    let splits_on_ctr = file.oblivious_trees.iter().flatten().flat_map(|tree| tree.splits.iter().flatten()).any(|split| split.kind == "OnlineCtr");
     let ctrs = info.ctrs.as_deref().unwrap_or_default();
     if !splits_on_ctr && ctrs.is_empty() {
         return Ok(());
@@ -195,22 +194,195 @@ fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashMap<u32, Vec<u32>>) {
     sorted.dedup();
     let mut values = Vec::with_capacity(sorted.len());
     let mut codes: HashMap<u32, Vec<u32>> = HashMap::new();
-    let spellings: [fn(&str) -> Option<CategoryValue>; 2] = [as_text, as_integer];
-    for spelling in spellings {
-        for &(text, hash) in &sorted {
-            if let Some(value) = spelling(text) {
-                codes.entry(hash).or_default().push(u32::try_from(values.len()).unwrap_or(u32::MAX));
-                values.push(value);
-            }
-        }
+    let texts = sorted.iter().map(|&(text, hash)| (CategoryValue::Text(text.to_owned()), hash));
+    let integers = sorted.iter().filter_map(|&(text, hash)| Some((CategoryValue::Integer(whole(text)?), hash)));
+    for (value, hash) in texts.chain(integers) {
+        codes.entry(hash).or_default().push(u32::try_from(values.len()).unwrap_or(u32::MAX));
+        values.push(value);
     }
     (Vocabulary { values, unseen_code: UNSEEN_CODE }, codes)
 }
 
-fn as_text(text: &str) -> Option<CategoryValue> {
-    Some(CategoryValue::Text(text.to_owned()))
+/// The number that is written exactly like this.
+pub(super) fn whole(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|whole: &i64| whole.to_string() == text)
 }
 
-fn as_integer(text: &str) -> Option<CategoryValue> {
-    text.parse::<i64>().ok().filter(|whole| whole.to_string() == text).map(CategoryValue::Integer)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feature::{Columns, FeatureBlock, Precision};
+    use crate::model::{Margins, Scratch};
+    use crate::outcome::{Label, Link, Task};
+
+    const FLOATS: &str = r#""float_features": [
+        {"feature_index": 0, "flat_feature_index": 1, "feature_id": "b", "has_nans": false, "nan_value_treatment": "AsTrue", "borders": [0.5]},
+        {"feature_index": 1, "flat_feature_index": 0, "feature_id": "a", "has_nans": true, "nan_value_treatment": "AsTrue", "borders": [1.5]}]"#;
+    const SPLITS: &str = r#"{"split_type": "FloatFeature", "float_feature_index": 0, "border": 0.5, "split_index": 0},
+        {"split_type": "FloatFeature", "float_feature_index": 1, "border": 1.5, "split_index": 1}"#;
+
+    fn symmetric() -> String {
+        format!(
+            r#"{{"features_info": {{{FLOATS}}}, "model_info": {{"params": {{"loss_function": {{"type": "RMSE", "params": {{}}}}}}}},
+            "oblivious_trees": [{{"leaf_values": [1, 2, 4, 8], "leaf_weights": [1, 1, 1, 1], "splits": [{SPLITS}]}}], "scale_and_bias": [10, [0.5]]}}"#
+        )
+    }
+
+    fn branching() -> String {
+        let split = SPLITS.split_inclusive('}').next().unwrap();
+        format!(
+            r#"{{"features_info": {{{FLOATS}}}, "model_info": {{}},
+            "trees": [{{"split": {split}, "left": {{"value": 1.25, "weight": 3}}, "right": {{"value": 2, "weight": 1}}}}], "scale_and_bias": [1, [0]]}}"#
+        )
+    }
+
+    fn load(json: &str) -> Result<LoadedModel> {
+        let artefact = Artefact { path: "model.json".into(), bytes: json.as_bytes().to_vec() };
+        assert!(CatBoost.recognises(&artefact));
+        CatBoost.import(&artefact, &ImportOptions::default())
+    }
+
+    fn refusal(json: &str) -> String {
+        let error = load(json).unwrap_err();
+        format!("{error}{}", std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default())
+    }
+
+    /// Margins of rows given as (a, b).
+    fn score(loaded: &LoadedModel, rows: &[(f64, f64)]) -> Vec<f64> {
+        let mut columns = Columns::filled(rows.len(), 2, 0.0);
+        columns.column_mut(0).iter_mut().zip(rows).for_each(|(value, row)| *value = row.0);
+        columns.column_mut(1).iter_mut().zip(rows).for_each(|(value, row)| *value = row.1);
+        let mut margins = Margins::empty(Precision::Double);
+        loaded.model.score(&FeatureBlock::Double(columns), &mut Scratch::default(), &mut margins).unwrap();
+        let Margins::Double(margins) = margins else { panic!("single precision") };
+        margins
+    }
+
+    #[test]
+    fn the_first_split_is_the_lowest_bit_and_scale_and_bias_come_last() {
+        let loaded = load(&symmetric()).unwrap();
+        assert_eq!(loaded.contract.inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(score(&loaded, &[(0.0, 0.0), (0.0, 1.0), (2.0, 0.0), (2.0, 1.0)]), [10.5, 20.5, 40.5, 80.5]);
+    }
+
+    #[test]
+    fn nan_goes_right_only_where_training_had_nan_and_the_border_itself_goes_left() {
+        let loaded = load(&symmetric()).unwrap();
+        assert_eq!(score(&loaded, &[(f64::NAN, f64::NAN), (1.5, 0.5), (1.500_000_01, 0.500_000_1)]), [40.5, 10.5, 20.5]);
+    }
+
+    #[test]
+    fn a_branching_tree_goes_right_above_its_border() {
+        assert_eq!(score(&load(&branching()).unwrap(), &[(0.0, 0.5), (0.0, 0.6)]), [1.25, 2.0]);
+    }
+
+    #[test]
+    fn classes_that_training_lacked_have_a_margin_of_minus_infinity() {
+        let json = symmetric()
+            .replace("[1, 2, 4, 8]", "[1, 2, 3, 4, 5, 6, 7, 8]")
+            .replace("[10, [0.5]]", "[1, [0, 0]]")
+            .replace("\"RMSE\"", "\"MultiClass\"")
+            .replace("\"model_info\": {", r#""model_info": {"class_params": {"class_to_label": [0, 2], "classes_count": 3, "class_names": []}, "#);
+        let loaded = load(&json).unwrap();
+        assert_eq!(score(&loaded, &[(0.0, 1.0)]), [3.0, f64::NEG_INFINITY, 4.0]);
+        assert_eq!(loaded.outcome.task, Task::Classes { labels: (0..3).map(Label::Integer).collect(), probabilities: true });
+        assert!(refusal(&json.replace("\"classes_count\": 3", "\"classes_count\": 4000000000")).contains("4000000000 classes"));
+        assert!(refusal(&json.replace("[0, 2]", "[2, 2]")).contains("class `2` is no class's place, or comes twice"));
+        assert!(refusal(&json.replace("[0, 2]", "[0, 1, 2]")).contains("3 classes for 2 outputs"));
+    }
+
+    #[test]
+    fn a_binary_model_calls_a_margin_of_zero_negative() {
+        let json = symmetric().replace("\"RMSE\"", "\"Logloss\"").replace(
+            "\"model_info\": {",
+            r#""model_info": {"class_params": {"class_label_type": "String", "class_to_label": [0, 1], "class_names": ["no", "yes"]}, "#,
+        );
+        let outcome = load(&json).unwrap().outcome;
+        let labels = [Label::Text("no".into()), Label::Text("yes".into())];
+        assert_eq!(outcome.task, Task::Binary { labels, threshold: 0.5_f64.next_up() });
+        assert_eq!(outcome.link, Link::Logistic { slope: 1.0 });
+    }
+
+    #[test]
+    fn a_category_is_found_as_text_and_as_a_number_by_its_hash() {
+        let categorical = r#""cat_features_hash": [{"hash": 4294967295, "value": "7"}, {"hash": 5, "value": "x"}],
+            "categorical_features": [{"feature_index": 0, "flat_feature_index": 2, "feature_id": "c", "values": [-1]}]"#;
+        let with = |categories: &str| {
+            let split = r#"{"split_type": "OneHotFeature", "cat_feature_index": 0, "value": -1, "split_index": 2}"#;
+            let json = symmetric().replace(FLOATS, &format!("{FLOATS}, {categories}"));
+            json.replace(SPLITS.split_inclusive('}').next().unwrap(), split)
+        };
+        let loaded = load(&with(categorical)).unwrap();
+        let values = [CategoryValue::Text("7".into()), CategoryValue::Text("x".into()), CategoryValue::Integer(7)];
+        let InputKind::Category(vocabulary) = &loaded.contract.inputs[2].kind else { panic!("no category") };
+        assert_eq!(vocabulary.values, values);
+        let mut columns = Columns::filled(4, 3, 0.0);
+        columns.column_mut(2).copy_from_slice(&[0.0, 1.0, 2.0, UNSEEN_CODE]);
+        let leaves = loaded.model.leaves(&FeatureBlock::Double(columns)).unwrap().unwrap();
+        assert_eq!(leaves, [1, 0, 1, 0]);
+        let hashes_only = with(categorical.split_once(",\n").unwrap().1);
+        assert!(refusal(&hashes_only).contains("only hashes of the categories of `c`"), "{}", refusal(&hashes_only));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        let info = |more: &str| symmetric().replace(FLOATS, &format!("{FLOATS}, {more}"));
+        let ctr = r#""ctrs": [{"elements": [{"cat_feature_index": 0, "combination_element": "cat_feature_value"}]}],
+            "categorical_features": [{"feature_index": 0, "flat_feature_index": 2, "feature_id": "city"}]"#;
+        assert!(refusal(&info(ctr)).starts_with("CTR features (target statistics of categories) are not supported: `city`"));
+        assert!(refusal(&info(r#""text_features": [{"feature_id": "review"}]"#)).starts_with("text features are not supported: `review`"));
+        assert!(refusal(&symmetric().replace("RMSE", "RMSEWithUncertainty")).contains("`RMSEWithUncertainty` is not supported"));
+        assert!(
+            refusal(&symmetric().replacen("FloatFeature", "EstimatedFeature", 1)).contains("`EstimatedFeature` is not supported (tree 0, split 0)")
+        );
+        let binary = Artefact { path: "model.cbm".into(), bytes: b"CBM1....".to_vec() };
+        assert!(CatBoost.recognises(&binary));
+        assert!(CatBoost.import(&binary, &ImportOptions::default()).unwrap_err().hint_text().unwrap().contains("format=\"json\""));
+    }
+
+    #[test]
+    fn a_broken_file_says_where() {
+        let cases = [
+            ("\"float_feature_index\": 0", "\"float_feature_index\": 9", "float feature 9, which the file does not list (tree 0, split 0)"),
+            ("[1, 2, 4, 8]", "[1, 2, 4]", "the tree has no leaf values"),
+            ("[1, 2, 4, 8]", "[1, 2, 4, 8, 9]", "5 leaf values for 2 splits and 1 outputs a leaf (tree 0)"),
+            ("[1, 2, 4, 8]", "[]", "the tree has no leaf values"),
+            ("\"border\": 0.5", "\"border\": NaN", "cannot read the CatBoost model"),
+            ("\"border\": 0.5", "\"border\": null", "lacks its feature or its value (tree 0, split 0)"),
+            ("\"border\": 0.5", "\"border\": 1e999", "cannot read the CatBoost model"),
+            ("\"flat_feature_index\": 1", "\"flat_feature_index\": 0", "two features have the place 0"),
+            ("\"feature_index\": 1", "\"feature_index\": 0", "two features have the same index"),
+            ("[10, [0.5]]", "[1, [1, 2, 3]]", "3 biases for 1 outputs (scale_and_bias)"),
+            ("\"AsTrue\"", "\"AsHeLikes\"", "unknown treatment of NaN `AsHeLikes` (float feature 0)"),
+            ("oblivious_trees\": [", "oblivious_trees\": [], \"x\": [", "the model holds no trees"),
+        ];
+        for (from, to, expected) in cases {
+            let message = refusal(&symmetric().replacen(from, to, 1));
+            assert!(message.contains(expected), "{message}");
+        }
+        assert!(
+            refusal(&branching().replace("\"right\"", "\"wrong\"")).contains("node 0 has neither a value nor a split with two branches (tree 0)")
+        );
+        assert!(refusal(&branching().replace("\"value\": 2,", "\"value\": [2, 3],")).contains("leaf 1 has 2 values for 1 outputs (tree 0)"));
+        let nameless = symmetric().replace("\"feature_id\"", "\"x\"");
+        assert!(refusal(&nameless.replace("\"flat_feature_index\": 1", "\"flat_feature_index\": 4000000000")).contains("feature 1 is not described"));
+    }
+
+    #[test]
+    fn absurd_depths_are_refused() {
+        let many: Vec<&str> = vec![SPLITS; 40];
+        assert!(refusal(&symmetric().replace(SPLITS, &many.join(", "))).contains("too many splits (tree 0)"));
+        let deep = format!("{{\"features_info\": {{}}, \"trees\": [{}", "{\"left\": ".repeat(100_000));
+        assert!(refusal(&deep).contains("recursion limit exceeded"));
+    }
+
+    #[test]
+    fn no_truncation_panics_and_none_is_accepted() {
+        for json in [symmetric(), branching()] {
+            for length in 0..json.len() - 1 {
+                let artefact = Artefact { path: "model.json".into(), bytes: json.as_bytes()[..length].to_vec() };
+                assert!(CatBoost.import(&artefact, &ImportOptions::default()).is_err(), "the first {length} bytes");
+            }
+        }
+    }
 }

@@ -90,7 +90,8 @@ pub(super) struct SymmetricTree {
 /// A question; which fields are there depends on `split_type`.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Split {
-    pub(super) split_type: String,
+    #[serde(rename = "split_type")]
+    pub(super) kind: String,
     pub(super) float_feature_index: Option<u32>,
     pub(super) border: Option<f64>,
     pub(super) cat_feature_index: Option<u32>,

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::catboost::whole;
 use super::catboost_file::{ClassParams, File};
 use super::catboost_trees::Outputs;
 use crate::error::{Error, Result};
@@ -121,9 +122,7 @@ fn label(name: &Value, is_text: bool) -> Option<Label> {
     match name {
         Value::String(text) if is_text => Some(Label::Text(text.clone())),
         // Files without types wrote integers as texts.
-        Value::String(text) => {
-            Some(text.parse().ok().filter(|whole: &i64| whole.to_string() == *text).map_or_else(|| Label::Text(text.clone()), Label::Integer))
-        }
+        Value::String(text) => Some(whole(text).map_or_else(|| Label::Text(text.clone()), Label::Integer)),
         Value::Bool(true) => Some(Label::Text("True".to_owned())),
         Value::Bool(false) => Some(Label::Text("False".to_owned())),
         Value::Number(number) => {

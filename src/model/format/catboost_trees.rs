@@ -51,7 +51,7 @@ pub(super) fn threshold(border: f32) -> f64 {
         return f64::from(border);
     }
     let lower = if border == f32::NEG_INFINITY { -past_largest } else { f64::from(border) };
-    let upper = if border == f32::MAX { past_largest } else { f64::from(border.next_up()) };
+    let upper = if border < f32::MAX { f64::from(border.next_up()) } else { past_largest };
     let middle = lower.midpoint(upper);
     if border.to_bits().is_multiple_of(2) { middle } else { middle.next_down() }
 }
@@ -234,7 +234,7 @@ fn number(index: usize) -> Result<u32> {
 
 /// Left is CatBoost's "no": not greater than the border, not equal to the category.
 fn condition(split: &Split, positions: &Positions) -> Result<Condition> {
-    match split.split_type.as_str() {
+    match split.kind.as_str() {
         "FloatFeature" => {
             let (Some(index), Some(border)) = (split.float_feature_index, split.border) else { return Err(incomplete(split)) };
             let &(feature, missing) = positions.floats.get(&index).ok_or_else(|| unlisted("float", index))?;
@@ -256,7 +256,7 @@ pub(super) fn hash(value: i64) -> Option<u32> {
 }
 
 fn incomplete(split: &Split) -> Error {
-    Error::failed(format!("a split of type `{}` lacks its feature or its value", split.split_type))
+    Error::failed(format!("a split of type `{}` lacks its feature or its value", split.kind))
 }
 
 fn unlisted(kind: &str, index: u32) -> Error {
