@@ -219,12 +219,12 @@ def codes():
 def pandas_frame():
     random = np.random.RandomState(SEED)
     frame = pd.DataFrame({
-        "city": random.choice(["Köln", "Oslo", "a b", "", "Wien", "Riga"], 600),
+        "city": random.choice(["Köln", "Oslo", "a b", "Łódź", "Wien", "Riga"], 600),
         "price": random.normal(size=600),
         "grade": random.choice([3, 10, -4, 20], 600),
         "always": ["same"] * 600,
     })
-    y = frame["city"].map({"Köln": 1.0, "Oslo": -1.0, "a b": 2.0, "": 0.5, "Wien": 0.0, "Riga": -2.0}) + frame["price"] / 4 + (frame["grade"] == 10) * 1.5
+    y = frame["city"].map({"Köln": 1.0, "Oslo": -1.0, "a b": 2.0, "Łódź": 0.5, "Wien": 0.0, "Riga": -2.0}) + frame["price"] / 4 + (frame["grade"] == 10) * 1.5
     missing = random.rand(600) < 0.1
     return frame, y.to_numpy(dtype=np.float32), missing
 
