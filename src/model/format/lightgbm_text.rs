@@ -286,3 +286,106 @@ fn array<T: FromStr>(fields: &Fields<'_>, key: &str, count: usize) -> Result<Vec
 fn parse_all<T: FromStr>(text: &str) -> Option<Vec<T>> {
     text.split_ascii_whitespace().map(|word| word.parse().ok()).collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Two nodes: a number with NaN to the left, then a set of the codes 1 and 33.
+    pub(in super::super) const BRANCHING: &str = "num_leaves=3\nnum_cat=1\nsplit_feature=0 1\nsplit_gain=2 1\nthreshold=0.5 0\ndecision_type=10 1\n\
+         left_child=-1 -2\nright_child=1 -3\nleaf_value=0.25 -1 1e-3\nleaf_count=1 1 1\ncat_boundaries=0 2\ncat_threshold=2 2\nshrinkage=1\n";
+    pub(in super::super) const CONSTANT: &str = "num_leaves=1\nnum_cat=0\nsplit_feature=\nthreshold=\nleaf_value=0.5\nshrinkage=1\n";
+
+    /// A whole file of these trees over the features `age` and `shop`.
+    pub(in super::super) fn file(objective: &str, width: usize, trees: &[&str]) -> String {
+        let trees: Vec<String> = trees.iter().enumerate().map(|(index, tree)| format!("Tree={index}\n{tree}\n\n")).collect();
+        let sizes: Vec<String> = trees.iter().map(|tree| tree.len().to_string()).collect();
+        format!(
+            "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx=1\nobjective={objective}\n\
+             feature_names=age shop\nfeature_infos=[0:9] -1:1:33\ntree_sizes={}\n\n{}end of trees\n\nfeature_importances:\nage=1\n\n\
+             parameters:\n[boosting: gbdt]\n[categorical_feature: 1]\n\nend of parameters\n\npandas_categorical:null\n",
+            sizes.join(" "),
+            trees.concat()
+        )
+    }
+
+    pub(in super::super) fn sample() -> String {
+        file("binary sigmoid:0.5", 1, &[BRANCHING, CONSTANT])
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text.as_bytes()).map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_written() {
+        let model = parse(sample().as_bytes()).unwrap();
+        assert_eq!((model.version.as_str(), model.trees_per_round, model.average_output), ("v4", 1, false));
+        assert_eq!((model.feature_names.join(","), model.trees.len()), ("age,shop".to_owned(), 2));
+        assert_eq!((&model.trees[0].category_sets, &model.trees[0].decision_types), (&vec![vec![2, 2]], &vec![10, 1]));
+        assert_eq!(model.parameters["boosting"], "gbdt");
+    }
+
+    #[test]
+    fn line_ends_of_another_system_change_nothing() {
+        assert_eq!(parse(sample().replace('\n', "\r\n").as_bytes()).unwrap().trees.len(), 2);
+    }
+
+    #[test]
+    fn a_cut_file_is_refused_wherever_it_is_cut() {
+        let text = sample();
+        let marker = "end of parameters";
+        let whole_without_python = text.find(marker).unwrap() + marker.len()..=text.find("pandas_categorical").unwrap();
+        for length in 0..text.len() - 1 {
+            let accepted = parse(&text.as_bytes()[..length]).is_ok();
+            assert_eq!(accepted, whole_without_python.contains(&length), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn arrays_of_a_wrong_length_or_kind_are_refused() {
+        for (from, to, message) in [
+            ("leaf_value=0.25 -1", "leaf_value=0.25", "`leaf_value` has 2 entries and should have 3"),
+            ("left_child=-1 -2", "left_child=-1 -2 3", "`left_child` has 3 entries and should have 2"),
+            ("threshold=0.5 0", "threshold=0.5 x", "`threshold` holds something that is no number of its kind"),
+            ("split_feature=0 1", "split_feature=0 -1", "`split_feature` holds something that is no number of its kind"),
+            ("num_leaves=3", "num_leaves=4000000000000", "`leaf_value` has 3 entries and should have 4000000000000"),
+            ("num_leaves=3", "num_leaves=0", "`num_leaves` is 0"),
+            ("num_leaves=3", "num_leaves=-3", "`num_leaves` is `-3`, which is no number that it may be"),
+            ("num_cat=1", "num_cat=18446744073709551615", "`cat_boundaries` has 2 entries and should have 18446744073709551615"),
+            ("cat_boundaries=0 2", "cat_boundaries=3 2", "`cat_boundaries` does not ascend"),
+            ("cat_boundaries=0 2", "cat_boundaries=0 9", "`cat_threshold` has 2 entries and should have 9"),
+        ] {
+            let found = refusal(&sample().replacen(from, to, 1));
+            assert_eq!(found, format!("{message} (tree 0)"), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_refused() {
+        for (from, to, message) in [
+            (
+                "max_feature_idx=1",
+                "max_feature_idx=18446744073709551615",
+                "`feature_names` has 2 entries, `max_feature_idx` says 18446744073709551615",
+            ),
+            ("Tree=1", "Tree=7", "`Tree=7` stands where tree 1 should"),
+            ("tree_sizes=", "tree_sizes=3 ", "`tree_sizes` announces 3 trees, the file holds 2"),
+            ("leaf_value=0.25", "leaf_value=0.2", "the tree is not of the length that `tree_sizes` gives (tree 0)"),
+            ("version=v4", "version=v9", "LightGBM's model version `v9` is not supported"),
+            ("null", "[[null]]", "`pandas_categorical` holds `null`, which is neither text, number nor boolean"),
+        ] {
+            assert_eq!(refusal(&sample().replacen(from, to, 1)), message, "{to}");
+        }
+    }
+
+    #[test]
+    fn linear_leaves_take_their_terms_in_order() {
+        let text = "num_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0\ndecision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=1\n\
+                    leaf_const=3 4\nnum_features=0 2\nleaf_features= 0 1 \nleaf_coeff= 0.5 0.25 \n";
+        let linear = &parse(file("regression", 1, &[text]).as_bytes()).unwrap().trees[0].linear;
+        assert_eq!(*linear, [(3.0, vec![]), (4.0, vec![(0, 0.5), (1, 0.25)])]);
+        let hostile = text.replace("num_features=0 2", "num_features=18446744073709551615 2");
+        assert_eq!(refusal(&file("regression", 1, &[&hostile])), "`leaf_features` has 2 entries and should have 18446744073709551615 (tree 0)");
+    }
+}
