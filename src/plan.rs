@@ -71,8 +71,9 @@ impl OutputPlan {
         if report.as_ref() == Some(&path) {
             return Err(Error::usage("output and report have the same name").at_path(&path));
         }
+        let output = PendingFile::create(&path, overwrite)?;
         let report = report.map(|path| Ok((PendingFile::create(&path, overwrite)?, path))).transpose()?;
-        Ok(Self { output: PendingFile::create(&path, overwrite)?, path, format: output_format.unwrap_or(by_name), report, overwrite })
+        Ok(Self { output, path, format: output_format.unwrap_or(by_name), report, overwrite })
     }
 }
 
@@ -103,7 +104,8 @@ impl Plan {
         let batch_schema = widened(&read_schema);
         let run_id = run_id(args, &opened, &dataset)?;
         let model_facts = opened.facts();
-        let encoder = Encoder::new(bound, rows.missing.clone(), opened.loaded.model.precision());
+        let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
+        let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
         let output_schema = output_schema(&along, &batch_schema, scoring.fields())?;
         let passthrough = positions(&along, &batch_schema)?;

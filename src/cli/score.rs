@@ -9,9 +9,9 @@ use crate::pipeline::{self, Outcomes};
 use crate::plan::{OutputPlan, Plan};
 use crate::process;
 use crate::report::run::{Circumstances, facts};
-use crate::report::{facts as fact_table, json, summary};
+use crate::report::{Fact, facts as fact_table, json, summary};
 use crate::table::Sink;
-use crate::table::commit::{PendingFile, metadata};
+use crate::table::commit::PendingFile;
 use crate::table::csv_sink::CsvSink;
 use crate::table::parquet_sink::ParquetSink;
 
@@ -20,17 +20,14 @@ pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<()> {
     let started_at = process::now();
     let plan = Plan::resolve(&args.work)?;
     let OutputPlan { output, path, format, report, overwrite } = OutputPlan::resolve(args, &plan)?;
-    let (outcomes, output) = score(&plan, output, format, console)?;
-    output.publish(overwrite)?;
-    let circumstances = circumstances(&plan, &started_at, start.elapsed(), path.display().to_string(), metadata(&path)?.byte_count);
+    let (outcomes, mut output) = score(&plan, output, format, console)?;
+    let circumstances = circumstances(&plan, &started_at, start.elapsed(), path.display().to_string(), output.byte_count()?);
     let facts = facts(&plan.job, &outcomes, &circumstances);
     let report_path = report.as_ref().map(|(_, path)| path.display().to_string());
-    if let Some((mut file, _)) = report {
-        let mut sink = Box::new(ParquetSink::new(&mut file, fact_table::schema(), &[])?);
-        sink.write(&fact_table::table(&plan.run_id, &facts)?)?;
-        sink.finish()?;
-        file.publish(overwrite)?;
-    }
+    let report = report.map(|(file, _)| write_report(file, &plan.run_id, &facts)).transpose()?;
+    // Both files are written before either gets its name, so what can still fail is only the naming.
+    output.publish(overwrite)?;
+    report.map(|file| file.publish(overwrite)).transpose()?;
     for line in summary::lines(&plan.job, &outcomes, &circumstances, report_path.as_deref(), console.is_verbose()) {
         console.tell(&line);
     }
@@ -42,6 +39,13 @@ pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<()> {
         console.data(&format!("{}\n", serde_json::Value::Object(object)))?;
     }
     Ok(())
+}
+
+fn write_report(mut file: PendingFile, run_id: &str, facts: &[Fact]) -> Result<PendingFile> {
+    let mut sink = Box::new(ParquetSink::new(&mut file, fact_table::schema(), &[])?);
+    sink.write(&fact_table::table(run_id, facts)?)?;
+    sink.finish()?;
+    Ok(file)
 }
 
 /// Runs the job into the pending file; both come back when all rows are in it.

@@ -156,10 +156,13 @@ impl<T: Real> Filling<'_, '_, T> {
 
     fn texts(&mut self, values: &StringArray) -> Result<()> {
         for row in 0..values.len() {
-            if values.is_null(row) || self.tokens.iter().any(|token| token == values.value(row)) {
+            let text = values.value(row);
+            // A category that the model knows is a value, even if it is spelt like a missing one.
+            let is_known = matches!(self.lookup, Lookup::Texts(codes) if codes.contains_key(text));
+            if values.is_null(row) || !is_known && self.tokens.iter().any(|token| token == text) {
                 self.missing(row)?;
             } else {
-                self.text(row, values.value(row))?;
+                self.text(row, text)?;
             }
         }
         Ok(())

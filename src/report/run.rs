@@ -13,7 +13,7 @@ pub struct Circumstances {
     pub run_id: String,
     /// When it began, RFC 3339, UTC.
     pub started_at: String,
-    /// Wall time from start to published output.
+    /// Wall time from start to the last byte written.
     pub wall: Duration,
     /// Processor seconds of the whole process, where the system tells.
     pub processor_seconds: Option<f64>,

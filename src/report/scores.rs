@@ -94,7 +94,8 @@ impl Statistic {
                 format!("mean {mean}, min {min}, median {median}, max {max}{nan}")
             }
             Self::Label(counts) => {
-                let shown: Vec<String> = counts.iter().take(DESCRIBED).map(|(label, count)| format!("{label}: {}", indicatif::HumanCount(count))).collect();
+                let shown: Vec<String> =
+                    counts.iter().take(DESCRIBED).map(|(label, count)| format!("{label}: {}", indicatif::HumanCount(count))).collect();
                 let more = counts.iter().count().saturating_sub(DESCRIBED);
                 shown.join(", ") + &if more > 0 { format!(" and {more} more labels") } else { String::new() }
             }

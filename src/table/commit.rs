@@ -255,6 +255,15 @@ impl PendingFile {
         &self.path
     }
 
+    /// The bytes written so far.
+    ///
+    /// # Errors
+    /// Fails if what is buffered cannot be written.
+    pub fn byte_count(&mut self) -> Result<u64> {
+        at(&self.path, "cannot write the file", self.writer.as_mut().map_or(Ok(()), Write::flush))?;
+        metadata(&self.temporary).map(|found| found.byte_count)
+    }
+
     /// Makes the bytes durable, gives the file its final name and makes the name durable.
     ///
     /// With `overwrite` that is a rename, which replaces a file of that name in one step. Without, it is a hard link, which fails

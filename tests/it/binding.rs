@@ -60,7 +60,8 @@ fn unseen_categories_are_rejected_and_counted() {
     let json = demo.tallow("score --model model.ubj customers.csv --output out.parquet --format json").ok().json();
     assert_eq!(json["rejections"]["contract"]["unseen_category"], 3);
     assert_eq!(json["ledger"]["scored"], 197);
-    let json = demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --format json --on-unseen contract=null").ok().json();
+    let json =
+        demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --format json --on-unseen contract=null").ok().json();
     assert_eq!((&json["ledger"]["scored"], &json["coercions"]["contract"]["unseen_category"]), (&200.into(), &3.into()));
     let run = demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --on-unseen error").fails(1);
     assert!(run.stderr.contains("a category was never seen in training"), "{run}");

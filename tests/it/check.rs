@@ -21,6 +21,7 @@ fn a_misfit_has_the_exit_code_and_message_that_score_has() {
     let room = Room::new();
     room.file("model.ubj", std::fs::read(data("demo/churn/model.ubj")).unwrap());
     room.file("rows.csv", "age\n1\n");
-    let (check, score) = (room.tallow("check --model model.ubj rows.csv").fails(3), room.tallow("score --model model.ubj rows.csv --output x.parquet").fails(3));
+    let (check, score) =
+        (room.tallow("check --model model.ubj rows.csv").fails(3), room.tallow("score --model model.ubj rows.csv --output x.parquet").fails(3));
     assert_eq!(check.stderr, score.stderr);
 }

@@ -5,7 +5,9 @@ use crate::harness::{Room, data};
 #[test]
 fn a_model_shows_what_it_reads_and_gives() {
     let run = Room::new().run(["inspect".as_ref(), data("demo/churn").as_os_str()]).ok();
-    for part in ["xgboost", "binary:logistic", "sha256:", "contract                 category: month-to-month, one year, two year", "probability, prediction"] {
+    for part in
+        ["xgboost", "binary:logistic", "sha256:", "contract                 category: month-to-month, one year, two year", "probability, prediction"]
+    {
         assert!(run.stdout.contains(part), "{part}: {run}");
     }
     let json = Room::new().run(["inspect".as_ref(), data("demo/churn/model.ubj").as_os_str(), "--format".as_ref(), "json".as_ref()]).ok().json();
