@@ -94,13 +94,13 @@ fn tree_of(text: &TextTree, margin: usize) -> Result<Tree> {
 
 fn node(text: &TextTree, index: usize, used_sets: &mut [bool]) -> Result<Node> {
     let (threshold, kind) = (text.thresholds[index], text.decision_types[index]);
-    let (test, missing) = if kind & CATEGORICAL == 0 {
+    let (question, missing) = if kind & CATEGORICAL == 0 {
         (Test::LessOrEqual(beyond_zero(threshold)), missing(kind, index)?)
     } else {
         // NaN goes right whatever the missing type: 4.x says so, older ones cast it to the smallest integer, which goes right too.
         (Test::In(codes(text, threshold, used_sets).map_err(|error| error.at_node(format!("node {index}")))?), Missing::Nan { left: false })
     };
-    let condition = Condition { feature: text.split_features[index], test, missing };
+    let condition = Condition { feature: text.split_features[index], test: question, missing };
     Ok(Node { condition, left: child(text.left_children[index]), right: child(text.right_children[index]) })
 }
 

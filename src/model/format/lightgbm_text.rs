@@ -45,8 +45,11 @@ pub(super) struct TextTree {
     /// Words of 32 codes; one slice for each categorical split.
     pub(super) category_sets: Vec<Vec<u32>>,
     /// Constant, features and coefficients of each leaf; empty for a tree that is not linear.
-    pub(super) linear: Vec<(f64, Vec<(u32, f64)>)>,
+    pub(super) linear: Vec<TextLinear>,
 }
+
+/// A leaf's constant, and its features with their coefficients.
+pub(super) type TextLinear = (f64, Vec<(u32, f64)>);
 
 type Fields<'a> = HashMap<&'a str, &'a str>;
 
@@ -207,7 +210,7 @@ fn category_sets(fields: &Fields<'_>) -> Result<Vec<Vec<u32>>> {
     slices.collect::<Option<_>>().ok_or_else(|| Error::failed("`cat_boundaries` does not ascend"))
 }
 
-fn linear(fields: &Fields<'_>, leaf_count: usize) -> Result<Vec<(f64, Vec<(u32, f64)>)>> {
+fn linear(fields: &Fields<'_>, leaf_count: usize) -> Result<Vec<TextLinear>> {
     let constants: Vec<f64> = array(fields, "leaf_const", leaf_count)?;
     let counts: Vec<usize> = array(fields, "num_features", leaf_count)?;
     let total = counts.iter().fold(0_usize, |sum, &count| sum.saturating_add(count));
