@@ -91,6 +91,7 @@ def binary():
     inputs, x = standardise(columns, names)
     net = shake(nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1)))
     louder(net)
+    net[4].bias.sub_(net(x).median())
     layers = [layer("linear", weights="0"), layer("relu"), layer("linear", weights="2"), layer("relu"), layer("linear", weights="4")]
     margin = net(x)[:, 0] * 1.0
     probability = torch.sigmoid(margin)
@@ -212,6 +213,42 @@ def half():
           ['[outputs]\nnames = ["low", "high"]\n', inputs, *layers], tensors, columns, expected, task="values")
 
 
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shop = nn.Embedding(9, 3)
+        self.skip, self.up, self.down = nn.Linear(8, 12), nn.Linear(8, 20), nn.Linear(20, 12)
+        self.norm, self.head = nn.BatchNorm1d(12, affine=False), nn.Linear(12, 3)
+
+    def forward(self, shop, x, grade):
+        x = torch.cat([self.shop(shop), x, nn.functional.one_hot(grade, 3).float()], dim=1)
+        x = self.skip(x) + self.down(nn.functional.elu(self.up(x)))
+        return self.head(nn.functional.leaky_relu(self.norm(x), 0.2))
+
+
+@torch.no_grad()
+def mixed():
+    rng = start(17)
+    columns = numbers(rng, ["price", "weight"], np.float64)
+    shop, grade = rng.integers(0, 9, ROWS), rng.integers(0, 3, ROWS)
+    columns |= {"shop": shop, "grade": grade * 10}
+    numeric, x = standardise(columns, ["price", "weight"])
+    shops = '[[inputs]]\nname = "shop"\ntype = "int64"\nkind = "code"\nembedding = "shop"\n'
+    grades = '[[inputs]]\nname = "grade"\ncategories = [0, 10, 20]\none_hot = true\n'
+    net = shake(Mixed())
+    louder(net)
+    block = ('[[network.layers]]\nkind = "residual"\nlayers = [\n  { kind = "linear", weights = "up" },\n  { kind = "elu" },\n'
+             '  { kind = "linear", weights = "down" },\n]\nshortcut = [{ kind = "linear", weights = "skip" }]\n')
+    layers = [block, layer("batch_norm", weights="norm", affine=False), layer("leaky_relu", slope=0.2), layer("linear", weights="head")]
+    margins = net(torch.from_numpy(shop), x, torch.from_numpy(grade))
+    probabilities = torch.softmax(margins, dim=1)
+    expected = {"prediction": margins.argmax(dim=1).numpy()}
+    expected |= {f"probability_{label}": probabilities[:, label].numpy() for label in range(3)}
+    expected |= {f"margin_{label}": margins[:, label].numpy() for label in range(3)}
+    write("mixed", 17, "Three classes by number: an embedding by code, numbers and a one-hot category; a residual block with a shortcut, ELU, leaky ReLU.\n",
+          [shops, numeric, grades, *layers], net.state_dict(), columns, expected, order=["grade", "weight", "id", "price", "shop"], task="classes")
+
+
 if __name__ == "__main__":
-    for case in (binary, multiclass, regression, residual, embedding, half):
+    for case in (binary, multiclass, regression, residual, embedding, half, mixed):
         case()

@@ -2,6 +2,8 @@
 //!
 //! Owns the rules of what a manifest may change. A manifest may say more than the artefact, never the opposite of it.
 
+use std::collections::BTreeMap;
+
 use super::manifest::{InputEntry, KindName, LabelName, LinkName, Manifest, TaskName};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
@@ -94,22 +96,18 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
     if !contract.named {
         name_inputs(&manifest.inputs, contract)?;
     }
-    let unknown: Vec<String> = manifest
-        .inputs
-        .iter()
-        .filter(|entry| contract.inputs.iter().all(|input| input.name != entry.name))
-        .map(|entry| format!("`{}`", entry.name))
-        .collect();
-    if !unknown.is_empty() {
-        let message = format!("the manifest lists inputs that the model does not have: {}", unknown.join(", "));
-        return Err(Error::contract(message).hint("correct the names under `[[inputs]]`, or remove them"));
-    }
+    let mut entries: BTreeMap<&str, &InputEntry> = manifest.inputs.iter().map(|entry| (entry.name.as_str(), entry)).collect();
     for input in &mut contract.inputs {
-        if let Some(entry) = manifest.inputs.iter().find(|entry| entry.name == input.name) {
+        if let Some(entry) = entries.remove(input.name.as_str()) {
             tighten(input, entry).map_err(|error| error.at_column(&entry.name))?;
         }
     }
-    Ok(())
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let unknown: Vec<String> = entries.keys().map(|name| format!("`{name}`")).collect();
+    let message = format!("the manifest lists inputs that the model does not have: {}", unknown.join(", "));
+    Err(Error::contract(message).hint("correct the names under `[[inputs]]`, or remove them"))
 }
 
 fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
@@ -161,7 +159,8 @@ fn is_code_list(kind: &InputKind) -> bool {
 /// Adds what the manifest says of outputs.
 pub(super) fn outputs(manifest: &Manifest, outcome: &mut Outcome, margin_count: usize) -> Result<()> {
     let outputs = &manifest.outputs;
-    if let Some(name) = outputs.link.or_else(|| manifest.task.and_then(|task| task_link(task, outcome.link))) {
+    let task_link = || manifest.network.as_ref().and(manifest.task).and_then(task_link);
+    if let Some(name) = outputs.link.or_else(task_link) {
         let link = link(name);
         // A logistic link may have a slope of its own.
         if std::mem::discriminant(&link) != std::mem::discriminant(&outcome.link) {
@@ -181,12 +180,12 @@ pub(super) fn outputs(manifest: &Manifest, outcome: &mut Outcome, margin_count: 
     manifest.task.map_or(Ok(()), |name| agree(name, &outcome.task))
 }
 
-/// The link of classes that the manifest names without a link, where the model has none of its own.
-fn task_link(task: TaskName, known: Link) -> Option<LinkName> {
-    match (task, known) {
-        (TaskName::Binary, Link::Identity) => Some(LinkName::Logistic),
-        (TaskName::Classes, Link::Identity) => Some(LinkName::Softmax),
-        _ => None,
+/// The link of a network whose manifest names the task alone; other formats say their own.
+fn task_link(task: TaskName) -> Option<LinkName> {
+    match task {
+        TaskName::Binary => Some(LinkName::Logistic),
+        TaskName::Classes => Some(LinkName::Softmax),
+        TaskName::Regression | TaskName::Counts | TaskName::Ranking | TaskName::Values => None,
     }
 }
 

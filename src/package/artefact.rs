@@ -63,7 +63,7 @@ fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
 }
 
 fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
-    let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hexadecimal(&Sha256::digest(bytes));
     if let Some(listed) = &entry.sha256 {
         if listed.len() != found.len() || !listed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::contract(format!("`sha256 = \"{listed}\"` is not 64 hexadecimal digits")));
@@ -77,4 +77,9 @@ fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
         }
     }
     Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count: bytes.len() as u64 })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

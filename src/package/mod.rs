@@ -6,6 +6,8 @@
 mod apply;
 mod artefact;
 pub mod manifest;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -81,13 +83,12 @@ impl Package {
     }
 
     fn import(&self, model: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        match &self.manifest.network {
-            Some(architecture) => Networks { manifest: &self.manifest, architecture }.load(model).map_err(|error| error.at_path(&model.path)),
-            None => {
-                self.refuse_network_keys()?;
-                format::import(model, options)
-            }
+        if let Some(architecture) = &self.manifest.network {
+            let networks = Networks { manifest: &self.manifest, architecture };
+            return networks.load(model).map_err(|error| error.at_path(&model.path));
         }
+        self.refuse_network_keys()?;
+        format::import(model, options)
     }
 
     fn refuse_network_keys(&self) -> Result<()> {

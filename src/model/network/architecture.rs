@@ -119,7 +119,7 @@ const fn epsilon() -> f64 {
     1e-5
 }
 
-/// PyTorch's default for leaky ReLU.
+/// PyTorch's default for the leaky rectifier.
 const fn slope() -> f64 {
     0.01
 }

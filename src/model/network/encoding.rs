@@ -109,6 +109,7 @@ impl Feature {
 /// The code that a number is, if it is a whole number below `count`.
 fn code(value: f32, count: usize) -> Option<usize> {
     let code = value as usize;
-    let is_whole = code as f32 <= value && code as f32 >= value;
+    // Adding 0 makes a negative zero the code 0.
+    let is_whole = (value + 0.0).to_bits() == (code as f32).to_bits();
     (is_whole && code < count).then_some(code)
 }

@@ -6,7 +6,11 @@
 pub mod architecture;
 mod build;
 mod encoding;
+#[cfg(test)]
+pub(crate) mod sample;
 mod step;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use architecture::{Architecture, Layer};

@@ -139,14 +139,18 @@ fn normalise(row: &mut [f32], epsilon: f64) {
     let mean = sum(row, f64::from) / count;
     let variance = sum(row, |value| (f64::from(value) - mean).powi(2)) / count;
     let inverse = 1.0 / (variance + epsilon).sqrt();
-    row.iter_mut().for_each(|value| *value = ((f64::from(*value) - mean) * inverse) as f32);
+    for value in row {
+        *value = ((f64::from(*value) - mean) * inverse) as f32;
+    }
 }
 
 /// The sum over a row in a fixed order: eight running sums, which the compiler can keep in vector registers.
 fn sum(row: &[f32], term: impl Fn(f32) -> f64) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let (chunks, rest) = row.as_chunks::<8>();
-    chunks.iter().for_each(|chunk| lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += term(*value)));
+    for chunk in chunks {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += term(*value));
+    }
     lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }
 
@@ -170,5 +174,7 @@ impl Activation {
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
 fn each(row: &mut [f32], function: impl Fn(f32) -> f32) {
-    row.iter_mut().for_each(|value| *value = function(*value));
+    for value in row {
+        *value = function(*value);
+    }
 }
