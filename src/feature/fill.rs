@@ -158,7 +158,7 @@ impl<T: Real> Filling<'_, '_, T> {
         for row in 0..values.len() {
             let text = values.value(row);
             // A category that the model knows is a value, even if it is spelt like a missing one.
-            let is_known = matches!(self.lookup, Lookup::Texts(codes) if codes.contains_key(text));
+            let is_known = matches!(self.lookup, Lookup::Values { texts, .. } if texts.contains_key(text));
             if values.is_null(row) || !is_known && self.tokens.iter().any(|token| token == text) {
                 self.missing(row)?;
             } else {

@@ -67,8 +67,12 @@ fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<String> {
     let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
     let mut texts = Vec::new();
     for (bound, counts) in inputs {
-        let parts: Vec<String> =
-            counts.named().iter().filter(|(name, count)| *count > 0 && *name != "text_to_number").map(|(name, count)| format!("{} {name}", HumanCount(*count))).collect();
+        let parts: Vec<String> = counts
+            .named()
+            .iter()
+            .filter(|(name, count)| *count > 0 && *name != "text_to_number")
+            .map(|(name, count)| format!("{} {name}", HumanCount(*count)))
+            .collect();
         if !parts.is_empty() {
             texts.push(format!("{}: {}", bound.column, parts.join(", ")));
         }
