@@ -110,7 +110,7 @@ fn printable(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 #[cfg(test)]
 mod tests {
     use arrow::array::*;
-    use arrow::datatypes::{Field, Int32Type, i256};
+    use arrow::datatypes::{Field, Int32Type, Schema, i256};
 
     use super::*;
 
