@@ -1,37 +1,34 @@
-//! Where in a text certain bytes are, sixteen or sixty-four bytes at a time.
+//! Where in a text certain bytes are, eight bytes at a time.
 //!
-//! Owns the shape of the loops that lets the compiler use vector instructions without unsafe code. It must not know what the
-//! bytes mean.
+//! Owns the arithmetic for that, which needs no vector instructions and no unsafe code. It must not know what the bytes mean.
 
-/// A bit for each of sixteen bytes: whether it is one of the needles.
+/// The highest bit of each of eight bytes: set where the byte is one of the needles, and only there.
 #[inline]
-fn hits<const N: usize>(bytes: &[u8; 16], needles: [u8; N]) -> u16 {
-    // This loop becomes a few vector instructions.
-    let mut equal = [0_u8; 16];
-    for (equal, byte) in equal.iter_mut().zip(bytes) {
-        *equal = u8::from(needles.iter().fold(false, |any, needle| any | (byte == needle)));
-    }
-    // The multiplication gathers the lowest bits of eight bytes in the highest byte.
-    let gather = |bytes: u64| (bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16;
-    let both = u128::from_le_bytes(equal);
-    gather(both as u64) | gather((both >> 64) as u64) << 8
+fn hits<const N: usize>(bytes: [u8; 8], needles: [u8; N]) -> u64 {
+    const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let word = u64::from_le_bytes(bytes);
+    let different = needles.iter().fold(!LOWS, |all, needle| {
+        let difference = word ^ u64::from_le_bytes([*needle; 8]);
+        all & (((difference & LOWS) + LOWS) | difference)
+    });
+    different ^ !LOWS
 }
 
 /// The first place from `start` on where one of the needles is.
 #[must_use]
 pub fn find<const N: usize>(text: &[u8], start: usize, needles: [u8; N]) -> Option<usize> {
-    let (blocks, tail) = text.get(start..)?.as_chunks::<16>();
-    for (index, block) in blocks.iter().enumerate() {
-        let hits = hits(block, needles);
+    let (words, tail) = text.get(start..)?.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let hits = hits(*word, needles);
         if hits != 0 {
-            return Some(start + index * 16 + hits.trailing_zeros() as usize);
+            return Some(start + index * 8 + hits.trailing_zeros() as usize / 8);
         }
     }
     let place = tail.iter().position(|byte| needles.contains(byte))?;
-    Some(start + blocks.len() * 16 + place)
+    Some(start + words.len() * 8 + place)
 }
 
-/// [`find`] for needles that are a few bytes apart: remembers what it found in the sixty-four bytes that it looked at last.
+/// [`find`] for needles that are a few bytes apart: remembers what it found in the sixty-four bytes it looked at last.
 #[derive(Debug)]
 pub struct Finder<'a, const N: usize> {
     text: &'a [u8],
@@ -80,8 +77,10 @@ impl<'a, const N: usize> Finder<'a, N> {
             padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             &padded
         });
-        let (quarters, _) = block.as_chunks::<16>();
-        self.block_hits = quarters.iter().rev().fold(0, |all, quarter| all << 16 | u64::from(hits(quarter, self.needles)));
+        let (words, _) = block.as_chunks::<8>();
+        // The multiplication gathers the lowest bits of eight bytes in the highest byte.
+        let gathered = |hits: u64| (hits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        self.block_hits = words.iter().rev().fold(0, |all, word| all << 8 | gathered(hits(*word, self.needles)));
     }
 }
 
