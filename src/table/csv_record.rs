@@ -27,11 +27,8 @@ impl Dialect {
     pub fn new(options: &ReadOptions, path: &Path) -> Result<Self> {
         let delimiter = options.delimiter.unwrap_or(if is_tabbed(path) { b'\t' } else { b',' });
         let quote = options.quote;
-        for (meaning, byte) in [("delimiter", delimiter), ("quote", quote)] {
-            if !byte.is_ascii() || matches!(byte, b'\r' | b'\n' | 0) {
-                return Err(Error::usage(format!("`{}` cannot be the {meaning} of delimited text", byte.escape_ascii())));
-            }
-        }
+        check_mark("quote", quote)?;
+        check_mark("delimiter", delimiter)?;
         if delimiter == quote {
             return Err(Error::usage(format!("`{}` cannot be both the delimiter and the quote", quote.escape_ascii())));
         }
@@ -114,6 +111,17 @@ impl Dialect {
     fn ends_field(self, byte: u8) -> bool {
         byte == self.delimiter || byte == b'\n' || byte == b'\r'
     }
+}
+
+/// Whether a byte can be the delimiter or the quote.
+///
+/// # Errors
+/// Fails if it is not ASCII (and so a part of other characters), ends lines, or is NUL.
+pub fn check_mark(meaning: &str, byte: u8) -> Result<()> {
+    if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{}` cannot be the {meaning} of delimited text", byte.escape_ascii())))
 }
 
 fn is_tabbed(path: &Path) -> bool {
