@@ -65,8 +65,6 @@ impl<W: Write + Send> CsvSink<W> {
         let values = columns.iter().enumerate();
         let values: Vec<Values> = values.map(|(place, column)| Values::new(column).map_err(|error| (place, error))).collect::<Result<_, _>>()?;
         let mut lines = Lines::new(self.delimiter);
-        // A guess that spares most of the growing: what columns take in memory is near what they take as text.
-        lines.text.reserve(batch.get_array_memory_size());
         for row in 0..batch.num_rows() {
             for (place, values) in values.iter().enumerate() {
                 values.write(row, &mut lines.text).map_err(|error| (place, error))?;
