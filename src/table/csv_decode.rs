@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::error::{Error, Result};
 
 use super::ColumnRequest;
+use super::csv_find::Finder;
 use super::csv_record::{Dialect, Next};
 use super::csv_split::Piece;
 
@@ -79,7 +80,8 @@ impl Projection {
     fn try_decode(&self, piece: &Piece) -> Result<RecordBatch> {
         // A record has at least one byte for each field, so that no hostile count of columns asks for more than the text's own size.
         let capacity = piece.row_count.min(piece.text.len() / self.slots.len().max(1) + 1);
-        let mut columns: Vec<TextColumn> = self.names.iter().map(|_| TextColumn::with_capacity(capacity)).collect();
+        let mean_bytes = piece.text.len() / self.slots.len().max(1);
+        let mut columns: Vec<TextColumn> = self.names.iter().map(|_| TextColumn::with_capacity(capacity, mean_bytes)).collect();
         let complete = self.read_records(piece, &mut columns);
         if let Err((row, error)) = complete {
             // The first bad row is told, whatever is wrong with it and wherever the piece began.
@@ -94,7 +96,7 @@ impl Projection {
                 Ok(array) => arrays.push(Arc::new(array)),
                 Err(column) => {
                     // Columns before this one are valid.
-                    let mut rest = vec![TextColumn::with_capacity(0); arrays.len()];
+                    let mut rest = vec![TextColumn::with_capacity(0, 0); arrays.len()];
                     rest.push(column);
                     rest.extend(columns);
                     let found = self.first_invalid(&rest);
@@ -118,10 +120,11 @@ impl Projection {
 
     /// Appends all records; the error is with its row, counted from 0 in the piece.
     fn read_records(&self, piece: &Piece, columns: &mut [TextColumn]) -> Result<(), (usize, Error)> {
+        let mut ends = self.dialect.field_ends(&piece.text);
         let mut position = 0;
         for row in 0..piece.row_count {
             let is_blank = matches!(piece.text.get(position), Some(b'\n' | b'\r'));
-            let (next, field_count) = self.read_record(&piece.text, position, columns);
+            let (next, field_count) = self.read_record(&piece.text, &mut ends, position, columns);
             if field_count != self.slots.len() {
                 return Err((row, self.ragged(field_count, is_blank)));
             }
@@ -130,16 +133,23 @@ impl Projection {
         if position == piece.text.len() { Ok(()) } else { Err((piece.row_count, Error::internal("records were not cut where they end"))) }
     }
 
-    fn read_record(&self, text: &[u8], mut position: usize, columns: &mut [TextColumn]) -> (usize, usize) {
+    fn read_record(&self, text: &[u8], ends: &mut Finder<'_, 3>, mut position: usize, columns: &mut [TextColumn]) -> (usize, usize) {
         let mut field_count = 0;
         loop {
             let column = self.slots.get(field_count).copied().flatten().and_then(|slot| columns.get_mut(slot));
             field_count += 1;
-            let end = match column {
-                None => self.dialect.read_field(text, position, None),
-                Some(column) => {
+            let is_quoted = text.get(position).is_some_and(|byte| self.dialect.is_quote(*byte));
+            let end = match (column, is_quoted) {
+                (None, true) => self.dialect.read_field(text, position, None),
+                (None, false) => ends.find(position),
+                (Some(column), true) => {
                     let end = self.dialect.read_field(text, position, Some(&mut column.bytes));
                     column.end_value();
+                    end
+                }
+                (Some(column), false) => {
+                    let end = ends.find(position);
+                    column.push(text, position, end);
                     end
                 }
             };
@@ -180,10 +190,26 @@ struct TextColumn {
 }
 
 impl TextColumn {
-    fn with_capacity(row_count: usize) -> Self {
+    fn with_capacity(row_count: usize, byte_count: usize) -> Self {
         let mut offsets = Vec::with_capacity(row_count + 1);
         offsets.push(0);
-        Self { bytes: Vec::new(), offsets }
+        Self { bytes: Vec::with_capacity(byte_count), offsets }
+    }
+
+    /// Appends a value that stands in `text` as it is.
+    #[inline]
+    fn push(&mut self, text: &[u8], start: usize, end: usize) {
+        let length = end - start;
+        // Most values are short: copying a fixed number of bytes and dropping those too many is faster than copying the right number.
+        match text.get(start..).and_then(<[u8]>::first_chunk::<16>) {
+            Some(chunk) if length <= 16 => {
+                let new_length = self.bytes.len() + length;
+                self.bytes.extend_from_slice(chunk);
+                self.bytes.truncate(new_length);
+            }
+            _ => self.bytes.extend_from_slice(text.get(start..end).unwrap_or_default()),
+        }
+        self.end_value();
     }
 
     fn end_value(&mut self) {

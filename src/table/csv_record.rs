@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 use super::ReadOptions;
+use super::csv_find::{Finder, find};
 
 /// The bytes with a meaning of their own, besides line ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,8 @@ impl Dialect {
     pub fn new(options: &ReadOptions, path: &Path) -> Result<Self> {
         let delimiter = options.delimiter.unwrap_or(if is_tabbed(path) { b'\t' } else { b',' });
         let quote = options.quote;
-        for (meaning, byte) in [("delimiter", delimiter), ("quote", quote)] {
-            if !byte.is_ascii() || matches!(byte, b'\r' | b'\n' | 0) {
-                return Err(Error::usage(format!("`{}` cannot be the {meaning} of delimited text", byte.escape_ascii())));
-            }
-        }
+        check_mark("quote", quote)?;
+        check_mark("delimiter", delimiter)?;
         if delimiter == quote {
             return Err(Error::usage(format!("`{}` cannot be both the delimiter and the quote", quote.escape_ascii())));
         }
@@ -41,6 +39,18 @@ impl Dialect {
     #[must_use]
     pub fn delimiter(self) -> u8 {
         self.delimiter
+    }
+
+    /// Finds the ends of fields that are not in quotes.
+    #[must_use]
+    pub fn field_ends(self, text: &[u8]) -> Finder<'_, 3> {
+        Finder::new(text, [self.delimiter, b'\n', b'\r'])
+    }
+
+    /// Whether a field that begins with this byte is in quotes.
+    #[must_use]
+    pub fn is_quote(self, byte: u8) -> bool {
+        byte == self.quote
     }
 
     /// Appends the value of the field that begins at `start` to `value`, where one is wanted, and returns where the field ends:
@@ -55,7 +65,7 @@ impl Dialect {
         };
         if text.get(position) == Some(&self.quote) {
             position += 1;
-            while let Some(found) = find(text, position, [self.quote; 3]) {
+            while let Some(found) = find(text, position, [self.quote]) {
                 let is_doubled = text.get(found + 1) == Some(&self.quote);
                 // Of a doubled quote the first is kept and the second skipped.
                 keep(position, if is_doubled { found + 1 } else { found });
@@ -101,6 +111,17 @@ impl Dialect {
     fn ends_field(self, byte: u8) -> bool {
         byte == self.delimiter || byte == b'\n' || byte == b'\r'
     }
+}
+
+/// Whether a byte can be the delimiter or the quote.
+///
+/// # Errors
+/// Fails if it is not ASCII (and so a part of other characters), ends lines, or is NUL.
+pub fn check_mark(meaning: &str, byte: u8) -> Result<()> {
+    if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{}` cannot be the {meaning} of delimited text", byte.escape_ascii())))
 }
 
 fn is_tabbed(path: &Path) -> bool {
@@ -166,8 +187,8 @@ impl Scanner {
     pub fn next_end(&mut self, text: &[u8], is_whole: bool) -> Option<usize> {
         let quote = self.dialect.quote;
         loop {
-            let needles = if self.in_quotes { [quote; 3] } else { [quote, b'\n', b'\r'] };
-            let Some(found) = find(text, self.position, needles) else {
+            let found = if self.in_quotes { find(text, self.position, [quote]) } else { find(text, self.position, [quote, b'\n', b'\r']) };
+            let Some(found) = found else {
                 self.position = text.len();
                 return (is_whole && !self.in_quotes && self.record_start < text.len()).then(|| self.end_record(text.len()));
             };
@@ -196,26 +217,6 @@ impl Scanner {
         self.position = end;
         end
     }
-}
-
-/// The first place from `start` on where one of three bytes is, looking at eight bytes at a time.
-fn find(text: &[u8], start: usize, needles: [u8; 3]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The lowest bit that is set marks the first zero byte; only bits above it may be set wrongly.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let [first, second, third] = needles.map(|needle| u64::from(needle) * ONES);
-    let rest = text.get(start..)?;
-    let (words, tail) = rest.as_chunks::<8>();
-    for (index, bytes) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*bytes);
-        let hits = zeros(word ^ first) | zeros(word ^ second) | zeros(word ^ third);
-        if hits != 0 {
-            return Some(start + index * 8 + hits.trailing_zeros() as usize / 8);
-        }
-    }
-    let place = tail.iter().position(|byte| needles.contains(byte))?;
-    Some(start + words.len() * 8 + place)
 }
 
 #[cfg(test)]
@@ -285,19 +286,6 @@ mod tests {
         for (delimiter, quote) in [(b'"', b'"'), (b'\n', b'"'), (0xe4, b'"'), (b',', b'\r')] {
             let wrong = ReadOptions { delimiter: Some(delimiter), quote, ..ReadOptions::default() };
             assert_eq!(Dialect::new(&wrong, Path::new("a")).unwrap_err().kind(), crate::error::Kind::Usage);
-        }
-    }
-
-    #[test]
-    fn bytes_are_found_wherever_they_are() {
-        let mut text = [0xff_u8; 40];
-        for place in 0..40 {
-            text[place] = b'\n';
-            for start in 0..=place {
-                assert_eq!(find(&text, start, *b"\"\r\n"), Some(place));
-            }
-            assert_eq!(find(&text, place + 1, *b"\"\r\n"), None);
-            text[place] = 0xff;
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -15,12 +15,14 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Error, Result};
 
+use super::csv_find::find;
+use super::csv_record::check_mark;
 use super::{Sink, commit};
 
 /// Values that a type cannot print are errors, instead of a text about the error in the place of the value.
 const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
 
-/// Writes a line of names and a line for each row.
+/// Writes a line of names and a line for each row, ended by `\n`.
 #[derive(Debug)]
 pub struct CsvSink<W: Write + Send> {
     writer: W,
@@ -34,56 +36,56 @@ impl<W: Write + Send> CsvSink<W> {
     /// # Errors
     /// Fails if a column has no form as one field of text, or if the bytes cannot be written.
     pub fn new(writer: W, schema: SchemaRef, delimiter: u8) -> Result<Self> {
+        check_mark("delimiter", delimiter)?;
+        if delimiter == b'"' {
+            return Err(Error::usage("`\"` cannot be the delimiter of delimited text: it is the quote"));
+        }
         if let Some(field) = schema.fields().iter().find(|field| field.data_type().is_nested()) {
             let error = Error::contract(format!("a column of type `{}` cannot be written as CSV", field.data_type()));
             return Err(error.at_column(field.name()).hint("leave the column out, or write Parquet"));
         }
         let mut sink = Self { writer, delimiter, schema };
-        let mut lines = sink.lines();
-        write_line(&mut lines, sink.schema.fields().iter().map(|field| field.name().as_bytes()))?;
-        sink.write_lines(lines)?;
+        let mut lines = Lines::new(delimiter);
+        for field in sink.schema.fields() {
+            lines.text.push_str(field.name());
+            lines.end_value();
+        }
+        lines.end_line();
+        sink.write_text(&lines.text)?;
         Ok(sink)
     }
 
-    fn lines(&self) -> csv::Writer<Vec<u8>> {
-        csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(Vec::new())
+    fn write_text(&mut self, text: &str) -> Result<()> {
+        self.writer.write_all(text.as_bytes()).map_err(|error| commit::io_error("cannot write the table", error))
     }
 
-    fn write_lines(&mut self, lines: csv::Writer<Vec<u8>>) -> Result<()> {
-        let text = lines.into_inner().map_err(|error| commit::io_error("cannot write the table", error.into_error()))?;
-        self.writer.write_all(&text).map_err(|error| commit::io_error("cannot write the table", error))
+    fn lines(&self, batch: &RecordBatch) -> Result<Lines, (usize, ArrowError)> {
+        let columns = batch.columns().iter().enumerate();
+        let columns: Vec<ArrayRef> = columns.map(|(place, column)| printable(column).map_err(|error| (place, error))).collect::<Result<_, _>>()?;
+        let values = columns.iter().enumerate();
+        let values: Vec<Values> = values.map(|(place, column)| Values::new(column).map_err(|error| (place, error))).collect::<Result<_, _>>()?;
+        let mut lines = Lines::new(self.delimiter);
+        for row in 0..batch.num_rows() {
+            for (place, values) in values.iter().enumerate() {
+                values.write(row, &mut lines.text).map_err(|error| (place, error))?;
+                lines.end_value();
+            }
+            lines.end_line();
+        }
+        Ok(lines)
     }
 }
 
 impl<W: Write + Send> Sink for CsvSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if batch.schema_ref().fields().len() != self.schema.fields().len() {
+        if batch.num_columns() != self.schema.fields().len() {
             return Err(Error::internal("a batch has other columns than the table it is written to"));
         }
-        let failed = |place: usize, error: ArrowError| {
+        let lines = self.lines(batch).map_err(|(place, error)| {
             let name = self.schema.fields().get(place).map(|field| field.name().clone()).unwrap_or_default();
             Error::failed("cannot write a value as text").at_column(name).because(error)
-        };
-        let columns = batch.columns().iter().enumerate();
-        let columns: Vec<ArrayRef> = columns.map(|(place, column)| printable(column).map_err(|error| failed(place, error))).collect::<Result<_>>()?;
-        let formatters = columns.iter().enumerate();
-        let formatters = formatters.map(|(place, column)| ArrayFormatter::try_new(column.as_ref(), &FORMAT).map_err(|error| failed(place, error)));
-        let formatters: Vec<ArrayFormatter> = formatters.collect::<Result<_>>()?;
-        let mut lines = self.lines();
-        let (mut text, mut ends) = (String::new(), Vec::with_capacity(formatters.len()));
-        for row in 0..batch.num_rows() {
-            text.clear();
-            ends.clear();
-            for (place, formatter) in formatters.iter().enumerate() {
-                let written = formatter.value(row).write(&mut text);
-                written.map_err(|error| failed(place, ArrowError::CsvError(error.to_string())))?;
-                ends.push(text.len());
-            }
-            let mut start = 0;
-            let values = ends.iter().map(|end| text.as_bytes().get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default());
-            write_line(&mut lines, values)?;
-        }
-        self.write_lines(lines)
+        })?;
+        self.write_text(&lines.text)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
@@ -91,10 +93,67 @@ impl<W: Write + Send> Sink for CsvSink<W> {
     }
 }
 
-/// A record without fields would be no line at all, and its row lost; the crate writes a lone empty field as `""`.
-fn write_line<'a>(lines: &mut csv::Writer<Vec<u8>>, values: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<()> {
-    let written = if values.len() == 0 { lines.write_record([""]) } else { lines.write_record(values) };
-    written.map_err(|error| Error::internal("a line of text could not be built").because(error))
+/// A column's values as text; text itself, the most frequent, without detours.
+enum Values<'a> {
+    Text(&'a StringArray),
+    Other(ArrayFormatter<'a>),
+}
+
+impl<'a> Values<'a> {
+    fn new(column: &'a ArrayRef) -> Result<Self, ArrowError> {
+        match column.as_string_opt::<i32>() {
+            Some(text) => Ok(Self::Text(text)),
+            None => ArrayFormatter::try_new(column.as_ref(), &FORMAT).map(Self::Other),
+        }
+    }
+
+    fn write(&self, row: usize, text: &mut String) -> Result<(), ArrowError> {
+        match self {
+            Self::Text(values) if values.is_null(row) => Ok(()),
+            Self::Text(values) => {
+                text.push_str(values.value(row));
+                Ok(())
+            }
+            Self::Other(values) => values.value(row).write(text).map_err(|error| ArrowError::CsvError(error.to_string())),
+        }
+    }
+}
+
+/// Lines in the making: values are appended to `text` and then ended, which puts those in quotes that need them.
+struct Lines {
+    text: String,
+    delimiter: u8,
+    line_start: usize,
+    value_start: usize,
+}
+
+impl Lines {
+    fn new(delimiter: u8) -> Self {
+        Self { text: String::new(), delimiter, line_start: 0, value_start: 0 }
+    }
+
+    fn end_value(&mut self) {
+        if find(self.text.as_bytes(), self.value_start, [self.delimiter, b'"', b'\n', b'\r']).is_some() {
+            let value = self.text.split_off(self.value_start);
+            self.text.push('"');
+            self.text.push_str(&value.replace('"', "\"\""));
+            self.text.push('"');
+        }
+        self.text.push(char::from(self.delimiter));
+        self.value_start = self.text.len();
+    }
+
+    fn end_line(&mut self) {
+        // The delimiter after the last value is one too many.
+        self.text.truncate(self.text.len().max(self.line_start + 1) - 1);
+        // A line with nothing on it would be taken for no row.
+        if self.text.len() == self.line_start {
+            self.text.push_str("\"\"");
+        }
+        self.text.push('\n');
+        self.line_start = self.text.len();
+        self.value_start = self.line_start;
+    }
 }
 
 /// The same column in a type that prints: instants keep their instant, but in a named time zone they are told in UTC, because the
@@ -184,6 +243,26 @@ mod tests {
             assert_eq!(written(&[whole.slice(0, cut), whole.slice(cut, 4 - cut)], whole.schema()), text);
         }
         assert_eq!(written(&[], whole.schema()), "a\n");
+    }
+
+    #[test]
+    fn what_is_written_reads_as_it_was_with_any_delimiter() {
+        let values = ["", "a", "\"", "a;b", "a,b", "\r\n", "\t", "\u{e4}\"\"x"];
+        let whole =
+            batch(vec![("n;\"", Arc::new(StringArray::from(values.to_vec())) as ArrayRef), ("m", Arc::new(StringViewArray::from(values.to_vec())))]);
+        for delimiter in *b",;\t|" {
+            let mut text = Vec::new();
+            let mut sink = CsvSink::new(&mut text, whole.schema(), delimiter).unwrap();
+            sink.write(&whole).unwrap();
+            let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_slice());
+            assert_eq!(reader.headers().unwrap(), vec!["n;\"", "m"]);
+            for (record, value) in reader.records().zip(values) {
+                assert_eq!(record.unwrap(), vec![value, value]);
+            }
+        }
+        for delimiter in *b"\n\"\xe4" {
+            assert_eq!(CsvSink::new(Vec::new(), whole.schema(), delimiter).unwrap_err().kind(), crate::error::Kind::Usage);
+        }
     }
 
     #[test]
