@@ -130,6 +130,8 @@ fn parse(text: &str) -> Result<Expr> {
 
 /// Parses on a thread of its own, whose stack does not depend on who calls.
 fn parsed_apart(text: &str) -> Result<Expr, Cause> {
+    // polars writes its deprecation notices to stderr, once a batch; they are about its own SQL, not about the user's.
+    polars::error::set_warning_function(|_, _| {});
     std::thread::scope(|scope| {
         let parser = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || caught(|| sql_expr(text)))?;
         parser.join().unwrap_or_else(|_| Err("the parser's thread ended early".into()))
