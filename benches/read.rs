@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench read`. The files are made first, in a temporary directory.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, RecordBatch};
@@ -26,9 +26,9 @@ fn batch() -> RecordBatch {
     RecordBatch::try_from_iter((0..COLUMNS).map(|index| (format!("f{index}"), Arc::new(column(index)) as ArrayRef))).expect("columns of one length")
 }
 
-fn read(bencher: Bencher, path: PathBuf) {
+fn read(bencher: Bencher, path: &Path) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let dataset = Arc::new(Dataset::open(std::slice::from_ref(&path), &[], &ReadOptions::default()).expect("a file that was just written"));
+        let dataset = Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default()).expect("a file that was just written"));
         let portions = dataset.portions(&dataset.schema());
         let rows: usize = portions.map(|portion| (portion.expect("a portion").portion.decode)().expect("rows").num_rows()).sum();
         assert_eq!(rows, ROWS);
@@ -44,7 +44,7 @@ fn parquet(bencher: Bencher) {
     let mut sink = Box::new(ParquetSink::new(file, batch.schema(), &[]).expect("a sink"));
     sink.write(&batch).expect("rows");
     sink.finish().expect("the end");
-    read(bencher, path);
+    read(bencher, &path);
 }
 
 #[divan::bench]
@@ -56,5 +56,5 @@ fn csv(bencher: Bencher) {
     let mut sink = Box::new(CsvSink::new(file, batch.schema(), b',').expect("a sink"));
     sink.write(&batch).expect("rows");
     sink.finish().expect("the end");
-    read(bencher, path);
+    read(bencher, &path);
 }

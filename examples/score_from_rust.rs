@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example score_from_rust -- MODEL`
 
+#![expect(clippy::print_stdout, reason = "a program, not a library")]
+
 use std::path::Path;
 
 use tallow::feature::{Columns, FeatureBlock, Precision};

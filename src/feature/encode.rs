@@ -29,6 +29,7 @@ impl Encoder {
     }
 
     /// The inputs in the order of the model's features.
+    #[must_use]
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = &BoundInput> {
         self.inputs.iter().map(|(bound, _)| bound)
     }
@@ -49,10 +50,10 @@ impl Encoder {
         let mut verdicts = Verdicts::default();
         match block {
             FeatureBlock::Single(block) if self.precision == Precision::Single => {
-                self.fill(columns, row_count, block, counts, origin, &mut verdicts)?
+                self.fill(columns, row_count, block, counts, origin, &mut verdicts)?;
             }
             FeatureBlock::Double(block) if self.precision == Precision::Double => {
-                self.fill(columns, row_count, block, counts, origin, &mut verdicts)?
+                self.fill(columns, row_count, block, counts, origin, &mut verdicts)?;
             }
             _ => return Err(Error::internal("a feature block of the wrong precision")),
         }

@@ -177,16 +177,12 @@ impl<T: Real> Filling<'_, '_, T> {
                 None => self.unseen(row),
             };
         }
-        match parse(text) {
-            Some(value) => {
-                self.counts.parsed_count += 1;
-                self.number(row, value)
-            }
-            None => {
-                self.counts.unparsable_count += 1;
-                self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber)
-            }
+        if let Some(value) = parse(text) {
+            self.counts.parsed_count += 1;
+            return self.number(row, value);
         }
+        self.counts.unparsable_count += 1;
+        self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber)
     }
 
     fn number(&mut self, row: usize, value: f64) -> Result<()> {

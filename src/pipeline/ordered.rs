@@ -23,8 +23,12 @@ struct Queue<T> {
     failure: Option<(u64, Error)>,
 }
 
+/// The items not handed out yet.
+type Source<'a, W> = Box<dyn Iterator<Item = Result<W>> + Send + 'a>;
+
 struct Shared<'a, W, T> {
-    source: Mutex<(u64, Box<dyn Iterator<Item = Result<W>> + Send + 'a>)>,
+    /// The next number, and where its item comes from.
+    source: Mutex<(u64, Source<'a, W>)>,
     queue: Mutex<Queue<T>>,
     changed: Condvar,
     deliver: Mutex<Box<dyn FnMut(T) -> Result<()> + Send + 'a>>,

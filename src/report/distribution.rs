@@ -325,19 +325,6 @@ mod tests {
         assert!(column == of(&singles.iter().map(|x| f64::from(*x)).collect::<Vec<_>>()));
     }
 
-    #[test]
-    #[ignore = "prints a timing"]
-    fn time_per_value() {
-        let doubles: Vec<f64> = noise(2_000_000);
-        let singles: Vec<f32> = doubles.iter().map(|x| *x as f32).collect();
-        let mut column = Distribution::default();
-        let start = std::time::Instant::now();
-        column.observe_f64(&doubles);
-        let double = start.elapsed();
-        column.observe_f32(&singles);
-        println!("f64 {} ns, f32 {} ns", double.as_nanos() / 2_000_000, (start.elapsed() - double).as_nanos() / 2_000_000);
-    }
-
     proptest! {
         #[test]
         fn merged_parts_are_the_whole(values in proptest::collection::vec(any::<f64>(), 0..80), cuts in proptest::collection::vec(0usize..80, 0..4)) {

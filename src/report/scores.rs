@@ -110,7 +110,9 @@ fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {
         for value in numbers.iter().flatten() {
             *small.entry(value).or_insert(0_u64) += 1;
         }
-        small.into_iter().for_each(|(value, count)| counts.observe(&value.to_string(), count));
+        for (value, count) in small {
+            counts.observe(&value.to_string(), count);
+        }
         return Ok(());
     }
     let texts = cast(column, &DataType::Utf8).map_err(|error| Error::internal("a label of a type that no model gives").because(error))?;

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use super::Sink;
 use crate::error::{Error, Result};
 
-/// Rows of a row group: what pyarrow, DuckDB and Spark readers parallelise by, and small enough to buffer.
+/// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by, and small enough to buffer.
 pub const ROW_GROUP_ROWS: usize = 131_072;
 
 /// Rows handed to the encoder at once; page borders depend on it, so it is fixed.

@@ -92,7 +92,8 @@ fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBat
     let pairs = numbers(wanted).into_iter().zip(numbers(given));
     let wrong = |(wanted, given): (f64, f64)| {
         let both = wanted.is_nan() && given.is_nan() || wanted.to_bits() == given.to_bits() || wanted == given;
-        !both && !((wanted - given).abs() <= tolerance * wanted.abs().max(1.0))
+        let near = (wanted - given).abs() <= tolerance * wanted.abs().max(1.0);
+        !(both || near)
     };
     let (row, (wanted, given)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
     Some(format!("`{name}` row {row} is {given:e}, expected {wanted:e}"))

@@ -1,5 +1,7 @@
 //! The integration tests: one binary. Read downwards, this list is the table of contents.
 
+#![expect(clippy::unwrap_used, reason = "in a test a failure is a failure")]
+
 // A clean room for running the program, and readers for what it writes.
 mod harness;
 

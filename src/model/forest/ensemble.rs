@@ -151,7 +151,7 @@ impl Condition {
             Test::Less(threshold) => value < *threshold,
             Test::LessOrEqual(threshold) => value <= *threshold,
             Test::In(categories) => category(value).is_some_and(|code| categories.binary_search(&code).is_ok()),
-            Test::NotIn(categories) => !category(value).is_some_and(|code| categories.binary_search(&code).is_ok()),
+            Test::NotIn(categories) => category(value).is_none_or(|code| categories.binary_search(&code).is_err()),
         }
     }
 }
@@ -220,7 +220,9 @@ impl Ensemble {
                 }
             }
         }
-        margins.iter_mut().for_each(|margin| *margin = round(*margin * self.scale));
+        for margin in &mut margins {
+            *margin = round(*margin * self.scale);
+        }
         margins.iter_mut().zip(&self.bias).for_each(|(margin, bias)| *margin = round(*margin + bias));
         margins
     }

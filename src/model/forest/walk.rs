@@ -111,6 +111,7 @@ impl<T: Comparable> Plain<T> {
     }
 
     #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch that the processor guesses wrongly half the time")]
     fn step(&self, position: u32, values: &[T], row_count: usize, row: usize) -> u32 {
         let step = &self.steps[position as usize];
         let value = values[(step.feature & !MISSING_LEFT) as usize * row_count + row];

@@ -1,6 +1,6 @@
 //! LightGBM text models, 2.x to 4.x: what the file's trees, objective and features mean in tallow's terms.
 //!
-//! Owns the translation of [`lightgbm_text`](super::lightgbm_text) to an [`Ensemble`], a contract and an outcome. The rules are
+//! Owns the translation of [`super::lightgbm_text`] to an [`Ensemble`], a contract and an outcome. The rules are
 //! those of `Tree::Predict`, `NumericalDecision` and `CategoricalDecision` in LightGBM's `tree.h`, and of the objectives'
 //! `ConvertOutput`: doubles throughout, each margin is 0.0 plus its leaf values in the order of the trees, which is LightGBM's own
 //! order and precision. A random forest's margin is that sum times 1 / rounds (LightGBM's `raw_score` is the sum itself).
