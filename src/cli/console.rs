@@ -3,11 +3,12 @@
 //! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a plain line every
 //! [`PLAIN_INTERVAL`], so that a log shows life without filling up.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::{ConsoleArgs, ResultFormat};
 use crate::error::{Error, Result};
@@ -99,11 +100,15 @@ impl Console {
             return Progress::Plain { total, state: Mutex::new((0, Instant::now(), Instant::now())) };
         }
         let template = if total.is_some() {
-            "{bar:32} {percent:>3}%  {human_pos} of {human_len} rows  {per_sec}  {eta} left"
+            "{bar:32} {percent:>3}%  {human_pos} of {human_len} rows  {speed}  {eta} left"
         } else {
-            "{spinner} {human_pos} rows  {per_sec}  {elapsed}"
+            "{spinner} {human_pos} rows  {speed}  {elapsed}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = write!(text, "{} rows/s", HumanCount(state.per_sec() as u64));
+        });
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style);
         bar.set_draw_target(ProgressDrawTarget::stderr());
         Progress::Bar(bar)

@@ -9,6 +9,7 @@ use super::{CategoryValue, ColumnType, Contract, Input, InputKind, Policy};
 use crate::error::{Error, Result};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
+use crate::table::expression::distance;
 
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +86,7 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
     let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
     let word = if missing.len() == 1 { "column" } else { "columns" };
-    let similar = missing.iter().find_map(|name| Some((name, schema.fields().iter().find(|field| alike(name, field.name()))?.name())));
+    let similar = missing.iter().find_map(|name| Some((name, nearest(name, schema)?)));
     let hint = match similar {
         Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename '{near}={name}'`"),
         None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
@@ -93,6 +94,16 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
     dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
 }
+
+/// The column whose name is most like this one, if any is like it.
+fn nearest<'a>(name: &str, schema: &'a Schema) -> Option<&'a String> {
+    let names = || schema.fields().iter().map(|field| field.name());
+    let near = || names().filter(|other| distance(name, other) <= MOST_TYPING_ERRORS.min(name.len() / 3)).min_by_key(|other| distance(name, other));
+    names().find(|other| alike(name, other)).or_else(near)
+}
+
+/// Letters by which a long name may differ and still be meant; a short one by a third of its own.
+const MOST_TYPING_ERRORS: usize = 2;
 
 /// Whether two names differ only in case, blanks, dashes and underscores.
 fn alike(left: &str, right: &str) -> bool {

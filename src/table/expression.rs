@@ -174,7 +174,7 @@ fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
 }
 
 /// Levenshtein's distance between two names, letters of either case being equal.
-fn distance(left: &str, right: &str) -> usize {
+pub(crate) fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.to_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (above, letter) in left.to_lowercase().chars().enumerate() {

@@ -14,7 +14,7 @@ pub mod csv_record;
 pub mod csv_sink;
 pub mod csv_split;
 pub mod dataset;
-mod expression;
+pub(crate) mod expression;
 pub mod location;
 pub mod parquet;
 pub mod parquet_sink;
