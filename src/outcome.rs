@@ -200,14 +200,15 @@ impl Outcome {
         let mut columns = match &self.task {
             Task::Value | Task::Values(_) => split(&scores, margin_count),
             Task::Binary { labels, threshold } => {
-                let classes = scores.iter().map(|score| usize::from(score.wide() >= *threshold));
-                let predictions = label_array(labels, classes, &scores);
+                let classes = scores.iter().map(|score| (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold)));
+                let predictions = label_array(labels, classes);
                 vec![T::array(scores), predictions]
             }
             Task::Classes { labels, probabilities } => {
-                let classes =
-                    scores.chunks_exact(margin_count).map(|row| if row.len() == 1 { usize::from(row[0].wide() > 0.5) } else { greatest(row) });
-                let mut columns = vec![label_array::<T>(labels, classes, &[])];
+                let class = |row: &[T]| if row.len() == 1 { usize::from(row[0].wide() > 0.5) } else { greatest(row) };
+                let known = |row: &[T]| !row.iter().any(|score| score.wide().is_nan());
+                let classes = scores.chunks_exact(margin_count).map(|row| known(row).then(|| class(row)));
+                let mut columns = vec![label_array(labels, classes)];
                 if *probabilities {
                     columns.extend(split(&scores, margin_count));
                 }
@@ -235,10 +236,9 @@ fn label_field(labels: &[Label]) -> Field {
     Field::new("prediction", if numbers { DataType::Int64 } else { DataType::Utf8 }, true)
 }
 
-/// The labels of the classes; null where the score that decides (if given) is NaN.
-fn label_array<T: Real>(labels: &[Label], classes: impl Iterator<Item = usize>, deciding: &[T]) -> ArrayRef {
-    let labels_of =
-        classes.enumerate().map(|(row, class)| if deciding.get(row).is_some_and(|score| score.wide().is_nan()) { None } else { labels.get(class) });
+/// The labels of the classes; null where there is none, because a score that decides is NaN.
+fn label_array(labels: &[Label], classes: impl Iterator<Item = Option<usize>>) -> ArrayRef {
+    let labels_of = classes.map(|class| class.and_then(|class| labels.get(class)));
     let number = |label: &Label| if let Label::Integer(value) = label { Some(*value) } else { None };
     if labels.iter().all(|label| number(label).is_some()) {
         return Arc::new(labels_of.map(|label| label.and_then(number)).collect::<Int64Array>());

@@ -56,18 +56,14 @@ impl OutputPlan {
     /// # Errors
     /// Fails if a file exists and may not be replaced, or cannot be created; a usage error if the output is one of the inputs.
     pub fn resolve(args: ScoreArgs, plan: &Plan) -> Result<Self> {
-        let ScoreArgs { work: _, output: path, overwrite, output_format, report } = args;
-        if plan.job.dataset.files.iter().any(|file| same_file(&file.path, &path)) {
-            return Err(Error::usage("the output is one of the inputs")
-                .at_path(&path)
-                .hint("choose another name: a run never writes over what it reads"));
-        }
+        let ScoreArgs { work, output: path, overwrite, output_format, report } = args;
         let by_name = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) { OutputFormat::Csv } else { OutputFormat::Parquet };
         let report = match report {
             Some(path) if path.as_os_str() == "none" => None,
             Some(path) => Some(path),
             None => Some(path.with_extension("report.parquet")),
         };
+        std::iter::once(&path).chain(&report).try_for_each(|target| refuse_input(target, &work.model, &plan.job.dataset))?;
         if report.as_ref() == Some(&path) {
             return Err(Error::usage("output and report have the same name").at_path(&path));
         }
@@ -75,6 +71,23 @@ impl OutputPlan {
         let report = report.map(|path| Ok((PendingFile::create(&path, overwrite)?, path))).transpose()?;
         Ok(Self { output, path, format: output_format.unwrap_or(by_name), report, overwrite })
     }
+}
+
+/// A run never writes over what it reads: neither a file of the data nor the model nor anything beside it in its directory.
+fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
+    if target.as_os_str() == "-" {
+        return Err(Error::usage("standard output cannot take predictions yet").hint("name a file: `--output predictions.parquet`"));
+    }
+    let hint = "choose another name: a run never writes over what it reads";
+    if dataset.files.iter().any(|file| same_file(&file.path, target)) {
+        return Err(Error::usage("the output is one of the inputs").at_path(target).hint(hint));
+    }
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_inside = matches!((canonical(directory), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
+    if is_inside || same_file(model, target) {
+        return Err(Error::usage("the output is, or lies in, the model").at_path(target).hint(hint));
+    }
+    Ok(())
 }
 
 fn same_file(left: &Path, right: &Path) -> bool {
@@ -166,13 +179,29 @@ fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
         let (from, to) = text.split_once('=').ok_or_else(|| Error::usage(format!("`--rename {text}` lacks a `=`")))?;
         Ok((from.to_owned(), to.to_owned()))
     };
-    binding.rename.iter().map(pair).collect()
+    let pairs = binding.rename.iter().map(pair).collect::<Result<Vec<(String, String)>>>()?;
+    for (index, (from, to)) in pairs.iter().enumerate() {
+        if to.is_empty() || pairs[..index].iter().any(|(other, target)| other == from || target == to) {
+            return Err(Error::usage(format!("`--rename {from}={to}` leaves a column without a name of its own")));
+        }
+    }
+    Ok(pairs)
 }
 
 fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
     let BindingArgs { rename: _, features, on_null, on_unseen } = binding;
     let policies = |flag: &str, texts: &[String]| texts.iter().map(|text| policy(flag, text)).collect::<Result<Vec<_>>>();
-    Ok(BindingOptions { features: features.clone(), on_null: policies("--on-null", on_null)?, on_unseen: policies("--on-unseen", on_unseen)? })
+    let features = features.as_ref().map(|text| feature_list(text)).transpose()?;
+    Ok(BindingOptions { features, on_null: policies("--on-null", on_null)?, on_unseen: policies("--on-unseen", on_unseen)? })
+}
+
+/// `a,b,c`, or one `/regex/`, which may hold commas.
+fn feature_list(text: &str) -> Result<Vec<String>> {
+    match text.strip_prefix('/') {
+        Some(rest) if rest.len() > 1 && rest.ends_with('/') => Ok(vec![text.to_owned()]),
+        Some(_) => Err(Error::usage(format!("`--features {text}` begins a regex that no `/` ends"))),
+        None => Ok(text.split(',').map(str::to_owned).collect()),
+    }
 }
 
 /// `POLICY` for all columns (`*`) or `COLUMN=POLICY`.
@@ -230,6 +259,12 @@ fn output_schema(passthrough: &[String], batch: &Schema, outcome: Vec<Field>) ->
     if let Some(field) = outcome.iter().find(|field| passthrough.contains(field.name())) {
         let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
+    }
+    let names: Vec<&String> = passthrough.iter().chain(outcome.iter().map(Field::name)).collect();
+    if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
+        return Err(Error::contract("the output would have two columns of this name")
+            .at_column(name.as_str())
+            .hint("name each column once in `--passthrough`"));
     }
     let along = passthrough.iter().map(|name| batch.field_with_name(name).cloned().map_err(|error| Error::internal("passthrough").because(error)));
     let fields = along.chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;

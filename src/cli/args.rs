@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -45,7 +46,7 @@ pub struct ConsoleArgs {
     #[arg(long, global = true, value_enum, default_value_t, env = "TALLOW_FORMAT", help_heading = "Display")]
     pub format: ResultFormat,
     /// Say nothing but errors
-    #[arg(short, long, global = true, env = "TALLOW_QUIET", help_heading = "Display")]
+    #[arg(short, long, global = true, env = "TALLOW_QUIET", value_parser = FalseyValueParser::new(), help_heading = "Display")]
     pub quiet: bool,
     /// Say more: the columns bound, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]
@@ -138,8 +139,8 @@ pub struct BindingArgs {
     /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's columns
     ///
     /// Only needed for models that do not name their features; for others it binds by position, which is what it says.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Binding")]
-    pub features: Option<Vec<String>>,
+    #[arg(long, value_name = "COLUMNS", help_heading = "Binding")]
+    pub features: Option<String>,
     /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column
     ///
     /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see a missing value, a number is put in its place.

@@ -10,6 +10,7 @@ mod inspect;
 mod score;
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -29,7 +30,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error, &arguments),
     };
     let console = Console::new(&cli.console);
-    match dispatch(cli.verb, &console) {
+    // A panic of a library becomes an error of ours, told once and in our words.
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = catch_unwind(AssertUnwindSafe(|| dispatch(cli.verb, &console)));
+    match result.unwrap_or_else(|_| Err(Error::internal("tallow panicked"))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {

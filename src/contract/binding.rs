@@ -70,6 +70,9 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         [pattern] if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') => matching_columns(pattern, schema)?,
         names => names.to_vec(),
     };
+    if let Some(name) = columns.iter().enumerate().find_map(|(index, name)| columns[..index].contains(name).then_some(name)) {
+        return Err(Error::usage("`--features` names a column twice").at_column(name));
+    }
     if columns.len() != contract.inputs.len() {
         let message = format!("`--features` gives {} columns, the model reads {}", columns.len(), contract.inputs.len());
         return Err(Error::contract(message).hint("`tallow inspect MODEL` lists what the model reads"));
@@ -210,7 +213,7 @@ fn fits(declared: ColumnType, found: &DataType, range: Option<(i128, i128)>) -> 
     }
 }
 
-fn integer_limits(declared: ColumnType) -> (i128, i128) {
+pub(crate) fn integer_limits(declared: ColumnType) -> (i128, i128) {
     match declared {
         ColumnType::Int8 => (i128::from(i8::MIN), i128::from(i8::MAX)),
         ColumnType::Int16 => (i128::from(i16::MIN), i128::from(i16::MAX)),

@@ -11,8 +11,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
 
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
-use crate::contract::binding::BoundInput;
-use crate::contract::{CategoryValue, InputKind, Policy, Vocabulary};
+use crate::contract::binding::{BoundInput, integer_limits};
+use crate::contract::{CategoryValue, ColumnType, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
 
 /// A floating-point type that blocks are made of.
@@ -22,6 +22,7 @@ pub(super) trait Real: Copy + Send + Sync {
     fn from_integer(value: i64) -> Self;
     fn from_unsigned(value: u64) -> Self;
     fn holds(value: i64) -> bool;
+    fn holds_unsigned(value: u64) -> bool;
     fn is_missing(self) -> bool;
 }
 
@@ -40,6 +41,9 @@ macro_rules! real {
             }
             fn holds(value: i64) -> bool {
                 value.unsigned_abs() <= 1 << $digits || (value as Self) as i128 == i128::from(value)
+            }
+            fn holds_unsigned(value: u64) -> bool {
+                value <= 1 << $digits || (value as Self) as u128 == u128::from(value)
             }
             fn is_missing(self) -> bool {
                 self.is_nan()
@@ -118,7 +122,12 @@ impl<T: Real> Filling<'_, '_, T> {
                 self.count_rounded(values.iter().copied(), nulls);
                 self.numbers(values, nulls, |value| value as f64, T::from_integer)
             }
-            DataType::UInt64 => self.numbers(column.as_primitive::<UInt64Type>().values(), nulls, |value| value as f64, T::from_unsigned),
+            DataType::UInt64 => {
+                let values = column.as_primitive::<UInt64Type>().values();
+                let rounded = values.iter().enumerate().filter(|(row, value)| column.is_valid(*row) && !T::holds_unsigned(**value)).count();
+                self.counts.rounded_count += rounded as u64;
+                self.numbers(values, nulls, |value| value as f64, T::from_unsigned)
+            }
             DataType::Boolean => {
                 let values: Vec<u8> = column.as_boolean().values().iter().map(u8::from).collect();
                 self.numbers(&values, nulls, f64::from, |value| T::from_integer(i64::from(value)))
@@ -177,12 +186,23 @@ impl<T: Real> Filling<'_, '_, T> {
                 None => self.unseen(row),
             };
         }
-        if let Some(value) = parse(text) {
+        if let Some(value) = parse(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
             return self.number(row, value);
         }
         self.counts.unparsable_count += 1;
         self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber)
+    }
+
+    /// Whether a number from text is of the integer type that the manifest insists on, if it does.
+    fn is_of_type(&self, value: f64) -> bool {
+        match self.bound.input.column_type {
+            None | Some(ColumnType::Boolean | ColumnType::Float | ColumnType::Double | ColumnType::String) => true,
+            Some(integer) => {
+                let (low, high) = integer_limits(integer);
+                value.is_nan() || value.fract() == 0.0 && value >= low as f64 && value <= high as f64
+            }
+        }
     }
 
     fn number(&mut self, row: usize, value: f64) -> Result<()> {

@@ -52,10 +52,11 @@ fn run_facts(job: &Job, circumstances: &Circumstances) -> Vec<Fact> {
 
 fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let total = outcomes.ledger.total();
-    let accounts = std::iter::once((String::new(), &total)).chain(outcomes.ledger.files.iter().map(|file| (file.path.display().to_string(), file)));
-    let rows = accounts.flat_map(|(subject, account)| {
+    let files = outcomes.ledger.files.iter().map(|file| ("files", file.path.display().to_string(), file));
+    let accounts = std::iter::once(("ledger", String::new(), &total)).chain(files);
+    let rows = accounts.flat_map(|(section, subject, account)| {
         [("rows_in", account.rows_in), ("scored", account.scored), ("rejected", account.rejected), ("filtered", account.filtered)]
-            .map(|(metric, count)| Fact::count("ledger", subject.clone(), metric, count, "rows"))
+            .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
     });
     let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
     let reasons =

@@ -5,6 +5,7 @@
 
 use std::io::BufReader;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
@@ -50,8 +51,24 @@ impl Format for Parquet {
                 .because(error)
                 .hint("the file is cut off or damaged: write or copy it again")
         })?;
+        let metadata =
+            without_odd_dictionaries(metadata).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))?;
         Ok(Box::new(ParquetFile { path: path.to_owned(), input, metadata }))
     }
+}
+
+/// The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
+fn without_odd_dictionaries(metadata: ArrowReaderMetadata) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let odd = |data_type: &DataType| matches!(data_type, DataType::Dictionary(_, value) if matches!(**value, DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)));
+    if !metadata.schema().fields().iter().any(|field| odd(field.data_type())) {
+        return Ok(metadata);
+    }
+    let plain = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(_, value) if odd(field.data_type()) => Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone())),
+        _ => field.clone(),
+    };
+    let schema = Schema::new_with_metadata(metadata.schema().fields().iter().map(plain).collect::<Vec<_>>(), metadata.schema().metadata().clone());
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), ArrowReaderOptions::new().with_schema(Arc::new(schema)))
 }
 
 /// A file read by position, so that workers share one handle.
@@ -132,13 +149,18 @@ impl ParquetFile {
         let cut = |(index, group): (usize, &RowGroupMetaData)| {
             let rows = usize::try_from(group.num_rows()).unwrap_or(0);
             let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-            let bytes: usize = wanted.map(|(_, column)| usize::try_from(column.uncompressed_size()).unwrap_or(0)).sum();
+            let bytes: usize = wanted.map(|(_, column)| usize::try_from(decoded_bytes(column)).unwrap_or(0)).sum();
             let parts = bytes.div_ceil(options.portion_bytes.max(1)).max(rows.div_ceil(options.portion_rows.max(1))).clamp(1, rows.max(1));
             let step = rows.div_ceil(parts).max(1);
             (0..rows).step_by(step).map(move |start| (index, start..(start + step).min(rows))).collect::<Vec<_>>()
         };
         groups.flat_map(cut).collect()
     }
+}
+
+/// What a column chunk takes in memory: its encoded size, or what the writer says its texts take once a dictionary is spelt out.
+fn decoded_bytes(column: &ColumnChunkMetaData) -> i64 {
+    column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0))
 }
 
 /// The smallest and largest value in a row group; none without trustworthy statistics.
@@ -193,7 +215,9 @@ impl Decoder {
                 .because(error)
                 .hint("the file is damaged: write or copy it again")
         };
-        let batch = self.read(row_group, rows).map_err(|error| broken(Box::new(error)))?;
+        // The decoder underneath panics on some damaged files.
+        let batch = catch_unwind(AssertUnwindSafe(|| self.read(row_group, rows)));
+        let batch = batch.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
         if batch.num_rows() != count {
             return Err(broken(format!("{count} rows were promised, {} are there", batch.num_rows()).into()));
         }

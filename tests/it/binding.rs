@@ -128,3 +128,81 @@ fn an_integer_that_does_not_fit_stops_the_run_before_the_first_row() {
     let run = room.tallow("score --model package wide.parquet --output no.parquet").fails(3);
     assert!(run.stderr.contains("insists on int32") && run.stderr.contains("column `a`"), "{run}");
 }
+
+#[test]
+fn a_run_never_writes_over_what_it_reads() {
+    let room = room("a,b\n0.1,0.9\n");
+    std::fs::create_dir(room.path("model")).unwrap();
+    std::fs::copy(room.path("good.json"), room.path("model/good.json")).unwrap();
+    for flags in [
+        "--model good.json rows.csv --output rows.csv",
+        "--model good.json rows.csv --output ./rows.csv",
+        "--model good.json rows.csv --output out.parquet --report rows.csv",
+        "--model good.json rows.csv --output good.json",
+        "--model model rows.csv --output model/good.json",
+        "--model model rows.csv --output model/new.parquet",
+        "--model good.json rows.csv --output -",
+    ] {
+        room.tallow(&format!("score --overwrite {flags}")).fails(2);
+    }
+    assert_eq!(room.listing(), ["good.json", "model", "rows.csv"]);
+    assert_eq!(std::fs::read(room.path("good.json")).unwrap(), std::fs::read(data("hostile/good.json")).unwrap());
+}
+
+#[test]
+fn names_given_twice_are_refused() {
+    let room = room("id,a,b\n1,0.1,0.9\n");
+    score(&room, "--passthrough id,id").fails(3);
+    score(&room, "--features a,a").fails(2);
+    score(&room, "--features b,a").ok();
+    score(&room, "--features /^[ab]{1,2}$/").ok();
+    score(&room, "--features /^[ab]").fails(2);
+    score(&room, "--rename a=c --rename a=d").fails(2);
+    score(&room, "--rename id=").fails(2);
+}
+
+#[test]
+fn a_declared_integer_is_insisted_on_in_text_too() {
+    let room = room("a,b\n1,0.9\n1.7,0.9\n99999999999,0.9\n");
+    std::fs::create_dir(room.path("package")).unwrap();
+    std::fs::rename(room.path("good.json"), room.path("package/model.json")).unwrap();
+    room.file("package/tallow.toml", "name = \"typed\"\n[[artefacts]]\npath = \"model.json\"\n[[inputs]]\nname = \"a\"\ntype = \"int32\"\n");
+    let run = room.tallow("score --model package rows.csv --output out.parquet").fails(1);
+    assert!(run.stderr.contains("row 2, column `a`"), "{run}");
+    let json = room.tallow("score --model package rows.csv --output out.parquet --on-unseen reject --format json").ok().json();
+    assert_eq!(json["ledger"]["rejected"], 2);
+}
+
+#[test]
+fn dictionaries_of_any_value_are_read() {
+    use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float32Array, Int8Array, RecordBatch};
+    use arrow::datatypes::Int8Type;
+    use std::sync::Arc;
+    let room = room("");
+    let keys = || Int8Array::from(vec![Some(0), Some(1), None]);
+    let truth: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(keys(), Arc::new(BooleanArray::from(vec![true, false]))));
+    let prices = Decimal128Array::from(vec![110, 250]).with_precision_and_scale(9, 2).unwrap();
+    let prices: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(keys(), Arc::new(prices)));
+    let b: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 0.2, 0.3]));
+    room.parquet("in.parquet", &RecordBatch::try_from_iter([("a", truth), ("price", prices), ("b", b)]).unwrap(), 10);
+    room.tallow("score --model good.json in.parquet --output out.csv").ok();
+    let text = std::fs::read_to_string(room.path("out.csv")).unwrap();
+    let prices: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(prices, ["1.10", "2.50", ""]);
+}
+
+#[test]
+fn variables_of_the_environment_stand_for_flags() {
+    let room = room("a,b\n0.1,0.9\n");
+    let run = |value: &str| {
+        room.command()
+            .env("TALLOW_QUIET", value)
+            .env("TALLOW_MODEL", "good.json")
+            .env("TALLOW_OUTPUT", "o.parquet")
+            .args(["score", "rows.csv", "--overwrite"])
+            .output()
+            .unwrap()
+    };
+    assert!(run("1").stderr.is_empty() && run("yes").status.success());
+    assert!(!run("0").stderr.is_empty());
+}

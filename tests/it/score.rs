@@ -157,7 +157,7 @@ fn the_report_is_a_table_of_facts_and_agrees_with_the_json() {
         (0..values.len()).find(same).map(|row| values[row])
     };
     assert_eq!(fact("ledger", "", "scored"), Some(2_000.0));
-    assert_eq!(fact("ledger", "customers.parquet", "rows_in"), Some(2_000.0));
+    assert_eq!(fact("files", "customers.parquet", "rows_in"), Some(2_000.0));
     assert_eq!(fact("coercions", "age", "null"), json["coercions"]["age"]["null"].as_f64());
     assert_eq!(fact("scores", "probability", "mean"), json["scores"]["probability"]["mean"].as_f64());
     let scores = numbers(column(&room.table("out.parquet"), "probability"));
