@@ -19,6 +19,7 @@
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
+//! | [`digest`] | how is a digest written? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
 //!
 //! # Invariants
@@ -42,6 +43,7 @@
 
 pub mod cli;
 pub mod contract;
+pub mod digest;
 pub mod error;
 pub mod feature;
 pub mod model;

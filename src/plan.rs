@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::args::{BindingArgs, OutcomeArgs, OutputFormat, ResourceArgs, RowsArgs, ScoreArgs, WorkArgs};
 use crate::contract::Policy;
-use crate::contract::binding::{BindingOptions, BoundInput, bind};
+use crate::contract::binding::{BindingOptions, BoundInput, bind, first_doubled};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::model::format::{ImportOptions, TreeSelection};
@@ -244,9 +245,8 @@ fn read_schema(bound: &[BoundInput], along: &[String], selection: Option<&Select
 
 /// Names decide what is read, so a name that is read must be unique; columns that nothing reads may be called what they like.
 fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
-    let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
-    let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) else { return Ok(()) };
-    let error = Error::contract("the data has two columns of this name").at_column(name.as_str());
+    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str())) else { return Ok(()) };
+    let error = Error::contract("the data has two columns of this name").at_column(name);
     let error = dataset.files.iter().fold(error, |error, file| error.at_path(&file.path));
     Err(error.hint("leave the column out with `--passthrough`, or rename one where the file is written"))
 }
@@ -260,10 +260,10 @@ fn output_schema(passthrough: &[String], batch: &Schema, outcome: Vec<Field>) ->
         let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
     }
-    let names: Vec<&String> = passthrough.iter().chain(outcome.iter().map(Field::name)).collect();
-    if let Some(name) = names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then_some(name)) {
+    let names = passthrough.iter().chain(outcome.iter().map(Field::name));
+    if let Some(name) = first_doubled(names.map(String::as_str)) {
         return Err(Error::contract("the output would have two columns of this name")
-            .at_column(name.as_str())
+            .at_column(name)
             .hint("name each column once in `--passthrough`"));
     }
     let along = passthrough.iter().map(|name| batch.field_with_name(name).cloned().map_err(|error| Error::internal("passthrough").because(error)));
@@ -306,10 +306,4 @@ fn run_id(args: &WorkArgs, opened: &OpenedModel, dataset: &Dataset) -> Result<St
         }
     }
     Ok(hexadecimal(&digest.finalize()[..16]))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
 }

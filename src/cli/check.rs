@@ -6,17 +6,12 @@ use serde_json::{Map, Value as Json, json};
 use super::args::CheckArgs;
 use super::console::Console;
 use crate::error::Result;
-use crate::pipeline::Job;
 use crate::plan::Plan;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work } = args;
     let plan = Plan::resolve(&work)?;
     console.data(&if console.is_json() { format!("{}\n", object(&plan)) } else { text(&plan) })
-}
-
-fn row_count(job: &Job) -> Option<u64> {
-    job.dataset.row_count().map(|rows| job.limit.map_or(rows, |limit| limit.min(rows)))
 }
 
 fn text(plan: &Plan) -> String {
@@ -53,7 +48,7 @@ fn object(plan: &Plan) -> Json {
         "status": "fits",
         "run_id": plan.run_id,
         "model": plan.model_facts.iter().map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<Map<_, _>>(),
-        "rows": row_count(job),
+        "rows": job.row_count(),
         "threads": job.threads,
         "inputs": job.dataset.files.iter().map(|file| json!({
             "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.byte_count()

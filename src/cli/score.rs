@@ -50,7 +50,7 @@ fn write_report(mut file: PendingFile, run_id: &str, facts: &[Fact]) -> Result<P
 
 /// Runs the job into the pending file; both come back when all rows are in it.
 fn score(plan: &Plan, mut output: PendingFile, format: OutputFormat, console: &Console) -> Result<(Outcomes, PendingFile)> {
-    let total = plan.job.dataset.row_count().map(|rows| plan.job.limit.map_or(rows, |limit| limit.min(rows)));
+    let total = plan.job.row_count();
     let progress = console.progress(total);
     let sink: Box<dyn Sink + '_> = match format {
         OutputFormat::Parquet => Box::new(ParquetSink::new(&mut output, plan.job.output_schema.clone(), &footer(plan))?),

@@ -2,6 +2,8 @@
 //!
 //! Columns are found by name, case-exact. Binding looks at schemas and footers only, so it fails before the first row is read.
 
+use std::collections::HashSet;
+
 use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
@@ -70,7 +72,7 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         [pattern] if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') => matching_columns(pattern, schema)?,
         names => names.to_vec(),
     };
-    if let Some(name) = columns.iter().enumerate().find_map(|(index, name)| columns[..index].contains(name).then_some(name)) {
+    if let Some(name) = first_doubled(columns.iter().map(String::as_str)) {
         return Err(Error::usage("`--features` names a column twice").at_column(name));
     }
     if columns.len() != contract.inputs.len() {
@@ -78,6 +80,12 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         return Err(Error::contract(message).hint("`tallow inspect MODEL` lists what the model reads"));
     }
     Ok(columns)
+}
+
+/// The first name that was there before, if any.
+pub(crate) fn first_doubled<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 fn matching_columns(pattern: &str, schema: &Schema) -> Result<Vec<String>> {
@@ -207,8 +215,8 @@ fn fits(declared: ColumnType, found: &DataType, range: Option<(i128, i128)>) -> 
         ColumnType::Double => is_number(found),
         integer => {
             let (low, high) = integer_limits(integer);
-            is_integer(found) && type_limits(found).or(range).is_some_and(|(least, most)| low <= least && most <= high)
-                || is_integer(found) && range.is_some_and(|(least, most)| low <= least && most <= high)
+            let within = |(least, most): (i128, i128)| low <= least && most <= high;
+            is_integer(found) && (type_limits(found).is_some_and(within) || range.is_some_and(within))
         }
     }
 }

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::LoadedModel;
 use super::format::{Artefact, IMPORTERS, ImportOptions, import};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::package::{Files, Package};
-use crate::plan::hexadecimal;
 use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::query::Derived;
 

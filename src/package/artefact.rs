@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{ArtefactEntry, Manifest};
 use super::{DEFAULT_WEIGHTS, Files};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::model::format::Artefact;
 
@@ -77,9 +78,4 @@ fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
         }
     }
     Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count: bytes.len() as u64 })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

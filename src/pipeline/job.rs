@@ -110,6 +110,12 @@ impl<I: Iterator<Item = Result<FilePortion>>> Iterator for Limited<I> {
 }
 
 impl Job {
+    /// The number of rows to read, if every file says so without being read.
+    #[must_use]
+    pub fn row_count(&self) -> Option<u64> {
+        self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
+    }
+
     fn process(&self, scorer: &mut Scorer, (portion, rows): (FilePortion, u64)) -> Result<Finished> {
         let mut times = StageTimes::default();
         let (file, first_row) = (portion.file, portion.portion.first_row);
