@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use tallow::table::ReadOptions;
 use tallow::table::Sink;
 use tallow::table::csv_sink::CsvSink;
-use tallow::table::dataset::Dataset;
+use tallow::table::dataset::{Dataset, Position};
 use tallow::table::parquet_sink::ParquetSink;
 
 const COLUMNS: usize = 28;
@@ -29,8 +29,11 @@ fn batch() -> RecordBatch {
 fn read(bencher: Bencher, path: &Path) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let dataset = Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default()).expect("a file that was just written"));
-        let portions = dataset.portions(&dataset.schema());
-        let rows: usize = portions.map(|portion| (portion.expect("a portion").portion.decode)().expect("rows").num_rows()).sum();
+        let mut portions = dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
+        let mut rows = 0;
+        while let Some(portion) = portions.next_portion(u64::MAX).expect("a file that can be cut") {
+            rows += (portion.portion.decode)().expect("rows").num_rows();
+        }
         assert_eq!(rows, ROWS);
     });
 }

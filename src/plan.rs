@@ -2,6 +2,7 @@
 //!
 //! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::pipeline::selection::Selection;
 use crate::table::commit::{PendingFile, SharedFile, canonical};
 use crate::table::dataset::Dataset;
 use crate::table::location::resolve;
+use crate::table::name_index::NameIndex;
 use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
 
 /// A run, ready to start.
@@ -113,15 +115,16 @@ impl Plan {
         let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
-        let read_schema = read_schema(&bound, &along, selection.as_ref(), &schema);
-        refuse_doubled(&read_schema, &dataset)?;
+        let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
+        refuse_doubled(&wanted, &dataset)?;
+        let read_schema = dataset.as_read(&wanted);
         let batch_schema = widened(&read_schema);
         let run_id = run_id(args, &opened, &dataset)?;
         let model_facts = opened.facts();
         let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
         let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
-        let output_schema = output_schema(&along, &batch_schema, scoring.fields())?;
+        let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
         let passthrough = positions(&along, &batch_schema)?;
         let threads = thread_count(*threads)?;
         let job = Job { dataset, read_schema, selection, scoring, passthrough, output_schema, limit: rows.limit, threads };
@@ -223,7 +226,10 @@ fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
 fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
     let all = || schema.fields().iter().map(|field| field.name().clone());
     match outcome.passthrough.as_deref() {
-        None => Ok(all().filter(|name| !bound.iter().any(|input| input.column == *name)).collect()),
+        None => {
+            let features: HashSet<&str> = bound.iter().map(|input| input.column.as_str()).collect();
+            Ok(all().filter(|name| !features.contains(name.as_str())).collect())
+        }
         Some([one]) if one == "all" => Ok(all().collect()),
         Some([one]) if one == "none" => Ok(Vec::new()),
         Some(names) => match names.iter().find(|name| widened.column_with_name(name).is_none()) {
@@ -236,10 +242,9 @@ fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, wid
 }
 
 /// Only the columns that something reads, in the table's order.
-fn read_schema(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
-    let wanted = |name: &String| {
-        bound.iter().any(|input| input.column == *name) || along.contains(name) || selection.is_some_and(|selection| selection.reads(name))
-    };
+fn wanted_columns(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
+    let names: HashSet<&str> = bound.iter().map(|input| &input.column).chain(along).map(String::as_str).collect();
+    let wanted = |name: &str| names.contains(name) || selection.is_some_and(|selection| selection.reads(name));
     Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field.name())).cloned().collect::<Vec<_>>()))
 }
 
@@ -252,11 +257,14 @@ fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
 }
 
 fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
-    names.iter().map(|name| schema.index_of(name).map_err(|error| Error::internal("a passthrough column is not read").because(error))).collect()
+    let index = NameIndex::new(schema);
+    let position = |name: &String| index.position(name).ok_or_else(|| Error::internal("a passthrough column is not read").at_column(name));
+    names.iter().map(position).collect()
 }
 
-fn output_schema(passthrough: &[String], batch: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
-    if let Some(field) = outcome.iter().find(|field| passthrough.contains(field.name())) {
+fn output_schema(passthrough: &[String], table: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
+    let along: HashSet<&str> = passthrough.iter().map(String::as_str).collect();
+    if let Some(field) = outcome.iter().find(|field| along.contains(field.name().as_str())) {
         let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
     }
@@ -266,8 +274,9 @@ fn output_schema(passthrough: &[String], batch: &Schema, outcome: Vec<Field>) ->
             .at_column(name)
             .hint("name each column once in `--passthrough`"));
     }
-    let along = passthrough.iter().map(|name| batch.field_with_name(name).cloned().map_err(|error| Error::internal("passthrough").because(error)));
-    let fields = along.chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;
+    let index = NameIndex::new(table);
+    let field = |name: &String| index.field(name).cloned().ok_or_else(|| Error::internal("a passthrough column is not known").at_column(name));
+    let fields = passthrough.iter().map(field).chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
 

@@ -26,7 +26,12 @@ fn text(plan: &Plan) -> String {
     for file in &job.dataset.files {
         let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| format!("{} rows", HumanCount(rows)));
         let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {groups} row groups"));
-        text.push_str(&format!("  input   {} ({}, {rows}{groups}, {})\n", file.path.display(), file.format, HumanBytes(file.table.byte_count())));
+        text.push_str(&format!(
+            "  input   {} ({}, {rows}{groups}, {})\n",
+            file.path.display(),
+            file.format,
+            HumanBytes(file.table.identity().byte_count())
+        ));
     }
     text.push_str(&format!("  threads {}\n", job.threads));
     text.push_str("columns that feed the model\n");
@@ -51,7 +56,7 @@ fn object(plan: &Plan) -> Json {
         "rows": job.row_count(),
         "threads": job.threads,
         "inputs": job.dataset.files.iter().map(|file| json!({
-            "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.byte_count()
+            "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),
         "binding": job.scoring.encoder().inputs().map(|one| bound(&one.column, &one.input.name, one.data_type.to_string())).collect::<Vec<_>>(),
         "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),

@@ -103,7 +103,7 @@ fn data(path: &Path) -> Result<(String, Json)> {
     let mut text = String::from("data\n");
     let rows = dataset.row_count();
     let groups: Option<usize> = dataset.files.iter().map(|file| file.table.row_group_count()).sum();
-    let bytes: u64 = dataset.files.iter().map(|file| file.table.byte_count()).sum();
+    let bytes: u64 = dataset.files.iter().map(|file| file.table.identity().byte_count()).sum();
     let facts = [
         ("path", path.display().to_string()),
         ("format", dataset.files.first().map_or("", |file| file.format).to_owned()),

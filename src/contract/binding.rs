@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
 use crate::table::expression::distance;
+use crate::table::name_index::NameIndex;
 
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +44,8 @@ pub struct BoundInput {
 /// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
 pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &BindingOptions) -> Result<Vec<BoundInput>> {
     let columns = chosen_columns(contract, schema, options)?;
-    let lacks = |(input, name): &(&Input, &String)| input.required && schema.column_with_name(name).is_none();
+    let names = NameIndex::new(schema);
+    let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none();
     let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
     if !missing.is_empty() {
         return Err(missing_columns(&missing, schema, dataset));
@@ -52,8 +54,9 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     for (input, column) in contract.inputs.iter().zip(columns) {
         let mut input = input.clone();
         apply_policies(&mut input, &column, options);
-        bound.push(bind_one(input, column, schema, dataset)?);
+        bound.push(bind_one(input, column, &names, dataset)?);
     }
+    check_types(&bound, dataset)?;
     check_policy_names(&bound, options)?;
     Ok(bound)
 }
@@ -140,41 +143,57 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
     }
 }
 
-fn bind_one(input: Input, column: String, schema: &Schema, dataset: &Dataset) -> Result<BoundInput> {
-    if schema.column_with_name(&column).is_none() {
+fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {
+    let Some(field) = names.field(&column) else {
         return Ok(BoundInput { input, column, data_type: DataType::Null });
-    }
-    let wrong = |message: String| {
-        let error = Error::contract(message).at_column(&column);
-        dataset.files.first().map_or_else(|| Error::internal("no input"), |file| error.at_path(&file.path))
     };
-    if schema.fields().iter().filter(|field| *field.name() == column).count() > 1 {
-        return Err(
-            wrong("the data has two columns of this name".into()).hint("rename one where the file is written: names decide what the model reads")
-        );
+    if names.is_doubled(&column) {
+        let error = at_first_file(Error::contract("the data has two columns of this name").at_column(&column), dataset);
+        return Err(error.hint("rename one where the file is written: names decide what the model reads"));
     }
-    if let Some(path) = dataset.file_without(&column).filter(|_| input.required && !is_derived(&column, dataset)) {
+    // A derived column is in no file and needs none.
+    if let Some(path) = dataset.file_without(&column).filter(|_| input.required) {
         return Err(Error::contract("this file lacks a column that the model needs")
             .at_path(path)
             .at_column(&column)
             .hint("write the file with all columns, or leave it out"));
     }
-    let data_type = schema.field_with_name(&column).map_err(|error| Error::internal("a bound column").because(error))?.data_type().clone();
-    let value_type = if let DataType::Dictionary(_, value) = &data_type { value.as_ref() } else { &data_type };
-    let parsed = dataset.is_text() && is_text(value_type);
-    if !(parsed || accepts(&input.kind, value_type)) {
+    let data_type = field.data_type().clone();
+    if !(is_parsed(&data_type, dataset) || accepts(&input.kind, value_type(&data_type))) {
         let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
-        return Err(wrong(message).hint("cast the column where the file is written; text is never taken for numbers in a typed file"));
-    }
-    if let Some(wanted) = input.column_type.filter(|wanted| !parsed && !fits(*wanted, value_type, dataset.integer_range(&column))) {
-        let message = format!("the column is {data_type}, the manifest insists on {}", type_name(wanted));
-        return Err(wrong(message).hint("cast the column where the file is written, or widen the type in `tallow.toml`"));
+        let error = at_first_file(Error::contract(message).at_column(&column), dataset);
+        return Err(error.hint("cast the column where the file is written; text is never taken for numbers in a typed file"));
     }
     Ok(BoundInput { input, column, data_type })
 }
 
-fn is_derived(column: &str, dataset: &Dataset) -> bool {
-    dataset.schema().column_with_name(column).is_none()
+/// Checks the types that the manifest insists on; an integer column that is too wide by its type may fit by its values.
+fn check_types(bound: &[BoundInput], dataset: &Dataset) -> Result<()> {
+    let insists = |one: &&BoundInput| !is_parsed(&one.data_type, dataset) && one.data_type != DataType::Null;
+    let wrong = bound.iter().filter(insists).filter_map(|one| Some((one, one.input.column_type?)));
+    let wrong: Vec<(&BoundInput, ColumnType)> = wrong.filter(|(one, wanted)| !fits(*wanted, value_type(&one.data_type), None)).collect();
+    let names: Vec<&str> = wrong.iter().map(|(one, _)| one.column.as_str()).collect();
+    for ((one, wanted), range) in wrong.iter().zip(dataset.integer_ranges(&names)?) {
+        if !fits(*wanted, value_type(&one.data_type), range) {
+            let message = format!("the column is {}, the manifest insists on {}", one.data_type, type_name(*wanted));
+            let error = at_first_file(Error::contract(message).at_column(&one.column), dataset);
+            return Err(error.hint("cast the column where the file is written, or widen the type in `tallow.toml`"));
+        }
+    }
+    Ok(())
+}
+
+fn at_first_file(error: Error, dataset: &Dataset) -> Error {
+    dataset.files.iter().take(1).fold(error, |error, file| error.at_path(&file.path))
+}
+
+/// Whether the values are text that the encoder parses.
+fn is_parsed(data_type: &DataType, dataset: &Dataset) -> bool {
+    dataset.is_text() && is_text(value_type(data_type))
+}
+
+fn value_type(data_type: &DataType) -> &DataType {
+    if let DataType::Dictionary(_, value) = data_type { value } else { data_type }
 }
 
 fn accepts(kind: &InputKind, data_type: &DataType) -> bool {

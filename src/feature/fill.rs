@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
@@ -107,7 +107,8 @@ impl<T: Real> Filling<'_, '_, T> {
         let column = plain(column)?;
         let nulls = column.nulls();
         match column.data_type() {
-            DataType::Utf8 => self.texts(column.as_string::<i32>()),
+            DataType::Utf8 => self.texts(&column.as_string::<i32>()),
+            DataType::Utf8View => self.texts(&column.as_string_view()),
             DataType::Float32 => {
                 self.numbers(column.as_primitive::<Float32Type>().values(), nulls, f64::from, |value| T::from_double(f64::from(value)))
             }
@@ -163,7 +164,7 @@ impl<T: Real> Filling<'_, '_, T> {
         Ok(())
     }
 
-    fn texts(&mut self, values: &StringArray) -> Result<()> {
+    fn texts<'s>(&mut self, values: &impl ArrayAccessor<Item = &'s str>) -> Result<()> {
         for row in 0..values.len() {
             let text = values.value(row);
             // A category that the model knows is a value, even if it is spelt like a missing one.
@@ -272,7 +273,7 @@ pub fn parse(text: &str) -> Option<f64> {
 fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     let wanted = match column.data_type() {
         DataType::Dictionary(_, value) => value.as_ref().clone(),
-        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
         DataType::Float16 => DataType::Float32,
@@ -280,7 +281,8 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef> {
         _ => return Ok(column.clone()),
     };
     let column = cast(column, &wanted).map_err(|error| Error::failed("cannot decode the column").because(error))?;
-    if *column.data_type() == wanted && !matches!(wanted, DataType::Utf8 | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
+    if *column.data_type() == wanted
+        && !matches!(wanted, DataType::Utf8 | DataType::Utf8View | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
     {
         return plain(&column);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use super::ledger::Ledger;
 use super::ordered::for_each_in_order;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::report::scores::ScoreStatistics;
 use crate::table::Sink;
-use crate::table::dataset::{Dataset, FilePortion};
+use crate::table::dataset::{Dataset, FilePortion, FilePortions, Position};
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub fn run<'a>(job: &Job, mut sink: Box<dyn Sink + 'a>, advance: &(dyn Fn(u64) +
         advance(finished.rows_in);
         outcomes.settle(&finished, sink.as_mut()).map(|()| written += finished.output.num_rows() as u64)
     };
-    let source = Limited { portions: job.dataset.portions(&job.read_schema), left: job.limit.unwrap_or(u64::MAX) };
+    let source = Limited { portions: job.dataset.portions(&job.read_schema, Position::default()), left: job.limit.unwrap_or(u64::MAX) };
     for_each_in_order(job.threads, source, || job.scoring.scorer(), |scorer, portion| job.process(scorer, portion), deliver)?;
     let mut times = StageTimes::default();
     times.measure(Stage::Write, || sink.finish())?;
@@ -87,25 +87,20 @@ pub fn run<'a>(job: &Job, mut sink: Box<dyn Sink + 'a>, advance: &(dyn Fn(u64) +
     Ok(outcomes)
 }
 
-/// Portions until the limit is used up; the last one is cut.
-struct Limited<I> {
-    portions: I,
+/// Portions until the limit is used up.
+struct Limited {
+    portions: FilePortions,
     left: u64,
 }
 
-impl<I: Iterator<Item = Result<FilePortion>>> Iterator for Limited<I> {
-    type Item = Result<(FilePortion, u64)>;
+impl Iterator for Limited {
+    type Item = Result<FilePortion>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let portion = self.portions.next()?;
-        Some(portion.map(|portion| {
-            let rows = portion.portion.row_count.min(self.left);
-            self.left -= rows;
-            (portion, rows)
-        }))
+        let most_rows = Some(self.left).filter(|&left| left > 0)?;
+        let next = self.portions.next_portion(most_rows).transpose()?;
+        self.left -= next.as_ref().map_or(0, |portion| portion.portion.row_count);
+        Some(next)
     }
 }
 
@@ -116,12 +111,11 @@ impl Job {
         self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
     }
 
-    fn process(&self, scorer: &mut Scorer, (portion, rows): (FilePortion, u64)) -> Result<Finished> {
+    fn process(&self, scorer: &mut Scorer, portion: FilePortion) -> Result<Finished> {
         let mut times = StageTimes::default();
         let (file, first_row) = (portion.file, portion.portion.first_row);
         let path = &self.dataset.files[file].path;
         let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
-        let batch = if rows < batch.num_rows() as u64 { batch.slice(0, rows as usize) } else { batch };
         let rows_in = batch.num_rows() as u64;
         let (batch, kept_rows) = match &self.selection {
             None => (batch, None),
@@ -134,11 +128,14 @@ impl Job {
         Ok(Finished { file, rows_in, filtered, rejected: scored.rejected, coercions: scored.coercions, output, times })
     }
 
-    /// The rows that were not rejected, with the columns of the output.
+    /// The rows that were not rejected, with the columns of the output, in the types that they were read as.
     fn output(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejected: &[(usize, usize, Reason)]) -> Result<RecordBatch> {
         let columns: Vec<ArrayRef> = self.passthrough.iter().map(|&position| batch.column(position).clone()).chain(scores).collect();
+        let typed =
+            self.output_schema.fields().iter().zip(&columns).map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        let schema = Arc::new(Schema::new(typed.collect::<Vec<_>>()));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let assembled = RecordBatch::try_new_with_options(self.output_schema.clone(), columns, &options);
+        let assembled = RecordBatch::try_new_with_options(schema, columns, &options);
         let assembled = assembled.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
         if rejected.is_empty() {
             return Ok(assembled);

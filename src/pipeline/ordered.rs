@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 
 use crate::error::{Error, Result};
 
@@ -18,6 +18,9 @@ const WINDOW_PER_WORKER: u64 = 2;
 struct Queue<T> {
     waiting: BTreeMap<u64, T>,
     reserved: u64,
+    /// Items taken from the source.
+    taken: u64,
+    has_ended: bool,
     delivered: u64,
     delivering: bool,
     failure: Option<(u64, Error)>,
@@ -49,12 +52,7 @@ pub(super) fn for_each_in_order<'a, W: Send, T: Send, S>(
     process: impl Fn(&mut S, W) -> Result<T> + Sync,
     deliver: impl FnMut(T) -> Result<()> + Send + 'a,
 ) -> Result<()> {
-    let build = |index| ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("tallow-{index}")).build();
-    let pools = (0..threads.max(1))
-        .map(build)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::failed("cannot start a worker thread").because(error))?;
-    let queue = Queue { waiting: BTreeMap::new(), reserved: 0, delivered: 0, delivering: false, failure: None };
+    let queue = Queue { waiting: BTreeMap::new(), reserved: 0, taken: 0, has_ended: false, delivered: 0, delivering: false, failure: None };
     let shared = Shared {
         source: Mutex::new((0, Box::new(source))),
         queue: Mutex::new(queue),
@@ -62,10 +60,11 @@ pub(super) fn for_each_in_order<'a, W: Send, T: Send, S>(
         deliver: Mutex::new(Box::new(deliver)),
         window: WINDOW_PER_WORKER * threads.max(1) as u64,
     };
-    on_every(&pools, &|| {
+    let work = || {
         let mut state = worker();
         while shared.reserve() && shared.step(|item| process(&mut state, item)) {}
-    });
+    };
+    shared.start_workers(0, threads.max(1), &work)?;
     let mut queue = lock(&shared.queue);
     match queue.failure.take() {
         Some((_, error)) => Err(error),
@@ -74,22 +73,39 @@ pub(super) fn for_each_in_order<'a, W: Send, T: Send, S>(
     }
 }
 
-/// Runs `work` once on every pool, all at the same time.
-fn on_every(pools: &[ThreadPool], work: &(dyn Fn() + Sync)) {
-    if let Some((first, rest)) = pools.split_first() {
-        first.in_place_scope(|scope| {
-            scope.spawn(|_| work());
-            on_every(rest, work);
-        });
-    }
-}
-
 /// A lock that a panicking worker held is still usable: its panic is reported as a failure, and nothing more is delivered.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<W, T> Shared<'_, W, T> {
+impl<W: Send, T: Send> Shared<'_, W, T> {
+    /// Runs `work` on a worker, and on further ones at the same time, up to `most`, each started only when all before it are busy: a small
+    /// table is not worth a thread for each core. Returns when all are done.
+    fn start_workers(&self, index: usize, most: usize, work: &(dyn Fn() + Sync)) -> Result<()> {
+        let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("tallow-{index}")).build();
+        let pool = pool.map_err(|error| {
+            self.fail(u64::MAX, Error::failed("a worker thread is missing"));
+            Error::failed("cannot start a worker thread").because(error).hint("pass fewer `--threads`")
+        })?;
+        pool.in_place_scope(|scope| {
+            scope.spawn(|_| {
+                if let Err(error) = guarded(|| Ok(work())) {
+                    self.fail(u64::MAX, error);
+                }
+            });
+            if index + 1 < most && self.has_work_for_another(index as u64 + 1) { self.start_workers(index + 1, most, work) } else { Ok(()) }
+        })
+    }
+
+    /// Waits until as many items were taken as there are workers; false if there will be no more.
+    fn has_work_for_another(&self, workers: u64) -> bool {
+        let mut queue = lock(&self.queue);
+        while queue.failure.is_none() && !queue.has_ended && queue.taken < workers {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.failure.is_none() && !queue.has_ended
+    }
+
     /// Waits for room in the window; false once the run has failed.
     fn reserve(&self) -> bool {
         let mut queue = lock(&self.queue);
@@ -108,10 +124,12 @@ impl<W, T> Shared<'_, W, T> {
             source.0 += 1;
             match guarded(|| source.1.next().transpose()) {
                 Ok(Some(item)) => (number, item),
-                Ok(None) => return false,
+                Ok(None) => return self.end(),
                 Err(error) => return self.fail(number, error),
             }
         };
+        lock(&self.queue).taken += 1;
+        self.changed.notify_all();
         match guarded(|| process(item)).and_then(|result| self.hand_over(number, result)) {
             Ok(()) => true,
             Err(error) => self.fail(number, error),
@@ -137,6 +155,12 @@ impl<W, T> Shared<'_, W, T> {
             self.changed.notify_all();
         }
         Ok(())
+    }
+
+    fn end(&self) -> bool {
+        lock(&self.queue).has_ended = true;
+        self.changed.notify_all();
+        false
     }
 
     fn fail(&self, number: u64, error: Error) -> bool {

@@ -9,6 +9,7 @@ use crate::feature::FeatureBlock;
 use crate::feature::encode::Encoder;
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::model::{LoadedModel, Margins, Scratch};
+use crate::table::name_index::NameIndex;
 
 /// Rows encoded and scored at once. The block of a wide table stays in the second-level cache, and, not being a power of two, its
 /// columns do not fall on the same cache sets.
@@ -41,7 +42,8 @@ impl Scoring {
     /// # Errors
     /// An internal error if a column that is required is not in the schema.
     pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
-        let positions: Vec<Option<usize>> = encoder.inputs().map(|bound| schema.index_of(&bound.column).ok()).collect();
+        let names = NameIndex::new(schema);
+        let positions: Vec<Option<usize>> = encoder.inputs().map(|bound| names.position(&bound.column)).collect();
         if encoder.inputs().zip(&positions).any(|(bound, position)| bound.input.required && position.is_none()) {
             return Err(Error::internal("a bound column is not read"));
         }

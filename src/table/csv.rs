@@ -12,10 +12,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 
+use super::commit::{Identity, SharedFile};
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
 use super::csv_split::{MAX_RECORD_BYTES, PieceLimit, Splitter};
-use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, TableFile, commit, compression};
+use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, TableFile, compression};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1 bytes of text (with its
 /// delimiter) and n + 4 of memory (with its offset in the column), which is worst for empty values.
@@ -52,16 +53,16 @@ struct CsvFile {
     dialect: Dialect,
     has_header: bool,
     names: Arc<[String]>,
-    byte_count: u64,
+    identity: Identity,
 }
 
 impl CsvFile {
     fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
         let dialect = Dialect::new(options, path)?;
-        let mut splitter = Splitter::open(path, dialect)?;
+        let file = SharedFile::open(path)?;
+        let mut splitter = Splitter::new(&file, dialect)?;
         let names = read_names(&mut splitter, dialect, options.has_header).map_err(|error| error.at_path(path))?;
-        let byte_count = commit::metadata(path)?.byte_count;
-        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), byte_count })
+        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), identity: file.identity() })
     }
 }
 
@@ -102,30 +103,25 @@ impl TableFile for CsvFile {
         None
     }
 
-    fn byte_count(&self) -> u64 {
-        self.byte_count
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn is_text(&self) -> bool {
         true
     }
 
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions) -> Result<Portions> {
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>> {
         let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns)?;
-        let mut splitter = Splitter::open(&self.path, self.dialect)?;
+        let mut splitter = Splitter::new(&SharedFile::reopen(&self.path, &self.identity)?, self.dialect)?;
         if self.has_header {
-            let names = read_names(&mut splitter, self.dialect, true).map_err(|error| error.at_path(&self.path))?;
-            if names[..] != self.names[..] {
-                return Err(Error::failed("cannot read the file: its columns changed since it was opened").at_path(&self.path));
-            }
+            splitter.header().map_err(|error| error.at_path(&self.path))?;
         }
         let bytes = (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES);
-        Ok(Box::new(CsvPortions {
-            splitter: Some(splitter),
-            projection: Arc::new(projection),
-            limit: PieceLimit { bytes, rows: options.portion_rows.max(1) },
-            blank_is_row: self.names.len() == 1,
-        }))
+        let limit = PieceLimit { bytes, rows: options.portion_rows.max(1) };
+        let mut portions = CsvPortions { splitter: Some(splitter), projection: Arc::new(projection), limit, blank_is_row: self.names.len() == 1 };
+        portions.pass_over(first_row)?;
+        Ok(Box::new(portions))
     }
 }
 
@@ -137,11 +133,22 @@ struct CsvPortions {
     blank_is_row: bool,
 }
 
-impl Iterator for CsvPortions {
-    type Item = Result<Portion>;
+impl CsvPortions {
+    /// Cuts off rows without decoding them: where a record begins depends on every quote before it.
+    fn pass_over(&mut self, rows: u64) -> Result<()> {
+        let mut left = rows;
+        while left > 0 {
+            let Some(portion) = self.next_portion(left) else { break };
+            left -= portion?.row_count;
+        }
+        Ok(())
+    }
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let next = self.splitter.as_mut()?.next_piece(self.limit, self.blank_is_row);
+impl Portions for CsvPortions {
+    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
+        let rows = usize::try_from(most_rows).unwrap_or(usize::MAX).clamp(1, self.limit.rows);
+        let next = self.splitter.as_mut()?.next_piece(PieceLimit { rows, ..self.limit }, self.blank_is_row);
         if !matches!(next, Ok(Some(_))) {
             self.splitter = None;
         }
@@ -163,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::table::commit;
 
     struct Case {
         directory: tempfile::TempDir,
@@ -187,7 +195,8 @@ mod tests {
             let file = Csv.open(path, options)?;
             let requests: Vec<ColumnRequest> =
                 file.schema().fields().iter().map(|field| ColumnRequest { name: field.name().clone(), data_type: DataType::Utf8 }).collect();
-            for portion in file.portions(&requests, options)? {
+            let mut portions = file.portions(&requests, options, 0)?;
+            while let Some(portion) = portions.next_portion(u64::MAX) {
                 let portion = portion?;
                 assert_eq!(portion.first_row, rows.len() as u64);
                 let batch = (portion.decode)()?;
@@ -298,7 +307,7 @@ mod tests {
         let mut other = commit::PendingFile::create(&path, true).unwrap();
         other.write_all(b"b,a\n").unwrap();
         other.publish(true).unwrap();
-        assert!(file.portions(&[], &case.options).err().unwrap().message().contains("changed since"));
+        assert!(file.portions(&[], &case.options, 0).err().unwrap().message().contains("changed since"));
     }
 
     fn table() -> impl Strategy<Value = Vec<Vec<String>>> {

@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -21,6 +21,9 @@ use super::{Sink, commit};
 
 /// Values that a type cannot print are errors, instead of a text about the error in the place of the value.
 const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
+
+/// Lines are handed on once they take this much memory.
+const TEXT_BYTES: usize = 1 << 20;
 
 /// Writes a line of names and a line for each row, ended by `\n`.
 #[derive(Debug)]
@@ -59,20 +62,31 @@ impl<W: Write + Send> CsvSink<W> {
         self.writer.write_all(text.as_bytes()).map_err(|error| commit::io_error("cannot write the table", error))
     }
 
-    fn lines(&self, batch: &RecordBatch) -> Result<Lines, (usize, ArrowError)> {
-        let columns = batch.columns().iter().enumerate();
-        let columns: Vec<ArrayRef> = columns.map(|(place, column)| printable(column).map_err(|error| (place, error))).collect::<Result<_, _>>()?;
-        let values = columns.iter().enumerate();
-        let values: Vec<Values> = values.map(|(place, column)| Values::new(column).map_err(|error| (place, error))).collect::<Result<_, _>>()?;
+    fn write_lines(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns: Vec<ArrayRef> = self.each(batch.columns(), printable)?;
+        let values: Vec<Values> = self.each(&columns, Values::new)?;
         let mut lines = Lines::new(self.delimiter);
         for row in 0..batch.num_rows() {
             for (place, values) in values.iter().enumerate() {
-                values.write(row, &mut lines.text).map_err(|error| (place, error))?;
+                values.write(row, &mut lines.text).map_err(|error| self.unprintable(place, error))?;
                 lines.end_value();
             }
             lines.end_line();
+            if lines.text.len() >= TEXT_BYTES {
+                self.write_text(&lines.text)?;
+                lines = Lines::new(self.delimiter);
+            }
         }
-        Ok(lines)
+        self.write_text(&lines.text)
+    }
+
+    fn each<'a, T>(&self, columns: &'a [ArrayRef], of: impl Fn(&'a ArrayRef) -> Result<T, ArrowError>) -> Result<Vec<T>> {
+        columns.iter().enumerate().map(|(place, column)| of(column).map_err(|error| self.unprintable(place, error))).collect()
+    }
+
+    fn unprintable(&self, place: usize, error: ArrowError) -> Error {
+        let name = self.schema.fields().get(place).map(|field| field.name().clone()).unwrap_or_default();
+        Error::failed("cannot write a value as text").at_column(name).because(error)
     }
 }
 
@@ -81,11 +95,7 @@ impl<W: Write + Send> Sink for CsvSink<W> {
         if batch.num_columns() != self.schema.fields().len() {
             return Err(Error::internal("a batch has other columns than the table it is written to"));
         }
-        let lines = self.lines(batch).map_err(|(place, error)| {
-            let name = self.schema.fields().get(place).map(|field| field.name().clone()).unwrap_or_default();
-            Error::failed("cannot write a value as text").at_column(name).because(error)
-        })?;
-        self.write_text(&lines.text)
+        self.write_lines(batch)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
@@ -96,26 +106,29 @@ impl<W: Write + Send> Sink for CsvSink<W> {
 /// A column's values as text; text itself, the most frequent, without detours.
 enum Values<'a> {
     Text(&'a StringArray),
+    View(&'a StringViewArray),
     Other(ArrayFormatter<'a>),
 }
 
 impl<'a> Values<'a> {
     fn new(column: &'a ArrayRef) -> Result<Self, ArrowError> {
-        match column.as_string_opt::<i32>() {
-            Some(text) => Ok(Self::Text(text)),
+        if let Some(texts) = column.as_string_opt::<i32>() {
+            return Ok(Self::Text(texts));
+        }
+        match column.as_string_view_opt() {
+            Some(texts) => Ok(Self::View(texts)),
             None => ArrayFormatter::try_new(column.as_ref(), &FORMAT).map(Self::Other),
         }
     }
 
     fn write(&self, row: usize, text: &mut String) -> Result<(), ArrowError> {
-        match self {
-            Self::Text(values) if values.is_null(row) => Ok(()),
-            Self::Text(values) => {
-                text.push_str(values.value(row));
-                Ok(())
-            }
-            Self::Other(values) => values.value(row).write(text).map_err(|error| ArrowError::CsvError(error.to_string())),
-        }
+        let value = match self {
+            Self::Text(values) => values.is_valid(row).then(|| values.value(row)),
+            Self::View(values) => values.is_valid(row).then(|| values.value(row)),
+            Self::Other(values) => return values.value(row).write(text).map_err(|error| ArrowError::CsvError(error.to_string())),
+        };
+        text.push_str(value.unwrap_or_default());
+        Ok(())
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not know columns.
 
-use std::path::Path;
-
 use crate::error::{Error, Result};
 
 use super::commit::SharedFile;
@@ -51,20 +49,20 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// Opens a file, undoes its compression and passes over its byte order mark.
+    /// Undoes a file's compression and passes over its byte order mark.
     ///
     /// # Errors
     /// Fails if it cannot be read or is UTF-16.
-    pub fn open(path: &Path, dialect: Dialect) -> Result<Self> {
+    pub fn new(file: &SharedFile, dialect: Dialect) -> Result<Self> {
         let open = || {
-            let stream = Stream::new(SharedFile::open(path)?.reader())?;
+            let stream = Stream::new(file.reader())?;
             let mut splitter =
                 Self { stream, scanner: Scanner::new(dialect), buffer: Vec::new(), has_ended: false, next_row: 0, broken: None, failure: None };
             splitter.fill()?;
             splitter.pass_over_mark()?;
             Ok(splitter)
         };
-        open().map_err(|error: Error| error.at_path(path))
+        open().map_err(|error: Error| error.at_path(file.path()))
     }
 
     fn pass_over_mark(&mut self) -> Result<()> {
@@ -173,7 +171,7 @@ mod tests {
         let mut file = PendingFile::create(&path, false).unwrap();
         file.write_all(text).unwrap();
         file.publish(false).unwrap();
-        Splitter::open(&path, Dialect::new(&ReadOptions::default(), &path).unwrap())
+        Splitter::new(&SharedFile::open(&path)?, Dialect::new(&ReadOptions::default(), &path).unwrap())
     }
 
     fn pieces(text: &[u8], limit: PieceLimit, blank_is_row: bool) -> (Vec<String>, Option<Error>) {

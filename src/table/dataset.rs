@@ -3,7 +3,7 @@
 //! Every file is opened and its schema unified before the first row is read, so a type that differs in file 399 of 400 stops the run
 //! at once. Columns may be renamed here; every later room sees the new names only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::cast::common_type;
 use super::commit::read_head;
-use super::{ColumnRequest, FORMATS, Portion, ReadOptions, TableFile};
+use super::name_index::NameIndex;
+use super::parquet::read_type;
+use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, TableFile};
 use crate::error::{Error, Result};
 
 /// One file of a data set.
@@ -33,8 +35,19 @@ pub struct Dataset {
     pub files: Vec<DatasetFile>,
     schema: SchemaRef,
     /// New name → name in the files.
-    originals: BTreeMap<String, String>,
+    originals: HashMap<String, String>,
+    /// Names, in the files, of columns that not every file has.
+    partial: HashMap<String, usize>,
     options: ReadOptions,
+}
+
+/// A place between two rows of a data set: before row `row` of file `file`, both counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
+pub struct Position {
+    /// The file's index in [`Dataset::files`].
+    pub file: usize,
+    /// The rows of that file before the place.
+    pub row: u64,
 }
 
 /// One portion and the file that it comes from.
@@ -63,9 +76,18 @@ impl Dataset {
             );
             return Err(Error::contract(message).hint("score them in two runs"));
         }
-        let unified = unify(&files)?;
-        let (schema, originals) = rename(&unified, renames)?;
-        Ok(Self { files, schema: Arc::new(schema), originals, options: options.clone() })
+        let Unified { columns, partial } = unify(&files)?;
+        let (schema, originals) = rename(&columns, renames)?;
+        Ok(Self { files, schema: Arc::new(schema), originals, partial, options: options.clone() })
+    }
+
+    /// `schema`, whose columns are among the data set's, with the types that the columns are read as.
+    #[must_use]
+    pub fn as_read(&self, schema: &Schema) -> SchemaRef {
+        let is_text = self.is_text();
+        let viewed = |field: &Arc<Field>| Arc::new(field.as_ref().clone().with_data_type(read_type(field.data_type())));
+        let read = |field: &Arc<Field>| if is_text { field.clone() } else { viewed(field) };
+        Arc::new(Schema::new(schema.fields().iter().map(read).collect::<Vec<_>>()))
     }
 
     /// The unified schema under the new names.
@@ -89,54 +111,89 @@ impl Dataset {
     /// The first file that lacks the column of this (new) name, if any.
     #[must_use]
     pub fn file_without(&self, column: &str) -> Option<&Path> {
-        let original = self.original(column);
-        self.files.iter().find(|file| file.table.schema().column_with_name(original).is_none()).map(|file| file.path.as_path())
+        self.partial.get(self.original(column)).map(|&file| self.files[file].path.as_path())
     }
 
-    /// The range of an integer column over all files, where every file keeps it.
-    #[must_use]
-    pub fn integer_range(&self, column: &str) -> Option<(i128, i128)> {
-        let ranges = self.files.iter().map(|file| file.table.integer_range(self.original(column)));
-        ranges.reduce(|left, right| Some((left?.0.min(right?.0), left?.1.max(right?.1))))?
+    /// The smallest and largest value of each of these integer columns over all files, where every file keeps them.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be opened again.
+    pub fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
+        let originals: Vec<&str> = columns.iter().map(|column| self.original(column)).collect();
+        let mut all: Option<Vec<Option<(i128, i128)>>> = None;
+        for file in self.files.iter().filter(|_| !columns.is_empty()) {
+            let ranges = file.table.integer_ranges(&originals)?;
+            all = Some(match all {
+                None => ranges,
+                Some(all) => all.into_iter().zip(ranges).map(|(left, right)| Some((left?.0.min(right?.0), left?.1.max(right?.1)))).collect(),
+            });
+        }
+        Ok(all.unwrap_or_else(|| vec![None; columns.len()]))
     }
 
     fn original<'a>(&'a self, column: &'a str) -> &'a str {
         self.originals.get(column).map_or(column, String::as_str)
     }
 
-    /// All portions of all files in order, delivering the columns of `schema` (new names, the data set's types). A file that lacks a
-    /// column delivers nulls.
-    ///
-    /// # Errors
-    /// The iterator yields the error of the file that cannot be cut.
-    pub fn portions(self: &Arc<Self>, schema: &SchemaRef) -> impl Iterator<Item = Result<FilePortion>> + Send + use<> {
-        let (dataset, schema) = (Arc::clone(self), schema.clone());
-        (0..self.files.len()).flat_map(move |file| {
-            let portions: Box<dyn Iterator<Item = Result<FilePortion>> + Send> = match dataset.file_portions(file, &schema) {
-                Ok(portions) => Box::new(portions),
-                Err(error) => Box::new(std::iter::once(Err(error))),
-            };
-            portions
-        })
+    /// Cuts all files in order, from `start` on, into portions that deliver the columns of `schema` (new names, types as read). A file
+    /// that lacks a column delivers nulls.
+    #[must_use]
+    pub fn portions(self: &Arc<Self>, schema: &SchemaRef, start: Position) -> FilePortions {
+        FilePortions { dataset: Arc::clone(self), schema: schema.clone(), next: start, current: None }
     }
 
-    fn file_portions(&self, file: usize, schema: &SchemaRef) -> Result<impl Iterator<Item = Result<FilePortion>> + Send + use<>> {
-        let DatasetFile { table, path, .. } = &self.files[file];
+    fn open_portions(&self, schema: &Schema, start: Position) -> Result<Current> {
+        let DatasetFile { table, path, .. } = &self.files[start.file];
         let own = table.schema();
+        let own = NameIndex::new(&own);
         let request = |field: &Arc<Field>| {
             let name = self.original(field.name());
-            own.column_with_name(name).map(|_| ColumnRequest { name: name.to_owned(), data_type: field.data_type().clone() })
+            own.position(name).map(|_| ColumnRequest { name: name.to_owned(), data_type: field.data_type().clone() })
         };
-        let requests: Vec<ColumnRequest> = schema.fields().iter().filter_map(request).collect();
-        let present: Arc<[bool]> = schema.fields().iter().map(|field| own.column_with_name(self.original(field.name())).is_some()).collect();
-        let portions = table.portions(&requests, &self.options).map_err(|error| error.at_path(path))?;
-        let schema = schema.clone();
-        Ok(portions.map(move |portion| {
-            let Portion { first_row, row_count, decode } = portion?;
-            let (schema, present) = (schema.clone(), Arc::clone(&present));
-            let decode = Box::new(move || fill(&decode()?, &schema, &present));
-            Ok(FilePortion { file, portion: Portion { first_row, row_count, decode } })
-        }))
+        let requests: Vec<Option<ColumnRequest>> = schema.fields().iter().map(request).collect();
+        let present = requests.iter().map(Option::is_some).collect();
+        let requests: Vec<ColumnRequest> = requests.into_iter().flatten().collect();
+        let portions = table.portions(&requests, &self.options, start.row).map_err(|error| error.at_path(path))?;
+        Ok(Current { portions, present })
+    }
+}
+
+/// A file being cut, and which of the wanted columns it has.
+struct Current {
+    portions: Box<dyn Portions>,
+    present: Arc<[bool]>,
+}
+
+/// Cuts a data set into portions, file after file; one file is open at a time, and those whose portions are at work.
+pub struct FilePortions {
+    dataset: Arc<Dataset>,
+    schema: SchemaRef,
+    next: Position,
+    current: Option<Current>,
+}
+
+impl FilePortions {
+    /// The next rows, at most `most_rows` of them, all of one file; none at the end.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be opened again or cut further.
+    pub fn next_portion(&mut self, most_rows: u64) -> Result<Option<FilePortion>> {
+        while self.next.file < self.dataset.files.len() {
+            if self.current.is_none() {
+                self.current = Some(self.dataset.open_portions(&self.schema, self.next)?);
+            }
+            let Some(Current { portions, present }) = &mut self.current else { break };
+            if let Some(portion) = portions.next_portion(most_rows) {
+                let Portion { first_row, row_count, decode } = portion?;
+                let (schema, present) = (self.schema.clone(), Arc::clone(present));
+                let decode = Box::new(move || fill(&decode()?, &schema, &present));
+                self.next.row = first_row + row_count;
+                return Ok(Some(FilePortion { file: self.next.file, portion: Portion { first_row, row_count, decode } }));
+            }
+            self.current = None;
+            self.next = Position { file: self.next.file + 1, row: 0 };
+        }
+        Ok(None)
     }
 }
 
@@ -164,36 +221,55 @@ fn open_file(path: &Path, options: &ReadOptions) -> Result<DatasetFile> {
     Ok(DatasetFile { path: path.to_owned(), format: format.name(), table: format.open(path, options)? })
 }
 
+/// The columns of all files together.
+struct Unified {
+    columns: Vec<(String, DataType)>,
+    /// Names of columns that not every file has, with the first file that lacks them.
+    partial: HashMap<String, usize>,
+}
+
+/// Where a column was first met, and in how many files it is.
+struct Met {
+    position: usize,
+    file: usize,
+    count: usize,
+}
+
 /// The union of all files' columns, in the order of first appearance.
-fn unify(files: &[DatasetFile]) -> Result<Vec<(String, DataType)>> {
+fn unify(files: &[DatasetFile]) -> Result<Unified> {
     let mut columns: Vec<(String, DataType)> = Vec::new();
-    let mut origin: BTreeMap<String, (usize, &Path)> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        for field in file.table.schema().fields() {
-            let Some(&(position, first)) = origin.get(field.name()).filter(|_| index > 0) else {
-                origin.insert(field.name().clone(), (columns.len(), &file.path));
+    let mut met: HashMap<String, Met> = HashMap::new();
+    for (file, DatasetFile { path, table, .. }) in files.iter().enumerate() {
+        for field in table.schema().fields() {
+            let Some(known) = met.get_mut(field.name()).filter(|_| file > 0) else {
+                met.insert(field.name().clone(), Met { position: columns.len(), file, count: 1 });
                 columns.push((field.name().clone(), field.data_type().clone()));
                 continue;
             };
-            let known = &columns[position].1;
-            columns[position].1 = common_type(known, field.data_type()).ok_or_else(|| {
-                Error::contract(format!("the column is {} here, but {known} in `{}`", field.data_type(), first.display()))
-                    .at_path(&file.path)
+            known.count += 1;
+            let unified = &mut columns[known.position].1;
+            *unified = common_type(unified, field.data_type()).ok_or_else(|| {
+                Error::contract(format!("the column is {} here, but {unified} in `{}`", field.data_type(), files[known.file].path.display()))
+                    .at_path(path)
                     .at_column(field.name())
                     .hint("write the files with one schema, or score them in separate runs")
             })?;
         }
     }
-    Ok(columns)
+    let lacks = |name: &String| files.iter().position(|file| file.table.schema().column_with_name(name).is_none());
+    let partial = met.iter().filter(|(_, met)| met.count < files.len()).filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
+    Ok(Unified { partial: partial.collect(), columns })
 }
 
-fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Result<(Schema, BTreeMap<String, String>)> {
-    if let Some((from, _)) = renames.iter().find(|(from, _)| !columns.iter().any(|(name, _)| name == from)) {
+fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
+    let known: HashSet<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some((from, _)) = renames.iter().find(|(from, _)| !known.contains(from.as_str())) {
         return Err(Error::contract("`--rename` names a column that the data lacks")
             .at_column(from)
             .hint("`tallow inspect` lists the columns of a file"));
     }
-    let renamed = |name: &String| renames.iter().find(|(from, _)| from == name).map_or(name, |(_, to)| to).clone();
+    let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
+    let renamed = |name: &String| targets.get(name.as_str()).copied().unwrap_or(name).clone();
     let originals = columns.iter().map(|(name, _)| (renamed(name), name.clone())).collect();
     let fields = columns.iter().map(|(name, data_type)| Field::new(renamed(name), data_type.clone(), true));
     Ok((Schema::new(fields.collect::<Vec<_>>()), originals))

@@ -16,7 +16,9 @@ pub mod csv_split;
 pub mod dataset;
 pub(crate) mod expression;
 pub mod location;
+pub mod name_index;
 pub mod parquet;
+mod parquet_decode;
 pub mod parquet_sink;
 mod polars_bridge;
 pub mod query;
@@ -27,6 +29,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 
+use self::commit::Identity;
 use crate::error::Result;
 
 /// How files are read; each format takes what concerns it.
@@ -85,8 +88,11 @@ impl std::fmt::Debug for Portion {
     }
 }
 
-/// The portions of a file, in row order, cut while they are asked for.
-pub type Portions = Box<dyn Iterator<Item = Result<Portion>> + Send>;
+/// Cuts a file into portions, in row order, while they are asked for.
+pub trait Portions: Send {
+    /// The next rows, at least one and at most `most_rows` of them; none at the end of the file. After an error there are no more.
+    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>>;
+}
 
 /// One file, opened: its schema is known, its rows are not read yet.
 pub trait TableFile: Send + Sync + std::fmt::Debug {
@@ -96,8 +102,8 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
     /// The number of rows, where the format says so without reading them.
     fn row_count(&self) -> Option<u64>;
 
-    /// The size on disk, in bytes.
-    fn byte_count(&self) -> u64;
+    /// Which file it is: its size on disk, when it was last written to.
+    fn identity(&self) -> Identity;
 
     /// The number of row groups, in formats that have them.
     fn row_group_count(&self) -> Option<usize> {
@@ -109,16 +115,20 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// The largest and smallest value of an integer column over the file, where the format keeps them.
-    fn integer_range(&self, _column: &str) -> Option<(i128, i128)> {
-        None
-    }
-
-    /// Cuts the file into portions that deliver `columns`, all of which are in its schema. May be called again.
+    /// The smallest and largest value of each of these integer columns over the file; none where the format does not keep them.
     ///
     /// # Errors
     /// Fails if the file cannot be opened again.
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions) -> Result<Portions>;
+    fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
+        Ok(vec![None; columns.len()])
+    }
+
+    /// Cuts the file, from row `first_row` on, into portions that deliver `columns`, all of which are in its schema. May be called
+    /// again; between two calls the file is closed.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened again or is another one by now.
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>>;
 }
 
 /// A format of tables: recognises and opens files.

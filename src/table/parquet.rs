@@ -1,27 +1,25 @@
 //! Parquet files in: row groups cut into row ranges that any worker decodes on its own.
 //!
 //! Owns the reading of Parquet. A range inside a large row group skips whole pages of flat columns without decompressing them, so
-//! one huge row group is as parallel, and as bounded in memory, as many small ones. Writing is `parquet_sink`.
+//! one huge row group is as parallel, and as bounded in memory, as many small ones. Texts are read as views into their pages: a
+//! dictionary's words are in memory once, however often a column repeats them. Between opening and reading a file is closed, and
+//! only its schema is kept. Cutting and decoding is `parquet_decode`, writing `parquet_sink`.
 
+use std::collections::HashMap;
 use std::io::BufReader;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
-use super::cast::cast_column;
-use super::commit::{FileReader, SharedFile};
-use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, TableFile};
+use super::commit::{FileReader, Identity, SharedFile};
+use super::parquet_decode::{Decoder, ParquetPortions};
+use super::{ColumnRequest, Format, Portions, ReadOptions, TableFile};
 use crate::error::{Error, Result};
 
 /// The four bytes at both ends of a Parquet file.
@@ -45,35 +43,66 @@ impl Format for Parquet {
 
     fn open(&self, path: &Path, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
         let input = Input(SharedFile::open(path)?);
-        let metadata = ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()).map_err(|error| {
-            Error::failed("cannot read the Parquet footer")
-                .at_path(path)
-                .because(error)
-                .hint("the file is cut off or damaged: write or copy it again")
-        })?;
-        let metadata =
-            without_odd_dictionaries(metadata).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))?;
-        Ok(Box::new(ParquetFile { path: path.to_owned(), input, metadata }))
+        let footer = footer(&input)?;
+        let metadata = footer.metadata();
+        Ok(Box::new(ParquetFile {
+            path: path.to_owned(),
+            identity: input.0.identity(),
+            schema: footer.schema().clone(),
+            row_count: u64::try_from(metadata.file_metadata().num_rows()).ok(),
+            row_group_count: metadata.num_row_groups(),
+        }))
     }
 }
 
-/// The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
-fn without_odd_dictionaries(metadata: ArrowReaderMetadata) -> parquet::errors::Result<ArrowReaderMetadata> {
-    let odd = |data_type: &DataType| matches!(data_type, DataType::Dictionary(_, value) if matches!(**value, DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)));
-    if !metadata.schema().fields().iter().any(|field| odd(field.data_type())) {
-        return Ok(metadata);
+pub(super) fn footer(input: &Input) -> Result<ArrowReaderMetadata> {
+    let path = input.0.path();
+    let metadata = ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(|error| {
+        Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint("the file is cut off or damaged: write or copy it again")
+    })?;
+    // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
+    with_types(&metadata, odd_dictionary_as_plain).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))
+}
+
+fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
+    let DataType::Dictionary(_, value) = data_type else { return None };
+    matches!(**value, DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)).then(|| value.as_ref().clone())
+}
+
+/// The type that a column is read as: texts and binaries as views into their pages, also inside lists and structs.
+#[must_use]
+pub fn read_type(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(read_type(field.data_type())));
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::List(field) => DataType::List(inner(field)),
+        DataType::LargeList(field) => DataType::LargeList(inner(field)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
     }
-    let plain = |field: &Arc<Field>| match field.data_type() {
-        DataType::Dictionary(_, value) if odd(field.data_type()) => Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone())),
-        _ => field.clone(),
+}
+
+/// The footer with some columns' types replaced; as it is if none is.
+pub(super) fn with_types(
+    footer: &ArrowReaderMetadata,
+    replacement: impl Fn(&DataType) -> Option<DataType>,
+) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let schema = footer.schema();
+    if !schema.fields().iter().any(|field| replacement(field.data_type()).is_some()) {
+        return Ok(footer.clone());
+    }
+    let replaced = |field: &FieldRef| match replacement(field.data_type()) {
+        Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
+        None => field.clone(),
     };
-    let schema = Schema::new_with_metadata(metadata.schema().fields().iter().map(plain).collect::<Vec<_>>(), metadata.schema().metadata().clone());
-    ArrowReaderMetadata::try_new(metadata.metadata().clone(), ArrowReaderOptions::new().with_schema(Arc::new(schema)))
+    let schema = Schema::new_with_metadata(schema.fields().iter().map(replaced).collect::<Vec<_>>(), schema.metadata().clone());
+    ArrowReaderMetadata::try_new(footer.metadata().clone(), ArrowReaderOptions::new().with_schema(Arc::new(schema)))
 }
 
 /// A file read by position, so that workers share one handle.
 #[derive(Clone, Debug)]
-struct Input(SharedFile);
+pub(super) struct Input(pub(super) SharedFile);
 
 impl Length for Input {
     fn len(&self) -> u64 {
@@ -101,66 +130,55 @@ impl ChunkReader for Input {
 #[derive(Debug)]
 struct ParquetFile {
     path: PathBuf,
-    input: Input,
-    metadata: ArrowReaderMetadata,
+    identity: Identity,
+    schema: SchemaRef,
+    row_count: Option<u64>,
+    row_group_count: usize,
 }
 
 impl TableFile for ParquetFile {
     fn schema(&self) -> SchemaRef {
-        self.metadata.schema().clone()
+        self.schema.clone()
     }
 
     fn row_count(&self) -> Option<u64> {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).ok()
+        self.row_count
     }
 
-    fn byte_count(&self) -> u64 {
-        self.input.0.byte_count()
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn row_group_count(&self) -> Option<usize> {
-        Some(self.metadata.metadata().num_row_groups())
+        Some(self.row_group_count)
     }
 
-    fn integer_range(&self, column: &str) -> Option<(i128, i128)> {
-        let descriptor = self.metadata.metadata().file_metadata().schema_descr();
-        let index = (0..descriptor.num_columns()).find(|&index| descriptor.column(index).path().parts() == [column])?;
-        let ranges = self.metadata.metadata().row_groups().iter().map(|group| group_range(group, index));
-        ranges.reduce(|left, right| Some((left?.0.min(right?.0), left?.1.max(right?.1))))?
+    fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
+        let footer = footer(&self.reopen()?)?;
+        let descriptor = footer.metadata().file_metadata().schema_descr();
+        let leaves = (0..descriptor.num_columns()).filter_map(|leaf| match descriptor.column(leaf).path().parts() {
+            [name] => Some((name.clone(), leaf)),
+            _ => None,
+        });
+        let leaves: HashMap<String, usize> = leaves.collect();
+        let groups = footer.metadata().row_groups();
+        let range = |leaf: &usize| {
+            let ranges = groups.iter().map(|group| group_range(group, *leaf));
+            ranges.reduce(|left, right| Some((left?.0.min(right?.0), left?.1.max(right?.1))))?
+        };
+        Ok(columns.iter().map(|column| leaves.get(*column).and_then(range)).collect())
     }
 
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions) -> Result<Portions> {
-        let decoder = Arc::new(Decoder::new(self, columns)?);
-        let ranges = self.ranges(&decoder.mask, options);
-        let mut first_row = 0;
-        Ok(Box::new(ranges.into_iter().map(move |(row_group, rows)| {
-            let (decoder, row_count) = (Arc::clone(&decoder), rows.len() as u64);
-            let portion = Portion { first_row, row_count, decode: Box::new(move || decoder.decode(row_group, rows)) };
-            first_row += row_count;
-            Ok(portion)
-        })))
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>> {
+        let decoder = Decoder::new(self.reopen()?, columns)?;
+        Ok(Box::new(ParquetPortions::new(decoder, options, first_row)))
     }
 }
 
 impl ParquetFile {
-    /// (row group, rows inside it) of every portion, in row order.
-    fn ranges(&self, mask: &ProjectionMask, options: &ReadOptions) -> Vec<(usize, Range<usize>)> {
-        let groups = self.metadata.metadata().row_groups().iter().enumerate();
-        let cut = |(index, group): (usize, &RowGroupMetaData)| {
-            let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-            let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-            let bytes: usize = wanted.map(|(_, column)| usize::try_from(decoded_bytes(column)).unwrap_or(0)).sum();
-            let parts = bytes.div_ceil(options.portion_bytes.max(1)).max(rows.div_ceil(options.portion_rows.max(1))).clamp(1, rows.max(1));
-            let step = rows.div_ceil(parts).max(1);
-            (0..rows).step_by(step).map(move |start| (index, start..(start + step).min(rows))).collect::<Vec<_>>()
-        };
-        groups.flat_map(cut).collect()
+    fn reopen(&self) -> Result<Input> {
+        SharedFile::reopen(&self.path, &self.identity).map(Input)
     }
-}
-
-/// What a column chunk takes in memory: its encoded size, or what the writer says its texts take once a dictionary is spelt out.
-fn decoded_bytes(column: &ColumnChunkMetaData) -> i64 {
-    column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0))
 }
 
 /// The smallest and largest value in a row group; none without trustworthy statistics.
@@ -169,80 +187,6 @@ fn group_range(group: &RowGroupMetaData, column: usize) -> Option<(i128, i128)> 
         Statistics::Int32(values) => Some((i128::from(*values.min_opt()?), i128::from(*values.max_opt()?))),
         Statistics::Int64(values) => Some((i128::from(*values.min_opt()?), i128::from(*values.max_opt()?))),
         _ => None,
-    }
-}
-
-/// All that a worker needs to decode any range of one file.
-#[derive(Debug)]
-struct Decoder {
-    path: PathBuf,
-    input: Input,
-    metadata: ArrowReaderMetadata,
-    mask: ProjectionMask,
-    schema: SchemaRef,
-    /// The position of each requested column among the columns that the mask lets through.
-    positions: Vec<usize>,
-}
-
-impl Decoder {
-    fn new(file: &ParquetFile, columns: &[ColumnRequest]) -> Result<Self> {
-        let schema = file.metadata.schema();
-        let roots: Vec<usize> = columns
-            .iter()
-            .map(|column| schema.index_of(&column.name).map_err(|error| Error::internal("a column that the file lacks").because(error)))
-            .collect::<Result<_>>()?;
-        let mut ascending = roots.clone();
-        ascending.sort_unstable();
-        ascending.dedup();
-        let positions = roots.iter().filter_map(|root| ascending.binary_search(root).ok()).collect();
-        let descriptor = file.metadata.metadata().file_metadata().schema_descr();
-        let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
-        Ok(Self {
-            path: file.path.clone(),
-            input: file.input.clone(),
-            metadata: file.metadata.clone(),
-            mask: ProjectionMask::roots(descriptor, ascending),
-            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
-            positions,
-        })
-    }
-
-    fn decode(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch> {
-        let count = rows.len();
-        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::failed(format!("cannot decode row group {row_group}"))
-                .at_path(&self.path)
-                .because(error)
-                .hint("the file is damaged: write or copy it again")
-        };
-        // The decoder underneath panics on some damaged files.
-        let batch = catch_unwind(AssertUnwindSafe(|| self.read(row_group, rows)));
-        let batch = batch.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
-        if batch.num_rows() != count {
-            return Err(broken(format!("{count} rows were promised, {} are there", batch.num_rows()).into()));
-        }
-        let columns = self.positions.iter().zip(self.schema.fields()).map(|(&position, field)| self.column(&batch, position, field));
-        let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options).map_err(|error| broken(Box::new(error)))
-    }
-
-    fn column(&self, batch: &RecordBatch, position: usize, field: &Field) -> Result<ArrayRef> {
-        cast_column(batch.column(position), field.data_type()).map_err(|error| error.at_path(&self.path).at_column(field.name()))
-    }
-
-    fn read(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch, ParquetError> {
-        let all = usize::try_from(self.metadata.metadata().row_group(row_group).num_rows()).unwrap_or(0);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.metadata.clone());
-        let builder = builder.with_projection(self.mask.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
-        let builder = if rows.len() == all {
-            builder
-        } else {
-            builder.with_row_selection(RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]))
-        };
-        let reader = builder.build()?;
-        let schema = arrow::array::RecordBatchReader::schema(&reader);
-        let batches = reader.collect::<Result<Vec<_>, _>>()?;
-        if let [batch] = batches.as_slice() { Ok(batch.clone()) } else { Ok(concat_batches(&schema, &batches)?) }
     }
 }
 

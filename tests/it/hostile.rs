@@ -3,8 +3,11 @@
 //! `data/hostile` holds the files, `hostile.py` in it makes them. A file that is in no list here fails the test.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use crate::harness::{Room, data};
+use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
+
+use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
 const MODELS: [(&str, i32, &str); 13] = [
@@ -165,4 +168,34 @@ fn a_full_disk_leaves_the_old_output_and_nothing_else() {
     assert!(message.contains("cannot write"), "{message}");
     assert_eq!(std::fs::read(room.path("out.parquet")).unwrap(), b"precious");
     assert_eq!(room.listing(), ["good.json", "good.parquet", "out.parquet"]);
+}
+
+#[test]
+fn a_dictionary_of_long_texts_is_spelt_out_in_bounded_memory() {
+    let room = room_with(&["good.json"]);
+    // 1.3 GB of text in a file of some kilobytes, in one row group.
+    let rows = 20_000;
+    let long: Vec<String> = ["x", "y"].map(|letter| letter.repeat(65_536)).into();
+    let numbers = || Arc::new((0..rows).map(|row| row as f32 / 1e4).collect::<Float32Array>()) as ArrayRef;
+    let texts = Arc::new((0..rows).map(|row| Some(long[row % 2].as_str())).collect::<StringArray>()) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([("note", texts), ("a", numbers()), ("b", numbers())]).unwrap();
+    room.parquet("long.parquet", &batch, rows);
+    let run = room.tallow("score --model good.json long.parquet --output out.parquet --format json").ok();
+    let peak = run.json()["performance"]["peak_memory_bytes"].as_u64().unwrap();
+    assert!(peak < 400 << 20, "{} MiB", peak >> 20);
+    assert_eq!(run.json()["ledger"]["scored"], rows);
+}
+
+#[test]
+fn more_files_than_may_be_open_are_no_burden() {
+    let room = room_with(&["good.json"]);
+    let bytes = std::fs::read(data("hostile/good.parquet")).unwrap();
+    for number in 0..200 {
+        room.file(&format!("parts/{number:03}.parquet"), &bytes);
+    }
+    let program = env!("CARGO_BIN_EXE_tallow");
+    let script = format!("ulimit -n 48; exec {program} score --quiet --model good.json parts --output out.parquet");
+    let output = std::process::Command::new("bash").arg("-c").arg(script).current_dir(room.path("")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(room.table("out.parquet").num_rows(), 200 * table(&data("hostile/good.parquet")).num_rows());
 }

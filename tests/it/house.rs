@@ -61,8 +61,10 @@ fn names_say_something_and_paths_stay_short() {
 #[test]
 fn only_commit_touches_the_file_system() {
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
-    let touches = |path: &Path, text: &str| !path.ends_with("table/commit.rs") && text.lines().filter(is_code).any(|line| line.contains("std::fs"));
-    assert_eq!(offenders("src", touches), Vec::<PathBuf>::new(), "std::fs outside table/commit.rs");
+    let touches = |path: &Path, text: &str| {
+        !path.to_string_lossy().contains("table/commit/") && text.lines().filter(is_code).any(|line| line.contains("std::fs"))
+    };
+    assert_eq!(offenders("src", touches), Vec::<PathBuf>::new(), "std::fs outside table/commit");
 }
 
 #[test]

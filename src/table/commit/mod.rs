@@ -1,0 +1,298 @@
+//! Files with their names attached: reading by position, and writing that appears whole or not at all.
+//!
+//! The only user of `std::fs` in the crate, so that every error names the path and what was being done. It must not know what is
+//! in the files: formats and reports come to it with bytes.
+
+mod pending;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::pending::PendingFile;
+use crate::error::{Error, Result};
+
+/// The bytes that are enough to recognise any format.
+pub const HEAD_BYTES: usize = 4 << 10;
+
+/// What the file system says about a path, symbolic links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The size, in bytes.
+    pub byte_count: u64,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Whether it is a plain file: no directory, pipe, socket or device.
+    pub is_file: bool,
+}
+
+/// Turns a failure of the operating system into an error without a path, with a hint where there is something to do.
+#[must_use]
+pub fn io_error(doing: &str, error: io::Error) -> Error {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => Some("check the spelling; a relative path starts at the working directory"),
+        io::ErrorKind::PermissionDenied => Some("check the permissions of the file and of the directories above it"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free some space, or write to another disk"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("write to a directory that is not mounted read-only"),
+        _ => None,
+    };
+    let failed = Error::failed(doing).because(error);
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
+    }
+}
+
+fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
+    result.map_err(|error| io_error(doing, error).at_path(path))
+}
+
+/// What is known about `path`; none if there is nothing of that name.
+///
+/// # Errors
+/// Fails if the file system refuses to say.
+pub fn find(path: &Path) -> Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(Metadata { byte_count: found.len(), is_directory: found.is_dir(), is_file: found.is_file() })),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
+    }
+}
+
+/// What is known about `path`.
+///
+/// # Errors
+/// Fails if there is nothing of that name.
+pub fn metadata(path: &Path) -> Result<Metadata> {
+    find(path)?.ok_or_else(|| io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path))
+}
+
+/// The path without symbolic links and `..`.
+///
+/// # Errors
+/// Fails if there is nothing of that name.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    at(path, "cannot resolve the path", fs::canonicalize(path))
+}
+
+/// The paths of all that is in a directory, sorted by name.
+///
+/// # Errors
+/// Fails if it is no directory or may not be read.
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = at(directory, "cannot list the directory", fs::read_dir(directory))?;
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut paths = at(directory, "cannot list the directory", paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The whole of a file that may be at most `limit_bytes` long.
+///
+/// # Errors
+/// Fails if the file is longer or cannot be read.
+pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
+    let file = SharedFile::open(path)?;
+    let mut bytes = Vec::new();
+    at(path, "cannot read the file", file.reader().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
+    }
+    Ok(bytes)
+}
+
+/// The first [`HEAD_BYTES`] of a file, or all of a shorter one.
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub fn read_head(path: &Path) -> Result<Vec<u8>> {
+    let file = SharedFile::open(path)?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES);
+    at(path, "cannot read the file", file.reader().take(HEAD_BYTES as u64).read_to_end(&mut bytes))?;
+    Ok(bytes)
+}
+
+/// Which file it is and in which state: a file that was replaced or written to has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    byte_count: u64,
+    /// Seconds and nanoseconds since 1970.
+    modified: (i64, i64),
+}
+
+impl Identity {
+    fn of(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino(), byte_count: found.len(), modified: (found.mtime(), found.mtime_nsec()) }
+    }
+
+    /// The size, in bytes.
+    #[must_use]
+    pub fn byte_count(&self) -> u64 {
+        self.byte_count
+    }
+
+    /// When it was last written to, in seconds since 1970.
+    #[must_use]
+    pub fn modified_seconds(&self) -> i64 {
+        self.modified.0
+    }
+}
+
+/// A file opened for reading at any position by any number of threads; clones share the handle.
+#[derive(Clone, Debug)]
+pub struct SharedFile {
+    file: Arc<File>,
+    path: Arc<Path>,
+    identity: Identity,
+}
+
+impl SharedFile {
+    /// Opens a plain file. The handle stays on it even if another file is published under the name.
+    ///
+    /// # Errors
+    /// Fails if it is missing, a directory, a pipe or a device, or may not be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        const DOING: &str = "cannot open the file";
+        // Asked before opening, because opening a pipe waits for its writer.
+        let found = at(path, DOING, fs::metadata(path))?;
+        if found.is_dir() {
+            return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path));
+        }
+        if !found.is_file() {
+            let error = Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
+            return Err(error.hint("save it as a file first: it is read more than once"));
+        }
+        let file = at(path, DOING, File::open(path))?;
+        let identity = Identity::of(&at(path, DOING, file.metadata())?);
+        Ok(Self { file: Arc::new(file), path: path.into(), identity })
+    }
+
+    /// Opens a file that was opened and closed before.
+    ///
+    /// # Errors
+    /// As [`SharedFile::open`]; fails if it is another file by now or was written to.
+    pub fn reopen(path: &Path, identity: &Identity) -> Result<Self> {
+        let file = Self::open(path)?;
+        if file.identity == *identity {
+            return Ok(file);
+        }
+        let error = Error::failed("cannot read the file: it changed since it was opened").at_path(path);
+        Err(error.hint("run again once nothing writes to the inputs any more"))
+    }
+
+    /// Which file it is, to recognise it by when it is opened again.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The name it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The size when it was opened, in bytes.
+    #[must_use]
+    pub fn byte_count(&self) -> u64 {
+        self.identity.byte_count
+    }
+
+    /// Reads at most `buffer.len()` bytes from `offset` on; 0 means the end of the file.
+    ///
+    /// # Errors
+    /// Fails if the bytes cannot be read.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        let mut reader = self.reader_from(offset);
+        at(&self.path, "cannot read the file", reader.read(buffer))
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// Fails if the file ends before or cannot be read.
+    pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        at(&self.path, "cannot read the file", self.file.read_exact_at(buffer, offset))
+    }
+
+    /// Reads from the beginning.
+    #[must_use]
+    pub fn reader(&self) -> FileReader {
+        self.reader_from(0)
+    }
+
+    /// Reads from `offset` on; readers do not disturb each other.
+    #[must_use]
+    pub fn reader_from(&self, offset: u64) -> FileReader {
+        FileReader { file: Arc::clone(&self.file), offset }
+    }
+}
+
+/// A position in a [`SharedFile`], moved by reading. Unbuffered; its errors do not name the path.
+#[derive(Clone, Debug)]
+pub struct FileReader {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read_at(buffer, self.offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    let count = result?;
+                    self.offset += count as u64;
+                    return Ok(count);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
+        let mut file = PendingFile::create(path, overwrite)?;
+        file.write_all(bytes).unwrap();
+        file.publish(overwrite)
+    }
+
+    #[test]
+    fn reading_is_by_position_and_names_the_path_when_it_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("in");
+        write(&path, b"0123456789", false).unwrap();
+        let file = SharedFile::open(&path).unwrap();
+        let mut buffer = [0; 4];
+        file.read_exact_at(&mut buffer, 3).unwrap();
+        assert_eq!(&buffer, b"3456");
+        assert_eq!(file.read_at(&mut buffer, 8).unwrap(), 2);
+        assert_eq!(file.read_at(&mut buffer, 80).unwrap(), 0);
+        let error = file.read_exact_at(&mut buffer, 8).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot read the file (`{}`)", path.display()));
+        assert_eq!((file.byte_count(), file.path()), (10, path.as_path()));
+        assert!(read(&path, 9).unwrap_err().message().ends_with("it is longer than 9 bytes"));
+        assert_eq!(read_head(&path).unwrap(), b"0123456789");
+    }
+
+    #[test]
+    fn what_is_no_file_cannot_be_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(SharedFile::open(directory.path()).unwrap_err().message(), "cannot open the file: it is a directory");
+        let missing = SharedFile::open(&directory.path().join("missing")).unwrap_err();
+        assert_eq!(missing.message(), "cannot open the file");
+        assert!(missing.hint_text().unwrap().contains("spelling"));
+        assert!(SharedFile::open(Path::new("/dev/null")).unwrap_err().message().contains("device"));
+        assert!(list(&directory.path().join("missing")).is_err());
+        assert!(metadata(&directory.path().join("missing")).unwrap_err().hint_text().is_some());
+    }
+}

@@ -1,0 +1,170 @@
+//! Ranges of rows of a Parquet file: cut by what they take in memory, decoded by any worker.
+//!
+//! Owns the size of a portion and its decoding. What a file is, and how its footer is read, is `parquet`'s.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+
+use super::cast::cast_column;
+use super::name_index::NameIndex;
+use super::parquet::{Input, footer, read_type, with_types};
+use super::{ColumnRequest, Portion, Portions, ReadOptions};
+use crate::error::{Error, Result};
+
+/// Cuts row groups into ranges of rows by what they take in memory.
+pub(super) struct ParquetPortions {
+    decoder: Arc<Decoder>,
+    portion_bytes: usize,
+    portion_rows: usize,
+    /// Where the next portion begins: a row group, and a row inside it.
+    row_group: usize,
+    row: usize,
+    /// Where it begins in the file.
+    first_row: u64,
+}
+
+impl ParquetPortions {
+    /// The portions from row `first_row` of the file on.
+    pub(super) fn new(decoder: Decoder, options: &ReadOptions, first_row: u64) -> Self {
+        let mut row = usize::try_from(first_row).unwrap_or(usize::MAX);
+        let mut row_group = 0;
+        while let Some(group) = decoder.row_group(row_group).filter(|group| row_count(group) <= row) {
+            row -= row_count(group);
+            row_group += 1;
+        }
+        Self { decoder: Arc::new(decoder), portion_bytes: options.portion_bytes, portion_rows: options.portion_rows, row_group, row, first_row }
+    }
+
+    /// Rows of each portion of the row group, the same for all but the last.
+    fn step(&self, group: &RowGroupMetaData) -> usize {
+        let rows = row_count(group);
+        let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| self.decoder.mask.leaf_included(*leaf));
+        let bytes = wanted.map(|(_, column)| decoded_bytes(column)).fold(0, usize::saturating_add);
+        let parts = bytes.div_ceil(self.portion_bytes.max(1)).max(rows.div_ceil(self.portion_rows.max(1))).clamp(1, rows.max(1));
+        rows.div_ceil(parts).max(1)
+    }
+}
+
+impl Portions for ParquetPortions {
+    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
+        let group = loop {
+            let group = self.decoder.row_group(self.row_group)?;
+            if self.row < row_count(group) {
+                break group;
+            }
+            (self.row_group, self.row) = (self.row_group + 1, 0);
+        };
+        let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX).max(1);
+        let rows = self.row..(self.row + self.step(group).min(most_rows)).min(row_count(group));
+        let (decoder, row_group, count) = (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
+        let first_row = self.first_row;
+        self.row = rows.end;
+        self.first_row += count;
+        Some(Ok(Portion { first_row, row_count: count, decode: Box::new(move || decoder.decode(row_group, rows)) }))
+    }
+}
+
+fn row_count(group: &RowGroupMetaData) -> usize {
+    usize::try_from(group.num_rows()).unwrap_or(0)
+}
+
+/// What a column chunk takes in memory, at most: its pages, or its values once an encoding is undone.
+fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
+    let width = match column.column_type() {
+        PhysicalType::BOOLEAN => 1,
+        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+        PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+        // Arrow's timestamps, and views of texts.
+        PhysicalType::INT96 | PhysicalType::BYTE_ARRAY => 16,
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => usize::try_from(column.column_descr().type_length()).unwrap_or(0),
+    };
+    let values = usize::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
+    values.max(usize::try_from(column.uncompressed_size()).unwrap_or(0))
+}
+
+/// All that a worker needs to decode any range of one file.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    input: Input,
+    footer: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    schema: SchemaRef,
+    /// The position of each requested column among the columns that the mask lets through.
+    positions: Vec<usize>,
+}
+
+impl Decoder {
+    pub(super) fn new(input: Input, columns: &[ColumnRequest]) -> Result<Self> {
+        let footer = footer(&input)?;
+        let viewed = |data_type: &DataType| Some(read_type(data_type)).filter(|viewed| viewed != data_type);
+        let footer =
+            with_types(&footer, viewed).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(input.0.path()).because(error))?;
+        let names = NameIndex::new(footer.schema());
+        let root = |column: &ColumnRequest| {
+            names.position(&column.name).ok_or_else(|| Error::internal("a column that the file lacks").at_column(&column.name))
+        };
+        let roots: Vec<usize> = columns.iter().map(root).collect::<Result<_>>()?;
+        let mut ascending = roots.clone();
+        ascending.sort_unstable();
+        ascending.dedup();
+        let positions = roots.iter().filter_map(|root| ascending.binary_search(root).ok()).collect();
+        let mask = ProjectionMask::roots(footer.metadata().file_metadata().schema_descr(), ascending);
+        let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Self { input, footer, mask, schema, positions })
+    }
+
+    fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
+        self.footer.metadata().row_groups().get(index)
+    }
+
+    fn decode(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch> {
+        let count = rows.len();
+        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let hint = if let Some(ParquetError::NYI(_)) = error.downcast_ref() {
+                "the file uses a feature of Parquet that is not supported: write it with another encoding or compression"
+            } else {
+                "the file is damaged: write or copy it again"
+            };
+            Error::failed(format!("cannot decode row group {row_group}")).at_path(self.input.0.path()).because(error).hint(hint)
+        };
+        // The decoder underneath panics on some damaged files.
+        let batch = catch_unwind(AssertUnwindSafe(|| self.read(row_group, rows)));
+        let batch = batch.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
+        if batch.num_rows() != count {
+            return Err(broken(format!("{count} rows were promised, {} are there", batch.num_rows()).into()));
+        }
+        let columns = self.positions.iter().zip(self.schema.fields()).map(|(&position, field)| self.column(&batch, position, field));
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options).map_err(|error| broken(Box::new(error)))
+    }
+
+    fn column(&self, batch: &RecordBatch, position: usize, field: &Field) -> Result<ArrayRef> {
+        cast_column(batch.column(position), field.data_type()).map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
+    }
+
+    fn read(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch, ParquetError> {
+        let all = usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.footer.clone());
+        let builder = builder.with_projection(self.mask.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
+        let builder = if rows.len() == all {
+            builder
+        } else {
+            builder.with_row_selection(RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]))
+        };
+        let reader = builder.build()?;
+        let schema = arrow::array::RecordBatchReader::schema(&reader);
+        let batches = reader.collect::<Result<Vec<_>, _>>()?;
+        if let [batch] = batches.as_slice() { Ok(batch.clone()) } else { Ok(concat_batches(&schema, &batches)?) }
+    }
+}
