@@ -9,12 +9,13 @@ pub mod console;
 mod inspect;
 mod score;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use args::{Cli, ConsoleArgs, ResultFormat, Verb};
 use console::Console;
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
@@ -52,17 +53,55 @@ fn dispatch(verb: Verb, console: &Console) -> Result<()> {
     }
 }
 
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = without_empty_variables(Cli::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// A variable that is set to nothing counts as not set: that is how a job file without a value for it leaves it.
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg }).mut_subcommands(without_empty_variables)
+}
+
 /// clap's own messages, which know the flags; JSON as well where it was asked for.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let _ = error.print();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return ExitCode::SUCCESS;
     }
-    let json = arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json") || arguments.iter().any(|one| one == "--format=json");
-    if json {
+    if wants_json(arguments) {
         let console = Console::new(&ConsoleArgs { format: ResultFormat::Json, quiet: true, verbose: false });
-        let first = error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let _ = console.data(&format!("{}\n", crate::report::json::failure(&Error::usage(first))));
+        let _ = console.data(&format!("{}\n", crate::report::json::failure(&usage_error(error))));
     }
     ExitCode::from(2)
+}
+
+/// Whether arguments that could not be parsed ask for JSON, wherever they do; a flag wins over the variable.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix("--format") {
+        Some("") => texts.get(index + 1).map(|next| next.to_string()),
+        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+        None => None,
+    };
+    let flag = texts.iter().enumerate().find_map(value);
+    flag.map_or_else(|| std::env::var_os("TALLOW_FORMAT").is_some_and(|format| format == "json"), |format| format == "json")
+}
+
+/// clap's text as an error of ours: the message in one line, and as a hint what it says to try.
+fn usage_error(error: &clap::Error) -> Error {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Error::usage("no verb was given").hint("tallow --help");
+    }
+    let text = error.to_string();
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_advice = |line: &&str| line.starts_with("tip: ") || line.starts_with("For more information");
+    let message: Vec<&str> = lines().take_while(|line| !is_advice(line) && !line.starts_with("Usage:")).collect();
+    let told = Error::usage(message.join(" ").trim_start_matches("error: "));
+    match lines().find(is_advice) {
+        Some(advice) => told.hint(advice.trim_start_matches("tip: ")),
+        None => told,
+    }
 }

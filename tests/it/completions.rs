@@ -25,3 +25,28 @@ fn a_wrong_flag_is_a_usage_error_in_text_and_in_json() {
     let run = Room::new().tallow("score --modle x --format json").fails(2);
     assert_eq!(run.json()["exit_code"], 2);
 }
+
+#[test]
+fn a_usage_error_in_json_holds_the_whole_message() {
+    let json = Room::new().tallow("--format=json score rows.csv").fails(2).json();
+    assert_eq!(
+        json["error"]["message"],
+        "the following required arguments were not provided: --model <PATH> --output <FILE>",
+        "{json}"
+    );
+    let json = Room::new().tallow("score --format json --modle x").fails(2).json();
+    assert_eq!(
+        (&json["error"]["message"], &json["error"]["hint"]),
+        (&"unexpected argument '--modle' found".into(), &"a similar argument exists: '--model'".into())
+    );
+    assert_eq!(Room::new().tallow("--format json").fails(2).json()["exit_code"], 2);
+}
+
+#[test]
+fn a_usage_error_is_json_where_the_variable_asks_for_it_and_no_flag_says_otherwise() {
+    let room = Room::new();
+    let run = |flags: &[&str]| room.command().env("TALLOW_FORMAT", "json").args(["score", "--modle", "x"]).args(flags).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&run(&[]).stdout).unwrap();
+    assert_eq!((&json["status"], &json["exit_code"]), (&"failed".into(), &2.into()));
+    assert!(run(&["--format", "text"]).stdout.is_empty());
+}
