@@ -227,6 +227,13 @@ impl StdError for Error {
     }
 }
 
+/// A text as a shell reads it back, for hints that hold something to type: quoted only where it must be.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "_-./=,:+@%".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +243,14 @@ mod tests {
         let error = Error::failed("cannot parse a number").at_path("in.csv").at_row(7).at_column("age").because("boom");
         assert_eq!(error.to_string(), "cannot parse a number (`in.csv`, row 7, column `age`)");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("boom"));
+    }
+
+    #[test]
+    fn what_is_to_be_typed_is_quoted_where_a_shell_would_take_it_apart() {
+        assert_eq!(shell_word("Größe=height_2"), "Größe=height_2");
+        assert_eq!(shell_word("first name=name"), "'first name=name'");
+        assert_eq!(shell_word("it's; rm *"), r"'it'\''s; rm *'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, Policy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
 use crate::table::expression::distance;
@@ -102,7 +102,7 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let word = if missing.len() == 1 { "column" } else { "columns" };
     let similar = missing.iter().find_map(|name| Some((name, nearest(name, schema)?)));
     let hint = match similar {
-        Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename '{near}={name}'`"),
+        Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename {}`", shell_word(&format!("{near}={name}"))),
         None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
     };
     let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type,
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
 use crate::contract::{CategoryValue, ColumnType, InputKind, Policy, Vocabulary};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 
 /// A floating-point type that blocks are made of.
 pub(super) trait Real: Copy + Send + Sync {
@@ -246,14 +246,16 @@ impl<T: Real> Filling<'_, '_, T> {
     }
 
     fn stop(&self, row: usize, reason: Reason) -> Error {
-        let column = &self.bound.column;
+        let policy = |name: &str| shell_word(&format!("{}={name}", self.bound.column));
         let (message, flag) = match reason {
             Reason::Null => ("a value is missing", "--on-null"),
             Reason::Unseen => ("a category was never seen in training", "--on-unseen"),
             Reason::NotANumber => ("a text is no number", "--on-unseen"),
         };
         Error::failed(message).at_row(self.origin.row_number(row)).hint(format!(
-            "mend the row, or let the run go on: `{flag} {column}=reject` leaves such rows out, `{flag} {column}=null` reads them as missing"
+            "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them as missing",
+            policy("reject"),
+            policy("null")
         ))
     }
 }

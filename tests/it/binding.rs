@@ -29,11 +29,13 @@ fn a_missing_column_is_named_with_what_may_be_meant() {
     let run = score(&room("A,b\n0.1,0.9\n"), "").fails(3);
     insta::assert_snapshot!(run.stderr, @r"
     contract error: the model needs the column `a`, which the data lacks (`rows.csv`)
-    hint: the data has `A`: if that is meant, pass `--rename 'A=a'`
+    hint: the data has `A`: if that is meant, pass `--rename A=a`
     ");
     score(&room("A,b\n0.1,0.9\n"), "--rename A=a").ok();
     let run = score(&room("c,d\n1,2\n"), "").fails(3);
     assert!(run.stderr.contains("columns `a`, `b`"), "{run}");
+    let run = score(&room("A ,b\n1,2\n"), "").fails(3);
+    assert!(run.stderr.contains("pass `--rename 'A =a'`"), "{run}");
     score(&room("a,b\n1,2\n"), "--rename nobody=a").fails(3);
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{find, io_error, list, metadata};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 
 /// What is buffered before a system call writes it: writers of text come with a line at a time.
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
@@ -40,7 +40,7 @@ impl PendingFile {
             Some(_) => return Err(Error::failed("cannot create the file: what should hold it is no directory").at_path(path)),
             None => {
                 let error = Error::failed(format!("cannot create the file: there is no directory `{}`", directory.display()));
-                return Err(error.at_path(path).hint(format!("mkdir -p {}", directory.display())));
+                return Err(error.at_path(path).hint(format!("mkdir -p {}", shell_word(&directory.to_string_lossy()))));
             }
         }
         let mut prefix = std::ffi::OsString::from(".tmp-");
@@ -186,7 +186,7 @@ fn create_locked(path: &Path) -> Result<File> {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let error = Error::new(Kind::Busy, "another run is writing this file");
-                return Err(error.hint(format!("wait for it; if there is none, remove `{}`", path.display())));
+                return Err(error.hint(format!("wait for it; if there is none: rm {}", shell_word(&path.to_string_lossy()))));
             }
             Err(error) => return Err(io_error(DOING, error)),
         };
