@@ -101,12 +101,21 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
     let word = if missing.len() == 1 { "column" } else { "columns" };
     let similar = missing.iter().find_map(|name| Some((name, nearest(name, schema)?)));
-    let hint = match similar {
+    let hint = other_delimiter(dataset).unwrap_or_else(|| match similar {
         Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename {}`", shell_word(&format!("{near}={name}"))),
         None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
-    };
+    });
     let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
     dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
+}
+
+/// What to type if a file of delimited text was read as one column because something else lies between its fields.
+fn other_delimiter(dataset: &Dataset) -> Option<String> {
+    let schema = dataset.schema();
+    let [column] = schema.fields().iter().as_slice() else { return None };
+    let delimiters = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
+    let (_, name) = delimiters.iter().find(|(delimiter, _)| dataset.is_text() && column.name().contains(*delimiter))?;
+    Some(format!("the file has one column, `{}`: pass `--delimiter {}`", column.name().escape_debug(), shell_word(name)))
 }
 
 /// The column whose name is most like this one, if any is like it.

@@ -40,6 +40,19 @@ fn a_missing_column_is_named_with_what_may_be_meant() {
 }
 
 #[test]
+fn a_file_of_another_delimiter_is_told_from_one_without_the_columns() {
+    for (rows, flag) in [("id;a;b\n1;0.1;0.9\n", "';'"), ("id\ta\tb\n1\t0.1\t0.9\n", "tab"), ("id|a|b\n1|0.1|0.9\n", "'|'")] {
+        let room = room(rows);
+        let run = score(&room, "").fails(3);
+        assert!(run.stderr.contains(&format!("pass `--delimiter {flag}`")), "{run}");
+        score(&room, &format!("--delimiter {}", flag.trim_matches('\''))).ok();
+    }
+    let run = score(&room("a,b\n1,2\n"), "--delimiter ;").fails(3);
+    assert!(run.stderr.contains("pass `--delimiter ,`"), "{run}");
+    assert!(!score(&room("note\nx\n"), "").fails(3).stderr.contains("--delimiter"));
+}
+
+#[test]
 fn policies_decide_about_missing_values() {
     let rows = "id,a,b\n1,NA,0.9\n2,0.8,0.2\n";
     assert_eq!(score(&room(rows), "").ok().json()["coercions"]["a"]["null"], 1);
