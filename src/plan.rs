@@ -215,9 +215,13 @@ fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
         "error" => Policy::Error,
         "reject" => Policy::Reject,
         "null" => Policy::Null,
-        number => Policy::Default(
-            number.parse().map_err(|_| Error::usage(format!("`{flag} {text}`: `{number}` is none of error, reject, null and a number")))?,
-        ),
+        number => match number.parse::<f64>() {
+            Ok(value) if value.is_finite() => Policy::Default(value),
+            _ => {
+                let error = Error::usage(format!("`{flag} {text}`: `{number}` is none of error, reject, null and a finite number"));
+                return Err(error.hint("`null` lets the model see a missing value"));
+            }
+        },
     };
     Ok((column.to_owned(), policy))
 }

@@ -15,7 +15,7 @@ use super::commit::read_head;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
 use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, TableFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 
 /// One file of a data set.
 #[derive(Debug)]
@@ -269,6 +269,14 @@ fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Resul
             .hint("`tallow inspect` lists the columns of a file"));
     }
     let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
+    let sources: BTreeMap<&str, &str> = renames.iter().map(|(from, to)| (to.as_str(), from.as_str())).collect();
+    let taken = columns.iter().map(|(name, _)| name.as_str()).find(|name| sources.contains_key(name) && !targets.contains_key(name));
+    if let Some(name) = taken {
+        let (own, other) = (shell_word(&format!("{}={name}", sources[name])), shell_word(&format!("{name}={name}_before")));
+        return Err(Error::contract(format!("`--rename {own}` gives a name that another column of the data has"))
+            .at_column(name)
+            .hint(format!("rename that one too: `--rename {own} --rename {other}`")));
+    }
     let renamed = |name: &String| targets.get(name.as_str()).copied().unwrap_or(name).clone();
     let originals = columns.iter().map(|(name, _)| (renamed(name), name.clone())).collect();
     let fields = columns.iter().map(|(name, data_type)| Field::new(renamed(name), data_type.clone(), true));

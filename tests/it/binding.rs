@@ -62,7 +62,10 @@ fn policies_decide_about_missing_values() {
     let run = score(&room(rows), "--on-null b=reject --on-null a=error").fails(1);
     assert!(run.stderr.starts_with("error: a value is missing (`rows.csv`, row 1, column `a`)"), "{run}");
     score(&room(rows), "--on-null nobody=reject").fails(2);
-    score(&room(rows), "--on-null a=perhaps").fails(2);
+    for number in ["perhaps", "nan", "NaN", "inf", "-inf", "infinity", "1e999", ""] {
+        score(&room(rows), &format!("--on-null a={number}")).fails(2);
+        score(&room(rows), &format!("--on-unseen a={number}")).fails(2);
+    }
     assert_eq!(score(&room(rows), "--missing 0.8 --on-unseen null").ok().json()["coercions"]["a"]["not_a_number"], 1);
 }
 
@@ -174,6 +177,13 @@ fn names_given_twice_are_refused() {
     score(&room, "--features /^[ab]").fails(2);
     score(&room, "--rename a=c --rename a=d").fails(2);
     score(&room, "--rename id=").fails(2);
+    let run = score(&room, "--rename id=a").fails(3);
+    insta::assert_snapshot!(run.stderr, @r"
+    contract error: `--rename id=a` gives a name that another column of the data has (column `a`)
+    hint: rename that one too: `--rename id=a --rename a=a_before`
+    ");
+    score(&room, "--rename id=a --rename a=a_before").ok();
+    score(&room, "--rename b=a --rename a=b").ok();
 }
 
 #[test]
