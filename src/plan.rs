@@ -13,7 +13,7 @@ use crate::cli::args::{BindingArgs, OutcomeArgs, OutputFormat, ResourceArgs, Row
 use crate::contract::Policy;
 use crate::contract::binding::{BindingOptions, BoundInput, bind, first_doubled};
 use crate::digest::hexadecimal;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::feature::encode::Encoder;
 use crate::model::format::{ImportOptions, TreeSelection};
 use crate::model::open::{OpenedModel, open};
@@ -21,7 +21,7 @@ use crate::outcome::Task;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
-use crate::table::commit::{PendingFile, SharedFile, canonical};
+use crate::table::commit::{PendingFile, SharedFile, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::location::resolve;
 use crate::table::name_index::NameIndex;
@@ -61,19 +61,45 @@ impl OutputPlan {
     pub fn resolve(args: ScoreArgs, plan: &Plan) -> Result<Self> {
         let ScoreArgs { work, output: path, overwrite, output_format, report } = args;
         let by_name = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) { OutputFormat::Csv } else { OutputFormat::Parquet };
+        refuse_directory("--output", &path)?;
+        let is_report_named = report.is_some();
         let report = match report {
             Some(path) if path.as_os_str() == "none" => None,
             Some(path) => Some(path),
             None => Some(path.with_extension("report.parquet")),
         };
+        report.iter().try_for_each(|path| refuse_directory("--report", path))?;
         std::iter::once(&path).chain(&report).try_for_each(|target| refuse_input(target, &work.model, &plan.job.dataset))?;
-        if report.as_ref() == Some(&path) {
-            return Err(Error::usage("output and report have the same name").at_path(&path));
+        if report.as_ref().is_some_and(|report| same_target(report, &path)) {
+            let error = Error::usage("output and report have the same name").at_path(&path);
+            return Err(error.hint("choose another name for the report: `--report FILE`, or `--report none`"));
         }
         let output = PendingFile::create(&path, overwrite)?;
-        let report = report.map(|path| Ok((PendingFile::create(&path, overwrite)?, path))).transpose()?;
+        let report = report.map(|path| Ok((create_report(&path, overwrite, is_report_named)?, path))).transpose()?;
         Ok(Self { output, path, format: output_format.unwrap_or(by_name), report, overwrite })
     }
+}
+
+/// The report's file. That its name is taken, while the output's is not, is a surprise to whoever named only the output.
+fn create_report(path: &Path, overwrite: bool, is_named: bool) -> Result<PendingFile> {
+    PendingFile::create(path, overwrite).map_err(|error| {
+        let is_taken = !overwrite && find(path).is_ok_and(|found| found.is_some());
+        if is_named || !is_taken {
+            return error;
+        }
+        error.hint("another run's report has the name that this one's would have: name it with `--report FILE`, or pass `--overwrite` to replace it")
+    })
+}
+
+/// A file is wanted, not the directory that should hold it.
+fn refuse_directory(flag: &str, path: &Path) -> Result<()> {
+    let ends_in_slash = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
+    if !ends_in_slash && path.file_name().is_some() && !find(path)?.is_some_and(|found| found.is_directory) {
+        return Ok(());
+    }
+    let inside = path.join(if flag == "--report" { "predictions.report.parquet" } else { "predictions.parquet" });
+    let error = Error::usage(format!("`{flag}` names a directory, not a file")).at_path(path);
+    Err(error.hint(format!("name a file in it: `{flag} {}`", shell_word(&inside.to_string_lossy()))))
 }
 
 /// A run never writes over what it reads: neither a file of the data nor the model nor anything beside it in its directory.
@@ -85,12 +111,17 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
     if dataset.files.iter().any(|file| same_file(&file.path, target)) {
         return Err(Error::usage("the output is one of the inputs").at_path(target).hint(hint));
     }
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let is_inside = matches!((canonical(directory), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
+    let is_inside = matches!((canonical(directory_of(target)), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
     if is_inside || same_file(model, target) {
         return Err(Error::usage("the output is, or lies in, the model").at_path(target).hint(hint));
     }
     Ok(())
+}
+
+/// Whether two names, of files that need not exist yet, are one: by another spelling, or through a link.
+fn same_target(left: &Path, right: &Path) -> bool {
+    let same_directory = || matches!((canonical(directory_of(left)), canonical(directory_of(right))), (Ok(a), Ok(b)) if a == b);
+    same_file(left, right) || left.file_name() == right.file_name() && same_directory()
 }
 
 fn same_file(left: &Path, right: &Path) -> bool {

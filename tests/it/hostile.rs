@@ -154,6 +154,39 @@ fn an_output_that_cannot_be_written_is_said_before_any_work() {
 }
 
 #[test]
+fn output_and_report_need_names_of_their_own() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    std::fs::create_dir(room.path("d")).unwrap();
+    let score = |flags: &str| room.tallow(&format!("score --quiet --model good.json good.parquet {flags}"));
+    for flags in ["-o o.parquet --report o.parquet", "-o o.parquet --report ./o.parquet", "-o d/../o.parquet --report o.parquet"] {
+        let run = score(flags).fails(2);
+        assert!(run.stderr.starts_with("usage error: output and report have the same name"), "{run}");
+    }
+    for (flags, hint) in [
+        ("-o .", "name a file in it: `--output ./predictions.parquet`"),
+        ("-o d", "name a file in it: `--output d/predictions.parquet`"),
+        ("-o d/", "name a file in it: `--output d/predictions.parquet`"),
+        ("-o new/", "name a file in it: `--output new/predictions.parquet`"),
+        ("-o o.parquet --report d", "name a file in it: `--report d/predictions.report.parquet`"),
+    ] {
+        let run = score(flags).fails(2);
+        assert!(run.stderr.contains("names a directory, not a file") && run.stderr.contains(hint), "{run}");
+    }
+    assert_eq!(room.listing(), ["d", "good.json", "good.parquet"]);
+}
+
+#[test]
+fn a_report_whose_usual_name_is_taken_says_how_to_name_it() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    let score = |flags: &str| room.tallow(&format!("score --quiet --model good.json good.parquet {flags}"));
+    score("-o out.csv").ok();
+    let run = score("-o out.parquet").fails(1);
+    assert!(run.stderr.contains("`out.report.parquet`") && run.stderr.contains("name it with `--report FILE`"), "{run}");
+    assert_eq!(room.listing(), ["good.json", "good.parquet", "out.csv", "out.report.parquet"]);
+    score("-o out.parquet --report second.parquet").ok();
+}
+
+#[test]
 fn a_full_disk_leaves_the_old_output_and_nothing_else() {
     let room = room_with(&["good.json", "good.parquet"]);
     room.file("out.parquet", "precious");

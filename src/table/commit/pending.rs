@@ -137,7 +137,9 @@ impl Drop for PendingFile {
     }
 }
 
-fn directory_of(path: &Path) -> &Path {
+/// The directory that holds a name; the working directory for a bare one.
+#[must_use]
+pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
