@@ -5,7 +5,8 @@
 
 use arrow::array::ArrayRef;
 
-use super::fill::{Filling, Lookup, Real};
+use super::fill::{Filling, Real};
+use super::lookup::Lookup;
 use super::verdict::{Coercions, Origin, Verdicts};
 use super::{Columns, FeatureBlock, Precision};
 use crate::contract::binding::BoundInput;

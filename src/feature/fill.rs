@@ -3,26 +3,31 @@
 //! Numbers without nulls are copied in one sweep; everything else goes value by value, so that each step can be counted. It must not know
 //! the other inputs.
 
-use std::collections::HashMap;
-
-use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256,
+};
 
+use super::lookup::{Lookup, Number, key};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
-use crate::contract::{CategoryValue, ColumnType, InputKind, Policy, Vocabulary};
+use crate::contract::{ColumnType, InputKind, Policy};
 use crate::error::{Error, Result, shell_word};
 
 /// A floating-point type that blocks are made of.
 pub(super) trait Real: Copy + Send + Sync {
     const MISSING: Self;
+    /// Every whole number up to here is held exactly.
+    const WHOLE: u64;
     fn from_double(value: f64) -> Self;
     fn from_integer(value: i64) -> Self;
     fn from_unsigned(value: u64) -> Self;
     fn holds(value: i64) -> bool;
     fn holds_unsigned(value: u64) -> bool;
+    fn holds_wide(value: i128) -> bool;
+    fn to_double(self) -> f64;
     fn is_missing(self) -> bool;
 }
 
@@ -30,6 +35,7 @@ macro_rules! real {
     ($type:ty, $digits:expr) => {
         impl Real for $type {
             const MISSING: Self = Self::NAN;
+            const WHOLE: u64 = 1 << $digits;
             fn from_double(value: f64) -> Self {
                 value as Self
             }
@@ -40,10 +46,16 @@ macro_rules! real {
                 value as Self
             }
             fn holds(value: i64) -> bool {
-                value.unsigned_abs() <= 1 << $digits || (value as Self) as i128 == i128::from(value)
+                value.unsigned_abs() <= Self::WHOLE || (value as Self) as i128 == i128::from(value)
             }
             fn holds_unsigned(value: u64) -> bool {
-                value <= 1 << $digits || (value as Self) as u128 == u128::from(value)
+                value <= Self::WHOLE || (value as Self) as u128 == u128::from(value)
+            }
+            fn holds_wide(value: i128) -> bool {
+                (value as Self) as i128 == value
+            }
+            fn to_double(self) -> f64 {
+                f64::from(self)
             }
             fn is_missing(self) -> bool {
                 self.is_nan()
@@ -54,41 +66,6 @@ macro_rules! real {
 
 real!(f32, 24);
 real!(f64, 53);
-
-/// The categories of a vocabulary, ready to be looked up. A vocabulary may hold texts and numbers side by side.
-#[derive(Debug)]
-pub(super) enum Lookup {
-    None,
-    Values {
-        texts: HashMap<String, f64>,
-        /// By the value's bits, −0 as 0.
-        numbers: HashMap<u64, f64>,
-    },
-}
-
-impl Lookup {
-    pub(super) fn new(kind: &InputKind) -> Self {
-        let InputKind::Category(Vocabulary { values, .. }) = kind else { return Self::None };
-        let (mut texts, mut numbers) = (HashMap::new(), HashMap::new());
-        for (code, value) in values.iter().enumerate().rev() {
-            let number = match value {
-                CategoryValue::Text(text) => {
-                    texts.insert(text.clone(), code as f64);
-                    continue;
-                }
-                CategoryValue::Integer(value) => *value as f64,
-                CategoryValue::Number(value) => *value,
-                CategoryValue::Boolean(value) => f64::from(u8::from(*value)),
-            };
-            numbers.insert(key(number), code as f64);
-        }
-        Self::Values { texts, numbers }
-    }
-}
-
-fn key(value: f64) -> u64 {
-    (value + 0.0).to_bits()
-}
 
 /// One input being filled.
 pub(super) struct Filling<'a, 'b, T> {
@@ -110,41 +87,57 @@ impl<T: Real> Filling<'_, '_, T> {
             DataType::Utf8 => self.texts(&column.as_string::<i32>()),
             DataType::Utf8View => self.texts(&column.as_string_view()),
             DataType::Float32 => {
-                self.numbers(column.as_primitive::<Float32Type>().values(), nulls, f64::from, |value| T::from_double(f64::from(value)))
+                self.numbers(column.as_primitive::<Float32Type>().values(), nulls, |value| Number::Real(f64::from(value)), |value| T::from_double(f64::from(value)))
             }
-            DataType::Float64 => self.numbers(column.as_primitive::<Float64Type>().values(), nulls, |value| value, T::from_double),
+            DataType::Float64 => self.numbers(column.as_primitive::<Float64Type>().values(), nulls, Number::Real, T::from_double),
             DataType::Int32 => {
                 let values = column.as_primitive::<Int32Type>().values();
-                self.count_rounded(values.iter().map(|&value| i64::from(value)), nulls);
-                self.numbers(values, nulls, f64::from, |value| T::from_integer(i64::from(value)))
+                self.count_rounded(values.iter().map(|&value| T::holds(i64::from(value))), nulls);
+                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), |value| T::from_integer(i64::from(value)))
             }
             DataType::Int64 => {
                 let values = column.as_primitive::<Int64Type>().values();
-                self.count_rounded(values.iter().copied(), nulls);
-                self.numbers(values, nulls, |value| value as f64, T::from_integer)
+                self.count_rounded(values.iter().map(|&value| T::holds(value)), nulls);
+                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), T::from_integer)
             }
             DataType::UInt64 => {
                 let values = column.as_primitive::<UInt64Type>().values();
-                let rounded = values.iter().enumerate().filter(|(row, value)| column.is_valid(*row) && !T::holds_unsigned(**value)).count();
-                self.counts.rounded_count += rounded as u64;
-                self.numbers(values, nulls, |value| value as f64, T::from_unsigned)
+                self.count_rounded(values.iter().map(|&value| T::holds_unsigned(value)), nulls);
+                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), T::from_unsigned)
             }
+            DataType::Decimal128(..) => self.decimals(&column, column.as_primitive::<Decimal128Type>(), Some),
+            DataType::Decimal256(..) => self.decimals(&column, column.as_primitive::<Decimal256Type>(), i256::to_i128),
             DataType::Boolean => {
                 let values: Vec<u8> = column.as_boolean().values().iter().map(u8::from).collect();
-                self.numbers(&values, nulls, f64::from, |value| T::from_integer(i64::from(value)))
+                self.numbers(&values, nulls, |value| Number::Integer(i128::from(value)), |value| T::from_integer(i64::from(value)))
             }
             DataType::Null => (0..column.len()).try_for_each(|row| self.missing(row)),
             other => Err(Error::internal(format!("no encoding for {other}"))),
         }
     }
 
-    fn count_rounded(&mut self, values: impl Iterator<Item = i64>, nulls: Option<&NullBuffer>) {
-        let rounded = values.enumerate().filter(|(row, value)| !T::holds(*value) && nulls.is_none_or(|nulls| nulls.is_valid(*row)));
-        self.counts.rounded_count += rounded.count() as u64;
+    /// Counts the numbers that are not held; a category is looked up as it is, so nothing is rounded.
+    fn count_rounded(&mut self, held: impl Iterator<Item = bool>, nulls: Option<&NullBuffer>) {
+        if matches!(self.lookup, Lookup::None) {
+            let rounded = held.enumerate().filter(|(row, held)| !held && nulls.is_none_or(|nulls| nulls.is_valid(*row)));
+            self.counts.rounded_count += rounded.count() as u64;
+        }
+    }
+
+    /// Decimals go through `f64`. One counts as rounded if its digits do not come back from what the model reads; fewer digits than
+    /// the precision has always do, so only long ones are tried.
+    fn decimals<D: DecimalType>(&mut self, column: &ArrayRef, decimals: &PrimitiveArray<D>, digits: impl Fn(D::Native) -> Option<i128>) -> Result<()> {
+        let doubles = cast(column, &DataType::Float64).map_err(|error| Error::failed("cannot decode the column").because(error))?;
+        let doubles = doubles.as_primitive::<Float64Type>();
+        let places = usize::try_from(decimals.scale()).unwrap_or(0);
+        let is_short = |row: usize| digits(decimals.value(row)).is_some_and(|digits| digits.unsigned_abs() <= u128::from(T::WHOLE / 2));
+        let comes_back = |row: usize| format!("{:.places$}", T::from_double(doubles.value(row)).to_double()) == decimals.value_as_string(row);
+        self.count_rounded((0..decimals.len()).map(|row| is_short(row) || decimals.is_null(row) || comes_back(row)), decimals.nulls());
+        self.numbers(doubles.values(), doubles.nulls(), Number::Real, T::from_double)
     }
 
     /// Numbers: straight to the model, or through the vocabulary.
-    fn numbers<V: Copy>(&mut self, values: &[V], nulls: Option<&NullBuffer>, wide: impl Fn(V) -> f64, narrow: impl Fn(V) -> T) -> Result<()> {
+    fn numbers<V: Copy>(&mut self, values: &[V], nulls: Option<&NullBuffer>, wide: impl Fn(V) -> Number, narrow: impl Fn(V) -> T) -> Result<()> {
         if !matches!(self.lookup, Lookup::None) {
             let is_null = |row| nulls.is_some_and(|nulls| nulls.is_null(row));
             return values
@@ -187,7 +180,7 @@ impl<T: Real> Filling<'_, '_, T> {
                 None => self.unseen(row),
             };
         }
-        if let Some(value) = parse(text).filter(|value| self.is_of_type(*value)) {
+        if let Some(value) = Self::parsed(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
             return self.number(row, value);
         }
@@ -195,22 +188,36 @@ impl<T: Real> Filling<'_, '_, T> {
         self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber)
     }
 
+    /// The number that a text stands for; whole ones that the precision may not hold are kept exactly.
+    fn parsed(text: &str) -> Option<Number> {
+        let value = parse(text)?;
+        let whole = if value.abs() > T::WHOLE as f64 { text.trim().parse().ok() } else { None };
+        Some(whole.map_or(Number::Real(value), Number::Integer))
+    }
+
     /// Whether a number from text is of the integer type that the manifest insists on, if it does.
-    fn is_of_type(&self, value: f64) -> bool {
+    fn is_of_type(&self, value: Number) -> bool {
         match self.bound.input.column_type {
             None | Some(ColumnType::Boolean | ColumnType::Float | ColumnType::Double | ColumnType::String) => true,
             Some(integer) => {
                 let (low, high) = integer_limits(integer);
-                value.is_nan() || value.fract() == 0.0 && value >= low as f64 && value <= high as f64
+                match value {
+                    Number::Integer(value) => (low..=high).contains(&value),
+                    Number::Real(value) => value.is_nan() || value.fract() == 0.0 && value >= low as f64 && value <= high as f64,
+                }
             }
         }
     }
 
-    fn number(&mut self, row: usize, value: f64) -> Result<()> {
-        match self.lookup {
-            _ if value.is_nan() => self.missing(row),
-            Lookup::None => Ok(self.out[row] = T::from_double(value)),
-            Lookup::Values { numbers, .. } => match numbers.get(&key(value)) {
+    fn number(&mut self, row: usize, value: Number) -> Result<()> {
+        match (self.lookup, value) {
+            (_, Number::Real(value)) if value.is_nan() => self.missing(row),
+            (Lookup::None, Number::Real(value)) => Ok(self.out[row] = T::from_double(value)),
+            (Lookup::None, Number::Integer(value)) => {
+                self.counts.rounded_count += u64::from(!T::holds_wide(value));
+                Ok(self.out[row] = T::from_double(value as f64))
+            }
+            (Lookup::Values { numbers, .. }, value) => match numbers.get(&key(value)) {
                 Some(code) => Ok(self.out[row] = T::from_double(*code)),
                 None => self.unseen(row),
             },
@@ -279,7 +286,6 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
         DataType::Float16 => DataType::Float32,
-        DataType::Decimal128(..) | DataType::Decimal256(..) => DataType::Float64,
         _ => return Ok(column.clone()),
     };
     let column = cast(column, &wanted).map_err(|error| Error::failed("cannot decode the column").because(error))?;

@@ -5,6 +5,7 @@
 
 pub mod encode;
 pub mod fill;
+mod lookup;
 pub mod verdict;
 
 /// The floating-point width that a model computes in, and therefore compares and adds in.

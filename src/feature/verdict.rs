@@ -38,7 +38,7 @@ pub struct Coercions {
     pub unparsable_count: u64,
     /// Values replaced by a default.
     pub defaulted_count: u64,
-    /// Integers that the model's precision cannot hold exactly.
+    /// Whole numbers and decimals some of whose digits the model's precision cannot hold; floats are not counted.
     pub rounded_count: u64,
 }
 

@@ -217,6 +217,26 @@ fn dictionaries_of_any_value_are_read() {
 }
 
 #[test]
+fn digits_that_the_model_cannot_hold_are_counted_as_rounded() {
+    use arrow::array::{ArrayRef, Decimal128Array, Decimal256Array, RecordBatch};
+    use arrow::datatypes::i256;
+    use std::sync::Arc;
+    let rounded = |room: &Room, input: &str| {
+        let run = room.tallow(&format!("score --model good.json {input} --output out.parquet --overwrite --format json")).ok().json();
+        let count = |column: &str| run["coercions"][column]["rounded"].as_u64().unwrap_or(0);
+        (count("a"), count("b"))
+    };
+    // The model computes in single precision: 2^24 is held, the next whole number is not.
+    let room = room("a,b\n16777216,0.1\n16777217,1e30\n-9007199254740993,33554432\n16777217.5,123456789012345678901234567890\n");
+    assert_eq!(rounded(&room, "rows.csv"), (2, 1));
+    let digits = [10, 1_234_567_891, 838_860_800, 99_999_999_999_999_999];
+    let narrow = Decimal128Array::from(digits.to_vec()).with_precision_and_scale(38, 2).unwrap();
+    let wide = Decimal256Array::from(digits.map(|digits| Some(i256::from_i128(digits))).to_vec()).with_precision_and_scale(76, 0).unwrap();
+    room.parquet("in.parquet", &RecordBatch::try_from_iter([("a", Arc::new(narrow) as ArrayRef), ("b", Arc::new(wide))]).unwrap(), 10);
+    assert_eq!(rounded(&room, "in.parquet"), (2, 2));
+}
+
+#[test]
 fn variables_of_the_environment_stand_for_flags() {
     let room = room("a,b\n0.1,0.9\n");
     let run = |value: &str| {
