@@ -472,6 +472,27 @@ def infinite(name, about):
     write(name, about, setting, booster, matrix=xgb.DMatrix(frame.replace([np.inf, -np.inf], 0)), leaves=False, scores=booster.inplace_predict(frame), margins=margins)
 
 
+@case("3.2", "category codes that are none: fractions, negative, too large, infinite; by the library's in-place prediction, which takes them all")
+def oddcodes(name, about):
+    setting = Setting(name)
+    for data, rows in ((setting.train, TRAIN_ROWS), (setting.test, ROWS)):
+        city = setting.rng.integers(0, 7, rows).astype(float)
+        data.score = data.score + np.array([-2, -1, 0.5, 2, 1, 0, -0.5])[city.astype(int)]
+        data.frame = pd.DataFrame({"amount": data.frame["amount"], "height": data.frame["height"], "city": city})
+    odd = [-0.5, -1, -0.0, 0.5, 1.7, 6.999, -0.999, -1e-30, 1e-30, 7, 2.0**24 - 1, 2.0**24, 2.0**31, 1e30, -1e30, np.inf, -np.inf, np.nan]
+    # Each code three times, beside other values, so that it meets several trees' questions.
+    setting.test.frame.loc[: 3 * len(odd) - 1, "city"] = odd * 3
+    names, types = list(setting.train.frame.columns), ["q", "q", "c"]
+    matrix = xgb.DMatrix(setting.train.frame.to_numpy(), setting.train.score, feature_names=names, feature_types=types, enable_categorical=True)
+    booster = train(setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=4, rounds=6)
+    rows = setting.test.frame.to_numpy()
+    scores, margins = booster.inplace_predict(rows, validate_features=False), booster.inplace_predict(rows, predict_type="margin", validate_features=False)
+    finite = np.isfinite(rows[:, 2]) | np.isnan(rows[:, 2])
+    also = xgb.DMatrix(rows[finite], feature_names=names, feature_types=types, enable_categorical=True)
+    assert (booster.predict(also) == scores[finite]).all()
+    write(name, about, setting, booster, leaves=False, scores=scores, margins=margins, matrix=also)
+
+
 @case("3.2", "no tree finds a split: every tree is one leaf")
 def stumps(name, about):
     plain(name, about, "score", objective="reg:squarederror", gamma=1e9, rounds=2)

@@ -252,7 +252,7 @@ impl<T: Real> Compiled<T> {
             Question::Less => value < split.threshold,
             Question::LessOrEqual => value <= split.threshold,
             Question::In => contains(&self.sets[split.set as usize], value.to_double()),
-            Question::NotIn => !contains(&self.sets[split.set as usize], value.to_double()),
+            Question::NotIn => value.to_double() < 0.0 || !contains(&self.sets[split.set as usize], value.to_double()),
         }
     }
 

@@ -21,9 +21,10 @@ pub enum Test {
     Less(f64),
     /// `value <= threshold` (LightGBM, CatBoost, scikit-learn).
     LessOrEqual(f64),
-    /// The value, cut to a whole number, is one of these categories (ascending).
+    /// The value, cut to a whole number as LightGBM's cast does (−0.5 is 0), is one of these categories (ascending).
     In(Vec<u32>),
-    /// The value is not one of these categories (ascending); negative and unknown ones go left too.
+    /// The value, cut to a whole number, is not one of these categories (ascending); unknown ones go left too, and so does every value
+    /// below 0, −0.5 among them (XGBoost's `InvalidCat`).
     NotIn(Vec<u32>),
 }
 
@@ -151,6 +152,7 @@ impl Condition {
             Test::Less(threshold) => value < *threshold,
             Test::LessOrEqual(threshold) => value <= *threshold,
             Test::In(categories) => category(value).is_some_and(|code| categories.binary_search(&code).is_ok()),
+            Test::NotIn(_) if value < 0.0 => true,
             Test::NotIn(categories) => category(value).is_none_or(|code| categories.binary_search(&code).is_err()),
         }
     }
