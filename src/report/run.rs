@@ -1,5 +1,6 @@
 //! The facts of one scoring run, gathered from what the pipeline counted.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::facts::Fact;
@@ -52,7 +53,8 @@ fn run_facts(job: &Job, circumstances: &Circumstances) -> Vec<Fact> {
 
 fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let total = outcomes.ledger.total();
-    let files = outcomes.ledger.files.iter().map(|file| ("files", file.path.display().to_string(), file));
+    let files = numbered(outcomes.ledger.files.iter().map(|file| file.path.display().to_string()));
+    let files = files.into_iter().zip(&outcomes.ledger.files).map(|(subject, file)| ("files", subject, file));
     let accounts = std::iter::once(("ledger", String::new(), &total)).chain(files);
     let rows = accounts.flat_map(|(section, subject, account)| {
         [("rows_in", account.rows_in), ("scored", account.scored), ("rejected", account.rejected), ("filtered", account.filtered)]
@@ -62,6 +64,24 @@ fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let reasons =
         outcomes.ledger.reasons.iter().map(|(&(input, reason), &count)| Fact::count("rejections", inputs[input], reason.code(), count, "rows"));
     rows.chain(reasons).collect()
+}
+
+/// Names of their own for files that were given more than once: `path`, `path (2)`, …; subjects are keys in JSON.
+fn numbered(paths: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut times: HashMap<String, u64> = HashMap::new();
+    for path in paths {
+        let mut name = path.clone();
+        // A file may itself be called `path (2)`.
+        while !seen.insert(name.clone()) {
+            let time = times.entry(path.clone()).or_insert(1);
+            *time += 1;
+            name = format!("{path} ({time})");
+        }
+        names.push(name);
+    }
+    names
 }
 
 /// Every input's counts that are not zero, so that a column in perfect order takes no room.
@@ -83,4 +103,16 @@ fn performance_facts(outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<
     let stage = |stage: &Stage| Fact::number("performance", stage.name(), "work_seconds", outcomes.times.of(*stage).as_secs_f64(), "seconds");
     facts.extend(Stage::ALL.iter().map(stage));
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_given_twice_have_names_of_their_own() {
+        let named = |paths: &[&str]| numbered(paths.iter().map(|&path| path.to_owned()));
+        assert_eq!(named(&["a", "b", "a", "a"]), ["a", "b", "a (2)", "a (3)"]);
+        assert_eq!(named(&["a", "a (2)", "a", "a"]), ["a", "a (2)", "a (3)", "a (4)"]);
+    }
 }

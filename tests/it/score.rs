@@ -120,6 +120,16 @@ fn the_ledger_balances_with_filters_limits_and_rejections() {
 }
 
 #[test]
+fn a_file_given_twice_has_two_accounts() {
+    let room = demo();
+    let json = room.tallow("score --model churn customers.csv customers.csv --output out.parquet --format json").ok().json();
+    let files = json["files"].as_object().unwrap();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["customers.csv", "customers.csv (2)"]);
+    let sum: u64 = files.values().map(|file| file["rows_in"].as_u64().unwrap()).sum();
+    assert_eq!((sum, &json["ledger"]["rows_in"]), (400, &400.into()));
+}
+
+#[test]
 fn a_filter_reads_numbers_in_text_files_too() {
     let room = demo();
     let filter = "tenure_months > 24 AND age IS NOT NULL";
