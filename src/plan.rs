@@ -16,7 +16,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::feature::encode::Encoder;
 use crate::model::format::{ImportOptions, TreeSelection};
-use crate::model::open::{OpenedModel, open};
+use crate::model::open::{Identity, OpenedModel, open};
 use crate::outcome::Task;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
@@ -34,8 +34,8 @@ pub struct Plan {
     pub job: Job,
     /// The run's name: a digest of model, data and options, so that the same work has the same name.
     pub run_id: String,
-    /// Facts about the model for the report and the output's footer.
-    pub model_facts: Vec<(String, String)>,
+    /// Which model scores, for the report and the output's footer.
+    pub model: Identity,
 }
 
 /// Where the results of a run go; the files are open under their hidden names.
@@ -151,7 +151,7 @@ impl Plan {
         let read_schema = dataset.as_read(&wanted);
         let batch_schema = widened(&read_schema);
         let run_id = run_id(args, &opened, &dataset)?;
-        let model_facts = opened.facts();
+        let identity = opened.identity();
         let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
         let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
@@ -159,7 +159,7 @@ impl Plan {
         let passthrough = positions(&along, &batch_schema)?;
         let threads = thread_count(*threads)?;
         let job = Job { dataset, read_schema, selection, scoring, passthrough, output_schema, limit: rows.limit, threads };
-        Ok(Self { job, run_id, model_facts })
+        Ok(Self { job, run_id, model: identity })
     }
 }
 

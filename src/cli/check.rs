@@ -16,11 +16,10 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
 
 fn text(plan: &Plan) -> String {
     let job = &plan.job;
-    let fact = |wanted: &str| plan.model_facts.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str());
     let mut text = format!(
         "model and data fit\n  model   {} ({}, {})\n",
-        fact("name"),
-        fact("format"),
+        plan.model.name,
+        plan.model.format,
         HumanBytes(job.scoring.model().model.memory_bytes() as u64)
     );
     for file in &job.dataset.files {
@@ -52,7 +51,7 @@ fn object(plan: &Plan) -> Json {
     json!({
         "status": "fits",
         "run_id": plan.run_id,
-        "model": plan.model_facts.iter().map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<Map<_, _>>(),
+        "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
         "rows": job.row_count(),
         "threads": job.threads,
         "inputs": job.dataset.files.iter().map(|file| json!({

@@ -55,7 +55,7 @@ fn model(opened: &OpenedModel) -> (String, Json) {
         ("named".to_owned(), if loaded.contract.named { "yes" } else { "no: `--features` must say which columns feed it" }.to_owned()),
         ("outputs".to_owned(), outputs(opened).join(", ")),
     ];
-    let facts = opened.facts();
+    let facts = opened.identity().named();
     for (name, value) in facts.iter().chain(&shape) {
         text.push_str(&format!("  {name:16} {value}\n"));
     }

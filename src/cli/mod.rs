@@ -82,7 +82,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 fn wants_json(arguments: &[OsString]) -> bool {
     let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix("--format") {
-        Some("") => texts.get(index + 1).map(|next| next.to_string()),
+        Some("") => texts.get(index + 1).map(ToString::to_string),
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };

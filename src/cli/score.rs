@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::args::{OutputFormat, ScoreArgs};
 use super::console::Console;
 use crate::error::Result;
+use crate::model::open::Identity;
 use crate::pipeline::{self, Outcomes};
 use crate::plan::{OutputPlan, Plan};
 use crate::process;
@@ -63,10 +64,15 @@ fn score(plan: &Plan, mut output: PendingFile, format: OutputFormat, console: &C
 
 /// What the output's footer says of where it comes from.
 fn footer(plan: &Plan) -> Vec<(String, String)> {
-    let model = plan.model_facts.iter().filter(|(name, _)| matches!(name.as_str(), "name" | "version" | "digest"));
-    let model = model.map(|(name, value)| (format!("tallow.model_{name}"), value.clone()));
-    let own = [("tallow.run_id", plan.run_id.as_str()), ("tallow.version", env!("CARGO_PKG_VERSION"))];
-    own.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(model).collect()
+    let Identity { name, version, digest, .. } = &plan.model;
+    let pairs = [
+        ("tallow.run_id", Some(plan.run_id.as_str())),
+        ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
+        ("tallow.model_name", Some(name.as_str())),
+        ("tallow.model_version", version.as_deref()),
+        ("tallow.model_digest", Some(digest.as_str())),
+    ];
+    pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
 }
 
 fn circumstances(plan: &Plan, started_at: &str, wall: Duration, output: String, output_bytes: u64) -> Circumstances {
@@ -76,7 +82,7 @@ fn circumstances(plan: &Plan, started_at: &str, wall: Duration, output: String, 
         wall,
         processor_seconds: process::processor_seconds(),
         peak_memory_bytes: process::peak_memory_bytes(),
-        model: plan.model_facts.clone(),
+        model: plan.model.clone(),
         output,
         output_bytes,
     }

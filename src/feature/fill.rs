@@ -6,9 +6,7 @@
 use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256};
 
 use super::lookup::{Lookup, Number, key};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
@@ -86,9 +84,12 @@ impl<T: Real> Filling<'_, '_, T> {
         match column.data_type() {
             DataType::Utf8 => self.texts(&column.as_string::<i32>()),
             DataType::Utf8View => self.texts(&column.as_string_view()),
-            DataType::Float32 => {
-                self.numbers(column.as_primitive::<Float32Type>().values(), nulls, |value| Number::Real(f64::from(value)), |value| T::from_double(f64::from(value)))
-            }
+            DataType::Float32 => self.numbers(
+                column.as_primitive::<Float32Type>().values(),
+                nulls,
+                |value| Number::Real(f64::from(value)),
+                |value| T::from_double(f64::from(value)),
+            ),
             DataType::Float64 => self.numbers(column.as_primitive::<Float64Type>().values(), nulls, Number::Real, T::from_double),
             DataType::Int32 => {
                 let values = column.as_primitive::<Int32Type>().values();
@@ -126,7 +127,12 @@ impl<T: Real> Filling<'_, '_, T> {
 
     /// Decimals go through `f64`. One counts as rounded if its digits do not come back from what the model reads; fewer digits than
     /// the precision has always do, so only long ones are tried.
-    fn decimals<D: DecimalType>(&mut self, column: &ArrayRef, decimals: &PrimitiveArray<D>, digits: impl Fn(D::Native) -> Option<i128>) -> Result<()> {
+    fn decimals<D: DecimalType>(
+        &mut self,
+        column: &ArrayRef,
+        decimals: &PrimitiveArray<D>,
+        digits: impl Fn(D::Native) -> Option<i128>,
+    ) -> Result<()> {
         let doubles = cast(column, &DataType::Float64).map_err(|error| Error::failed("cannot decode the column").because(error))?;
         let doubles = doubles.as_primitive::<Float64Type>();
         let places = usize::try_from(decimals.scale()).unwrap_or(0);

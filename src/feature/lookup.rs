@@ -78,7 +78,10 @@ mod tests {
         let values = vec![CategoryValue::Integer((1 << 53) + 1), CategoryValue::Integer(1 << 53), CategoryValue::Boolean(true)];
         let Lookup::Values { numbers, .. } = Lookup::new(&InputKind::Category(Vocabulary { values, unseen_code: f64::NAN })) else { panic!("none") };
         let code = |number| numbers.get(&key(number)).copied();
-        assert_eq!((code(Number::Integer((1 << 53) + 1)), code(Number::Integer(1 << 53)), code(Number::Real(2_f64.powi(53)))), (Some(0.0), Some(1.0), Some(1.0)));
+        assert_eq!(
+            (code(Number::Integer((1 << 53) + 1)), code(Number::Integer(1 << 53)), code(Number::Real(2_f64.powi(53)))),
+            (Some(0.0), Some(1.0), Some(1.0))
+        );
         assert_eq!((code(Number::Real(1.0)), code(Number::Real(2.0))), (Some(2.0), None));
     }
 }

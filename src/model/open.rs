@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LoadedModel;
 use super::format::{Artefact, IMPORTERS, ImportOptions, import};
+use super::{Description, LoadedModel};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::package::{Files, Package};
@@ -37,22 +37,60 @@ pub struct OpenedModel {
     pub derived: Vec<Derived>,
 }
 
-impl OpenedModel {
-    /// What reports and outputs say of the model.
+/// Which model it is: what reports, outputs and people are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name: the manifest's, else the file's.
+    pub name: String,
+    /// Its version, where the manifest says so.
+    pub version: Option<String>,
+    /// `sha256:` and the digest of the file; of a package, of its manifest and files.
+    pub digest: String,
+    /// The file or directory that was opened.
+    pub path: PathBuf,
+    /// The format's name, such as `xgboost`.
+    pub format: String,
+    /// The version of the library or format that wrote it, where the file says so.
+    pub format_version: Option<String>,
+    /// The family's name: `forest`, `linear`, `network`, …
+    pub family: &'static str,
+    /// What else the format tells, in the order in which it should be shown.
+    pub further: Vec<(String, String)>,
+}
+
+impl Identity {
+    /// (name, value) of all that is known, in the order of the report.
     #[must_use]
-    pub fn facts(&self) -> Vec<(String, String)> {
-        let description = &self.loaded.description;
+    pub fn named(&self) -> Vec<(String, String)> {
         let own = [
             ("name", Some(self.name.clone())),
             ("version", self.version.clone()),
-            ("digest", Some(format!("sha256:{}", self.digest))),
+            ("digest", Some(self.digest.clone())),
             ("path", Some(self.path.display().to_string())),
-            ("format", Some(description.format.clone())),
-            ("format_version", description.format_version.clone()),
-            ("family", Some(self.loaded.model.family().to_owned())),
+            ("format", Some(self.format.clone())),
+            ("format_version", self.format_version.clone()),
+            ("family", Some(self.family.to_owned())),
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        own.chain(description.facts.iter().cloned()).collect()
+        own.chain(self.further.iter().cloned()).collect()
+    }
+}
+
+impl OpenedModel {
+    /// Which model it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let Description { format, format_version, facts } = self.loaded.description.clone();
+        Identity {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            digest: format!("sha256:{}", self.digest),
+            path: self.path.clone(),
+            format,
+            format_version,
+            family: self.loaded.model.family(),
+            further: facts,
+        }
     }
 }
 

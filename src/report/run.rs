@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::facts::Fact;
+use crate::model::open::Identity;
 use crate::pipeline::job::{Job, Outcomes};
 use crate::pipeline::stage::Stage;
 
@@ -20,8 +21,8 @@ pub struct Circumstances {
     pub processor_seconds: Option<f64>,
     /// Peak resident size of the process in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
-    /// Facts about the model: name, version, digest, …
-    pub model: Vec<(String, String)>,
+    /// Which model scored.
+    pub model: Identity,
     /// The output's path.
     pub output: String,
     /// The output's size in bytes.
@@ -34,7 +35,7 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
     let mut facts = run_facts(job, circumstances);
     facts.extend(ledger_facts(job, outcomes));
     facts.extend(coercion_facts(job, outcomes));
-    facts.extend(circumstances.model.iter().map(|(metric, value)| Fact::text("model", "", metric, value)));
+    facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| Fact::text("model", "", metric, value)));
     facts.extend(performance_facts(outcomes, circumstances));
     facts.extend(outcomes.scores.facts());
     facts

@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::run::Circumstances;
 use super::scores::ScoreStatistics;
+use crate::model::open::Identity;
 use crate::pipeline::job::{Job, Outcomes};
 use crate::pipeline::stage::Stage;
 
@@ -33,12 +34,12 @@ fn line(label: &str, text: &str) -> String {
 }
 
 fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
-    let fact = |wanted: &str| circumstances.model.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str());
+    let Identity { name, format, .. } = &circumstances.model;
     let total = outcomes.ledger.total();
     let seconds = circumstances.wall.as_secs_f64();
     let speed = HumanCount((total.rows_in as f64 / seconds.max(1e-9)) as u64);
     let memory = circumstances.peak_memory_bytes.map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes)));
-    format!("{} ({}) scored {} rows in {seconds:.2} s ({speed} rows/s{memory})", fact("name"), fact("format"), HumanCount(total.scored))
+    format!("{name} ({format}) scored {} rows in {seconds:.2} s ({speed} rows/s{memory})", HumanCount(total.scored))
 }
 
 fn rows(outcomes: &Outcomes) -> String {
