@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Schema};
-use polars::prelude::{Column, DataFrame, Expr, IntoLazy, OptFlags, PolarsResult};
+use polars::prelude::{Column, DataFrame, Expr, IntoLazy, OptFlags, PolarsError, PolarsResult};
 use polars::sql::sql_expr;
 
 use super::{polars_bridge, row_wise};
@@ -92,7 +92,7 @@ impl Expression {
 
     /// The column that [`Self::evaluate`] or [`Self::check`] appended.
     pub(super) fn column<'frame>(&self, frame: &'frame DataFrame) -> Result<&'frame Column> {
-        frame.column(&self.target).map_err(|source| self.failure(source))
+        frame.column(&self.target).map_err(|source| self.failure(in_short(&source)))
     }
 
     /// The values that [`Self::evaluate`] appended, which have the type that the check promised.
@@ -104,10 +104,20 @@ impl Expression {
     }
 }
 
+/// polars' own words, once and in one line. Its errors repeat themselves as their own causes, tell the whole plan after a blank line,
+/// and list values of rows, which are nobody's business but the data's.
+fn in_short(error: &PolarsError) -> Cause {
+    const VALUES: &str = " values: [";
+    let text = error.to_string();
+    let part = text.split("\n\n").find(|part| !part.trim().is_empty()).unwrap_or("no reason given");
+    let part = part.find(VALUES).map_or(part, |place| &part[..place + " values".len()]);
+    part.split_whitespace().collect::<Vec<_>>().join(" ").into()
+}
+
 /// Runs polars; a panic becomes an error. (The panic hook still prints its line.)
 fn caught<T>(work: impl FnOnce() -> PolarsResult<T>) -> Result<T, Cause> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(Into::into),
+        Ok(result) => result.map_err(|error| in_short(&error)),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
             Err(format!("polars gave up: {}", text.unwrap_or("no reason given")).into())

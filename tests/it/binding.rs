@@ -93,6 +93,14 @@ fn expressions_that_do_not_fit_say_so() {
     with("a > avg(a)").fails(2);
     with("nobody > 1").fails(3);
     with("a + 1").fails(3);
+    insta::assert_snapshot!(with("c > 1").fails(3).stderr, @r"
+    contract error: the expression `c > 1` does not fit the table's columns
+      caused by: cannot compare string with numeric type (i32)
+    ");
+    insta::assert_snapshot!(with("CAST(c AS BIGINT) > 1").fails(1).stderr, @r"
+    error: cannot compute the expression `CAST(c AS BIGINT) > 1` (`rows.csv`)
+      caused by: conversion from `str` to `i64` failed in column 'c' for 1 out of 1 values
+    ");
     with("a > 0.05 AND c = 'x'").ok();
 }
 
