@@ -7,6 +7,8 @@ pub mod architecture;
 mod build;
 mod encoding;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 pub(crate) mod sample;
 mod step;
 #[cfg(test)]
