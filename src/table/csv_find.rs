@@ -49,7 +49,8 @@ impl<'a, const N: usize> Finder<'a, N> {
     /// The first place from `start` on where one of the needles is; the end of the text, if there is none. `start` must not go back.
     #[inline]
     pub fn find(&mut self, start: usize) -> usize {
-        let offset = start - self.block_start;
+        // The block that the last search ended in may lie beyond `start`: then the difference wraps, and is far.
+        let offset = start.wrapping_sub(self.block_start);
         if offset < 64 {
             let hits = self.block_hits >> offset;
             if hits != 0 {
