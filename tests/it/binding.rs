@@ -257,5 +257,32 @@ fn variables_of_the_environment_stand_for_flags() {
             .unwrap()
     };
     assert!(run("1").stderr.is_empty() && run("yes").status.success());
-    assert!(!run("0").stderr.is_empty());
+    assert!(!run("0").stderr.is_empty() && !run("").stderr.is_empty());
+    let json = |variables: &[(&str, &str)], flags: &[&str]| -> serde_json::Value {
+        let work = ["score", "rows.csv", "--overwrite", "--model", "good.json", "--output", "o.parquet"];
+        let output = room.command().envs(variables.iter().copied()).args(work).args(flags).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let variables = [("TALLOW_FORMAT", "json"), ("TALLOW_THREADS", "3")];
+    assert_eq!(json(&variables, &[])["run"]["threads"], 3);
+    assert_eq!(json(&variables, &["--threads", "2"])["run"]["threads"], 2, "a flag wins");
+    let named: Vec<(&str, &str)> = VARIABLES.iter().map(|name| (*name, "")).collect();
+    assert_eq!(json(&named, &["--format", "json"])["status"], "done", "what is empty counts as not set");
+}
+
+/// Every variable that stands for a flag.
+const VARIABLES: [&str; 5] = ["TALLOW_FORMAT", "TALLOW_QUIET", "TALLOW_MODEL", "TALLOW_OUTPUT", "TALLOW_THREADS"];
+
+#[test]
+fn every_variable_of_the_environment_is_known_here() {
+    fn variables(command: &clap::Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_string_lossy().into_owned()));
+        own.chain(command.get_subcommands().flat_map(variables)).collect()
+    }
+    let mut found = variables(&<tallow::cli::args::Cli as clap::CommandFactory>::command());
+    found.sort();
+    found.dedup();
+    let mut known = VARIABLES.to_vec();
+    known.sort_unstable();
+    assert_eq!(found, known);
 }

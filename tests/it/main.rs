@@ -23,5 +23,8 @@ mod binding;
 // Broken, mislabelled and malicious files: one message each.
 mod hostile;
 
+// Runs that are stopped from outside leave nothing for long.
+mod stopped;
+
 // The house's own rules.
 mod house;
