@@ -1,10 +1,48 @@
 //! Digests as people and files write them.
 //!
-//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text. It must not know what was digested.
+//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text, and a writer that takes one of all
+//! that passes. It must not know what was digested.
+
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
 
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// Hands bytes on, and takes the SHA-256 of them and their count.
+#[derive(Debug)]
+pub struct DigestWriter<W> {
+    inner: W,
+    digest: Sha256,
+    byte_count: u64,
+}
+
+impl<W> DigestWriter<W> {
+    /// A writer in front of `inner`.
+    pub fn new(inner: W) -> Self {
+        Self { inner, digest: Sha256::new(), byte_count: 0 }
+    }
+
+    /// What the bytes went to, their SHA-256 in hexadecimal digits and how many they were.
+    pub fn finish(self) -> (W, String, u64) {
+        (self.inner, hexadecimal(&self.digest.finalize()), self.byte_count)
+    }
+}
+
+impl<W: Write> Write for DigestWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.inner.write(bytes)?;
+        self.digest.update(&bytes[..count]);
+        self.byte_count += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

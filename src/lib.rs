@@ -17,6 +17,7 @@
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
+//! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`digest`] | how is a digest written? | |
@@ -48,6 +49,7 @@ pub mod error;
 pub mod feature;
 pub mod model;
 pub mod outcome;
+pub mod output;
 pub mod package;
 pub mod pipeline;
 pub mod plan;

@@ -34,6 +34,16 @@ pub fn peak_memory_bytes() -> Option<u64> {
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }
 
+/// The resident size now, in bytes.
+#[must_use]
+pub fn memory_bytes() -> Option<u64> {
+    let pages = String::from_utf8(read(Path::new("/proc/self/statm"), STATUS_LIMIT).ok()?).ok()?;
+    Some(pages.split_whitespace().nth(1)?.parse::<u64>().ok()? * PAGE_BYTES)
+}
+
+/// The size of a page of memory on the processors that Linux runs on here.
+const PAGE_BYTES: u64 = 4096;
+
 /// Seconds of processor time that all threads have used.
 #[must_use]
 pub fn processor_seconds() -> Option<f64> {
@@ -46,7 +56,18 @@ pub fn processor_seconds() -> Option<f64> {
 /// The time now, RFC 3339, UTC, to the second.
 #[must_use]
 pub fn now() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    rfc3339(seconds_now())
+}
+
+/// The seconds since 1970, UTC.
+#[must_use]
+pub fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// A time in seconds since 1970 as RFC 3339, UTC.
+#[must_use]
+pub fn rfc3339(seconds: u64) -> String {
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")

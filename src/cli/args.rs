@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 
 /// Score tables with trained models, offline
 ///
@@ -69,25 +70,105 @@ pub struct ScoreArgs {
     /// Model, data and how they fit
     #[command(flatten)]
     pub work: WorkArgs,
-    /// The file to write
+    /// Where results go
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// What is too bad to go on
+    #[command(flatten)]
+    pub guards: GuardArgs,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+pub struct OutputArgs {
+    /// The file to write, or a directory for a data set of parts
     ///
-    /// Written under a hidden name beside it and renamed at the end, so readers see the old file or the new one, never half. The name's end decides the format:
-    /// `.csv` is CSV, everything else Parquet.
-    #[arg(short, long, value_name = "FILE", env = "TALLOW_OUTPUT", help_heading = "Output")]
+    /// A file is written under a hidden name beside it and renamed at the end, so readers see the old file or the new one, never half. The name's end
+    /// decides the format: `.csv` is CSV, everything else Parquet. A name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`, …,
+    /// `_manifest.json` and, last, `_SUCCESS`; the same command after a crash goes on with the part where it stopped.
+    #[arg(short, long, value_name = "FILE|DIR/", env = "TALLOW_OUTPUT", help_heading = "Output")]
     pub output: PathBuf,
     /// Replace the output if it exists
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+    /// Forget an unfinished run that lies in the output directory, and start over
+    #[arg(long, help_heading = "Output")]
+    pub restart: bool,
     /// Write the output in this format, whatever its name
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub output_format: Option<OutputFormat>,
-    /// Where the report goes, or `none` [default: beside the output, ending in `.report.parquet`]
+    /// Rows of the input in each part of a data set [default: 1048576]
+    #[arg(long, value_name = "ROWS", help_heading = "Output", conflicts_with = "bytes_per_part")]
+    pub rows_per_part: Option<u64>,
+    /// About how large each part should become, such as `256MiB`; turned into rows before the run by what the inputs take
+    #[arg(long, value_name = "SIZE", help_heading = "Output")]
+    pub bytes_per_part: Option<String>,
+    /// Sort the rows of each part into Hive directories by these columns: `region=north/part-00000.parquet`
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
+    pub partition_by: Vec<String>,
+    /// Where the report goes, or `none` [default: beside the output, ending in `.report.parquet`; `_report.parquet` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
+    /// Where rejected rows go, or `none` [default: beside the output, ending in `.rejected.parquet`; `_rejected/` in a data set]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub rejected: Option<PathBuf>,
+}
+
+/// What is too bad to go on.
+#[derive(Clone, Debug, Args)]
+pub struct GuardArgs {
+    /// Fail (exit 4) if more rows than this are rejected
+    #[arg(long, value_name = "ROWS", help_heading = "Guards")]
+    pub max_errors: Option<u64>,
+    /// Fail (exit 4) if a larger share of the rows than this is rejected: `0.01` or `1%`
+    #[arg(long, value_name = "SHARE", help_heading = "Guards")]
+    pub max_error_rate: Option<String>,
+    /// What to do with the output when too many rows are rejected; the exit code is 4 in either case
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Guards")]
+    pub on_budget: OnBudget,
+    /// Fail (exit 5) if the input has fewer rows
+    #[arg(long, value_name = "ROWS", help_heading = "Guards")]
+    pub min_rows: Option<u64>,
+    /// Fail (exit 5) if no input file is younger than this: `26h`, `90m`, `2d`
+    #[arg(long, value_name = "AGE", help_heading = "Guards")]
+    pub max_age: Option<String>,
+    /// Fail (exit 5) if the number of rows differs by a larger share from that of the last good run: `30%`
+    ///
+    /// The last good run is the one whose report this run would replace, or the newest of `--previous-report`. Without one, the guard lets the run pass.
+    #[arg(long, value_name = "SHARE", help_heading = "Guards")]
+    pub max_row_delta: Option<String>,
+    /// Reports of earlier runs of the same job: a file or a pattern
+    #[arg(long, value_name = "FILES", help_heading = "Guards")]
+    pub previous_report: Option<PathBuf>,
+    /// Exit with this code instead of 0 if the output is there already, made from the same inputs by the same model: 99 is what Airflow skips on
+    #[arg(long, value_name = "CODE", help_heading = "Guards")]
+    pub skip_code: Option<u8>,
+}
+
+/// What to do with the output of a run that rejected too many rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnBudget {
+    /// Publish nothing but the rejected rows
+    #[default]
+    Withhold,
+    /// Publish it all the same
+    Publish,
+}
+
+/// What to do with a file that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadFile {
+    /// Stop the run
+    #[default]
+    Fail,
+    /// Leave the whole file out and say so; every file is read once before, to know
+    Skip,
 }
 
 /// The format of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OutputFormat {
     /// Apache Parquet, zstd
     Parquet,
@@ -104,7 +185,7 @@ pub struct CheckArgs {
 }
 
 /// Model, data and how they fit: what `score` and `check` share.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct WorkArgs {
     /// The model: a file or a directory
     ///
@@ -131,7 +212,7 @@ pub struct WorkArgs {
 }
 
 /// How columns meet the model.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct BindingArgs {
     /// Read the data's column FROM as TO; may be repeated
     #[arg(long, value_name = "FROM=TO", help_heading = "Binding")]
@@ -153,7 +234,7 @@ pub struct BindingArgs {
 }
 
 /// Which rows, and how text is read.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     #[arg(long = "where", value_name = "SQL", help_heading = "Rows")]
@@ -173,10 +254,13 @@ pub struct RowsArgs {
     /// Texts that mean a missing value in the model's columns of delimited text
     #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_value = ",NA,N/A,NaN,nan,null,NULL,None", help_heading = "Rows")]
     pub missing: Vec<String>,
+    /// What to do with a file that cannot be read
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Rows")]
+    pub on_bad_file: OnBadFile,
 }
 
 /// What comes out.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct OutcomeArgs {
     /// The columns that come along: `id,region`, `all` or `none` [default: all that are not features]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Outcome")]
@@ -193,7 +277,7 @@ pub struct OutcomeArgs {
 }
 
 /// Resources.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct ResourceArgs {
     /// Worker threads [default: what affinity and the container's CPU quota allow]
     #[arg(short = 'j', long, value_name = "N", env = "TALLOW_THREADS", help_heading = "Resources")]
@@ -201,6 +285,9 @@ pub struct ResourceArgs {
     /// The most rows of a batch; the output does not depend on it
     #[arg(long, value_name = "ROWS", help_heading = "Resources")]
     pub batch_rows: Option<usize>,
+    /// The most memory of the whole process, such as `1GiB`; the output does not depend on it
+    #[arg(long, value_name = "SIZE", env = "TALLOW_MEMORY", help_heading = "Resources")]
+    pub memory: Option<String>,
 }
 
 /// `tallow inspect`

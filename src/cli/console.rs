@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::{ConsoleArgs, ResultFormat};
+use serde_json::{Map, Value as Json};
+
 use crate::error::{Error, Result};
 use crate::report::json::failure;
 
@@ -66,8 +68,8 @@ impl Console {
         }
     }
 
-    /// Shows an error: heading, message and place, causes, hint.
-    pub fn error(&self, error: &Error) {
+    /// Shows an error: heading, message and place, causes, hint; in JSON also what `object` holds.
+    pub fn error(&self, error: &Error, mut object: Map<String, Json>) {
         let (heading, _) = error.kind().heading_and_code();
         let mut text = format!("{}: {error}\n", self.paint("1;31", heading));
         let mut cause = std::error::Error::source(error);
@@ -80,7 +82,8 @@ impl Console {
         }
         let _ = io::stderr().lock().write_all(text.as_bytes());
         if self.is_json() {
-            let _ = self.data(&format!("{}\n", failure(error)));
+            failure(error).into_iter().for_each(|(name, value)| _ = object.entry(name).or_insert(value));
+            let _ = self.data(&format!("{}\n", Json::Object(object)));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::contract::{Contract, Input, InputKind};
 use crate::error::Result;
 use crate::model::format::ImportOptions;
 use crate::model::open::{MANIFEST, OpenedModel, open};
-use crate::plan::tree_selection;
+use crate::plan::options::tree_selection;
 use crate::table::commit::{find, metadata, read_head};
 use crate::table::dataset::Dataset;
 use crate::table::location::resolve;

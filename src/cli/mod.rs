@@ -7,7 +7,10 @@ mod check;
 mod completions;
 pub mod console;
 mod inspect;
+mod run;
+mod scheduler;
 mod score;
+mod signal;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -16,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use serde_json::{Map, Value as Json};
 
 use args::{Cli, ConsoleArgs, ResultFormat, Verb};
 use console::Console;
@@ -34,23 +38,46 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A panic of a library becomes an error of ours, told once and in our words.
     std::panic::set_hook(Box::new(|_| {}));
     let result = catch_unwind(AssertUnwindSafe(|| dispatch(cli.verb, &console)));
-    match result.unwrap_or_else(|_| Err(Error::internal("tallow panicked"))) {
+    match result.unwrap_or_else(|_| Err(Error::internal("tallow panicked").into())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(error) => {
-            console.error(&error);
-            ExitCode::from(error.kind().exit_code())
+        Err(Failure { error: Some(error), .. }) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(Failure { error, object, code }) => {
+            error.iter().for_each(|error| console.error(error, object.clone()));
+            ExitCode::from(code)
         }
     }
 }
 
-fn dispatch(verb: Verb, console: &Console) -> Result<()> {
-    match verb {
-        Verb::Score(args) => score::run(*args, console),
-        Verb::Check(args) => check::run(*args, console),
-        Verb::Inspect(args) => inspect::run(&args, console),
-        Verb::Completions(args) => completions::run(&args, console),
+/// Why a verb does not end with 0.
+pub(crate) struct Failure {
+    /// The error, unless the exit code says all.
+    error: Option<Error>,
+    /// What else the JSON object on standard output holds.
+    object: Map<String, Json>,
+    code: u8,
+}
+
+impl Failure {
+    /// An end that is no error, with an exit code that was asked for.
+    fn code(code: u8) -> Self {
+        Self { error: None, object: Map::new(), code }
     }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { code: error.kind().exit_code(), error: Some(error), object: Map::new() }
+    }
+}
+
+fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
+    match verb {
+        Verb::Score(args) => score::run(*args, console)?,
+        Verb::Check(args) => check::run(*args, console)?,
+        Verb::Inspect(args) => inspect::run(&args, console)?,
+        Verb::Completions(args) => completions::run(&args, console)?,
+    }
+    Ok(())
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
@@ -73,7 +100,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     if wants_json(arguments) {
         let console = Console::new(&ConsoleArgs { format: ResultFormat::Json, quiet: true, verbose: false });
-        let _ = console.data(&format!("{}\n", crate::report::json::failure(&usage_error(error))));
+        let _ = console.data(&format!("{}\n", Json::Object(crate::report::json::failure(&usage_error(error)))));
     }
     ExitCode::from(2)
 }

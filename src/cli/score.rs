@@ -1,89 +1,124 @@
 //! `tallow score`: the main job, from plan to published output and report.
 
-use std::time::{Duration, Instant};
-
-use super::args::{OutputFormat, ScoreArgs};
+use super::args::ScoreArgs;
 use super::console::Console;
-use crate::error::Result;
-use crate::model::open::Identity;
-use crate::pipeline::{self, Outcomes};
-use crate::plan::{OutputPlan, Plan};
-use crate::process;
-use crate::report::run::{Circumstances, facts};
-use crate::report::{Fact, facts as fact_table, json, summary};
-use crate::table::Sink;
-use crate::table::commit::PendingFile;
-use crate::table::csv_sink::CsvSink;
-use crate::table::parquet_sink::ParquetSink;
+use super::run::{Run, Written};
+use super::{Failure, scheduler};
+use crate::error::{Error, Kind, Result};
+use crate::output::checkpoint::{Checkpoint, RunIdentity};
+use crate::output::dataset::DatasetOutput;
+use crate::output::file::FileOutput;
+use crate::output::publication::{self, Manifest};
+use crate::output::table_writer::TableWriter;
+use crate::output::{reading, report};
+use crate::pipeline::Outcomes;
+use crate::pipeline::part::Segment;
+use crate::plan::identity;
+use crate::plan::target::Target;
+use crate::table::dataset::Position;
 
-pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<()> {
-    let start = Instant::now();
-    let started_at = process::now();
-    let plan = Plan::resolve(&args.work)?;
-    let OutputPlan { output, path, format, report, overwrite } = OutputPlan::resolve(args, &plan)?;
-    let (outcomes, mut output) = score(&plan, output, format, console)?;
-    let circumstances = circumstances(&plan, &started_at, start.elapsed(), path.display().to_string(), output.byte_count()?);
-    let facts = facts(&plan.job, &outcomes, &circumstances);
-    let report_path = report.as_ref().map(|(_, path)| path.display().to_string());
-    let report = report.map(|(file, _)| write_report(file, &plan.run_id, &facts)).transpose()?;
-    // Both files are written before either gets its name, so what can still fail is only the naming.
-    output.publish(overwrite)?;
+pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<(), Failure> {
+    let run = Run::begin(args, console)?;
+    if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
+}
+
+fn into_file(run: &Run) -> Result<(), Failure> {
+    if run.is_done_already()? {
+        return run.nothing_to_do();
+    }
+    let Target { path, format, overwrite, .. } = run.target.clone();
+    let rejected_path = run.target.rejected.clone().unwrap_or_default();
+    let writer = TableWriter::create(&path, overwrite, format, run.plan.job.output_schema.clone(), &run.footer())?;
+    let mut report = run.open_report()?;
+    let mut output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
+    let mut outcomes = Outcomes::new(&run.plan.job);
+    let whole = Segment { first_part: 0, start: Position::default(), row_count: run.plan.job.limit.unwrap_or(u64::MAX) };
+    if let Err(error) = run.score(vec![whole], &mut output, &mut outcomes) {
+        drop(report);
+        let is_over_budget = error.kind() == Kind::ErrorBudget;
+        let rejected = output.rejected_path().filter(|_| is_over_budget).map(|path| path.display().to_string());
+        if is_over_budget {
+            output.finish()?.publish_rejected()?;
+        }
+        return Err(run.unfinished(error, &outcomes, rejected));
+    }
+    let finished = output.finish()?;
+    outcomes.ledger.check(finished.predictions.1.rows)?;
+    let mut written = Written { output_bytes: finished.predictions.1.bytes, ..Written::default() };
+    written.rejected = finished.rejected.as_ref().map(|(_, file)| file.path.clone());
+    let facts = run.facts(&outcomes, run.final_status(&outcomes), written.output_bytes);
+    if let Some(report) = &mut report {
+        report::write(report, &run.plan.run_id, &facts)?;
+        written.report = run.target.report.as_ref().map(|path| path.display().to_string());
+    }
+    // All files are written before any gets its name, so what can still fail is only the naming.
+    finished.publish()?;
     report.map(|file| file.publish(overwrite)).transpose()?;
-    for line in summary::lines(&plan.job, &outcomes, &circumstances, report_path.as_deref(), console.is_verbose()) {
-        console.tell(&line);
+    run.finish(&outcomes, &facts, &written)
+}
+
+fn into_dataset(run: &Run) -> Result<(), Failure> {
+    let directory = &run.target.path;
+    let identity = identity::of(&run.args.work, &run.plan, &run.target)?;
+    if let Some(published) = Manifest::find(directory)? {
+        let is_same = identity.changes_since(&published.identity).is_empty();
+        if is_same && published.is_whole(directory)? && !run.target.restart {
+            return run.nothing_to_do();
+        }
+        if !run.target.overwrite {
+            let error = Error::failed("the output exists already, from other inputs, another model or other options").at_path(directory);
+            return Err(error.hint("choose another directory, or pass `--overwrite` to replace it when the new one is whole").into());
+        }
     }
-    if console.is_json() {
-        let mut object = json::sections(&facts);
-        object.insert("status".into(), "done".into());
-        object.insert("run_id".into(), plan.run_id.clone().into());
-        object.insert("report".into(), report_path.into());
-        console.data(&format!("{}\n", serde_json::Value::Object(object)))?;
+    let checkpoint = Checkpoint::open(directory, &identity, run.target.restart)?;
+    score_parts(run, checkpoint, identity)
+}
+
+/// Scores what the checkpoint says is left, and publishes.
+pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdentity) -> Result<(), Failure> {
+    let mut outcomes = Outcomes::new(&run.plan.job);
+    for record in checkpoint.parts.values() {
+        outcomes.add(&record.account);
+        reading::observe(&run.plan.job, checkpoint.files_of(record)?, &mut outcomes.scores)?;
     }
-    Ok(())
-}
-
-fn write_report(mut file: PendingFile, run_id: &str, facts: &[Fact]) -> Result<PendingFile> {
-    let mut sink = Box::new(ParquetSink::new(&mut file, fact_table::schema(), &[])?);
-    sink.write(&fact_table::table(run_id, facts)?)?;
-    sink.finish()?;
-    Ok(file)
-}
-
-/// Runs the job into the pending file; both come back when all rows are in it.
-fn score(plan: &Plan, mut output: PendingFile, format: OutputFormat, console: &Console) -> Result<(Outcomes, PendingFile)> {
-    let total = plan.job.row_count();
-    let progress = console.progress(total);
-    let sink: Box<dyn Sink + '_> = match format {
-        OutputFormat::Parquet => Box::new(ParquetSink::new(&mut output, plan.job.output_schema.clone(), &footer(plan))?),
-        OutputFormat::Csv => Box::new(CsvSink::new(&mut output, plan.job.output_schema.clone(), b',')?),
-    };
-    let outcomes = pipeline::run(&plan.job, sink, &|rows| progress.advance(rows));
-    progress.finish();
-    Ok((outcomes?, output))
-}
-
-/// What the output's footer says of where it comes from.
-fn footer(plan: &Plan) -> Vec<(String, String)> {
-    let Identity { name, version, digest, .. } = &plan.model;
-    let pairs = [
-        ("tallow.run_id", Some(plan.run_id.as_str())),
-        ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
-        ("tallow.model_name", Some(name.as_str())),
-        ("tallow.model_version", version.as_deref()),
-        ("tallow.model_digest", Some(digest.as_str())),
-    ];
-    pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
-}
-
-fn circumstances(plan: &Plan, started_at: &str, wall: Duration, output: String, output_bytes: u64) -> Circumstances {
-    Circumstances {
-        run_id: plan.run_id.clone(),
-        started_at: started_at.to_owned(),
-        wall,
-        processor_seconds: process::processor_seconds(),
-        peak_memory_bytes: process::peak_memory_bytes(),
-        model: plan.model.clone(),
-        output,
-        output_bytes,
+    if !checkpoint.parts.is_empty() {
+        let rows = indicatif::HumanCount(outcomes.ledger.total().rows_in);
+        run.console.tell(&format!("{} parts are finished already ({rows} rows)", checkpoint.parts.len()));
     }
+    let rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
+    let segments = checkpoint.remaining(rows_per_part, run.plan.job.limit.unwrap_or(u64::MAX));
+    let mut output = DatasetOutput::new(run.layout()?, run.quarantine()?, checkpoint)?;
+    if let Err(error) = run.score(segments, &mut output, &mut outcomes) {
+        let rejected = output.keep_rejected()?.map(|path| path.display().to_string());
+        return Err(run.unfinished(error, &outcomes, rejected));
+    }
+    publish(run, output.into_checkpoint(), identity, &outcomes)
+}
+
+fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &Outcomes) -> Result<(), Failure> {
+    let directory = run.target.path.clone();
+    let files = || checkpoint.parts.values().flat_map(|part| &part.files);
+    outcomes.ledger.check(files().map(|file| file.rows).sum())?;
+    let mut written = Written { output_bytes: files().map(|file| file.bytes).sum(), ..Written::default() };
+    if checkpoint.parts.values().any(|part| part.rejected.is_some()) {
+        written.rejected = run.target.rejected.as_ref().map(|path| path.display().to_string());
+    }
+    let facts = run.facts(outcomes, run.final_status(outcomes), written.output_bytes);
+    let mut manifest = Manifest::new(run.plan.run_id.clone(), identity, run.arguments()?, run.working_directory.clone());
+    manifest.rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
+    manifest.model = run.plan.model.named().into_iter().collect();
+    manifest.scheduler = scheduler::context();
+    manifest.ledger = outcomes.ledger.rows();
+    manifest.bad_files = run.plan.bad_files.iter().map(|file| (file.path.clone(), file.reason.clone())).collect();
+    manifest.parts = checkpoint.parts.into_values().collect();
+    if let Some(path) = &run.target.report {
+        written.report = Some(path.display().to_string());
+        if run.target.has_report_inside() {
+            manifest.report = Some(report::stage(&directory, &run.plan.run_id, &facts)?);
+        } else {
+            report::create(path, &run.plan.run_id, &facts)?;
+        }
+    }
+    publication::publish(&directory, &manifest)?;
+    run.finish(outcomes, &facts, &written)
 }

@@ -3,7 +3,8 @@
 //! Owns the reasons and their codes in reports, and where a row comes from. It must not know how values become numbers.
 
 /// Why a row was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A value is missing.
     Null,
@@ -23,10 +24,20 @@ impl Reason {
             Self::NotANumber => "not_a_number",
         }
     }
+
+    /// What is wrong, in words.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Null => "a value is missing",
+            Self::Unseen => "a category was never seen in training",
+            Self::NotANumber => "a text is no number",
+        }
+    }
 }
 
 /// What was done to the values of one column, in numbers of values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Coercions {
     /// Nulls, missing tokens and NaN that came in.
     pub null_count: u64,

@@ -1,28 +1,28 @@
-//! A job: everything a run needs, resolved; and the run itself, from the first portion to the closed file.
+//! A job: everything a run needs, resolved; and a worker's way through one portion.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 
-use super::ledger::Ledger;
-use super::ordered::for_each_in_order;
-use super::scoring::{Scorer, Scoring};
+use super::correction::Corrections;
+use super::run::PartPortion;
+use super::scoring::{Rejection, Scorer, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
-use crate::feature::verdict::{Coercions, Origin, Reason};
-use crate::report::scores::ScoreStatistics;
-use crate::table::Sink;
-use crate::table::dataset::{Dataset, FilePortion, FilePortions, Position};
+use crate::feature::verdict::{Coercions, Origin};
+use crate::table::dataset::Dataset;
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
 pub struct Job {
     /// The files.
     pub dataset: Arc<Dataset>,
-    /// The columns to decode, with their types.
+    /// The columns that are read, with the types that the files declare.
+    pub table_schema: SchemaRef,
+    /// The same columns with the types that they are read as.
     pub read_schema: SchemaRef,
     /// Filter and derived columns, if any.
     pub selection: Option<Selection>,
@@ -32,76 +32,41 @@ pub struct Job {
     pub passthrough: Vec<usize>,
     /// The output's columns: the ones that come along, then the outcome's.
     pub output_schema: SchemaRef,
+    /// Rows that stand in for rows of the input.
+    pub corrections: Option<Corrections>,
     /// Rows of the input to read at most.
     pub limit: Option<u64>,
+    /// Rows of the input in each part of the output; none: all are one part.
+    pub rows_per_part: Option<u64>,
     /// The number of workers.
     pub threads: usize,
+    /// The resident size, in bytes, at which no further portion is begun while others are at work.
+    pub memory_bytes: Option<u64>,
 }
 
-/// What a run did.
+/// What came of a portion.
 #[derive(Debug)]
-pub struct Outcomes {
-    /// The account of every row.
-    pub ledger: Ledger,
-    /// What was done to each input's values, in the inputs' order.
+pub struct Finished {
+    /// The part that it belongs to.
+    pub part: u64,
+    /// The file's index in the data set.
+    pub file: usize,
+    /// The rows of the file before it.
+    pub first_row: u64,
+    /// Rows read.
+    pub rows_in: u64,
+    /// Rows that the filter left out.
+    pub filtered: u64,
+    /// Rows that a policy left out, in order.
+    pub rejections: Vec<Rejection>,
+    /// Those rows as they were read.
+    pub rejected: RecordBatch,
+    /// What was done to each input's values.
     pub coercions: Vec<Coercions>,
-    /// The distribution of each outcome column.
-    pub scores: ScoreStatistics,
-    /// Work per stage over all workers.
+    /// The rows of the output.
+    pub output: RecordBatch,
+    /// The time that it took.
     pub times: StageTimes,
-}
-
-/// A portion's way through the workers.
-struct Finished {
-    file: usize,
-    rows_in: u64,
-    filtered: u64,
-    rejected: Vec<(usize, usize, Reason)>,
-    coercions: Vec<Coercions>,
-    output: RecordBatch,
-    times: StageTimes,
-}
-
-/// Runs the job into `sink`, which is closed at the end; `advance` hears of input rows as they are done.
-///
-/// # Errors
-/// The first failure in input order; a ledger that does not balance is an internal error.
-pub fn run<'a>(job: &Job, mut sink: Box<dyn Sink + 'a>, advance: &(dyn Fn(u64) + Sync)) -> Result<Outcomes> {
-    let mut outcomes = Outcomes {
-        ledger: Ledger::new(job.dataset.files.iter().map(|file| file.path.clone())),
-        coercions: vec![Coercions::default(); job.scoring.encoder().inputs().len()],
-        scores: ScoreStatistics::new(&job.scoring.fields(), job.passthrough.len()),
-        times: StageTimes::default(),
-    };
-    let mut written = 0;
-    let deliver = |finished: Finished| {
-        advance(finished.rows_in);
-        outcomes.settle(&finished, sink.as_mut()).map(|()| written += finished.output.num_rows() as u64)
-    };
-    let source = Limited { portions: job.dataset.portions(&job.read_schema, Position::default()), left: job.limit.unwrap_or(u64::MAX) };
-    for_each_in_order(job.threads, source, || job.scoring.scorer(), |scorer, portion| job.process(scorer, portion), deliver)?;
-    let mut times = StageTimes::default();
-    times.measure(Stage::Write, || sink.finish())?;
-    outcomes.times.add(&times);
-    outcomes.ledger.check(written)?;
-    Ok(outcomes)
-}
-
-/// Portions until the limit is used up.
-struct Limited {
-    portions: FilePortions,
-    left: u64,
-}
-
-impl Iterator for Limited {
-    type Item = Result<FilePortion>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let most_rows = Some(self.left).filter(|&left| left > 0)?;
-        let next = self.portions.next_portion(most_rows).transpose()?;
-        self.left -= next.as_ref().map_or(0, |portion| portion.portion.row_count);
-        Some(next)
-    }
 }
 
 impl Job {
@@ -111,11 +76,12 @@ impl Job {
         self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
     }
 
-    fn process(&self, scorer: &mut Scorer, portion: FilePortion) -> Result<Finished> {
+    pub(super) fn process(&self, scorer: &mut Scorer, PartPortion { part, portion }: PartPortion) -> Result<Finished> {
         let mut times = StageTimes::default();
         let (file, first_row) = (portion.file, portion.portion.first_row);
         let path = &self.dataset.files[file].path;
         let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
+        let batch = self.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
         let rows_in = batch.num_rows() as u64;
         let (batch, kept_rows) = match &self.selection {
             None => (batch, None),
@@ -124,48 +90,30 @@ impl Job {
         let filtered = rows_in - batch.num_rows() as u64;
         let origin = Origin { path, kept_rows: kept_rows.as_deref(), first_row };
         let scored = scorer.score(&batch, origin, &mut times)?;
-        let output = times.measure(Stage::Finish, || self.output(&batch, scored.columns, &scored.rejected))?;
-        Ok(Finished { file, rows_in, filtered, rejected: scored.rejected, coercions: scored.coercions, output, times })
+        let (output, rejected) = times.measure(Stage::Finish, || self.part_ways(&batch, scored.columns, &scored.rejections))?;
+        Ok(Finished { part, file, first_row, rows_in, filtered, rejections: scored.rejections, rejected, coercions: scored.coercions, output, times })
     }
 
-    /// The rows that were not rejected, with the columns of the output, in the types that they were read as.
-    fn output(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejected: &[(usize, usize, Reason)]) -> Result<RecordBatch> {
+    /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the
+    /// types that they were read as.
+    fn part_ways(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejections: &[Rejection]) -> Result<(RecordBatch, RecordBatch)> {
+        let internal = |error| Error::internal("cannot leave rows out").because(error);
         let columns: Vec<ArrayRef> = self.passthrough.iter().map(|&position| batch.column(position).clone()).chain(scores).collect();
-        let typed =
-            self.output_schema.fields().iter().zip(&columns).map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
-        let schema = Arc::new(Schema::new(typed.collect::<Vec<_>>()));
+        let fields = self.output_schema.fields().iter().zip(&columns);
+        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let assembled = RecordBatch::try_new_with_options(schema, columns, &options);
-        let assembled = assembled.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
-        if rejected.is_empty() {
-            return Ok(assembled);
+        let output = RecordBatch::try_new_with_options(schema, columns, &options);
+        let output = output.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
+        let read: Vec<usize> = (0..self.read_schema.fields().len()).collect();
+        let read = batch.project(&read).map_err(internal)?;
+        if rejections.is_empty() {
+            return Ok((output, read.slice(0, 0)));
         }
         let mut keep = vec![true; batch.num_rows()];
-        for &(row, ..) in rejected {
-            keep[row] = false;
-        }
-        filter_record_batch(&assembled, &BooleanArray::from(keep)).map_err(|error| Error::internal("cannot leave rows out").because(error))
-    }
-}
-
-impl Outcomes {
-    fn settle(&mut self, finished: &Finished, sink: &mut dyn Sink) -> Result<()> {
-        self.times.add(&finished.times);
-        let mut times = StageTimes::default();
-        times.measure(Stage::Write, || {
-            self.scores.observe(&finished.output)?;
-            sink.write(&finished.output)
-        })?;
-        self.times.add(&times);
-        let account = &mut self.ledger.files[finished.file];
-        account.rows_in += finished.rows_in;
-        account.filtered += finished.filtered;
-        account.rejected += finished.rejected.len() as u64;
-        account.scored += finished.output.num_rows() as u64;
-        for &(_, input, reason) in &finished.rejected {
-            *self.ledger.reasons.entry((input, reason)).or_default() += 1;
-        }
-        self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
-        Ok(())
+        rejections.iter().for_each(|rejection| keep[rejection.row] = false);
+        let output = filter_record_batch(&output, &BooleanArray::from(keep)).map_err(internal)?;
+        let rows: UInt64Array = rejections.iter().map(|rejection| rejection.row as u64).collect();
+        Ok((output, take_record_batch(&read, &rows).map_err(internal)?))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::part::{PartAccount, RowCounts};
 use crate::error::{Error, Result};
 use crate::feature::verdict::Reason;
 
@@ -38,6 +39,20 @@ impl Ledger {
         Self { files: paths.map(account).collect(), reasons: BTreeMap::new() }
     }
 
+    /// Adds a part's account.
+    pub fn add(&mut self, part: &PartAccount) {
+        for &(file, counts) in &part.rows {
+            let account = &mut self.files[file];
+            account.rows_in += counts.rows_in;
+            account.scored += counts.scored;
+            account.rejected += counts.rejected;
+            account.filtered += counts.filtered;
+        }
+        for &(input, reason, count) in &part.reasons {
+            *self.reasons.entry((input, reason)).or_default() += count;
+        }
+    }
+
     /// The sum over all files; its path is empty.
     #[must_use]
     pub fn total(&self) -> FileAccount {
@@ -49,6 +64,13 @@ impl Ledger {
             total.filtered += file.filtered;
         }
         total
+    }
+
+    /// The sum over all files.
+    #[must_use]
+    pub fn rows(&self) -> RowCounts {
+        let FileAccount { path: _, rows_in, scored, rejected, filtered } = self.total();
+        RowCounts { rows_in, scored, rejected, filtered }
     }
 
     /// Checks that every row is accounted for, and that the output holds the scored ones.

@@ -2,16 +2,23 @@
 //!
 //! The only room that starts threads. Portions are numbered as they are handed out; any worker decodes, filters, encodes and scores
 //! one on its own, serially; results are put back in order and delivered one at a time, by whichever worker finds the next number
-//! ready. So N threads are N threads, the output is the input's order, and nothing depends on who was faster.
+//! ready. So N threads are N threads, the output is the input's order, and nothing depends on who was faster. Rows are counted in parts,
+//! whose borders depend on the input alone: what a run may resume from. Where results go is a [`Destination`]'s business.
 //!
 //! Doors left open: [`Job::scoring`] is one model's work on a decoded batch (a champion and its challengers would be several);
 //! statistics are taken at delivery, in row order, so they cost no lock and no byte depends on threads.
 
+pub mod budget;
+pub mod correction;
 pub mod job;
 pub mod ledger;
 mod ordered;
+pub mod part;
+pub mod run;
 pub mod scoring;
 pub mod selection;
 pub mod stage;
+pub mod verification;
 
-pub use job::{Job, Outcomes, run};
+pub use job::Job;
+pub use run::{Control, Destination, Outcomes, run};

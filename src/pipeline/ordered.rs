@@ -7,6 +7,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rayon::ThreadPoolBuilder;
 
@@ -14,6 +15,9 @@ use crate::error::{Error, Result};
 
 /// Portions in flight for each worker: one at work and one whose result waits for its turn.
 const WINDOW_PER_WORKER: u64 = 2;
+
+/// How often memory is looked at again while it is short: it may be given back at any time.
+const PRESSURE_INTERVAL: Duration = Duration::from_millis(20);
 
 struct Queue<T> {
     waiting: BTreeMap<u64, T>,
@@ -40,13 +44,14 @@ struct Shared<'a, W, T> {
 
 /// Runs `work` over the items of `source` on `threads` workers and hands the results to `deliver` in the items' order.
 ///
-/// `worker` makes one worker's state, on the thread that uses it; `process` turns an item into a result. Each worker is a rayon pool of
+/// While `pressure` says so, nothing is begun beside what is in flight. `worker` makes one worker's state, on the thread that uses it; `process` turns an item into a result. Each worker is a rayon pool of
 /// one thread, so that libraries which fork inside stay on their worker's core.
 ///
 /// # Errors
 /// The failure with the lowest number, after all workers have stopped.
 pub(super) fn for_each_in_order<'a, W: Send, T: Send, S>(
     threads: usize,
+    pressure: &(dyn Fn() -> bool + Sync),
     source: impl Iterator<Item = Result<W>> + Send + 'a,
     worker: impl Fn() -> S + Sync,
     process: impl Fn(&mut S, W) -> Result<T> + Sync,
@@ -62,7 +67,7 @@ pub(super) fn for_each_in_order<'a, W: Send, T: Send, S>(
     };
     let work = || {
         let mut state = worker();
-        while shared.reserve() && shared.step(|item| process(&mut state, item)) {}
+        while shared.reserve(pressure) && shared.step(|item| process(&mut state, item)) {}
     };
     shared.start_workers(0, threads.max(1), &work)?;
     let mut queue = lock(&shared.queue);
@@ -107,10 +112,11 @@ impl<W: Send, T: Send> Shared<'_, W, T> {
     }
 
     /// Waits for room in the window; false once the run has failed.
-    fn reserve(&self) -> bool {
+    fn reserve(&self, pressure: &(dyn Fn() -> bool + Sync)) -> bool {
         let mut queue = lock(&self.queue);
-        while queue.failure.is_none() && queue.reserved >= queue.delivered + self.window {
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while queue.failure.is_none() && (queue.reserved >= queue.delivered + self.window || queue.reserved > queue.delivered && pressure()) {
+            let waited = self.changed.wait_timeout(queue, PRESSURE_INTERVAL);
+            queue = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(queue, _)| queue);
         }
         queue.reserved += 1;
         queue.failure.is_none()
@@ -199,7 +205,7 @@ mod tests {
                 }
                 Ok(item * 2)
             };
-            for_each_in_order(threads, (0..500).map(Ok), || (), process, |item| Ok(seen.push(item))).unwrap();
+            for_each_in_order(threads, &|| false, (0..500).map(Ok), || (), process, |item| Ok(seen.push(item))).unwrap();
             assert_eq!(seen, (0..500).map(|item| item * 2).collect::<Vec<u64>>());
         }
     }
@@ -208,7 +214,7 @@ mod tests {
     fn the_first_failure_in_order_is_reported_and_nothing_after_it_is_delivered() {
         let mut seen = Vec::new();
         let process = |(): &mut (), item: u64| if item >= 7 { Err(Error::failed(format!("item {item}"))) } else { Ok(item) };
-        let error = for_each_in_order(4, (0..100).map(Ok), || (), process, |item| Ok(seen.push(item))).unwrap_err();
+        let error = for_each_in_order(4, &|| true, (0..100).map(Ok), || (), process, |item| Ok(seen.push(item))).unwrap_err();
         assert_eq!(error.message(), "item 7");
         assert!(seen.iter().all(|&item| item < 7));
     }
@@ -216,9 +222,10 @@ mod tests {
     #[test]
     fn a_panic_and_a_failing_writer_are_errors() {
         let panicking = |(): &mut (), item: u64| if item == 3 { panic!("boom") } else { Ok(item) };
-        let error = for_each_in_order(2, (0..9).map(Ok), || (), panicking, |_| Ok(())).unwrap_err();
+        let error = for_each_in_order(2, &|| false, (0..9).map(Ok), || (), panicking, |_| Ok(())).unwrap_err();
         assert_eq!(error.message(), "a worker panicked: boom");
-        let error = for_each_in_order(2, (0..9).map(Ok), || (), |(): &mut (), item: u64| Ok(item), |_| Err(Error::failed("disk full"))).unwrap_err();
+        let error = for_each_in_order(2, &|| false, (0..9).map(Ok), || (), |(): &mut (), item: u64| Ok(item), |_| Err(Error::failed("disk full")))
+            .unwrap_err();
         assert_eq!(error.message(), "disk full");
     }
 }

@@ -25,13 +25,26 @@ pub struct Scoring {
     raw: bool,
 }
 
+/// A row that a policy leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The row in the batch, from 0.
+    pub row: usize,
+    /// The row in its file, from 1.
+    pub number: u64,
+    /// The first input that refused it.
+    pub input: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
 /// What came of a batch.
 #[derive(Debug)]
 pub struct Scored {
     /// The outcome's columns, all rows of the batch.
     pub columns: Vec<ArrayRef>,
-    /// (row in the batch, input, reason) of the rows to leave out.
-    pub rejected: Vec<(usize, usize, Reason)>,
+    /// The rows to leave out, in order.
+    pub rejections: Vec<Rejection>,
     /// What was done to each input's values.
     pub coercions: Vec<Coercions>,
 }
@@ -96,19 +109,25 @@ impl Scorer<'_> {
             self.scoring.positions.iter().map(|position| position.map_or(&absent, |position| batch.column(position))).collect();
         let mut coercions = vec![Coercions::default(); inputs.len()];
         let mut all = Margins::empty(self.scoring.model.model.precision());
-        let mut rejected = Vec::new();
+        let mut rejections = Vec::new();
         for start in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
             let rows = BLOCK_ROWS.min(batch.num_rows() - start);
             let columns: Vec<ArrayRef> = inputs.iter().map(|column| column.slice(start, rows)).collect();
             let origin = origin.from(start, rows);
             let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
-            rejected.extend(verdicts.into_rows().into_iter().map(|(row, input, reason)| (start + row, input, reason)));
+            let number = |row| origin.row_number(row);
+            rejections.extend(verdicts.into_rows().into_iter().map(|(row, input, reason)| Rejection {
+                row: start + row,
+                number: number(row),
+                input,
+                reason,
+            }));
             times.measure(Stage::Score, || self.scoring.model.model.score(&self.block, &mut self.scratch, &mut self.margins))?;
             append(&mut all, &self.margins)?;
         }
         let margin_count = self.scoring.model.model.margin_count();
         let columns = times.measure(Stage::Finish, || self.scoring.model.outcome.columns(&all, margin_count, self.scoring.raw));
-        Ok(Scored { columns, rejected, coercions })
+        Ok(Scored { columns, rejections, coercions })
     }
 }
 

@@ -49,6 +49,15 @@ impl Fact {
     pub fn text(section: &'static str, subject: impl Into<String>, metric: impl Into<String>, value: impl Into<String>) -> Self {
         Self { section, subject: subject.into(), metric: metric.into(), value: Value::Text(value.into()), unit: "" }
     }
+
+    /// How the run ended, if that is what the fact says.
+    #[must_use]
+    pub fn as_status(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) if (self.section, self.metric.as_str()) == ("run", "status") => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// The report's columns: `run_id`, `section`, `subject`, `metric`, `value` (double, null for texts), `text` (null for numbers), `unit`.

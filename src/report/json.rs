@@ -36,7 +36,7 @@ fn value(value: &Value) -> Json {
 
 /// An error as one JSON object: status, exit code, message, place, causes and hint.
 #[must_use]
-pub fn failure(error: &Error) -> Json {
+pub fn failure(error: &Error) -> Map<String, Json> {
     let (heading, code) = error.kind().heading_and_code();
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
@@ -45,18 +45,18 @@ pub fn failure(error: &Error) -> Json {
         cause = inner.source();
     }
     let place = error.place();
-    json!({
-        "status": "failed",
-        "exit_code": code,
-        "error": {
-            "kind": heading,
-            "message": error.message(),
-            "path": place.path,
-            "row": place.row,
-            "column": place.column,
-            "node": place.node,
-            "causes": causes,
-            "hint": error.hint_text(),
-        }
-    })
+    let told = json!({
+        "kind": heading,
+        "message": error.message(),
+        "path": place.path,
+        "row": place.row,
+        "column": place.column,
+        "node": place.node,
+        "causes": causes,
+        "hint": error.hint_text(),
+    });
+    [("status", "failed".into()), ("exit_code", code.into()), ("error", told)]
+        .map(|(name, value): (&str, Json)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }

@@ -8,6 +8,7 @@ pub mod exact_sum;
 pub mod facts;
 pub mod json;
 pub mod labels;
+pub mod previous;
 pub mod quantile_sketch;
 pub mod run;
 pub mod scores;

@@ -1,18 +1,50 @@
 //! The facts of one scoring run, gathered from what the pipeline counted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::facts::Fact;
 use crate::model::open::Identity;
-use crate::pipeline::job::{Job, Outcomes};
 use crate::pipeline::stage::Stage;
+use crate::pipeline::{Job, Outcomes};
+use crate::table::dataset::BadFile;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All rows are in the output.
+    Done,
+    /// The output was published although more rows were rejected than the budget allows.
+    OverBudget,
+    /// More rows were rejected than the budget allows, and the output was withheld.
+    Withheld,
+    /// A signal stopped it.
+    Interrupted,
+    /// It failed.
+    Failed,
+}
+
+impl Status {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::OverBudget => "over_budget",
+            Self::Withheld => "withheld",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// What is known of a run beside the pipeline's counts.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
     /// The run's name: the same work has the same.
     pub run_id: String,
+    /// How it ended.
+    pub status: Status,
     /// When it began, RFC 3339, UTC.
     pub started_at: String,
     /// Wall time from start to the last byte written.
@@ -27,28 +59,33 @@ pub struct Circumstances {
     pub output: String,
     /// The output's size in bytes.
     pub output_bytes: u64,
+    /// Files that could not be read and were left out.
+    pub bad_files: Vec<BadFile>,
+    /// What the scheduler said of the run.
+    pub scheduler: BTreeMap<String, String>,
 }
 
 /// All facts of a run, section after section.
 #[must_use]
 pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
-    let mut facts = run_facts(job, circumstances);
+    let mut facts = run_facts(circumstances);
     facts.extend(ledger_facts(job, outcomes));
+    facts.extend(circumstances.bad_files.iter().map(|file| Fact::text("bad_files", file.path.display().to_string(), "reason", &file.reason)));
+    facts.extend(circumstances.scheduler.iter().map(|(name, value)| Fact::text("scheduler", "", name, value)));
     facts.extend(coercion_facts(job, outcomes));
     facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| Fact::text("model", "", metric, value)));
-    facts.extend(performance_facts(outcomes, circumstances));
+    facts.extend(performance_facts(job, outcomes, circumstances));
     facts.extend(outcomes.scores.facts());
     facts
 }
 
-fn run_facts(job: &Job, circumstances: &Circumstances) -> Vec<Fact> {
+fn run_facts(circumstances: &Circumstances) -> Vec<Fact> {
     vec![
-        Fact::text("run", "", "status", "done"),
+        Fact::text("run", "", "status", circumstances.status.name()),
         Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
         Fact::text("run", "", "started_at", &circumstances.started_at),
         Fact::text("run", "", "output", &circumstances.output),
         Fact::count("run", "", "output_bytes", circumstances.output_bytes, "bytes"),
-        Fact::count("run", "", "threads", job.threads as u64, "threads"),
     ]
 }
 
@@ -92,10 +129,11 @@ fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     named.filter(|(.., count)| *count > 0).map(|(column, metric, count)| Fact::count("coercions", column, metric, count, "values")).collect()
 }
 
-fn performance_facts(outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
+fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
     let seconds = circumstances.wall.as_secs_f64();
     let rows = outcomes.ledger.total().rows_in as f64;
     let mut facts = vec![
+        Fact::count("performance", "", "threads", job.threads as u64, "threads"),
         Fact::number("performance", "", "wall_seconds", seconds, "seconds"),
         Fact::number("performance", "", "rows_per_second", if seconds > 0.0 { rows / seconds } else { 0.0 }, "rows/second"),
     ];

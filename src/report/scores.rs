@@ -44,7 +44,14 @@ impl ScoreStatistics {
     /// # Errors
     /// An internal error if a column is of a type that no model gives.
     pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns = &batch.columns()[self.first..];
+        self.observe_columns(&batch.columns()[self.first..])
+    }
+
+    /// Takes in the columns that the model added, without the others.
+    ///
+    /// # Errors
+    /// As [`ScoreStatistics::observe`].
+    pub fn observe_columns(&mut self, columns: &[ArrayRef]) -> Result<()> {
         self.columns.iter_mut().zip(columns).try_for_each(|((_, statistic), column)| statistic.observe(column))
     }
 

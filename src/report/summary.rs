@@ -5,8 +5,8 @@ use indicatif::{HumanBytes, HumanCount};
 use super::run::Circumstances;
 use super::scores::ScoreStatistics;
 use crate::model::open::Identity;
-use crate::pipeline::job::{Job, Outcomes};
 use crate::pipeline::stage::Stage;
+use crate::pipeline::{Job, Outcomes};
 
 /// Width of the labels at the left.
 const LABEL_WIDTH: usize = 12;
@@ -14,9 +14,18 @@ const LABEL_WIDTH: usize = 12;
 /// The most columns with coercions that are listed.
 const COERCIONS_SHOWN: usize = 6;
 
+/// Files beside the output.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Files<'a> {
+    /// The report, if there is one.
+    pub report: Option<&'a str>,
+    /// The rejected rows, if there are any.
+    pub rejected: Option<&'a str>,
+}
+
 /// The lines, without colour; `verbose` adds the time per stage.
 #[must_use]
-pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, report: Option<&str>, verbose: bool) -> Vec<String> {
+pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, files: &Files, verbose: bool) -> Vec<String> {
     let mut lines = vec![headline(outcomes, circumstances), String::new(), rows(outcomes)];
     lines.extend(rejections(job, outcomes));
     lines.extend(score_lines(&outcomes.scores));
@@ -25,7 +34,9 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, repo
         lines.extend(Stage::ALL.iter().map(|stage| line(stage.name(), &format!("{:.3} s of work", outcomes.times.of(*stage).as_secs_f64()))));
     }
     lines.push(line("output", &format!("{} ({})", circumstances.output, HumanBytes(circumstances.output_bytes))));
-    lines.extend(report.map(|path| line("report", path)));
+    lines.extend(files.report.map(|path| line("report", path)));
+    lines.extend(files.rejected.map(|path| line("rejected in", path)));
+    lines.extend(circumstances.bad_files.iter().map(|file| line("left out", &format!("{}: {}", file.path.display(), file.reason))));
     lines
 }
 

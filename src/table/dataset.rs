@@ -41,6 +41,26 @@ pub struct Dataset {
     options: ReadOptions,
 }
 
+/// A file that cannot be read and is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl BadFile {
+    /// The file at `path`, with the error that reading it gave.
+    #[must_use]
+    pub fn new(path: &Path, error: &Error) -> Self {
+        let place = error.place();
+        let row = place.row.map_or(String::new(), |row| format!(", row {row}"));
+        let column = place.column.as_ref().map_or(String::new(), |column| format!(", column `{column}`"));
+        Self { path: path.to_owned(), reason: format!("{}{row}{column}", error.message()) }
+    }
+}
+
 /// A place between two rows of a data set: before row `row` of file `file`, both counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 pub struct Position {
@@ -66,6 +86,46 @@ impl Dataset {
     /// Fails if a file is broken; a contract error names the column and the files whose types do not go together.
     pub fn open(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
         let files = paths.iter().map(|path| open_file(path, options)).collect::<Result<Vec<_>>>()?;
+        Self::of(files, renames, options)
+    }
+
+    /// As [`Dataset::open`], without the files that cannot be opened, which are told apart.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; fails if no file can be opened.
+    pub fn open_readable(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions) -> Result<(Self, Vec<BadFile>)> {
+        let (mut files, mut bad_files, mut first_error) = (Vec::new(), Vec::new(), None);
+        for path in paths {
+            match open_file(path, options) {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    bad_files.push(BadFile::new(path, &error));
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match first_error.filter(|_| files.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok((Self::of(files, renames, options)?, bad_files)),
+        }
+    }
+
+    /// The same data set without the files of these indices; its columns stay what they were.
+    ///
+    /// # Errors
+    /// Fails if no file is left.
+    pub fn without(mut self, indices: &[usize]) -> Result<Self> {
+        let mut index = 0;
+        self.files.retain(|_| {
+            index += 1;
+            !indices.contains(&(index - 1))
+        });
+        // Indices are others now; a column that is missing in a file is told again only where a model needs it, which was checked.
+        self.partial.clear();
+        if self.files.is_empty() { Err(Error::failed("no file of the data can be read")) } else { Ok(self) }
+    }
+
+    fn of(files: Vec<DatasetFile>, renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
         if let Some(pair) = files.windows(2).find(|pair| pair[0].table.is_text() != pair[1].table.is_text()) {
             let message = format!(
                 "`{}` is {}, `{}` is {}: text and typed files do not mix",

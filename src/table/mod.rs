@@ -15,6 +15,7 @@ pub mod csv_sink;
 pub mod csv_split;
 pub mod dataset;
 pub(crate) mod expression;
+pub mod hive;
 pub mod location;
 pub mod name_index;
 pub mod parquet;

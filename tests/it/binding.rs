@@ -264,14 +264,14 @@ fn variables_of_the_environment_stand_for_flags() {
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let variables = [("TALLOW_FORMAT", "json"), ("TALLOW_THREADS", "3")];
-    assert_eq!(json(&variables, &[])["run"]["threads"], 3);
-    assert_eq!(json(&variables, &["--threads", "2"])["run"]["threads"], 2, "a flag wins");
+    assert_eq!(json(&variables, &[])["performance"]["threads"], 3);
+    assert_eq!(json(&variables, &["--threads", "2"])["performance"]["threads"], 2, "a flag wins");
     let named: Vec<(&str, &str)> = VARIABLES.iter().map(|name| (*name, "")).collect();
     assert_eq!(json(&named, &["--format", "json"])["status"], "done", "what is empty counts as not set");
 }
 
 /// Every variable that stands for a flag.
-const VARIABLES: [&str; 5] = ["TALLOW_FORMAT", "TALLOW_QUIET", "TALLOW_MODEL", "TALLOW_OUTPUT", "TALLOW_THREADS"];
+const VARIABLES: [&str; 6] = ["TALLOW_FORMAT", "TALLOW_MEMORY", "TALLOW_QUIET", "TALLOW_MODEL", "TALLOW_OUTPUT", "TALLOW_THREADS"];
 
 #[test]
 fn every_variable_of_the_environment_is_known_here() {

@@ -29,7 +29,7 @@ fn a_wrong_flag_is_a_usage_error_in_text_and_in_json() {
 #[test]
 fn a_usage_error_in_json_holds_the_whole_message() {
     let json = Room::new().tallow("--format=json score rows.csv").fails(2).json();
-    assert_eq!(json["error"]["message"], "the following required arguments were not provided: --model <PATH> --output <FILE>", "{json}");
+    assert_eq!(json["error"]["message"], "the following required arguments were not provided: --model <PATH> --output <FILE|DIR/>", "{json}");
     let json = Room::new().tallow("score --format json --modle x").fails(2).json();
     assert_eq!(
         (&json["error"]["message"], &json["error"]["hint"]),

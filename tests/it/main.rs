@@ -26,5 +26,8 @@ mod hostile;
 // Runs that are stopped from outside leave nothing for long.
 mod stopped;
 
+// Data sets that are interrupted, resumed, mended and guarded.
+mod recovery;
+
 // The house's own rules.
 mod house;

@@ -3,6 +3,7 @@
 //! The only user of `std::fs` in the crate, so that every error names the path and what was being done. It must not know what is
 //! in the files: formats and reports come to it with bytes.
 
+mod lock;
 mod pending;
 
 use std::fs::{self, File};
@@ -11,7 +12,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::pending::PendingFile;
+pub use self::lock::Lock;
+pub use self::pending::{PendingFile, directory_of};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -252,6 +254,58 @@ impl Read for FileReader {
             }
         }
     }
+}
+
+/// Makes a directory and those above it, unless they are there.
+///
+/// # Errors
+/// Fails if something of that name is no directory or the file system refuses.
+pub fn make_directory(path: &Path) -> Result<()> {
+    at(path, "cannot make the directory", fs::create_dir_all(path))
+}
+
+/// Gives a file another name in the same file system, in one step, replacing what had it.
+///
+/// # Errors
+/// Fails if there is no such file or the file system refuses.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    at(to, "cannot give the finished file its name", fs::rename(from, to))
+}
+
+/// Removes a file; that it is not there is no error.
+///
+/// # Errors
+/// Fails if the file system refuses.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => at(path, "cannot remove the file", result),
+    }
+}
+
+/// Removes a directory with all that is in it; that it is not there is no error.
+///
+/// # Errors
+/// Fails if the file system refuses.
+pub fn remove_directory(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => at(path, "cannot remove the directory", result),
+    }
+}
+
+/// Removes a directory if nothing is in it.
+pub fn remove_empty_directory(path: &Path) {
+    // One that is not empty, or not there, is left as it is.
+    let _ = fs::remove_dir(path);
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// Fails if the file system refuses.
+pub fn sync(directory: &Path) -> Result<()> {
+    pending::sync_directory(directory).map_err(|error| error.at_path(directory))
 }
 
 #[cfg(test)]

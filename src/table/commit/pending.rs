@@ -205,7 +205,7 @@ fn create_locked(path: &Path) -> Result<File> {
     Err(Error::new(Kind::Busy, "other runs keep creating this file"))
 }
 
-fn sync_directory(directory: &Path) -> Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> Result<()> {
     let result = File::open(directory).and_then(|opened| opened.sync_all());
     match result {
         // Some network file systems cannot sync a directory: their names are as durable as they make them.

@@ -1,0 +1,242 @@
+//! A run as the command line sees it: what was asked for, how it is told, how it ends.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::args::ScoreArgs;
+use super::console::Console;
+use super::{Failure, scheduler, signal};
+use crate::contract::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::model::open::Identity;
+use crate::output::dataset::Layout;
+use crate::output::quarantine::Quarantine;
+use crate::output::{publication, report};
+use crate::pipeline::part::Segment;
+use crate::pipeline::{self, Control, Destination, Outcomes};
+use crate::plan::Plan;
+use crate::plan::guard::{Guards, budget};
+use crate::plan::target::Target;
+use crate::process;
+use crate::report::previous::PreviousRun;
+use crate::report::run::{Circumstances, Status, facts};
+use crate::report::{Fact, json, summary};
+use crate::table::commit::{Lock, PendingFile, find, remove};
+
+/// A run with all that it was told.
+pub(super) struct Run<'a> {
+    pub(super) args: ScoreArgs,
+    pub(super) target: Target,
+    pub(super) plan: Plan,
+    pub(super) console: &'a Console,
+    /// The directory that relative paths begin at.
+    pub(super) working_directory: PathBuf,
+    guards: Guards,
+    control: Control,
+    start: Instant,
+    started_at: String,
+    /// Held until the run is over.
+    _lock: Lock,
+}
+
+/// What a run wrote, as people are told.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) output_bytes: u64,
+    pub(super) rejected: Option<String>,
+    pub(super) report: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the output for this run, plans it and asks the guards.
+    pub(super) fn begin(args: ScoreArgs, console: &'a Console) -> Result<Self> {
+        let (start, started_at) = (Instant::now(), process::now());
+        let target = Target::resolve(&args.output)?;
+        let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
+        if let Some(previous) = lock.previous_owner() {
+            console.tell(&format!("took over from a run that ended without a word ({previous})"));
+        }
+        if target.is_dataset() && publication::recover(&target.path)? {
+            console.tell("finished the publication that an earlier run had begun");
+        }
+        let mut plan = Plan::resolve(&args.work)?;
+        target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
+        plan.job.rows_per_part = target.rows_per_part(&plan);
+        let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
+        let row_count = plan.job.row_count();
+        guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
+        let control = Control { signal: signal::watch()?, budget: budget(&args.guards, row_count)? };
+        let working_directory = std::env::current_dir().unwrap_or_default();
+        Ok(Self { args, target, plan, console, working_directory, guards, control, start, started_at, _lock: lock })
+    }
+
+    /// Whether the file is there, made by a run of the same name; asked only for who wants to know by the exit code.
+    pub(super) fn is_done_already(&self) -> Result<bool> {
+        let Some(report) = self.target.report.as_ref().filter(|_| self.args.guards.skip_code.is_some()) else { return Ok(false) };
+        if find(&self.target.path)?.is_none() || find(report)?.is_none() {
+            return Ok(false);
+        }
+        let previous = PreviousRun::read(report)?;
+        Ok(previous.run_id == self.plan.run_id && previous.status == Status::Done.name())
+    }
+
+    /// Ends a run that found its output made.
+    pub(super) fn nothing_to_do(&self) -> Result<(), Failure> {
+        let output = self.target.path.display().to_string();
+        self.console.tell(&format!("nothing to do: `{output}` is there, made from the same inputs by the same model"));
+        let code = self.args.guards.skip_code.unwrap_or(0);
+        if self.console.is_json() {
+            let object = json!({"status": "nothing_to_do", "exit_code": code, "run_id": self.plan.run_id, "output": output});
+            self.console.data(&format!("{object}\n"))?;
+        }
+        if code == 0 { Ok(()) } else { Err(Failure::code(code)) }
+    }
+
+    /// The report's file. That its name is taken, while the output's is not, is a surprise to whoever named only the output.
+    pub(super) fn open_report(&self) -> Result<Option<PendingFile>> {
+        let Target { report, overwrite, is_report_named, .. } = &self.target;
+        let Some(path) = report else { return Ok(None) };
+        let created = PendingFile::create(path, *overwrite).map_err(|error| {
+            let is_taken = !overwrite && find(path).is_ok_and(|found| found.is_some()) && find(&self.target.path).is_ok_and(|found| found.is_none());
+            if *is_report_named || !is_taken {
+                return error;
+            }
+            error.hint(
+                "another run's report has the name that this one's would have: name it with `--report FILE`, or pass `--overwrite` to replace it",
+            )
+        });
+        created.map(Some)
+    }
+
+    /// The table of rejected rows; none if they are not wanted or no policy rejects any.
+    pub(super) fn quarantine(&self) -> Result<Option<Quarantine>> {
+        let mut inputs = self.plan.job.scoring.encoder().inputs().map(|bound| &bound.input);
+        let may_reject = inputs.any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject);
+        let wanted = self.target.rejected.as_ref().filter(|_| may_reject);
+        wanted.map(|_| Quarantine::new(&self.plan.job)).transpose()
+    }
+
+    /// How the files of a data set are written.
+    pub(super) fn layout(&self) -> Result<Layout> {
+        let job = &self.plan.job;
+        Ok(Layout {
+            directory: self.target.path.clone(),
+            format: self.target.format,
+            partitioning: self.target.partitioning(&job.output_schema, job.passthrough.len())?,
+            schema: job.output_schema.clone(),
+            metadata: self.footer(),
+        })
+    }
+
+    /// What the output's footer says of where it comes from.
+    pub(super) fn footer(&self) -> Vec<(String, String)> {
+        let Identity { name, version, digest, .. } = &self.plan.model;
+        let pairs = [
+            ("tallow.run_id", Some(self.plan.run_id.as_str())),
+            ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
+            ("tallow.model_name", Some(name.as_str())),
+            ("tallow.model_version", version.as_deref()),
+            ("tallow.model_digest", Some(digest.as_str())),
+        ];
+        pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect()
+    }
+
+    /// The options as they were given, for a later run that mends this one.
+    pub(super) fn arguments(&self) -> Result<Json> {
+        let json = |value: serde_json::Result<Json>| value.map_err(|error| Error::internal("arguments that are no JSON").because(error));
+        Ok(json!({"work": json(serde_json::to_value(&self.args.work))?, "output": json(serde_json::to_value(&self.args.output))?}))
+    }
+
+    /// Scores the segments into the destination and judges what came of it.
+    pub(super) fn score(&self, segments: Vec<Segment>, destination: &mut dyn Destination, outcomes: &mut Outcomes) -> Result<()> {
+        let progress = self.console.progress(self.plan.job.row_count());
+        progress.advance(outcomes.ledger.total().rows_in);
+        let scored = pipeline::run(&self.plan.job, segments, destination, &self.control, outcomes, &|rows| progress.advance(rows));
+        progress.finish();
+        scored?;
+        let total = outcomes.ledger.total();
+        self.guards.rows(total.rows_in)?;
+        let budget = &self.control.budget;
+        budget.judge(total.rejected, total.rows_in).filter(|_| !budget.publishes).map_or(Ok(()), Err)
+    }
+
+    /// How a run ends whose rows are all there.
+    pub(super) fn final_status(&self, outcomes: &Outcomes) -> Status {
+        if self.over_budget(outcomes).is_some() { Status::OverBudget } else { Status::Done }
+    }
+
+    fn over_budget(&self, outcomes: &Outcomes) -> Option<Error> {
+        let total = outcomes.ledger.total();
+        self.control.budget.judge(total.rejected, total.rows_in)
+    }
+
+    /// All that the report says.
+    pub(super) fn facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
+        facts(&self.plan.job, outcomes, &self.circumstances(status, output_bytes))
+    }
+
+    fn circumstances(&self, status: Status, output_bytes: u64) -> Circumstances {
+        Circumstances {
+            run_id: self.plan.run_id.clone(),
+            status,
+            started_at: self.started_at.clone(),
+            wall: self.start.elapsed(),
+            processor_seconds: process::processor_seconds(),
+            peak_memory_bytes: process::peak_memory_bytes(),
+            model: self.plan.model.clone(),
+            output: self.target.path.display().to_string(),
+            output_bytes,
+            bad_files: self.plan.bad_files.clone(),
+            scheduler: scheduler::context(),
+        }
+    }
+
+    /// Tells what was done; a run whose output was published over its budget fails all the same.
+    pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<(), Failure> {
+        self.target.unfinished_report().map_or(Ok(()), |path| remove(&path))?;
+        let circumstances = self.circumstances(Status::Done, written.output_bytes);
+        let files = summary::Files { report: written.report.as_deref(), rejected: written.rejected.as_deref() };
+        for line in summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose()) {
+            self.console.tell(&line);
+        }
+        let object = self.object(facts, written);
+        if let Some(error) = self.over_budget(outcomes) {
+            return Err(Failure { object, ..error.into() });
+        }
+        if self.console.is_json() {
+            self.console.data(&format!("{}\n", Json::Object(object)))?;
+        }
+        Ok(())
+    }
+
+    fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {
+        let mut object = json::sections(facts);
+        object.insert("status".into(), facts.iter().find_map(Fact::as_status).unwrap_or_default().into());
+        object.insert("run_id".into(), self.plan.run_id.clone().into());
+        object.insert("report".into(), written.report.clone().into());
+        object.insert("rejected".into(), written.rejected.clone().into());
+        object
+    }
+
+    /// Ends a run that did not come to its end. One that was stopped, or withheld its output, leaves a report of how far it came, which
+    /// replaces no good one.
+    pub(super) fn unfinished(&self, error: Error, outcomes: &Outcomes, rejected: Option<String>) -> Failure {
+        let status = match error.kind() {
+            Kind::Signal(_) => Status::Interrupted,
+            Kind::ErrorBudget => Status::Withheld,
+            _ => Status::Failed,
+        };
+        let facts = self.facts(outcomes, status, 0);
+        let path = self.target.unfinished_report().filter(|_| status != Status::Failed);
+        // The run's own failure is the one to tell, not that of its report.
+        let report = path.filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok()).map(|path| path.display().to_string());
+        let error = match &rejected {
+            Some(path) => error.hint(format!("the rejected rows, each with its reason, are in `{path}`")),
+            None => error,
+        };
+        let object = self.object(&facts, &Written { output_bytes: 0, rejected, report });
+        Failure { object, ..error.into() }
+    }
+}

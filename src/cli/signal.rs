@@ -1,0 +1,26 @@
+//! Signals that ask a run to stop: the first is noted, the second ends the process at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::error::{Error, Result};
+
+/// The number of the signal that came; 0 until one does.
+///
+/// # Errors
+/// Fails if the system refuses.
+pub(super) fn watch() -> Result<Arc<AtomicUsize>> {
+    let cannot = |error| Error::failed("cannot watch for signals").because(error);
+    let came = Arc::new(AtomicUsize::new(0));
+    let stop_at_once = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order, so that the first signal only arms what the second one does.
+        flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop_at_once)).map_err(cannot)?;
+        flag::register(signal, Arc::clone(&stop_at_once)).map_err(cannot)?;
+        flag::register_usize(signal, Arc::clone(&came), signal as usize).map_err(cannot)?;
+    }
+    Ok(came)
+}

@@ -1,0 +1,191 @@
+//! Publication of a data set: from files that are whole but hidden to a directory with `_SUCCESS`.
+//!
+//! The order is what makes it safe to be killed anywhere: the new manifest is made durable under the state (from there on the publication
+//! will be finished, by this run or the next), `_SUCCESS` goes, files take their names, files that are no longer part of it go, the
+//! manifest is written under its name, `_SUCCESS` comes last, and the state is removed. Each step may be done again. Nothing is deleted that an earlier manifest does not list.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::checkpoint::{PartRecord, RunIdentity, from_json, write_json};
+use super::dataset::{STATE, staged};
+use super::table_writer::WrittenFile;
+use crate::error::{Error, Result};
+use crate::pipeline::part::RowCounts;
+use crate::table::commit::{PendingFile, find, list, make_directory, remove, remove_directory, remove_empty_directory, rename, sync};
+
+/// The data set's own account of itself.
+pub const MANIFEST: &str = "_manifest.json";
+
+/// The empty file that says that a data set is whole.
+pub const SUCCESS: &str = "_SUCCESS";
+
+/// The report inside a data set.
+pub const REPORT: &str = "_report.parquet";
+
+/// The first field of a manifest.
+const FORMAT: &str = "tallow data set";
+
+/// What a data set is: where it comes from, its parts, the account of its rows.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Manifest {
+    format: String,
+    format_version: u32,
+    /// The run's name.
+    pub run_id: String,
+    /// When it was finished, RFC 3339, UTC.
+    pub finished_at: String,
+    /// What made it, from what.
+    #[serde(flatten)]
+    pub identity: RunIdentity,
+    /// The directory that relative paths in the configuration begin at.
+    pub working_directory: PathBuf,
+    /// The options of the run, as they were given, for a run that mends this one.
+    pub arguments: Json,
+    /// Rows of the input in each part.
+    pub rows_per_part: u64,
+    /// Facts about the model.
+    pub model: BTreeMap<String, String>,
+    /// What the scheduler said of the run.
+    pub scheduler: BTreeMap<String, String>,
+    /// All rows.
+    pub ledger: RowCounts,
+    /// Files that could not be read and were left out, with the reason.
+    pub bad_files: BTreeMap<PathBuf, String>,
+    /// The parts, in order.
+    pub parts: Vec<PartRecord>,
+    /// The report, if it lies in the data set.
+    pub report: Option<WrittenFile>,
+}
+
+impl Manifest {
+    /// A manifest with nothing in it but who made it.
+    #[must_use]
+    pub fn new(run_id: String, identity: RunIdentity, arguments: Json, working_directory: PathBuf) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            format_version: 1,
+            run_id,
+            finished_at: crate::process::now(),
+            identity,
+            working_directory,
+            arguments,
+            rows_per_part: u64::MAX,
+            model: BTreeMap::new(),
+            scheduler: BTreeMap::new(),
+            ledger: RowCounts::default(),
+            bad_files: BTreeMap::new(),
+            parts: Vec::new(),
+            report: None,
+        }
+    }
+
+    /// The manifest of the data set in `directory`, if there is one.
+    ///
+    /// # Errors
+    /// Fails if it is damaged.
+    pub fn find(directory: &Path) -> Result<Option<Self>> {
+        let path = directory.join(MANIFEST);
+        find(&path)?.map(|_| from_json(&path)).transpose()
+    }
+
+    /// Whether the data set is there as this manifest says: with its last file, and every other in its size.
+    ///
+    /// # Errors
+    /// Fails if the file system refuses to say.
+    pub fn is_whole(&self, directory: &Path) -> Result<bool> {
+        let sizes = self.files().map(|file| Ok(find(&directory.join(&file.path))?.is_some_and(|found| found.byte_count == file.bytes)));
+        Ok(find(&directory.join(SUCCESS))?.is_some() && sizes.collect::<Result<Vec<bool>>>()?.into_iter().all(|is_there| is_there))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &WrittenFile> {
+        self.parts.iter().flat_map(|part| part.files.iter().chain(&part.rejected)).chain(&self.report)
+    }
+}
+
+/// Publishes what is staged in `directory` as `manifest` says.
+///
+/// # Errors
+/// Fails if the file system refuses; [`recover`] then goes on where it stopped.
+pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
+    write_json(&directory.join(STATE).join("manifest.json"), manifest)?;
+    recover(directory).map(|_| ())
+}
+
+/// Finishes a publication that was begun; says whether there was one.
+///
+/// # Errors
+/// Fails if the file system refuses or a file is missing.
+pub fn recover(directory: &Path) -> Result<bool> {
+    let pending = directory.join(STATE).join("manifest.json");
+    if find(&pending)?.is_none() {
+        return Ok(false);
+    }
+    let manifest: Manifest = from_json(&pending)?;
+    remove(&directory.join(SUCCESS))?;
+    for file in manifest.files() {
+        reveal(directory, file)?;
+    }
+    remove_old_files(directory, &manifest)?;
+    write_json(&directory.join(MANIFEST), &manifest)?;
+    PendingFile::create(&directory.join(SUCCESS), true)?.publish(true)?;
+    clear(directory)?;
+    Ok(true)
+}
+
+/// Gives a staged file its name, unless it has it already.
+fn reveal(directory: &Path, file: &WrittenFile) -> Result<()> {
+    let (hidden, path) = (staged(directory, &file.path), directory.join(&file.path));
+    if find(&hidden)?.is_some() {
+        path.parent().map_or(Ok(()), make_directory)?;
+        rename(&hidden, &path)?;
+        return path.parent().map_or(Ok(()), sync);
+    }
+    if find(&path)?.is_some_and(|found| found.byte_count == file.bytes) {
+        return Ok(());
+    }
+    Err(Error::failed("a finished file of the data set is gone").at_path(path).hint("pass `--restart` to make the data set again"))
+}
+
+/// Removes the files that the manifest before listed and this one does not.
+fn remove_old_files(directory: &Path, manifest: &Manifest) -> Result<()> {
+    let Some(before) = Manifest::find(directory)? else { return Ok(()) };
+    let kept: BTreeSet<&str> = manifest.files().map(|file| file.path.as_str()).collect();
+    for file in before.files().filter(|file| !kept.contains(file.path.as_str())) {
+        let path = directory.join(&file.path);
+        remove(&path)?;
+        path.ancestors().skip(1).take_while(|above| *above != directory).for_each(remove_empty_directory);
+    }
+    Ok(())
+}
+
+/// Removes the state, but for the lock that is held on it. The manifest goes last: while it is there, the next run clears again.
+fn clear(directory: &Path) -> Result<()> {
+    let state = directory.join(STATE);
+    remove_directory(&state.join("staged"))?;
+    let is_record = |path: &&PathBuf| path.extension().is_some_and(|end| end == "json");
+    let paths = list(&state)?;
+    let (manifest, others): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().filter(is_record).partition(|path| path.ends_with("manifest.json"));
+    others.into_iter().chain(manifest).try_for_each(|path| remove(path))
+}
+
+/// Checks that a data set may be written to `directory`: it is missing, empty, or holds nothing but a data set of ours.
+///
+/// # Errors
+/// Fails if it holds anything else; what tallow has not written it does not delete.
+pub fn check_directory(directory: &Path) -> Result<()> {
+    let is_foreign = |path: &PathBuf| !path.file_name().is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')));
+    let holds_files = match find(directory)? {
+        None => false,
+        Some(found) if !found.is_directory => return Err(Error::failed("the output is a file, not a directory").at_path(directory)),
+        Some(_) => list(directory)?.iter().any(is_foreign),
+    };
+    if holds_files && Manifest::find(directory)?.is_none() && find(&directory.join(STATE))?.is_none() {
+        let error = Error::failed("the directory holds files that are no data set of tallow's").at_path(directory);
+        return Err(error.hint("choose a directory that is empty or not there yet"));
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Rejected rows as a table: their values as they were read, where they come from, and what is wrong with them.
+//!
+//! Owns the table's columns. Who writes it, and where, is the destination's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::error::{Error, Result};
+use crate::pipeline::Job;
+use crate::pipeline::scoring::Rejection;
+
+/// The columns behind the row's own: the file, the row in it (from 1), the first column that was refused, a code and a text.
+pub const COLUMNS: [&str; 5] = ["rejected_file", "rejected_row", "rejected_column", "rejected_reason", "rejected_message"];
+
+/// Makes the table.
+#[derive(Debug)]
+pub struct Quarantine {
+    schema: SchemaRef,
+    paths: Vec<PathBuf>,
+    /// The columns that feed the model, in the order of its inputs.
+    inputs: Vec<String>,
+}
+
+impl Quarantine {
+    /// The quarantine of a job.
+    ///
+    /// # Errors
+    /// A contract error if the data has a column of the name of one of [`COLUMNS`].
+    pub fn new(job: &Job) -> Result<Self> {
+        let own = job.table_schema.fields();
+        if let Some(field) = own.iter().find(|field| COLUMNS.contains(&field.name().as_str())) {
+            let error = Error::contract("the data has a column of the same name as one that rejected rows get").at_column(field.name());
+            return Err(error.hint("rename it with `--rename`"));
+        }
+        let ours = COLUMNS.map(|name| Field::new(name, if name == "rejected_row" { DataType::Int64 } else { DataType::Utf8 }, false));
+        let fields: Vec<Field> = own.iter().map(|field| field.as_ref().clone()).chain(ours).collect();
+        let inputs = job.scoring.encoder().inputs().map(|bound| bound.column.clone()).collect();
+        Ok(Self { schema: Arc::new(Schema::new(fields)), paths: job.dataset.files.iter().map(|file| file.path.clone()).collect(), inputs })
+    }
+
+    /// The table's columns, in the types that files declare.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// Rows of one file as rows of the table; their own columns keep the types that they were read as.
+    ///
+    /// # Errors
+    /// An internal error if there are not as many rows as rejections.
+    pub fn batch(&self, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<RecordBatch> {
+        let texts = |of: &dyn Fn(&Rejection) -> String| Arc::new(rejections.iter().map(|one| Some(of(one))).collect::<StringArray>()) as ArrayRef;
+        let path = self.paths[file].display().to_string();
+        let ours: [ArrayRef; 5] = [
+            texts(&|_| path.clone()),
+            Arc::new(rejections.iter().map(|one| one.number as i64).collect::<Int64Array>()),
+            texts(&|one| self.inputs[one.input].clone()),
+            texts(&|one| one.reason.code().to_owned()),
+            texts(&|one| one.reason.message().to_owned()),
+        ];
+        let columns: Vec<ArrayRef> = rows.columns().iter().cloned().chain(ours).collect();
+        let fields =
+            self.schema.fields().iter().zip(&columns).map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        let schema = Schema::new(fields.map(|field| field.with_nullable(true)).collect::<Vec<_>>());
+        RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| Error::internal("rejected rows do not fit their table").because(error))
+    }
+}

@@ -1,0 +1,46 @@
+//! The report as a file.
+
+use std::path::Path;
+
+use super::dataset::staged;
+use super::publication::REPORT;
+use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use crate::error::Result;
+use crate::report::{Fact, facts};
+use crate::table::Sink;
+use crate::table::commit::{PendingFile, make_directory};
+use crate::table::parquet_sink::ParquetSink;
+
+/// Writes the facts of a run to a file that waits for its name.
+///
+/// # Errors
+/// Fails if they cannot be written.
+pub fn write(file: &mut PendingFile, run_id: &str, facts: &[Fact]) -> Result<()> {
+    let mut sink = Box::new(ParquetSink::new(file, facts::schema(), &[])?);
+    sink.write(&facts::table(run_id, facts)?)?;
+    sink.finish()
+}
+
+/// Writes them to `path`, replacing what was there.
+///
+/// # Errors
+/// Fails if they cannot be written.
+pub fn create(path: &Path, run_id: &str, facts: &[Fact]) -> Result<()> {
+    let mut file = PendingFile::create(path, true)?;
+    write(&mut file, run_id, facts)?;
+    file.publish(true)
+}
+
+/// Writes them among the hidden files of a data set.
+///
+/// # Errors
+/// Fails if they cannot be written.
+pub fn stage(directory: &Path, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
+    let path = staged(directory, REPORT);
+    path.parent().map_or(Ok(()), make_directory)?;
+    let mut writer = TableWriter::create(&path, true, TableFormat::Parquet, facts::schema(), &[])?;
+    writer.write(&facts::table(run_id, facts)?)?;
+    let (file, written) = writer.finish(REPORT.to_owned())?;
+    file.publish(true)?;
+    Ok(written)
+}

@@ -1,0 +1,106 @@
+//! A table being written to a file that has not its name yet: a sink, and a digest of every byte.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::DigestWriter;
+use crate::error::{Error, Result};
+use crate::table::Sink;
+use crate::table::commit::PendingFile;
+use crate::table::csv_sink::CsvSink;
+use crate::table::parquet_sink::ParquetSink;
+
+/// How tables are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated text.
+    Csv,
+}
+
+impl TableFormat {
+    /// The end of file names.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct WrittenFile {
+    /// Its path; of a data set's, below the data set's directory.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A table being written.
+pub struct TableWriter {
+    sink: Box<dyn Sink>,
+    file: SharedWriter,
+    rows: u64,
+}
+
+/// The file, of which the sink holds a clone until it is finished.
+#[derive(Clone)]
+struct SharedWriter(Arc<Mutex<DigestWriter<PendingFile>>>);
+
+impl Write for SharedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl TableWriter {
+    /// Begins the file at `path`; `metadata` goes to a Parquet file's footer.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be made or a column has no form in the format.
+    pub fn create(path: &Path, overwrite: bool, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
+        let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(PendingFile::create(path, overwrite)?))));
+        let sink: Box<dyn Sink> = match format {
+            TableFormat::Parquet => Box::new(ParquetSink::new(file.clone(), schema, metadata)?),
+            TableFormat::Csv => Box::new(CsvSink::new(file.clone(), schema, b',')?),
+        };
+        Ok(Self { sink, file, rows: 0 })
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// Fails if they cannot be written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.sink.write(batch)
+    }
+
+    /// Writes the table's end. The file still waits for its name; `path` is what it is called in accounts.
+    ///
+    /// # Errors
+    /// Fails if what is left cannot be written.
+    pub fn finish(self, path: String) -> Result<(PendingFile, WrittenFile)> {
+        let Self { sink, file, rows } = self;
+        sink.finish()?;
+        let file = Arc::into_inner(file.0).ok_or_else(|| Error::internal("a finished table is still being written"))?;
+        let (file, sha256, bytes) = file.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+        Ok((file, WrittenFile { path, rows, bytes, sha256 }))
+    }
+}

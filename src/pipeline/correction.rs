@@ -1,0 +1,89 @@
+//! Rows that stand in for rows of the input: what a person made of the rejected ones.
+//!
+//! Owns the replacement of rows in a batch that was just decoded. Where the rows come from is not known here.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+
+use crate::error::{Error, Result};
+
+/// Rows by their place in the input.
+#[derive(Debug)]
+pub struct Corrections {
+    /// Columns and types as a job reads them.
+    rows: RecordBatch,
+    /// (file, row in it from 0) → row of `rows`.
+    places: BTreeMap<(usize, u64), usize>,
+}
+
+impl Corrections {
+    /// `places` are, for each of `rows`, the file's index and the row in it, from 0.
+    ///
+    /// # Errors
+    /// A contract error if two rows claim one place.
+    pub fn new(rows: RecordBatch, places: &[(usize, u64)]) -> Result<Self> {
+        let mut known = BTreeMap::new();
+        for (index, place) in places.iter().enumerate() {
+            if known.insert(*place, index).is_some() {
+                return Err(Error::contract("two corrected rows stand for the same row of the input").at_row(place.1 + 1));
+            }
+        }
+        Ok(Self { rows, places: known })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their places.
+    ///
+    /// # Errors
+    /// An internal error if the columns differ.
+    pub fn apply(&self, batch: RecordBatch, file: usize, first_row: u64) -> Result<RecordBatch> {
+        let end = first_row + batch.num_rows() as u64;
+        let mut corrected = self.places.range((file, first_row)..(file, end)).peekable();
+        if corrected.peek().is_none() {
+            return Ok(batch);
+        }
+        let mut indices: Vec<(usize, usize)> = (0..batch.num_rows()).map(|row| (0, row)).collect();
+        for (&(_, row), &index) in corrected {
+            indices[(row - first_row) as usize] = (1, index);
+        }
+        interleave_record_batch(&[&batch, &self.rows], &indices).map_err(|error| Error::internal("corrected rows do not fit the data").because(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array};
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+
+    fn batch(values: &[i64]) -> RecordBatch {
+        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)]).unwrap()
+    }
+
+    #[test]
+    fn rows_are_replaced_in_their_file_and_place_only() {
+        let corrections = Corrections::new(batch(&[70, 80, 90]), &[(1, 12), (0, 11), (1, 20)]).unwrap();
+        let values =
+            |file, first_row| corrections.apply(batch(&[1, 2, 3]), file, first_row).unwrap().column(0).as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(values(1, 10), [1, 2, 70]);
+        assert_eq!(values(0, 10), [1, 80, 3]);
+        assert_eq!(values(0, 12), [1, 2, 3]);
+        assert!(Corrections::new(batch(&[1, 2]), &[(0, 1), (0, 1)]).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! A part of a run: what became of a run of input rows. Parts are what a run resumes by.
+//!
+//! Where a part begins depends on the input alone (every N rows of it), so that threads, batches, bad rows and restarts cannot move
+//! a border. Owns the account of a part. It must not know where its rows are written.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::Finished;
+use crate::feature::verdict::{Coercions, Reason};
+use crate::table::dataset::Position;
+
+/// Rows of the input to be worked on, cut into parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The number of its first part.
+    pub first_part: u64,
+    /// Where it begins.
+    pub start: Position,
+    /// How many rows it has at most.
+    pub row_count: u64,
+}
+
+/// The rows of one file, in one part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct RowCounts {
+    /// Rows read.
+    pub rows_in: u64,
+    /// Rows with a prediction in the output.
+    pub scored: u64,
+    /// Rows left out by a policy.
+    pub rejected: u64,
+    /// Rows that `--where` left out.
+    pub filtered: u64,
+}
+
+impl RowCounts {
+    /// Adds other rows.
+    pub fn add(&mut self, other: &Self) {
+        self.rows_in += other.rows_in;
+        self.scored += other.scored;
+        self.rejected += other.rejected;
+        self.filtered += other.filtered;
+    }
+}
+
+/// What became of the rows of a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PartAccount {
+    /// The part's number, from 0.
+    pub number: u64,
+    /// Where its rows begin.
+    pub start: Position,
+    /// Where they end.
+    pub end: Position,
+    /// (file, its rows in this part), in input order.
+    pub rows: Vec<(usize, RowCounts)>,
+    /// (input, reason, rows rejected for it).
+    pub reasons: Vec<(usize, Reason, u64)>,
+    /// What was done to each input's values.
+    pub coercions: Vec<Coercions>,
+}
+
+impl PartAccount {
+    /// The account of a part that begins at `start`, of a model with so many inputs.
+    #[must_use]
+    pub fn new(number: u64, start: Position, input_count: usize) -> Self {
+        Self { number, start, end: start, coercions: vec![Coercions::default(); input_count], ..Self::default() }
+    }
+
+    /// Books a portion, which is the next of the part.
+    pub fn book(&mut self, finished: &Finished) {
+        let rows = RowCounts {
+            rows_in: finished.rows_in,
+            scored: finished.output.num_rows() as u64,
+            rejected: finished.rejections.len() as u64,
+            filtered: finished.filtered,
+        };
+        match self.rows.last_mut() {
+            Some((file, counts)) if *file == finished.file => counts.add(&rows),
+            _ => self.rows.push((finished.file, rows)),
+        }
+        let mut reasons: BTreeMap<(usize, Reason), u64> = self.reasons.iter().map(|&(input, reason, count)| ((input, reason), count)).collect();
+        for rejection in &finished.rejections {
+            *reasons.entry((rejection.input, rejection.reason)).or_default() += 1;
+        }
+        self.reasons = reasons.into_iter().map(|((input, reason), count)| (input, reason, count)).collect();
+        self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
+        self.end = Position { file: finished.file, row: finished.first_row + finished.rows_in };
+    }
+
+    /// All rows of the part.
+    #[must_use]
+    pub fn total(&self) -> RowCounts {
+        let mut total = RowCounts::default();
+        self.rows.iter().for_each(|(_, counts)| total.add(counts));
+        total
+    }
+}

@@ -1,0 +1,62 @@
+//! Reading without scoring: which files can be read to their end?
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use super::ordered::for_each_in_order;
+use crate::error::{Error, Result};
+use crate::table::dataset::{BadFile, Dataset, FilePortion, Position};
+
+/// The files of which a portion cannot be cut or decoded, by index, each with its first failure.
+///
+/// # Errors
+/// Fails if a worker cannot be started.
+pub fn unreadable(dataset: &Arc<Dataset>, read_schema: &SchemaRef, threads: usize) -> Result<Vec<(usize, BadFile)>> {
+    let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
+    let deliver = |(file, failure): (usize, Option<Error>)| {
+        if let Some(error) = failure {
+            failures.entry(file).or_insert(error);
+        }
+        Ok(())
+    };
+    let source = (0..dataset.files.len()).flat_map(|file| Cutting::new(dataset, read_schema, file));
+    let decode = |(): &mut (), (file, portion): (usize, Result<FilePortion>)| {
+        let decoded = portion.and_then(|portion| (portion.portion.decode)());
+        Ok((file, decoded.err()))
+    };
+    for_each_in_order(threads, &|| false, source.map(Ok), || (), decode, deliver)?;
+    let bad_file = |(file, error): (usize, Error)| (file, BadFile::new(&dataset.files[file].path, &error));
+    Ok(failures.into_iter().map(bad_file).collect())
+}
+
+/// The portions of one file, up to the first that cannot be cut.
+struct Cutting {
+    portions: Option<crate::table::dataset::FilePortions>,
+    file: usize,
+}
+
+impl Cutting {
+    fn new(dataset: &Arc<Dataset>, read_schema: &SchemaRef, file: usize) -> Self {
+        Self { portions: Some(dataset.portions(read_schema, Position { file, row: 0 })), file }
+    }
+}
+
+impl Iterator for Cutting {
+    type Item = (usize, Result<FilePortion>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.portions.as_mut()?.next_portion(u64::MAX) {
+            Ok(Some(portion)) if portion.file == self.file => Some((self.file, Ok(portion))),
+            Ok(_) => {
+                self.portions = None;
+                None
+            }
+            Err(error) => {
+                self.portions = None;
+                Some((self.file, Err(error)))
+            }
+        }
+    }
+}

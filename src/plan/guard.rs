@@ -1,0 +1,91 @@
+//! Guards: what is too strange about an input to score it unattended.
+
+use std::path::Path;
+
+use super::options::{seconds, share};
+use crate::cli::args::GuardArgs;
+use crate::error::{Error, Kind, Result};
+use crate::pipeline::budget::Budget;
+use crate::report::previous::{PreviousRun, newest};
+use crate::table::dataset::Dataset;
+
+/// Seconds of an hour.
+const HOUR: f64 = 3_600.0;
+
+/// Guards, read and ready.
+#[derive(Clone, Debug, Default)]
+pub struct Guards {
+    min_rows: Option<u64>,
+    max_age_seconds: Option<f64>,
+    max_row_delta: Option<f64>,
+    previous: Option<PreviousRun>,
+}
+
+impl Guards {
+    /// Reads the flags, and the last good run's report if rows are to be compared with it; `own_report` is the one that this run would
+    /// replace.
+    ///
+    /// # Errors
+    /// A usage error for texts that are no spans or shares; fails if a report that was named cannot be read.
+    pub fn resolve(args: &GuardArgs, own_report: Option<&Path>) -> Result<Self> {
+        let max_row_delta = args.max_row_delta.as_deref().map(|text| share("--max-row-delta", text, false)).transpose()?;
+        Ok(Self {
+            min_rows: args.min_rows,
+            max_age_seconds: args.max_age.as_deref().map(|text| seconds("--max-age", text)).transpose()?,
+            previous: if max_row_delta.is_some() { newest(args.previous_report.as_deref(), own_report)? } else { None },
+            max_row_delta,
+        })
+    }
+
+    /// Judges what is known before the first row; `row_count` are the rows to read, if that is known.
+    ///
+    /// # Errors
+    /// [`Kind::Gate`] for the first guard that trips.
+    pub fn before(&self, dataset: &Dataset, row_count: Option<u64>, seconds_now: u64) -> Result<()> {
+        if let Some(most) = self.max_age_seconds {
+            let youngest = dataset.files.iter().max_by_key(|file| file.table.identity().modified_seconds());
+            let age = youngest.map(|file| (file, seconds_now as f64 - file.table.identity().modified_seconds() as f64));
+            if let Some((file, age)) = age.filter(|(_, age)| *age > most) {
+                let message = format!("the newest input is {:.1} h old, more than the {:.1} h of `--max-age`", age / HOUR, most / HOUR);
+                return Err(Error::new(Kind::Gate, message).at_path(&file.path).hint("find out why no new data came"));
+            }
+        }
+        row_count.map_or(Ok(()), |rows| self.rows(rows))
+    }
+
+    /// Judges the number of rows read.
+    ///
+    /// # Errors
+    /// [`Kind::Gate`] for the first guard that trips.
+    pub fn rows(&self, rows: u64) -> Result<()> {
+        if let Some(least) = self.min_rows.filter(|least| rows < *least) {
+            return Err(Error::new(Kind::Gate, format!("the input has {rows} rows, fewer than the {least} of `--min-rows`")));
+        }
+        let (Some(most), Some(previous)) = (self.max_row_delta, &self.previous) else { return Ok(()) };
+        let delta = (rows as f64 - previous.rows_in as f64).abs() / (previous.rows_in as f64).max(1.0);
+        if delta > most {
+            let message = format!(
+                "the input has {rows} rows, the last good run had {}: {:.1} % apart, more than the {:.1} % of `--max-row-delta`",
+                previous.rows_in,
+                100.0 * delta,
+                100.0 * most
+            );
+            let error = Error::new(Kind::Gate, message).at_path(&previous.path);
+            return Err(error.hint("if the data is right, run once without `--max-row-delta`: later runs are compared with that one"));
+        }
+        Ok(())
+    }
+}
+
+/// The error budget of a run that reads `row_count` rows, if that is known.
+///
+/// # Errors
+/// A usage error for a text that is no share.
+pub fn budget(args: &GuardArgs, row_count: Option<u64>) -> Result<Budget> {
+    Ok(Budget {
+        most_errors: args.max_errors,
+        most_error_rate: args.max_error_rate.as_deref().map(|text| share("--max-error-rate", text, true)).transpose()?,
+        row_count,
+        publishes: args.on_budget == crate::cli::args::OnBudget::Publish,
+    })
+}

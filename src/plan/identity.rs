@@ -1,0 +1,60 @@
+//! Who a run is: what it works on and every option that shows in its output.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use super::Plan;
+use super::target::Target;
+use crate::cli::args::WorkArgs;
+use crate::error::{Error, Result};
+use crate::output::checkpoint::{InputRecord, RunIdentity};
+use crate::process::rfc3339;
+use crate::table::commit::SharedFile;
+use crate::table::dataset::DatasetFile;
+
+/// What is read of a file at once to take its digest.
+const DIGEST_BUFFER_BYTES: usize = 1 << 20;
+
+/// The options that show in a run's rows, by the names of their flags; threads, batches and memory do not.
+///
+/// # Errors
+/// An internal error if they have no form as JSON.
+pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
+    let WorkArgs { model: _, inputs: _, binding, rows, outcome, resources: _ } = args;
+    let json = |value: serde_json::Result<Json>| value.map_err(|error| Error::internal("options that are no JSON").because(error));
+    let groups = [json(serde_json::to_value(binding))?, json(serde_json::to_value(rows))?, json(serde_json::to_value(outcome))?];
+    let fields = groups.into_iter().flat_map(|group| if let Json::Object(fields) = group { fields } else { Map::new() });
+    Ok(fields.map(|(name, value)| (format!("--{}", name.replace('_', "-")), value)).collect())
+}
+
+/// The identity of a run that writes a data set; takes the digest of every input.
+///
+/// # Errors
+/// Fails if an input cannot be read.
+pub fn of(args: &WorkArgs, plan: &Plan, target: &Target) -> Result<RunIdentity> {
+    let mut configuration = configuration(args)?;
+    configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
+    configuration.insert("--partition-by".into(), target.partition_by.clone().into());
+    configuration.insert("--output-format".into(), target.format.extension().into());
+    let inputs = plan.job.dataset.files.iter().map(input).collect::<Result<_>>()?;
+    Ok(RunIdentity { tool_version: env!("CARGO_PKG_VERSION").into(), model_digest: plan.model.digest.clone(), configuration, inputs })
+}
+
+fn input(file: &DatasetFile) -> Result<InputRecord> {
+    let identity = file.table.identity();
+    let opened = SharedFile::reopen(&file.path, &identity)?;
+    let mut digest = blake3::Hasher::new();
+    let mut buffer = vec![0; DIGEST_BUFFER_BYTES];
+    let mut offset = 0;
+    loop {
+        let count = opened.read_at(&mut buffer, offset)?;
+        if count == 0 {
+            break;
+        }
+        digest.update(&buffer[..count]);
+        offset += count as u64;
+    }
+    let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
+    Ok(InputRecord { path: file.path.clone(), bytes: identity.byte_count(), modified, digest: format!("blake3:{}", digest.finalize().to_hex()) })
+}

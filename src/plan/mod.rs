@@ -1,0 +1,219 @@
+//! Arguments to plan: every default resolved, every path opened or creatable, the model bound.
+//!
+//! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
+
+pub mod guard;
+pub mod identity;
+pub mod memory;
+pub mod options;
+pub mod target;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use sha2::{Digest, Sha256};
+
+use self::memory::allow;
+use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
+use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
+use crate::contract::binding::{BoundInput, bind, first_doubled};
+use crate::digest::hexadecimal;
+use crate::error::{Error, Result};
+use crate::feature::encode::Encoder;
+use crate::model::format::ImportOptions;
+use crate::model::open::{Identity, OpenedModel, open};
+use crate::pipeline::Job;
+use crate::pipeline::scoring::Scoring;
+use crate::pipeline::selection::Selection;
+use crate::pipeline::verification::unreadable;
+use crate::table::ReadOptions;
+use crate::table::commit::SharedFile;
+use crate::table::dataset::{BadFile, Dataset};
+use crate::table::location::resolve;
+use crate::table::name_index::NameIndex;
+
+/// A run, ready to start.
+#[derive(Debug)]
+pub struct Plan {
+    /// The work.
+    pub job: Job,
+    /// The run's name: a digest of model, data and options, so that the same work has the same name.
+    pub run_id: String,
+    /// Which model scores, for the report and the output's footer.
+    pub model: Identity,
+    /// Files that cannot be read and are left out, with the reason.
+    pub bad_files: Vec<BadFile>,
+    /// What the run is expected to take at most, in bytes.
+    pub estimated_bytes: u64,
+}
+
+impl Plan {
+    /// Opens model and data, binds them and lays out the output's columns.
+    ///
+    /// # Errors
+    /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
+    pub fn resolve(args: &WorkArgs) -> Result<Self> {
+        let WorkArgs { model, inputs, binding, rows, outcome, resources } = args;
+        let ResourceArgs { threads, batch_rows, memory } = resources;
+        let mut opened = open(model, &ImportOptions { trees: tree_selection(&outcome.trees)? })?;
+        set_threshold(&mut opened, outcome.threshold)?;
+        let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
+        let allowance = allow(memory, thread_count(*threads)?, opened.loaded.model.memory_bytes() as u64)?;
+        let options = read_options(rows, *batch_rows, allowance.portion_bytes)?;
+        let (dataset, mut bad_files) = open_dataset(&resolve(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
+        let schema = dataset.schema();
+        let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
+        let selection = Selection::new(rows.filter.as_deref(), &opened.derived, &schema, is_text, contract, &rows.missing)?;
+        let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
+        let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
+        let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
+        let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
+        refuse_doubled(&wanted, &dataset)?;
+        let read_schema = dataset.as_read(&wanted);
+        let dataset = match rows.on_bad_file {
+            OnBadFile::Fail => dataset,
+            OnBadFile::Skip => without_unreadable(dataset, &read_schema, allowance.threads, &mut bad_files)?,
+        };
+        let batch_schema = widened(&read_schema);
+        let run_id = run_id(args, &opened, &dataset)?;
+        let identity = opened.identity();
+        let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
+        let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
+        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
+        let job = Job {
+            output_schema: output_schema(&along, &widened(&wanted), scoring.fields())?,
+            passthrough: positions(&along, &batch_schema)?,
+            table_schema: wanted,
+            corrections: None,
+            limit: rows.limit,
+            rows_per_part: None,
+            threads: allowance.threads,
+            memory_bytes: allowance.pressure_bytes,
+            dataset,
+            read_schema,
+            selection,
+            scoring,
+        };
+        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes: allowance.estimated_bytes })
+    }
+}
+
+type Files = Arc<Dataset>;
+
+fn open_dataset(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Files, Vec<BadFile>)> {
+    let (dataset, bad_files) = match on_bad_file {
+        OnBadFile::Fail => (Dataset::open(paths, renames, options)?, Vec::new()),
+        OnBadFile::Skip => Dataset::open_readable(paths, renames, options)?,
+    };
+    Ok((Arc::new(dataset), bad_files))
+}
+
+/// The data set without the files that cannot be read to their end: a file is scored whole or not at all.
+fn without_unreadable(dataset: Files, read_schema: &SchemaRef, threads: usize, bad_files: &mut Vec<BadFile>) -> Result<Files> {
+    let unreadable = unreadable(&dataset, read_schema, threads)?;
+    if unreadable.is_empty() {
+        return Ok(dataset);
+    }
+    let indices: Vec<usize> = unreadable.iter().map(|(file, _)| *file).collect();
+    bad_files.extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
+    let dataset = Arc::into_inner(dataset).ok_or_else(|| Error::internal("the data set is in use"))?;
+    Ok(Arc::new(dataset.without(&indices)?))
+}
+
+/// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
+fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
+    let all = || schema.fields().iter().map(|field| field.name().clone());
+    match outcome.passthrough.as_deref() {
+        None => {
+            let features: HashSet<&str> = bound.iter().map(|input| input.column.as_str()).collect();
+            Ok(all().filter(|name| !features.contains(name.as_str())).collect())
+        }
+        Some([one]) if one == "all" => Ok(all().collect()),
+        Some([one]) if one == "none" => Ok(Vec::new()),
+        Some(names) => match names.iter().find(|name| widened.column_with_name(name).is_none()) {
+            Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks")
+                .at_column(name)
+                .hint("`tallow inspect` lists the columns of a file")),
+            None => Ok(names.to_vec()),
+        },
+    }
+}
+
+/// Only the columns that something reads, in the table's order.
+fn wanted_columns(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
+    let names: HashSet<&str> = bound.iter().map(|input| &input.column).chain(along).map(String::as_str).collect();
+    let wanted = |name: &str| names.contains(name) || selection.is_some_and(|selection| selection.reads(name));
+    Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field.name())).cloned().collect::<Vec<_>>()))
+}
+
+/// Names decide what is read, so a name that is read must be unique; columns that nothing reads may be called what they like.
+fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
+    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str())) else { return Ok(()) };
+    let error = Error::contract("the data has two columns of this name").at_column(name);
+    let error = dataset.files.iter().fold(error, |error, file| error.at_path(&file.path));
+    Err(error.hint("leave the column out with `--passthrough`, or rename one where the file is written"))
+}
+
+fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
+    let index = NameIndex::new(schema);
+    let position = |name: &String| index.position(name).ok_or_else(|| Error::internal("a passthrough column is not read").at_column(name));
+    names.iter().map(position).collect()
+}
+
+fn output_schema(passthrough: &[String], table: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
+    let along: HashSet<&str> = passthrough.iter().map(String::as_str).collect();
+    if let Some(field) = outcome.iter().find(|field| along.contains(field.name().as_str())) {
+        let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
+        return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
+    }
+    let names = passthrough.iter().chain(outcome.iter().map(Field::name));
+    if let Some(name) = first_doubled(names.map(String::as_str)) {
+        return Err(Error::contract("the output would have two columns of this name")
+            .at_column(name)
+            .hint("name each column once in `--passthrough`"));
+    }
+    let index = NameIndex::new(table);
+    let field = |name: &String| index.field(name).cloned().ok_or_else(|| Error::internal("a passthrough column is not known").at_column(name));
+    let fields = passthrough.iter().map(field).chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// What affinity and the container's quota allow, unless the user says otherwise.
+fn thread_count(wanted: Option<usize>) -> Result<usize> {
+    match wanted {
+        Some(0) => Err(Error::usage("`--threads 0`: a run needs at least one thread")),
+        Some(count) if count > MOST_THREADS => Err(Error::usage(format!("`--threads {count}` is more than the {MOST_THREADS} that make sense"))),
+        Some(count) => Ok(count),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+/// More workers than the largest machines have cores.
+const MOST_THREADS: usize = 1024;
+
+/// Bytes at each end of an input that enter the run's name.
+const FINGERPRINT_BYTES: u64 = 65_536;
+
+/// A name for the work: the digest of tool version, model, options that show in the output, and the inputs' sizes and both ends (for Parquet
+/// that holds the footer). The same command on the same data has the same name, so the same output bytes.
+fn run_id(args: &WorkArgs, opened: &OpenedModel, dataset: &Dataset) -> Result<String> {
+    let mut digest = Sha256::new();
+    digest.update(env!("CARGO_PKG_VERSION"));
+    digest.update(&opened.digest);
+    for (name, value) in identity::configuration(args)? {
+        digest.update(format!("{name}={value}\n"));
+    }
+    for file in &dataset.files {
+        let content = SharedFile::open(&file.path)?;
+        digest.update(content.byte_count().to_le_bytes());
+        let ends = [0, content.byte_count().saturating_sub(FINGERPRINT_BYTES)];
+        for start in ends {
+            let mut buffer = vec![0; FINGERPRINT_BYTES.min(content.byte_count()) as usize];
+            content.read_exact_at(&mut buffer, start)?;
+            digest.update(&buffer);
+        }
+    }
+    Ok(hexadecimal(&digest.finalize()[..16]))
+}

@@ -1,0 +1,177 @@
+//! Texts of flags as values.
+
+use crate::cli::args::{BindingArgs, RowsArgs};
+use crate::contract::Policy;
+use crate::contract::binding::BindingOptions;
+use crate::error::{Error, Result};
+use crate::model::format::TreeSelection;
+use crate::model::open::OpenedModel;
+use crate::outcome::Task;
+use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
+
+/// `best`, `all` or a number of rounds.
+///
+/// # Errors
+/// A usage error for anything else.
+pub fn tree_selection(text: &str) -> Result<TreeSelection> {
+    match text {
+        "best" => Ok(TreeSelection::Best),
+        "all" => Ok(TreeSelection::All),
+        number => match number.parse() {
+            Ok(rounds) if rounds > 0 => Ok(TreeSelection::First(rounds)),
+            _ => Err(Error::usage(format!("`--trees {number}` is none of `best`, `all` and a number above 0"))),
+        },
+    }
+}
+
+pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) -> Result<()> {
+    let Some(wanted) = threshold else { return Ok(()) };
+    if !(0.0..=1.0).contains(&wanted) {
+        return Err(Error::usage(format!("`--threshold {wanted}` is no probability")));
+    }
+    match &mut opened.loaded.outcome.task {
+        Task::Binary { threshold, .. } => *threshold = wanted,
+        _ => return Err(Error::usage("`--threshold` is for models with two classes; this one has none")),
+    }
+    Ok(())
+}
+
+pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, portion_bytes: usize) -> Result<ReadOptions> {
+    let RowsArgs { filter: _, limit: _, delimiter, quote, no_header, missing: _, on_bad_file: _ } = rows;
+    let one_byte = |flag: &str, text: &str| match text.as_bytes() {
+        [byte] => Ok(*byte),
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        _ => Err(Error::usage(format!("`{flag} {text}` is not one ASCII character"))),
+    };
+    if batch_rows == Some(0) {
+        return Err(Error::usage("`--batch-rows 0`: a batch needs at least one row"));
+    }
+    Ok(ReadOptions {
+        delimiter: delimiter.as_deref().map(|text| one_byte("--delimiter", text)).transpose()?,
+        quote: one_byte("--quote", quote)?,
+        has_header: !no_header,
+        portion_bytes,
+        portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
+    })
+}
+
+pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| {
+        let (from, to) = text.split_once('=').ok_or_else(|| Error::usage(format!("`--rename {text}` lacks a `=`")))?;
+        Ok((from.to_owned(), to.to_owned()))
+    };
+    let pairs = binding.rename.iter().map(pair).collect::<Result<Vec<(String, String)>>>()?;
+    for (index, (from, to)) in pairs.iter().enumerate() {
+        if to.is_empty() || pairs[..index].iter().any(|(other, target)| other == from || target == to) {
+            return Err(Error::usage(format!("`--rename {from}={to}` leaves a column without a name of its own")));
+        }
+    }
+    Ok(pairs)
+}
+
+pub(super) fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
+    let BindingArgs { rename: _, features, on_null, on_unseen } = binding;
+    let policies = |flag: &str, texts: &[String]| texts.iter().map(|text| policy(flag, text)).collect::<Result<Vec<_>>>();
+    let features = features.as_ref().map(|text| feature_list(text)).transpose()?;
+    Ok(BindingOptions { features, on_null: policies("--on-null", on_null)?, on_unseen: policies("--on-unseen", on_unseen)? })
+}
+
+/// `a,b,c`, or one `/regex/`, which may hold commas.
+fn feature_list(text: &str) -> Result<Vec<String>> {
+    match text.strip_prefix('/') {
+        Some(rest) if rest.len() > 1 && rest.ends_with('/') => Ok(vec![text.to_owned()]),
+        Some(_) => Err(Error::usage(format!("`--features {text}` begins a regex that no `/` ends"))),
+        None => Ok(text.split(',').map(str::to_owned).collect()),
+    }
+}
+
+/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`.
+fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
+    let (column, name) = text.rsplit_once('=').unwrap_or(("*", text));
+    let policy = match name {
+        "error" => Policy::Error,
+        "reject" => Policy::Reject,
+        "null" => Policy::Null,
+        number => match number.parse::<f64>() {
+            Ok(value) if value.is_finite() => Policy::Default(value),
+            _ => {
+                let error = Error::usage(format!("`{flag} {text}`: `{number}` is none of error, reject, null and a finite number"));
+                return Err(error.hint("`null` lets the model see a missing value"));
+            }
+        },
+    };
+    Ok((column.to_owned(), policy))
+}
+
+/// A size in bytes: `1GiB`, `512MB`, `1000000`.
+///
+/// # Errors
+/// A usage error for anything else.
+pub fn byte_size(flag: &str, text: &str) -> Result<u64> {
+    const UNITS: [(&str, u64); 14] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("tib", 1 << 40),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+        ("k", 1 << 10),
+        ("m", 1 << 20),
+        ("g", 1 << 30),
+        ("t", 1 << 40),
+        ("b", 1),
+        ("", 1),
+    ];
+    let wrong = || Error::usage(format!("`{flag} {text}` is no size")).hint("write a number and a unit: `512MiB`, `1GiB`");
+    let lower = text.trim().to_ascii_lowercase();
+    let (number, unit) = UNITS.iter().find_map(|(name, bytes)| Some((lower.strip_suffix(name)?, bytes))).ok_or_else(wrong)?;
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let bytes = number * *unit as f64;
+    if bytes.is_finite() && bytes >= 1.0 { Ok(bytes as u64) } else { Err(wrong()) }
+}
+
+/// A share between 0 and, if `is_bounded`, 1: `0.01` or `1%`.
+///
+/// # Errors
+/// A usage error for anything else.
+pub fn share(flag: &str, text: &str, is_bounded: bool) -> Result<f64> {
+    let wrong = || Error::usage(format!("`{flag} {text}` is no share")).hint("write `1%` or `0.01`");
+    let (number, divisor) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    let value = number.trim().parse::<f64>().map_err(|_| wrong())? / divisor;
+    if value.is_finite() && value >= 0.0 && (!is_bounded || value <= 1.0) { Ok(value) } else { Err(wrong()) }
+}
+
+/// A time span in seconds: `26h`, `90m`, `45s`, `2d`.
+///
+/// # Errors
+/// A usage error for anything else.
+pub fn seconds(flag: &str, text: &str) -> Result<f64> {
+    let wrong = || Error::usage(format!("`{flag} {text}` is no time span")).hint("write a number and a unit: `26h`, `90m`, `2d`");
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((end, 's')) => (&text[..end], 1.0),
+        Some((end, 'm')) => (&text[..end], 60.0),
+        Some((end, 'h')) => (&text[..end], 3_600.0),
+        Some((end, 'd')) => (&text[..end], 86_400.0),
+        _ => return Err(wrong()),
+    };
+    let value = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
+    if value.is_finite() && value >= 0.0 { Ok(value) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_shares_and_spans_are_read_as_people_write_them() {
+        let size = |text| byte_size("--memory", text).ok();
+        assert_eq!([size("1GiB"), size("1.5 mib"), size("2kb"), size("7")], [Some(1 << 30), Some(3 << 19), Some(2_000), Some(7)]);
+        assert_eq!([size("GiB"), size("-1MiB"), size("nan"), size("1 parsec"), size("0")], [None; 5]);
+        assert_eq!((share("--x", "30%", true).ok(), share("--x", "0.5", true).ok(), share("--x", "150%", true).ok()), (Some(0.3), Some(0.5), None));
+        assert_eq!(share("--x", "150%", false).ok(), Some(1.5));
+        assert_eq!((seconds("--x", "26h").ok(), seconds("--x", "1.5d").ok()), (Some(93_600.0), Some(129_600.0)));
+        assert!(["", "h", "5", "-1h", "inf s", "\u{e4}"].iter().all(|text| seconds("--x", text).is_err()));
+    }
+}

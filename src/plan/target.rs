@@ -1,0 +1,257 @@
+//! Where the results of a run go: names and formats, before any of them exists.
+
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::Schema;
+
+use super::Plan;
+use super::options::byte_size;
+use crate::cli::args::{OutputArgs, OutputFormat};
+use crate::error::{Error, Result, shell_word};
+use crate::output::dataset::{REJECTED, STATE};
+use crate::output::publication::{REPORT, check_directory};
+use crate::output::table_writer::TableFormat;
+use crate::table::commit::{Lock, canonical, directory_of, find, make_directory};
+use crate::table::dataset::Dataset;
+use crate::table::hive::Partitioning;
+use crate::table::name_index::NameIndex;
+
+/// Rows of a part where nobody says otherwise: eight row groups of the output.
+const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
+
+/// What a run is expected to write for each row beside the columns that come along: a probability and a label, compressed.
+const SCORE_BYTES: f64 = 6.0;
+
+/// The size of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PartSize {
+    Rows(u64),
+    Bytes(u64),
+}
+
+/// Where results go.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The file, or the data set's directory.
+    pub path: PathBuf,
+    /// The format of the predictions.
+    pub format: TableFormat,
+    /// The report; none if none is wanted.
+    pub report: Option<PathBuf>,
+    /// Whether the user named the report.
+    pub is_report_named: bool,
+    /// The rejected rows: a file, or a directory in a data set; none if they are not wanted.
+    pub rejected: Option<PathBuf>,
+    /// The columns that name directories in a data set.
+    pub partition_by: Vec<String>,
+    /// Whether existing results are replaced.
+    pub overwrite: bool,
+    /// Whether an unfinished run is forgotten.
+    pub restart: bool,
+    /// None for a single file.
+    part_size: Option<PartSize>,
+}
+
+impl Target {
+    /// Gives every result its name.
+    ///
+    /// # Errors
+    /// A usage error for flags that contradict each other; fails if the directory that should hold the output is not there.
+    pub fn resolve(args: &OutputArgs) -> Result<Self> {
+        let OutputArgs { output, overwrite, restart, output_format, rows_per_part, bytes_per_part, partition_by, report, rejected } = args;
+        if output.as_os_str() == "-" {
+            return Err(Error::usage("standard output cannot take predictions yet").hint("name a file: `--output predictions.parquet`"));
+        }
+        let bytes_per_part = bytes_per_part.as_deref().map(|text| byte_size("--bytes-per-part", text)).transpose()?;
+        let is_dataset = is_directory(output)? || rows_per_part.is_some() || bytes_per_part.is_some() || !partition_by.is_empty();
+        let part_size = match (rows_per_part, bytes_per_part) {
+            _ if !is_dataset => None,
+            (Some(0), _) => return Err(Error::usage("`--rows-per-part 0`: a part needs at least one row")),
+            (Some(rows), _) => Some(PartSize::Rows(*rows)),
+            (None, Some(bytes)) => Some(PartSize::Bytes(bytes)),
+            (None, None) => Some(PartSize::Rows(DEFAULT_ROWS_PER_PART)),
+        };
+        if *restart && !is_dataset {
+            return Err(
+                Error::usage("`--restart` is for data sets: a single file is written anew by every run").hint("pass `--overwrite` to replace it")
+            );
+        }
+        let wanted = |named: &Option<PathBuf>, default: PathBuf| match named {
+            Some(path) if path.as_os_str() == "none" => None,
+            Some(path) => Some(path.clone()),
+            None => Some(default),
+        };
+        let target = Self {
+            format: output_format.map_or_else(|| format_of(output, is_dataset), TableFormat::from),
+            report: wanted(report, if is_dataset { output.join(REPORT) } else { output.with_extension("report.parquet") }),
+            is_report_named: report.is_some(),
+            rejected: wanted(rejected, if is_dataset { output.join(REJECTED) } else { output.with_extension("rejected.parquet") }),
+            partition_by: partition_by.clone(),
+            overwrite: *overwrite,
+            restart: *restart,
+            path: output.clone(),
+            part_size,
+        };
+        target.check_names(rejected.is_some())?;
+        Ok(target)
+    }
+
+    fn check_names(&self, is_rejected_named: bool) -> Result<()> {
+        if self.is_dataset() && is_rejected_named && self.rejected.is_some() {
+            return Err(Error::usage("rejected rows of a data set lie in it").hint("leave `--rejected` out, or pass `--rejected none`"));
+        }
+        if self.is_dataset() {
+            return check_directory(&self.path);
+        }
+        let directory = directory_of(&self.path);
+        if !find(directory)?.is_some_and(|found| found.is_directory) {
+            let error = Error::failed(format!("cannot create the file: there is no directory `{}`", directory.display())).at_path(&self.path);
+            return Err(error.hint(format!("mkdir -p {}", shell_word(&directory.to_string_lossy()))));
+        }
+        for (flag, path) in [("--report", &self.report), ("--rejected", &self.rejected)] {
+            let Some(path) = path else { continue };
+            if is_directory(path)? {
+                let error = Error::usage(format!("`{flag}` names a directory, not a file")).at_path(path);
+                let inside = path.join(format!("predictions.{}.parquet", flag.trim_start_matches('-')));
+                return Err(error.hint(format!("name a file in it: `{flag} {}`", shell_word(&inside.to_string_lossy()))));
+            }
+            if same_target(path, &self.path) {
+                let name = flag.trim_start_matches('-');
+                let error = Error::usage(format!("output and {name} have the same name")).at_path(&self.path);
+                return Err(error.hint(format!("choose another name: `{flag} FILE`, or `{flag} none`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the output is a directory of parts.
+    #[must_use]
+    pub fn is_dataset(&self) -> bool {
+        self.part_size.is_some()
+    }
+
+    /// Whether the report is one of the data set's own files.
+    #[must_use]
+    pub fn has_report_inside(&self) -> bool {
+        self.is_dataset() && self.report.is_some() && !self.is_report_named
+    }
+
+    /// Where the report of a run that did not come to its end goes: beside the good one, which it must not replace.
+    #[must_use]
+    pub fn unfinished_report(&self) -> Option<PathBuf> {
+        self.report.as_ref()?;
+        Some(if self.is_dataset() { self.path.join("_unfinished.report.parquet") } else { self.path.with_extension("unfinished.report.parquet") })
+    }
+
+    /// Makes sure that no other run writes here until the lock is dropped.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Busy`] if one does.
+    pub fn lock(&self, owner: &str) -> Result<Lock> {
+        if self.is_dataset() {
+            let state = self.path.join(STATE);
+            make_directory(&state)?;
+            return Lock::acquire(&state.join("lock"), owner).map_err(|error| error.at_path(&self.path));
+        }
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Lock::acquire(&directory_of(&self.path).join(format!(".lock-{name}")), owner)
+    }
+
+    /// Checks that the run would not write over what it reads: neither a file of the data nor the model nor anything beside it in its
+    /// directory.
+    ///
+    /// # Errors
+    /// A usage error that names the file.
+    pub fn refuse_inputs(&self, model: &Path, dataset: &Dataset) -> Result<()> {
+        let files = if self.is_dataset() { Vec::new() } else { [&self.report, &self.rejected].into_iter().flatten().collect() };
+        std::iter::once(&self.path).chain(files).try_for_each(|path| refuse_input(path, model, dataset))?;
+        let inside = self.is_dataset().then(|| canonical(&self.path).ok()).flatten();
+        let lies_inside = |path: &Path| canonical(path).is_ok_and(|path| inside.as_ref().is_some_and(|directory| path.starts_with(directory)));
+        match dataset.files.iter().find(|file| lies_inside(&file.path)) {
+            Some(file) => {
+                Err(Error::usage("an input lies in the output's directory").at_path(&file.path).hint("choose another directory for the output"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Rows of the input in each part; none for a single file. A size in bytes becomes rows by what the plan's inputs take.
+    #[must_use]
+    pub fn rows_per_part(&self, plan: &Plan) -> Option<u64> {
+        match self.part_size? {
+            PartSize::Rows(rows) => Some(rows),
+            PartSize::Bytes(bytes) => {
+                let files = &plan.job.dataset.files;
+                let input_bytes: u64 = files.iter().map(|file| file.table.identity().byte_count()).sum();
+                // The columns that come along are taken to be as wide as the others; text files hold their rows in about this width.
+                let rows = plan.job.dataset.row_count().map_or(input_bytes as f64 / TEXT_ROW_BYTES, |rows| rows as f64);
+                let columns: usize = files.first().map_or(1, |file| file.table.schema().fields().len()).max(1);
+                let share = plan.job.passthrough.len() as f64 / columns as f64;
+                let row_bytes = input_bytes as f64 / rows.max(1.0) * share + SCORE_BYTES;
+                Some(((bytes as f64 / row_bytes) as u64).max(1))
+            }
+        }
+    }
+
+    /// Which columns of the output name directories.
+    ///
+    /// # Errors
+    /// A usage error for a column that does not come along from the data.
+    pub fn partitioning(&self, output: &Schema, passthrough_count: usize) -> Result<Partitioning> {
+        let names = NameIndex::new(output);
+        let position = |name: &String| match names.position(name) {
+            Some(position) if position < passthrough_count => Ok((name.clone(), position)),
+            Some(_) => {
+                Err(Error::usage("`--partition-by` names a column that the model adds").at_column(name).hint("partition by columns of the data"))
+            }
+            None => Err(Error::contract("`--partition-by` names a column that the output lacks").at_column(name).hint("add it with `--passthrough`")),
+        };
+        let columns = self.partition_by.iter().map(position).collect::<Result<Vec<_>>>()?;
+        Ok(Partitioning::new(columns, output.fields().len()))
+    }
+}
+
+/// The width of a row of text, where nothing is known of it.
+const TEXT_ROW_BYTES: f64 = 100.0;
+
+impl From<OutputFormat> for TableFormat {
+    fn from(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Parquet => Self::Parquet,
+            OutputFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+fn format_of(path: &Path, is_dataset: bool) -> TableFormat {
+    let is_csv = !is_dataset && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+    if is_csv { TableFormat::Csv } else { TableFormat::Parquet }
+}
+
+/// Whether a name stands for a directory: by its last byte, or because it is one.
+fn is_directory(path: &Path) -> Result<bool> {
+    let ends_in_slash = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
+    Ok(ends_in_slash || path.file_name().is_none() || find(path)?.is_some_and(|found| found.is_directory))
+}
+
+fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
+    let hint = "choose another name: a run never writes over what it reads";
+    if dataset.files.iter().any(|file| same_file(&file.path, target)) {
+        return Err(Error::usage("the output is one of the inputs").at_path(target).hint(hint));
+    }
+    let is_inside = matches!((canonical(directory_of(target)), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
+    if is_inside || same_file(model, target) {
+        return Err(Error::usage("the output is, or lies in, the model").at_path(target).hint(hint));
+    }
+    Ok(())
+}
+
+/// Whether two names, of files that need not exist yet, are one: by another spelling, or through a link.
+fn same_target(left: &Path, right: &Path) -> bool {
+    let same_directory = || matches!((canonical(directory_of(left)), canonical(directory_of(right))), (Ok(a), Ok(b)) if a == b);
+    same_file(left, right) || left.file_name() == right.file_name() && same_directory()
+}
+
+fn same_file(left: &Path, right: &Path) -> bool {
+    left == right || matches!((canonical(left), canonical(right)), (Ok(a), Ok(b)) if a == b)
+}

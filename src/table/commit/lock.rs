@@ -1,0 +1,134 @@
+//! One writer per output: a lock with its owner's name in it.
+//!
+//! The lock is the kernel's (`flock`), so it ends with its process, however that ends; what the file holds is for people. A file that
+//! nobody has locked was left behind by a run that was killed, and is taken over.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::io_error;
+use crate::error::{Error, Kind, Result};
+
+/// How often locking is tried again because the last owner removed the file in the same moment.
+const ATTEMPTS: usize = 8;
+
+/// The most that is read of an owner's name.
+const OWNER_BYTES: u64 = 4096;
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+    previous: Option<String>,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, in a directory that exists; `owner` is told to whoever comes next.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the file cannot be made.
+    pub fn acquire(path: &Path, owner: &str) -> Result<Self> {
+        let cannot = |error| io_error("cannot lock the output", error).at_path(path);
+        for _ in 0..ATTEMPTS {
+            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(cannot)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(fs::TryLockError::WouldBlock) => return Err(busy(path, &read_owner(&mut file))),
+                Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
+            }
+            if !has_its_name(&file, path).map_err(cannot)? {
+                continue;
+            }
+            let previous = Some(read_owner(&mut file)).filter(|text| !text.is_empty());
+            let written = file.set_len(0).and_then(|()| io::Seek::rewind(&mut file)).and_then(|()| file.write_all(owner.as_bytes()));
+            written.and_then(|()| file.sync_data()).map_err(cannot)?;
+            return Ok(Self { file, path: path.to_owned(), previous });
+        }
+        Err(busy(path, "other runs come and go"))
+    }
+
+    /// The name of an owner that ended without giving the lock back, if there was one.
+    #[must_use]
+    pub fn previous_owner(&self) -> Option<&str> {
+        self.previous.as_deref()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
+        if has_its_name(&self.file, &self.path).unwrap_or(false) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn read_owner(file: &mut File) -> String {
+    let mut text = Vec::new();
+    // An owner that cannot be read stays unnamed.
+    let _ = file.take(OWNER_BYTES).read_to_end(&mut text);
+    String::from_utf8_lossy(&text).trim().to_owned()
+}
+
+fn has_its_name(file: &File, path: &Path) -> io::Result<bool> {
+    let own = file.metadata()?;
+    Ok(fs::metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (own.dev(), own.ino())))
+}
+
+fn busy(path: &Path, owner: &str) -> Error {
+    let owner = if owner.is_empty() { "another run".to_owned() } else { format!("another run ({owner})") };
+    Error::new(Kind::Busy, format!("{owner} holds the output")).at_path(path).hint("wait until it is done, or give this run another `--output`")
+}
+
+fn without_locks(path: &Path, error: io::Error) -> Error {
+    let error = Error::failed("cannot lock the output: the file system has no locks").because(error).at_path(path);
+    error.hint("write to a local disk, and copy the finished output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_owner_is_told_who_the_first_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let first = Lock::acquire(&path, "process 1 since noon").unwrap();
+        let error = Lock::acquire(&path, "process 2").unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Busy, "another run (process 1 since noon) holds the output"));
+        drop(first);
+        assert!(!path.exists());
+        assert_eq!(Lock::acquire(&path, "process 2").unwrap().previous_owner(), None);
+    }
+
+    #[test]
+    fn a_lock_that_a_dead_owner_left_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        File::create(&path).unwrap().write_all(b"process 1 since noon, and much longer a name than the next").unwrap();
+        let lock = Lock::acquire(&path, "process 2").unwrap();
+        assert!(lock.previous_owner().unwrap().starts_with("process 1 since noon"));
+        assert_eq!(fs::read(&path).unwrap(), b"process 2");
+    }
+
+    #[test]
+    fn of_many_that_come_at_once_one_holds_it_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = std::sync::Mutex::new(());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        if let Ok(_lock) = Lock::acquire(&path, "me") {
+                            let _alone = held.try_lock().expect("one at a time");
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

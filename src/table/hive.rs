@@ -1,0 +1,113 @@
+//! Rows sorted into Hive's directories: `column=value/column=value`.
+//!
+//! Owns the directories' names and the split of a batch. Values are written as text, with Hive's percent-encoding; null and the empty
+//! text, which no directory can be named for, share Hive's default name.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::error::{Error, Result};
+
+/// The directory of null.
+const DEFAULT_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// What Hive writes as `%XX`, beside control characters.
+const ENCODED: &[u8] = b"\"#%'*/:=?\\{[]^\x7f";
+
+/// Which columns of a table decide a row's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partitioning {
+    /// (name, position), in the order of the directories; empty if all rows lie in one.
+    columns: Vec<(String, usize)>,
+    /// The positions of the other columns, which the files hold.
+    kept: Vec<usize>,
+}
+
+impl Partitioning {
+    /// Partitions a table of `column_count` columns by those at these positions.
+    #[must_use]
+    pub fn new(columns: Vec<(String, usize)>, column_count: usize) -> Self {
+        let kept = (0..column_count).filter(|position| !columns.iter().any(|(_, taken)| taken == position)).collect();
+        Self { columns, kept }
+    }
+
+    /// The positions of the columns that files hold.
+    #[must_use]
+    pub fn kept(&self) -> &[usize] {
+        &self.kept
+    }
+
+    /// The rows of each directory, in their order, without the columns that name it; sorted by directory, whose name is empty without
+    /// partitioning.
+    ///
+    /// # Errors
+    /// Fails if a value cannot be told as text.
+    pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
+        let internal = |error| Error::internal("cannot sort rows into directories").because(error);
+        if self.columns.is_empty() {
+            return Ok(vec![(String::new(), batch.clone())]);
+        }
+        let kept = batch.project(&self.kept).map_err(internal)?;
+        let options = FormatOptions::new().with_display_error(false);
+        let texts =
+            self.columns.iter().map(|(_, position)| ArrayFormatter::try_new(batch.column(*position), &options)).collect::<Result<Vec<_>, _>>();
+        let texts = texts.map_err(internal)?;
+        let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for row in 0..batch.num_rows() {
+            let mut directory = String::new();
+            for ((name, position), text) in self.columns.iter().zip(&texts) {
+                let value = if batch.column(*position).is_null(row) { String::new() } else { text.value(row).try_to_string().map_err(internal)? };
+                let separator = if directory.is_empty() { "" } else { "/" };
+                let value = if value.is_empty() { DEFAULT_VALUE.to_owned() } else { encoded(&value) };
+                // Writing to a text cannot fail.
+                let _ = write!(directory, "{separator}{}={value}", encoded(name));
+            }
+            rows.entry(directory).or_default().push(row as u32);
+        }
+        rows.into_iter().map(|(directory, rows)| Ok((directory, take_record_batch(&kept, &UInt32Array::from(rows)).map_err(internal)?))).collect()
+    }
+}
+
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() && (character.is_ascii_control() || ENCODED.contains(&(character as u8))) {
+            let _ = write!(encoded, "%{:02X}", character as u32);
+        } else {
+            encoded.push(character);
+        }
+    }
+    // Names of one or two dots mean other directories.
+    if encoded.chars().all(|character| character == '.') { encoded.replace('.', "%2E") } else { encoded }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn rows_keep_their_order_and_lose_the_columns_that_name_their_directory() {
+        let columns: [(&str, ArrayRef); 3] = [
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5]))),
+            ("day", Arc::new(StringArray::from(vec![Some("a/b"), None, Some("x y"), Some(""), Some("a/b")]))),
+            ("n", Arc::new(Int64Array::from(vec![7, 7, 7, 7, 7]))),
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
+        let split = Partitioning::new(vec![("day".into(), 1), ("n".into(), 2)], 3).split(&batch).unwrap();
+        let seen: Vec<(String, Vec<i64>)> = split
+            .into_iter()
+            .map(|(directory, rows)| (directory, rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()))
+            .collect();
+        let wanted = [("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]), ("day=a%2Fb/n=7", vec![1, 5]), ("day=x y/n=7", vec![3])];
+        assert_eq!(seen, wanted.map(|(directory, rows)| (directory.to_owned(), rows)));
+        assert_eq!(encoded(".."), "%2E%2E");
+    }
+}

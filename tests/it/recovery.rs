@@ -1,0 +1,278 @@
+//! Data sets that are interrupted, resumed, mended and guarded: whatever happens, the rows are all there once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
+
+use crate::harness::{Room, column, data, table, texts};
+
+/// Rows of each input file; no multiple of a part or a batch.
+const ROWS: usize = 7_001;
+
+/// The same small model everywhere, and three files of rows for it; every hundredth `a` is missing.
+fn room() -> Room {
+    let room = Room::new();
+    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    for file in 0..3 {
+        room.parquet(&format!("in-{file}.parquet"), &rows(file * ROWS, ROWS), 2_500);
+    }
+    room
+}
+
+fn rows(first: usize, count: usize) -> RecordBatch {
+    let ids = first..first + count;
+    let number = |id: usize| ((id * 2_654_435_761) % 1_000) as f32 / 1_000.0;
+    RecordBatch::try_from_iter_with_nullable([
+        ("id", Arc::new(ids.clone().map(|id| id as i64).collect::<Int64Array>()) as ArrayRef, true),
+        ("region", Arc::new(ids.clone().map(|id| Some(["north", "south", "a/b"][id % 3])).collect::<StringArray>()) as ArrayRef, true),
+        ("a", Arc::new(ids.clone().map(|id| (id % 100 != 7).then(|| number(id))).collect::<Float32Array>()) as ArrayRef, true),
+        ("b", Arc::new(ids.map(number).collect::<Float32Array>()) as ArrayRef, true),
+    ])
+    .unwrap()
+}
+
+const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet in-2.parquet --on-null a=reject --rows-per-part 1000";
+
+/// Every file below a directory that readers see, by its path, but for what tells times.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(path) = open.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(directory).unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if !name.starts_with("_tallow") && !["_manifest.json", "_report.parquet"].contains(&name.as_str()) {
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// The rows of all parts in order.
+fn ids(directory: &Path) -> Vec<i64> {
+    let names: Vec<String> = files(directory).into_keys().filter(|name| name.contains("part-") && !name.starts_with('_')).collect();
+    let parts = names.iter().map(|name| table(&directory.join(name)));
+    parts.flat_map(|part| texts(column(&part, "id"))).map(|id| id.unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn a_data_set_holds_every_row_once_and_says_so() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    let names: Vec<String> = files(&room.path("out")).into_keys().collect();
+    assert_eq!(names.iter().filter(|name| name.starts_with("part-")).count(), 22);
+    assert!(names.contains(&"_SUCCESS".to_owned()) && names.contains(&"_rejected/part-00000.parquet".to_owned()));
+    let wanted: Vec<i64> = (0..3 * ROWS as i64).filter(|id| id % 100 != 7).collect();
+    assert_eq!(ids(&room.path("out")), wanted);
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path("out/_manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["ledger"]["rows_in"], 3 * ROWS);
+    assert_eq!(manifest["ledger"]["scored"], wanted.len());
+    assert_eq!(manifest["inputs"][1]["path"], "in-1.parquet");
+    assert!(manifest["parts"][3]["files"][0]["sha256"].as_str().unwrap().len() == 64);
+    let rejected = table(&room.path("out/_rejected/part-00007.parquet"));
+    assert_eq!(texts(column(&rejected, "rejected_reason")).first().unwrap().as_deref(), Some("null"));
+    assert_eq!(texts(column(&rejected, "id")).first().unwrap().as_deref(), Some("7007"));
+    assert_eq!(texts(column(&rejected, "rejected_row")).first().unwrap().as_deref(), Some("7"));
+    assert_eq!(texts(column(&rejected, "rejected_file")).first().unwrap().as_deref(), Some("in-1.parquet"));
+}
+
+#[test]
+fn threads_batches_and_memory_do_not_change_a_byte_of_a_data_set() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/ --threads 1")).ok();
+    let whole = files(&room.path("out"));
+    for (number, further) in ["--threads 3 --batch-rows 61", "--threads 2 --memory 200MiB", "--batch-rows 1"].into_iter().enumerate() {
+        room.tallow(&format!("{SCORE} --output other-{number}/ {further}")).ok();
+        assert!(whole == files(&room.path(&format!("other-{number}"))), "{further}");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_in_the_same_bytes() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output whole/ --batch-rows 100")).ok();
+    let whole = files(&room.path("whole"));
+    let mut kills = 0;
+    for round in 0..12_u64 {
+        let mut attempt = 0_u64;
+        loop {
+            let line = format!("{SCORE} --output out/ --batch-rows 100");
+            let mut run = room.command().args(line.split(' ')).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            // A moment that is different every time, over the whole length of a run.
+            std::thread::sleep(Duration::from_micros(500 + (round * 7_919 + attempt * 104_729) % 40_000));
+            if run.try_wait().unwrap().is_none() {
+                run.kill().unwrap();
+                kills += 1;
+            }
+            let status = run.wait().unwrap();
+            if room.path("out/_SUCCESS").exists() {
+                break;
+            }
+            assert!(status.code().is_none(), "ended by itself without success: {status}");
+            attempt += 1;
+            assert!(attempt < 500, "never comes to its end");
+        }
+        room.tallow(&format!("{SCORE} --output out/ --batch-rows 100")).ok();
+        assert!(whole == files(&room.path("out")), "round {round}");
+        std::fs::remove_dir_all(room.path("out")).unwrap();
+    }
+    assert!(kills >= 12, "only {kills} kills");
+}
+
+#[test]
+fn what_changed_since_an_unfinished_run_is_named_and_restart_forgets_it() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/ --max-errors 100")).fails(4);
+    assert!(room.path("out/_tallow/part-00003.json").exists() && !room.path("out/_SUCCESS").exists());
+    let run = room.tallow(&format!("{SCORE} --output out/ --threshold 0.4")).fails(3);
+    assert!(run.stderr.contains("`--threshold`, from null to 0.4"), "{run}");
+    room.parquet("in-1.parquet", &rows(5, ROWS), 2_500);
+    let run = room.tallow(&format!("{SCORE} --output out/")).fails(3);
+    assert!(run.stderr.contains("the input `in-1.parquet`") && run.stderr.contains("--restart"), "{run}");
+    room.tallow(&format!("{SCORE} --output out/ --restart")).ok();
+    assert!(room.path("out/_SUCCESS").exists());
+}
+
+#[test]
+fn a_part_whose_bytes_are_not_its_records_is_made_again() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output whole/")).ok();
+    room.tallow(&format!("{SCORE} --output out/ --max-errors 100")).fails(4);
+    for part in ["part-00002", "part-00004"] {
+        let path = room.path(&format!("out/_tallow/staged/{part}.parquet"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    assert!(files(&room.path("whole")) == files(&room.path("out")));
+}
+
+#[test]
+fn statistics_of_a_resumed_run_are_those_of_an_undisturbed_one() {
+    let room = room();
+    let scores = |line: &str| {
+        let json = room.tallow(&line.replace("--quiet", "--format json")).ok().json();
+        (json["scores"].clone(), json["ledger"].clone(), json["rejections"].clone(), json["coercions"].clone())
+    };
+    for format in ["parquet", "csv"] {
+        let whole = scores(&format!("{SCORE} --output whole-{format}/ --output-format {format}"));
+        room.tallow(&format!("{SCORE} --output out-{format}/ --output-format {format} --max-errors 100")).fails(4);
+        assert_eq!(whole, scores(&format!("{SCORE} --output out-{format}/ --output-format {format}")), "{format}");
+    }
+}
+
+#[test]
+fn the_same_again_is_nothing_to_do_and_another_run_needs_leave() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    let before = std::fs::metadata(room.path("out/part-00000.parquet")).unwrap().modified().unwrap();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    room.tallow(&format!("{SCORE} --output out/ --skip-code 99")).fails(99);
+    assert_eq!(before, std::fs::metadata(room.path("out/part-00000.parquet")).unwrap().modified().unwrap());
+    let run = room.tallow(&format!("{SCORE} --output out/ --raw")).fails(1);
+    assert!(run.stderr.contains("--overwrite"), "{run}");
+    room.tallow(&format!("{} --output out/ --overwrite", SCORE.replace("1000", "9000"))).ok();
+    assert_eq!(files(&room.path("out")).keys().filter(|name| name.starts_with("part-")).count(), 3, "old parts are gone");
+}
+
+#[test]
+fn partitions_are_hive_directories() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/ --partition-by region")).ok();
+    let names: Vec<String> = files(&room.path("out")).into_keys().collect();
+    assert!(names.contains(&"region=a%2Fb/part-00000.parquet".to_owned()), "{names:?}");
+    let part = table(&room.path("out/region=north/part-00001.parquet"));
+    assert!(part.column_by_name("region").is_none());
+    let mut all = ids(&room.path("out"));
+    all.sort_unstable();
+    assert_eq!(all.len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
+    let run = room.tallow(&format!("{SCORE} --output x/ --partition-by prediction")).fails(2);
+    assert!(run.stderr.contains("`--partition-by` names a column that the model adds"), "{run}");
+}
+
+#[test]
+fn foreign_files_are_never_touched() {
+    let room = room();
+    room.file("out/precious.txt", "theirs");
+    let run = room.tallow(&format!("{SCORE} --output out/ --overwrite")).fails(1);
+    assert!(run.stderr.contains("no data set of tallow's"), "{run}");
+    assert_eq!(std::fs::read(room.path("out/precious.txt")).unwrap(), b"theirs");
+}
+
+#[test]
+fn a_second_run_is_busy_at_once() {
+    let room = room();
+    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(300_000)));
+    for (output, lock) in [("out/", "out/_tallow/lock"), ("out.parquet", ".lock-out.parquet")] {
+        let line = format!("score --quiet --model good.json rows.csv --batch-rows 16 --output {output}");
+        let mut first = room.command().args(line.split(' ')).stderr(Stdio::null()).spawn().unwrap();
+        while !room.path(lock).exists() {
+            assert!(first.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let run = room.tallow(&line).fails(75);
+        assert!(run.stderr.contains(&format!("another run (process {} since ", first.id())), "{run}");
+        first.kill().unwrap();
+        first.wait().unwrap();
+        let run = room.tallow(&line.replace("--quiet ", "").replace("--batch-rows 16 ", "")).ok();
+        assert!(run.stderr.contains("took over from a run that ended without a word"), "{run}");
+    }
+}
+
+#[test]
+fn a_budget_is_kept_during_the_run_and_at_its_end() {
+    let room = room();
+    let score =
+        |further: &str| room.tallow(&format!("{} {further}", SCORE.replace(" --rows-per-part 1000", "").replace("--quiet ", "--format json ")));
+    let run = score("--output out.parquet --max-errors 9").fails(4);
+    assert!(run.stderr.contains("10 of 21003 rows were rejected so far, more than `--max-errors 9` allows"), "{run}");
+    assert_eq!((run.json()["status"].as_str(), run.json()["exit_code"].as_u64()), (Some("withheld"), Some(4)));
+    assert!(!room.path("out.parquet").exists());
+    assert_eq!(room.table("out.rejected.parquet").num_rows(), 10);
+    score("--output out.parquet --max-error-rate 1% --overwrite").ok();
+    assert!(!room.path("out.unfinished.report.parquet").exists());
+    let run = score("--output more.parquet --max-error-rate 0.5% --on-budget publish").fails(4);
+    assert_eq!(run.json()["status"], "over_budget");
+    assert_eq!(room.table("more.parquet").num_rows() + room.table("more.rejected.parquet").num_rows(), 3 * ROWS);
+}
+
+#[test]
+fn guards_trip_before_the_first_row_where_they_can() {
+    let room = room();
+    let score =
+        |further: &str| room.tallow(&format!("score --quiet --model good.json in-0.parquet in-1.parquet --output out.parquet --overwrite {further}"));
+    assert!(score("--min-rows 20000").fails(5).stderr.contains("fewer than the 20000 of `--min-rows`"));
+    score("--max-row-delta 30%").ok();
+    let run = room.tallow("score --quiet --model good.json in-0.parquet --output out.parquet --overwrite --max-row-delta 30%").fails(5);
+    assert!(run.stderr.contains("50.0 % apart"), "{run}");
+    assert_eq!(room.table("out.parquet").num_rows(), 2 * ROWS, "the good output stays");
+    score("--max-age 1h").ok();
+    let run = room.run(["score", "--model", "good.json", "in-0.parquet", "--output", "x.parquet", "--max-age", "0s"]);
+    assert!(run.code == 5 || run.code == 0, "a file of this very second may be young enough: {run}");
+    assert!(score("--max-age soon").fails(2).stderr.contains("26h"));
+    score("--skip-code 99").fails(99);
+}
+
+#[test]
+fn a_broken_file_is_left_out_whole_and_accounted_for() {
+    let room = room();
+    let mut bytes = std::fs::read(room.path("in-1.parquet")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4..60].fill(0xff);
+    room.file("in-1.parquet", &bytes);
+    room.file("in-2.parquet", &bytes[..middle]);
+    room.tallow(&format!("{SCORE} --output out/")).fails(1);
+    let run = room.tallow(&format!("{} --output out/ --on-bad-file skip", SCORE.replace("--quiet", "--format json"))).ok();
+    assert_eq!(run.json()["ledger"]["rows_in"], ROWS);
+    assert!(run.json()["bad_files"]["in-1.parquet"]["reason"].as_str().unwrap().contains("cannot decode"), "{run}");
+    assert!(run.json()["bad_files"]["in-2.parquet"]["reason"].as_str().unwrap().contains("footer"), "{run}");
+    assert!(run.stderr.contains("left out"), "{run}");
+}
