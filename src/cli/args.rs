@@ -33,6 +33,8 @@ pub enum Verb {
     Inspect(InspectArgs),
     /// Dry run: bind model to data and open everything, but write nothing
     Check(Box<CheckArgs>),
+    /// Score the rejected rows of a data set again, once they are mended, and put them where they belong
+    Retry(RetryArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
 }
@@ -115,7 +117,7 @@ pub struct OutputArgs {
 }
 
 /// What is too bad to go on.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct GuardArgs {
     /// Fail (exit 4) if more rows than this are rejected
     #[arg(long, value_name = "ROWS", help_heading = "Guards")]
@@ -299,6 +301,23 @@ pub struct InspectArgs {
     /// How many trees count: as `tallow score --trees`
     #[arg(long, value_name = "best|all|N", default_value = "best")]
     pub trees: String,
+}
+
+/// `tallow retry`
+///
+/// The rejected rows lie in the data set's `_rejected/`: change what is wrong with them there, or in a copy named by `--mended`, and keep the columns `rejected_file`
+/// and `rejected_row`, which say where each row belongs.
+#[derive(Clone, Debug, Args)]
+pub struct RetryArgs {
+    /// The data set, as `tallow score --output DIR/` wrote it
+    #[arg(value_name = "DIR", required = true)]
+    pub directory: PathBuf,
+    /// Tables with the mended rows [default: the data set's own `_rejected/`]
+    #[arg(long, value_name = "FILES")]
+    pub mended: Vec<PathBuf>,
+    /// Resources
+    #[command(flatten)]
+    pub resources: ResourceArgs,
 }
 
 /// `tallow completions`

@@ -32,7 +32,8 @@ fn text(plan: &Plan) -> String {
             HumanBytes(file.table.identity().byte_count())
         ));
     }
-    text.push_str(&format!("  threads {}\n", job.threads));
+    text.push_str(&format!("  threads {}\n  memory  about {} at most\n", job.threads, HumanBytes(plan.estimated_bytes)));
+    plan.bad_files.iter().for_each(|file| text.push_str(&format!("  left out {}: {}\n", file.path.display(), file.reason)));
     text.push_str("columns that feed the model\n");
     for bound in job.scoring.encoder().inputs() {
         let from = if bound.column == bound.input.name { String::new() } else { format!(" as {}", bound.input.name) };
@@ -54,6 +55,8 @@ fn object(plan: &Plan) -> Json {
         "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
         "rows": job.row_count(),
         "threads": job.threads,
+        "estimated_memory_bytes": plan.estimated_bytes,
+        "bad_files": plan.bad_files.iter().map(|file| json!({"path": file.path, "reason": file.reason})).collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({
             "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),

@@ -7,6 +7,7 @@ mod check;
 mod completions;
 pub mod console;
 mod inspect;
+mod retry;
 mod run;
 mod scheduler;
 mod score;
@@ -75,6 +76,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Score(args) => score::run(*args, console)?,
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
+        Verb::Retry(args) => retry::run(args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
     }
     Ok(())

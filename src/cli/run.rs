@@ -83,9 +83,9 @@ impl<'a> Run<'a> {
     }
 
     /// Ends a run that found its output made.
-    pub(super) fn nothing_to_do(&self) -> Result<(), Failure> {
+    pub(super) fn nothing_to_do(&self, because: &str) -> Result<(), Failure> {
         let output = self.target.path.display().to_string();
-        self.console.tell(&format!("nothing to do: `{output}` is there, made from the same inputs by the same model"));
+        self.console.tell(&format!("nothing to do with `{output}`: {because}"));
         let code = self.args.guards.skip_code.unwrap_or(0);
         if self.console.is_json() {
             let object = json!({"status": "nothing_to_do", "exit_code": code, "run_id": self.plan.run_id, "output": output});

@@ -22,9 +22,12 @@ pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<(), Failure> {
     if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
 }
 
+/// Why there may be nothing to do.
+const SAME: &str = "it is there, made from the same inputs by the same model";
+
 fn into_file(run: &Run) -> Result<(), Failure> {
     if run.is_done_already()? {
-        return run.nothing_to_do();
+        return run.nothing_to_do(SAME);
     }
     let Target { path, format, overwrite, .. } = run.target.clone();
     let rejected_path = run.target.rejected.clone().unwrap_or_default();
@@ -63,7 +66,7 @@ fn into_dataset(run: &Run) -> Result<(), Failure> {
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
         if is_same && published.is_whole(directory)? && !run.target.restart {
-            return run.nothing_to_do();
+            return run.nothing_to_do(SAME);
         }
         if !run.target.overwrite {
             let error = Error::failed("the output exists already, from other inputs, another model or other options").at_path(directory);

@@ -85,6 +85,16 @@ pub struct PartRecord {
     pub files: Vec<WrittenFile>,
     /// The file with its rejected rows, if there are any.
     pub rejected: Option<WrittenFile>,
+    /// The file with rows that were mended, if there are any.
+    #[serde(default)]
+    pub corrections: Option<WrittenFile>,
+}
+
+impl PartRecord {
+    /// All files of the part.
+    pub fn all_files(&self) -> impl Iterator<Item = &WrittenFile> {
+        self.files.iter().chain(&self.rejected).chain(&self.corrections)
+    }
 }
 
 /// The state of a run, in its output's directory.
@@ -93,6 +103,8 @@ pub struct Checkpoint {
     directory: PathBuf,
     /// Finished parts by number.
     pub parts: BTreeMap<u64, PartRecord>,
+    /// The files with mended rows of parts that are being made again.
+    pub corrections: BTreeMap<u64, WrittenFile>,
 }
 
 impl Checkpoint {
@@ -121,13 +133,17 @@ impl Checkpoint {
             make_directory(&state)?;
             write_json(&path, identity)?;
         }
-        Ok(Self { directory: directory.to_owned(), parts })
+        Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
     }
 
-    /// The state of a data set that is finished, to be changed in some parts.
-    #[must_use]
-    pub fn of_finished(directory: &Path, parts: Vec<PartRecord>) -> Self {
-        Self { directory: directory.to_owned(), parts: parts.into_iter().map(|record| (record.account.number, record)).collect() }
+    /// The state of a data set that is finished, of which all but `parts` are to be made again.
+    ///
+    /// # Errors
+    /// Fails if what an earlier run left cannot be removed.
+    pub fn of_finished(directory: &Path, parts: Vec<PartRecord>) -> Result<Self> {
+        forget(&directory.join(STATE))?;
+        let parts = parts.into_iter().map(|record| (record.account.number, record)).collect();
+        Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
     }
 
     /// The data set's directory.
@@ -189,8 +205,7 @@ fn finished_parts(directory: &Path) -> Result<BTreeMap<u64, PartRecord>> {
             continue;
         }
         let record: PartRecord = from_json(&path)?;
-        let files = record.files.iter().chain(&record.rejected);
-        if files.map(|file| is_as_recorded(directory, file)).collect::<Result<Vec<_>>>()?.into_iter().all(|is_whole| is_whole) {
+        if record.all_files().map(|file| is_as_recorded(directory, file)).collect::<Result<Vec<_>>>()?.into_iter().all(|is_whole| is_whole) {
             parts.insert(record.account.number, record);
         } else {
             remove(&path)?;

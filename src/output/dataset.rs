@@ -160,6 +160,7 @@ impl Destination for DatasetOutput {
             files.push(Self::finish(writer, self.path(&directory, number))?);
         }
         let rejected = self.rejected.take().map(|writer| Self::finish(writer, format!("{REJECTED}/{}.parquet", part_name(number)))).transpose()?;
-        self.checkpoint.note(PartRecord { account: account.clone(), files, rejected })
+        let corrections = self.checkpoint.corrections.remove(&number);
+        self.checkpoint.note(PartRecord { account: account.clone(), files, rejected, corrections })
     }
 }

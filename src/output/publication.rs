@@ -102,7 +102,7 @@ impl Manifest {
     }
 
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {
-        self.parts.iter().flat_map(|part| part.files.iter().chain(&part.rejected)).chain(&self.report)
+        self.parts.iter().flat_map(PartRecord::all_files).chain(&self.report)
     }
 }
 

@@ -105,8 +105,8 @@ fn a_run_that_is_killed_again_and_again_ends_in_the_same_bytes() {
         loop {
             let line = format!("{SCORE} --output out/ --batch-rows 100");
             let mut run = room.command().args(line.split(' ')).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            // A moment that is different every time, over the whole length of a run.
-            std::thread::sleep(Duration::from_micros(500 + (round * 7_919 + attempt * 104_729) % 40_000));
+            // A moment that is different every time, over the whole length of a run; later and later where the machine is slow.
+            std::thread::sleep(Duration::from_micros(500 + (round * 7_919 + attempt * 104_729) % 40_000 + attempt * 1_000));
             if run.try_wait().unwrap().is_none() {
                 run.kill().unwrap();
                 kills += 1;
@@ -275,4 +275,66 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
     assert!(run.json()["bad_files"]["in-1.parquet"]["reason"].as_str().unwrap().contains("cannot decode"), "{run}");
     assert!(run.json()["bad_files"]["in-2.parquet"]["reason"].as_str().unwrap().contains("footer"), "{run}");
     assert!(run.stderr.contains("left out"), "{run}");
+}
+
+#[test]
+fn mended_rows_end_as_if_they_had_never_been_bad() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    room.tallow("retry --quiet out").ok();
+    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count(), "nothing was mended yet");
+    let untouched = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
+    // All rows of two parts are mended, then half of a third, then the other half.
+    let mend = |part: &str, most: usize| {
+        let path = room.path(&format!("out/_rejected/{part}.parquet"));
+        let rows = table(&path);
+        let a: Float32Array = (0..rows.num_rows()).map(|row| (row < most).then_some(0.25)).collect();
+        let fields = rows.schema();
+        let columns = fields.fields().iter().zip(rows.columns());
+        let columns = columns
+            .map(|(field, column)| (field.name().clone(), if field.name() == "a" { Arc::new(a.clone()) as ArrayRef } else { column.clone() }, true));
+        room.parquet(&format!("out/_rejected/{part}.parquet"), &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 1_000);
+    };
+    ["part-00000", "part-00007"].iter().for_each(|part| mend(part, 10));
+    mend("part-00005", 5);
+    let run = room.tallow("retry out --format json").ok();
+    assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
+    assert!(!room.path("out/_rejected/part-00000.parquet").exists());
+    assert_eq!(untouched, std::fs::read(room.path("out/part-00003.parquet")).unwrap());
+    for part in (0..=21).map(|part| format!("part-{part:05}")).filter(|part| room.path(&format!("out/_rejected/{part}.parquet")).exists()) {
+        mend(&part, 10);
+    }
+    room.tallow("retry --quiet out").ok();
+    let run = room.tallow("retry out").ok();
+    assert!(run.stderr.contains("no row of it was rejected"), "{run}");
+    // The same rows, had they been right from the start.
+    for file in 0..3 {
+        let good = rows(file * ROWS, ROWS);
+        let a = good.column(2).clone();
+        let a: Float32Array =
+            arrow::array::AsArray::as_primitive::<arrow::datatypes::Float32Type>(&a).iter().map(|a| Some(a.unwrap_or(0.25))).collect();
+        let columns = ["id", "region", "a", "b"]
+            .map(|name| (name, if name == "a" { Arc::new(a.clone()) as ArrayRef } else { column(&good, name).clone() }, true));
+        room.parquet(&format!("in-{file}.parquet"), &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 2_500);
+    }
+    room.tallow(&format!("{SCORE} --output good/")).ok();
+    for part in (0..=21).map(|part| format!("part-{part:05}.parquet")) {
+        assert_eq!(table(&room.path("out").join(&part)), table(&room.path("good").join(&part)), "{part}");
+    }
+    let run = room.tallow("retry out").ok();
+    assert!(run.stderr.contains("no row of it was rejected"), "{run}");
+}
+
+#[test]
+fn mended_rows_that_do_not_fit_are_refused() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    let bad = room.tallow("retry out --mended in-0.parquet").fails(3);
+    assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
+    room.parquet("in-0.parquet", &rows(9, ROWS), 2_500);
+    let changed = room.tallow("retry out").fails(3);
+    assert!(changed.stderr.contains("the input `in-0.parquet`"), "{changed}");
+    assert!(room.path("out/_SUCCESS").exists());
+    room.tallow("retry in-1.parquet").fails(1);
+    room.tallow("retry nowhere").fails(1);
 }

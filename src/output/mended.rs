@@ -1,0 +1,159 @@
+//! Rejected rows that a person mended: read back, put beside what was mended before, kept for the next time.
+//!
+//! A mended row is known by its file and its row there, which the quarantine wrote beside it. All rows that were ever mended stay with the
+//! data set, because a part is always made from the input and them. Owns these tables. It must not know how parts are scored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::compute::{cast, concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+
+use super::checkpoint::PartRecord;
+use super::dataset::{part_name, staged};
+use super::quarantine::COLUMNS;
+use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use crate::error::{Error, Result};
+use crate::pipeline::Job;
+use crate::pipeline::correction::Corrections;
+use crate::table::ReadOptions;
+use crate::table::cast::cast_column;
+use crate::table::commit::make_directory;
+use crate::table::dataset::{Dataset, Position};
+use crate::table::name_index::NameIndex;
+
+/// Where mended rows are kept in a data set.
+pub const CORRECTIONS: &str = "_corrections";
+
+/// Mended rows, each with its place in the input.
+#[derive(Debug)]
+pub struct MendedRows {
+    /// The columns that a job reads, in the types that it reads them as.
+    rows: RecordBatch,
+    /// (file, row in it from 0), one for each row.
+    places: Vec<(usize, u64)>,
+}
+
+impl MendedRows {
+    /// Reads tables of mended rows; of two for one place the later wins. `files` are the input's files by the names that the tables use.
+    ///
+    /// # Errors
+    /// A contract error, with the table and column, if a table lacks a column that the job reads or holds values that are not of its type,
+    /// or names a file that is no input.
+    pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
+        let mut batches = Vec::new();
+        let mut places = Vec::new();
+        for path in tables {
+            let dataset = Arc::new(Dataset::open(std::slice::from_ref(path), &[], &ReadOptions::default())?);
+            let mut portions = dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
+            while let Some(portion) = portions.next_portion(u64::MAX)? {
+                let batch = (portion.portion.decode)()?;
+                places.extend(places_of(&batch, files).map_err(|error| error.at_path(path))?);
+                batches.push(as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?);
+            }
+        }
+        let rows = concat_batches(&job.read_schema, &batches).map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+        Self { rows, places }.without_repetitions()
+    }
+
+    fn without_repetitions(self) -> Result<Self> {
+        let last: BTreeMap<(usize, u64), u64> = self.places.iter().enumerate().map(|(index, place)| (*place, index as u64)).collect();
+        self.taken(last.into_iter().collect())
+    }
+
+    fn taken(&self, chosen: Vec<((usize, u64), u64)>) -> Result<Self> {
+        let (places, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
+        let rows =
+            take_record_batch(&self.rows, &UInt64Array::from(indices)).map_err(|error| Error::internal("cannot take mended rows").because(error))?;
+        Ok(Self { rows, places })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Writes the rows of a part among the hidden files of a data set; none if it has none.
+    ///
+    /// # Errors
+    /// Fails if they cannot be written.
+    pub fn stage(&self, part: &PartRecord, directory: &Path, job: &Job, files: &[String]) -> Result<Option<WrittenFile>> {
+        let (start, end) = (part.account.start, part.account.end);
+        let is_inside = |&(file, row): &(usize, u64)| (start..end).contains(&Position { file, row });
+        let chosen = self.places.iter().enumerate().filter(|(_, place)| is_inside(place)).map(|(index, place)| (*place, index as u64));
+        let own = self.taken(chosen.collect())?;
+        if own.is_empty() {
+            return Ok(None);
+        }
+        let path = format!("{CORRECTIONS}/{}.parquet", part_name(part.account.number));
+        let hidden = staged(directory, &path);
+        hidden.parent().map_or(Ok(()), make_directory)?;
+        let mut writer = TableWriter::create(&hidden, true, TableFormat::Parquet, schema(&job.table_schema), &[])?;
+        writer.write(&own.table(files)?)?;
+        let (file, written) = writer.finish(path)?;
+        file.publish(true)?;
+        Ok(Some(written))
+    }
+
+    fn table(&self, files: &[String]) -> Result<RecordBatch> {
+        let paths: ArrayRef = Arc::new(self.places.iter().map(|(file, _)| files.get(*file)).collect::<StringArray>());
+        let rows: ArrayRef = Arc::new(self.places.iter().map(|(_, row)| *row as i64 + 1).collect::<Int64Array>());
+        let columns = self.rows.columns().iter().cloned().chain([paths, rows]).collect();
+        RecordBatch::try_new(schema(&self.rows.schema()), columns)
+            .map_err(|error| Error::internal("mended rows do not fit their table").because(error))
+    }
+
+    /// The rows as the pipeline puts them in the place of the input's.
+    ///
+    /// # Errors
+    /// An internal error; places are unique by now.
+    pub fn into_corrections(self) -> Result<Corrections> {
+        Corrections::new(self.rows, &self.places)
+    }
+}
+
+fn schema(own: &Schema) -> SchemaRef {
+    let ours = [Field::new(COLUMNS[0], DataType::Utf8, true), Field::new(COLUMNS[1], DataType::Int64, true)];
+    Arc::new(Schema::new(own.fields().iter().map(|field| field.as_ref().clone()).chain(ours).collect::<Vec<_>>()))
+}
+
+fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
+    let column = |name: &str, data_type: &DataType| {
+        let lacks = || Error::contract("the table of mended rows lacks the column that says where a row belongs").at_column(name);
+        let found = batch.column_by_name(name).ok_or_else(lacks)?;
+        cast(found, data_type).map_err(|error| Error::contract("a row's place cannot be read").at_column(name).because(error))
+    };
+    let (paths, rows) = (column(COLUMNS[0], &DataType::Utf8)?, column(COLUMNS[1], &DataType::Int64)?);
+    let places = paths.as_string::<i32>().iter().zip(rows.as_primitive::<Int64Type>().iter());
+    let place = |(index, (path, row)): (usize, (Option<&str>, Option<i64>))| {
+        let file = path.and_then(|path| files.get(path).copied());
+        let row = row.and_then(|row| u64::try_from(row).ok()).and_then(|row| row.checked_sub(1));
+        file.zip(row).ok_or_else(|| {
+            let error = Error::contract("a mended row belongs to no row of the input").at_row(index as u64 + 1).at_column(COLUMNS[0]);
+            error.hint("keep `rejected_file` and `rejected_row` as they are: they say where the row belongs")
+        })
+    };
+    places.enumerate().map(place).collect()
+}
+
+/// The columns of the job, in its types.
+fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBatch> {
+    let schema = batch.schema();
+    let names = NameIndex::new(&schema);
+    let column = |field: &Arc<Field>| {
+        let position =
+            names.position(field.name()).ok_or_else(|| Error::contract("the table of mended rows lacks a column").at_column(field.name()))?;
+        cast_column(batch.column(position), field.data_type()).map_err(|error| error.at_column(field.name()))
+    };
+    let columns = read_schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+    RecordBatch::try_new(read_schema.clone(), columns).map_err(|error| Error::internal("mended rows do not fit the data").because(error))
+}
