@@ -114,7 +114,9 @@ impl<W: Send, T: Send> Shared<'_, W, T> {
     /// Waits for room in the window; false once the run has failed.
     fn reserve(&self, pressure: &(dyn Fn() -> bool + Sync)) -> bool {
         let mut queue = lock(&self.queue);
-        while queue.failure.is_none() && (queue.reserved >= queue.delivered + self.window || queue.reserved > queue.delivered && pressure()) {
+        // Once the source has ended, what it was last asked for in vain stays reserved: nobody may wait for that.
+        let is_full = |queue: &Queue<T>| queue.reserved >= queue.delivered + self.window || queue.reserved > queue.delivered && pressure();
+        while queue.failure.is_none() && !queue.has_ended && is_full(&queue) {
             let waited = self.changed.wait_timeout(queue, PRESSURE_INTERVAL);
             queue = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(queue, _)| queue);
         }
@@ -217,6 +219,15 @@ mod tests {
         let error = for_each_in_order(4, &|| true, (0..100).map(Ok), || (), process, |item| Ok(seen.push(item))).unwrap_err();
         assert_eq!(error.message(), "item 7");
         assert!(seen.iter().all(|&item| item < 7));
+    }
+
+    #[test]
+    fn memory_that_stays_short_stops_nobody() {
+        for threads in [1, 2, 7] {
+            let mut seen = Vec::new();
+            for_each_in_order(threads, &|| true, (0..50).map(Ok), || (), |(): &mut (), item: u64| Ok(item), |item| Ok(seen.push(item))).unwrap();
+            assert_eq!(seen, (0..50).collect::<Vec<u64>>());
+        }
     }
 
     #[test]

@@ -12,8 +12,12 @@ const PROGRAM_BYTES: u64 = 56 << 20;
 /// A row group of the output being encoded, its pages and the chunk that is spelt out.
 const WRITER_BYTES: u64 = 96 << 20;
 
-/// What a portion takes for each byte of its decoded columns: pages and values, the output's columns, copies for filters.
-const COPIES: u64 = 3;
+/// What a worker takes beside its portions: its stack, the model's scratch space, what the allocator keeps for its thread.
+const WORKER_BYTES: u64 = 14 << 20;
+
+/// What a portion takes for each byte of its decoded columns, at most: compressed pages, pages, values, the output's columns, copies for
+/// filters, and what the allocator keeps. Measured with 16 workers: 3 for numbers, 6 for texts of 4 kB.
+const COPIES: u64 = 6;
 
 /// Portions in flight for each worker.
 const PORTIONS_PER_WORKER: u64 = 2;
@@ -22,7 +26,7 @@ const PORTIONS_PER_WORKER: u64 = 2;
 const LEAST_PORTION_BYTES: u64 = 512 << 10;
 
 /// The share of the ceiling at which nothing new is begun.
-const PRESSURE: f64 = 0.8;
+const PRESSURE: f64 = 0.7;
 
 /// How much a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub struct Allowance {
 /// A usage error if not even one worker fits; it says what would.
 pub fn allow(memory_bytes: Option<u64>, threads: usize, model_bytes: u64) -> Result<Allowance> {
     let fixed = PROGRAM_BYTES + WRITER_BYTES + 2 * model_bytes;
-    let estimated = |threads: usize, portion_bytes: u64| fixed + threads as u64 * PORTIONS_PER_WORKER * COPIES * portion_bytes;
+    let estimated = |threads: usize, portion_bytes: u64| fixed + threads as u64 * (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * portion_bytes);
     let Some(most) = memory_bytes else {
         let portion_bytes = DEFAULT_PORTION_BYTES;
         return Ok(Allowance { threads, portion_bytes, pressure_bytes: None, estimated_bytes: estimated(threads, portion_bytes as u64) });
@@ -54,8 +58,9 @@ pub fn allow(memory_bytes: Option<u64>, threads: usize, model_bytes: u64) -> Res
         let message = format!("`--memory` of {} MiB is too little: this model needs at least {} MiB", most >> 20, least.div_ceil(1 << 20));
         return Err(Error::usage(message));
     }
-    let workers = ((most - fixed) / (PORTIONS_PER_WORKER * COPIES * LEAST_PORTION_BYTES)).min(threads as u64).max(1);
-    let portion_bytes = ((most - fixed) / (workers * PORTIONS_PER_WORKER * COPIES)).min(DEFAULT_PORTION_BYTES as u64);
+    let workers = ((most - fixed) / (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * LEAST_PORTION_BYTES)).min(threads as u64).max(1);
+    let for_portions = most - fixed - workers * WORKER_BYTES;
+    let portion_bytes = (for_portions / (workers * PORTIONS_PER_WORKER * COPIES)).min(DEFAULT_PORTION_BYTES as u64);
     let pressure_bytes = Some((most as f64 * PRESSURE) as u64);
     let threads = workers as usize;
     Ok(Allowance { threads, portion_bytes: portion_bytes as usize, pressure_bytes, estimated_bytes: estimated(threads, portion_bytes).min(most) })
@@ -68,13 +73,12 @@ mod tests {
     #[test]
     fn little_memory_means_smaller_portions_then_fewer_workers() {
         let allowed = |mebibytes: u64, threads| allow(Some(mebibytes << 20), threads, 1 << 20).unwrap();
-        assert_eq!(
-            allowed(4_096, 2),
-            Allowance { threads: 2, portion_bytes: 16 << 20, pressure_bytes: Some(3_435_973_836), estimated_bytes: 346 << 20 }
-        );
-        assert!(allowed(200, 2).portion_bytes < 8 << 20);
-        assert!(allowed(200, 64).threads < 64);
-        assert!(allow(Some(100 << 20), 1, 1 << 20).unwrap_err().message().contains("at least 157 MiB"));
+        let plenty = allowed(4_096, 2);
+        assert_eq!((plenty.threads, plenty.portion_bytes, plenty.estimated_bytes), (2, 16 << 20, (154 + 2 * (14 + 12 * 16)) << 20));
+        assert!(allowed(256, 2).portion_bytes < 8 << 20);
+        assert!(allowed(256, 64).threads < 64 && allowed(256, 64).portion_bytes >= 512 << 10);
+        assert!([200, 256, 512, 1_000].iter().all(|&most| allowed(most, 64).estimated_bytes <= most << 20));
+        assert!(allow(Some(100 << 20), 1, 1 << 20).unwrap_err().message().contains("at least 174 MiB"));
         assert_eq!(allow(None, 3, 0).unwrap().pressure_bytes, None);
     }
 }
