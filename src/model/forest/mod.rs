@@ -4,9 +4,23 @@
 //! instance for each precision. The comparison, the missing rule and the order of additions are data of the ensemble, so that a
 //! score is the original library's, bit for bit. Nothing here knows formats, columns or links.
 
+mod bins;
+mod choice;
 mod compiled;
+mod conditions;
 pub mod ensemble;
+mod kernel;
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx2;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx512;
+mod lanes_portable;
+mod program;
+mod real;
+mod sliced;
 mod walk;
 
-pub use compiled::Forest;
 pub use ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
+pub use kernel::{Forest, Kernel};
+pub use lanes::Instructions;

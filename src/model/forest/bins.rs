@@ -1,0 +1,137 @@
+//! Values to bin numbers: where a value lies among a column's own cuts, or which category it stands for.
+//!
+//! Quantising loses nothing that a condition of the model can see: `value < cuts[j]` exactly where `bin <= j`. Knows nothing of conditions or trees.
+
+use super::ensemble::{ZERO_THRESHOLD, category};
+use super::lanes::{SLICE, Slice};
+use super::real::Real;
+
+/// The bin of a missing value: above every bin of a present one, so that it answers every comparison with no.
+pub(super) const MISSING: u16 = u16::MAX;
+
+/// The most cuts of a column: a bin for each, one above all, one for missing values.
+pub(super) const MOST_CUTS: usize = MISSING as usize - 1;
+
+/// The most cuts of a column whose bins fit a byte.
+pub(super) const MOST_NARROW_CUTS: usize = u8::MAX as usize - 1;
+
+/// Values that are searched at the same time, to hide the latency of the loads.
+const IN_FLIGHT: usize = 8;
+
+/// A column's cuts in ascending order, filled up with NaN, which is below nothing, to 2^levels − 1.
+#[derive(Debug)]
+pub(super) struct Cuts<T> {
+    padded: Vec<T>,
+    count: usize,
+}
+
+impl<T: Real> Cuts<T> {
+    /// Cuts in ascending order, at most [`MOST_CUTS`], each once.
+    pub(super) fn new(cuts: Vec<T>) -> Self {
+        let (count, mut padded) = (cuts.len(), cuts);
+        padded.resize((count + 1).next_power_of_two() - 1, T::from_double(f64::NAN));
+        Self { padded, count }
+    }
+
+    /// The number of cuts.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The cuts, filled up with NaN.
+    pub(super) fn padded(&self) -> &[T] {
+        &self.padded
+    }
+
+    /// How many questions find a value's place.
+    pub(super) fn levels(&self) -> u32 {
+        self.padded.len().count_ones()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(self.padded.as_slice())
+    }
+}
+
+/// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins past the values are left as they were.
+#[inline(always)]
+pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
+    let mut chunks = values.chunks_exact(IN_FLIGHT);
+    let mut written = bins.0.chunks_exact_mut(IN_FLIGHT);
+    for (chunk, bins) in chunks.by_ref().zip(written.by_ref()) {
+        let mut at = [0_usize; IN_FLIGHT];
+        for level in (0..cuts.levels()).rev() {
+            let half = 1 << level;
+            for (at, &value) in at.iter_mut().zip(chunk) {
+                *at += half * usize::from(cuts.padded[*at + half - 1] <= value);
+            }
+        }
+        for ((bin, at), &value) in bins.iter_mut().zip(at).zip(chunk) {
+            *bin = if is_nan(value) { MISSING } else { at as u16 };
+        }
+    }
+    let rest = values.len() / IN_FLIGHT * IN_FLIGHT;
+    for (bin, &value) in bins.0[rest..].iter_mut().zip(chunks.remainder()) {
+        *bin = if is_nan(value) { MISSING } else { cuts.padded[..cuts.count].partition_point(|&cut| cut <= value) as u16 };
+    }
+}
+
+#[inline(always)]
+fn is_nan<T: Real>(value: T) -> bool {
+    value.partial_cmp(&value).is_none()
+}
+
+/// A categorical column's bins: one for each code up to the largest that a condition knows, and three more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Codes {
+    /// Codes from here on are known to no condition.
+    pub(super) known: u16,
+}
+
+impl Codes {
+    /// The most codes.
+    pub(super) const MOST: u32 = u16::MAX as u32 - 3;
+
+    /// The bin of values that are no known category.
+    pub(super) fn unknown(self) -> u16 {
+        self.known
+    }
+
+    /// The bin of values within [`ZERO_THRESHOLD`] of 0.
+    pub(super) fn zero(self) -> u16 {
+        self.known + 1
+    }
+
+    /// The bin of NaN.
+    pub(super) fn missing(self) -> u16 {
+        self.known + 2
+    }
+
+    /// The number of bins.
+    pub(super) fn bin_count(self) -> usize {
+        usize::from(self.known) + 3
+    }
+
+    /// The bins of up to [`SLICE`] values. Bins past the values are left as they were.
+    pub(super) fn bins<T: Real>(self, values: &[T], bins: &mut Slice<u16>) {
+        for (bin, &value) in bins.0.iter_mut().zip(values) {
+            let value = value.to_double();
+            *bin = match category(value) {
+                _ if value.is_nan() => self.missing(),
+                _ if value.abs() <= ZERO_THRESHOLD => self.zero(),
+                Some(code) if code < u32::from(self.known) => code as u16,
+                _ => self.unknown(),
+            };
+        }
+    }
+}
+
+/// The same bins in a byte each; [`MISSING`] becomes 255. All bins are below 255 or missing.
+#[inline(always)]
+pub(super) fn narrow(bins: &Slice<u16>, narrow: &mut Slice<u8>) {
+    for (narrow, &bin) in narrow.0.iter_mut().zip(&bins.0) {
+        *narrow = bin.min(255) as u8;
+    }
+}
+
+const _: () = assert!(SLICE % IN_FLIGHT == 0);

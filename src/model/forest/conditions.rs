@@ -1,0 +1,341 @@
+//! The distinct conditions of a group of trees: collected once, answered once for each slice of rows, a mask each.
+//!
+//! Trees of one ensemble ask the same questions again and again: a model of 80 000 nodes may hold 7 000 distinct ones. [`Collector`] numbers them while the trees
+//! are read; [`Conditions`] answers them, column after column. Knows nothing of trees.
+
+use std::collections::HashMap;
+
+use super::bins::{self, Codes, Cuts, MOST_NARROW_CUTS};
+use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
+use super::lanes::{ByteSet, Lanes, Mask, Rows, Slice, insert};
+use super::real::{Cut, Real};
+
+/// What happens to missing values, in the order in which the masks lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Rule {
+    MissingRight,
+    ZeroAndMissingRight,
+    ZeroAndMissingLeft,
+    MissingLeft,
+    /// The question is which category it is; the set knows the rest.
+    Member,
+}
+
+/// A condition in a form that is equal for equal questions and sorts by column and cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Question {
+    feature: u32,
+    rule: Rule,
+    /// [`Real::order`] of the cut, [`ALWAYS`], or the number of the set.
+    cut: u64,
+}
+
+/// Above the order of every number.
+const ALWAYS: u64 = u64::MAX;
+
+/// Which categories go left, and what else does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CategorySet {
+    feature: u32,
+    categories: Vec<u32>,
+    /// Whether the categories go left, or all others.
+    inside: bool,
+    zero_left: bool,
+    missing_left: bool,
+}
+
+/// Numbers distinct conditions in the order of their first use.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    numbers: HashMap<Question, u32>,
+    questions: Vec<Question>,
+    set_numbers: HashMap<CategorySet, u64>,
+    sets: Vec<CategorySet>,
+}
+
+impl Collector {
+    /// The number of distinct conditions.
+    pub(super) fn len(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// The condition's number.
+    pub(super) fn number<T: Real>(&mut self, condition: &Condition) -> u32 {
+        let question = match Cut::<T>::of(&condition.test) {
+            Some(cut) => Question { feature: condition.feature, rule: rule(condition.missing, cut), cut: order(cut) },
+            None => Question { feature: condition.feature, rule: Rule::Member, cut: self.set_number(condition) },
+        };
+        *self.numbers.entry(question).or_insert_with(|| {
+            self.questions.push(question);
+            self.questions.len() as u32 - 1
+        })
+    }
+
+    fn set_number(&mut self, condition: &Condition) -> u64 {
+        let set = CategorySet::of(condition);
+        if let Some(&number) = self.set_numbers.get(&set) {
+            return number;
+        }
+        let number = self.sets.len() as u64;
+        self.sets.push(set.clone());
+        self.set_numbers.insert(set, number);
+        number
+    }
+
+    /// Forgets the conditions from this number on.
+    pub(super) fn truncate(&mut self, count: usize) {
+        for question in self.questions.drain(count..) {
+            self.numbers.remove(&question);
+        }
+    }
+
+    /// The conditions, column after column, and for each number the index of its mask.
+    pub(super) fn finish<T: Real>(self) -> (Conditions<T>, Vec<u16>) {
+        let mut sorted: Vec<u32> = (0..self.questions.len() as u32).collect();
+        sorted.sort_unstable_by_key(|&number| self.questions[number as usize]);
+        let mut indices = vec![0; sorted.len()];
+        for (index, &number) in sorted.iter().enumerate() {
+            indices[number as usize] = index as u16;
+        }
+        let questions: Vec<Question> = sorted.iter().map(|&number| self.questions[number as usize]).collect();
+        let mut conditions = Conditions { numeric: Vec::new(), categorical: Vec::new(), count: questions.len() };
+        let mut first = 0;
+        for column in questions.chunk_by(|one, other| one.feature == other.feature) {
+            let comparisons = column.partition_point(|question| question.rule != Rule::Member);
+            if comparisons > 0 {
+                conditions.numeric.push(Numeric::new(&column[..comparisons], first));
+            }
+            if comparisons < column.len() {
+                let sets = column[comparisons..].iter().map(|question| &self.sets[question.cut as usize]);
+                conditions.categorical.push(Categorical::new(sets, first + comparisons));
+            }
+            first += column.len();
+        }
+        (conditions, indices)
+    }
+}
+
+fn order<T: Real>(cut: Cut<T>) -> u64 {
+    match cut {
+        Cut::Below(cut) => cut.order(),
+        Cut::Always => ALWAYS,
+    }
+}
+
+fn rule<T: Real>(missing: Missing, cut: Cut<T>) -> Rule {
+    match missing {
+        Missing::Nan { left: true } => Rule::MissingLeft,
+        Missing::Nan { left: false } => Rule::MissingRight,
+        Missing::ZeroOrNan { left: true } => Rule::ZeroAndMissingLeft,
+        Missing::ZeroOrNan { left: false } => Rule::ZeroAndMissingRight,
+        Missing::NanIsZero if cut.holds(T::default()) => Rule::MissingLeft,
+        Missing::NanIsZero => Rule::MissingRight,
+    }
+}
+
+impl CategorySet {
+    fn of(condition: &Condition) -> Self {
+        let (categories, inside) = match &condition.test {
+            Test::In(categories) => (categories.as_slice(), true),
+            Test::NotIn(categories) => (categories.as_slice(), false),
+            Test::Less(_) | Test::LessOrEqual(_) => (&[][..], true),
+        };
+        let zero = categories.first().is_some_and(|&code| code == 0) == inside;
+        let (zero_left, missing_left) = match condition.missing {
+            Missing::Nan { left } => (zero, left),
+            Missing::ZeroOrNan { left } => (left, left),
+            Missing::NanIsZero => (zero, zero),
+        };
+        Self { feature: condition.feature, categories: categories.to_vec(), inside, zero_left, missing_left }
+    }
+
+    /// The bins that go left.
+    fn bins(&self, codes: Codes) -> impl Iterator<Item = u16> {
+        let known = (0..codes.known).filter(move |&code| self.categories.binary_search(&u32::from(code)).is_ok() == self.inside);
+        let rest = [(codes.unknown(), !self.inside), (codes.zero(), self.zero_left), (codes.missing(), self.missing_left)];
+        known.chain(rest.into_iter().filter_map(|(bin, left)| left.then_some(bin)))
+    }
+}
+
+/// The distinct conditions of a group of trees.
+#[derive(Debug)]
+pub(super) struct Conditions<T> {
+    numeric: Vec<Numeric<T>>,
+    categorical: Vec<Categorical>,
+    count: usize,
+}
+
+/// The comparisons of a column.
+#[derive(Debug)]
+struct Numeric<T> {
+    feature: usize,
+    cuts: Cuts<T>,
+    lists: Vec<List>,
+}
+
+/// Comparisons under one rule: the row goes left if its bin is not above the bound.
+#[derive(Debug)]
+struct List {
+    rule: Rule,
+    /// The index of the first mask.
+    first: usize,
+    bounds: Vec<u16>,
+}
+
+/// The category sets of a column.
+#[derive(Debug)]
+struct Categorical {
+    feature: usize,
+    codes: Codes,
+    first: usize,
+    sets: Sets,
+}
+
+#[derive(Debug)]
+enum Sets {
+    /// Of bins below 256.
+    Narrow(Vec<ByteSet>),
+    /// Of any bins, a bit each.
+    Wide(Vec<Vec<u64>>),
+}
+
+/// What answering writes on.
+#[derive(Debug, Default)]
+pub(super) struct Bins {
+    wide: Slice<u16>,
+    narrow: Slice<u8>,
+}
+
+impl<T: Real> Conditions<T> {
+    /// The number of masks.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
+    #[inline(always)]
+    pub(super) fn answer<L: Lanes>(&self, lanes: L, rows: Rows<'_, T>, bins: &mut Bins, masks: &mut [Mask]) {
+        for column in &self.numeric {
+            column.answer(lanes, rows.values(column.feature), bins, masks);
+        }
+        for column in &self.categorical {
+            column.answer(lanes, rows.values(column.feature), bins, masks);
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let lists = |column: &Numeric<T>| column.lists.iter().map(|list| 2 * list.bounds.len() + size_of::<List>()).sum::<usize>();
+        let numeric = self.numeric.iter().map(|column| size_of::<Numeric<T>>() + column.cuts.memory_bytes() + lists(column)).sum::<usize>();
+        let categorical = self.categorical.iter().map(|column| size_of::<Categorical>() + column.sets.memory_bytes()).sum::<usize>();
+        numeric + categorical
+    }
+}
+
+impl<T: Real> Numeric<T> {
+    /// The comparisons of one column, whose masks begin at `first`.
+    fn new(questions: &[Question], first: usize) -> Self {
+        let mut orders: Vec<u64> = questions.iter().map(|question| question.cut).filter(|&cut| cut != ALWAYS).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        let cuts = Cuts::new(orders.iter().map(|&order| T::from_order(order)).collect());
+        let bound = |cut: u64| orders.partition_point(|&order| order < cut) as u16;
+        let mut lists: Vec<List> = Vec::new();
+        let mut start = first;
+        for list in questions.chunk_by(|one, other| one.rule == other.rule) {
+            let rule = list[0].rule;
+            let shift = u16::from(rule == Rule::MissingLeft);
+            lists.push(List { rule, first: start, bounds: list.iter().map(|question| bound(question.cut) + shift).collect() });
+            start += list.len();
+        }
+        Self { feature: questions[0].feature as usize, cuts, lists }
+    }
+
+    #[inline(always)]
+    fn answer<L: Lanes>(&self, lanes: L, values: &[T], bins: &mut Bins, masks: &mut [Mask]) {
+        T::rank_values(lanes, values, &self.cuts, &mut bins.wide);
+        let is_narrow = self.cuts.count() <= MOST_NARROW_CUTS;
+        if is_narrow {
+            bins::narrow(&bins.wide, &mut bins.narrow);
+        }
+        for list in &self.lists {
+            let masks = &mut masks[list.first..list.first + list.bounds.len()];
+            if is_narrow {
+                if list.rule == Rule::MissingLeft {
+                    bins.narrow.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
+                }
+                lanes.not_above(&bins.narrow, &list.bounds, masks);
+            } else {
+                if list.rule == Rule::MissingLeft {
+                    bins.wide.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
+                }
+                lanes.not_above_wide(&bins.wide, &list.bounds, masks);
+            }
+            overrule(list.rule, values, masks);
+        }
+    }
+}
+
+/// Sends zero and missing values where the rule says.
+fn overrule<T: Real>(rule: Rule, values: &[T], masks: &mut [Mask]) {
+    let left = match rule {
+        Rule::ZeroAndMissingLeft => true,
+        Rule::ZeroAndMissingRight => false,
+        Rule::MissingLeft | Rule::MissingRight | Rule::Member => return,
+    };
+    let mut zero = Mask::default();
+    for (row, value) in values.iter().enumerate() {
+        let value = value.to_double();
+        zero.0[row / 64] |= u64::from(value.is_nan() || value.abs() <= ZERO_THRESHOLD) << (row % 64);
+    }
+    for (word, zero) in masks.iter_mut().flat_map(|mask| mask.0.iter_mut().zip(&zero.0)) {
+        *word = if left { *word | zero } else { *word & !zero };
+    }
+}
+
+impl Categorical {
+    fn new<'a>(sets: impl Iterator<Item = &'a CategorySet> + Clone, first: usize) -> Self {
+        let known = sets.clone().filter_map(|set| set.categories.last()).max().map_or(0, |&code| code + 1);
+        let feature = sets.clone().next().map_or(0, |set| set.feature as usize);
+        let codes = Codes { known: known as u16 };
+        let sets = if codes.bin_count() <= 256 {
+            Sets::Narrow(sets.map(|set| set.bins(codes).fold(ByteSet::default(), |bytes, bin| insert(bytes, bin as u8))).collect())
+        } else {
+            let words = codes.bin_count().div_ceil(64);
+            let bits = |set: &CategorySet| {
+                let mut bits = vec![0; words];
+                set.bins(codes).for_each(|bin| bits[usize::from(bin / 64)] |= 1 << (bin % 64));
+                bits
+            };
+            Sets::Wide(sets.map(bits).collect())
+        };
+        Self { feature, codes, first, sets }
+    }
+
+    #[inline(always)]
+    fn answer<L: Lanes, T: Real>(&self, lanes: L, values: &[T], bins: &mut Bins, masks: &mut [Mask]) {
+        self.codes.bins(values, &mut bins.wide);
+        match &self.sets {
+            Sets::Narrow(sets) => {
+                bins::narrow(&bins.wide, &mut bins.narrow);
+                lanes.within(&bins.narrow, sets, &mut masks[self.first..self.first + sets.len()]);
+            }
+            Sets::Wide(sets) => {
+                for (set, mask) in sets.iter().zip(&mut masks[self.first..]) {
+                    *mask = Mask::default();
+                    for (row, &bin) in bins.wide.0[..values.len()].iter().enumerate() {
+                        mask.0[row / 64] |= (set[usize::from(bin / 64)] >> (bin % 64) & 1) << (row % 64);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Sets {
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Narrow(sets) => size_of_val(sets.as_slice()),
+            Self::Wide(sets) => sets.iter().map(|bits| size_of_val(bits.as_slice())).sum(),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The bit-sliced kernel: a group of trees, all rows of a slice at once.
+//!
+//! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
+//! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
+
+use super::conditions::{Bins, Collector, Conditions};
+use super::ensemble::{Shape, Target, Tree};
+use super::lanes::{Processor, Rows, Lanes, Mask, NARROW_LEAVES, SLICE, Slice, Task};
+use super::program::{Boundary, Method, Program, Step};
+use super::real::Real;
+
+/// Trees and the distinct conditions that they ask.
+#[derive(Debug)]
+pub(super) struct Group<T> {
+    conditions: Conditions<T>,
+    program: Program<T>,
+}
+
+/// Trees are added while their conditions fit.
+#[derive(Debug)]
+pub(super) struct Builder<T> {
+    collector: Collector,
+    program: Program<T>,
+    margin_count: usize,
+    most_conditions: usize,
+}
+
+impl<T: Real> Builder<T> {
+    pub(super) fn new(margin_count: usize, most_conditions: usize) -> Self {
+        Self { collector: Collector::default(), program: Program::new(), margin_count, most_conditions }
+    }
+
+    /// Adds a tree, or says no if the group is full; an empty group takes any tree.
+    pub(super) fn push(&mut self, tree: &Tree) -> bool {
+        let before = self.collector.len();
+        let numbers: Vec<u32> = match &tree.shape {
+            Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number::<T>(&node.condition)).collect(),
+            Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number::<T>(condition)).collect(),
+        };
+        if before > 0 && self.collector.len() > self.most_conditions {
+            self.collector.truncate(before);
+            return false;
+        }
+        self.program.push(tree, &numbers, self.margin_count);
+        true
+    }
+
+    pub(super) fn finish(mut self) -> Group<T> {
+        let (conditions, indices) = self.collector.finish();
+        self.program.finish(&indices);
+        Group { conditions, program: self.program }
+    }
+}
+
+/// What the kernel writes on; as large as the largest group needs.
+#[derive(Debug, Default)]
+pub(super) struct Workspace {
+    bins: Bins,
+    masks: Vec<Mask>,
+    /// T_j of the tree that is being run.
+    boundaries: Vec<Mask>,
+}
+
+impl<T: Real> Group<T> {
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.conditions.memory_bytes() + self.program.memory_bytes()
+    }
+
+    /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
+    pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
+        processor.run(Addition { group: self, rows, sums, workspace });
+    }
+}
+
+struct Addition<'a, T> {
+    group: &'a Group<T>,
+    rows: Rows<'a, T>,
+    sums: &'a mut [Slice<T>],
+    workspace: &'a mut Workspace,
+}
+
+impl<T: Real> Task for Addition<'_, T> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Workspace { bins, masks, boundaries } = self.workspace;
+        let Group { conditions, program } = self.group;
+        masks.resize(masks.len().max(conditions.len()), Mask::default());
+        conditions.answer(lanes, self.rows, bins, masks);
+        let mut planes = [Mask::default(); 16];
+        let mut low = Slice::default();
+        for step in &program.steps {
+            number(lanes, step, program, masks, boundaries, &mut planes);
+            lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
+            let size = 1 << step.method.planes();
+            let (range, first_table) = match step.target {
+                Target::Margin(margin) => (margin as usize..margin as usize + 1, step.table),
+                Target::All => (0..self.sums.len(), step.table),
+            };
+            if size <= NARROW_LEAVES {
+                for (position, sums) in self.sums[range].iter_mut().enumerate() {
+                    let table = program.tables[first_table + position * size..].first_chunk().expect("tables are rounded up");
+                    T::add_leaves(lanes, &low, table, sums);
+                }
+            } else {
+                let mut high = Slice::default();
+                lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
+                for (position, sums) in self.sums[range].iter_mut().enumerate() {
+                    add_wide(&low, &high, &program.tables[first_table + position * size..][..size], sums);
+                }
+            }
+        }
+    }
+}
+
+/// Leaf numbers of more than a byte.
+#[inline(always)]
+fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut Slice<T>) {
+    for row in 0..SLICE {
+        sums.0[row] = sums.0[row] + values[usize::from(low.0[row]) | usize::from(high.0[row]) << 8];
+    }
+}
+
+/// The bits of each row's leaf number.
+#[inline(always)]
+fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &[Mask], slots: &mut Vec<Mask>, planes: &mut [Mask; 16]) {
+    for plane in &mut planes[step.method.planes() as usize..] {
+        *plane = Mask::default();
+    }
+    match step.method {
+        Method::Choose(levels) => {
+            for part in 0..L::PARTS {
+                choose(lanes, levels, &program.codes[step.start..], masks, part, planes);
+            }
+        }
+        Method::All(count) => {
+            for (plane, &code) in planes.iter_mut().zip(&program.codes[step.start..step.start + count as usize]) {
+                *plane = masks[usize::from(code)];
+            }
+        }
+        Method::Boundaries(leaves) => {
+            slots.resize(slots.len().max(leaves as usize + 8), Mask::default());
+            let boundaries = &program.boundaries[step.start..step.start + leaves as usize - 1];
+            for part in 0..L::PARTS {
+                cut(lanes, boundaries, leaves as usize, masks, part, slots, planes);
+            }
+        }
+    }
+}
+
+/// T_j for every j, then the bits of the Gray-coded position.
+#[inline(always)]
+fn cut<L: Lanes>(lanes: L, boundaries: &[Boundary], leaves: usize, masks: &[Mask], part: usize, slots: &mut [Mask], planes: &mut [Mask; 16]) {
+    slots[0] = Mask([u64::MAX; 8]);
+    for slot in &mut slots[leaves..leaves + 8] {
+        *slot = Mask::default();
+    }
+    for node in boundaries {
+        let low = lanes.load(&slots[usize::from(node.below()) + 1], part);
+        let high = lanes.load(&slots[usize::from(node.above())], part);
+        let condition = lanes.load(&masks[usize::from(node.condition())], part);
+        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(node.middle())], part);
+    }
+    let mut sums = [lanes.none(); 16];
+    for (eight, slots) in slots[..leaves.next_multiple_of(8)].chunks_exact(8).enumerate() {
+        for (position, slot) in slots.iter().enumerate() {
+            let plane = match position {
+                0 if eight == 0 => continue,
+                0 => 3 + eight.trailing_zeros() as usize,
+                _ => position.trailing_zeros() as usize,
+            };
+            sums[plane] = lanes.xor(sums[plane], lanes.load(slot, part));
+        }
+    }
+    for (plane, rows) in planes.iter_mut().zip(sums) {
+        lanes.store(rows, plane, part);
+    }
+}
+
+macro_rules! levels {
+    ($name:ident, $levels:literal, $below:ident) => {
+        #[inline(always)]
+        fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &[Mask], part: usize) -> [L::Part; $levels] {
+            const HALF: usize = (1 << ($levels - 1)) - 1;
+            let condition = lanes.load(&masks[usize::from(codes[0])], part);
+            let left = $below(lanes, codes[1..=HALF].as_array().expect("half"), masks, part);
+            let right = $below(lanes, codes[HALF + 1..].as_array().expect("half"), masks, part);
+            let mut planes = [condition; $levels];
+            for plane in 0..$levels - 1 {
+                planes[plane] = lanes.choose(condition, left[plane], right[plane]);
+            }
+            planes
+        }
+    };
+}
+
+levels!(choose_1, 1, choose_0);
+levels!(choose_2, 2, choose_1);
+levels!(choose_3, 3, choose_2);
+levels!(choose_4, 4, choose_3);
+levels!(choose_5, 5, choose_4);
+levels!(choose_6, 6, choose_5);
+levels!(choose_7, 7, choose_6);
+levels!(choose_8, 8, choose_7);
+
+#[inline(always)]
+fn choose_0<L: Lanes>(_lanes: L, _codes: &[u16; 0], _masks: &[Mask], _part: usize) -> [L::Part; 0] {
+    []
+}
+
+/// The bits of the leaf's number in a complete tree.
+#[inline(always)]
+fn choose<L: Lanes>(lanes: L, levels: u32, codes: &[u16], masks: &[Mask], part: usize, planes: &mut [Mask; 16]) {
+    macro_rules! of_levels {
+        ($($levels:literal $name:ident),*) => {
+            match levels {
+                $($levels => {
+                    let rows = $name(lanes, codes.first_chunk().expect("a complete tree"), masks, part);
+                    for (plane, rows) in planes.iter_mut().zip(rows) {
+                        lanes.store(rows, plane, part);
+                    }
+                })*
+                _ => {}
+            }
+        };
+    }
+    of_levels!(1 choose_1, 2 choose_2, 3 choose_3, 4 choose_4, 5 choose_5, 6 choose_6, 7 choose_7, 8 choose_8);
+}
