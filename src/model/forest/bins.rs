@@ -12,8 +12,8 @@ pub(super) const MISSING: u16 = u16::MAX;
 /// The most cuts of a column: a bin for each, one above all, one for missing values.
 pub(super) const MOST_CUTS: usize = MISSING as usize - 1;
 
-/// The most cuts of a column whose bins fit a byte.
-pub(super) const MOST_NARROW_CUTS: usize = u8::MAX as usize - 1;
+/// Cuts that bins of a byte tell apart: numbers from 0 to this one, and 255 for missing values.
+pub(super) const CHUNK_CUTS: u16 = 254;
 
 /// Values that are searched at the same time, to hide the latency of the loads.
 const IN_FLIGHT: usize = 8;
@@ -22,6 +22,8 @@ const IN_FLIGHT: usize = 8;
 #[derive(Debug)]
 pub(super) struct Cuts<T> {
     padded: Vec<T>,
+    /// The same as a search tree: node i has the children 2i and 2i + 1, the root is node 1.
+    tree: Vec<T>,
     count: usize,
 }
 
@@ -30,7 +32,12 @@ impl<T: Real> Cuts<T> {
     pub(super) fn new(cuts: Vec<T>) -> Self {
         let (count, mut padded) = (cuts.len(), cuts);
         padded.resize((count + 1).next_power_of_two() - 1, T::from_double(f64::NAN));
-        Self { padded, count }
+        let nodes = padded.len() + 1;
+        let tree = (0..nodes).map(|node| match node.checked_ilog2() {
+            None => T::from_double(f64::NAN),
+            Some(level) => padded[(2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1],
+        });
+        Self { tree: tree.collect(), padded, count }
     }
 
     /// The number of cuts.
@@ -38,9 +45,9 @@ impl<T: Real> Cuts<T> {
         self.count
     }
 
-    /// The cuts, filled up with NaN.
-    pub(super) fn padded(&self) -> &[T] {
-        &self.padded
+    /// The cuts as a search tree of 2^levels nodes, the first of which is not used: node i has the children 2i and 2i + 1.
+    pub(super) fn tree(&self) -> &[T] {
+        &self.tree
     }
 
     /// How many questions find a value's place.
@@ -49,7 +56,7 @@ impl<T: Real> Cuts<T> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.padded.as_slice())
+        2 * size_of_val(self.padded.as_slice())
     }
 }
 
@@ -126,12 +133,24 @@ impl Codes {
     }
 }
 
-/// The same bins in a byte each; [`MISSING`] becomes 255. All bins are below 255 or missing.
+/// The ranks as seen by the cuts from `first` on, [`CHUNK_CUTS`] of them: 0 for all below, 254 for all above, 255 for missing values.
+#[inline(always)]
+pub(super) fn chunk(ranks: &Slice<u16>, first: u16, bins: &mut Slice<u8>) {
+    for (bin, &rank) in bins.0.iter_mut().zip(&ranks.0) {
+        *bin = rank.saturating_sub(first).min(CHUNK_CUTS + u16::from(rank == MISSING)) as u8;
+    }
+}
+
+/// The same with missing values at the bottom: every bin one up, 255 at 0.
+#[inline(always)]
+pub(super) fn move_missing(bins: &mut Slice<u8>) {
+    bins.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
+}
+
+/// Bins below 256 in a byte each.
 #[inline(always)]
 pub(super) fn narrow(bins: &Slice<u16>, narrow: &mut Slice<u8>) {
-    for (narrow, &bin) in narrow.0.iter_mut().zip(&bins.0) {
-        *narrow = bin.min(255) as u8;
-    }
+    narrow.0.iter_mut().zip(&bins.0).for_each(|(narrow, &bin)| *narrow = bin as u8);
 }
 
 const _: () = assert!(SLICE % IN_FLIGHT == 0);

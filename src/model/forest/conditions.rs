@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::bins::{self, Codes, Cuts, MOST_NARROW_CUTS};
+use super::bins::{self, CHUNK_CUTS, Codes, Cuts};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
 use super::lanes::{ByteSet, Lanes, Mask, Rows, Slice, insert};
 use super::real::{Cut, Real};
 
-/// What happens to missing values, in the order in which the masks lie.
+/// What happens to missing values, in the order in which the masks of a column lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Rule {
     MissingRight,
@@ -173,13 +173,15 @@ struct Numeric<T> {
     lists: Vec<List>,
 }
 
-/// Comparisons under one rule: the row goes left if its bin is not above the bound.
+/// Comparisons under one rule, in ascending order, of a chunk of the column's cuts: the row goes left if its bin is not above the bound.
 #[derive(Debug)]
 struct List {
     rule: Rule,
+    /// The first cut of the chunk that the bounds lie in.
+    first_cut: u16,
     /// The index of the first mask.
     first: usize,
-    bounds: Vec<u16>,
+    bounds: Vec<u8>,
 }
 
 /// The category sets of a column.
@@ -224,7 +226,7 @@ impl<T: Real> Conditions<T> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let lists = |column: &Numeric<T>| column.lists.iter().map(|list| 2 * list.bounds.len() + size_of::<List>()).sum::<usize>();
+        let lists = |column: &Numeric<T>| column.lists.iter().map(|list| list.bounds.len() + size_of::<List>()).sum::<usize>();
         let numeric = self.numeric.iter().map(|column| size_of::<Numeric<T>>() + column.cuts.memory_bytes() + lists(column)).sum::<usize>();
         let categorical = self.categorical.iter().map(|column| size_of::<Categorical>() + column.sets.memory_bytes()).sum::<usize>();
         numeric + categorical
@@ -239,12 +241,16 @@ impl<T: Real> Numeric<T> {
         orders.dedup();
         let cuts = Cuts::new(orders.iter().map(|&order| T::from_order(order)).collect());
         let bound = |cut: u64| orders.partition_point(|&order| order < cut) as u16;
+        // What always holds is a bound above all cuts, in the chunk of the last one.
+        let last = cuts.count().saturating_sub(1) as u16;
+        let chunk = |question: &Question| (bound(question.cut).min(last) / CHUNK_CUTS, question.rule);
         let mut lists: Vec<List> = Vec::new();
         let mut start = first;
-        for list in questions.chunk_by(|one, other| one.rule == other.rule) {
-            let rule = list[0].rule;
-            let shift = u16::from(rule == Rule::MissingLeft);
-            lists.push(List { rule, first: start, bounds: list.iter().map(|question| bound(question.cut) + shift).collect() });
+        for list in questions.chunk_by(|one, other| chunk(one) == chunk(other)) {
+            let (chunk, rule) = chunk(&list[0]);
+            let lift = u16::from(rule == Rule::MissingLeft);
+            let bounds = list.iter().map(|question| (bound(question.cut) - chunk * CHUNK_CUTS + lift) as u8).collect();
+            lists.push(List { rule, first_cut: chunk * CHUNK_CUTS, first: start, bounds });
             start += list.len();
         }
         Self { feature: questions[0].feature as usize, cuts, lists }
@@ -253,42 +259,35 @@ impl<T: Real> Numeric<T> {
     #[inline(always)]
     fn answer<L: Lanes>(&self, lanes: L, values: &[T], bins: &mut Bins, masks: &mut [Mask]) {
         T::rank_values(lanes, values, &self.cuts, &mut bins.wide);
-        let is_narrow = self.cuts.count() <= MOST_NARROW_CUTS;
-        if is_narrow {
-            bins::narrow(&bins.wide, &mut bins.narrow);
-        }
         for list in &self.lists {
-            let masks = &mut masks[list.first..list.first + list.bounds.len()];
-            if is_narrow {
-                if list.rule == Rule::MissingLeft {
-                    bins.narrow.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
-                }
-                lanes.not_above(&bins.narrow, &list.bounds, masks);
-            } else {
-                if list.rule == Rule::MissingLeft {
-                    bins.wide.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
-                }
-                lanes.not_above_wide(&bins.wide, &list.bounds, masks);
+            bins::chunk(&bins.wide, list.first_cut, &mut bins.narrow);
+            if list.rule == Rule::MissingLeft {
+                bins::move_missing(&mut bins.narrow);
             }
-            overrule(list.rule, values, masks);
+            let masks = &mut masks[list.first..list.first + list.bounds.len()];
+            lanes.not_above(&bins.narrow, &list.bounds, masks);
+            list.rule.send(values, masks);
         }
     }
 }
 
-/// Sends zero and missing values where the rule says.
-fn overrule<T: Real>(rule: Rule, values: &[T], masks: &mut [Mask]) {
-    let left = match rule {
-        Rule::ZeroAndMissingLeft => true,
-        Rule::ZeroAndMissingRight => false,
-        Rule::MissingLeft | Rule::MissingRight | Rule::Member => return,
-    };
-    let mut zero = Mask::default();
-    for (row, value) in values.iter().enumerate() {
-        let value = value.to_double();
-        zero.0[row / 64] |= u64::from(value.is_nan() || value.abs() <= ZERO_THRESHOLD) << (row % 64);
-    }
-    for (word, zero) in masks.iter_mut().flat_map(|mask| mask.0.iter_mut().zip(&zero.0)) {
-        *word = if left { *word | zero } else { *word & !zero };
+impl Rule {
+    /// Sends zero and missing values where the rule says, if they go together.
+    #[inline(always)]
+    fn send<T: Real>(self, values: &[T], masks: &mut [Mask]) {
+        let (zero, left) = match self {
+            Self::MissingRight | Self::MissingLeft | Self::Member => return,
+            Self::ZeroAndMissingLeft => (ZERO_THRESHOLD, true),
+            Self::ZeroAndMissingRight => (ZERO_THRESHOLD, false),
+        };
+        let mut sent = Mask::default();
+        for (row, value) in values.iter().enumerate() {
+            let value = value.to_double();
+            sent.0[row / 64] |= u64::from(value.is_nan() | (value.abs() <= zero)) << (row % 64);
+        }
+        for (word, sent) in masks.iter_mut().flat_map(|mask| mask.0.iter_mut().zip(&sent.0)) {
+            *word = if left { *word | sent } else { *word & !sent };
+        }
     }
 }
 

@@ -248,10 +248,10 @@ fn segments<T: Real>(ensemble: &Ensemble, plan: &choice::Plan) -> Vec<Segment<T>
             }
             continue;
         }
-        let group = builder.get_or_insert_with(|| Builder::new(ensemble.margin_count(), plan.most_conditions()));
+        let group = builder.get_or_insert_with(|| Builder::new(ensemble.margin_count(), plan.most_conditions(), plan.processor()));
         if !group.push(tree) {
             segments.extend(builder.take().map(|group| Segment::Sliced(group.finish())));
-            let mut group = Builder::new(ensemble.margin_count(), plan.most_conditions());
+            let mut group = Builder::new(ensemble.margin_count(), plan.most_conditions(), plan.processor());
             group.push(tree);
             builder = Some(group);
         }

@@ -22,6 +22,9 @@ pub(super) const NARROW_LEAVES: usize = 256;
 #[repr(C, align(64))]
 pub(super) struct Mask(pub(super) [u64; SLICE / 64]);
 
+/// Masks that are found by 16 bits; only those that are used are ever touched.
+pub(super) type Masks = [Mask; 1 << 16];
+
 /// One value for each row of a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
@@ -104,6 +107,28 @@ impl Processor {
         wide.into_iter().find_map(Self::with).unwrap_or(Self::Portable(Portable))
     }
 
+    /// See [`Lanes::arrange_single`].
+    pub(super) fn arrange_single(self, table: &mut Vec<f32>) {
+        match self {
+            Self::Portable(lanes) => lanes.arrange_single(table),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(lanes) => lanes.arrange_single(table),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(lanes) => lanes.arrange_single(table),
+        }
+    }
+
+    /// See [`Lanes::arrange_double`].
+    pub(super) fn arrange_double(self, table: &mut Vec<f64>) {
+        match self {
+            Self::Portable(lanes) => lanes.arrange_double(table),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(lanes) => lanes.arrange_double(table),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(lanes) => lanes.arrange_double(table),
+        }
+    }
+
     /// Does a task with these instructions.
     pub(super) fn run<K: Task>(self, task: K) {
         match self {
@@ -160,14 +185,8 @@ pub(super) trait Lanes: Copy {
 
     /// For each bound, the rows whose bin is not above it; the bounds ascend.
     #[inline(always)]
-    fn not_above(self, bins: &Slice<u8>, bounds: &[u16], masks: &mut [Mask]) {
-        portable::not_above(&portable::ascending_bytes(bins), |row| u16::from(bins.0[row]), bounds, masks);
-    }
-
-    /// For each bound, the rows whose bin is not above it; the bounds ascend.
-    #[inline(always)]
-    fn not_above_wide(self, bins: &Slice<u16>, bounds: &[u16], masks: &mut [Mask]) {
-        portable::not_above(&portable::ascending(bins), |row| bins.0[row], bounds, masks);
+    fn not_above(self, bins: &Slice<u8>, bounds: &[u8], masks: &mut [Mask]) {
+        portable::not_above(bins, bounds, masks);
     }
 
     /// For each set, the rows whose bin is in it.
@@ -182,15 +201,21 @@ pub(super) trait Lanes: Copy {
         portable::bytes(planes, bytes);
     }
 
-    /// Adds to each row's sum the value of its leaf.
+    /// The same for [`Lanes::add_double`].
+    fn arrange_double(self, _table: &mut Vec<f64>) {}
+
+    /// Puts a table of leaf values, a power of two of them and at most [`NARROW_LEAVES`], into the form that [`Lanes::add_single`] reads.
+    fn arrange_single(self, _table: &mut Vec<f32>) {}
+
+    /// Adds to each row's sum the value of its leaf, out of 2^`levels`.
     #[inline(always)]
-    fn add_single(self, leaves: &Slice<u8>, values: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {
+    fn add_single(self, leaves: &Slice<u8>, _levels: u32, values: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {
         portable::add(leaves, values, sums);
     }
 
-    /// Adds to each row's sum the value of its leaf.
+    /// Adds to each row's sum the value of its leaf, out of 2^`levels`.
     #[inline(always)]
-    fn add_double(self, leaves: &Slice<u8>, values: &[f64; NARROW_LEAVES], sums: &mut Slice<f64>) {
+    fn add_double(self, leaves: &Slice<u8>, _levels: u32, values: &[f64; NARROW_LEAVES], sums: &mut Slice<f64>) {
         portable::add(leaves, values, sums);
     }
 }

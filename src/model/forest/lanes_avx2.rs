@@ -64,7 +64,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn not_above(self, bins: &Slice<u8>, bounds: &[u16], masks: &mut [Mask]) {
+    fn not_above(self, bins: &Slice<u8>, bounds: &[u8], masks: &mut [Mask]) {
         unsafe {
             for (mask, &bound) in masks.iter_mut().zip(bounds) {
                 let bound = _mm256_set1_epi8(bound as i8);
@@ -72,26 +72,6 @@ impl Lanes for Avx2 {
                     let half = |offset: usize| {
                         let rows = _mm256_load_si256(rows.as_ptr().add(offset).cast());
                         u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(rows, bound), rows)).cast_unsigned())
-                    };
-                    *word = half(0) | half(32) << 32;
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn not_above_wide(self, bins: &Slice<u16>, bounds: &[u16], masks: &mut [Mask]) {
-        unsafe {
-            for (mask, &bound) in masks.iter_mut().zip(bounds) {
-                let bound = _mm256_set1_epi16(bound as i16);
-                for (word, rows) in mask.0.iter_mut().zip(bins.0.as_chunks::<64>().0) {
-                    let quarter = |offset: usize| {
-                        let rows = _mm256_load_si256(rows.as_ptr().add(offset).cast());
-                        _mm256_cmpeq_epi16(_mm256_min_epu16(rows, bound), rows)
-                    };
-                    let half = |offset: usize| {
-                        let bytes = _mm256_packs_epi16(quarter(offset), quarter(offset + 16));
-                        u64::from(_mm256_movemask_epi8(_mm256_permute4x64_epi64::<0xD8>(bytes)).cast_unsigned())
                     };
                     *word = half(0) | half(32) << 32;
                 }

@@ -50,7 +50,7 @@ impl Lanes for Portable {
 }
 
 /// The rows in the order of their bins.
-pub(super) fn ascending_bytes(bins: &Slice<u8>) -> Slice<u16> {
+fn ascending(bins: &Slice<u8>) -> Slice<u16> {
     let mut starts = [0_u16; 257];
     bins.0.iter().for_each(|&bin| starts[usize::from(bin) + 1] += 1);
     for bin in 0..256 {
@@ -65,19 +65,13 @@ pub(super) fn ascending_bytes(bins: &Slice<u8>) -> Slice<u16> {
     rows
 }
 
-/// The rows in the order of their bins.
-pub(super) fn ascending(bins: &Slice<u16>) -> Slice<u16> {
-    let mut rows = Slice(std::array::from_fn(|row| row as u16));
-    rows.0.sort_unstable_by_key(|&row| bins.0[usize::from(row)]);
-    rows
-}
-
-/// For each bound, the rows whose bin is not above it; bounds and rows ascend.
-pub(super) fn not_above(rows: &Slice<u16>, bin: impl Fn(usize) -> u16, bounds: &[u16], masks: &mut [Mask]) {
+/// For each bound, the rows whose bin is not above it; the bounds ascend.
+pub(super) fn not_above(bins: &Slice<u8>, bounds: &[u8], masks: &mut [Mask]) {
+    let rows = ascending(bins);
     let mut so_far = Mask::default();
-    let mut rows = rows.0.iter().map(|&row| usize::from(row)).peekable();
+    let mut rows = rows.0.iter().map(|&row| usize::from(row) % SLICE).peekable();
     for (mask, &bound) in masks.iter_mut().zip(bounds) {
-        while let Some(row) = rows.next_if(|&row| bin(row) <= bound) {
+        while let Some(row) = rows.next_if(|&row| bins.0[row] <= bound) {
             so_far.0[row / 64] |= 1 << (row % 64);
         }
         *mask = so_far;

@@ -7,7 +7,7 @@
 
 use super::choice;
 use super::ensemble::{Child, Node, Shape, Target, Tree};
-use super::lanes::NARROW_LEAVES;
+use super::lanes::{NARROW_LEAVES, Processor};
 use super::real::Real;
 
 /// The deepest tree that is filled up.
@@ -75,8 +75,10 @@ pub(super) struct Step {
     pub(super) method: Method,
     /// Where its codes or boundaries begin.
     pub(super) start: usize,
-    /// Where its leaf values begin; for [`Target::All`] one table after the other.
+    /// Where its leaf values begin.
     pub(super) table: usize,
+    /// For [`Target::All`], where the next margin's leaf values begin, seen from this one's.
+    pub(super) stride: usize,
     /// What it adds to.
     pub(super) target: Target,
 }
@@ -84,6 +86,8 @@ pub(super) struct Step {
 /// Trees, one after the other.
 #[derive(Debug)]
 pub(super) struct Program<T> {
+    /// What the tables are arranged for.
+    processor: Processor,
     pub(super) steps: Vec<Step>,
     /// Conditions of trees that are chosen or all asked.
     pub(super) codes: Vec<u16>,
@@ -94,8 +98,8 @@ pub(super) struct Program<T> {
 
 impl<T: Real> Program<T> {
     /// No tree yet.
-    pub(super) fn new() -> Self {
-        Self { steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new() }
+    pub(super) fn new(processor: Processor) -> Self {
+        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new() }
     }
 
     /// Adds a tree; `numbers` are those of its conditions, node after node.
@@ -113,9 +117,14 @@ impl<T: Real> Program<T> {
         let table = self.tables.len();
         let width = if tree.target == Target::All { margin_count } else { 1 };
         for margin in 0..width {
-            self.tables.extend(positions.iter().map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin])));
+            let mut values = positions.iter().map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin])).collect();
+            if positions.len() <= NARROW_LEAVES {
+                T::arrange(self.processor, &mut values);
+            }
+            self.tables.append(&mut values);
         }
-        self.steps.push(Step { method: start.0, start: start.1, table, target: tree.target });
+        let stride = (self.tables.len() - table) / width.max(1);
+        self.steps.push(Step { method: start.0, start: start.1, table, stride, target: tree.target });
     }
 
     fn push_symmetric(&mut self, count: usize, numbers: &[u32]) -> ((Method, usize), Vec<u32>) {

@@ -6,7 +6,7 @@
 
 use super::bins::Cuts;
 use super::ensemble::Test;
-use super::lanes::{Lanes, NARROW_LEAVES, Slice};
+use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
 
 /// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every comparison and addition is the original's.
 pub(super) trait Real: Copy + Default + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug + 'static {
@@ -24,12 +24,14 @@ pub(super) trait Real: Copy + Default + PartialOrd + std::ops::Add<Output = Self
     fn from_order(order: u64) -> Self;
     /// [`Lanes::rank_single`] or its twin.
     fn rank_values<L: Lanes>(lanes: L, values: &[Self], cuts: &Cuts<Self>, bins: &mut Slice<u16>);
+    /// [`Lanes::arrange_single`] or its twin.
+    fn arrange(processor: Processor, table: &mut Vec<Self>);
     /// [`Lanes::add_single`] or its twin.
-    fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>);
+    fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>);
 }
 
 macro_rules! real {
-    ($type:ty, $bits:ty, $sign:literal, $rank:ident, $add:ident) => {
+    ($type:ty, $bits:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident) => {
         impl Real for $type {
             #[inline]
             fn from_double(value: f64) -> Self {
@@ -65,16 +67,20 @@ macro_rules! real {
                 lanes.$rank(values, cuts, bins);
             }
 
+            fn arrange(processor: Processor, table: &mut Vec<Self>) {
+                processor.$arrange(table);
+            }
+
             #[inline(always)]
-            fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>) {
-                lanes.$add(leaves, values, sums);
+            fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>) {
+                lanes.$add(leaves, levels, values, sums);
             }
         }
     };
 }
 
-real!(f32, u32, 31, rank_single, add_single);
-real!(f64, u64, 63, rank_double, add_double);
+real!(f32, u32, 31, rank_single, add_single, arrange_single);
+real!(f64, u64, 63, rank_double, add_double, arrange_double);
 
 /// What a comparison asks of a present value.
 #[derive(Clone, Copy, Debug, PartialEq)]

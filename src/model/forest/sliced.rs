@@ -5,7 +5,7 @@
 
 use super::conditions::{Bins, Collector, Conditions};
 use super::ensemble::{Shape, Target, Tree};
-use super::lanes::{Processor, Rows, Lanes, Mask, NARROW_LEAVES, SLICE, Slice, Task};
+use super::lanes::{Lanes, Mask, Masks, Processor, Rows, NARROW_LEAVES, SLICE, Slice, Task};
 use super::program::{Boundary, Method, Program, Step};
 use super::real::Real;
 
@@ -26,8 +26,8 @@ pub(super) struct Builder<T> {
 }
 
 impl<T: Real> Builder<T> {
-    pub(super) fn new(margin_count: usize, most_conditions: usize) -> Self {
-        Self { collector: Collector::default(), program: Program::new(), margin_count, most_conditions }
+    pub(super) fn new(margin_count: usize, most_conditions: usize, processor: Processor) -> Self {
+        Self { collector: Collector::default(), program: Program::new(processor), margin_count, most_conditions }
     }
 
     /// Adds a tree, or says no if the group is full; an empty group takes any tree.
@@ -53,12 +53,23 @@ impl<T: Real> Builder<T> {
 }
 
 /// What the kernel writes on; as large as the largest group needs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Workspace {
     bins: Bins,
-    masks: Vec<Mask>,
+    masks: Box<Masks>,
     /// T_j of the tree that is being run.
-    boundaries: Vec<Mask>,
+    slots: Box<[Mask; NARROW_LEAVES + 8]>,
+    /// The same for trees of more leaves.
+    wide_slots: Vec<Mask>,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        #[expect(unsafe_code, reason = "memory that comes zeroed and is not touched before it is used")]
+        // SAFETY: masks are numbers, for which all bits zero is a value.
+        let masks = unsafe { Box::<Masks>::new_zeroed().assume_init() };
+        Self { bins: Bins::default(), masks, slots: Box::new([Mask::default(); NARROW_LEAVES + 8]), wide_slots: Vec::new() }
+    }
 }
 
 impl<T: Real> Group<T> {
@@ -82,14 +93,13 @@ struct Addition<'a, T> {
 impl<T: Real> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Workspace { bins, masks, boundaries } = self.workspace;
+        let Workspace { bins, masks, slots, wide_slots } = self.workspace;
         let Group { conditions, program } = self.group;
-        masks.resize(masks.len().max(conditions.len()), Mask::default());
-        conditions.answer(lanes, self.rows, bins, masks);
+        conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
         for step in &program.steps {
-            number(lanes, step, program, masks, boundaries, &mut planes);
+            number(lanes, step, program, masks, slots, wide_slots, &mut planes);
             lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
             let size = 1 << step.method.planes();
             let (range, first_table) = match step.target {
@@ -98,14 +108,14 @@ impl<T: Real> Task for Addition<'_, T> {
             };
             if size <= NARROW_LEAVES {
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    let table = program.tables[first_table + position * size..].first_chunk().expect("tables are rounded up");
-                    T::add_leaves(lanes, &low, table, sums);
+                    let table = program.tables[first_table + position * step.stride..].first_chunk().expect("tables are rounded up");
+                    T::add_leaves(lanes, &low, step.method.planes(), table, sums);
                 }
             } else {
                 let mut high = Slice::default();
                 lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    add_wide(&low, &high, &program.tables[first_table + position * size..][..size], sums);
+                    add_wide(&low, &high, &program.tables[first_table + position * step.stride..][..size], sums);
                 }
             }
         }
@@ -122,10 +132,16 @@ fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut
 
 /// The bits of each row's leaf number.
 #[inline(always)]
-fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &[Mask], slots: &mut Vec<Mask>, planes: &mut [Mask; 16]) {
-    for plane in &mut planes[step.method.planes() as usize..] {
-        *plane = Mask::default();
-    }
+fn number<L: Lanes, T>(
+    lanes: L,
+    step: &Step,
+    program: &Program<T>,
+    masks: &Masks,
+    slots: &mut [Mask; NARROW_LEAVES + 8],
+    wide_slots: &mut Vec<Mask>,
+    planes: &mut [Mask; 16],
+) {
+    planes[step.method.planes() as usize..].fill(Mask::default());
     match step.method {
         Method::Choose(levels) => {
             for part in 0..L::PARTS {
@@ -138,40 +154,67 @@ fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &[Mas
             }
         }
         Method::Boundaries(leaves) => {
-            slots.resize(slots.len().max(leaves as usize + 8), Mask::default());
-            let boundaries = &program.boundaries[step.start..step.start + leaves as usize - 1];
+            let leaves = leaves as usize;
+            let nodes = &program.boundaries[step.start..step.start + leaves - 1];
+            wide_slots.resize(wide_slots.len().max(leaves + 8), Mask::default());
+            slots[0] = Mask([u64::MAX; 8]);
+            wide_slots[0] = Mask([u64::MAX; 8]);
             for part in 0..L::PARTS {
-                cut(lanes, boundaries, leaves as usize, masks, part, slots, planes);
+                if leaves <= NARROW_LEAVES {
+                    slots[leaves..leaves + 8].fill(Mask::default());
+                    cut(lanes, nodes, masks, part, slots);
+                    gray(lanes, &slots[..leaves.next_multiple_of(8)], part, planes);
+                } else {
+                    wide_slots[leaves..leaves + 8].fill(Mask::default());
+                    cut_wide(lanes, nodes, masks, part, wide_slots);
+                    gray(lanes, &wide_slots[..leaves.next_multiple_of(8)], part, planes);
+                }
             }
         }
     }
 }
 
-/// T_j for every j, then the bits of the Gray-coded position.
+/// T_j for every j of a tree of at most [`NARROW_LEAVES`] leaves.
 #[inline(always)]
-fn cut<L: Lanes>(lanes: L, boundaries: &[Boundary], leaves: usize, masks: &[Mask], part: usize, slots: &mut [Mask], planes: &mut [Mask; 16]) {
-    slots[0] = Mask([u64::MAX; 8]);
-    for slot in &mut slots[leaves..leaves + 8] {
-        *slot = Mask::default();
+fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask; NARROW_LEAVES + 8]) {
+    for node in nodes {
+        let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
+        let low = lanes.load(&slots[usize::from(below) + 1], part);
+        let high = lanes.load(&slots[usize::from(above)], part);
+        let condition = lanes.load(&masks[usize::from(node.condition())], part);
+        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(middle)], part);
     }
-    for node in boundaries {
+}
+
+/// T_j for every j.
+#[inline(always)]
+fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask]) {
+    for node in nodes {
         let low = lanes.load(&slots[usize::from(node.below()) + 1], part);
         let high = lanes.load(&slots[usize::from(node.above())], part);
         let condition = lanes.load(&masks[usize::from(node.condition())], part);
         lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(node.middle())], part);
     }
-    let mut sums = [lanes.none(); 16];
-    for (eight, slots) in slots[..leaves.next_multiple_of(8)].chunks_exact(8).enumerate() {
-        for (position, slot) in slots.iter().enumerate() {
-            let plane = match position {
-                0 if eight == 0 => continue,
-                0 => 3 + eight.trailing_zeros() as usize,
-                _ => position.trailing_zeros() as usize,
-            };
-            sums[plane] = lanes.xor(sums[plane], lanes.load(slot, part));
+}
+
+/// The bits of the Gray-coded positions, from the T_j, eight by eight.
+#[inline(always)]
+fn gray<L: Lanes>(lanes: L, slots: &[Mask], part: usize, planes: &mut [Mask; 16]) {
+    let mut low = [lanes.none(); 3];
+    for plane in &mut planes[3..] {
+        lanes.store(lanes.none(), plane, part);
+    }
+    for (eight, slots) in slots.as_chunks::<8>().0.iter().enumerate() {
+        let [first, second, third, fourth, fifth, sixth, seventh, eighth] = std::array::from_fn(|slot| lanes.load(&slots[slot], part));
+        low[0] = lanes.xor(low[0], lanes.xor(lanes.xor(second, fourth), lanes.xor(sixth, eighth)));
+        low[1] = lanes.xor(low[1], lanes.xor(third, seventh));
+        low[2] = lanes.xor(low[2], fifth);
+        if eight > 0 {
+            let plane = &mut planes[3 + eight.trailing_zeros() as usize];
+            lanes.store(lanes.xor(lanes.load(plane, part), first), plane, part);
         }
     }
-    for (plane, rows) in planes.iter_mut().zip(sums) {
+    for (plane, rows) in planes.iter_mut().zip(low) {
         lanes.store(rows, plane, part);
     }
 }
@@ -179,7 +222,7 @@ fn cut<L: Lanes>(lanes: L, boundaries: &[Boundary], leaves: usize, masks: &[Mask
 macro_rules! levels {
     ($name:ident, $levels:literal, $below:ident) => {
         #[inline(always)]
-        fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &[Mask], part: usize) -> [L::Part; $levels] {
+        fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &Masks, part: usize) -> [L::Part; $levels] {
             const HALF: usize = (1 << ($levels - 1)) - 1;
             let condition = lanes.load(&masks[usize::from(codes[0])], part);
             let left = $below(lanes, codes[1..=HALF].as_array().expect("half"), masks, part);
@@ -209,7 +252,7 @@ fn choose_0<L: Lanes>(_lanes: L, _codes: &[u16; 0], _masks: &[Mask], _part: usiz
 
 /// The bits of the leaf's number in a complete tree.
 #[inline(always)]
-fn choose<L: Lanes>(lanes: L, levels: u32, codes: &[u16], masks: &[Mask], part: usize, planes: &mut [Mask; 16]) {
+fn choose<L: Lanes>(lanes: L, levels: u32, codes: &[u16], masks: &Masks, part: usize, planes: &mut [Mask; 16]) {
     macro_rules! of_levels {
         ($($levels:literal $name:ident),*) => {
             match levels {
