@@ -18,11 +18,12 @@ pub(super) const CHUNK_CUTS: u16 = 254;
 /// Values that are searched at the same time, to hide the latency of the loads.
 const IN_FLIGHT: usize = 8;
 
-/// A column's cuts in ascending order, filled up with NaN, which is below nothing, to 2^levels − 1.
+/// A column's cuts, for two ways of searching; both are filled up to 2^levels − 1 cuts.
 #[derive(Debug)]
 pub(super) struct Cuts<T> {
-    padded: Vec<T>,
-    /// The same as a search tree: node i has the children 2i and 2i + 1, the root is node 1.
+    /// In ascending order, filled up with +∞: `!(value < cut)` is one comparison.
+    ascending: Vec<T>,
+    /// As a search tree, filled up with NaN, which is below nothing: node i has the children 2i and 2i + 1, the root is node 1.
     tree: Vec<T>,
     count: usize,
 }
@@ -30,14 +31,15 @@ pub(super) struct Cuts<T> {
 impl<T: Real> Cuts<T> {
     /// Cuts in ascending order, at most [`MOST_CUTS`], each once.
     pub(super) fn new(cuts: Vec<T>) -> Self {
-        let (count, mut padded) = (cuts.len(), cuts);
-        padded.resize((count + 1).next_power_of_two() - 1, T::from_double(f64::NAN));
-        let nodes = padded.len() + 1;
-        let tree = (0..nodes).map(|node| match node.checked_ilog2() {
-            None => T::from_double(f64::NAN),
-            Some(level) => padded[(2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1],
+        let (count, mut ascending) = (cuts.len(), cuts);
+        let nodes = (count + 1).next_power_of_two();
+        let tree = (0..nodes).map(|node| {
+            let place = node.checked_ilog2().map(|level| (2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1);
+            place.and_then(|place| ascending.get(place).copied()).unwrap_or(T::from_double(f64::NAN))
         });
-        Self { tree: tree.collect(), padded, count }
+        let tree = tree.collect();
+        ascending.resize(nodes - 1, T::from_double(f64::INFINITY));
+        Self { ascending, tree, count }
     }
 
     /// The number of cuts.
@@ -52,35 +54,47 @@ impl<T: Real> Cuts<T> {
 
     /// How many questions find a value's place.
     pub(super) fn levels(&self) -> u32 {
-        self.padded.len().count_ones()
+        self.ascending.len().count_ones()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        2 * size_of_val(self.padded.as_slice())
+        2 * size_of_val(self.ascending.as_slice())
     }
 }
 
-/// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins past the values are left as they were.
+/// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins past the values may be anything.
 #[inline(always)]
 pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
-    let mut chunks = values.chunks_exact(IN_FLIGHT);
-    let mut written = bins.0.chunks_exact_mut(IN_FLIGHT);
-    for (chunk, bins) in chunks.by_ref().zip(written.by_ref()) {
-        let mut at = [0_usize; IN_FLIGHT];
-        for level in (0..cuts.levels()).rev() {
-            let half = 1 << level;
-            for (at, &value) in at.iter_mut().zip(chunk) {
-                *at += half * usize::from(cuts.padded[*at + half - 1] <= value);
+    for (values, bins) in values.chunks(IN_FLIGHT).zip(bins.0.as_chunks_mut().0) {
+        match values.as_array() {
+            Some(values) => rank_eight(values, cuts, bins),
+            None => {
+                let mut last = [T::default(); IN_FLIGHT];
+                last[..values.len()].copy_from_slice(values);
+                rank_eight(&last, cuts, bins);
             }
         }
-        for ((bin, at), &value) in bins.iter_mut().zip(at).zip(chunk) {
-            *bin = if is_nan(value) { MISSING } else { at as u16 };
+    }
+}
+
+#[inline(always)]
+fn rank_eight<T: Real>(values: &[T; IN_FLIGHT], cuts: &Cuts<T>, bins: &mut [u16; IN_FLIGHT]) {
+    let mut at = [0_usize; IN_FLIGHT];
+    for level in (0..cuts.levels()).rev() {
+        let half = 1 << level;
+        for (at, &value) in at.iter_mut().zip(values) {
+            *at += half * usize::from(!is_below(value, cuts.ascending[*at + half - 1]));
         }
     }
-    let rest = values.len() / IN_FLIGHT * IN_FLIGHT;
-    for (bin, &value) in bins.0[rest..].iter_mut().zip(chunks.remainder()) {
-        *bin = if is_nan(value) { MISSING } else { cuts.padded[..cuts.count].partition_point(|&cut| cut <= value) as u16 };
+    for ((bin, at), &value) in bins.iter_mut().zip(at).zip(values) {
+        *bin = if is_nan(value) { MISSING } else { at.min(cuts.count) as u16 };
     }
+}
+
+/// One comparison that NaN fails; its contrary, which NaN passes, is meant.
+#[inline(always)]
+fn is_below<T: Real>(value: T, cut: T) -> bool {
+    value < cut
 }
 
 #[inline(always)]

@@ -7,7 +7,7 @@ use super::lanes::Processor;
 use super::program::MOST_LEVELS;
 
 /// Masks of a group: 16 384 × 64 bytes.
-const MOST_CONDITIONS: usize = 16_384;
+const MOST_CONDITIONS: usize = 32_768;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]

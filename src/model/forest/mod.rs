@@ -19,6 +19,8 @@ mod lanes_portable;
 mod program;
 mod real;
 mod sliced;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
