@@ -9,9 +9,6 @@ use super::real::Real;
 /// The bin of a missing value: above every bin of a present one, so that it answers every comparison with no.
 pub(super) const MISSING: u16 = u16::MAX;
 
-/// The most cuts of a column: a bin for each, one above all, one for missing values.
-pub(super) const MOST_CUTS: usize = MISSING as usize - 1;
-
 /// Cuts that bins of a byte tell apart: numbers from 0 to this one, and 255 for missing values.
 pub(super) const CHUNK_CUTS: u16 = 254;
 
@@ -29,7 +26,7 @@ pub(super) struct Cuts<T> {
 }
 
 impl<T: Real> Cuts<T> {
-    /// Cuts in ascending order, at most [`MOST_CUTS`], each once.
+    /// Cuts in ascending order, each once; a group has at most 65 535 conditions, so that ranks fit 16 bits and [`MISSING`] stays free.
     pub(super) fn new(cuts: Vec<T>) -> Self {
         let (count, mut ascending) = (cuts.len(), cuts);
         let nodes = (count + 1).next_power_of_two();

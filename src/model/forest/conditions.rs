@@ -214,6 +214,11 @@ impl<T: Real> Conditions<T> {
         self.count
     }
 
+    /// The number of columns, one that holds both numbers and categories counted twice.
+    pub(super) fn column_count(&self) -> usize {
+        self.numeric.len() + self.categorical.len()
+    }
+
     /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
     #[inline(always)]
     pub(super) fn answer<L: Lanes>(&self, lanes: L, rows: Rows<'_, T>, bins: &mut Bins, masks: &mut [Mask]) {

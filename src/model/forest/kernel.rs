@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::choice;
+use super::choice::{Estimate, Plan};
 use super::compiled::Compiled;
-use super::ensemble::Ensemble;
+use super::ensemble::{Ensemble, Tree};
 use super::lanes::{Instructions, Processor, Rows, SLICE, Slice};
+use super::program::Outline;
 use super::real::Real;
 use super::sliced::{Builder, Group, Workspace};
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ impl Forest {
     /// # Errors
     /// What [`Ensemble::validate`] finds.
     pub fn new(ensemble: &Ensemble) -> Result<Self> {
-        Self::planned(ensemble, choice::Plan::fastest())
+        Self::planned(ensemble, Plan::fastest())
     }
 
     /// Checks the ensemble and lays it out for this kernel whatever it costs, to compare kernels; none if this processor cannot run it.
@@ -48,10 +49,10 @@ impl Forest {
     /// # Errors
     /// What [`Ensemble::validate`] finds.
     pub fn with_kernel(ensemble: &Ensemble, kernel: Kernel) -> Result<Option<Self>> {
-        choice::Plan::only(kernel).map(|plan| Self::planned(ensemble, plan)).transpose()
+        Plan::only(kernel).map(|plan| Self::planned(ensemble, plan)).transpose()
     }
 
-    fn planned(ensemble: &Ensemble, plan: choice::Plan) -> Result<Self> {
+    fn planned(ensemble: &Ensemble, plan: Plan) -> Result<Self> {
         ensemble.validate()?;
         Ok(Self(match ensemble.precision {
             Precision::Single => Layout::Single(Engine::new(ensemble, plan)),
@@ -153,9 +154,9 @@ struct Engine<T> {
 }
 
 impl<T: Real> Engine<T> {
-    fn new(ensemble: &Ensemble, plan: choice::Plan) -> Self {
+    fn new(ensemble: &Ensemble, plan: Plan) -> Self {
         let numbers = |values: &[f64]| values.iter().map(|&value| T::from_double(value)).collect();
-        let segments = segments(ensemble, &plan);
+        let (segments, estimate) = Cutter::new(ensemble, &plan).cut();
         Self {
             feature_count: ensemble.feature_count,
             base: numbers(&ensemble.base),
@@ -164,8 +165,8 @@ impl<T: Real> Engine<T> {
             tree_count: ensemble.trees.len(),
             walking: Compiled::new(ensemble),
             segments,
-            processor: plan.processor(),
-            fewest_rows: plan.fewest_rows(),
+            processor: plan.processor,
+            fewest_rows: plan.fewest_rows(estimate),
         }
     }
 
@@ -235,27 +236,67 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// The trees in order: runs that are walked, and groups that are sliced.
-fn segments<T: Real>(ensemble: &Ensemble, plan: &choice::Plan) -> Vec<Segment<T>> {
-    let mut segments = Vec::new();
-    let mut builder: Option<Builder<T>> = None;
-    for (index, tree) in ensemble.trees.iter().enumerate() {
-        if !plan.slices(tree, ensemble.margin_count()) {
-            segments.extend(builder.take().map(|group| Segment::Sliced(group.finish())));
-            match segments.last_mut() {
-                Some(Segment::Walked(trees)) => trees.end = index + 1,
-                _ => segments.push(Segment::Walked(index..index + 1)),
+/// Cuts an ensemble's trees into segments.
+struct Cutter<'a, T> {
+    ensemble: &'a Ensemble,
+    plan: &'a Plan,
+    segments: Vec<Segment<T>>,
+    /// The group that is being filled, and its first tree.
+    builder: Option<(usize, Builder<T>)>,
+    /// Of the group that is being filled, its conditions not counted.
+    trees: Estimate,
+    /// Of all groups.
+    total: Estimate,
+}
+
+impl<'a, T: Real> Cutter<'a, T> {
+    fn new(ensemble: &'a Ensemble, plan: &'a Plan) -> Self {
+        Self { ensemble, plan, segments: Vec::new(), builder: None, trees: Estimate::default(), total: Estimate::default() }
+    }
+
+    fn cut(mut self) -> (Vec<Segment<T>>, Estimate) {
+        for (index, tree) in self.ensemble.trees.iter().enumerate() {
+            let outline = Outline::of(tree);
+            match self.plan.estimate(tree, &outline, self.ensemble.precision, self.ensemble.margin_count()) {
+                Some(estimate) => self.slice(index, tree, &outline, estimate),
+                None => {
+                    self.close(index);
+                    self.walk(index..index + 1);
+                }
             }
-            continue;
         }
-        let group = builder.get_or_insert_with(|| Builder::new(ensemble.margin_count(), plan.most_conditions(), plan.processor()));
-        if !group.push(tree) {
-            segments.extend(builder.take().map(|group| Segment::Sliced(group.finish())));
-            let mut group = Builder::new(ensemble.margin_count(), plan.most_conditions(), plan.processor());
-            group.push(tree);
-            builder = Some(group);
+        self.close(self.ensemble.trees.len());
+        (self.segments, self.total)
+    }
+
+    fn slice(&mut self, index: usize, tree: &Tree, outline: &Outline, estimate: Estimate) {
+        if !self.builder.as_mut().is_some_and(|(_, builder)| builder.push(tree, outline)) {
+            self.close(index);
+            let mut builder = Builder::new(self.ensemble.margin_count(), self.plan.processor);
+            builder.push(tree, outline);
+            self.builder = Some((index, builder));
+        }
+        self.trees += estimate;
+    }
+
+    /// Ends the group before the tree `end`.
+    fn close(&mut self, end: usize) {
+        let Some((start, builder)) = self.builder.take() else { return };
+        let trees = std::mem::take(&mut self.trees);
+        let group = builder.finish();
+        match self.plan.judge(trees, group.condition_count(), group.column_count()) {
+            Some(estimate) => {
+                self.total += estimate;
+                self.segments.push(Segment::Sliced(group));
+            }
+            None => self.walk(start..end),
         }
     }
-    segments.extend(builder.map(|group| Segment::Sliced(group.finish())));
-    segments
+
+    fn walk(&mut self, trees: Range<usize>) {
+        match self.segments.last_mut() {
+            Some(Segment::Walked(before)) => before.end = trees.end,
+            _ => self.segments.push(Segment::Walked(trees)),
+        }
+    }
 }

@@ -107,6 +107,17 @@ impl Processor {
         wide.into_iter().find_map(Self::with).unwrap_or(Self::Portable(Portable))
     }
 
+    /// Which these are.
+    pub(super) fn instructions(self) -> Instructions {
+        match self {
+            Self::Portable(_) => Instructions::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Instructions::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Instructions::Avx512,
+        }
+    }
+
     /// See [`Lanes::arrange_single`].
     pub(super) fn arrange_single(self, table: &mut Vec<f32>) {
         match self {

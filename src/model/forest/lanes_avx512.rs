@@ -334,7 +334,10 @@ fn rank_single(values: &[f32], cuts: &Cuts<f32>, bins: &mut Slice<u16>) {
 fn rank_double(values: &[f64], cuts: &Cuts<f64>, bins: &mut Slice<u16>) {
     let (tree, levels) = (cuts.tree(), cuts.levels());
     let load = |from: usize| if from < tree.len() { unsafe { _mm512_loadu_pd(tree.as_ptr().add(from)) } } else { _mm512_setzero_pd() };
-    let (top, fourth, fifth, sixth) = (load(0), load(8), [load(16), load(24)], [load(32), load(40), load(48), load(56)]);
+    let (top, fourth, fifth) = (load(0), load(8), [load(16), load(24)]);
+    let sixth = [load(32), load(40), load(48), load(56)];
+    let seventh: [__m512d; 8] = std::array::from_fn(|eight| load(64 + 8 * eight));
+    let eighth: [__m512d; 16] = std::array::from_fn(|eight| load(128 + 8 * eight));
     let one = _mm512_set1_epi64(1);
     for first in (0..values.len()).step_by(8) {
         let present = if values.len() - first >= 8 { 0xFF } else { (1 << (values.len() - first)) - 1 };
@@ -345,10 +348,13 @@ fn rank_double(values: &[f64], cuts: &Cuts<f64>, bins: &mut Slice<u16>) {
                 0..3 => _mm512_permutexvar_pd(node, top),
                 3 => _mm512_permutexvar_pd(node, fourth),
                 4 => _mm512_permutex2var_pd(fifth[0], node, fifth[1]),
-                5 => {
-                    let lower = _mm512_permutex2var_pd(sixth[0], node, sixth[1]);
-                    let upper = _mm512_test_epi64_mask(node, _mm512_set1_epi64(16));
-                    _mm512_mask_mov_pd(lower, upper, _mm512_permutex2var_pd(sixth[2], node, sixth[3]))
+                5 => thirty_two(&sixth, node),
+                6 => sixty_four(&seventh, node),
+                7 => {
+                    let (lower, upper) = eighth.split_at(8);
+                    let upper = sixty_four(upper.as_array().expect("eight"), node);
+                    let odd = _mm512_test_epi64_mask(node, _mm512_set1_epi64(64));
+                    _mm512_mask_mov_pd(sixty_four(lower.as_array().expect("eight"), node), odd, upper)
                 }
                 _ => unsafe { _mm512_i64gather_pd::<8>(node, tree.as_ptr()) },
             };
@@ -361,4 +367,21 @@ fn rank_double(values: &[f64], cuts: &Cuts<f64>, bins: &mut Slice<u16>) {
         let rank = _mm512_cvtepi64_epi16(_mm512_mask_mov_epi64(rank, missing, _mm512_set1_epi64(-1)));
         unsafe { _mm_store_si128(bins.0.as_mut_ptr().add(first).cast(), rank) };
     }
+}
+
+/// One of 32 numbers, by the low five bits of each place.
+#[target_feature(enable = "avx512f,avx512dq")]
+#[inline]
+fn thirty_two(table: &[__m512d; 4], place: __m512i) -> __m512d {
+    let lower = _mm512_permutex2var_pd(table[0], place, table[1]);
+    let odd = _mm512_test_epi64_mask(place, _mm512_set1_epi64(16));
+    _mm512_mask_mov_pd(lower, odd, _mm512_permutex2var_pd(table[2], place, table[3]))
+}
+
+/// One of 64 numbers, by the low six bits of each place.
+#[target_feature(enable = "avx512f,avx512dq")]
+#[inline]
+fn sixty_four([a, b, c, d, e, f, g, h]: &[__m512d; 8], place: __m512i) -> __m512d {
+    let odd = _mm512_test_epi64_mask(place, _mm512_set1_epi64(32));
+    _mm512_mask_mov_pd(thirty_two(&[*a, *b, *c, *d], place), odd, thirty_two(&[*e, *f, *g, *h], place))
 }

@@ -103,16 +103,13 @@ impl<T: Real> Program<T> {
     }
 
     /// Adds a tree; `numbers` are those of its conditions, node after node.
-    pub(super) fn push(&mut self, tree: &Tree, numbers: &[u32], margin_count: usize) {
+    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline, numbers: &[u32], margin_count: usize) {
         let (start, positions) = match &tree.shape {
             Shape::Symmetric(conditions) => self.push_symmetric(conditions.len(), numbers),
-            Shape::Branching { root, nodes } => {
-                let outline = Outline::new(*root, nodes);
-                match choice::levels(outline.preorder.len(), outline.depth) {
-                    Some(levels) => self.push_levels(levels, *root, nodes, numbers),
-                    None => self.push_boundaries(&outline, *root, nodes, numbers),
-                }
-            }
+            Shape::Branching { root, nodes } => match choice::levels(outline) {
+                Some(levels) => self.push_levels(levels, *root, nodes, numbers),
+                None => self.push_boundaries(outline, *root, nodes, numbers),
+            },
         };
         let table = self.tables.len();
         let width = if tree.target == Target::All { margin_count } else { 1 };
@@ -195,32 +192,46 @@ impl<T: Real> Program<T> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.steps.as_slice()) + size_of_val(self.codes.as_slice()) + size_of_val(self.boundaries.as_slice()) + size_of_val(self.tables.as_slice())
+        size_of_val(self.steps.as_slice())
+            + size_of_val(self.codes.as_slice())
+            + size_of_val(self.boundaries.as_slice())
+            + size_of_val(self.tables.as_slice())
     }
 }
 
-/// What must be known of a branching tree before it is laid out.
-#[derive(Debug)]
+/// What must be known of a branching tree before it is laid out; nothing of a symmetric one.
+#[derive(Debug, Default)]
 pub(super) struct Outline {
     /// The nodes that are reached, parents before children.
     pub(super) preorder: Vec<u32>,
     /// For each node the leaves below it.
     leaf_counts: Vec<u32>,
+    /// The leaves that are reached.
+    pub(super) leaf_count: usize,
     /// The most questions to a leaf.
     pub(super) depth: u32,
+    /// The questions to all leaves together.
+    total_depth: u64,
 }
 
 impl Outline {
     /// Reads a tree that is valid: no node is reached twice.
-    pub(super) fn new(root: Child, nodes: &[Node]) -> Self {
-        let mut outline = Self { preorder: Vec::with_capacity(nodes.len()), leaf_counts: vec![0; nodes.len()], depth: 0 };
-        let mut open = vec![(root, 0)];
+    pub(super) fn of(tree: &Tree) -> Self {
+        let Shape::Branching { root, nodes } = &tree.shape else { return Self::default() };
+        let mut outline = Self { preorder: Vec::with_capacity(nodes.len()), leaf_counts: vec![0; nodes.len()], ..Self::default() };
+        let mut open = vec![(*root, 0)];
         while let Some((child, depth)) = open.pop() {
-            outline.depth = outline.depth.max(depth);
-            if let Child::Node(index) = child {
-                outline.preorder.push(index);
-                let node = &nodes[index as usize];
-                open.extend([(node.right, depth + 1), (node.left, depth + 1)]);
+            match child {
+                Child::Node(index) => {
+                    outline.preorder.push(index);
+                    let node = &nodes[index as usize];
+                    open.extend([(node.right, depth + 1), (node.left, depth + 1)]);
+                }
+                Child::Leaf(_) => {
+                    outline.leaf_count += 1;
+                    outline.depth = outline.depth.max(depth);
+                    outline.total_depth += u64::from(depth);
+                }
             }
         }
         for &index in outline.preorder.iter().rev() {
@@ -228,6 +239,11 @@ impl Outline {
             outline.leaf_counts[index as usize] = outline.count(node.left) + outline.count(node.right);
         }
         outline
+    }
+
+    /// The questions to a leaf, all leaves alike.
+    pub(super) fn mean_depth(&self) -> f64 {
+        self.total_depth as f64 / self.leaf_count.max(1) as f64
     }
 
     fn count(&self, child: Child) -> u32 {

@@ -9,7 +9,9 @@ use super::ensemble::Test;
 use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
 
 /// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every comparison and addition is the original's.
-pub(super) trait Real: Copy + Default + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug + 'static {
+pub(super) trait Real:
+    Copy + Default + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug + 'static
+{
     /// The nearest number.
     fn from_double(value: f64) -> Self;
     /// The same number.
@@ -133,7 +135,11 @@ mod tests {
     fn numbers() -> impl Strategy<Value = f64> {
         let edges = [0.0, -0.0, 1e-45, -1e-45, 5e-324, -5e-324, 1e300, -1e300, f64::MAX, f64::MIN, f64::INFINITY, f64::NEG_INFINITY];
         let edges = edges.into_iter().chain([f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(f64::from)).collect::<Vec<_>>();
-        prop_oneof![proptest::sample::select(edges), any::<f64>().prop_filter("a threshold", |x| !x.is_nan()), any::<f32>().prop_filter_map("a threshold", |x| (!x.is_nan()).then_some(f64::from(x)))]
+        prop_oneof![
+            proptest::sample::select(edges),
+            any::<f64>().prop_filter("a threshold", |x| !x.is_nan()),
+            any::<f32>().prop_filter_map("a threshold", |x| (!x.is_nan()).then_some(f64::from(x)))
+        ]
     }
 
     proptest! {

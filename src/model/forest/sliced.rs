@@ -3,10 +3,11 @@
 //! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
 //! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
 
+use super::choice::MOST_CONDITIONS;
 use super::conditions::{Bins, Collector, Conditions};
 use super::ensemble::{Shape, Target, Tree};
-use super::lanes::{Lanes, Mask, Masks, Processor, Rows, NARROW_LEAVES, SLICE, Slice, Task};
-use super::program::{Boundary, Method, Program, Step};
+use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
+use super::program::{Boundary, Method, Outline, Program, Step};
 use super::real::Real;
 
 /// Trees and the distinct conditions that they ask.
@@ -22,29 +23,30 @@ pub(super) struct Builder<T> {
     collector: Collector,
     program: Program<T>,
     margin_count: usize,
-    most_conditions: usize,
 }
 
 impl<T: Real> Builder<T> {
-    pub(super) fn new(margin_count: usize, most_conditions: usize, processor: Processor) -> Self {
-        Self { collector: Collector::default(), program: Program::new(processor), margin_count, most_conditions }
+    /// No tree yet.
+    pub(super) fn new(margin_count: usize, processor: Processor) -> Self {
+        Self { collector: Collector::default(), program: Program::new(processor), margin_count }
     }
 
     /// Adds a tree, or says no if the group is full; an empty group takes any tree.
-    pub(super) fn push(&mut self, tree: &Tree) -> bool {
+    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline) -> bool {
         let before = self.collector.len();
         let numbers: Vec<u32> = match &tree.shape {
             Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number::<T>(&node.condition)).collect(),
             Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number::<T>(condition)).collect(),
         };
-        if before > 0 && self.collector.len() > self.most_conditions {
+        if before > 0 && self.collector.len() > MOST_CONDITIONS {
             self.collector.truncate(before);
             return false;
         }
-        self.program.push(tree, &numbers, self.margin_count);
+        self.program.push(tree, outline, &numbers, self.margin_count);
         true
     }
 
+    /// The group of the trees so far.
     pub(super) fn finish(mut self) -> Group<T> {
         let (conditions, indices) = self.collector.finish();
         self.program.finish(&indices);
@@ -73,6 +75,16 @@ impl Default for Workspace {
 }
 
 impl<T: Real> Group<T> {
+    /// The number of distinct conditions.
+    pub(super) fn condition_count(&self) -> usize {
+        self.conditions.len()
+    }
+
+    /// The number of columns whose values are ranked or looked up.
+    pub(super) fn column_count(&self) -> usize {
+        self.conditions.column_count()
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.conditions.memory_bytes() + self.program.memory_bytes()
     }

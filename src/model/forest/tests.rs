@@ -160,12 +160,14 @@ fn block(rows: &[Vec<f64>], recipe: &Recipe) -> FeatureBlock {
     match recipe.precision {
         Precision::Single => {
             let mut columns = Columns::filled(rows.len(), recipe.feature_count, 0.0_f32);
-            (0..recipe.feature_count).for_each(|feature| columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature] as f32));
+            (0..recipe.feature_count)
+                .for_each(|feature| columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature] as f32));
             FeatureBlock::Single(columns)
         }
         Precision::Double => {
             let mut columns = Columns::filled(rows.len(), recipe.feature_count, 0.0);
-            (0..recipe.feature_count).for_each(|feature| columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature]));
+            (0..recipe.feature_count)
+                .for_each(|feature| columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature]));
             FeatureBlock::Double(columns)
         }
     }
@@ -210,17 +212,20 @@ fn every_kernel_agrees(recipe: Recipe) {
 
 fn recipes() -> impl Strategy<Value = Recipe> {
     let sizes = (1..6_usize, 1..4_usize, 1..12_usize, prop_oneof![Just(2_usize), Just(9), Just(40), Just(300), Just(700)]);
-    let values = (prop_oneof![Just(4_u64), Just(60), Just(2_000)], prop_oneof![Just(0_u64), Just(5), Just(200), Just(3_000), Just(100_000)], 1..1_100_usize);
-    (any::<u64>(), any::<bool>(), sizes, values).prop_map(|(seed, is_single, (feature_count, margin_count, tree_count, most_leaves), values)| Recipe {
-        seed,
-        precision: if is_single { Precision::Single } else { Precision::Double },
-        feature_count,
-        margin_count,
-        tree_count,
-        most_leaves,
-        threshold_count: values.0,
-        category_count: values.1,
-        row_count: values.2,
+    let values =
+        (prop_oneof![Just(4_u64), Just(60), Just(2_000)], prop_oneof![Just(0_u64), Just(5), Just(200), Just(3_000), Just(100_000)], 1..1_100_usize);
+    (any::<u64>(), any::<bool>(), sizes, values).prop_map(|(seed, is_single, (feature_count, margin_count, tree_count, most_leaves), values)| {
+        Recipe {
+            seed,
+            precision: if is_single { Precision::Single } else { Precision::Double },
+            feature_count,
+            margin_count,
+            tree_count,
+            most_leaves,
+            threshold_count: values.0,
+            category_count: values.1,
+            row_count: values.2,
+        }
     })
 }
 
@@ -266,7 +271,11 @@ fn exactly_as_many_thresholds_as_a_chunk_and_one_more() {
         let expected: Vec<u64> = rows.iter().map(|row| u64::from((ensemble.score_row(row)[0] as f32).to_bits())).collect();
         for kernel in KERNELS {
             let Some(forest) = Forest::with_kernel(&ensemble, kernel).unwrap() else { continue };
-            assert_eq!(score(&forest, &block(&rows, &Recipe { feature_count: 1, ..RECIPE }), &mut forest.scratch()), expected, "{kernel:?}, {leaves} leaves");
+            assert_eq!(
+                score(&forest, &block(&rows, &Recipe { feature_count: 1, ..RECIPE }), &mut forest.scratch()),
+                expected,
+                "{kernel:?}, {leaves} leaves"
+            );
         }
     }
 }
@@ -278,7 +287,8 @@ fn many_features_and_many_conditions_make_several_groups() {
 
 #[test]
 fn a_forest_without_features_is_its_constants() {
-    let tree = Tree { shape: Shape::Branching { root: Child::Leaf(0), nodes: vec![] }, leaf_values: vec![1.5], target: Target::Margin(0), linear: vec![] };
+    let tree =
+        Tree { shape: Shape::Branching { root: Child::Leaf(0), nodes: vec![] }, leaf_values: vec![1.5], target: Target::Margin(0), linear: vec![] };
     let ensemble = Ensemble { precision: Precision::Double, feature_count: 1, base: vec![0.25], scale: 1.0, bias: vec![], trees: vec![tree] };
     for kernel in KERNELS {
         let Some(forest) = Forest::with_kernel(&ensemble, kernel).unwrap() else { continue };
