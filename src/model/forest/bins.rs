@@ -63,13 +63,12 @@ impl<T: Real> Cuts<T> {
 #[inline(always)]
 pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
     for (values, bins) in values.chunks(IN_FLIGHT).zip(bins.0.as_chunks_mut().0) {
-        match values.as_array() {
-            Some(values) => rank_eight(values, cuts, bins),
-            None => {
-                let mut last = [T::default(); IN_FLIGHT];
-                last[..values.len()].copy_from_slice(values);
-                rank_eight(&last, cuts, bins);
-            }
+        if let Some(values) = values.as_array() {
+            rank_eight(values, cuts, bins);
+        } else {
+            let mut last = [T::default(); IN_FLIGHT];
+            last[..values.len()].copy_from_slice(values);
+            rank_eight(&last, cuts, bins);
         }
     }
 }
@@ -164,4 +163,4 @@ pub(super) fn narrow(bins: &Slice<u16>, narrow: &mut Slice<u8>) {
     narrow.0.iter_mut().zip(&bins.0).for_each(|(narrow, &bin)| *narrow = bin as u8);
 }
 
-const _: () = assert!(SLICE % IN_FLIGHT == 0);
+const _: () = assert!(SLICE.is_multiple_of(IN_FLIGHT));

@@ -124,12 +124,16 @@ fn order<T: Real>(cut: Cut<T>) -> u64 {
 
 fn rule<T: Real>(missing: Missing, cut: Cut<T>) -> Rule {
     match missing {
-        Missing::Nan { left: true } => Rule::MissingLeft,
-        Missing::Nan { left: false } => Rule::MissingRight,
+        Missing::Nan { left } => {
+            if left {
+                Rule::MissingLeft
+            } else {
+                Rule::MissingRight
+            }
+        }
         Missing::ZeroOrNan { left: true } => Rule::ZeroAndMissingLeft,
         Missing::ZeroOrNan { left: false } => Rule::ZeroAndMissingRight,
-        Missing::NanIsZero if cut.holds(T::default()) => Rule::MissingLeft,
-        Missing::NanIsZero => Rule::MissingRight,
+        Missing::NanIsZero => rule(Missing::Nan { left: cut.holds(T::default()) }, cut),
     }
 }
 

@@ -257,12 +257,11 @@ impl<'a, T: Real> Cutter<'a, T> {
     fn cut(mut self) -> (Vec<Segment<T>>, Estimate) {
         for (index, tree) in self.ensemble.trees.iter().enumerate() {
             let outline = Outline::of(tree);
-            match self.plan.estimate(tree, &outline, self.ensemble.precision, self.ensemble.margin_count()) {
-                Some(estimate) => self.slice(index, tree, &outline, estimate),
-                None => {
-                    self.close(index);
-                    self.walk(index..index + 1);
-                }
+            if let Some(estimate) = self.plan.estimate(tree, &outline, self.ensemble.precision, self.ensemble.margin_count()) {
+                self.slice(index, tree, &outline, estimate);
+            } else {
+                self.close(index);
+                self.walk(index..index + 1);
             }
         }
         self.close(self.ensemble.trees.len());

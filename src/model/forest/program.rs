@@ -1,9 +1,9 @@
 //! Trees as bit logic: which masks are combined, and where the leaf of each outcome lies in a table.
 //!
 //! Two ways to a leaf's number. **By choice**, for shallow trees: the tree is filled up to a complete one, and from the bottom up each node chooses between the bits of its
-//! left and its right subtree and puts its own answer on top. **By boundaries**, for any shape: let T_j be the rows whose leaf lies at position j or further right; a node
-//! whose subtree covers the positions a..b and whose right child begins at m is one operation, T_m = T_b | (T_a & !condition), and bit i of the Gray-coded position is the
-//! exclusive or of all T_j whose j ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
+//! left and its right subtree and puts its own answer on top. **By boundaries**, for any shape: let `T(j)` be the rows whose leaf lies at position j or further right; a node
+//! whose subtree covers the positions a..b and whose right child begins at m is one operation, `T(m) = T(b) | (T(a) & !condition)`, and bit i of the Gray-coded position is
+//! the exclusive or of all `T(j)` whose j ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
 
 use super::choice;
 use super::ensemble::{Child, Node, Shape, Target, Tree};
@@ -34,7 +34,7 @@ impl Method {
     }
 }
 
-/// A node: T_middle = T_below | (T_above & !condition).
+/// A node: `T(middle) = T(below) | (T(above) & !condition)`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Boundary(u64);
 

@@ -54,24 +54,37 @@ impl<T: Real> Builder<T> {
     }
 }
 
-/// What the kernel writes on; as large as the largest group needs.
+/// What the kernel writes on.
 #[derive(Debug)]
 pub(super) struct Workspace {
     bins: Bins,
     masks: Box<Masks>,
-    /// T_j of the tree that is being run.
-    slots: Box<[Mask; NARROW_LEAVES + 8]>,
-    /// The same for trees of more leaves.
-    wide_slots: Vec<Mask>,
+    slots: Slots,
 }
+
+/// `T(j)` of the tree that is being run.
+#[derive(Debug)]
+struct Slots {
+    /// Of trees of at most [`NARROW_LEAVES`] leaves, and eight more that are empty.
+    narrow: Box<NarrowSlots>,
+    /// Of larger ones.
+    wide: Vec<Mask>,
+}
+
+type NarrowSlots = [Mask; NARROW_LEAVES + 8];
 
 impl Default for Workspace {
     fn default() -> Self {
-        #[expect(unsafe_code, reason = "memory that comes zeroed and is not touched before it is used")]
-        // SAFETY: masks are numbers, for which all bits zero is a value.
-        let masks = unsafe { Box::<Masks>::new_zeroed().assume_init() };
-        Self { bins: Bins::default(), masks, slots: Box::new([Mask::default(); NARROW_LEAVES + 8]), wide_slots: Vec::new() }
+        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() } }
     }
+}
+
+/// Masks without a row, on the heap, in memory that is not touched before it is used.
+#[expect(unsafe_code, reason = "memory that comes zeroed is given as it is")]
+#[expect(clippy::unnecessary_box_returns, reason = "up to 4 MiB, which no stack should hold")]
+fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
+    // SAFETY: masks are numbers, for which all bits zero is a value.
+    unsafe { Box::new_zeroed().assume_init() }
 }
 
 impl<T: Real> Group<T> {
@@ -105,13 +118,13 @@ struct Addition<'a, T> {
 impl<T: Real> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Workspace { bins, masks, slots, wide_slots } = self.workspace;
+        let Workspace { bins, masks, slots } = self.workspace;
         let Group { conditions, program } = self.group;
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
         for step in &program.steps {
-            number(lanes, step, program, masks, slots, wide_slots, &mut planes);
+            number(lanes, step, program, masks, slots, &mut planes);
             lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
             let size = 1 << step.method.planes();
             let (range, first_table) = match step.target {
@@ -144,15 +157,7 @@ fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut
 
 /// The bits of each row's leaf number.
 #[inline(always)]
-fn number<L: Lanes, T>(
-    lanes: L,
-    step: &Step,
-    program: &Program<T>,
-    masks: &Masks,
-    slots: &mut [Mask; NARROW_LEAVES + 8],
-    wide_slots: &mut Vec<Mask>,
-    planes: &mut [Mask; 16],
-) {
+fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &Masks, slots: &mut Slots, planes: &mut [Mask; 16]) {
     planes[step.method.planes() as usize..].fill(Mask::default());
     match step.method {
         Method::Choose(levels) => {
@@ -168,27 +173,34 @@ fn number<L: Lanes, T>(
         Method::Boundaries(leaves) => {
             let leaves = leaves as usize;
             let nodes = &program.boundaries[step.start..step.start + leaves - 1];
-            wide_slots.resize(wide_slots.len().max(leaves + 8), Mask::default());
-            slots[0] = Mask([u64::MAX; 8]);
-            wide_slots[0] = Mask([u64::MAX; 8]);
-            for part in 0..L::PARTS {
-                if leaves <= NARROW_LEAVES {
-                    slots[leaves..leaves + 8].fill(Mask::default());
-                    cut(lanes, nodes, masks, part, slots);
-                    gray(lanes, &slots[..leaves.next_multiple_of(8)], part, planes);
-                } else {
-                    wide_slots[leaves..leaves + 8].fill(Mask::default());
-                    cut_wide(lanes, nodes, masks, part, wide_slots);
-                    gray(lanes, &wide_slots[..leaves.next_multiple_of(8)], part, planes);
+            if leaves <= NARROW_LEAVES {
+                prepare(leaves, slots.narrow.as_mut_slice());
+                for part in 0..L::PARTS {
+                    cut(lanes, nodes, masks, part, &mut slots.narrow);
+                    gray(lanes, &slots.narrow[..leaves.next_multiple_of(8)], part, planes);
+                }
+            } else {
+                slots.wide.resize(slots.wide.len().max(leaves + 8), Mask::default());
+                prepare(leaves, &mut slots.wide);
+                for part in 0..L::PARTS {
+                    cut_wide(lanes, nodes, masks, part, &mut slots.wide);
+                    gray(lanes, &slots.wide[..leaves.next_multiple_of(8)], part, planes);
                 }
             }
         }
     }
 }
 
-/// T_j for every j of a tree of at most [`NARROW_LEAVES`] leaves.
+/// All rows lie at the first leaf or further right, none behind the last.
 #[inline(always)]
-fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask; NARROW_LEAVES + 8]) {
+fn prepare(leaves: usize, slots: &mut [Mask]) {
+    slots[0] = Mask([u64::MAX; 8]);
+    slots[leaves..leaves + 8].fill(Mask::default());
+}
+
+/// `T(j)` for every j of a tree of at most [`NARROW_LEAVES`] leaves.
+#[inline(always)]
+fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut NarrowSlots) {
     for node in nodes {
         let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
         let low = lanes.load(&slots[usize::from(below) + 1], part);
@@ -198,7 +210,7 @@ fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots
     }
 }
 
-/// T_j for every j.
+/// `T(j)` for every j.
 #[inline(always)]
 fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask]) {
     for node in nodes {
@@ -209,7 +221,7 @@ fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, 
     }
 }
 
-/// The bits of the Gray-coded positions, from the T_j, eight by eight.
+/// The bits of the Gray-coded positions, from the `T(j)`, eight by eight.
 #[inline(always)]
 fn gray<L: Lanes>(lanes: L, slots: &[Mask], part: usize, planes: &mut [Mask; 16]) {
     let mut low = [lanes.none(); 3];
@@ -237,8 +249,8 @@ macro_rules! levels {
         fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &Masks, part: usize) -> [L::Part; $levels] {
             const HALF: usize = (1 << ($levels - 1)) - 1;
             let condition = lanes.load(&masks[usize::from(codes[0])], part);
-            let left = $below(lanes, codes[1..=HALF].as_array().expect("half"), masks, part);
-            let right = $below(lanes, codes[HALF + 1..].as_array().expect("half"), masks, part);
+            let left = $below(lanes, codes[1..1 + HALF].as_array().expect("half of the rest"), masks, part);
+            let right = $below(lanes, codes[1 + HALF..].as_array().expect("half of the rest"), masks, part);
             let mut planes = [condition; $levels];
             for plane in 0..$levels - 1 {
                 planes[plane] = lanes.choose(condition, left[plane], right[plane]);
@@ -248,7 +260,6 @@ macro_rules! levels {
     };
 }
 
-levels!(choose_1, 1, choose_0);
 levels!(choose_2, 2, choose_1);
 levels!(choose_3, 3, choose_2);
 levels!(choose_4, 4, choose_3);
@@ -258,8 +269,8 @@ levels!(choose_7, 7, choose_6);
 levels!(choose_8, 8, choose_7);
 
 #[inline(always)]
-fn choose_0<L: Lanes>(_lanes: L, _codes: &[u16; 0], _masks: &[Mask], _part: usize) -> [L::Part; 0] {
-    []
+fn choose_1<L: Lanes>(lanes: L, codes: &[u16; 1], masks: &Masks, part: usize) -> [L::Part; 1] {
+    [lanes.load(&masks[usize::from(codes[0])], part)]
 }
 
 /// The bits of the leaf's number in a complete tree.
