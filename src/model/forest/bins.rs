@@ -106,8 +106,8 @@ pub(super) struct Codes {
 }
 
 impl Codes {
-    /// The most codes.
-    pub(super) const MOST: u32 = u16::MAX as u32 - 3;
+    /// The most codes: a set of them takes 2 KiB.
+    pub(super) const MOST: u32 = 1 << 14;
 
     /// The bin of values that are no known category.
     pub(super) fn unknown(self) -> u16 {

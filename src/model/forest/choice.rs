@@ -57,6 +57,20 @@ const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 2
 /// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
 const STEP: [f64; 3] = [2.6, 6.0, 4.0];
 
+/// Nanoseconds for a slice of a set of more than 253 categories, which is looked up row by row.
+const WIDE_SET: f64 = 700.0;
+
+/// What a group of trees asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    /// Distinct conditions.
+    pub(super) conditions: usize,
+    /// Columns whose values are ranked or looked up.
+    pub(super) columns: usize,
+    /// Category sets of more than 253 codes.
+    pub(super) wide_sets: usize,
+}
+
 /// What trees cost for a slice of rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Estimate {
@@ -118,8 +132,9 @@ impl Plan {
     }
 
     /// The estimate with the group's conditions; none if it is cheaper to walk after all.
-    pub(super) fn judge(&self, trees: Estimate, condition_count: usize, column_count: usize) -> Option<Estimate> {
-        let conditions = condition_count as f64 * self.costs.condition + column_count as f64 * self.costs.column;
+    pub(super) fn judge(&self, trees: Estimate, counts: Counts) -> Option<Estimate> {
+        let Counts { conditions, columns, wide_sets } = counts;
+        let conditions = conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET;
         let estimate = Estimate { sliced: trees.sliced + conditions, walked: trees.walked };
         (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
     }

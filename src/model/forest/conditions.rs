@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::bins::{self, CHUNK_CUTS, Codes, Cuts};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
-use super::lanes::{ByteSet, Lanes, Mask, Rows, Slice, insert};
+use super::lanes::{self, ByteSet, Lanes, Mask, Rows, Slice};
 use super::real::{Cut, Real};
 
 /// What happens to missing values, in the order in which the masks of a column lie.
@@ -153,11 +153,28 @@ impl CategorySet {
         Self { feature: condition.feature, categories: categories.to_vec(), inside, zero_left, missing_left }
     }
 
-    /// The bins that go left.
-    fn bins(&self, codes: Codes) -> impl Iterator<Item = u16> {
-        let known = (0..codes.known).filter(move |&code| self.categories.binary_search(&u32::from(code)).is_ok() == self.inside);
-        let rest = [(codes.unknown(), !self.inside), (codes.zero(), self.zero_left), (codes.missing(), self.missing_left)];
-        known.chain(rest.into_iter().filter_map(|(bin, left)| left.then_some(bin)))
+    /// Says for each bin of note whether it goes left; all others go left unless the categories do.
+    fn answer(&self, codes: Codes, mut put: impl FnMut(u16, bool)) {
+        self.categories.iter().for_each(|&code| put(code as u16, self.inside));
+        put(codes.zero(), self.zero_left);
+        put(codes.missing(), self.missing_left);
+    }
+
+    /// The bins that go left, all below 256.
+    fn narrow(&self, codes: Codes) -> ByteSet {
+        let mut bytes = if self.inside { ByteSet::default() } else { [u8::MAX; 32] };
+        self.answer(codes, |bin, left| lanes::put(&mut bytes, bin as u8, left));
+        bytes
+    }
+
+    /// The bins that go left, a bit each.
+    fn wide(&self, codes: Codes) -> Vec<u64> {
+        let mut words = vec![if self.inside { 0 } else { u64::MAX }; codes.bin_count().div_ceil(64)];
+        self.answer(codes, |bin, left| {
+            let word = &mut words[usize::from(bin / 64)];
+            *word = *word & !(1 << (bin % 64)) | u64::from(left) << (bin % 64);
+        });
+        words
     }
 }
 
@@ -221,6 +238,11 @@ impl<T: Real> Conditions<T> {
     /// The number of columns, one that holds both numbers and categories counted twice.
     pub(super) fn column_count(&self) -> usize {
         self.numeric.len() + self.categorical.len()
+    }
+
+    /// The number of category sets of more than 253 codes.
+    pub(super) fn wide_set_count(&self) -> usize {
+        self.categorical.iter().map(|column| if let Sets::Wide(sets) = &column.sets { sets.len() } else { 0 }).sum()
     }
 
     /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
@@ -305,16 +327,9 @@ impl Categorical {
         let known = sets.clone().filter_map(|set| set.categories.last()).max().map_or(0, |&code| code + 1);
         let feature = sets.clone().next().map_or(0, |set| set.feature as usize);
         let codes = Codes { known: known as u16 };
-        let sets = if codes.bin_count() <= 256 {
-            Sets::Narrow(sets.map(|set| set.bins(codes).fold(ByteSet::default(), |bytes, bin| insert(bytes, bin as u8))).collect())
-        } else {
-            let words = codes.bin_count().div_ceil(64);
-            let bits = |set: &CategorySet| {
-                let mut bits = vec![0; words];
-                set.bins(codes).for_each(|bin| bits[usize::from(bin / 64)] |= 1 << (bin % 64));
-                bits
-            };
-            Sets::Wide(sets.map(bits).collect())
+        let sets = match codes.bin_count() {
+            ..=256 => Sets::Narrow(sets.map(|set| set.narrow(codes)).collect()),
+            _ => Sets::Wide(sets.map(|set| set.wide(codes)).collect()),
         };
         Self { feature, codes, first, sets }
     }

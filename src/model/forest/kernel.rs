@@ -283,7 +283,7 @@ impl<'a, T: Real> Cutter<'a, T> {
         let Some((start, builder)) = self.builder.take() else { return };
         let trees = std::mem::take(&mut self.trees);
         let group = builder.finish();
-        match self.plan.judge(trees, group.condition_count(), group.column_count()) {
+        match self.plan.judge(trees, group.counts()) {
             Some(estimate) => {
                 self.total += estimate;
                 self.segments.push(Segment::Sliced(group));

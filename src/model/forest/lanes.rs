@@ -55,10 +55,10 @@ impl<T: Copy> Rows<'_, T> {
 /// A set of bytes: b is in it where bit `b / 16 % 8` of byte `b % 16 + b / 128 * 16` is set, an order that suits look-ups by nibbles.
 pub(super) type ByteSet = [u8; 32];
 
-/// The set with a byte more.
-pub(super) fn insert(mut set: ByteSet, byte: u8) -> ByteSet {
-    set[usize::from(byte % 16 + byte / 128 * 16)] |= 1 << (byte / 16 % 8);
-    set
+/// Puts a byte into a set, or out of it.
+pub(super) fn put(set: &mut ByteSet, byte: u8, is_in: bool) {
+    let eight = &mut set[usize::from(byte % 16 + byte / 128 * 16)];
+    *eight = *eight & !(1 << (byte / 16 % 8)) | u8::from(is_in) << (byte / 16 % 8);
 }
 
 /// Whether a byte is in a set.

@@ -3,7 +3,7 @@
 //! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
 //! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
 
-use super::choice::MOST_CONDITIONS;
+use super::choice::{Counts, MOST_CONDITIONS};
 use super::conditions::{Bins, Collector, Conditions};
 use super::ensemble::{Shape, Target, Tree};
 use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
@@ -88,14 +88,10 @@ fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
 }
 
 impl<T: Real> Group<T> {
-    /// The number of distinct conditions.
-    pub(super) fn condition_count(&self) -> usize {
-        self.conditions.len()
-    }
-
-    /// The number of columns whose values are ranked or looked up.
-    pub(super) fn column_count(&self) -> usize {
-        self.conditions.column_count()
+    /// What the group asks.
+    pub(super) fn counts(&self) -> Counts {
+        let conditions = &self.conditions;
+        Counts { conditions: conditions.len(), columns: conditions.column_count(), wide_sets: conditions.wide_set_count() }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
