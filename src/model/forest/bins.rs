@@ -98,46 +98,63 @@ fn is_nan<T: Real>(value: T) -> bool {
     value.partial_cmp(&value).is_none()
 }
 
-/// A categorical column's bins: one for each code up to the largest that a condition knows, and three more.
+/// A categorical column's bins: one for each code up to the largest that a condition knows, one for all others, and those of [`Oddity`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Codes {
-    /// Codes from here on are known to no condition.
+    /// Codes from here on are known to no condition; also the bin of values that are no known category.
     pub(super) known: u16,
+}
+
+/// Values of a categorical column that conditions judge each in their own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// Not negative, within [`ZERO_THRESHOLD`] of 0.
+    Zero,
+    /// Negative, within [`ZERO_THRESHOLD`] of 0.
+    BarelyNegative,
+    /// Between −1 and that: cut to a whole number, 0.
+    NegativeFraction,
+    /// NaN.
+    Missing,
+}
+
+impl Oddity {
+    /// All of them, in the order of their bins.
+    pub(super) const ALL: [Self; 4] = [Self::Zero, Self::BarelyNegative, Self::NegativeFraction, Self::Missing];
+
+    #[inline(always)]
+    fn of(value: f64) -> Option<Self> {
+        match value {
+            _ if value.is_nan() => Some(Self::Missing),
+            _ if value.abs() <= ZERO_THRESHOLD => Some(if value < 0.0 { Self::BarelyNegative } else { Self::Zero }),
+            _ if value < 0.0 && value > -1.0 => Some(Self::NegativeFraction),
+            _ => None,
+        }
+    }
 }
 
 impl Codes {
     /// The most codes: a set of them takes 2 KiB.
     pub(super) const MOST: u32 = 1 << 14;
 
-    /// The bin of values that are no known category.
-    pub(super) fn unknown(self) -> u16 {
-        self.known
-    }
-
-    /// The bin of values within [`ZERO_THRESHOLD`] of 0.
-    pub(super) fn zero(self) -> u16 {
-        self.known + 1
-    }
-
-    /// The bin of NaN.
-    pub(super) fn missing(self) -> u16 {
-        self.known + 2
+    /// The bin of an odd value.
+    pub(super) fn odd(self, oddity: Oddity) -> u16 {
+        self.known + 1 + oddity as u16
     }
 
     /// The number of bins.
     pub(super) fn bin_count(self) -> usize {
-        usize::from(self.known) + 3
+        usize::from(self.known) + 1 + Oddity::ALL.len()
     }
 
     /// The bins of up to [`SLICE`] values. Bins past the values are left as they were.
     pub(super) fn bins<T: Real>(self, values: &[T], bins: &mut Slice<u16>) {
         for (bin, &value) in bins.0.iter_mut().zip(values) {
             let value = value.to_double();
-            *bin = match category(value) {
-                _ if value.is_nan() => self.missing(),
-                _ if value.abs() <= ZERO_THRESHOLD => self.zero(),
-                Some(code) if code < u32::from(self.known) => code as u16,
-                _ => self.unknown(),
+            *bin = match (Oddity::of(value), category(value)) {
+                (Some(oddity), _) => self.odd(oddity),
+                (None, Some(code)) if code < u32::from(self.known) => code as u16,
+                (None, _) => self.known,
             };
         }
     }

@@ -57,7 +57,7 @@ const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 2
 /// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
 const STEP: [f64; 3] = [2.6, 6.0, 4.0];
 
-/// Nanoseconds for a slice of a set of more than 253 categories, which is looked up row by row.
+/// Nanoseconds for a slice of a set of more than 251 categories, which is looked up row by row.
 const WIDE_SET: f64 = 700.0;
 
 /// What a group of trees asks.
@@ -67,7 +67,7 @@ pub(super) struct Counts {
     pub(super) conditions: usize,
     /// Columns whose values are ranked or looked up.
     pub(super) columns: usize,
-    /// Category sets of more than 253 codes.
+    /// Category sets of more than 251 codes.
     pub(super) wide_sets: usize,
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::bins::{self, CHUNK_CUTS, Codes, Cuts};
+use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
 use super::lanes::{self, ByteSet, Lanes, Mask, Rows, Slice};
 use super::real::{Cut, Real};
@@ -40,8 +40,8 @@ struct CategorySet {
     categories: Vec<u32>,
     /// Whether the categories go left, or all others.
     inside: bool,
-    zero_left: bool,
-    missing_left: bool,
+    /// For each of [`Oddity::ALL`], whether it goes left.
+    odd_left: [bool; 4],
 }
 
 /// Numbers distinct conditions in the order of their first use.
@@ -144,20 +144,15 @@ impl CategorySet {
             Test::NotIn(categories) => (categories.as_slice(), false),
             Test::Less(_) | Test::LessOrEqual(_) => (&[][..], true),
         };
-        let zero = categories.first().is_some_and(|&code| code == 0) == inside;
-        let (zero_left, missing_left) = match condition.missing {
-            Missing::Nan { left } => (zero, left),
-            Missing::ZeroOrNan { left } => (left, left),
-            Missing::NanIsZero => (zero, zero),
-        };
-        Self { feature: condition.feature, categories: categories.to_vec(), inside, zero_left, missing_left }
+        // Any value that an oddity stands for will do.
+        let odd_left = [0.0, -ZERO_THRESHOLD, -0.5, f64::NAN].map(|value| condition.goes_left(value));
+        Self { feature: condition.feature, categories: categories.to_vec(), inside, odd_left }
     }
 
     /// Says for each bin of note whether it goes left; all others go left unless the categories do.
     fn answer(&self, codes: Codes, mut put: impl FnMut(u16, bool)) {
         self.categories.iter().for_each(|&code| put(code as u16, self.inside));
-        put(codes.zero(), self.zero_left);
-        put(codes.missing(), self.missing_left);
+        Oddity::ALL.into_iter().zip(self.odd_left).for_each(|(oddity, left)| put(codes.odd(oddity), left));
     }
 
     /// The bins that go left, all below 256.
@@ -240,7 +235,7 @@ impl<T: Real> Conditions<T> {
         self.numeric.len() + self.categorical.len()
     }
 
-    /// The number of category sets of more than 253 codes.
+    /// The number of category sets of more than 251 codes.
     pub(super) fn wide_set_count(&self) -> usize {
         self.categorical.iter().map(|column| if let Sets::Wide(sets) = &column.sets { sets.len() } else { 0 }).sum()
     }

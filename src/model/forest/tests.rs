@@ -137,7 +137,7 @@ impl Maker {
             3 => -0.0,
             4 => self.number(),
             5 => 1e-36,
-            6 => -0.5,
+            6 => [-0.5, -1e-36, -1.0, -1.5, -5e-324][self.below(5) as usize],
             7 | 8 => self.below(self.recipe.category_count.max(1) + 3) as f64,
             9 => 4e9,
             10 => self.threshold().next_up(),
