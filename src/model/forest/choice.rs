@@ -12,6 +12,8 @@
 //! | 4 000 | **53** | 74 | 181 | 332 |
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
+//! Few rows, 500 trees of depth 8, AVX-512: a call with 16 rows takes 191 µs chosen and 180 µs walked, 32 rows 196 and 329, 64 rows 199 and 609; fewer are walked.
+//!
 //! Trees that share conditions are cheaper to slice. Whole groups are judged once their conditions are known, so that a forest of 255-leaf trees is not taken for one that
 //! shares nothing.
 
