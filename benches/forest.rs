@@ -1,59 +1,160 @@
-//! How many rows a second does the forest kernel score, on one core, rows in memory?
+//! How many rows × trees a second does each forest kernel score, on one core, rows in memory?
 //!
-//! `cargo bench --bench forest`. The ensembles are random, of the shapes that people train: complete trees of depth 6 and 8.
+//! `cargo bench --bench forest`. The ensembles are random, of the shapes that people train: complete trees of depth 6 and 8 in single precision (XGBoost), 255 leaves in double
+//! precision (LightGBM), symmetric trees (CatBoost), deep trees of thousands of nodes that share no thresholds (random forests), and blocks of few rows.
+//! The estimates in `forest/choice.rs` come from here.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tallow::feature::{Columns, FeatureBlock, Precision};
-use tallow::model::forest::{Child, Condition, Ensemble, Forest, Missing, Node, Shape, Target, Test, Tree};
+use tallow::model::forest::{Child, Condition, Ensemble, Forest, Instructions, Kernel, Missing, Node, Shape, Target, Test, Tree};
 use tallow::model::{Margins, Model};
 
 const FEATURES: usize = 28;
-const ROWS: usize = 4_032;
-const TREES: usize = 100;
+const ROWS: usize = 4_096;
+const KERNELS: [Kernel; 4] =
+    [Kernel::Walking, Kernel::Sliced(Instructions::Portable), Kernel::Sliced(Instructions::Avx2), Kernel::Sliced(Instructions::Avx512)];
 
 fn main() {
     divan::main();
 }
 
-/// A small generator of the same numbers on every machine (splitmix64).
-struct Numbers(u64);
+/// A small generator of the same numbers on every machine (splitmix64), and what is made of them.
+struct Maker {
+    state: u64,
+    /// Thresholds of a feature to choose from.
+    grid: f64,
+    precision: Precision,
+}
 
-impl Numbers {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+impl Maker {
+    fn number(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((mixed ^ (mixed >> 31)) >> 40) as f64 / (1_u64 << 24) as f64
     }
-}
 
-/// A complete tree: node i has the children 2i + 1 and 2i + 2.
-fn tree(depth: u32, numbers: &mut Numbers) -> Tree {
-    let inner = (1_u32 << depth) - 1;
-    let child = |node: u32| if node < inner { Child::Node(node) } else { Child::Leaf(node - inner) };
-    let nodes = (0..inner).map(|node| {
-        let test = Test::Less(f64::from(numbers.next() as f32));
-        let condition = Condition { feature: (numbers.next() * FEATURES as f64) as u32, test, missing: Missing::Nan { left: numbers.next() < 0.5 } };
-        Node { condition, left: child(2 * node + 1), right: child(2 * node + 2) }
-    });
-    let shape = Shape::Branching { root: Child::Node(0), nodes: nodes.collect() };
-    Tree { shape, leaf_values: (0..=inner).map(|_| f64::from(numbers.next() as f32)).collect(), target: Target::Margin(0), linear: Vec::new() }
-}
-
-#[divan::bench(args = [6, 8])]
-fn complete_trees(bencher: Bencher, depth: u32) {
-    let mut numbers = Numbers(7);
-    let trees = (0..TREES).map(|_| tree(depth, &mut numbers)).collect();
-    let ensemble = Ensemble { precision: Precision::Single, feature_count: FEATURES, base: vec![0.0], scale: 1.0, bias: Vec::new(), trees };
-    let forest = Forest::new(&ensemble).expect("a well-formed ensemble");
-    let mut columns = Columns::filled(ROWS, FEATURES, 0.0_f32);
-    for feature in 0..FEATURES {
-        columns.column_mut(feature).fill_with(|| numbers.next() as f32);
+    fn condition(&mut self) -> Condition {
+        let threshold = (self.number() * self.grid).floor() / self.grid;
+        let test = if self.precision == Precision::Single { Test::Less(threshold) } else { Test::LessOrEqual(threshold) };
+        Condition { feature: (self.number() * FEATURES as f64) as u32, test, missing: Missing::Nan { left: self.number() < 0.5 } }
     }
-    let block = FeatureBlock::Single(columns);
-    let (mut scratch, mut margins) = (forest.scratch(), Margins::empty(Precision::Single));
-    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+
+    fn tree(&mut self, shape: Shape, leaf_count: usize) -> Tree {
+        Tree { shape, leaf_values: (0..leaf_count).map(|_| self.number()).collect(), target: Target::Margin(0), linear: Vec::new() }
+    }
+
+    /// Node i has the children 2i + 1 and 2i + 2.
+    fn complete(&mut self, depth: u32) -> Tree {
+        let inner = (1_u32 << depth) - 1;
+        let child = |node: u32| if node < inner { Child::Node(node) } else { Child::Leaf(node - inner) };
+        let nodes = (0..inner).map(|node| Node { condition: self.condition(), left: child(2 * node + 1), right: child(2 * node + 2) }).collect();
+        self.tree(Shape::Branching { root: Child::Node(0), nodes }, inner as usize + 1)
+    }
+
+    /// Random leaves are split until there are enough, as leaf-wise growing does: some twice as deep as a complete tree's.
+    fn grown(&mut self, leaf_count: usize) -> Tree {
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut leaves: Vec<Option<(usize, bool)>> = vec![None];
+        while leaves.len() < leaf_count {
+            let place = (self.number() * leaves.len() as f64) as usize;
+            let parent = leaves.swap_remove(place);
+            let index = nodes.len();
+            attach(&mut nodes, parent, Child::Node(index as u32));
+            leaves.extend([Some((index, true)), Some((index, false))]);
+            nodes.push(Node { condition: self.condition(), left: Child::Leaf(0), right: Child::Leaf(0) });
+        }
+        leaves.into_iter().enumerate().for_each(|(leaf, parent)| attach(&mut nodes, parent, Child::Leaf(leaf as u32)));
+        self.tree(Shape::Branching { root: Child::Node(0), nodes }, leaf_count)
+    }
+
+    fn symmetric(&mut self, depth: usize) -> Tree {
+        let conditions = (0..depth).map(|_| self.condition()).collect();
+        self.tree(Shape::Symmetric(conditions), 1 << depth)
+    }
+
+    fn block(&mut self, rows: usize) -> FeatureBlock {
+        let precision = self.precision;
+        let mut value = || if self.number() < 0.02 { f64::NAN } else { self.number() };
+        match precision {
+            Precision::Single => {
+                let mut columns = Columns::filled(rows, FEATURES, 0.0_f32);
+                (0..FEATURES).for_each(|feature| columns.column_mut(feature).fill_with(|| value() as f32));
+                FeatureBlock::Single(columns)
+            }
+            Precision::Double => {
+                let mut columns = Columns::filled(rows, FEATURES, 0.0);
+                (0..FEATURES).for_each(|feature| columns.column_mut(feature).fill_with(&mut value));
+                FeatureBlock::Double(columns)
+            }
+        }
+    }
+}
+
+fn attach(nodes: &mut [Node], parent: Option<(usize, bool)>, child: Child) {
+    match parent {
+        Some((node, true)) => nodes[node].left = child,
+        Some((node, false)) => nodes[node].right = child,
+        None => {}
+    }
+}
+
+fn score(
+    bencher: Bencher,
+    kernel: Option<Kernel>,
+    precision: Precision,
+    grid: f64,
+    rows: usize,
+    tree_count: usize,
+    tree: impl Fn(&mut Maker) -> Tree,
+) {
+    let mut maker = Maker { state: 7, grid, precision };
+    let trees = (0..tree_count).map(|_| tree(&mut maker)).collect();
+    let ensemble = Ensemble { precision, feature_count: FEATURES, base: vec![0.0], scale: 1.0, bias: Vec::new(), trees };
+    let forest = match kernel {
+        Some(kernel) => Forest::with_kernel(&ensemble, kernel).expect("a well-formed ensemble"),
+        None => Some(Forest::new(&ensemble).expect("a well-formed ensemble")),
+    };
+    let Some(forest) = forest else { return };
+    let block = maker.block(rows);
+    let (mut scratch, mut margins) = (forest.scratch(), Margins::empty(precision));
+    bencher.counter(ItemsCount::new(rows * tree_count)).bench_local(|| {
         forest.score(black_box(&block), &mut scratch, &mut margins).expect("a block of the forest's shape");
     });
+}
+
+#[divan::bench(args = KERNELS)]
+fn depth_6(bencher: Bencher, kernel: Kernel) {
+    score(bencher, Some(kernel), Precision::Single, 255.0, ROWS, 500, |maker| maker.complete(6));
+}
+
+#[divan::bench(args = KERNELS)]
+fn depth_8(bencher: Bencher, kernel: Kernel) {
+    score(bencher, Some(kernel), Precision::Single, 255.0, ROWS, 500, |maker| maker.complete(8));
+}
+
+#[divan::bench(args = KERNELS)]
+fn leaves_255(bencher: Bencher, kernel: Kernel) {
+    score(bencher, Some(kernel), Precision::Double, 254.0, ROWS, 500, |maker| maker.grown(255));
+}
+
+#[divan::bench(args = KERNELS)]
+fn symmetric_6(bencher: Bencher, kernel: Kernel) {
+    score(bencher, Some(kernel), Precision::Double, 254.0, ROWS, 500, |maker| maker.symmetric(6));
+}
+
+#[divan::bench(args = KERNELS, consts = [500, 1_000, 2_000, 4_000, 8_000])]
+fn leaves_of_a_random_forest<const LEAVES: usize>(bencher: Bencher, kernel: Kernel) {
+    score(bencher, Some(kernel), Precision::Single, 1e9, ROWS, 50, |maker| maker.grown(LEAVES));
+}
+
+#[divan::bench(args = [4, 16, 32, 64, 128, 256])]
+fn few_rows_walking(bencher: Bencher, rows: usize) {
+    score(bencher, Some(Kernel::Walking), Precision::Single, 255.0, rows, 500, |maker| maker.complete(8));
+}
+
+#[divan::bench(args = [4, 16, 32, 64, 128, 256])]
+fn few_rows_chosen(bencher: Bencher, rows: usize) {
+    score(bencher, None, Precision::Single, 255.0, rows, 500, |maker| maker.complete(8));
 }

@@ -1,136 +1,34 @@
-//! The ensemble laid out for speed, and the kernel that walks blocks of rows through it.
+//! The ensemble laid out for walking, and the kernel that walks blocks of rows through it.
 //!
-//! One instance for each precision: thresholds, leaves and sums are all `f32` or all `f64`, so every comparison and addition is the
-//! original's. Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its
-//! block passes, and each margin is still added up in tree order.
+//! Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its block passes, and each margin is still added
+//! up in tree order. It can do every tree; the bit-sliced kernel does most of them faster, but not huge ones and not few rows.
+
+use std::ops::Range;
 
 use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
-use super::walk::{Comparable, LANES, Plain};
-use crate::error::{Error, Result};
-use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, Scratch};
+use super::lanes::{Rows, Slice};
+use super::real::{Cut, Real};
+use super::walk::{LANES, Plain};
+use crate::feature::Columns;
 
 /// Rows that walk through one tree before the next tree is taken: their features (28 columns × 64 × 4 bytes) and a tree of a few
 /// hundred nodes share the first-level cache.
 const BLOCK_ROWS: usize = 64;
 
-/// A tree ensemble, ready to score.
-#[derive(Debug)]
-pub struct Forest(Layout);
-
-#[derive(Debug)]
-enum Layout {
-    Single(Compiled<f32>),
-    Double(Compiled<f64>),
-}
-
-impl Forest {
-    /// Checks the ensemble and lays it out.
-    ///
-    /// # Errors
-    /// What [`Ensemble::validate`] finds.
-    pub fn new(ensemble: &Ensemble) -> Result<Self> {
-        ensemble.validate()?;
-        Ok(Self(match ensemble.precision {
-            Precision::Single => Layout::Single(Compiled::new(ensemble)),
-            Precision::Double => Layout::Double(Compiled::new(ensemble)),
-        }))
-    }
-}
-
-impl Model for Forest {
-    fn family(&self) -> &'static str {
-        "forest"
-    }
-
-    fn precision(&self) -> Precision {
-        match &self.0 {
-            Layout::Single(_) => Precision::Single,
-            Layout::Double(_) => Precision::Double,
-        }
-    }
-
-    fn feature_count(&self) -> usize {
-        match &self.0 {
-            Layout::Single(compiled) => compiled.feature_count,
-            Layout::Double(compiled) => compiled.feature_count,
-        }
-    }
-
-    fn margin_count(&self) -> usize {
-        match &self.0 {
-            Layout::Single(compiled) => compiled.base.len(),
-            Layout::Double(compiled) => compiled.base.len(),
-        }
-    }
-
-    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
-        match (&self.0, block, margins) {
-            (Layout::Single(compiled), FeatureBlock::Single(columns), Margins::Single(margins)) => compiled.score(columns, margins),
-            (Layout::Double(compiled), FeatureBlock::Double(columns), Margins::Double(margins)) => compiled.score(columns, margins),
-            _ => return Err(Error::internal("a block of another precision than the forest's")),
-        }
-        Ok(())
-    }
-
-    fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        match (&self.0, block) {
-            (Layout::Single(compiled), FeatureBlock::Single(columns)) => Ok(Some(compiled.leaves(columns))),
-            (Layout::Double(compiled), FeatureBlock::Double(columns)) => Ok(Some(compiled.leaves(columns))),
-            _ => Err(Error::internal("a block of another precision than the forest's")),
-        }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        match &self.0 {
-            Layout::Single(compiled) => compiled.memory_bytes(),
-            Layout::Double(compiled) => compiled.memory_bytes(),
-        }
-    }
-}
-
-/// The arithmetic of one precision.
-trait Real: Comparable + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug {
-    fn from_double(value: f64) -> Self;
-    fn to_double(self) -> f64;
-}
-
-impl Real for f32 {
-    fn from_double(value: f64) -> Self {
-        value as Self
-    }
-
-    fn to_double(self) -> f64 {
-        f64::from(self)
-    }
-}
-
-impl Real for f64 {
-    fn from_double(value: f64) -> Self {
-        value
-    }
-
-    fn to_double(self) -> f64 {
-        self
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
-    Less,
-    LessOrEqual,
+#[derive(Clone, Copy, Debug)]
+enum Question<T> {
+    Compare(Cut<T>),
     In,
     NotIn,
 }
 
-/// A condition with its threshold in the ensemble's precision; categories lie in [`Compiled::sets`].
+/// A condition in the ensemble's precision; categories lie in [`Compiled::sets`].
 #[derive(Clone, Copy, Debug)]
 struct Split<T> {
-    threshold: T,
+    question: Question<T>,
     feature: u32,
     /// The index of the category set, where the question asks for one.
     set: u32,
-    question: Question,
     missing: Missing,
 }
 
@@ -162,12 +60,9 @@ enum Roots<T> {
     Symmetric(std::ops::Range<usize>),
 }
 
+/// An ensemble's trees, ready to be walked.
 #[derive(Debug)]
-struct Compiled<T> {
-    feature_count: usize,
-    base: Vec<T>,
-    scale: T,
-    bias: Vec<T>,
+pub(super) struct Compiled<T> {
     trees: Vec<Planted<T>>,
     branches: Vec<Branch<T>>,
     conditions: Vec<Split<T>>,
@@ -178,12 +73,9 @@ struct Compiled<T> {
 }
 
 impl<T: Real> Compiled<T> {
-    fn new(ensemble: &Ensemble) -> Self {
+    /// Lays out an ensemble that is valid.
+    pub(super) fn new(ensemble: &Ensemble) -> Self {
         let mut compiled = Self {
-            feature_count: ensemble.feature_count,
-            base: ensemble.base.iter().map(|&value| T::from_double(value)).collect(),
-            scale: T::from_double(ensemble.scale),
-            bias: ensemble.bias.iter().map(|&value| T::from_double(value)).collect(),
             trees: Vec::with_capacity(ensemble.trees.len()),
             branches: Vec::new(),
             conditions: Vec::new(),
@@ -226,17 +118,16 @@ impl<T: Real> Compiled<T> {
     }
 
     fn split(&mut self, condition: &Condition) -> Split<T> {
-        let (question, threshold, categories) = match &condition.test {
-            Test::Less(threshold) => (Question::Less, *threshold, None),
-            Test::LessOrEqual(threshold) => (Question::LessOrEqual, *threshold, None),
-            Test::In(categories) => (Question::In, 0.0, Some(categories)),
-            Test::NotIn(categories) => (Question::NotIn, 0.0, Some(categories)),
+        let (question, categories) = match (&condition.test, Cut::of(&condition.test)) {
+            (Test::NotIn(categories), _) => (Question::NotIn, Some(categories)),
+            (Test::In(categories), _) => (Question::In, Some(categories)),
+            (Test::Less(_) | Test::LessOrEqual(_), cut) => (Question::Compare(cut.unwrap_or(Cut::Always)), None),
         };
         let set = categories.map_or(0, |categories| {
             self.sets.push(bits(categories));
             u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
         });
-        Split { threshold: T::from_double(threshold), feature: condition.feature, set, question, missing: condition.missing }
+        Split { question, feature: condition.feature, set, missing: condition.missing }
     }
 
     #[inline]
@@ -249,8 +140,7 @@ impl<T: Real> Compiled<T> {
             _ => value,
         };
         match split.question {
-            Question::Less => value < split.threshold,
-            Question::LessOrEqual => value <= split.threshold,
+            Question::Compare(cut) => cut.holds(value),
             Question::In => contains(&self.sets[split.set as usize], value.to_double()),
             Question::NotIn => value.to_double() < 0.0 || !contains(&self.sets[split.set as usize], value.to_double()),
         }
@@ -277,59 +167,49 @@ impl<T: Real> Compiled<T> {
         }
     }
 
-    fn score(&self, columns: &Columns<T>, margins: &mut Vec<T>) {
-        let width = self.base.len();
-        margins.clear();
-        (0..columns.row_count()).for_each(|_| margins.extend_from_slice(&self.base));
-        for (block, sums) in margins.chunks_mut(BLOCK_ROWS * width).enumerate() {
-            for tree in &self.trees {
-                self.add_tree(tree, columns, block * BLOCK_ROWS, sums);
+    /// Adds the trees of this range for these rows to `sums`: a slice for each margin.
+    pub(super) fn add(&self, trees: Range<usize>, rows: Rows<'_, T>, sums: &mut [Slice<T>]) {
+        for offset in (0..rows.count).step_by(BLOCK_ROWS) {
+            let block = offset..rows.count.min(offset + BLOCK_ROWS);
+            for tree in &self.trees[trees.clone()] {
+                self.add_tree(tree, rows.columns, rows.first, block.clone(), sums);
             }
         }
-        if self.scale.to_double().to_bits() != 1.0_f64.to_bits() {
-            for margin in margins.iter_mut() {
-                *margin = *margin * self.scale;
-            }
+    }
+
+    /// Adds a tree for the rows `first_row + block`.
+    fn add_tree(&self, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, block: Range<usize>, sums: &mut [Slice<T>]) {
+        let mut block = block;
+        if let (Roots::Plain(plain), Target::Margin(margin), None) = (&tree.roots, tree.target, tree.linear_offset) {
+            block.start += self.add_plain(plain, tree, columns, first_row + block.start, &mut sums[margin as usize].0[block.clone()]);
         }
-        if !self.bias.is_empty() {
-            margins.chunks_exact_mut(width).flat_map(|row| row.iter_mut().zip(&self.bias)).for_each(|(margin, bias)| *margin = *margin + *bias);
+        for row in block {
+            let leaf = self.leaf(tree, columns, first_row + row);
+            match tree.target {
+                Target::Margin(margin) => {
+                    let sum = &mut sums[margin as usize].0[row];
+                    *sum = *sum + self.leaf_value(tree, leaf, columns, first_row + row);
+                }
+                Target::All => {
+                    let values = &self.leaf_values[tree.leaf_offset + leaf * sums.len()..][..sums.len()];
+                    sums.iter_mut().zip(values).for_each(|(sums, value)| sums.0[row] = sums.0[row] + *value);
+                }
+            }
         }
     }
 
     /// Adds a plain tree with one value a leaf, [`LANES`] rows at a time; gives the number of rows that are done.
-    fn add_plain(&self, plain: &Plain<T>, tree: &Planted<T>, margin: u32, columns: &Columns<T>, first_row: usize, sums: &mut [T]) -> usize {
-        let (width, rows) = (self.base.len(), columns.row_count());
+    fn add_plain(&self, plain: &Plain<T>, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, sums: &mut [T]) -> usize {
         let values = &self.leaf_values[tree.leaf_offset..];
         let mut done = 0;
-        for lanes in sums.chunks_exact_mut(LANES * width) {
-            let leaves = plain.leaves(columns.values(), rows, first_row + done);
-            for (sum, leaf) in lanes[margin as usize..].iter_mut().step_by(width).zip(leaves) {
+        for sums in sums.chunks_exact_mut(LANES) {
+            let leaves = plain.leaves(columns.values(), columns.row_count(), first_row + done);
+            for (sum, leaf) in sums.iter_mut().zip(leaves) {
                 *sum = *sum + values[leaf as usize];
             }
             done += LANES;
         }
         done
-    }
-
-    fn add_tree(&self, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, sums: &mut [T]) {
-        let width = self.base.len();
-        let done = match (&tree.roots, tree.target) {
-            (Roots::Plain(plain), Target::Margin(margin)) if tree.linear_offset.is_none() => {
-                self.add_plain(plain, tree, margin, columns, first_row, sums)
-            }
-            _ => 0,
-        };
-        for (offset, sum) in sums.chunks_exact_mut(width).enumerate().skip(done) {
-            let row = first_row + offset;
-            let leaf = self.leaf(tree, columns, row);
-            match tree.target {
-                Target::Margin(margin) => sum[margin as usize] = sum[margin as usize] + self.leaf_value(tree, leaf, columns, row),
-                Target::All => {
-                    let values = &self.leaf_values[tree.leaf_offset + leaf * width..][..width];
-                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum = *sum + *value);
-                }
-            }
-        }
     }
 
     #[inline]
@@ -348,12 +228,13 @@ impl<T: Real> Compiled<T> {
         T::from_double(sum)
     }
 
-    fn leaves(&self, columns: &Columns<T>) -> Vec<u32> {
+    /// The leaf of every tree for every row, row-major.
+    pub(super) fn leaves(&self, columns: &Columns<T>) -> Vec<u32> {
         let rows = 0..columns.row_count();
         rows.flat_map(|row| self.trees.iter().map(move |tree| u32::try_from(self.leaf(tree, columns, row)).unwrap_or(u32::MAX))).collect()
     }
 
-    fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Branch<T>>() * self.branches.len()
             + self.trees.iter().map(|tree| if let Roots::Plain(plain) = &tree.roots { plain.memory_bytes() } else { 0 }).sum::<usize>()
             + size_of::<Split<T>>() * self.conditions.len()

@@ -203,29 +203,30 @@ impl Ensemble {
         self.base.len()
     }
 
-    /// The margins of one row, the plain way. Values of `row` must already be of the ensemble's precision.
+    /// The margins of one row, the plain way. Values of `row` must already be of the ensemble's precision; the ensemble's own numbers
+    /// are rounded to it.
     #[must_use]
     pub fn score_row(&self, row: &[f64]) -> Vec<f64> {
         let round = |value: f64| if self.precision == Precision::Single { f64::from(value as f32) } else { value };
-        let mut margins = self.base.clone();
+        let mut margins: Vec<f64> = self.base.iter().map(|&base| round(base)).collect();
         for tree in &self.trees {
             let leaf = tree.leaf(row);
             match tree.target {
                 Target::Margin(margin) => {
                     let value = tree.linear.get(leaf).and_then(|linear| linear.value(row)).unwrap_or(tree.leaf_values[leaf]);
-                    margins[margin as usize] = round(margins[margin as usize] + value);
+                    margins[margin as usize] = round(margins[margin as usize] + round(value));
                 }
                 Target::All => {
                     for (margin, value) in margins.iter_mut().zip(&tree.leaf_values[leaf * self.base.len()..]) {
-                        *margin = round(*margin + value);
+                        *margin = round(*margin + round(*value));
                     }
                 }
             }
         }
         for margin in &mut margins {
-            *margin = round(*margin * self.scale);
+            *margin = round(*margin * round(self.scale));
         }
-        margins.iter_mut().zip(&self.bias).for_each(|(margin, bias)| *margin = round(*margin + bias));
+        margins.iter_mut().zip(&self.bias).for_each(|(margin, bias)| *margin = round(*margin + round(*bias)));
         margins
     }
 

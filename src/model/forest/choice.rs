@@ -1,0 +1,176 @@
+//! Which kernel is cheapest for which trees and how many rows: an estimate from counts.
+//!
+//! The bit-sliced kernel pays for nodes, whether a row visits them or not, and for a whole slice, however few its rows; the walking kernel pays for steps of rows. The
+//! constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
+//! conditions, single precision, ns for a row and a tree, best of many:
+//!
+//! | leaves | walking | AVX-512 | AVX2 | portable |
+//! |---|---|---|---|---|
+//! | 500 | 27 | **9** | **21** | 41 |
+//! | 1 000 | 32 | **18** | 45 | 82 |
+//! | 2 000 | 38 | **36** | 88 | 160 |
+//! | 4 000 | **53** | 74 | 181 | 332 |
+//! | 8 000 | **95** | 178 | 456 | 675 |
+//!
+//! Few rows, 500 trees of depth 8, AVX-512: a call with 16 rows takes 191 µs chosen and 180 µs walked, 32 rows 196 and 329, 64 rows 199 and 609; fewer are walked.
+//!
+//! Trees that share conditions are cheaper to slice. Whole groups are judged once their conditions are known, so that a forest of 255-leaf trees is not taken for one that
+//! shares nothing.
+
+use super::bins::Codes;
+use super::ensemble::{Condition, Shape, Target, Test, Tree};
+use super::kernel::Kernel;
+use super::lanes::{Instructions, NARROW_LEAVES, Processor, SLICE};
+use super::program::{MOST_LEVELS, Outline};
+use crate::feature::Precision;
+
+/// Masks of a group: 2 MiB. On the LightGBM workload (500 trees, 19 000 conditions) one group takes 2.3 ns for a row and a tree, two groups 2.7, three 3.7, eight 6: what is
+/// saved in the second-level cache is lost by ranking values and answering shared conditions again.
+pub(super) const MOST_CONDITIONS: usize = 32_768;
+
+/// The most nodes of a tree that is sliced at all; half the masks that 16 bits can number.
+const MOST_NODES: usize = 32_767;
+
+/// The most conditions of a symmetric tree that is sliced: a leaf's number has 16 bits.
+const MOST_SYMMETRIC: usize = 16;
+
+/// How many times more nodes a tree may be filled up to: a node of a complete tree costs a third of one between boundaries.
+const FILLING: usize = 3;
+
+/// Nanoseconds of the bit-sliced kernel for a slice.
+#[derive(Clone, Copy, Debug)]
+struct Costs {
+    /// A node of a complete tree.
+    choice: f64,
+    /// A node between boundaries, in a tree of at most [`NARROW_LEAVES`] leaves, and in a larger one.
+    boundary: [f64; 2],
+    /// A distinct condition.
+    condition: f64,
+    /// Looking leaves up and adding them, in single and in double precision.
+    leaves: [f64; 2],
+    /// Ranking the values of a column.
+    column: f64,
+}
+
+const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0 };
+const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 600.0], column: 5_000.0 };
+const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0 };
+
+/// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
+const STEP: [f64; 3] = [2.6, 6.0, 4.0];
+
+/// Nanoseconds for a slice of a set of more than 251 categories, which is looked up row by row.
+const WIDE_SET: f64 = 700.0;
+
+/// What a group of trees asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    /// Distinct conditions.
+    pub(super) conditions: usize,
+    /// Columns whose values are ranked or looked up.
+    pub(super) columns: usize,
+    /// Category sets of more than 251 codes.
+    pub(super) wide_sets: usize,
+}
+
+/// What trees cost for a slice of rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Estimate {
+    pub(super) sliced: f64,
+    pub(super) walked: f64,
+}
+
+impl std::ops::AddAssign for Estimate {
+    fn add_assign(&mut self, other: Self) {
+        self.sliced += other.sliced;
+        self.walked += other.walked;
+    }
+}
+
+/// How a forest chooses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) processor: Processor,
+    costs: Costs,
+    /// The kernel that was asked for, whatever it costs.
+    only: Option<Kernel>,
+}
+
+impl Plan {
+    /// The fastest by estimate.
+    pub(super) fn fastest() -> Self {
+        let processor = Processor::best();
+        Self { processor, costs: costs(processor.instructions()), only: None }
+    }
+
+    /// This kernel, if the processor can run it.
+    pub(super) fn only(kernel: Kernel) -> Option<Self> {
+        let processor = match kernel {
+            Kernel::Walking => Processor::best(),
+            Kernel::Sliced(instructions) => Processor::with(instructions)?,
+        };
+        Some(Self { processor, costs: costs(processor.instructions()), only: Some(kernel) })
+    }
+
+    /// What the tree costs, its conditions not counted; none if it is walked in any case.
+    pub(super) fn estimate(&self, tree: &Tree, outline: &Outline, precision: Precision, margin_count: usize) -> Option<Estimate> {
+        if self.only == Some(Kernel::Walking) || !can_slice(tree, outline) {
+            return None;
+        }
+        let is_double = usize::from(precision == Precision::Double);
+        let width = if tree.target == Target::All { margin_count } else { 1 };
+        let leaves = self.costs.leaves[is_double] * width as f64;
+        let (nodes, steps) = match &tree.shape {
+            Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2]),
+            Shape::Branching { .. } => {
+                let is_wide = usize::from(outline.leaf_count > NARROW_LEAVES);
+                let boundaries = outline.preorder.len() as f64 * self.costs.boundary[is_wide];
+                let nodes = levels(outline).map_or(boundaries, |levels| f64::from(1 << levels) * self.costs.choice);
+                (nodes, (outline.mean_depth() + 1.0) * STEP[is_double])
+            }
+        };
+        let estimate = Estimate { sliced: nodes + leaves, walked: steps * SLICE as f64 };
+        (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
+    }
+
+    /// The estimate with the group's conditions; none if it is cheaper to walk after all.
+    pub(super) fn judge(&self, trees: Estimate, counts: Counts) -> Option<Estimate> {
+        let Counts { conditions, columns, wide_sets } = counts;
+        let conditions = conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET;
+        let estimate = Estimate { sliced: trees.sliced + conditions, walked: trees.walked };
+        (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
+    }
+
+    /// The fewest rows of a slice that are worth slicing.
+    pub(super) fn fewest_rows(&self, total: Estimate) -> usize {
+        if self.only.is_some() || total.walked <= 0.0 { 0 } else { (SLICE as f64 * total.sliced / total.walked).ceil() as usize }
+    }
+}
+
+fn costs(instructions: Instructions) -> Costs {
+    match instructions {
+        Instructions::Portable => PORTABLE,
+        Instructions::Avx2 => AVX2,
+        Instructions::Avx512 => AVX512,
+    }
+}
+
+/// Whether the bit-sliced kernel can do the tree: no linear leaves, and numbers that fit 16 bits.
+fn can_slice(tree: &Tree, outline: &Outline) -> bool {
+    let fits = |condition: &Condition| match &condition.test {
+        Test::In(categories) | Test::NotIn(categories) => categories.last().is_none_or(|&code| code < Codes::MOST),
+        Test::Less(_) | Test::LessOrEqual(_) => true,
+    };
+    let shape = match &tree.shape {
+        Shape::Branching { nodes, .. } => {
+            outline.preorder.len() <= MOST_NODES && nodes.len() <= MOST_NODES && nodes.iter().all(|node| fits(&node.condition))
+        }
+        Shape::Symmetric(conditions) => conditions.len() <= MOST_SYMMETRIC && conditions.iter().all(fits),
+    };
+    shape && tree.linear.is_empty()
+}
+
+/// How many levels a branching tree is filled up to; none if boundaries are cheaper.
+pub(super) fn levels(outline: &Outline) -> Option<u32> {
+    (outline.depth <= MOST_LEVELS && (1 << outline.depth) <= FILLING * (outline.preorder.len() + 1)).then_some(outline.depth)
+}

@@ -1,0 +1,289 @@
+//! The bit-sliced kernel: a group of trees, all rows of a slice at once.
+//!
+//! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
+//! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
+
+use super::choice::{Counts, MOST_CONDITIONS};
+use super::conditions::{Bins, Collector, Conditions};
+use super::ensemble::{Shape, Target, Tree};
+use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
+use super::program::{Boundary, Method, Outline, Program, Step};
+use super::real::Real;
+
+/// Trees and the distinct conditions that they ask.
+#[derive(Debug)]
+pub(super) struct Group<T> {
+    conditions: Conditions<T>,
+    program: Program<T>,
+}
+
+/// Trees are added while their conditions fit.
+#[derive(Debug)]
+pub(super) struct Builder<T> {
+    collector: Collector,
+    program: Program<T>,
+    margin_count: usize,
+}
+
+impl<T: Real> Builder<T> {
+    /// No tree yet.
+    pub(super) fn new(margin_count: usize, processor: Processor) -> Self {
+        Self { collector: Collector::default(), program: Program::new(processor), margin_count }
+    }
+
+    /// Adds a tree, or says no if the group is full; an empty group takes any tree.
+    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline) -> bool {
+        let before = self.collector.len();
+        let numbers: Vec<u32> = match &tree.shape {
+            Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number::<T>(&node.condition)).collect(),
+            Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number::<T>(condition)).collect(),
+        };
+        if before > 0 && self.collector.len() > MOST_CONDITIONS {
+            self.collector.truncate(before);
+            return false;
+        }
+        self.program.push(tree, outline, &numbers, self.margin_count);
+        true
+    }
+
+    /// The group of the trees so far.
+    pub(super) fn finish(mut self) -> Group<T> {
+        let (conditions, indices) = self.collector.finish();
+        self.program.finish(&indices);
+        Group { conditions, program: self.program }
+    }
+}
+
+/// What the kernel writes on.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    bins: Bins,
+    masks: Box<Masks>,
+    slots: Slots,
+}
+
+/// `T(j)` of the tree that is being run.
+#[derive(Debug)]
+struct Slots {
+    /// Of trees of at most [`NARROW_LEAVES`] leaves, and eight more that are empty.
+    narrow: Box<NarrowSlots>,
+    /// Of larger ones.
+    wide: Vec<Mask>,
+}
+
+type NarrowSlots = [Mask; NARROW_LEAVES + 8];
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() } }
+    }
+}
+
+/// Masks without a row, on the heap, in memory that is not touched before it is used.
+#[expect(unsafe_code, reason = "memory that comes zeroed is given as it is")]
+#[expect(clippy::unnecessary_box_returns, reason = "up to 4 MiB, which no stack should hold")]
+fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
+    // SAFETY: masks are numbers, for which all bits zero is a value.
+    unsafe { Box::new_zeroed().assume_init() }
+}
+
+impl<T: Real> Group<T> {
+    /// What the group asks.
+    pub(super) fn counts(&self) -> Counts {
+        let conditions = &self.conditions;
+        Counts { conditions: conditions.len(), columns: conditions.column_count(), wide_sets: conditions.wide_set_count() }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.conditions.memory_bytes() + self.program.memory_bytes()
+    }
+
+    /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
+    pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
+        processor.run(Addition { group: self, rows, sums, workspace });
+    }
+}
+
+struct Addition<'a, T> {
+    group: &'a Group<T>,
+    rows: Rows<'a, T>,
+    sums: &'a mut [Slice<T>],
+    workspace: &'a mut Workspace,
+}
+
+impl<T: Real> Task for Addition<'_, T> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Workspace { bins, masks, slots } = self.workspace;
+        let Group { conditions, program } = self.group;
+        conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
+        let mut planes = [Mask::default(); 16];
+        let mut low = Slice::default();
+        for step in &program.steps {
+            number(lanes, step, program, masks, slots, &mut planes);
+            lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
+            let size = 1 << step.method.planes();
+            let (range, first_table) = match step.target {
+                Target::Margin(margin) => (margin as usize..margin as usize + 1, step.table),
+                Target::All => (0..self.sums.len(), step.table),
+            };
+            if size <= NARROW_LEAVES {
+                for (position, sums) in self.sums[range].iter_mut().enumerate() {
+                    let table = program.tables[first_table + position * step.stride..].first_chunk().expect("tables are rounded up");
+                    T::add_leaves(lanes, &low, step.method.planes(), table, sums);
+                }
+            } else {
+                let mut high = Slice::default();
+                lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
+                for (position, sums) in self.sums[range].iter_mut().enumerate() {
+                    add_wide(&low, &high, &program.tables[first_table + position * step.stride..][..size], sums);
+                }
+            }
+        }
+    }
+}
+
+/// Leaf numbers of more than a byte.
+#[inline(always)]
+fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut Slice<T>) {
+    for row in 0..SLICE {
+        sums.0[row] = sums.0[row] + values[usize::from(low.0[row]) | usize::from(high.0[row]) << 8];
+    }
+}
+
+/// The bits of each row's leaf number.
+#[inline(always)]
+fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &Masks, slots: &mut Slots, planes: &mut [Mask; 16]) {
+    planes[step.method.planes() as usize..].fill(Mask::default());
+    match step.method {
+        Method::Choose(levels) => {
+            for part in 0..L::PARTS {
+                choose(lanes, levels, &program.codes[step.start..], masks, part, planes);
+            }
+        }
+        Method::All(count) => {
+            for (plane, &code) in planes.iter_mut().zip(&program.codes[step.start..step.start + count as usize]) {
+                *plane = masks[usize::from(code)];
+            }
+        }
+        Method::Boundaries(leaves) => {
+            let leaves = leaves as usize;
+            let nodes = &program.boundaries[step.start..step.start + leaves - 1];
+            if leaves <= NARROW_LEAVES {
+                prepare(leaves, slots.narrow.as_mut_slice());
+                for part in 0..L::PARTS {
+                    cut(lanes, nodes, masks, part, &mut slots.narrow);
+                    gray(lanes, &slots.narrow[..leaves.next_multiple_of(8)], part, planes);
+                }
+            } else {
+                slots.wide.resize(slots.wide.len().max(leaves + 8), Mask::default());
+                prepare(leaves, &mut slots.wide);
+                for part in 0..L::PARTS {
+                    cut_wide(lanes, nodes, masks, part, &mut slots.wide);
+                    gray(lanes, &slots.wide[..leaves.next_multiple_of(8)], part, planes);
+                }
+            }
+        }
+    }
+}
+
+/// All rows lie at the first leaf or further right, none behind the last.
+#[inline(always)]
+fn prepare(leaves: usize, slots: &mut [Mask]) {
+    slots[0] = Mask([u64::MAX; 8]);
+    slots[leaves..leaves + 8].fill(Mask::default());
+}
+
+/// `T(j)` for every j of a tree of at most [`NARROW_LEAVES`] leaves.
+#[inline(always)]
+fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut NarrowSlots) {
+    for node in nodes {
+        let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
+        let low = lanes.load(&slots[usize::from(below) + 1], part);
+        let high = lanes.load(&slots[usize::from(above)], part);
+        let condition = lanes.load(&masks[usize::from(node.condition())], part);
+        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(middle)], part);
+    }
+}
+
+/// `T(j)` for every j.
+#[inline(always)]
+fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask]) {
+    for node in nodes {
+        let low = lanes.load(&slots[usize::from(node.below()) + 1], part);
+        let high = lanes.load(&slots[usize::from(node.above())], part);
+        let condition = lanes.load(&masks[usize::from(node.condition())], part);
+        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(node.middle())], part);
+    }
+}
+
+/// The bits of the Gray-coded positions, from the `T(j)`, eight by eight.
+#[inline(always)]
+fn gray<L: Lanes>(lanes: L, slots: &[Mask], part: usize, planes: &mut [Mask; 16]) {
+    let mut low = [lanes.none(); 3];
+    for plane in &mut planes[3..] {
+        lanes.store(lanes.none(), plane, part);
+    }
+    for (eight, slots) in slots.as_chunks::<8>().0.iter().enumerate() {
+        let [first, second, third, fourth, fifth, sixth, seventh, eighth] = std::array::from_fn(|slot| lanes.load(&slots[slot], part));
+        low[0] = lanes.xor(low[0], lanes.xor(lanes.xor(second, fourth), lanes.xor(sixth, eighth)));
+        low[1] = lanes.xor(low[1], lanes.xor(third, seventh));
+        low[2] = lanes.xor(low[2], fifth);
+        if eight > 0 {
+            let plane = &mut planes[3 + eight.trailing_zeros() as usize];
+            lanes.store(lanes.xor(lanes.load(plane, part), first), plane, part);
+        }
+    }
+    for (plane, rows) in planes.iter_mut().zip(low) {
+        lanes.store(rows, plane, part);
+    }
+}
+
+macro_rules! levels {
+    ($name:ident, $levels:literal, $below:ident) => {
+        #[inline(always)]
+        fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &Masks, part: usize) -> [L::Part; $levels] {
+            const HALF: usize = (1 << ($levels - 1)) - 1;
+            let condition = lanes.load(&masks[usize::from(codes[0])], part);
+            let left = $below(lanes, codes[1..1 + HALF].as_array().expect("half of the rest"), masks, part);
+            let right = $below(lanes, codes[1 + HALF..].as_array().expect("half of the rest"), masks, part);
+            let mut planes = [condition; $levels];
+            for plane in 0..$levels - 1 {
+                planes[plane] = lanes.choose(condition, left[plane], right[plane]);
+            }
+            planes
+        }
+    };
+}
+
+levels!(choose_2, 2, choose_1);
+levels!(choose_3, 3, choose_2);
+levels!(choose_4, 4, choose_3);
+levels!(choose_5, 5, choose_4);
+levels!(choose_6, 6, choose_5);
+levels!(choose_7, 7, choose_6);
+levels!(choose_8, 8, choose_7);
+
+#[inline(always)]
+fn choose_1<L: Lanes>(lanes: L, codes: &[u16; 1], masks: &Masks, part: usize) -> [L::Part; 1] {
+    [lanes.load(&masks[usize::from(codes[0])], part)]
+}
+
+/// The bits of the leaf's number in a complete tree.
+#[inline(always)]
+fn choose<L: Lanes>(lanes: L, levels: u32, codes: &[u16], masks: &Masks, part: usize, planes: &mut [Mask; 16]) {
+    macro_rules! of_levels {
+        ($($levels:literal $name:ident),*) => {
+            match levels {
+                $($levels => {
+                    let rows = $name(lanes, codes.first_chunk().expect("a complete tree"), masks, part);
+                    for (plane, rows) in planes.iter_mut().zip(rows) {
+                        lanes.store(rows, plane, part);
+                    }
+                })*
+                _ => {}
+            }
+        };
+    }
+    of_levels!(1 choose_1, 2 choose_2, 3 choose_3, 4 choose_4, 5 choose_5, 6 choose_6, 7 choose_7, 8 choose_8);
+}
