@@ -34,6 +34,7 @@ impl Forest {
         Ok(Self(match ensemble.precision {
             Precision::Single => Layout::Single(Compiled::new(ensemble)),
             Precision::Double => Layout::Double(Compiled::new(ensemble)),
+            Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         }))
     }
 }
