@@ -88,6 +88,7 @@ impl Maker {
                 (0..FEATURES).for_each(|feature| columns.column_mut(feature).fill_with(&mut value));
                 FeatureBlock::Double(columns)
             }
+            Precision::Native => unreachable!("forests compute in one precision"),
         }
     }
 }

@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let block = match model.precision() {
         Precision::Single => FeatureBlock::Single(filled(rows, model.feature_count(), f32::NAN, 1.0)),
         Precision::Double => FeatureBlock::Double(filled(rows, model.feature_count(), f64::NAN, 1.0)),
+        Precision::Native => return Err("a graph reads columns in types of its own".into()),
     };
     let mut margins = Margins::empty(model.precision());
     model.score(&block, &mut model.scratch(), &mut margins)?;

@@ -47,6 +47,32 @@ pub enum InputKind {
     CategoryCode,
     /// A categorical feature whose column holds values, translated to codes by position.
     Category(Vocabulary),
+    /// Values in a type of the model's own, as graphs declare them.
+    Native(NativeType),
+}
+
+/// A type that the inputs of graphs have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NativeType {
+    /// What one value is.
+    pub element: NativeElement,
+    /// For a column of vectors, their length.
+    pub width: Option<usize>,
+}
+
+/// What one value of a graph's input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NativeElement {
+    /// A number of single precision.
+    Float,
+    /// A number of double precision.
+    Double,
+    /// A whole number of 64 bits.
+    Integer,
+    /// True or false.
+    Boolean,
+    /// A text.
+    Text,
 }
 
 /// A column type that a manifest may insist on.

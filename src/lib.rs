@@ -34,7 +34,8 @@
 //! # Seams
 //!
 //! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock` after it; plain slices of scores after that.
-//! polars stays in `table::query`, candle in `model::network`. The library never prints, exits or reads the environment; `cli` does.
+//! polars stays in `table::query`, candle in `model::network`, gemm in `model::graph`. The library never prints, exits or reads the environment;
+//! `cli` does.
 //!
 //! # Add a format of models in three steps
 //!

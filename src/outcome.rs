@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array};
 use arrow::datatypes::{DataType, Field};
 
 use crate::feature::Precision;
@@ -63,6 +63,8 @@ pub enum Task {
         /// Whether the probabilities are written.
         probabilities: bool,
     },
+    /// The model finishes its own columns: these.
+    Columns(Vec<Field>),
 }
 
 /// The meaning of a model's margins.
@@ -159,7 +161,7 @@ impl Outcome {
     pub fn fields(&self, margin_count: usize, precision: Precision, raw: bool) -> Vec<Field> {
         let number = match precision {
             Precision::Single => DataType::Float32,
-            Precision::Double => DataType::Float64,
+            Precision::Double | Precision::Native => DataType::Float64,
         };
         let field = |name: String| Field::new(name, number.clone(), true);
         let mut fields = match &self.task {
@@ -170,8 +172,9 @@ impl Outcome {
                 let shown = labels.iter().filter(|_| *probabilities).map(|label| field(format!("probability_{label}")));
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
+            Task::Columns(fields) => fields.clone(),
         };
-        if raw {
+        if raw && !matches!(self.task, Task::Columns(_)) {
             fields.extend(self.margin_names(margin_count).into_iter().map(field));
         }
         fields
@@ -191,6 +194,11 @@ impl Outcome {
         match margins {
             Margins::Single(values) => self.columns_of(values, margin_count, raw),
             Margins::Double(values) => self.columns_of(values, margin_count, raw),
+            // Without a row there is no block, and so no column yet.
+            Margins::Native(columns) if columns.is_empty() => {
+                self.fields(margin_count, Precision::Native, raw).iter().map(|field| new_empty_array(field.data_type())).collect()
+            }
+            Margins::Native(columns) => columns.clone(),
         }
     }
 
@@ -198,7 +206,7 @@ impl Outcome {
         let mut scores = margins.to_vec();
         scores.chunks_exact_mut(margin_count).for_each(|row| self.link.apply(row));
         let mut columns = match &self.task {
-            Task::Value | Task::Values(_) => split(&scores, margin_count),
+            Task::Value | Task::Values(_) | Task::Columns(_) => split(&scores, margin_count),
             Task::Binary { labels, threshold } => {
                 let classes = scores.iter().map(|score| (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold)));
                 let predictions = label_array(labels, classes);

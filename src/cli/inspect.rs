@@ -25,7 +25,7 @@ const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees } = args;
-    let options = ImportOptions { trees: tree_selection(trees)? };
+    let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true };
     let (text, object) = if is_data(path)? { data(path)? } else { model(&open(path, &options)?) };
     console.data(&if console.is_json() { format!("{object}\n") } else { text })
 }
@@ -90,6 +90,10 @@ fn kind(input: &Input, most: usize) -> String {
     match &input.kind {
         InputKind::Number => "number".into(),
         InputKind::CategoryCode => "category code".into(),
+        InputKind::Native(native) => {
+            let element = format!("{:?}", native.element).to_lowercase();
+            native.width.map_or_else(|| element.clone(), |width| format!("{width} × {element}"))
+        }
         InputKind::Category(vocabulary) => {
             let values: Vec<String> = vocabulary.values.iter().take(most).map(ToString::to_string).collect();
             let more = vocabulary.values.len().saturating_sub(most);

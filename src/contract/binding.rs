@@ -4,10 +4,10 @@
 
 use std::collections::HashSet;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use regex::Regex;
 
-use super::{CategoryValue, ColumnType, Contract, Input, InputKind, Policy};
+use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
@@ -209,6 +209,7 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     let number = is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null);
     match kind {
         InputKind::Number | InputKind::CategoryCode => number,
+        InputKind::Native(wanted) => accepts_native(*wanted, data_type),
         // A vocabulary without values belongs to a feature that the model never asks about.
         InputKind::Category(vocabulary) if vocabulary.values.is_empty() => true,
         InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| match value {
@@ -219,9 +220,22 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     }
 }
 
+fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
+    if let Some(width) = wanted.width {
+        let is_vector = |field: &Field| is_number(field.data_type());
+        return matches!(data_type, DataType::FixedSizeList(field, length) if *length as usize == width && is_vector(field));
+    }
+    match wanted.element {
+        NativeElement::Text => is_text(data_type) || is_integer(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
+        _ => is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
+    }
+}
+
 fn wants(kind: &InputKind) -> &'static str {
     match kind {
-        InputKind::Number => "numbers",
+        InputKind::Native(NativeType { width: Some(_), .. }) => "lists of a fixed length",
+        InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
+        InputKind::Number | InputKind::Native(_) => "numbers",
         InputKind::CategoryCode => "category codes (whole numbers)",
         InputKind::Category(vocabulary) => match vocabulary.values.first() {
             Some(CategoryValue::Text(_)) => "categories (text)",

@@ -8,7 +8,8 @@ use arrow::array::ArrayRef;
 use super::fill::{Filling, Real};
 use super::lookup::Lookup;
 use super::verdict::{Coercions, Origin, Verdicts};
-use super::{Columns, FeatureBlock, Precision};
+use super::{Columns, FeatureBlock, Precision, native};
+use crate::contract::InputKind;
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 
@@ -56,6 +57,9 @@ impl Encoder {
             FeatureBlock::Double(block) if self.precision == Precision::Double => {
                 self.fill(columns, row_count, block, counts, origin, &mut verdicts)?;
             }
+            FeatureBlock::Native(block) if self.precision == Precision::Native => {
+                *block = self.native(columns, row_count, counts, origin, &mut verdicts)?;
+            }
             _ => return Err(Error::internal("a feature block of the wrong precision")),
         }
         Ok(verdicts)
@@ -85,5 +89,27 @@ impl Encoder {
             filling.fill(column).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
         }
         Ok(())
+    }
+
+    fn native(
+        &self,
+        columns: &[ArrayRef],
+        row_count: usize,
+        counts: &mut [Coercions],
+        origin: Origin,
+        verdicts: &mut Verdicts,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        let mut scratch = vec![0.0; row_count];
+        for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
+            let InputKind::Native(native) = &bound.input.kind else {
+                return Err(Error::contract("the manifest gives an input of a graph another kind than the graph's").at_column(&bound.column));
+            };
+            let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
+            let mut filling = Filling { bound, lookup, index, tokens: &self.missing_tokens, out, counts, verdicts, origin };
+            let array = native::fill(*native, column, &mut filling).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
+            arrays.push(array);
+        }
+        Ok(arrays)
     }
 }

@@ -77,7 +77,16 @@ pub(super) struct Filling<'a, 'b, T> {
     pub(super) origin: Origin<'a>,
 }
 
-impl<T: Real> Filling<'_, '_, T> {
+impl<'a, T: Real> Filling<'a, '_, T> {
+    /// The same input with another output.
+    pub(super) fn with_output<'c, U>(&'c mut self, out: &'c mut [U]) -> Filling<'c, 'c, U>
+    where
+        'a: 'c,
+    {
+        let Self { bound, lookup, index, tokens, counts, verdicts, origin, .. } = self;
+        Filling { bound, lookup, index: *index, tokens, out, counts, verdicts, origin: *origin }
+    }
+
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
         let column = plain(column)?;
         let nulls = column.nulls();
@@ -242,7 +251,7 @@ impl<T: Real> Filling<'_, '_, T> {
     }
 
     /// Does what the policy says to a value that the input cannot take; `through` is what the model reads if it is let through.
-    fn settle(&mut self, row: usize, policy: Policy, through: f64, reason: Reason) -> Result<()> {
+    pub(super) fn settle(&mut self, row: usize, policy: Policy, through: f64, reason: Reason) -> Result<()> {
         match policy {
             Policy::Null => self.out[row] = T::from_double(through),
             Policy::Default(value) => {

@@ -6,7 +6,10 @@
 pub mod encode;
 pub mod fill;
 mod lookup;
+mod native;
 pub mod verdict;
+
+use arrow::array::{Array, ArrayRef};
 
 /// The floating-point width that a model computes in, and therefore compares and adds in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,15 +18,18 @@ pub enum Precision {
     Single,
     /// IEEE 754 binary64: LightGBM, CatBoost.
     Double,
+    /// Each column in the type that the model declares for it: graphs.
+    Native,
 }
 
 impl Precision {
-    /// The name people use: `f32` or `f64`.
+    /// The name people use: `f32`, `f64` or `native`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Single => "f32",
             Self::Double => "f64",
+            Self::Native => "native",
         }
     }
 }
@@ -87,6 +93,8 @@ pub enum FeatureBlock {
     Single(Columns<f32>),
     /// For models that compute in [`Precision::Double`].
     Double(Columns<f64>),
+    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that its input declares, without nulls.
+    Native(Vec<ArrayRef>),
 }
 
 impl FeatureBlock {
@@ -96,6 +104,7 @@ impl FeatureBlock {
         match precision {
             Precision::Single => Self::Single(Columns::default()),
             Precision::Double => Self::Double(Columns::default()),
+            Precision::Native => Self::Native(Vec::new()),
         }
     }
 
@@ -105,6 +114,7 @@ impl FeatureBlock {
         match self {
             Self::Single(columns) => columns.row_count(),
             Self::Double(columns) => columns.row_count(),
+            Self::Native(columns) => columns.first().map_or(0, Array::len),
         }
     }
 }

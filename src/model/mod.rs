@@ -5,11 +5,14 @@
 
 pub mod forest;
 pub mod format;
+pub mod graph;
 pub mod linear;
 pub mod network;
 pub mod open;
 
 use std::any::Any;
+
+use arrow::array::{Array, ArrayRef};
 
 use crate::contract::Contract;
 use crate::error::Result;
@@ -33,6 +36,8 @@ pub enum Margins {
     Single(Vec<f32>),
     /// Of models that compute in [`Precision::Double`].
     Double(Vec<f64>),
+    /// Of models that compute in [`Precision::Native`]: finished columns, one value a row each.
+    Native(Vec<ArrayRef>),
 }
 
 impl Margins {
@@ -42,15 +47,17 @@ impl Margins {
         match precision {
             Precision::Single => Self::Single(Vec::new()),
             Precision::Double => Self::Double(Vec::new()),
+            Precision::Native => Self::Native(Vec::new()),
         }
     }
 
-    /// The number of margins: rows times outputs.
+    /// The number of margins: rows times outputs; of finished columns, the values of all.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Single(values) => values.len(),
             Self::Double(values) => values.len(),
+            Self::Native(columns) => columns.iter().map(Array::len).sum(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::format::{Artefact, IMPORTERS, ImportOptions, import};
+use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import};
 use super::{Description, LoadedModel};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -16,6 +16,9 @@ use crate::table::query::Derived;
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
 const MODEL_BYTES_LIMIT: u64 = 8 << 30;
+
+/// How files beside a model are read.
+const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), resolve: canonical };
 
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
@@ -110,14 +113,14 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
 }
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let artefact = Artefact { path: file.to_owned(), bytes: read(file, MODEL_BYTES_LIMIT)? };
+    let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(file, read(file, MODEL_BYTES_LIMIT)?) };
     let loaded = import(&artefact, options)?;
     let digest = hexadecimal(&Sha256::digest(&artefact.bytes));
     Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
 }
 
 fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let files = Files { read: &|file| read(file, MODEL_BYTES_LIMIT), resolve: &canonical };
+    let files = Files { read: &BESIDE.read, resolve: &canonical, beside: Some(BESIDE) };
     let (package, loaded) = Package::open(path, files, options)?;
     let mut digest = Sha256::new();
     digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
@@ -136,7 +139,7 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
     let mut models = Vec::new();
     for path in list(directory)? {
         if !metadata(&path)?.is_directory {
-            let artefact = Artefact { bytes: read(&path, MODEL_BYTES_LIMIT)?, path };
+            let artefact = Artefact::new(path.clone(), read(&path, MODEL_BYTES_LIMIT)?);
             if IMPORTERS.iter().any(|importer| importer.recognises(&artefact)) {
                 models.push(artefact.path);
             }

@@ -124,6 +124,9 @@ fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
     input.required = entry.required;
     let is_number = input.kind == InputKind::Number;
     match (entry.kind, &entry.categories) {
+        (_, Some(_)) if matches!(input.kind, InputKind::Native(_)) => {
+            return Err(Error::contract("`categories` are for other models: a graph knows its own"));
+        }
         (_, Some(categories)) => {
             let found = vocabulary(categories.iter().map(CategoryValue::from).collect());
             if matches!(&input.kind, InputKind::Category(known) if known.values != found.values) {
@@ -133,6 +136,9 @@ fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
             if !matches!(input.kind, InputKind::Category(_)) {
                 input.kind = InputKind::Category(found);
             }
+        }
+        (Some(_), None) if matches!(input.kind, InputKind::Native(_)) => {
+            return Err(Error::contract("`kind` is for other models: a graph's inputs have the types that it declares"));
         }
         (Some(KindName::Number), None) if !is_number => {
             return Err(Error::contract("the manifest says `kind = \"number\"`, and the model reads a category"));
@@ -160,6 +166,9 @@ fn is_code_list(kind: &InputKind) -> bool {
 pub(super) fn outputs(manifest: &Manifest, outcome: &mut Outcome, margin_count: usize) -> Result<()> {
     let outputs = &manifest.outputs;
     let task_link = || manifest.network.as_ref().and(manifest.task).and_then(task_link);
+    if outputs.link.is_some() && matches!(outcome.task, Task::Columns(_)) {
+        return Err(Error::contract("`link` is for margins, and the graph finishes its own columns"));
+    }
     if let Some(name) = outputs.link.or_else(task_link) {
         let link = link(name);
         // A logistic link may have a slope of its own.
@@ -229,6 +238,7 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
             return Ok(());
         }
         Task::Classes { labels, .. } => labels.len(),
+        Task::Columns(_) => return Err(Error::contract("`labels` are the graph's own")),
         Task::Value | Task::Values(_) => {
             return Err(Error::contract("`labels` are for classes, and the model gives numbers")
                 .hint("say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the numbers are margins of classes"));
@@ -248,6 +258,8 @@ fn rename(task: &mut Task, names: &[String]) -> Result<()> {
 
 fn agree(name: TaskName, task: &Task) -> Result<()> {
     let (fits, found) = match task {
+        // A graph finishes its own columns, whatever they mean.
+        Task::Columns(_) => return Ok(()),
         Task::Value => (matches!(name, TaskName::Regression | TaskName::Counts | TaskName::Ranking), "one number a row"),
         Task::Values(_) => (name == TaskName::Values, "several numbers a row"),
         Task::Binary { .. } => (name == TaskName::Binary, "two classes with one margin"),

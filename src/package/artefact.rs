@@ -32,7 +32,7 @@ pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) 
         let path = inside(directory, &entry.path, files)?;
         let bytes = (files.read)(&path)?;
         checked.push(check(entry, &bytes).map_err(|error| error.at_path(&path))?);
-        model.get_or_insert(Artefact { path, bytes });
+        model.get_or_insert(Artefact { beside: files.beside, ..Artefact::new(path, bytes) });
     }
     let model = model.ok_or_else(|| Error::internal("a package without a model"))?;
     Ok((checked, model))

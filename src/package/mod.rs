@@ -32,6 +32,8 @@ pub struct Files<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
     pub resolve: &'a dyn Fn(&Path) -> Result<PathBuf>,
+    /// What the model's importer may use to read files beside it.
+    pub beside: Option<format::Beside>,
 }
 
 impl std::fmt::Debug for Files<'_> {

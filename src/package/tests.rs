@@ -51,7 +51,7 @@ fn open(manifest: &str) -> Result<(Package, LoadedModel)> {
     let held = BTreeMap::from([(PathBuf::from("p/tallow.toml"), manifest.as_bytes().to_vec()), (PathBuf::from("p/model.safetensors"), weights())]);
     let read = |path: &Path| held.get(path).cloned().ok_or_else(|| Error::failed("no such file").at_path(path));
     let resolve = |path: &Path| Ok(path.to_owned());
-    Package::open(Path::new("p"), Files { read: &read, resolve: &resolve }, &ImportOptions::default())
+    Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, beside: None }, &ImportOptions::default())
 }
 
 fn refused(manifest: &str) -> Error {
@@ -164,7 +164,7 @@ fn a_link_out_of_the_package_is_not_followed() {
     let read =
         |path: &Path| if path.ends_with("tallow.toml") { Ok(NETWORK.as_bytes().to_vec()) } else { Err(Error::internal("the artefact was read")) };
     let resolve = |path: &Path| Ok(Path::new("/").join(if path.ends_with("model.safetensors") { Path::new("secret") } else { path }));
-    let opened = Package::open(Path::new("p"), Files { read: &read, resolve: &resolve }, &ImportOptions::default());
+    let opened = Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, beside: None }, &ImportOptions::default());
     assert_eq!(opened.unwrap_err().message(), "the artefact `model.safetensors` lies outside the package");
 }
 

@@ -1,6 +1,7 @@
 //! One model's work on a batch: encode, score, turn margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::stage::{Stage, StageTimes};
@@ -135,6 +136,12 @@ fn append(all: &mut Margins, block: &Margins) -> Result<()> {
     match (all, block) {
         (Margins::Single(all), Margins::Single(block)) => all.extend_from_slice(block),
         (Margins::Double(all), Margins::Double(block)) => all.extend_from_slice(block),
+        (Margins::Native(all), Margins::Native(block)) if all.is_empty() => all.clone_from(block),
+        (Margins::Native(all), Margins::Native(block)) if all.len() == block.len() => {
+            for (all, block) in all.iter_mut().zip(block) {
+                *all = concat(&[all, block]).map_err(|error| Error::internal("blocks of a column do not go together").because(error))?;
+            }
+        }
         _ => return Err(Error::internal("margins of the wrong precision")),
     }
     Ok(())

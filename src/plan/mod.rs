@@ -57,7 +57,7 @@ impl Plan {
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
         let WorkArgs { model, inputs, binding, rows, outcome, resources } = args;
         let ResourceArgs { threads, batch_rows, memory } = resources;
-        let mut opened = open(model, &ImportOptions { trees: tree_selection(&outcome.trees)? })?;
+        let mut opened = open(model, &ImportOptions { trees: tree_selection(&outcome.trees)?, ..ImportOptions::default() })?;
         set_threshold(&mut opened, outcome.threshold)?;
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         let allowance = allow(memory, thread_count(*threads)?, opened.loaded.model.memory_bytes() as u64)?;

@@ -5,6 +5,9 @@
 // A clean room for running the program, and readers for what it writes.
 mod harness;
 
+// The ONNX project's node tests.
+mod onnx_nodes;
+
 // Every case under `data/golden`: the original libraries' own numbers.
 mod golden;
 

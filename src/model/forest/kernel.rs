@@ -57,6 +57,7 @@ impl Forest {
         Ok(Self(match ensemble.precision {
             Precision::Single => Layout::Single(Engine::new(ensemble, plan)),
             Precision::Double => Layout::Double(Engine::new(ensemble, plan)),
+            Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         }))
     }
 }

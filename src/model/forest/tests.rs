@@ -170,6 +170,7 @@ fn block(rows: &[Vec<f64>], recipe: &Recipe) -> FeatureBlock {
                 .for_each(|feature| columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature]));
             FeatureBlock::Double(columns)
         }
+        Precision::Native => unreachable!("forests compute in one precision"),
     }
 }
 
@@ -177,6 +178,7 @@ fn bits(margins: &Margins) -> Vec<u64> {
     match margins {
         Margins::Single(values) => values.iter().map(|value| u64::from(value.to_bits())).collect(),
         Margins::Double(values) => values.iter().map(|value| value.to_bits()).collect(),
+        Margins::Native(_) => unreachable!("forests compute in one precision"),
     }
 }
 
@@ -195,6 +197,7 @@ fn every_kernel_agrees(recipe: Recipe) {
     let expected = match recipe.precision {
         Precision::Single => bits(&Margins::Single(plain.iter().map(|&margin| margin as f32).collect())),
         Precision::Double => bits(&Margins::Double(plain)),
+        Precision::Native => unreachable!("forests compute in one precision"),
     };
     let block = block(&rows, &recipe);
     let forests = KERNELS.iter().filter_map(|&kernel| Forest::with_kernel(&ensemble, kernel).unwrap().map(|forest| (format!("{kernel:?}"), forest)));

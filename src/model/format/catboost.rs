@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn load(json: &str) -> Result<LoadedModel> {
-        let artefact = Artefact { path: "model.json".into(), bytes: json.as_bytes().to_vec() };
+        let artefact = Artefact::new("model.json", json.as_bytes().to_vec());
         assert!(CatBoost.recognises(&artefact));
         CatBoost.import(&artefact, &ImportOptions::default())
     }
@@ -335,7 +335,7 @@ mod tests {
         assert!(
             refusal(&symmetric().replacen("FloatFeature", "EstimatedFeature", 1)).contains("`EstimatedFeature` is not supported (tree 0, split 0)")
         );
-        let binary = Artefact { path: "model.cbm".into(), bytes: b"CBM1....".to_vec() };
+        let binary = Artefact::new("model.cbm", b"CBM1....".to_vec());
         assert!(CatBoost.recognises(&binary));
         assert!(CatBoost.import(&binary, &ImportOptions::default()).unwrap_err().hint_text().unwrap().contains("format=\"json\""));
     }
@@ -380,7 +380,7 @@ mod tests {
     fn no_truncation_panics_and_none_is_accepted() {
         for json in [symmetric(), branching()] {
             for length in 0..json.len() - 1 {
-                let artefact = Artefact { path: "model.json".into(), bytes: json.as_bytes()[..length].to_vec() };
+                let artefact = Artefact::new("model.json", json.as_bytes()[..length].to_vec());
                 assert!(CatBoost.import(&artefact, &ImportOptions::default()).is_err(), "the first {length} bytes");
             }
         }

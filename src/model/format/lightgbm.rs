@@ -204,7 +204,7 @@ mod tests {
     use crate::model::Margins;
 
     fn load(text: &str, trees: TreeSelection) -> Result<LoadedModel> {
-        LightGbm.import(&Artefact { path: "model.txt".into(), bytes: text.as_bytes().to_vec() }, &ImportOptions { trees })
+        LightGbm.import(&Artefact::new("model.txt", text.as_bytes().to_vec()), &ImportOptions { trees, ..ImportOptions::default() })
     }
 
     fn refusal(text: &str) -> String {

@@ -10,6 +10,15 @@ mod catboost_trees;
 mod lightgbm;
 mod lightgbm_contract;
 mod lightgbm_text;
+pub mod onnx;
+mod onnx_contract;
+mod onnx_graph;
+mod onnx_port;
+mod onnx_schema;
+mod onnx_tensor;
+#[cfg(test)]
+mod onnx_tests;
+mod protobuf;
 mod safetensors;
 mod ubjson;
 pub mod xgboost;
@@ -19,10 +28,19 @@ mod xgboost_objective;
 mod xgboost_schema;
 mod xgboost_value;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
+
+/// How an importer reaches files beside the model's own; `table::commit` holds the functions.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// The bytes of a file.
+    pub read: fn(&Path) -> Result<Vec<u8>>,
+    /// The absolute path with every link followed, as `canonicalize` gives it.
+    pub resolve: fn(&Path) -> Result<PathBuf>,
+}
 
 /// A model file, read whole.
 #[derive(Clone, Debug)]
@@ -31,9 +49,38 @@ pub struct Artefact {
     pub path: PathBuf,
     /// Its content.
     pub bytes: Vec<u8>,
+    /// How files beside it are read, if they may be.
+    pub beside: Option<Beside>,
 }
 
 impl Artefact {
+    /// A model file alone.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+        Self { path: path.into(), bytes, beside: None }
+    }
+
+    /// The bytes of a file in the model's own directory or below.
+    ///
+    /// # Errors
+    /// A trust error for a name that leads out of the directory, by itself or through a link; a contract error if nothing beside the model
+    /// may be read.
+    pub fn read_beside(&self, name: &Path) -> Result<Vec<u8>> {
+        let refuse = || {
+            Error::trust(format!("the model wants `{}`, which lies outside its directory", name.display()))
+                .hint("export the model again with all of its data beside it")
+        };
+        let is_plain = name.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !is_plain || name.as_os_str().is_empty() {
+            return Err(refuse());
+        }
+        let beside =
+            self.beside.ok_or_else(|| Error::contract(format!("the model wants `{}`, which cannot be reached from here", name.display())))?;
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let path = directory.join(name);
+        if (beside.resolve)(&path)?.starts_with((beside.resolve)(directory)?) { (beside.read)(&path) } else { Err(refuse()) }
+    }
+
     /// The first bytes, enough to recognise any format by.
     #[must_use]
     pub fn head(&self) -> &[u8] {
@@ -58,6 +105,8 @@ pub enum TreeSelection {
 pub struct ImportOptions {
     /// How many of the trees to use.
     pub trees: TreeSelection,
+    /// Whether the model is only looked at: what cannot be run is then described, not refused.
+    pub for_inspection: bool,
 }
 
 /// One format: recognises its files and turns them into a model.
@@ -79,7 +128,8 @@ pub trait Importer: Sync {
 }
 
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] = &[&xgboost::XgboostImporter, &lightgbm::LightGbm, &catboost::CatBoost, &safetensors::Safetensors];
+pub static IMPORTERS: &[&dyn Importer] =
+    &[&xgboost::XgboostImporter, &lightgbm::LightGbm, &catboost::CatBoost, &safetensors::Safetensors, &onnx::Onnx];
 
 /// Finds the format by content and imports the model.
 ///
@@ -98,7 +148,7 @@ fn unknown(artefact: &Artefact) -> Error {
 fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     let known: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
     let export = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, `save_model(\"model.txt\")` for LightGBM, \
-                  `save_model(\"model.json\", format=\"json\")` for CatBoost, safetensors for networks";
+                  `save_model(\"model.json\", format=\"json\")` for CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch (`torch.onnx.export`)";
     if artefact.bytes.is_empty() {
         return (Kind::Failed, "the model file is empty".into(), "copy or export the model again".into());
     }

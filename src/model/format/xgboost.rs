@@ -248,8 +248,8 @@ mod tests {
         "version":[2,1,4]}"#;
 
     fn load_bytes(bytes: &[u8], trees: TreeSelection) -> Result<LoadedModel> {
-        let artefact = Artefact { path: "model".into(), bytes: bytes.to_vec() };
-        XgboostImporter.import(&artefact, &ImportOptions { trees })
+        let artefact = Artefact::new("model", bytes.to_vec());
+        XgboostImporter.import(&artefact, &ImportOptions { trees, ..ImportOptions::default() })
     }
 
     fn margins(model: &dyn Model, rows: &[&[f32]]) -> Vec<f32> {

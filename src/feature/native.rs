@@ -1,0 +1,184 @@
+//! One input of a graph being filled: a column of any type to an array of the type that the model declares, under the input's policies.
+//!
+//! Reals go the way of every other model's numbers; whole numbers, truth values and texts have no missing value, so a null needs a policy
+//! that says what to read instead. It must not know the other inputs.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
+
+use super::fill::{Filling, Real, parse};
+use super::verdict::Reason;
+use crate::contract::{NativeElement, NativeType, Policy};
+use crate::error::{Error, Result};
+
+/// What a cell holds.
+enum Cell<T> {
+    Value(T),
+    /// A value that was written as text.
+    Parsed(T),
+    Missing,
+    NotOne,
+}
+
+/// Fills an array of the declared type; `filling` carries the place, the policies and the counts, its output is scratch.
+pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    if let Some(width) = native.width {
+        return vectors(native.element, width, column, filling);
+    }
+    match native.element {
+        NativeElement::Float => {
+            let mut out = vec![f32::MISSING; column.len()];
+            filling.with_output(&mut out).fill(column)?;
+            Ok(Arc::new(Float32Array::from(out)))
+        }
+        NativeElement::Double => {
+            filling.fill(column)?;
+            Ok(Arc::new(Float64Array::from(filling.out.to_vec())))
+        }
+        NativeElement::Integer => Ok(Arc::new(Int64Array::from(integers(column, filling)?))),
+        NativeElement::Boolean => {
+            let truths = integers(column, filling)?;
+            Ok(Arc::new(truths.into_iter().map(|value| Some(value != 0)).collect::<BooleanArray>()))
+        }
+        NativeElement::Text => Ok(Arc::new(StringArray::from(texts(column, filling)?))),
+    }
+}
+
+/// The values of all rows; a cell without one is what its policy says.
+fn each<T>(
+    count: usize,
+    filling: &mut Filling<f64>,
+    cell: impl Fn(usize, &[String]) -> Cell<T>,
+    instead: impl Fn(f64) -> Option<T>,
+) -> Result<Vec<T>> {
+    let mut values = Vec::with_capacity(count);
+    for row in 0..count {
+        let (policy, reason) = match cell(row, filling.tokens) {
+            Cell::Value(value) => {
+                values.push(value);
+                continue;
+            }
+            Cell::Parsed(value) => {
+                filling.counts.parsed_count += 1;
+                values.push(value);
+                continue;
+            }
+            Cell::Missing => {
+                filling.counts.null_count += 1;
+                (filling.bound.input.on_null, Reason::Null)
+            }
+            Cell::NotOne => {
+                filling.counts.unparsable_count += 1;
+                (filling.bound.input.on_unseen, Reason::NotANumber)
+            }
+        };
+        filling.settle(row, policy, f64::NAN, reason)?;
+        let value = instead(filling.out[row]).or_else(|| if policy == Policy::Reject { instead(0.0) } else { None });
+        values.push(value.ok_or_else(|| {
+            let message = "a value is missing where the model's type has none for that";
+            Error::failed(message)
+                .at_row(filling.origin.row_number(row))
+                .hint(format!("say what to read instead: `--on-null {}=0`, or `reject`", filling.bound.column))
+        })?);
+    }
+    Ok(values)
+}
+
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
+}
+
+fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
+    let count = column.len();
+    if is_text(column.data_type()) {
+        let texts = decoded(column, &DataType::Utf8)?;
+        let texts = texts.as_string::<i32>().clone();
+        let cell = |row: usize, tokens: &[String]| {
+            let text = texts.value(row);
+            if texts.is_null(row) || tokens.iter().any(|token| token == text) {
+                return Cell::Missing;
+            }
+            text.trim().parse().ok().or_else(|| parse(text).and_then(whole)).map_or(Cell::NotOne, Cell::Parsed)
+        };
+        return each(count, filling, cell, whole);
+    }
+    if matches!(column.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..)) {
+        let numbers = decoded(column, &DataType::Float64)?;
+        let numbers = numbers.as_primitive::<Float64Type>().clone();
+        let cell = |row: usize, _: &[String]| match numbers.value(row) {
+            value if numbers.is_null(row) || value.is_nan() => Cell::Missing,
+            value => whole(value).map_or(Cell::NotOne, Cell::Value),
+        };
+        return each(count, filling, cell, whole);
+    }
+    let numbers = decoded(column, &DataType::Int64)?;
+    let numbers = numbers.as_primitive::<Int64Type>().clone();
+    // A number too large for 64 bits with a sign is null after the cast and was none before.
+    let cell = |row: usize, _: &[String]| match (column.is_null(row), numbers.is_null(row)) {
+        (true, _) => Cell::Missing,
+        (false, true) if *column.data_type() == DataType::Null => Cell::Missing,
+        (false, true) => Cell::NotOne,
+        _ => Cell::Value(numbers.value(row)),
+    };
+    each(count, filling, cell, whole)
+}
+
+/// A missing text that is let through is the empty one.
+fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<String>> {
+    let texts = decoded(column, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>().clone();
+    let cell = |row: usize, tokens: &[String]| match texts.value(row) {
+        text if texts.is_null(row) || tokens.iter().any(|token| token == text) => Cell::Missing,
+        text => Cell::Value(text.to_owned()),
+    };
+    each(column.len(), filling, cell, |value| Some(if value.is_nan() { String::new() } else { value.to_string() }))
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, value) => is_text(value),
+        other => crate::table::cast::is_text(other),
+    }
+}
+
+fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    cast(column, wanted).map_err(|error| Error::failed("cannot decode the column").because(error))
+}
+
+/// Lists of a fixed length; a missing list or a missing number in one is a missing value of the row.
+fn vectors(element: NativeElement, width: usize, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    let lists = column.as_fixed_size_list_opt().ok_or_else(|| Error::internal("a column of lists of another kind"))?;
+    let target = match element {
+        NativeElement::Float => DataType::Float32,
+        NativeElement::Double => DataType::Float64,
+        NativeElement::Integer => DataType::Int64,
+        NativeElement::Boolean => DataType::Boolean,
+        NativeElement::Text => DataType::Utf8,
+    };
+    let mut values = decoded(lists.values(), &target)?;
+    for row in 0..lists.len() {
+        if lists.is_null(row) || lists.value(row).null_count() > 0 {
+            filling.counts.null_count += 1;
+            filling.settle(row, filling.bound.input.on_null, f64::NAN, Reason::Null)?;
+        }
+    }
+    if values.null_count() > 0 {
+        values = match element {
+            NativeElement::Float => {
+                Arc::new(Float32Array::from_iter_values(values.as_primitive::<Float32Type>().iter().map(|value| value.unwrap_or(f32::NAN))))
+            }
+            NativeElement::Double => {
+                Arc::new(Float64Array::from_iter_values(values.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN))))
+            }
+            _ => return Err(Error::failed("a list has a missing value where the model's type has none for that")),
+        };
+    }
+    let field = Arc::new(Field::new_list_field(target, true));
+    let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
+    let lists =
+        FixedSizeListArray::try_new(field, width, values, None).map_err(|error| Error::internal("a list of another length").because(error))?;
+    Ok(Arc::new(lists))
+}

@@ -1,0 +1,176 @@
+//! ONNX: files of PyTorch, Keras, scikit-learn and the tree libraries, opened and fitted to tables.
+//!
+//! Owns how a file is recognised, what it needs of a table and what its outputs are called. The graph itself is translated in
+//! `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
+
+use super::onnx_contract::{Inputs, answers, inputs};
+use super::onnx_graph::{plain_domain, translate};
+pub use super::onnx_port::{Port, PortKind, read_value};
+use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
+use super::onnx_tensor::External;
+use super::protobuf::{Budget, Message, Wire};
+use super::{Artefact, ImportOptions, Importer};
+use crate::contract::Contract;
+use crate::error::{Error, Kind, Result};
+use crate::feature::{FeatureBlock, Precision};
+use crate::model::graph::Graph;
+use crate::model::graph::table::GraphModel;
+use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
+use crate::outcome::{Link, Outcome, Task};
+
+/// A graph with its inputs and outputs.
+#[derive(Debug)]
+pub struct OpenGraph {
+    /// The graph.
+    pub graph: Graph,
+    /// Its inputs, in order, without those that the file gives values.
+    pub inputs: Vec<Port>,
+    /// Its outputs, in order.
+    pub outputs: Vec<Port>,
+}
+
+/// Reads a model and makes its graph ready to run.
+///
+/// # Errors
+/// Fails for a broken file; a contract error for operators and types that are not supported.
+pub fn open_graph(bytes: &[u8]) -> Result<OpenGraph> {
+    let budget = Budget::new();
+    let model = ModelProto::read(Message::new(bytes, &budget))?;
+    let graph = graph_of(&model)?;
+    let (inputs, outputs) = ports(graph)?;
+    Ok(OpenGraph { graph: translate(&model, graph, &External::new(None))?, inputs, outputs })
+}
+
+fn graph_of<'m, 'a>(model: &'m ModelProto<'a>) -> Result<&'m GraphProto<'a>> {
+    model.graph.as_ref().ok_or_else(|| Error::failed("the file holds no graph"))
+}
+
+fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
+    let given: std::collections::HashSet<&str> = graph.initializers.iter().map(|tensor| tensor.name).collect();
+    let inputs = graph.inputs.iter().filter(|input| !given.contains(input.name)).map(Port::of).collect::<Result<Vec<Port>>>()?;
+    let outputs = graph.outputs.iter().map(Port::of).collect::<Result<Vec<Port>>>()?;
+    Ok((inputs, outputs))
+}
+
+/// Recognises and imports ONNX files.
+#[derive(Debug)]
+pub struct Onnx;
+
+impl Importer for Onnx {
+    fn name(&self) -> &'static str {
+        "onnx"
+    }
+
+    fn reads(&self) -> &'static str {
+        "ONNX, operator sets 7 to 28 of `ai.onnx` and 1 to 5 of `ai.onnx.ml`, with external data beside the file"
+    }
+
+    /// The format has no magic number: every field must be one of `ModelProto`, a graph and a version among them.
+    fn recognises(&self, artefact: &Artefact) -> bool {
+        const KNOWN: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
+        let budget = Budget::new();
+        let mut message = Message::new(&artefact.bytes, &budget);
+        let (mut has_version, mut has_graph) = (false, false);
+        loop {
+            match message.next() {
+                Ok(Some((1, Wire::Varint(version)))) if (1..=64).contains(&version) => has_version = true,
+                Ok(Some((7, Wire::Bytes(_)))) => has_graph = true,
+                Ok(Some((5, Wire::Varint(_)))) => {}
+                Ok(Some((number, Wire::Bytes(_)))) if KNOWN.contains(&number) => {}
+                Ok(None) => return has_version && has_graph,
+                _ => return false,
+            }
+        }
+    }
+
+    fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
+        let budget = Budget::new();
+        let model = ModelProto::read(Message::new(&artefact.bytes, &budget))?;
+        let graph = graph_of(&model)?;
+        let description = describe(&model, graph);
+        match load(&model, graph, artefact) {
+            Ok((model, contract, outcome)) => Ok(LoadedModel { model: Box::new(model), contract, outcome, description }),
+            Err(error) if options.for_inspection && error.kind() == Kind::Contract => Ok(inert(graph, description, &error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn load(model: &ModelProto, graph: &GraphProto, artefact: &Artefact) -> Result<(GraphModel, Contract, Outcome)> {
+    let translated = translate(model, graph, &External::new(Some(artefact)))?;
+    let (input_ports, output_ports) = ports(graph)?;
+    let Inputs { contract, feeds, batch } = inputs(model, &input_ports)?;
+    let runner = GraphModel::new(translated, feeds, batch)?;
+    let probed =
+        runner.probe().map_err(|error| Error::contract("the graph does not run on a row of zeros, so its outputs cannot be named").because(error))?;
+    let runner = runner.answered(answers(graph, &output_ports, &probed)?);
+    let fields = runner.fields(&probed)?;
+    Ok((runner, contract, Outcome { task: Task::Columns(fields), link: Link::Identity }))
+}
+
+fn describe(model: &ModelProto, graph: &GraphProto) -> Description {
+    let mut facts = Vec::new();
+    let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
+    if !model.producer_name.is_empty() {
+        fact("producer", format!("{} {}", model.producer_name, model.producer_version).trim().to_owned());
+    }
+    let set = |set: &super::onnx_schema::OperatorSet| {
+        format!("{} {}", if plain_domain(set.domain).is_empty() { "ai.onnx" } else { set.domain }, set.version)
+    };
+    fact("operator_sets", model.opset_import.iter().map(set).collect::<Vec<_>>().join(", "));
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    graph.nodes.iter().for_each(|node| *counts.entry(node.operator).or_default() += 1);
+    fact("nodes", graph.nodes.len().to_string());
+    fact("operators", counts.iter().map(|(name, count)| format!("{name} × {count}")).collect::<Vec<_>>().join(", "));
+    fact("graph_inputs", names(&graph.inputs));
+    fact("graph_outputs", names(&graph.outputs));
+    Description { format: "onnx".into(), format_version: Some(model.ir_version.to_string()), facts }
+}
+
+fn names(infos: &[super::onnx_schema::ValueInfo]) -> String {
+    let shown = |info: &super::onnx_schema::ValueInfo| {
+        format!("{}{}", info.name, Port::of(info).map_or_else(|_| String::new(), |port| port.kind.to_string()))
+    };
+    infos.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// A model that can be looked at and not run.
+#[derive(Debug)]
+struct Inert {
+    reason: String,
+    feature_count: usize,
+}
+
+fn inert(graph: &GraphProto, mut description: Description, error: &Error) -> LoadedModel {
+    description.facts.push(("not_supported".into(), error.to_string()));
+    let feature_count = graph.inputs.len();
+    let model = Inert { reason: error.to_string(), feature_count };
+    let outcome = Outcome { task: Task::Columns(Vec::new()), link: Link::Identity };
+    LoadedModel { model: Box::new(model), contract: Contract::default(), outcome, description }
+}
+
+impl Model for Inert {
+    fn family(&self) -> &'static str {
+        "graph"
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::Native
+    }
+
+    fn feature_count(&self) -> usize {
+        self.feature_count
+    }
+
+    fn margin_count(&self) -> usize {
+        1
+    }
+
+    fn score(&self, _block: &FeatureBlock, _scratch: &mut Scratch, _margins: &mut Margins) -> Result<()> {
+        Err(Error::contract(self.reason.clone()))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,185 @@
+//! From a graph's declared inputs to the columns of a table, and from its outputs to the columns that come out.
+
+use std::sync::Arc;
+
+use super::onnx_port::{Port, PortKind};
+use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
+use super::onnx_tensor::{External, decode, text};
+use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy};
+use crate::error::{Error, Result};
+use crate::model::graph::table::{Answer, Feed};
+use crate::model::graph::{ElementType, Tensor, Value};
+
+/// Features of one model; binding names each of them.
+const FEATURE_LIMIT: usize = 1 << 20;
+
+/// What a graph needs of a table.
+pub(super) struct Inputs {
+    pub(super) contract: Contract,
+    pub(super) feeds: Vec<Feed>,
+    /// The number of rows that the graph insists on, if it does.
+    pub(super) batch: Option<usize>,
+}
+
+/// One input is a matrix whose columns are features, named by `feature_names` in the metadata; of several inputs each is a column.
+pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
+    let names = feature_names(model)?;
+    let mut batch = None;
+    let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
+    for port in ports {
+        let (element, shape) = tensor_port(port)?;
+        if let Some(Some(rows)) = shape.first() {
+            if batch.is_some_and(|known| known != *rows) {
+                return Err(Error::contract("the inputs insist on different numbers of rows"));
+            }
+            batch = Some(*rows);
+        }
+        let rest = &shape[1.min(shape.len())..];
+        if let (1, [width]) = (ports.len(), rest)
+            && (*width != Some(1) || names.as_ref().is_some_and(|names| names.len() == 1))
+        {
+            let width =
+                width.or(names.as_ref().map(Vec::len)).filter(|width| (1..=FEATURE_LIMIT).contains(width)).ok_or_else(|| unknown_width(port))?;
+            let own = match &names {
+                Some(names) if names.len() == width => names.clone(),
+                Some(names) => {
+                    return Err(Error::contract(format!("`feature_names` of the metadata holds {} names for {width} features", names.len())));
+                }
+                None => (0..width).map(|place| format!("f{place}")).collect(),
+            };
+            is_named = names.is_some();
+            all.extend(own.into_iter().map(|name| input(name, element, None)).collect::<Result<Vec<Input>>>()?);
+            feeds.push(Feed { element, row_shape: vec![width], column_count: width });
+            continue;
+        }
+        let row_shape = rest.iter().map(|length| length.ok_or_else(|| unknown_width(port))).collect::<Result<Vec<usize>>>()?;
+        let length = row_shape.iter().try_fold(1_usize, |product, length| product.checked_mul(*length)).ok_or_else(|| unknown_width(port))?;
+        all.push(input(port.name.clone(), element, (length != 1).then_some(length))?);
+        feeds.push(Feed { element, row_shape, column_count: 1 });
+    }
+    Ok(Inputs { contract: Contract { inputs: all, named: is_named }, feeds, batch })
+}
+
+fn unknown_width(port: &Port) -> Error {
+    Error::contract(format!("the input `{}` does not say how many values a row has", port.name)).hint(
+        "export with a fixed number of columns, such as `FloatTensorType([None, 12])` in skl2onnx, or set `feature_names` in the model's metadata",
+    )
+}
+
+fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
+    match &port.kind {
+        PortKind::Tensor { element: Some(element), shape: Some(shape) } => Ok((*element, shape.clone())),
+        PortKind::Tensor { element: Some(element), shape: None } => Ok((*element, vec![None, None])),
+        _ => Err(Error::contract(format!("the input `{}` is no tensor of a declared type", port.name))),
+    }
+}
+
+/// Reals have NaN for a missing value; other types have none, so a null stops the run unless the user says what to read instead.
+fn input(name: String, element: ElementType, width: Option<usize>) -> Result<Input> {
+    let element = match element {
+        ElementType::Float | ElementType::Float16 | ElementType::Bfloat16 => NativeElement::Float,
+        ElementType::Double => NativeElement::Double,
+        ElementType::Bool => NativeElement::Boolean,
+        ElementType::String => NativeElement::Text,
+        ElementType::Uint64 => return Err(Error::contract("inputs of unsigned 64-bit numbers are not supported").at_column(name)),
+        _ => NativeElement::Integer,
+    };
+    let is_real = matches!(element, NativeElement::Float | NativeElement::Double);
+    let on_null = if is_real { Policy::Null } else { Policy::Error };
+    Ok(Input { name, kind: InputKind::Native(NativeType { element, width }), column_type: None, required: true, on_null, on_unseen: Policy::Error })
+}
+
+/// The names that exporters write: a JSON list, or names with commas between.
+fn feature_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
+    let Some(pair) = model.metadata.iter().find(|pair| pair.key == "feature_names") else { return Ok(None) };
+    if pair.value.trim_start().starts_with('[') {
+        let names = serde_json::from_str(pair.value)
+            .map_err(|error| Error::contract("`feature_names` of the metadata is no list of texts").because(error))?;
+        return Ok(Some(names));
+    }
+    Ok(Some(pair.value.split(',').map(|name| name.trim().to_owned()).collect()))
+}
+
+/// What one run's outputs are: (whether texts or whole numbers, one a row), (width).
+struct Seen {
+    is_label: bool,
+    width: usize,
+    is_number: bool,
+}
+
+fn seen(value: &Value) -> Result<Seen> {
+    let (tensor, is_map) = match value {
+        Value::Maps { values, .. } => (values, true),
+        other => (other.tensor()?, false),
+    };
+    let rows = tensor.shape().first().copied().unwrap_or(1);
+    let width = tensor.len() / rows.max(1);
+    let element = tensor.element_type();
+    let is_label = !is_map && width == 1 && matches!(element, ElementType::Int64 | ElementType::Int32 | ElementType::String | ElementType::Bool);
+    Ok(Seen { is_label, width, is_number: element.is_float() })
+}
+
+/// What the outputs are called, as `product.md` says.
+pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> Result<Vec<Answer>> {
+    let all = outputs.iter().map(seen).collect::<Result<Vec<Seen>>>()?;
+    let column = |output: usize, name: &str| Answer::Column { output, name: name.to_owned() };
+    if let [a, b] = all.as_slice() {
+        let pair = if a.is_label && b.is_number && b.width > 1 {
+            Some((0, 1))
+        } else if b.is_label && a.is_number && a.width > 1 {
+            Some((1, 0))
+        } else {
+            None
+        };
+        if let Some((label, scores)) = pair {
+            let names = class_names(graph, &outputs[scores], all[scores].width)?;
+            return Ok(match names.len() {
+                2 => vec![Answer::Classes { output: scores, names: vec![String::new(), "probability".into()] }, column(label, "prediction")],
+                _ => vec![
+                    column(label, "prediction"),
+                    Answer::Classes { output: scores, names: names.iter().map(|name| format!("probability_{name}")).collect() },
+                ],
+            });
+        }
+    }
+    if let [one] = all.as_slice()
+        && one.width == 1
+    {
+        return Ok(vec![column(0, "prediction")]);
+    }
+    Ok(ports.iter().enumerate().map(|(output, port)| column(output, &port.name)).collect())
+}
+
+/// The names of the classes: the map's keys, else what the nodes say, else their numbers.
+fn class_names(graph: &GraphProto, scores: &Value, count: usize) -> Result<Vec<String>> {
+    if let Value::Maps { keys, .. } = scores {
+        return texts(keys);
+    }
+    for attribute in graph.nodes.iter().rev().flat_map(|node| &node.attributes).filter(|attribute| attribute.name.starts_with("classlabels")) {
+        if attribute.strings.len() == count {
+            return attribute.strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect();
+        }
+        if attribute.ints.len() == count {
+            return Ok(attribute.ints.iter().map(ToString::to_string).collect());
+        }
+    }
+    // Where a pipeline picks the label from a list by its place, the list is a constant.
+    for node in graph.nodes.iter().rev().filter(|node| matches!(node.operator, "ArrayFeatureExtractor" | "Gather")) {
+        let list = node.inputs.first().and_then(|name| graph.initializers.iter().find(|tensor| tensor.name == *name));
+        if let Some(list) = list
+            && let Ok(list) = decode(list, &External::new(None))
+            && list.len() == count
+            && !list.element_type().is_float()
+        {
+            return texts(&list);
+        }
+    }
+    Ok((0..count).map(|place| place.to_string()).collect())
+}
+
+fn texts(labels: &Tensor) -> Result<Vec<String>> {
+    match labels.element_type() {
+        ElementType::String => Ok(labels.values::<Arc<str>>()?.iter().map(ToString::to_string).collect()),
+        _ => Ok(labels.integers()?.iter().map(ToString::to_string).collect()),
+    }
+}

@@ -1,0 +1,127 @@
+//! `TensorProto` to tensor: raw bytes, typed fields, and external data beside the model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use super::Artefact;
+use super::onnx_schema::TensorProto;
+use crate::error::{Error, Result};
+use crate::model::graph::tensor::{Data, Element, ElementType, Tensor, element_count};
+
+/// Files beside a model, each read once.
+pub(super) struct External<'a> {
+    artefact: Option<&'a Artefact>,
+    files: std::cell::RefCell<std::collections::HashMap<String, Arc<Vec<u8>>>>,
+}
+
+impl<'a> External<'a> {
+    pub(super) fn new(artefact: Option<&'a Artefact>) -> Self {
+        Self { artefact, files: std::cell::RefCell::default() }
+    }
+
+    fn bytes(&self, name: &str) -> Result<Arc<Vec<u8>>> {
+        if let Some(found) = self.files.borrow().get(name) {
+            return Ok(found.clone());
+        }
+        let artefact = self.artefact.ok_or_else(|| Error::contract(format!("the model's data are in another file, `{name}`")))?;
+        let bytes = Arc::new(artefact.read_beside(Path::new(name))?);
+        self.files.borrow_mut().insert(name.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+}
+
+/// Decodes a tensor.
+///
+/// # Errors
+/// Fails for lengths that do not fit the shape; a contract error for types that are not supported; a trust error for data outside the folder.
+pub(super) fn decode(tensor: &TensorProto, external: &External) -> Result<Tensor> {
+    let decoded = decode_nameless(tensor, external);
+    decoded.map_err(|error| if tensor.name.is_empty() { error } else { error.at_node(format!("tensor `{}`", tensor.name)) })
+}
+
+fn decode_nameless(tensor: &TensorProto, external: &External) -> Result<Tensor> {
+    if tensor.is_segmented {
+        return Err(Error::contract("tensors in segments are not supported"));
+    }
+    let element_type = ElementType::from_code(tensor.data_type)?;
+    let length = |&length: &i64| usize::try_from(length).map_err(|_| Error::failed(format!("an axis of length {length}")));
+    let shape = tensor.dims.iter().map(length).collect::<Result<Vec<usize>>>()?;
+    let count = element_count(&shape)?;
+    let data = if tensor.location == 1 {
+        let (bytes, range) = external_range(tensor, external)?;
+        from_bytes(element_type, bytes.get(range).ok_or_else(|| Error::failed("the model's data file is too short"))?, count)?
+    } else if let Some(raw) = tensor.raw.filter(|raw| !raw.is_empty() || count == 0) {
+        from_bytes(element_type, raw, count)?
+    } else {
+        from_fields(element_type, tensor)?
+    };
+    Tensor::from_data(shape, data)
+}
+
+fn external_range(tensor: &TensorProto, external: &External) -> Result<(Arc<Vec<u8>>, std::ops::Range<usize>)> {
+    let entry = |key: &str| tensor.external.iter().find(|pair| pair.key == key).map(|pair| pair.value);
+    let number = |key: &str| {
+        entry(key).map(|text| text.parse::<usize>().map_err(|_| Error::failed(format!("`{key} = {text}` of external data is no number"))))
+    };
+    let bytes = external.bytes(entry("location").ok_or_else(|| Error::failed("external data without a location"))?)?;
+    let start = number("offset").transpose()?.unwrap_or(0);
+    let end = number("length").transpose()?.map_or(Some(bytes.len()), |length| start.checked_add(length));
+    let end = end.filter(|end| (start..=bytes.len()).contains(end)).ok_or_else(|| Error::failed("the model's data file is too short"))?;
+    Ok((bytes, start..end))
+}
+
+fn from_bytes(element_type: ElementType, bytes: &[u8], count: usize) -> Result<Data> {
+    fn read<T: Element, const N: usize>(bytes: &[u8], count: usize, element: impl Fn([u8; N]) -> T) -> Result<Data> {
+        let (chunks, rest) = bytes.as_chunks::<N>();
+        if chunks.len() != count || !rest.is_empty() {
+            return Err(Error::failed(format!("{} bytes for {count} elements of {N}", bytes.len())));
+        }
+        Ok(T::wrap(Arc::new(chunks.iter().map(|chunk| element(*chunk)).collect())))
+    }
+    match element_type {
+        ElementType::Float => read(bytes, count, f32::from_le_bytes),
+        ElementType::Double => read(bytes, count, f64::from_le_bytes),
+        ElementType::Float16 => read(bytes, count, f16::from_le_bytes),
+        ElementType::Bfloat16 => read(bytes, count, bf16::from_le_bytes),
+        ElementType::Int8 => read(bytes, count, i8::from_le_bytes),
+        ElementType::Int16 => read(bytes, count, i16::from_le_bytes),
+        ElementType::Int32 => read(bytes, count, i32::from_le_bytes),
+        ElementType::Int64 => read(bytes, count, i64::from_le_bytes),
+        ElementType::Uint8 => read(bytes, count, u8::from_le_bytes),
+        ElementType::Uint16 => read(bytes, count, u16::from_le_bytes),
+        ElementType::Uint32 => read(bytes, count, u32::from_le_bytes),
+        ElementType::Uint64 => read(bytes, count, u64::from_le_bytes),
+        ElementType::Bool => read(bytes, count, |[byte]| byte != 0),
+        ElementType::String => Err(Error::failed("texts as raw bytes")),
+    }
+}
+
+fn from_fields(element_type: ElementType, tensor: &TensorProto) -> Result<Data> {
+    fn each<S: Copy, T: Element>(values: &[S], element: impl Fn(S) -> T) -> Data {
+        T::wrap(Arc::new(values.iter().map(|&value| element(value)).collect()))
+    }
+    let small = &tensor.int32s;
+    Ok(match element_type {
+        ElementType::Float => each(&tensor.floats, |value| value),
+        ElementType::Double => each(&tensor.doubles, |value| value),
+        ElementType::Float16 => each(small, |bits| f16::from_bits(bits as u16)),
+        ElementType::Bfloat16 => each(small, |bits| bf16::from_bits(bits as u16)),
+        ElementType::Int8 => each(small, |value| value as i8),
+        ElementType::Int16 => each(small, |value| value as i16),
+        ElementType::Int32 => each(small, |value| value as i32),
+        ElementType::Int64 => each(&tensor.int64s, |value| value),
+        ElementType::Uint8 => each(small, |value| value as u8),
+        ElementType::Uint16 => each(small, |value| value as u16),
+        ElementType::Uint32 => each(&tensor.uint64s, |value| value as u32),
+        ElementType::Uint64 => each(&tensor.uint64s, |value| value as u64),
+        ElementType::Bool => each(small, |value| value != 0),
+        ElementType::String => Data::String(Arc::new(tensor.strings.iter().map(|bytes| text(bytes)).collect::<Result<Vec<Arc<str>>>>()?)),
+    })
+}
+
+/// A text of the file.
+pub(super) fn text(bytes: &[u8]) -> Result<Arc<str>> {
+    std::str::from_utf8(bytes).map(Arc::from).map_err(|error| Error::failed("a text is not UTF-8").because(error))
+}

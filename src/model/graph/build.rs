@@ -1,0 +1,114 @@
+//! Building a graph: values numbered as they come, operators found and made, constants folded, last uses marked.
+//!
+//! Owns the checks that make a graph safe to run: every input is there before its reader. It must not know file formats.
+
+use std::collections::HashMap;
+
+use super::ir::{Graph, Node, ValueId, run_widened};
+use super::operator::{Definition, Fuel};
+use super::registry;
+use super::value::Value;
+use crate::error::{Error, Result};
+
+/// Nodes that folding may execute for one node, loops counted by their turns.
+const FOLD_STEPS: u64 = 10_000;
+
+/// Constants larger than this many elements are made when they are wanted, not kept.
+const FOLD_ELEMENTS: usize = 1 << 22;
+
+/// A graph in the making.
+#[derive(Debug, Default)]
+pub struct Builder {
+    value_count: usize,
+    constants: HashMap<ValueId, Value>,
+    inputs: Vec<ValueId>,
+    nodes: Vec<Node>,
+}
+
+impl Builder {
+    /// A new value that comes from outside.
+    pub fn input(&mut self) -> ValueId {
+        let id = self.value();
+        self.inputs.push(id);
+        id
+    }
+
+    /// A new value that never changes.
+    pub fn constant(&mut self, value: Value) -> ValueId {
+        let id = self.value();
+        self.constants.insert(id, value);
+        id
+    }
+
+    /// What a value is, if it never changes.
+    #[must_use]
+    pub fn find_constant(&self, id: ValueId) -> Option<&Value> {
+        self.constants.get(&id)
+    }
+
+    fn value(&mut self) -> ValueId {
+        self.value_count += 1;
+        self.value_count - 1
+    }
+
+    /// Adds a node and gives the numbers of its outputs, one for each that `definition` lists.
+    ///
+    /// `inputs` are the node's inputs, then what its subgraphs capture.
+    ///
+    /// # Errors
+    /// Fails if the operator is not known (see [`registry`]), has another number of inputs, or refuses its attributes.
+    pub fn node(&mut self, definition: &Definition, inputs: &[Option<ValueId>]) -> Result<Vec<ValueId>> {
+        let label = format!("`{}` ({})", definition.name, definition.operator);
+        let entry = registry::find(&definition.domain, &definition.operator, definition.version)
+            .ok_or_else(|| Error::contract("the operator is not supported").at_node(label.clone()))?;
+        let (least, most) = entry.inputs;
+        let count = definition.inputs.len();
+        if !(least..=most).contains(&count) || (0..least.min(count)).any(|position| !definition.inputs[position]) {
+            return Err(Error::failed(format!("{count} inputs, or a wanted one is left out")).at_node(label));
+        }
+        let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
+        let known = |input: &Option<ValueId>| input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some));
+        if let Some(values) = inputs.iter().map(known).collect::<Option<Vec<Option<Value>>>>()
+            && let Ok(results) = run_widened(&kernel, entry.widening, values, &Fuel::new(FOLD_STEPS))
+            && results.len() >= definition.outputs.len()
+            && results.iter().all(is_small)
+        {
+            return Ok(results.into_iter().take(definition.outputs.len()).map(|value| self.constant(value)).collect());
+        }
+        let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
+        let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
+        let inputs = inputs.iter().map(|input| input.map(|id| (id, false))).collect();
+        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs });
+        Ok(ids)
+    }
+
+    /// The finished graph: nodes that nothing reads are left out, and every value's last reader may take it.
+    #[must_use]
+    pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
+        let mut is_read = vec![false; self.value_count];
+        outputs.iter().for_each(|&id| is_read[id] = true);
+        let mut kept = Vec::with_capacity(self.nodes.len());
+        for mut node in self.nodes.drain(..).rev() {
+            node.outputs.iter_mut().for_each(|output| *output = output.filter(|id| is_read[*id]));
+            if node.outputs.iter().all(Option::is_none) {
+                continue;
+            }
+            for (id, is_last) in node.inputs.iter_mut().rev().flatten() {
+                *is_last = !std::mem::replace(&mut is_read[*id], true);
+            }
+            kept.push(node);
+        }
+        kept.reverse();
+        let mut constants: Vec<_> = self.constants.into_iter().filter(|(id, _)| is_read[*id]).collect();
+        constants.sort_unstable_by_key(|(id, _)| *id);
+        Graph { value_count: self.value_count, constants, inputs: self.inputs, nodes: kept, outputs }
+    }
+}
+
+fn is_small(value: &Value) -> bool {
+    match value {
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => tensor.len() <= FOLD_ELEMENTS,
+        Value::Sequence(values) => values.len() <= 1_000 && values.iter().all(is_small),
+        Value::Optional(inner) => inner.as_ref().is_none_or(|inner| is_small(inner)),
+    }
+}

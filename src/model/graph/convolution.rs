@@ -1,0 +1,171 @@
+//! Convolutions of any number of axes: the windows laid out as a matrix, one product for each image and group.
+
+use super::element::unsupported;
+use super::elementwise::Number;
+use super::layout::{length_of, product};
+use super::operator::{Definition, Kernel, single};
+use super::product::Factor;
+use super::registry::Entry;
+use super::tensor::{Data, Tensor, element_count};
+use super::window::{OUTSIDE, Padding, Sliding, Window};
+use crate::error::{Error, Result};
+
+pub(super) const OPERATORS: &[Entry] = &[
+    Entry::new("Conv", 2, 3, convolution).floats(),
+    Entry::new("ConvTranspose", 2, 3, transposed_convolution).floats(),
+    Entry::new("ConvInteger", 2, 4, integer_convolution),
+];
+
+fn group_count(node: &Definition) -> Result<usize> {
+    let groups = length_of(node.int("group", 1)?)?;
+    if groups == 0 { Err(Error::failed("a convolution in no groups")) } else { Ok(groups) }
+}
+
+fn convolution(node: &Definition) -> Result<Kernel> {
+    let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
+    single(move |call| {
+        let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
+        match data.data() {
+            Data::Float(values) => convolved::<f32>(data, values, weights, bias, &sliding, groups),
+            Data::Double(values) => convolved::<f64>(data, values, weights, bias, &sliding, groups),
+            other => Err(unsupported(other)),
+        }
+    })
+}
+
+/// Images × channels × places by filters × channels of a group × window.
+pub(super) fn convolved<T: Factor>(
+    data: &Tensor,
+    values: &[T],
+    weights: &Tensor,
+    bias: Option<&Tensor>,
+    sliding: &Sliding,
+    groups: usize,
+) -> Result<Tensor> {
+    let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) = (data.shape(), weights.shape()) else {
+        return Err(Error::failed("a convolution of tensors without channels"));
+    };
+    if group_channels.checked_mul(groups) != Some(channels) || !filters.is_multiple_of(groups) {
+        return Err(Error::failed(format!("{channels} channels and {filters} filters in {groups} groups of {group_channels}")));
+    }
+    let window = sliding.over(places, kernel)?;
+    let (weights, map) = (weights.values::<T>()?, window.places());
+    let (size, input_size, rows) = (window.output_size(), product(places), filters / groups);
+    let depth = group_channels * window.kernel_size();
+    let mut columns = vec![T::zero(); element_count(&[depth, size])?];
+    let shape = [&[images, filters], window.output.as_slice()].concat();
+    let mut out = vec![T::zero(); element_count(&shape)?];
+    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
+        for channel in 0..group_channels {
+            let source = &values[(image * channels + group * group_channels + channel) * input_size..][..input_size];
+            let target = &mut columns[channel * map.len()..(channel + 1) * map.len()];
+            target.iter_mut().zip(&map).for_each(|(to, &place)| *to = if place == OUTSIDE { T::zero() } else { source[place] });
+        }
+        let factor = &weights[group * rows * depth..(group + 1) * rows * depth];
+        let target = &mut out[(image * filters + group * rows) * size..][..rows * size];
+        T::multiply_matrices(factor, &columns, target, [rows, depth, size]);
+    }
+    add_bias(&mut out, bias, filters, size)?;
+    Tensor::new(shape, out)
+}
+
+fn add_bias<T: Number>(out: &mut [T], bias: Option<&Tensor>, filters: usize, size: usize) -> Result<()> {
+    let Some(bias) = bias else { return Ok(()) };
+    let bias = bias.values::<T>()?;
+    if bias.len() != filters {
+        return Err(Error::failed(format!("{} biases for {filters} filters", bias.len())));
+    }
+    out.chunks_exact_mut(size.max(1))
+        .enumerate()
+        .for_each(|(place, chunk)| chunk.iter_mut().for_each(|value| *value = value.add(bias[place % filters])));
+    Ok(())
+}
+
+fn transposed_convolution(node: &Definition) -> Result<Kernel> {
+    let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
+    let (more, wanted) = (node.find_ints("output_padding")?, node.find_ints("output_shape")?);
+    single(move |call| {
+        let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
+        let (&[_, _, ref places @ ..], &[_, _, ref kernel @ ..]) = (data.shape(), weights.shape()) else {
+            return Err(Error::failed("a convolution of tensors without channels"));
+        };
+        let window = spread_window(&sliding, places, kernel, more.as_deref(), wanted.as_deref())?;
+        match data.data() {
+            Data::Float(values) => spread::<f32>(data, values, weights, bias, &window, groups),
+            Data::Double(values) => spread::<f64>(data, values, weights, bias, &window, groups),
+            other => Err(unsupported(other)),
+        }
+    })
+}
+
+/// The window that slides over the output and stands at each place of the input once.
+fn spread_window(sliding: &Sliding, places: &[usize], kernel: &[usize], more: Option<&[i64]>, wanted: Option<&[i64]>) -> Result<Window> {
+    let rank = places.len();
+    let (strides, dilations, mut pads) = sliding.parameters(rank)?;
+    let more = more.map_or_else(|| vec![0; rank], <[i64]>::to_vec);
+    let wanted = wanted.map(|wanted| wanted[wanted.len().saturating_sub(rank)..].to_vec());
+    if kernel.len() != rank || more.len() != rank || wanted.as_ref().is_some_and(|wanted| wanted.len() != rank) {
+        return Err(Error::failed(format!("parameters that are not for {rank} axes")));
+    }
+    let mut input = Vec::with_capacity(rank);
+    for axis in 0..rank {
+        let extent = (kernel[axis].max(1) - 1).saturating_mul(dilations[axis]).saturating_add(1);
+        let full = (places[axis].max(1) - 1).saturating_mul(strides[axis]).saturating_add(extent) as i64;
+        let full = full.saturating_add(more[axis]);
+        let is_same = matches!(sliding.padding, Padding::Upper | Padding::Lower);
+        let length = match &wanted {
+            Some(wanted) => Some(wanted[axis]),
+            None if is_same => Some(places[axis].saturating_mul(strides[axis]) as i64),
+            None => None,
+        };
+        if let Some(length) = length {
+            let total = (full - length).max(0);
+            pads[axis] = if sliding.padding == Padding::Upper { (total / 2, total - total / 2) } else { (total - total / 2, total / 2) };
+        }
+        let own = length.unwrap_or_else(|| full.saturating_sub(pads[axis].0).saturating_sub(pads[axis].1));
+        input.push(length_of(own)?);
+    }
+    element_count(&input)?;
+    element_count(&[element_count(places)?, element_count(kernel)?])?;
+    Ok(Window { input, kernel: kernel.to_vec(), strides, dilations, pads, output: places.to_vec() })
+}
+
+fn spread<T: Factor>(data: &Tensor, values: &[T], weights: &Tensor, bias: Option<&Tensor>, window: &Window, groups: usize) -> Result<Tensor> {
+    let (images, channels, filters) = (data.shape()[0], data.shape()[1], weights.shape()[1]);
+    if weights.shape()[0] != channels || !channels.is_multiple_of(groups) {
+        return Err(Error::failed(format!("{channels} channels in {groups} groups for weights of shape {:?}", weights.shape())));
+    }
+    let (map, own) = (window.places(), channels / groups);
+    let (size, input_size, kernel) = (window.output_size(), product(&window.input), window.kernel_size());
+    let rows = filters * kernel;
+    // Channels × (filters × window) turned to (filters × window) × channels, group by group.
+    let turned = super::layout::transposed(&weights.clone().reshaped(vec![groups, own, rows])?, &[0, 2, 1])?;
+    let turned = turned.values::<T>()?;
+    let mut columns = vec![T::zero(); element_count(&[rows, size])?];
+    let shape = [&[images, filters * groups], window.input.as_slice()].concat();
+    let mut out = vec![T::zero(); element_count(&shape)?];
+    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
+        let source = &values[(image * channels + group * own) * size..][..own * size];
+        columns.fill(T::zero());
+        T::multiply_matrices(&turned[group * rows * own..(group + 1) * rows * own], source, &mut columns, [rows, own, size]);
+        for filter in 0..filters {
+            let target = &mut out[(image * filters * groups + group * filters + filter) * input_size..][..input_size];
+            let parts = &columns[filter * map.len()..(filter + 1) * map.len()];
+            for (part, &place) in parts.iter().zip(&map).filter(|(_, place)| **place != OUTSIDE) {
+                target[place] = target[place].add(*part);
+            }
+        }
+    }
+    add_bias(&mut out, bias, filters * groups, input_size)?;
+    Tensor::new(shape, out)
+}
+
+/// 8-bit integers less their zero points, multiplied and added in 32 bits.
+fn integer_convolution(node: &Definition) -> Result<Kernel> {
+    let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
+    single(move |call| {
+        let data = super::quantised::centred(call.tensor(0)?, call.optional(2)?, 0)?;
+        let weights = super::quantised::centred(call.tensor(1)?, call.optional(3)?, 0)?;
+        convolved::<i32>(&data, data.values::<i32>()?, &weights, None, &sliding, groups)
+    })
+}

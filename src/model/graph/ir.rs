@@ -1,0 +1,172 @@
+//! The graph that runs: numbered values, nodes in an order in which every input is there, and the last use of each value known.
+//!
+//! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may run it at once.
+
+use half::{bf16, f16};
+
+use super::operator::{Call, Fuel, Kernel};
+use super::registry::Widening;
+use super::tensor::{Data, ElementType, Tensor};
+use super::value::Value;
+use crate::error::{Error, Result};
+
+/// Nodes that one run may execute, loops counted by their turns.
+const STEP_LIMIT: u64 = 50_000_000;
+
+/// A value's number.
+pub type ValueId = usize;
+
+/// One step.
+pub(super) struct Node {
+    /// What messages call it, such as `` `fc1` (Gemm) ``.
+    pub(super) label: String,
+    pub(super) kernel: Kernel,
+    pub(super) widening: Widening,
+    /// The inputs, captures included; true where this is the value's last use.
+    pub(super) inputs: Vec<Option<(ValueId, bool)>>,
+    /// The outputs that somebody reads.
+    pub(super) outputs: Vec<Option<ValueId>>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("label", &self.label).field("inputs", &self.inputs).field("outputs", &self.outputs).finish_non_exhaustive()
+    }
+}
+
+/// A graph, ready to run.
+#[derive(Debug)]
+pub struct Graph {
+    pub(super) value_count: usize,
+    pub(super) constants: Vec<(ValueId, Value)>,
+    pub(super) inputs: Vec<ValueId>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) outputs: Vec<ValueId>,
+}
+
+impl Graph {
+    /// The number of inputs.
+    #[must_use]
+    pub fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The number of steps, subgraphs not counted.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The bytes of all constants.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.constants.iter().filter_map(|(_, value)| value.tensor().ok()).map(Tensor::byte_count).sum()
+    }
+
+    /// The output of this position, if no input decides it.
+    #[must_use]
+    pub fn constant_output(&self, position: usize) -> Option<&Value> {
+        let wanted = *self.outputs.get(position)?;
+        self.constants.iter().find(|(id, _)| *id == wanted).map(|(_, value)| value)
+    }
+
+    /// Runs the graph on its inputs, in their order; gives its outputs in theirs.
+    ///
+    /// # Errors
+    /// Fails at the first node that cannot be computed, naming it.
+    pub fn run(&self, inputs: Vec<Value>) -> Result<Vec<Value>> {
+        self.run_with(inputs, &Fuel::new(STEP_LIMIT))
+    }
+
+    pub(super) fn run_with(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
+        if inputs.len() != self.inputs.len() {
+            return Err(Error::failed(format!("{} values for a graph of {} inputs", inputs.len(), self.inputs.len())));
+        }
+        let mut slots: Vec<Option<Value>> = vec![None; self.value_count];
+        self.constants.iter().for_each(|(id, value)| slots[*id] = Some(value.clone()));
+        self.inputs.iter().zip(inputs).for_each(|(id, value)| slots[*id] = Some(value));
+        for node in &self.nodes {
+            fuel.burn()?;
+            node.run(&mut slots, fuel).map_err(|error| error.at_node(node.label.clone()))?;
+        }
+        self.outputs.iter().map(|id| slots[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
+    }
+}
+
+impl Node {
+    fn run(&self, slots: &mut [Option<Value>], fuel: &Fuel) -> Result<()> {
+        let value = |input: &Option<(ValueId, bool)>| match *input {
+            None => None,
+            Some((id, true)) => slots[id].take(),
+            Some((id, false)) => slots[id].clone(),
+        };
+        let inputs: Vec<Option<Value>> = self.inputs.iter().map(value).collect();
+        let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
+        if results.len() < self.outputs.len() {
+            return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
+        }
+        for (id, value) in self.outputs.iter().zip(results) {
+            if let Some(id) = id {
+                slots[*id] = Some(value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a kernel with narrow inputs widened, and narrows what comes out again.
+pub(super) fn run_widened(kernel: &Kernel, widening: Widening, mut inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
+    let mut narrow = None;
+    if widening != Widening::None {
+        for input in inputs.iter_mut().flatten() {
+            if let Value::Tensor(tensor) = input
+                && let Some(wide) = widened(tensor, widening)
+            {
+                narrow.get_or_insert(tensor.element_type());
+                *tensor = wide;
+            }
+        }
+    }
+    let mut results = kernel(&mut Call { inputs, fuel })?;
+    if let Some(narrow) = narrow.filter(|_| widening != Widening::In) {
+        for result in &mut results {
+            if let Value::Tensor(tensor) = result
+                && let Some(back) = narrowed(tensor, narrow)
+            {
+                *tensor = back;
+            }
+        }
+    }
+    Ok(results)
+}
+
+fn widened(tensor: &Tensor, widening: Widening) -> Option<Tensor> {
+    let integers = |values: Vec<i64>| Tensor::new(tensor.shape().to_vec(), values).ok();
+    let floats = |values: Vec<f32>| Tensor::new(tensor.shape().to_vec(), values).ok();
+    match tensor.data() {
+        Data::Float16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
+        Data::Bfloat16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
+        _ if widening == Widening::Floats => None,
+        Data::Int8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
+        Data::Int16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
+        Data::Uint8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
+        Data::Uint16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
+        Data::Uint32(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
+        _ => None,
+    }
+}
+
+fn narrowed(tensor: &Tensor, to: ElementType) -> Option<Tensor> {
+    let shape = tensor.shape().to_vec();
+    let narrow = match (tensor.data(), to) {
+        (Data::Float(values), ElementType::Float16) => Tensor::new(shape, values.iter().map(|&value| f16::from_f32(value)).collect()),
+        (Data::Float(values), ElementType::Bfloat16) => Tensor::new(shape, values.iter().map(|&value| bf16::from_f32(value)).collect()),
+        (Data::Int64(values), ElementType::Int8) => Tensor::new(shape, values.iter().map(|&value| value as i8).collect()),
+        (Data::Int64(values), ElementType::Int16) => Tensor::new(shape, values.iter().map(|&value| value as i16).collect()),
+        (Data::Int64(values), ElementType::Uint8) => Tensor::new(shape, values.iter().map(|&value| value as u8).collect()),
+        (Data::Int64(values), ElementType::Uint16) => Tensor::new(shape, values.iter().map(|&value| value as u16).collect()),
+        (Data::Int64(values), ElementType::Uint32) => Tensor::new(shape, values.iter().map(|&value| value as u32).collect()),
+        _ => return None,
+    };
+    narrow.ok()
+}

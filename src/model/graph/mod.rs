@@ -1,0 +1,42 @@
+//! Graphs of operators, as ONNX files hold them: tensors in, tensors out, on one thread.
+//!
+//! Owns the values, the operators and the order of execution. Every operator is written here: attributes are read when the graph is built,
+//! constants are folded, values are dropped after their last use. It must not know file formats, tables or columns.
+
+mod activation;
+mod broadcast;
+pub mod build;
+mod control;
+mod conversion;
+mod convolution;
+pub mod element;
+mod elementwise;
+mod gather;
+mod ir;
+mod layout;
+mod logic;
+mod ml_features;
+mod ml_linear;
+mod ml_scores;
+mod ml_trees;
+mod ml_trees_read;
+mod movement;
+mod normalization;
+pub mod operator;
+mod pooling;
+mod product;
+mod quantised;
+mod recurrent;
+mod reduction;
+pub mod registry;
+mod selection;
+mod shape;
+pub mod table;
+pub mod tensor;
+mod text;
+pub mod value;
+mod window;
+
+pub use ir::{Graph, ValueId};
+pub use tensor::{ElementType, Tensor};
+pub use value::Value;

@@ -1,0 +1,205 @@
+//! One operator of a graph, ready to run: what a node says of itself, and how it is called.
+//!
+//! Owns attributes and their defaults, and access to a call's inputs. It must not know any operator in particular.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ir::Graph;
+use super::tensor::Tensor;
+use super::value::Value;
+use crate::error::{Error, Result};
+
+/// A node's computation, with its attributes read and checked.
+pub(super) type Kernel = Box<dyn Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync>;
+
+/// A value that a node gives by name.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of `AttributeProto`")]
+pub enum Attribute {
+    Float(f32),
+    Int(i64),
+    String(String),
+    Tensor(Tensor),
+    Graph(Arc<Subgraph>),
+    Floats(Vec<f32>),
+    Ints(Vec<i64>),
+    Strings(Vec<Arc<str>>),
+    Tensors(Vec<Tensor>),
+}
+
+/// A graph inside a node; what it reads of the graph around it comes as further inputs.
+#[derive(Debug)]
+pub struct Subgraph {
+    /// The graph; its inputs are its own ones first, then what it captures.
+    pub graph: Graph,
+    /// The number of its own inputs.
+    pub input_count: usize,
+    /// The position of its first capture among the captures of the node.
+    pub first_capture: usize,
+    /// The number of its captures.
+    pub capture_count: usize,
+}
+
+/// What a node says of itself.
+#[derive(Debug)]
+pub struct Definition {
+    /// The node's name, or its first output's.
+    pub name: String,
+    /// The operator, such as `Conv`.
+    pub operator: String,
+    /// The operator's domain; empty for `ai.onnx`.
+    pub domain: String,
+    /// The version of the domain's operator set that the model was made for.
+    pub version: i64,
+    /// The attributes by name.
+    pub attributes: HashMap<String, Attribute>,
+    /// For each input that the node lists, whether it is given.
+    pub inputs: Vec<bool>,
+    /// For each output that the node lists, whether somebody wants it.
+    pub outputs: Vec<bool>,
+}
+
+macro_rules! getters {
+    ($($name:ident, $variant:ident, $type:ty;)*) => {
+        $(pub(super) fn $name(&self, name: &str) -> Result<Option<$type>> {
+            match self.attributes.get(name) {
+                None => Ok(None),
+                Some(Attribute::$variant(value)) => Ok(Some(value.clone())),
+                Some(_) => Err(Error::failed(format!("the attribute `{name}` is of another type than the operator's"))),
+            }
+        })*
+    };
+}
+
+impl Definition {
+    getters! {
+        find_float, Float, f32;
+        find_int, Int, i64;
+        find_string, String, String;
+        find_tensor, Tensor, Tensor;
+        find_ints, Ints, Vec<i64>;
+        find_floats, Floats, Vec<f32>;
+        find_strings, Strings, Vec<Arc<str>>;
+        find_graph, Graph, Arc<Subgraph>;
+    }
+
+    pub(super) fn float(&self, name: &str, default: f32) -> Result<f32> {
+        Ok(self.find_float(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn int(&self, name: &str, default: i64) -> Result<i64> {
+        Ok(self.find_int(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool> {
+        Ok(self.find_int(name)?.map_or(default, |value| value != 0))
+    }
+
+    pub(super) fn string(&self, name: &str, default: &str) -> Result<String> {
+        Ok(self.find_string(name)?.unwrap_or_else(|| default.to_owned()))
+    }
+
+    pub(super) fn wanted_int(&self, name: &str) -> Result<i64> {
+        self.find_int(name)?.ok_or_else(|| lacks(name))
+    }
+
+    pub(super) fn wanted_graph(&self, name: &str) -> Result<Arc<Subgraph>> {
+        self.find_graph(name)?.ok_or_else(|| lacks(name))
+    }
+
+    /// One of a few words, as its position among them.
+    pub(super) fn choice(&self, name: &str, words: &[&str], default: usize) -> Result<usize> {
+        let Some(word) = self.find_string(name)? else { return Ok(default) };
+        words.iter().position(|known| *known == word).ok_or_else(|| Error::contract(format!("`{name} = {word}` is not supported")))
+    }
+
+    /// Whether the output of this position is wanted.
+    pub(super) fn has_output(&self, position: usize) -> bool {
+        self.outputs.get(position).copied().unwrap_or(false)
+    }
+}
+
+/// The error for an attribute that the operator cannot do without.
+pub(super) fn lacks(name: &str) -> Error {
+    Error::failed(format!("the attribute `{name}` is missing"))
+}
+
+/// The nodes that one run may still execute: what stops a loop that would never end.
+#[derive(Debug)]
+pub(super) struct Fuel(Cell<u64>);
+
+impl Fuel {
+    pub(super) fn new(steps: u64) -> Self {
+        Self(Cell::new(steps))
+    }
+
+    pub(super) fn burn(&self) -> Result<()> {
+        let left = self.0.get().checked_sub(1).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
+        self.0.set(left);
+        Ok(())
+    }
+}
+
+/// One execution of a node.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    /// The inputs in order, then what its subgraphs capture.
+    pub(super) inputs: Vec<Option<Value>>,
+    /// What the run may still do.
+    pub(super) fuel: &'a Fuel,
+}
+
+impl Call<'_> {
+    /// An input that must be a tensor.
+    pub(super) fn tensor(&self, position: usize) -> Result<&Tensor> {
+        self.optional(position)?.ok_or_else(|| missing(position))
+    }
+
+    /// An input that may be left out.
+    pub(super) fn optional(&self, position: usize) -> Result<Option<&Tensor>> {
+        self.inputs.get(position).and_then(Option::as_ref).map(Value::tensor).transpose()
+    }
+
+    /// Any input.
+    pub(super) fn value(&self, position: usize) -> Result<&Value> {
+        self.inputs.get(position).and_then(Option::as_ref).ok_or_else(|| missing(position))
+    }
+
+    /// A tensor, to be changed or passed on.
+    pub(super) fn take(&mut self, position: usize) -> Result<Tensor> {
+        self.inputs.get_mut(position).and_then(Option::take).ok_or_else(|| missing(position))?.into_tensor()
+    }
+
+    /// Any input, to be passed on.
+    pub(super) fn take_value(&mut self, position: usize) -> Result<Value> {
+        self.inputs.get_mut(position).and_then(Option::take).ok_or_else(|| missing(position))
+    }
+
+    /// All inputs, which must be tensors.
+    pub(super) fn tensors(&self) -> Result<Vec<&Tensor>> {
+        (0..self.inputs.len()).map(|position| self.tensor(position)).collect()
+    }
+
+    /// The whole numbers of an input, if it is given.
+    pub(super) fn integers(&self, position: usize) -> Result<Option<Vec<i64>>> {
+        self.optional(position)?.map(Tensor::integers).transpose()
+    }
+}
+
+fn missing(position: usize) -> Error {
+    Error::failed(format!("input {position} is missing"))
+}
+
+/// A kernel of any outputs.
+#[expect(clippy::unnecessary_wraps, reason = "the last line of every `build`, which may fail before it")]
+pub(super) fn several(run: impl Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync + 'static) -> Result<Kernel> {
+    Ok(Box::new(run))
+}
+
+/// A kernel whose one output is a tensor.
+#[expect(clippy::unnecessary_wraps, reason = "the last line of every `build`, which may fail before it")]
+pub(super) fn single(run: impl Fn(&mut Call) -> Result<Tensor> + Send + Sync + 'static) -> Result<Kernel> {
+    Ok(Box::new(move |call| Ok(vec![Value::Tensor(run(call)?)])))
+}

@@ -1,0 +1,133 @@
+//! The operators that are known: domain, name, versions, number of inputs, and the function that makes a kernel of a node.
+//!
+//! Owns the list and the search in it. Families of operators are in the files beside this one.
+
+use super::operator::{Definition, Kernel};
+use crate::error::Result;
+
+/// What is done about element types that an operator's arithmetic does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Widening {
+    /// Nothing: the operator takes what it gets.
+    None,
+    /// 16-bit floats become single precision on the way in and come back on the way out.
+    Floats,
+    /// As floats; narrow integers become 64-bit ones and come back, wrapping.
+    All,
+    /// All narrow numbers on the way in; what comes out stays.
+    In,
+}
+
+/// One operator.
+pub(crate) struct Entry {
+    /// The domain; empty for `ai.onnx`.
+    pub(super) domain: &'static str,
+    /// The name in `NodeProto.op_type`.
+    pub(super) name: &'static str,
+    /// The first operator set whose meaning is implemented.
+    pub(super) since: i64,
+    /// The last operator set that has the operator in this form.
+    pub(super) until: i64,
+    /// The least and the greatest number of inputs.
+    pub(super) inputs: (usize, usize),
+    /// What is done about narrow element types.
+    pub(super) widening: Widening,
+    /// Makes a kernel of a node.
+    pub(super) build: fn(&Definition) -> Result<Kernel>,
+}
+
+/// As many inputs as the node likes.
+pub(super) const ANY: usize = usize::MAX;
+
+impl Entry {
+    /// An operator of `ai.onnx`, of every version, that takes what it gets.
+    pub(super) const fn new(name: &'static str, least: usize, most: usize, build: fn(&Definition) -> Result<Kernel>) -> Self {
+        Self { domain: "", name, since: 1, until: i64::MAX, inputs: (least, most), widening: Widening::None, build }
+    }
+
+    /// The same in another domain.
+    pub(super) const fn of(mut self, domain: &'static str) -> Self {
+        self.domain = domain;
+        self
+    }
+
+    /// From this operator set on.
+    pub(super) const fn since(mut self, version: i64) -> Self {
+        self.since = version;
+        self
+    }
+
+    /// With 16-bit floats widened.
+    pub(super) const fn floats(mut self) -> Self {
+        self.widening = Widening::Floats;
+        self
+    }
+
+    /// With all narrow numbers widened on the way in only.
+    pub(super) const fn widened_in(mut self) -> Self {
+        self.widening = Widening::In;
+        self
+    }
+
+    /// With all narrow numbers widened.
+    pub(super) const fn widened(mut self) -> Self {
+        self.widening = Widening::All;
+        self
+    }
+}
+
+/// The domain of classical machine learning.
+pub(super) const ML: &str = "ai.onnx.ml";
+
+/// The domain of what ONNX Runtime adds.
+pub(super) const MICROSOFT: &str = "com.microsoft";
+
+/// The greatest version of each domain that is known.
+const NEWEST: [(&str, i64); 3] = [("", 28), (ML, 5), (MICROSOFT, 1)];
+
+static FAMILIES: &[&[Entry]] = &[
+    super::elementwise::OPERATORS,
+    super::activation::OPERATORS,
+    super::logic::OPERATORS,
+    super::shape::OPERATORS,
+    super::conversion::OPERATORS,
+    super::movement::OPERATORS,
+    super::gather::OPERATORS,
+    super::reduction::OPERATORS,
+    super::product::OPERATORS,
+    super::selection::OPERATORS,
+    super::normalization::OPERATORS,
+    super::ml_features::OPERATORS,
+    super::ml_linear::OPERATORS,
+    super::ml_trees::OPERATORS,
+    super::control::OPERATORS,
+    super::convolution::OPERATORS,
+    super::pooling::OPERATORS,
+    super::recurrent::OPERATORS,
+    super::quantised::OPERATORS,
+    super::text::OPERATORS,
+];
+
+/// Whether an operator set is newer than any that is known, so that its operators may mean something else.
+pub(crate) fn is_too_new(domain: &str, version: i64) -> bool {
+    NEWEST.iter().any(|(known, newest)| *known == domain && version > *newest)
+}
+
+/// Every operator.
+fn all() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The operator of this name, in this domain and version.
+pub(crate) fn find(domain: &str, name: &str, version: i64) -> Option<&'static Entry> {
+    all().find(|entry| entry.domain == domain && entry.name == name && (entry.since..=entry.until).contains(&version))
+}
+
+/// (domain, name) of every operator that is known, sorted; the domain of `ai.onnx` is spelt out.
+#[must_use]
+pub fn operators() -> Vec<(&'static str, &'static str)> {
+    let mut names: Vec<_> = all().map(|entry| (if entry.domain.is_empty() { "ai.onnx" } else { entry.domain }, entry.name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
