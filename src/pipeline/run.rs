@@ -95,7 +95,10 @@ impl Control {
     pub fn check(&self) -> Result<()> {
         match u8::try_from(self.signal.load(Ordering::Relaxed)) {
             Ok(0) => Ok(()),
-            Ok(number) => Err(Error::new(Kind::Signal(number), format!("stopped by signal {number}"))),
+            Ok(number) => {
+                let error = Error::new(Kind::Signal(number), format!("by signal {number}, before all rows were done"));
+                Err(error.hint("the same command again makes the output; a data set goes on after its last finished part"))
+            }
             Err(_) => Err(Error::internal("a signal of an impossible number")),
         }
     }

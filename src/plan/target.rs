@@ -11,7 +11,7 @@ use crate::error::{Error, Result, shell_word};
 use crate::output::dataset::{REJECTED, STATE};
 use crate::output::publication::{REPORT, check_directory};
 use crate::output::table_writer::TableFormat;
-use crate::table::commit::{Lock, canonical, directory_of, find, make_directory};
+use crate::table::commit::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
 use crate::table::name_index::NameIndex;
@@ -149,12 +149,10 @@ impl Target {
     /// [`crate::error::Kind::Busy`] if one does.
     pub fn lock(&self, owner: &str) -> Result<Lock> {
         if self.is_dataset() {
-            let state = self.path.join(STATE);
-            make_directory(&state)?;
-            return Lock::acquire(&state.join("lock"), owner).map_err(|error| error.at_path(&self.path));
+            return Lock::acquire_inside(&self.path.join(STATE).join("lock"), owner).map_err(|error| error.at_path(&self.path));
         }
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Lock::acquire(&directory_of(&self.path).join(format!(".lock-{name}")), owner)
+        Lock::acquire(&directory_of(&self.path).join(format!(".lock-{name}")), owner).map_err(|error| error.at_path(&self.path))
     }
 
     /// Checks that the run would not write over what it reads: neither a file of the data nor the model nor anything beside it in its

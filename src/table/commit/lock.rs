@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::io_error;
+use super::{io_error, make_directory, remove_empty_directory};
 use crate::error::{Error, Kind, Result};
 
 /// How often locking is tried again because the last owner removed the file in the same moment.
@@ -23,6 +23,8 @@ pub struct Lock {
     file: File,
     path: PathBuf,
     previous: Option<String>,
+    /// A directory that goes with the lock if nothing is left in it.
+    directory: Option<PathBuf>,
 }
 
 impl Lock {
@@ -31,12 +33,29 @@ impl Lock {
     /// # Errors
     /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the file cannot be made.
     pub fn acquire(path: &Path, owner: &str) -> Result<Self> {
+        Self::acquire_with(path, owner, None)
+    }
+
+    /// Takes the lock at `path` in a directory that is made for it, and removed with it if nothing else is left there.
+    ///
+    /// # Errors
+    /// As [`Lock::acquire`].
+    pub fn acquire_inside(path: &Path, owner: &str) -> Result<Self> {
+        Self::acquire_with(path, owner, path.parent())
+    }
+
+    fn acquire_with(path: &Path, owner: &str, directory: Option<&Path>) -> Result<Self> {
         let cannot = |error| io_error("cannot lock the output", error).at_path(path);
         for _ in 0..ATTEMPTS {
-            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(cannot)?;
+            directory.map_or(Ok(()), make_directory)?;
+            let mut file = match File::options().read(true).write(true).create(true).truncate(false).open(path) {
+                // The last owner removed the directory in this very moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && directory.is_some() => continue,
+                opened => opened.map_err(cannot)?,
+            };
             match file.try_lock() {
                 Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) => return Err(busy(path, &read_owner(&mut file))),
+                Err(fs::TryLockError::WouldBlock) => return Err(busy(&read_owner(&mut file))),
                 Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
             }
             if !has_its_name(&file, path).map_err(cannot)? {
@@ -45,9 +64,9 @@ impl Lock {
             let previous = Some(read_owner(&mut file)).filter(|text| !text.is_empty());
             let written = file.set_len(0).and_then(|()| io::Seek::rewind(&mut file)).and_then(|()| file.write_all(owner.as_bytes()));
             written.and_then(|()| file.sync_data()).map_err(cannot)?;
-            return Ok(Self { file, path: path.to_owned(), previous });
+            return Ok(Self { file, path: path.to_owned(), previous, directory: directory.map(Path::to_owned) });
         }
-        Err(busy(path, "other runs come and go"))
+        Err(busy("other runs come and go"))
     }
 
     /// The name of an owner that ended without giving the lock back, if there was one.
@@ -62,6 +81,7 @@ impl Drop for Lock {
         // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
         if has_its_name(&self.file, &self.path).unwrap_or(false) {
             let _ = fs::remove_file(&self.path);
+            self.directory.iter().for_each(|directory| remove_empty_directory(directory));
         }
     }
 }
@@ -78,9 +98,9 @@ fn has_its_name(file: &File, path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (own.dev(), own.ino())))
 }
 
-fn busy(path: &Path, owner: &str) -> Error {
+fn busy(owner: &str) -> Error {
     let owner = if owner.is_empty() { "another run".to_owned() } else { format!("another run ({owner})") };
-    Error::new(Kind::Busy, format!("{owner} holds the output")).at_path(path).hint("wait until it is done, or give this run another `--output`")
+    Error::new(Kind::Busy, format!("{owner} holds the output")).hint("wait until it is done, or give this run another `--output`")
 }
 
 fn without_locks(path: &Path, error: io::Error) -> Error {
@@ -101,6 +121,8 @@ mod tests {
         assert_eq!((error.kind(), error.message()), (Kind::Busy, "another run (process 1 since noon) holds the output"));
         drop(first);
         assert!(!path.exists());
+        drop(Lock::acquire_inside(&directory.path().join("state/lock"), "process 3").unwrap());
+        assert!(!directory.path().join("state").exists());
         assert_eq!(Lock::acquire(&path, "process 2").unwrap().previous_owner(), None);
     }
 
