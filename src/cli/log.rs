@@ -64,7 +64,7 @@ mod tests {
         let mut entry: Map<String, Json> = serde_json::from_str(&text).unwrap();
         let time = entry.remove("time").unwrap();
         assert!(time.as_str().is_some_and(|time| time.len() == 24 && time.ends_with('Z')), "{time}");
-        insta::assert_snapshot!(Json::Object(entry), @r#""#);
+        insta::assert_snapshot!(Json::Object(entry), @r#"{"causes":["that"],"exit_code":3,"hint":"type this","kind":"contract error","level":"error","message":"two\nlines \u0007 \"quoted\"","path":"in.csv","row":7,"run_id":"abc"}"#);
     }
 
     #[test]

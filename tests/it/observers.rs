@@ -143,7 +143,150 @@ fn lineage_tells_what_was_read_and_written() {
     let text = serde_json::to_string_pretty(&event).unwrap();
     let text = text.replace(&*room.path("").to_string_lossy(), "[ROOM]/").replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let text = time.replace_all(&uuid.replace_all(&text, "UUID"), "TIME").into_owned();
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {
+      "eventTime": "TIME",
+      "eventType": "COMPLETE",
+      "inputs": [
+        {
+          "facets": {
+            "dataSource": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet",
+              "name": "file",
+              "uri": "file://[ROOM]/rows.csv"
+            },
+            "schema": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+              "fields": [
+                {
+                  "name": "id",
+                  "type": "Utf8"
+                },
+                {
+                  "name": "a",
+                  "type": "Utf8"
+                },
+                {
+                  "name": "b",
+                  "type": "Utf8"
+                }
+              ]
+            }
+          },
+          "inputFacets": {
+            "inputStatistics": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-0-0/InputStatisticsInputDatasetFacet.json#/$defs/InputStatisticsInputDatasetFacet",
+              "rowCount": 3,
+              "size": 35
+            }
+          },
+          "name": "[ROOM]/rows.csv",
+          "namespace": "file"
+        }
+      ],
+      "job": {
+        "facets": {
+          "jobType": {
+            "_producer": "urn:tallow:VERSION",
+            "_schemaURL": "https://openlineage.io/spec/facets/2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
+            "integration": "TALLOW",
+            "jobType": "JOB",
+            "processingType": "BATCH"
+          }
+        },
+        "name": "nightly_churn",
+        "namespace": "default"
+      },
+      "outputs": [
+        {
+          "facets": {
+            "dataSource": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/DatasourceDatasetFacet.json#/$defs/DatasourceDatasetFacet",
+              "name": "file",
+              "uri": "file://[ROOM]/out.parquet"
+            },
+            "schema": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+              "fields": [
+                {
+                  "name": "id",
+                  "type": "Utf8"
+                },
+                {
+                  "name": "probability",
+                  "type": "Float32"
+                },
+                {
+                  "name": "prediction",
+                  "type": "Int64"
+                }
+              ]
+            }
+          },
+          "name": "[ROOM]/out.parquet",
+          "namespace": "file",
+          "outputFacets": {
+            "outputStatistics": {
+              "_producer": "urn:tallow:VERSION",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-0-2/OutputStatisticsOutputDatasetFacet.json#/$defs/OutputStatisticsOutputDatasetFacet",
+              "rowCount": 2,
+              "size": "BYTES"
+            }
+          }
+        }
+      ],
+      "producer": "urn:tallow:VERSION",
+      "run": {
+        "facets": {
+          "parent": {
+            "_producer": "urn:tallow:VERSION",
+            "_schemaURL": "https://openlineage.io/spec/facets/1-1-0/ParentRunFacet.json#/$defs/ParentRunFacet",
+            "job": {
+              "name": "nightly.churn",
+              "namespace": "default"
+            },
+            "run": {
+              "runId": "UUID"
+            }
+          },
+          "processing_engine": {
+            "_producer": "urn:tallow:VERSION",
+            "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/ProcessingEngineRunFacet.json#/$defs/ProcessingEngineRunFacet",
+            "name": "tallow",
+            "version": "VERSION"
+          },
+          "tags": {
+            "_producer": "urn:tallow:VERSION",
+            "_schemaURL": "https://openlineage.io/spec/facets/1-0-0/TagsRunFacet.json#/$defs/TagsRunFacet",
+            "tags": [
+              {
+                "key": "model_name",
+                "source": "TALLOW",
+                "value": "good"
+              },
+              {
+                "key": "model_digest",
+                "source": "TALLOW",
+                "value": "sha256:f4772169c51e76ce9404985e80321ebd2581fea726f91fb73bbf09bf0c53f631"
+              },
+              {
+                "key": "tallow_run_id",
+                "source": "TALLOW",
+                "value": "RUN"
+              }
+            ]
+          }
+        },
+        "runId": "UUID"
+      },
+      "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+    }
+    "#);
 }
 
 #[test]
@@ -157,7 +300,7 @@ fn lineage_tells_how_runs_fail_and_where_they_begin() {
     assert_eq!(types(&told), ["START", "FAIL"].repeat(3));
     let error = |event: &Json| event["run"]["facets"]["errorMessage"]["message"].as_str().unwrap().to_owned();
     assert!(error(&told[1]).contains("`nobody`") && told[1]["inputs"].as_array().unwrap().is_empty());
-    assert!(error(&told[3]).contains("`--min-rows`") && told[3]["inputs"][0]["inputFacets"].is_null());
+    assert!(error(&told[3]).contains("`--min-rows`") && told[3]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 3);
     assert!(error(&told[5]).contains("`--max-errors 0`"));
     assert_eq!(told[5]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"], 3);
     assert!(told[5]["outputs"][0]["outputFacets"].is_null(), "nothing was published");
@@ -226,7 +369,11 @@ fn a_run_that_is_stopped_tells_of_it() {
 fn what_cannot_be_told_is_a_warning_and_the_result_stays() {
     let room = room();
     let run = room.tallow(&format!("{SCORE} --quiet --format json --lineage-file /dev/full")).ok();
-    insta::assert_snapshot!(run.stderr, @"");
+    insta::assert_snapshot!(run.stderr, @r"
+    warning: cannot append to the file (`/dev/full`)
+      caused by: No space left on device (os error 28)
+    hint: free some space, or write to another disk
+    ");
     let warnings = run.json()["warnings"].as_array().unwrap().len();
     assert_eq!((warnings, room.table("out.parquet").num_rows()), (1, 2));
     let run = room.tallow(&format!("{SCORE} --format json --lineage-file /dev/full --max-errors 0")).fails(4);
@@ -286,7 +433,7 @@ fn a_log_as_json_holds_an_object_in_every_line() {
     let run = room.tallow(&format!("{SCORE} --log-format json --on-null error")).fails(1);
     let mut error = entries(&run).pop().unwrap();
     (error["time"], error["run_id"]) = ("TIME".into(), "RUN".into());
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
     let run = room.tallow("score --log-format=json --no-such-flag").fails(2);
     assert_eq!((&entries(&run)[0]["kind"], &entries(&run)[0]["exit_code"]), (&"usage error".into(), &2.into()));
     let run = room.tallow("--log-format json").fails(2);
@@ -341,7 +488,7 @@ fn the_last_line_of_a_failure_is_an_object_with_the_exit_code() {
         (5, "score --model good.json rows.csv --output out.parquet --min-rows 9"),
         (6, "score --model package rows.csv --output out.parquet"),
         (1, "score --model gone.json rows.csv --output out.parquet"),
-        (1, "score --model text.json rows.csv --output out.parquet"),
+        (3, "score --model text.json rows.csv --output out.parquet"),
         (1, "score --model good.json gone.csv --output out.parquet"),
         (1, "score --model good.json rows.csv --output missing/out.parquet"),
         (1, "score --model good.json rows.csv --output out.parquet --on-null error"),
