@@ -164,12 +164,12 @@ impl Role {
 fn facet(name: &str, mut fields: Json) -> Json {
     let (version, schema) = match name {
         "processing_engine" => ("1-1-1", "ProcessingEngineRunFacet"),
-        "parent" => ("1-1-0", "ParentRunFacet"),
+        "parent" => ("1-2-0", "ParentRunFacet"),
         "tags" => ("1-0-0", "TagsRunFacet"),
         "errorMessage" => ("1-0-1", "ErrorMessageRunFacet"),
-        "jobType" => ("2-0-3", "JobTypeJobFacet"),
+        "jobType" => ("2-0-4", "JobTypeJobFacet"),
         "dataSource" => ("1-0-1", "DatasourceDatasetFacet"),
-        "schema" => ("1-1-1", "SchemaDatasetFacet"),
+        "schema" => ("1-2-0", "SchemaDatasetFacet"),
         "inputStatistics" => ("1-0-0", "InputStatisticsInputDatasetFacet"),
         _ => ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
     };

@@ -158,7 +158,7 @@ fn lineage_tells_what_was_read_and_written() {
             },
             "schema": {
               "_producer": "urn:tallow:VERSION",
-              "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
               "fields": [
                 {
                   "name": "id",
@@ -191,7 +191,7 @@ fn lineage_tells_what_was_read_and_written() {
         "facets": {
           "jobType": {
             "_producer": "urn:tallow:VERSION",
-            "_schemaURL": "https://openlineage.io/spec/facets/2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
+            "_schemaURL": "https://openlineage.io/spec/facets/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet",
             "integration": "TALLOW",
             "jobType": "JOB",
             "processingType": "BATCH"
@@ -211,7 +211,7 @@ fn lineage_tells_what_was_read_and_written() {
             },
             "schema": {
               "_producer": "urn:tallow:VERSION",
-              "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+              "_schemaURL": "https://openlineage.io/spec/facets/1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
               "fields": [
                 {
                   "name": "id",
@@ -245,7 +245,7 @@ fn lineage_tells_what_was_read_and_written() {
         "facets": {
           "parent": {
             "_producer": "urn:tallow:VERSION",
-            "_schemaURL": "https://openlineage.io/spec/facets/1-1-0/ParentRunFacet.json#/$defs/ParentRunFacet",
+            "_schemaURL": "https://openlineage.io/spec/facets/1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet",
             "job": {
               "name": "nightly.churn",
               "namespace": "default"
