@@ -3,7 +3,7 @@
 //! Where the system does not tell, the answer is none; nothing is estimated.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::table::commit::read;
 
@@ -59,10 +59,30 @@ pub fn now() -> String {
     rfc3339(seconds_now())
 }
 
+/// The time now, RFC 3339, UTC, to the millisecond.
+#[must_use]
+pub fn precise_now() -> String {
+    let elapsed = since_1970();
+    format!("{}.{:03}Z", rfc3339(elapsed.as_secs()).trim_end_matches('Z'), elapsed.subsec_millis())
+}
+
 /// The seconds since 1970, UTC.
 #[must_use]
 pub fn seconds_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    since_1970().as_secs()
+}
+
+/// The time since 1970, UTC.
+#[must_use]
+pub fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A text that no other process has had: a random one of the kernel's where it gives one (Linux), else process id and time.
+#[must_use]
+pub fn unique_text() -> String {
+    let random = read(Path::new("/proc/sys/kernel/random/uuid"), STATUS_LIMIT).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    random.unwrap_or_else(|| format!("{} {}", std::process::id(), since_1970().as_nanos()))
 }
 
 /// A time in seconds since 1970 as RFC 3339, UTC.

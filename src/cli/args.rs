@@ -48,6 +48,9 @@ pub struct ConsoleArgs {
     /// output, on failure too, for Airflow's XCom and for `jq`.
     #[arg(long, global = true, value_enum, default_value_t, env = "TALLOW_FORMAT", help_heading = "Display")]
     pub format: ResultFormat,
+    /// How standard error is written: lines for people, or one JSON object per line
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "TALLOW_LOG_FORMAT", help_heading = "Display")]
+    pub log_format: LogFormat,
     /// Say nothing but errors
     #[arg(short, long, global = true, env = "TALLOW_QUIET", value_parser = FalseyValueParser::new(), help_heading = "Display")]
     pub quiet: bool,
@@ -66,6 +69,16 @@ pub enum ResultFormat {
     Json,
 }
 
+/// How standard error is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people; a progress bar on a terminal
+    #[default]
+    Text,
+    /// One JSON object per line: time, level, message, the run's name where it is known, and facts; no bar, no colour
+    Json,
+}
+
 /// `tallow score`
 #[derive(Clone, Debug, Args)]
 pub struct ScoreArgs {
@@ -78,6 +91,25 @@ pub struct ScoreArgs {
     /// What is too bad to go on
     #[command(flatten)]
     pub guards: GuardArgs,
+    /// Who is told of the run
+    #[command(flatten)]
+    pub observers: ObserverArgs,
+}
+
+/// Who is told of the run, beside people.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ObserverArgs {
+    /// Write gauges of the run here, for the textfile collector of Prometheus' node exporter: `tallow_last_success_timestamp_seconds`, …
+    ///
+    /// Written anew by every run, under a hidden name first; on failure too, then with the time of the last success that was in it. Give each job a file of its own.
+    #[arg(long, value_name = "FILE.prom", help_heading = "Observers")]
+    pub metrics_file: Option<PathBuf>,
+    /// Append OpenLineage events here, one JSON object per line: START, then COMPLETE, FAIL or ABORT
+    #[arg(long, value_name = "FILE.jsonl", help_heading = "Observers")]
+    pub lineage_file: Option<PathBuf>,
+    /// What the job is called in metrics and lineage [default: the model's name]
+    #[arg(long, value_name = "NAME", help_heading = "Observers")]
+    pub job: Option<String>,
 }
 
 /// Where results go.

@@ -1,17 +1,19 @@
 //! The sole owner of standard output, standard error and the progress bar.
 //!
 //! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a plain line every
-//! [`PLAIN_INTERVAL`], so that a log shows life without filling up.
+//! [`PLAIN_INTERVAL`], so that a log shows life without filling up. Where the log is wanted as JSON, every line on standard error is an
+//! object, and there is no bar.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::args::{ConsoleArgs, ResultFormat};
-use serde_json::{Map, Value as Json};
+use super::args::{ConsoleArgs, LogFormat, ResultFormat};
+use super::log::{self, Level};
+use serde_json::{Map, Value as Json, json};
 
 use crate::error::{Error, Result};
 use crate::report::json::failure;
@@ -23,19 +25,29 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Console {
     format: ResultFormat,
+    log_format: LogFormat,
     quiet: bool,
     verbose: bool,
     color: bool,
+    /// Known once there is a plan.
+    run_id: OnceLock<String>,
 }
 
 impl Console {
     /// A console as the flags and the environment want it (`NO_COLOR`, `TERM=dumb`).
     #[must_use]
     pub fn new(args: &ConsoleArgs) -> Self {
-        let ConsoleArgs { format, quiet, verbose } = *args;
+        let ConsoleArgs { format, log_format, quiet, verbose } = *args;
         let plain =
             std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { format, quiet, verbose, color: io::stderr().is_terminal() && !plain }
+        let color = io::stderr().is_terminal() && !plain && log_format == LogFormat::Text;
+        Self { format, log_format, quiet, verbose, color, run_id: OnceLock::new() }
+    }
+
+    /// Notes the run's name for the log.
+    pub fn name_run(&self, run_id: &str) {
+        // A process is one run: a second name would be the same.
+        let _ = self.run_id.set(run_id.to_owned());
     }
 
     /// Whether results are wanted as JSON.
@@ -63,15 +75,38 @@ impl Console {
     /// Tells a person something, on standard error.
     pub fn tell(&self, text: &str) {
         if !self.quiet {
-            // Nothing can be done about a standard error that is closed.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            self.write(Level::Info, text, &format!("{text}\n"), Map::new);
         }
+    }
+
+    /// Tells a person what was done, in lines of which the first says it in short; a log as JSON gets `object` instead of the others.
+    pub fn summary(&self, lines: &[String], object: &Map<String, Json>) {
+        if !self.quiet {
+            let headline = lines.first().map_or("", String::as_str);
+            let text = format!("{}\n", lines.join("\n"));
+            self.write(Level::Info, headline, &text, || Map::from_iter([("summary".to_owned(), Json::Object(object.clone()))]));
+        }
+    }
+
+    /// Shows what went wrong beside the work, which goes on: also to who wants to hear of nothing but errors.
+    pub fn warning(&self, error: &Error) {
+        let text = self.told(&self.paint("1;33", "warning"), error);
+        self.write(Level::Warn, error.message(), &text, || log::error_fields(Level::Warn, error));
     }
 
     /// Shows an error: heading, message and place, causes, hint; in JSON also what `object` holds.
     pub fn error(&self, error: &Error, mut object: Map<String, Json>) {
         let (heading, _) = error.kind().heading_and_code();
-        let mut text = format!("{}: {error}\n", self.paint("1;31", heading));
+        let text = self.told(&self.paint("1;31", heading), error);
+        self.write(Level::Error, error.message(), &text, || log::error_fields(Level::Error, error));
+        if self.is_json() {
+            failure(error).into_iter().for_each(|(name, value)| _ = object.entry(name).or_insert(value));
+            let _ = self.data(&format!("{}\n", Json::Object(object)));
+        }
+    }
+
+    fn told(&self, heading: &str, error: &Error) -> String {
+        let mut text = format!("{heading}: {error}\n");
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
             text.push_str(&format!("  caused by: {inner}\n"));
@@ -80,11 +115,15 @@ impl Console {
         if let Some(hint) = error.hint_text() {
             text.push_str(&format!("{}: {hint}\n", self.paint("1;36", "hint")));
         }
-        let _ = io::stderr().lock().write_all(text.as_bytes());
-        if self.is_json() {
-            failure(error).into_iter().for_each(|(name, value)| _ = object.entry(name).or_insert(value));
-            let _ = self.data(&format!("{}\n", Json::Object(object)));
-        }
+        text
+    }
+
+    fn write(&self, level: Level, message: &str, text: &str, further: impl FnOnce() -> Map<String, Json>) {
+        // Nothing can be done about a standard error that is closed.
+        let _ = match self.log_format {
+            LogFormat::Text => io::stderr().lock().write_all(text.as_bytes()),
+            LogFormat::Json => io::stderr().lock().write_all(log::line(level, message, self.run_id.get().map(String::as_str), further()).as_bytes()),
+        };
     }
 
     /// The text in a colour, on a terminal.
@@ -95,12 +134,12 @@ impl Console {
 
     /// Progress over `total` rows, if the total is known.
     #[must_use]
-    pub fn progress(&self, total: Option<u64>) -> Progress {
+    pub fn progress(&self, total: Option<u64>) -> Progress<'_> {
         if self.quiet {
             return Progress::Silent;
         }
-        if !io::stderr().is_terminal() {
-            return Progress::Plain { total, state: Mutex::new((0, Instant::now(), Instant::now())) };
+        if !io::stderr().is_terminal() || self.log_format == LogFormat::Json {
+            return Progress::Plain { console: self, total, state: Mutex::new((0, Instant::now(), Instant::now())) };
         }
         let template = if total.is_some() {
             "{bar:32} {percent:>3}%  {human_pos} of {human_len} rows  {speed}  {eta} left"
@@ -120,13 +159,15 @@ impl Console {
 
 /// Progress through the rows.
 #[derive(Debug)]
-pub enum Progress {
+pub enum Progress<'a> {
     /// None is shown.
     Silent,
     /// A bar on a terminal.
     Bar(ProgressBar),
     /// A line every [`PLAIN_INTERVAL`].
     Plain {
+        /// Who writes it.
+        console: &'a Console,
         /// Rows in all, if known.
         total: Option<u64>,
         /// Rows done, start, last line.
@@ -134,18 +175,20 @@ pub enum Progress {
     },
 }
 
-impl Progress {
+impl Progress<'_> {
     /// Notes that rows were done.
     pub fn advance(&self, rows: u64) {
         match self {
             Self::Silent => {}
             Self::Bar(bar) => bar.inc(rows),
-            Self::Plain { total, state } => {
+            Self::Plain { console, total, state } => {
                 let Ok(mut state) = state.lock() else { return };
                 state.0 += rows;
                 if state.2.elapsed() >= PLAIN_INTERVAL {
                     state.2 = Instant::now();
-                    let _ = writeln!(io::stderr().lock(), "{}", plain_line(state.0, *total, state.1.elapsed()));
+                    let (text, elapsed) = (plain_line(state.0, *total, state.1.elapsed()), state.1.elapsed().as_secs_f64());
+                    let numbers = || Map::from_iter([("progress".to_owned(), json!({"rows": state.0, "total_rows": total, "seconds": elapsed}))]);
+                    console.write(Level::Info, &text, &format!("{text}\n"), numbers);
                 }
             }
         }

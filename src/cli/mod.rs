@@ -7,6 +7,8 @@ mod check;
 mod completions;
 pub mod console;
 mod inspect;
+mod log;
+mod observers;
 mod retry;
 mod run;
 mod scheduler;
@@ -22,7 +24,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use serde_json::{Map, Value as Json};
 
-use args::{Cli, ConsoleArgs, ResultFormat, Verb};
+use args::{Cli, ConsoleArgs, LogFormat, Verb};
 use console::Console;
 
 use crate::error::{Error, Result};
@@ -58,10 +60,22 @@ pub(crate) struct Failure {
     code: u8,
 }
 
-impl Failure {
-    /// An end that is no error, with an exit code that was asked for.
-    fn code(code: u8) -> Self {
-        Self { error: None, object: Map::new(), code }
+/// How a run ends that did what there was to do.
+pub(crate) struct Ending {
+    /// The JSON object on standard output.
+    object: Map<String, Json>,
+    /// 0, unless another one was asked for.
+    code: u8,
+}
+
+impl Ending {
+    /// Prints the object where JSON is wanted.
+    fn tell(self, console: &Console) -> Result<(), Failure> {
+        let Self { object, code } = self;
+        if console.is_json() {
+            console.data(&format!("{}\n", Json::Object(object)))?;
+        }
+        if code == 0 { Ok(()) } else { Err(Failure { error: None, object: Map::new(), code }) }
     }
 }
 
@@ -73,10 +87,10 @@ impl From<Error> for Failure {
 
 fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
     match verb {
-        Verb::Score(args) => score::run(*args, console)?,
+        Verb::Score(args) => score::run(*args, console)?.tell(console)?,
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
-        Verb::Retry(args) => retry::run(args, console)?,
+        Verb::Retry(args) => retry::run(args, console)?.tell(console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
     }
     Ok(())
@@ -94,29 +108,37 @@ fn without_empty_variables(command: Command) -> Command {
     command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg }).mut_subcommands(without_empty_variables)
 }
 
-/// clap's own messages, which know the flags; JSON as well where it was asked for.
+/// clap's own messages, which know the flags; JSON as well, or instead, where it was asked for.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let _ = error.print();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    let wants_json_log = wants_json(arguments, "--log-format", "TALLOW_LOG_FORMAT");
+    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_answer || !wants_json_log {
+        let _ = error.print();
+    }
+    if is_answer {
         return ExitCode::SUCCESS;
     }
-    if wants_json(arguments) {
-        let console = Console::new(&ConsoleArgs { format: ResultFormat::Json, quiet: true, verbose: false });
+    let args = ConsoleArgs { log_format: if wants_json_log { LogFormat::Json } else { LogFormat::Text }, ..ConsoleArgs::default() };
+    let console = Console::new(&args);
+    if wants_json_log {
+        console.error(&usage_error(error), Map::new());
+    }
+    if wants_json(arguments, "--format", "TALLOW_FORMAT") {
         let _ = console.data(&format!("{}\n", Json::Object(crate::report::json::failure(&usage_error(error)))));
     }
     ExitCode::from(2)
 }
 
-/// Whether arguments that could not be parsed ask for JSON, wherever they do; a flag wins over the variable.
-fn wants_json(arguments: &[OsString]) -> bool {
+/// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do; a flag wins over the variable.
+fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
     let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix("--format") {
+    let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix(flag) {
         Some("") => texts.get(index + 1).map(ToString::to_string),
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };
-    let flag = texts.iter().enumerate().find_map(value);
-    flag.map_or_else(|| std::env::var_os("TALLOW_FORMAT").is_some_and(|format| format == "json"), |format| format == "json")
+    let given = texts.iter().enumerate().find_map(value);
+    given.map_or_else(|| std::env::var_os(variable).is_some_and(|format| format == "json"), |format| format == "json")
 }
 
 /// clap's text as an error of ours: the message in one line, and as a hint what it says to try.

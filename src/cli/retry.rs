@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::args::{GuardArgs, OutputArgs, RetryArgs, ScoreArgs, WorkArgs};
+use super::args::{GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, WorkArgs};
 use super::console::Console;
 use super::run::Run;
-use super::{Failure, score};
+use super::{Ending, Failure, score};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity};
 use crate::output::dataset::REJECTED;
@@ -19,7 +19,7 @@ use crate::plan::identity;
 use crate::table::commit::{canonical, find};
 use crate::table::location::resolve;
 
-pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<(), Failure> {
+pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Failure> {
     let directory = args.directory.clone();
     let none = || {
         Error::failed("there is no finished data set of tallow's").at_path(&directory).hint("name the directory that `tallow score --output` wrote")
@@ -31,12 +31,12 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<(), Failure>
     let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
     go_back_to(&manifest, &mut args)?;
     let directory = args.directory.clone();
-    let mut run = Run::begin(score_args(&args, &manifest)?, console)?;
+    let mut run = Run::begin(score_args(&args, &manifest)?, console, None)?;
     let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
     run.plan.job.rows_per_part = Some(manifest.rows_per_part);
     let bad: Vec<&PartRecord> = manifest.parts.iter().filter(|part| part.rejected.is_some()).collect();
     if bad.is_empty() {
-        return run.nothing_to_do("no row of it was rejected");
+        return Ok(run.nothing_to_do("no row of it was rejected"));
     }
     check_unchanged(&run, &manifest)?;
     let tables = tables(&args, &directory)?;
@@ -71,6 +71,7 @@ fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
         work,
         output: OutputArgs { output: args.directory.join(""), overwrite: true, restart: false, ..output },
         guards: GuardArgs::default(),
+        observers: ObserverArgs::default(),
     })
 }
 

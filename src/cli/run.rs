@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::args::ScoreArgs;
 use super::console::Console;
-use super::{Failure, scheduler, signal};
+use super::observers::Observers;
+use super::{Ending, Failure, scheduler, signal};
 use crate::contract::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::model::open::Identity;
@@ -31,6 +32,7 @@ pub(super) struct Run<'a> {
     pub(super) target: Target,
     pub(super) plan: Plan,
     pub(super) console: &'a Console,
+    observers: Option<&'a Observers<'a>>,
     /// The directory that relative paths begin at.
     pub(super) working_directory: PathBuf,
     guards: Guards,
@@ -51,7 +53,7 @@ pub(super) struct Written {
 
 impl<'a> Run<'a> {
     /// Takes the output for this run, plans it and asks the guards.
-    pub(super) fn begin(args: ScoreArgs, console: &'a Console) -> Result<Self> {
+    pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: Option<&'a Observers>) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
         let target = Target::resolve(&args.output)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
@@ -64,12 +66,14 @@ impl<'a> Run<'a> {
         let mut plan = Plan::resolve(&args.work)?;
         target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
         plan.job.rows_per_part = target.rows_per_part(&plan);
+        console.name_run(&plan.run_id);
+        observers.iter().for_each(|observers| observers.planned(&plan, &target));
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
         let row_count = plan.job.row_count();
         guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
         let control = Control { signal: signal::watch()?, budget: budget(&args.guards, row_count)? };
         let working_directory = std::env::current_dir().unwrap_or_default();
-        Ok(Self { args, target, plan, console, working_directory, guards, control, start, started_at, _lock: lock })
+        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, started_at, _lock: lock })
     }
 
     /// Whether the file is there, made by a run of the same name; asked only for who wants to know by the exit code.
@@ -83,15 +87,13 @@ impl<'a> Run<'a> {
     }
 
     /// Ends a run that found its output made.
-    pub(super) fn nothing_to_do(&self, because: &str) -> Result<(), Failure> {
+    pub(super) fn nothing_to_do(&self, because: &str) -> Ending {
         let output = self.target.path.display().to_string();
         self.console.tell(&format!("nothing to do with `{output}`: {because}"));
         let code = self.args.guards.skip_code.unwrap_or(0);
-        if self.console.is_json() {
-            let object = json!({"status": "nothing_to_do", "exit_code": code, "run_id": self.plan.run_id, "output": output});
-            self.console.data(&format!("{object}\n"))?;
-        }
-        if code == 0 { Ok(()) } else { Err(Failure::code(code)) }
+        let object: [(&str, Json); 4] =
+            [("status", "nothing_to_do".into()), ("exit_code", code.into()), ("run_id", self.plan.run_id.clone().into()), ("output", output.into())];
+        Ending { object: object.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), code }
     }
 
     /// The report's file. That its name is taken, while the output's is not, is a surprise to whoever named only the output.
@@ -194,21 +196,18 @@ impl<'a> Run<'a> {
     }
 
     /// Tells what was done; a run whose output was published over its budget fails all the same.
-    pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<(), Failure> {
+    pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<Ending, Failure> {
+        self.observers.iter().for_each(|observers| observers.done(&self.plan, outcomes, facts, written));
         self.target.unfinished_report().map_or(Ok(()), |path| remove(&path))?;
         let circumstances = self.circumstances(Status::Done, written.output_bytes);
         let files = summary::Files { report: written.report.as_deref(), rejected: written.rejected.as_deref() };
-        for line in summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose()) {
-            self.console.tell(&line);
-        }
+        let lines = summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose());
         let object = self.object(facts, written);
+        self.console.summary(&lines, &object);
         if let Some(error) = self.over_budget(outcomes) {
             return Err(Failure { object, ..error.into() });
         }
-        if self.console.is_json() {
-            self.console.data(&format!("{}\n", Json::Object(object)))?;
-        }
-        Ok(())
+        Ok(Ending { object, code: 0 })
     }
 
     fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {
@@ -236,7 +235,9 @@ impl<'a> Run<'a> {
             Some(path) => error.hint(format!("the rejected rows, each with its reason, are in `{path}`")),
             None => error,
         };
-        let object = self.object(&facts, &Written { output_bytes: 0, rejected, report });
+        let written = Written { output_bytes: 0, rejected, report };
+        self.observers.iter().for_each(|observers| observers.done(&self.plan, outcomes, &facts, &written));
+        let object = self.object(&facts, &written);
         Failure { object, ..error.into() }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::args::ScoreArgs;
 use super::console::Console;
+use super::observers::Observers;
 use super::run::{Run, Written};
-use super::{Failure, scheduler};
+use super::{Ending, Failure, scheduler};
 use crate::error::{Error, Kind, Result};
 use crate::output::checkpoint::{Checkpoint, RunIdentity};
 use crate::output::dataset::DatasetOutput;
@@ -17,17 +18,20 @@ use crate::plan::identity;
 use crate::plan::target::Target;
 use crate::table::dataset::Position;
 
-pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<(), Failure> {
-    let run = Run::begin(args, console)?;
-    if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
+pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
+    let observers = Observers::open(&args, console)?;
+    observers.watch(|| {
+        let run = Run::begin(args, console, Some(&observers))?;
+        if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
+    })
 }
 
 /// Why there may be nothing to do.
 const SAME: &str = "it is there, made from the same inputs by the same model";
 
-fn into_file(run: &Run) -> Result<(), Failure> {
+fn into_file(run: &Run) -> Result<Ending, Failure> {
     if run.is_done_already()? {
-        return run.nothing_to_do(SAME);
+        return Ok(run.nothing_to_do(SAME));
     }
     let Target { path, format, overwrite, .. } = run.target.clone();
     let rejected_path = run.target.rejected.clone().unwrap_or_default();
@@ -60,13 +64,13 @@ fn into_file(run: &Run) -> Result<(), Failure> {
     run.finish(&outcomes, &facts, &written)
 }
 
-fn into_dataset(run: &Run) -> Result<(), Failure> {
+fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     let directory = &run.target.path;
     let identity = identity::of(&run.args.work, &run.plan, &run.target)?;
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
         if is_same && published.is_whole(directory)? && !run.target.restart {
-            return run.nothing_to_do(SAME);
+            return Ok(run.nothing_to_do(SAME));
         }
         if !run.target.overwrite {
             let error = Error::failed("the output exists already, from other inputs, another model or other options").at_path(directory);
@@ -78,7 +82,7 @@ fn into_dataset(run: &Run) -> Result<(), Failure> {
 }
 
 /// Scores what the checkpoint says is left, and publishes.
-pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdentity) -> Result<(), Failure> {
+pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdentity) -> Result<Ending, Failure> {
     let mut outcomes = Outcomes::new(&run.plan.job);
     for record in checkpoint.parts.values() {
         outcomes.add(&record.account);
@@ -98,7 +102,7 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
     publish(run, output.into_checkpoint(), identity, &outcomes)
 }
 
-fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &Outcomes) -> Result<(), Failure> {
+fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &Outcomes) -> Result<Ending, Failure> {
     let directory = run.target.path.clone();
     let files = || checkpoint.parts.values().flat_map(|part| &part.files);
     outcomes.ledger.check(files().map(|file| file.rows).sum())?;

@@ -8,6 +8,8 @@ pub mod exact_sum;
 pub mod facts;
 pub mod json;
 pub mod labels;
+pub mod lineage;
+pub mod metrics;
 pub mod previous;
 pub mod quantile_sketch;
 pub mod run;

@@ -32,5 +32,8 @@ mod stopped;
 // Data sets that are interrupted, resumed, mended and guarded.
 mod recovery;
 
+// What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure too.
+mod observers;
+
 // The house's own rules.
 mod house;

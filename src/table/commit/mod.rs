@@ -3,6 +3,7 @@
 //! The only user of `std::fs` in the crate, so that every error names the path and what was being done. It must not know what is
 //! in the files: formats and reports come to it with bytes.
 
+mod append;
 mod lock;
 mod pending;
 
@@ -12,6 +13,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::append::AppendFile;
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
 use crate::error::{Error, Result};

@@ -1,0 +1,206 @@
+//! Metrics of the last run in Prometheus' text format, for the textfile collector of its node exporter.
+//!
+//! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again can be alerted on. Each is always
+//! there, 0 where nothing was counted, because an alert on a metric that is missing never fires. Samples carry no time stamps: the
+//! collector refuses them. Owns names, help and the text; it must not know where the text is written.
+//!
+//! Source: Prometheus, "Exposition formats", text format 0.0.4.
+
+use super::facts::{Fact, Value};
+
+/// How every file of ours begins, to know one from what is not ours.
+pub const OPENING: &str = "# HELP tallow_";
+
+/// The metric that outlives a failed run.
+const LAST_SUCCESS: &str = "tallow_last_success_timestamp_seconds";
+
+/// What all samples say of their origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels(String);
+
+impl Labels {
+    /// The labels `job` and `model`.
+    #[must_use]
+    pub fn new(job: &str, model: &str) -> Self {
+        Self(format!("job=\"{}\",model=\"{}\"", escape(job), escape(model)))
+    }
+}
+
+/// What an earlier run's file says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreviousMetrics {
+    /// The labels of its samples.
+    pub labels: Labels,
+    /// When the job last succeeded, in seconds since 1970; 0 for never.
+    pub last_success: f64,
+}
+
+impl PreviousMetrics {
+    /// Reads an earlier run's file; none if it does not say when the job last succeeded.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let sample = text.lines().find_map(|line| line.strip_prefix(LAST_SUCCESS)?.strip_prefix('{'))?;
+        let (labels, value) = sample.rsplit_once("} ")?;
+        Some(Self { labels: Labels(labels.to_owned()), last_success: value.trim().parse().ok()? })
+    }
+
+    /// Whether it is about this job.
+    #[must_use]
+    pub fn is_of(&self, job: &str) -> bool {
+        self.labels.0.starts_with(&format!("job=\"{}\",", escape(job)))
+    }
+}
+
+/// How the run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RunEnd {
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// When it ended, in seconds since 1970.
+    pub finished_at: f64,
+    /// When the job last succeeded, in seconds since 1970; 0 for never.
+    pub last_success: f64,
+    /// Wall time.
+    pub duration_seconds: f64,
+    /// Processor seconds of the process, where the system tells.
+    pub processor_seconds: Option<f64>,
+    /// Peak resident size in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// The whole file. Of `facts` those about rows, bytes and coercions are taken; a run that ended before there were any has none.
+#[must_use]
+pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
+    let fact = |section: &str, metric: &str| {
+        let found = facts.iter().find(|fact| fact.section == section && fact.subject.is_empty() && fact.metric == metric);
+        found.map_or(0.0, |fact| number(&fact.value))
+    };
+    let gauges = [
+        ("tallow_last_run_timestamp_seconds", "When the last run ended, in seconds since 1970.", Some(end.finished_at)),
+        (LAST_SUCCESS, "When the last run that succeeded ended, in seconds since 1970; 0 if none did.", Some(end.last_success)),
+        ("tallow_last_exit_code", "Exit code of the last run.", Some(f64::from(end.exit_code))),
+        ("tallow_rows_in", "Rows that the last run read.", Some(fact("ledger", "rows_in"))),
+        ("tallow_rows_scored", "Rows that the last run scored.", Some(fact("ledger", "scored"))),
+        ("tallow_rows_rejected", "Rows that the last run rejected.", Some(fact("ledger", "rejected"))),
+        ("tallow_rows_filtered", "Rows that the last run filtered out.", Some(fact("ledger", "filtered"))),
+        ("tallow_output_bytes", "Bytes of predictions that the last run published.", Some(fact("run", "output_bytes"))),
+        ("tallow_duration_seconds", "Wall time of the last run.", Some(end.duration_seconds)),
+        ("tallow_processor_seconds", "Processor time of the last run, all threads together.", end.processor_seconds),
+        ("tallow_peak_memory_bytes", "Peak resident size of the last run.", end.peak_memory_bytes.map(|bytes| bytes as f64)),
+    ];
+    let mut text = String::new();
+    for (name, help, value) in gauges {
+        let Some(value) = value else { continue };
+        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{}}} {value}\n", labels.0));
+    }
+    text.push_str(&coercions(labels, facts));
+    text
+}
+
+/// One sample for each column and kind of coercion that was counted; no metric if none was.
+fn coercions(labels: &Labels, facts: &[Fact]) -> String {
+    const NAME: &str = "tallow_coerced_values";
+    let counted = facts.iter().filter(|fact| fact.section == "coercions");
+    let sample = |fact: &Fact| {
+        let (column, kind) = (escape(&fact.subject), escape(&fact.metric));
+        format!("{NAME}{{{},column=\"{column}\",kind=\"{kind}\"}} {}\n", labels.0, number(&fact.value))
+    };
+    let samples: String = counted.map(sample).collect();
+    if samples.is_empty() {
+        return samples;
+    }
+    format!("# HELP {NAME} Values that the last run coerced, by column and kind.\n# TYPE {NAME} gauge\n{samples}")
+}
+
+fn number(value: &Value) -> f64 {
+    if let Value::Number(number) = value { *number } else { 0.0 }
+}
+
+/// A label's value between its quotes.
+fn escape(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end() -> RunEnd {
+        RunEnd {
+            exit_code: 4,
+            finished_at: 1_795_260_841.0,
+            last_success: 1_795_174_441.25,
+            duration_seconds: 0.125,
+            processor_seconds: Some(0.25),
+            peak_memory_bytes: Some(1 << 26),
+        }
+    }
+
+    #[test]
+    fn the_file_is_what_the_collector_reads() {
+        let facts = [
+            Fact::count("ledger", "", "rows_in", 10_000_000_000, "rows"),
+            Fact::count("ledger", "", "scored", 7, "rows"),
+            Fact::count("ledger", "a.csv", "scored", 5, "rows"),
+            Fact::count("coercions", "a \"quoted\" \\ column\nof two lines", "null", 3, "values"),
+            Fact::count("coercions", "b", "unseen_category", 1, "values"),
+        ];
+        insta::assert_snapshot!(text(&Labels::new("nightly", "churn"), &end(), &facts), @r#"
+        # HELP tallow_last_run_timestamp_seconds When the last run ended, in seconds since 1970.
+        # TYPE tallow_last_run_timestamp_seconds gauge
+        tallow_last_run_timestamp_seconds{job="nightly",model="churn"} 1795260841
+        # HELP tallow_last_success_timestamp_seconds When the last run that succeeded ended, in seconds since 1970; 0 if none did.
+        # TYPE tallow_last_success_timestamp_seconds gauge
+        tallow_last_success_timestamp_seconds{job="nightly",model="churn"} 1795174441.25
+        # HELP tallow_last_exit_code Exit code of the last run.
+        # TYPE tallow_last_exit_code gauge
+        tallow_last_exit_code{job="nightly",model="churn"} 4
+        # HELP tallow_rows_in Rows that the last run read.
+        # TYPE tallow_rows_in gauge
+        tallow_rows_in{job="nightly",model="churn"} 10000000000
+        # HELP tallow_rows_scored Rows that the last run scored.
+        # TYPE tallow_rows_scored gauge
+        tallow_rows_scored{job="nightly",model="churn"} 7
+        # HELP tallow_rows_rejected Rows that the last run rejected.
+        # TYPE tallow_rows_rejected gauge
+        tallow_rows_rejected{job="nightly",model="churn"} 0
+        # HELP tallow_rows_filtered Rows that the last run filtered out.
+        # TYPE tallow_rows_filtered gauge
+        tallow_rows_filtered{job="nightly",model="churn"} 0
+        # HELP tallow_output_bytes Bytes of predictions that the last run published.
+        # TYPE tallow_output_bytes gauge
+        tallow_output_bytes{job="nightly",model="churn"} 0
+        # HELP tallow_duration_seconds Wall time of the last run.
+        # TYPE tallow_duration_seconds gauge
+        tallow_duration_seconds{job="nightly",model="churn"} 0.125
+        # HELP tallow_processor_seconds Processor time of the last run, all threads together.
+        # TYPE tallow_processor_seconds gauge
+        tallow_processor_seconds{job="nightly",model="churn"} 0.25
+        # HELP tallow_peak_memory_bytes Peak resident size of the last run.
+        # TYPE tallow_peak_memory_bytes gauge
+        tallow_peak_memory_bytes{job="nightly",model="churn"} 67108864
+        # HELP tallow_coerced_values Values that the last run coerced, by column and kind.
+        # TYPE tallow_coerced_values gauge
+        tallow_coerced_values{job="nightly",model="churn",column="a \"quoted\" \\ column\nof two lines",kind="null"} 3
+        tallow_coerced_values{job="nightly",model="churn",column="b",kind="unseen_category"} 1
+        "#);
+    }
+
+    #[test]
+    fn the_time_of_the_last_success_is_read_back_whatever_the_labels() {
+        for job in ["nightly", "a } 1 \" \\ {\n", ""] {
+            let labels = Labels::new(job, "m} 2");
+            let previous = PreviousMetrics::read(&text(&labels, &end(), &[])).unwrap();
+            assert_eq!(previous, PreviousMetrics { labels, last_success: 1_795_174_441.25 });
+            assert!(previous.is_of(job) && !previous.is_of("night"));
+        }
+        for text in ["", "tallow_last_success_timestamp_seconds 1", "tallow_last_success_timestamp_seconds{} soon", "\u{0}{}"] {
+            assert_eq!(PreviousMetrics::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_opening() {
+        assert!(text(&Labels::new("", ""), &RunEnd::default(), &[]).starts_with(OPENING));
+    }
+}
