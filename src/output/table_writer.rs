@@ -1,12 +1,13 @@
 //! A table being written to a file that has not its name yet: a sink, and a digest of every byte.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::DigestWriter;
 use crate::error::{Error, Result};
@@ -39,6 +40,7 @@ impl TableFormat {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct WrittenFile {
     /// Its path; of a data set's, below the data set's directory.
+    #[serde(deserialize_with = "path_below")]
     pub path: String,
     /// Its rows.
     pub rows: u64,
@@ -46,6 +48,13 @@ pub struct WrittenFile {
     pub bytes: u64,
     /// Its SHA-256 in hexadecimal digits.
     pub sha256: String,
+}
+
+/// A path that does not lead out of the directory it is relative to: records are read to rename and remove what they name.
+fn path_below<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    let is_below = !path.is_empty() && Path::new(&path).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_below { Ok(path) } else { Err(D::Error::custom(format!("the path `{path}` leads out of the data set"))) }
 }
 
 /// A table being written.
@@ -102,5 +111,19 @@ impl TableWriter {
         let file = Arc::into_inner(file.0).ok_or_else(|| Error::internal("a finished table is still being written"))?;
         let (file, sha256, bytes) = file.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         Ok((file, WrittenFile { path, rows, bytes, sha256 }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_cannot_name_files_outside_its_data_set() {
+        let record = |path: &str| serde_json::from_value::<WrittenFile>(serde_json::json!({"path": path, "rows": 1, "bytes": 1, "sha256": ""}));
+        assert_eq!(record("region=a%2Fb/part-00000.parquet").unwrap().path, "region=a%2Fb/part-00000.parquet");
+        for path in ["../precious", "/etc/passwd", "a/../../b", "", "./a/.."] {
+            assert!(record(path).unwrap_err().to_string().contains("leads out of the data set"), "{path}");
+        }
     }
 }
