@@ -44,6 +44,12 @@ data = (here / "good.parquet").read_bytes()
 spoiled = bytearray(data)
 spoiled[60:90] = bytes(30)
 (here / "spoiled_page.parquet").write_bytes(spoiled)
+# In the page header of column `a`, a field that readers pass over: a list of 2147483647 doubles, of which the file holds some hundred.
+endless = bytearray(data)
+start = pq.ParquetFile(here / "good.parquet").metadata.row_group(0).column(1)
+start = start.dictionary_page_offset or start.data_page_offset
+endless[start : start + 7] = b"\xf9\xf7\xff\xff\xff\xff\x07"
+(here / "endless_header.parquet").write_bytes(endless)
 (here / "parquet_named.csv").write_bytes(data)
 (here / "empty.parquet").write_bytes(b"")
 pq.write_table(table.set_column(1, "a", pa.array([str(v) for v in x[:50, 0]])), here / "text_column.parquet")

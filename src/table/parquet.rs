@@ -6,7 +6,7 @@
 //! only its schema is kept. Cutting and decoding is `parquet_decode`, writing `parquet_sink`.
 
 use std::collections::HashMap;
-use std::io::BufReader;
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -111,10 +111,10 @@ impl Length for Input {
 }
 
 impl ChunkReader for Input {
-    type T = BufReader<FileReader>;
+    type T = BufReader<HeaderReader>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::with_capacity(HEADER_BUFFER_BYTES, self.0.reader_from(start)))
+        Ok(BufReader::with_capacity(HEADER_BUFFER_BYTES, HeaderReader(self.0.reader_from(start))))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {
@@ -124,6 +124,20 @@ impl ChunkReader for Input {
         let mut buffer = vec![0; length];
         self.0.read_exact_at(&mut buffer, start).map_err(|error| ParquetError::External(Box::new(error)))?;
         Ok(buffer.into())
+    }
+}
+
+/// Reads page headers. The end of the file within one is an error here, because the parser above takes it for values to pass over: it would
+/// count to the end of a list of two thousand million that are not there.
+#[derive(Debug)]
+pub struct HeaderReader(FileReader);
+
+impl Read for HeaderReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
+        }
     }
 }
 

@@ -27,12 +27,13 @@ const MODELS: [(&str, i32, &str); 13] = [
 ];
 
 /// (table, its exit code, the first line of the message); an exit code of 0 and no message for what is only named wrongly.
-const TABLES: [(&str, i32, &str); 16] = [
+const TABLES: [(&str, i32, &str); 17] = [
     ("blank_first_line.csv", 1, "error: cannot read the file: its first line is blank (`blank_first_line.csv`)"),
     ("csv_named.parquet", 0, ""),
     ("cut_in_half.parquet", 1, "error: cannot read the Parquet footer (`cut_in_half.parquet`)"),
     ("doubled_name.csv", 3, "contract error: the data has two columns of this name (`doubled_name.csv`, column `a`)"),
     ("empty.parquet", 1, "error: the file is empty (`empty.parquet`)"),
+    ("endless_header.parquet", 1, "error: cannot decode row group 0 (`endless_header.parquet`)"),
     ("footer_too_long.parquet", 1, "error: cannot read the Parquet footer (`footer_too_long.parquet`)"),
     ("latin1.csv", 1, "error: cannot read the value: it is not UTF-8 (`latin1.csv`, row 1, column `id`)"),
     ("no_footer.parquet", 1, "error: cannot read the Parquet footer (`no_footer.parquet`)"),
