@@ -6,6 +6,8 @@ pub mod args;
 mod check;
 mod completions;
 pub mod console;
+#[cfg(test)]
+mod failing_disk;
 mod inspect;
 mod log;
 mod observers;

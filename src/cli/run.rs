@@ -40,7 +40,12 @@ pub(super) struct Run<'a> {
     start: Instant,
     started_at: String,
     /// Held until the run is over.
-    _lock: Lock,
+    lock: Lock,
+}
+
+/// What a run notes before its results get their names.
+fn publication_of(run_id: &str) -> String {
+    format!("publishing {run_id}")
 }
 
 /// What a run wrote, as people are told.
@@ -55,17 +60,21 @@ impl<'a> Run<'a> {
     /// Takes the output for this run, plans it and asks the guards.
     pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: Option<&'a Observers>) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
-        let target = Target::resolve(&args.output)?;
+        let mut target = Target::resolve(&args.output)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
         if let Some(previous) = lock.previous_owner() {
             console.tell(&format!("took over from a run that ended without a word ({previous})"));
         }
-        if target.is_dataset() && publication::recover(&target.path)? {
+        if target.is_dataset() && target.restart {
+            publication::abandon(&target.path)?;
+        } else if target.is_dataset() && publication::recover(&target.path)? {
             console.tell("finished the publication that an earlier run had begun");
         }
         let mut plan = Plan::resolve(&args.work)?;
         target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
         plan.job.rows_per_part = target.rows_per_part(&plan);
+        // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
+        target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
         console.name_run(&plan.run_id);
         observers.iter().for_each(|observers| observers.planned(&plan, &target));
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
@@ -73,7 +82,12 @@ impl<'a> Run<'a> {
         guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
         let control = Control { signal: signal::watch()?, budget: budget(&args.guards, row_count)? };
         let working_directory = std::env::current_dir().unwrap_or_default();
-        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, started_at, _lock: lock })
+        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, started_at, lock })
+    }
+
+    /// Leaves word that from here on the results get their names.
+    pub(super) fn note_publication(&self) -> Result<()> {
+        self.lock.note(&publication_of(&self.plan.run_id))
     }
 
     /// Whether the file is there, made by a run of the same name; asked only for who wants to know by the exit code.
@@ -198,7 +212,8 @@ impl<'a> Run<'a> {
     /// Tells what was done; a run whose output was published over its budget fails all the same.
     pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<Ending, Failure> {
         self.observers.iter().for_each(|observers| observers.done(&self.plan, outcomes, facts, written));
-        self.target.unfinished_report().map_or(Ok(()), |path| remove(&path))?;
+        // All that was promised is there; an older run's account of its failure may stay.
+        let _ = self.target.unfinished_report().map_or(Ok(()), |path| remove(&path));
         let circumstances = self.circumstances(Status::Done, written.output_bytes);
         let files = summary::Files { report: written.report.as_deref(), rejected: written.rejected.as_deref() };
         let lines = summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose());

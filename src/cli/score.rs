@@ -59,8 +59,8 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
         written.report = run.target.report.as_ref().map(|path| path.display().to_string());
     }
     // All files are written before any gets its name, so what can still fail is only the naming.
-    finished.publish()?;
-    report.map(|file| file.publish(overwrite)).transpose()?;
+    run.note_publication()?;
+    finished.publish(report)?;
     run.finish(&outcomes, &facts, &written)
 }
 

@@ -60,20 +60,33 @@ impl FileOutput {
 }
 
 impl FinishedFiles {
-    /// Gives the tables their names, the rejected rows first: predictions are never there without them. What an earlier run rejected is
-    /// removed if this one rejects nothing.
+    /// Gives the tables and the report their names; what an earlier run rejected is removed if this one rejects nothing.
+    ///
+    /// The rejected rows come first: predictions are never there without them. A report that replaces another comes last, because it says
+    /// which run the predictions are of. Where nothing is replaced the predictions come last, and if a name cannot be given, those that were
+    /// are taken back: the same run can be tried again.
     ///
     /// # Errors
     /// Fails if a name was taken meanwhile or cannot be given.
-    pub fn publish(self) -> Result<()> {
-        let (overwrite, rejected_path) = (self.overwrite, self.rejected_path.clone());
-        let predictions = self.predictions.0;
-        match self.rejected {
-            Some((rejected, _)) => rejected.publish(overwrite)?,
-            None if overwrite => remove(&rejected_path)?,
-            None => {}
+    pub fn publish(self, report: Option<PendingFile>) -> Result<()> {
+        let Self { predictions: (predictions, _), rejected, rejected_path, overwrite } = self;
+        if overwrite && rejected.is_none() {
+            remove(&rejected_path)?;
         }
-        predictions.publish(overwrite)
+        let (rejected, predictions) = (rejected.map(|(file, _)| file), Some(predictions));
+        let files = if overwrite { [rejected, predictions, report] } else { [rejected, report, predictions] };
+        let mut named = Vec::new();
+        for file in files.into_iter().flatten() {
+            let path = file.path().to_owned();
+            if let Err(error) = file.publish(overwrite) {
+                let given_back = if overwrite { Vec::new() } else { named };
+                // The first error is the one to tell.
+                given_back.iter().for_each(|path: &PathBuf| _ = remove(path));
+                return Err(error);
+            }
+            named.push(path);
+        }
+        Ok(())
     }
 
     /// Gives only the rejected rows their name: the predictions are withheld.

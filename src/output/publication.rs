@@ -109,8 +109,10 @@ impl Manifest {
 /// Publishes what is staged in `directory` as `manifest` says.
 ///
 /// # Errors
-/// Fails if the file system refuses; [`recover`] then goes on where it stopped.
+/// Fails if a file is missing, before anything is changed, or if the file system refuses; [`recover`] then goes on where it stopped.
 pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
+    let missing = |error: Error| error.hint("run again: the parts that are gone are made again");
+    manifest.files().try_for_each(|file| find_file(directory, file).map(|_| ()).map_err(missing))?;
     write_json(&directory.join(STATE).join("manifest.json"), manifest)?;
     recover(directory).map(|_| ())
 }
@@ -136,18 +138,44 @@ pub fn recover(directory: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Gives a staged file its name, unless it has it already.
-fn reveal(directory: &Path, file: &WrittenFile) -> Result<()> {
-    let (hidden, path) = (staged(directory, &file.path), directory.join(&file.path));
-    if find(&hidden)?.is_some() {
-        path.parent().map_or(Ok(()), make_directory)?;
-        rename(&hidden, &path)?;
-        return path.parent().map_or(Ok(()), sync);
-    }
-    if find(&path)?.is_some_and(|found| found.byte_count == file.bytes) {
+/// Takes back a publication that was begun and cannot be finished; finishes one that can.
+///
+/// # Errors
+/// Fails if the file system refuses.
+pub fn abandon(directory: &Path) -> Result<()> {
+    let pending = directory.join(STATE).join("manifest.json");
+    if find(&pending)?.is_none() || recover(directory).is_ok() {
         return Ok(());
     }
+    // Which files it gave names, only its manifest says; one that cannot be read gave none that another run would not replace or keep.
+    if let Ok(manifest) = from_json::<Manifest>(&pending) {
+        remove(&directory.join(SUCCESS))?;
+        manifest.files().try_for_each(|file| remove(&directory.join(&file.path)))?;
+    }
+    remove(&pending)
+}
+
+/// Where a file lies: still hidden, or under its name.
+fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
+    let (hidden, path) = (staged(directory, &file.path), directory.join(&file.path));
+    if find(&hidden)?.is_some() {
+        return Ok(hidden);
+    }
+    if find(&path)?.is_some_and(|found| found.byte_count == file.bytes) {
+        return Ok(path);
+    }
     Err(Error::failed("a finished file of the data set is gone").at_path(path).hint("pass `--restart` to make the data set again"))
+}
+
+/// Gives a staged file its name, unless it has it already.
+fn reveal(directory: &Path, file: &WrittenFile) -> Result<()> {
+    let (found, path) = (find_file(directory, file)?, directory.join(&file.path));
+    if found == path {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), make_directory)?;
+    rename(&found, &path)?;
+    path.parent().map_or(Ok(()), sync)
 }
 
 /// Removes the files that the manifest before listed and this one does not.

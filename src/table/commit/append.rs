@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{at, io_error};
+use super::{at, fault, io_error};
 use crate::error::{Error, Result};
 
 /// What cannot be done, if it cannot.
@@ -29,7 +29,7 @@ impl AppendFile {
         if path.is_dir() {
             return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path).hint("add a file name to the path"));
         }
-        let file = at(path, DOING, File::options().read(true).append(true).create(true).open(path))?;
+        let file = at(path, DOING, fault::before(path).and_then(|()| File::options().read(true).append(true).create(true).open(path)))?;
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -58,11 +58,11 @@ impl AppendFile {
             self.file.read_exact_at(&mut last, length - 1).map_err(cannot)?;
         }
         let separator = if last == *b"\n" { "" } else { "\n" };
-        let written = (&self.file).write_all(format!("{separator}{line}\n").as_bytes());
+        let written = fault::before(&self.path).and_then(|()| (&self.file).write_all(format!("{separator}{line}\n").as_bytes()));
         if !found.is_file() {
             return written.map_err(cannot);
         }
-        written.and_then(|()| self.file.sync_data()).map_err(|error| {
+        written.and_then(|()| fault::before(&self.path)).and_then(|()| self.file.sync_data()).map_err(|error| {
             // The first error is the one to tell.
             let _ = self.file.set_len(length);
             cannot(error)

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{io_error, make_directory, remove_empty_directory};
+use super::{fault, io_error, make_directory, remove_empty_directory};
 use crate::error::{Error, Kind, Result};
 
 /// How often locking is tried again because the last owner removed the file in the same moment.
@@ -23,6 +23,7 @@ pub struct Lock {
     file: File,
     path: PathBuf,
     previous: Option<String>,
+    previous_note: Option<String>,
     /// A directory that goes with the lock if nothing is left in it.
     directory: Option<PathBuf>,
 }
@@ -48,23 +49,25 @@ impl Lock {
         let cannot = |error| io_error("cannot lock the output", error).at_path(path);
         for _ in 0..ATTEMPTS {
             directory.map_or(Ok(()), make_directory)?;
-            let mut file = match File::options().read(true).write(true).create(true).truncate(false).open(path) {
+            let opened = fault::before(path).and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(path));
+            let mut file = match opened {
                 // The last owner removed the directory in this very moment.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && directory.is_some() => continue,
                 opened => opened.map_err(cannot)?,
             };
             match file.try_lock() {
                 Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) => return Err(busy(&read_owner(&mut file))),
+                Err(fs::TryLockError::WouldBlock) => return Err(busy(read_owner(&mut file).lines().next().unwrap_or_default())),
                 Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
             }
             if !has_its_name(&file, path).map_err(cannot)? {
                 continue;
             }
-            let previous = Some(read_owner(&mut file)).filter(|text| !text.is_empty());
-            let written = file.set_len(0).and_then(|()| io::Seek::rewind(&mut file)).and_then(|()| file.write_all(owner.as_bytes()));
-            written.and_then(|()| file.sync_data()).map_err(cannot)?;
-            return Ok(Self { file, path: path.to_owned(), previous, directory: directory.map(Path::to_owned) });
+            let left = read_owner(&mut file);
+            let (previous, previous_note) = left.split_once('\n').unwrap_or((left.as_str(), ""));
+            let [previous, previous_note] = [previous, previous_note].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
+            begin(&mut file, path, owner).map_err(cannot)?;
+            return Ok(Self { file, path: path.to_owned(), previous, previous_note, directory: directory.map(Path::to_owned) });
         }
         Err(busy("other runs come and go"))
     }
@@ -74,16 +77,42 @@ impl Lock {
     pub fn previous_owner(&self) -> Option<&str> {
         self.previous.as_deref()
     }
+
+    /// What that owner had noted last.
+    #[must_use]
+    pub fn previous_note(&self) -> Option<&str> {
+        self.previous_note.as_deref()
+    }
+
+    /// Leaves word of how far the owner came, in one line, for whoever finds the lock left behind.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written.
+    pub fn note(&self, note: &str) -> Result<()> {
+        let written = fault::before(&self.path).and_then(|()| (&self.file).write_all(format!("\n{note}").as_bytes()));
+        let written = written.and_then(|()| fault::before(&self.path)).and_then(|()| self.file.sync_data());
+        written.map_err(|error| io_error("cannot write to the lock of the output", error).at_path(&self.path))
+    }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
         if has_its_name(&self.file, &self.path).unwrap_or(false) {
-            let _ = fs::remove_file(&self.path);
+            let _ = fault::before(&self.path).and_then(|()| fs::remove_file(&self.path));
             self.directory.iter().for_each(|directory| remove_empty_directory(directory));
         }
     }
+}
+
+/// Puts the owner's name where the last one's was.
+fn begin(file: &mut File, path: &Path, owner: &str) -> io::Result<()> {
+    fault::before(path)?;
+    file.set_len(0)?;
+    io::Seek::rewind(file)?;
+    file.write_all(owner.as_bytes())?;
+    fault::before(path)?;
+    file.sync_data()
 }
 
 fn read_owner(file: &mut File) -> String {
@@ -134,6 +163,11 @@ mod tests {
         let lock = Lock::acquire(&path, "process 2").unwrap();
         assert!(lock.previous_owner().unwrap().starts_with("process 1 since noon"));
         assert_eq!(fs::read(&path).unwrap(), b"process 2");
+        lock.note("giving names").unwrap();
+        let copy = directory.path().join("copy");
+        fs::copy(&path, &copy).unwrap();
+        let next = Lock::acquire(&copy, "process 3").unwrap();
+        assert_eq!((next.previous_owner(), next.previous_note()), (Some("process 2"), Some("giving names")));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! in the files: formats and reports come to it with bytes.
 
 mod append;
+mod fault;
 mod lock;
 mod pending;
 
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::append::AppendFile;
+#[cfg(test)]
+pub(crate) use self::fault::{Failure, Ordered};
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
 use crate::error::{Error, Result};
@@ -58,7 +61,7 @@ fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
 /// # Errors
 /// Fails if the file system refuses to say.
 pub fn find(path: &Path) -> Result<Option<Metadata>> {
-    match fs::metadata(path) {
+    match fault::before(path).and_then(|()| fs::metadata(path)) {
         Ok(found) => Ok(Some(Metadata { byte_count: found.len(), is_directory: found.is_dir(), is_file: found.is_file() })),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
@@ -78,7 +81,7 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
 /// # Errors
 /// Fails if there is nothing of that name.
 pub fn canonical(path: &Path) -> Result<PathBuf> {
-    at(path, "cannot resolve the path", fs::canonicalize(path))
+    at(path, "cannot resolve the path", fault::before(path).and_then(|()| fs::canonicalize(path)))
 }
 
 /// The paths of all that is in a directory, sorted by name.
@@ -86,7 +89,7 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// Fails if it is no directory or may not be read.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = at(directory, "cannot list the directory", fs::read_dir(directory))?;
+    let entries = at(directory, "cannot list the directory", fault::before(directory).and_then(|()| fs::read_dir(directory)))?;
     let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
     let mut paths = at(directory, "cannot list the directory", paths)?;
     paths.sort();
@@ -170,7 +173,7 @@ impl SharedFile {
             let error = Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
             return Err(error.hint("save it as a file first: it is read more than once"));
         }
-        let file = at(path, DOING, File::open(path))?;
+        let file = at(path, DOING, fault::before(path).and_then(|()| File::open(path)))?;
         let identity = Identity::of(&at(path, DOING, file.metadata())?);
         Ok(Self { file: Arc::new(file), path: path.into(), identity })
     }
@@ -212,7 +215,7 @@ impl SharedFile {
     /// Fails if the bytes cannot be read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut reader = self.reader_from(offset);
-        at(&self.path, "cannot read the file", reader.read(buffer))
+        at(&self.path, "cannot read the file", fault::before(&self.path).and_then(|()| reader.read(buffer)))
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -220,7 +223,7 @@ impl SharedFile {
     /// # Errors
     /// Fails if the file ends before or cannot be read.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        at(&self.path, "cannot read the file", self.file.read_exact_at(buffer, offset))
+        at(&self.path, "cannot read the file", fault::before(&self.path).and_then(|()| self.file.read_exact_at(buffer, offset)))
     }
 
     /// Reads from the beginning.
@@ -263,7 +266,7 @@ impl Read for FileReader {
 /// # Errors
 /// Fails if something of that name is no directory or the file system refuses.
 pub fn make_directory(path: &Path) -> Result<()> {
-    at(path, "cannot make the directory", fs::create_dir_all(path))
+    at(path, "cannot make the directory", fault::before(path).and_then(|()| fs::create_dir_all(path)))
 }
 
 /// Gives a file another name in the same file system, in one step, replacing what had it.
@@ -271,7 +274,7 @@ pub fn make_directory(path: &Path) -> Result<()> {
 /// # Errors
 /// Fails if there is no such file or the file system refuses.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    at(to, "cannot give the finished file its name", fs::rename(from, to))
+    at(to, "cannot give the finished file its name", fault::before(to).and_then(|()| fs::rename(from, to)))
 }
 
 /// Removes a file; that it is not there is no error.
@@ -279,7 +282,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// Fails if the file system refuses.
 pub fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match fault::before(path).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at(path, "cannot remove the file", result),
     }
@@ -290,7 +293,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// # Errors
 /// Fails if the file system refuses.
 pub fn remove_directory(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
+    match fault::before(path).and_then(|()| fs::remove_dir_all(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at(path, "cannot remove the directory", result),
     }
@@ -299,7 +302,7 @@ pub fn remove_directory(path: &Path) -> Result<()> {
 /// Removes a directory if nothing is in it.
 pub fn remove_empty_directory(path: &Path) {
     // One that is not empty, or not there, is left as it is.
-    let _ = fs::remove_dir(path);
+    let _ = fault::before(path).and_then(|()| fs::remove_dir(path));
 }
 
 /// Makes the names in a directory durable.

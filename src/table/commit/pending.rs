@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::fault::{self, WatchedFile};
 use super::{find, io_error, list, metadata};
 use crate::error::{Error, Kind, Result, shell_word};
 
@@ -21,7 +22,7 @@ const CREATE_ATTEMPTS: usize = 8;
 #[derive(Debug)]
 pub struct PendingFile {
     /// None once published.
-    writer: Option<BufWriter<File>>,
+    writer: Option<BufWriter<WatchedFile>>,
     temporary: PathBuf,
     path: PathBuf,
 }
@@ -50,7 +51,7 @@ impl PendingFile {
         prefix.push(std::process::id().to_string());
         let temporary = directory.join(prefix);
         let file = create_locked(&temporary).map_err(|error| error.at_path(path))?;
-        Ok(Self { writer: Some(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file)), temporary, path: path.to_owned() })
+        Ok(Self { writer: Some(BufWriter::with_capacity(WRITE_BUFFER_BYTES, fault::watch(file, path))), temporary, path: path.to_owned() })
     }
 
     /// The name that the file will have.
@@ -84,30 +85,41 @@ impl PendingFile {
         let result = self.publish_writer(writer, overwrite);
         if result.is_err() {
             // The first error is the one to tell.
-            let _ = fs::remove_file(&self.temporary);
+            let _ = discard(&self.temporary);
         }
         result.map_err(|error| error.at_path(path))
     }
 
-    fn publish_writer(&self, writer: BufWriter<File>, overwrite: bool) -> Result<()> {
+    fn publish_writer(&self, writer: BufWriter<WatchedFile>, overwrite: bool) -> Result<()> {
         let file = writer.into_inner().map_err(|error| io_error("cannot write the file", error.into_error()))?;
-        file.sync_all().map_err(|error| io_error("cannot write the file to disk", error))?;
+        fault::before(&self.path).and_then(|()| file.sync_all()).map_err(|error| io_error("cannot write the file to disk", error))?;
         check_destination(&self.path, overwrite)?;
         if overwrite {
             self.rename()?;
         } else {
             self.link()?;
         }
-        sync_directory(directory_of(&self.path))
+        let durable = sync_directory(directory_of(&self.path));
+        if durable.is_err() && !overwrite {
+            // The name was free before: it is given back, and the same run can be tried again.
+            let _ = discard(&self.path);
+        }
+        durable
     }
 
     fn rename(&self) -> Result<()> {
-        fs::rename(&self.temporary, &self.path).map_err(|error| io_error("cannot give the finished file its name", error))
+        fault::before(&self.path)
+            .and_then(|()| fs::rename(&self.temporary, &self.path))
+            .map_err(|error| io_error("cannot give the finished file its name", error))
     }
 
     fn link(&self) -> Result<()> {
-        match fs::hard_link(&self.temporary, &self.path) {
-            Ok(()) => fs::remove_file(&self.temporary).map_err(|error| io_error("cannot remove the temporary file", error)),
+        match fault::before(&self.path).and_then(|()| fs::hard_link(&self.temporary, &self.path)) {
+            Ok(()) => {
+                // The file has its name. What is left beside it is hidden, and swept away by the next run.
+                let _ = discard(&self.temporary);
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&self.path)),
             Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::TooManyLinks) => {
                 self.rename()
@@ -132,9 +144,13 @@ impl Drop for PendingFile {
         if let Some(writer) = self.writer.take() {
             // Nobody will read what is still buffered; a file that cannot be removed is swept away by the next run.
             let _ = writer.into_parts();
-            let _ = fs::remove_file(&self.temporary);
+            let _ = discard(&self.temporary);
         }
     }
+}
+
+fn discard(path: &Path) -> io::Result<()> {
+    fault::before(path).and_then(|()| fs::remove_file(path))
 }
 
 /// The directory that holds a name; the working directory for a bare one.
@@ -149,7 +165,7 @@ fn taken(path: &Path) -> Error {
 
 fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
     // A symbolic link counts as what it is: a name that is taken, wherever it points.
-    match fs::symlink_metadata(path) {
+    match fault::before(path).and_then(|()| fs::symlink_metadata(path)) {
         Ok(_) if fs::metadata(path).is_ok_and(|found| found.is_dir()) => {
             let error = Error::failed("cannot create the file: it is a directory").at_path(path);
             Err(error.hint("add a file name to the path"))
@@ -173,7 +189,7 @@ fn sweep(directory: &Path, prefix: &std::ffi::OsStr) -> Result<()> {
         if let Ok(file) = File::options().write(true).open(&path)
             && file.try_lock().is_ok()
         {
-            let _ = fs::remove_file(&path);
+            let _ = discard(&path);
         }
     }
     Ok(())
@@ -184,7 +200,7 @@ fn sweep(directory: &Path, prefix: &std::ffi::OsStr) -> Result<()> {
 fn create_locked(path: &Path) -> Result<File> {
     const DOING: &str = "cannot create a temporary file beside it";
     for _ in 0..CREATE_ATTEMPTS {
-        let file = match File::options().write(true).create_new(true).open(path) {
+        let file = match fault::before(path).and_then(|()| File::options().write(true).create_new(true).open(path)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let error = Error::new(Kind::Busy, "another run is writing this file");
@@ -206,7 +222,7 @@ fn create_locked(path: &Path) -> Result<File> {
 }
 
 pub(super) fn sync_directory(directory: &Path) -> Result<()> {
-    let result = File::open(directory).and_then(|opened| opened.sync_all());
+    let result = fault::before(directory).and_then(|()| File::open(directory)).and_then(|opened| opened.sync_all());
     match result {
         // Some network file systems cannot sync a directory: their names are as durable as they make them.
         Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),

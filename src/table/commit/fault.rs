@@ -1,0 +1,129 @@
+//! Failures on demand: in unit tests, an operation on files below a directory fails as on a disk that is full or broken.
+//!
+//! The rest of the room asks before it touches anything. In the program itself nothing is asked and no file is watched: what remains are
+//! functions that the compiler takes away. It must not know who orders a failure, or what is in the files.
+
+#[cfg(not(test))]
+pub(super) use self::absent::{WatchedFile, before, watch};
+#[cfg(test)]
+pub(crate) use self::ordered::{Failure, Ordered};
+#[cfg(test)]
+pub(super) use self::ordered::{WatchedFile, before, watch};
+
+#[cfg(not(test))]
+mod absent {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    pub(in super::super) type WatchedFile = File;
+
+    #[expect(clippy::unnecessary_wraps, reason = "its twin in tests fails")]
+    pub(in super::super) const fn before(_path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(in super::super) fn watch(file: File, _path: &Path) -> File {
+        file
+    }
+}
+
+#[cfg(test)]
+mod ordered {
+    use std::fs::File;
+    use std::io::{self, Write};
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// How the file system fails.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Failure {
+        /// One operation fails, those after it do not.
+        Once,
+        /// Nothing works any more, as after the process has died or the disk was pulled out.
+        FromThenOn,
+    }
+
+    #[derive(Debug)]
+    struct Order {
+        directory: PathBuf,
+        number: u64,
+        failure: Failure,
+        asked: u64,
+    }
+
+    static ORDERS: Mutex<Vec<Order>> = Mutex::new(Vec::new());
+
+    fn orders() -> MutexGuard<'static, Vec<Order>> {
+        ORDERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A failure that was ordered; it is withdrawn when this is dropped.
+    #[derive(Debug)]
+    pub(crate) struct Ordered(PathBuf);
+
+    impl Ordered {
+        /// Operation `number`, counted from 1, on what lies below `directory` will fail. One order for a directory at a time.
+        pub(crate) fn new(directory: &Path, number: u64, failure: Failure) -> Self {
+            orders().push(Order { directory: directory.to_owned(), number, failure, asked: 0 });
+            Self(directory.to_owned())
+        }
+
+        /// Whether it has come.
+        pub(crate) fn has_come(&self) -> bool {
+            orders().iter().any(|order| order.directory == self.0 && order.asked >= order.number)
+        }
+    }
+
+    impl Drop for Ordered {
+        fn drop(&mut self) {
+            orders().retain(|order| order.directory != self.0);
+        }
+    }
+
+    /// Every other failure is a full disk, the rest are broken ones.
+    fn error(number: u64) -> io::Error {
+        const ENOSPC: i32 = 28;
+        const EIO: i32 = 5;
+        io::Error::from_raw_os_error(if number.is_multiple_of(2) { ENOSPC } else { EIO })
+    }
+
+    pub(in super::super) fn before(path: &Path) -> io::Result<()> {
+        let mut orders = orders();
+        let Some(order) = orders.iter_mut().find(|order| path.starts_with(&order.directory)) else { return Ok(()) };
+        order.asked += 1;
+        let fails = order.asked == order.number || order.failure == Failure::FromThenOn && order.asked > order.number;
+        if fails { Err(error(order.number)) } else { Ok(()) }
+    }
+
+    /// A file of whose last write, if it fails, half is written.
+    #[derive(Debug)]
+    pub(in super::super) struct WatchedFile {
+        file: File,
+        path: PathBuf,
+    }
+
+    pub(in super::super) fn watch(file: File, path: &Path) -> WatchedFile {
+        WatchedFile { file, path: path.to_owned() }
+    }
+
+    impl WatchedFile {
+        pub(in super::super) fn sync_all(&self) -> io::Result<()> {
+            self.file.sync_all()
+        }
+    }
+
+    impl Write for WatchedFile {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Err(error) = before(&self.path) {
+                self.file.write_all(&bytes[..bytes.len() / 2])?;
+                return Err(error);
+            }
+            self.file.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.file.flush()
+        }
+    }
+}
