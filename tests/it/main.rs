@@ -35,5 +35,8 @@ mod recovery;
 // What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure too.
 mod observers;
 
+// Full disks, vanishing directories, restless readers.
+mod disk;
+
 // The house's own rules.
 mod house;
