@@ -38,5 +38,8 @@ mod observers;
 // Full disks, vanishing directories, restless readers.
 mod disk;
 
+// Random tables, whose every row must be where the ledger says.
+mod ledger;
+
 // The house's own rules.
 mod house;
