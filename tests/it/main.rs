@@ -41,5 +41,10 @@ mod disk;
 // Random tables, whose every row must be where the ledger says.
 mod ledger;
 
+// Mutated files, from a corpus, by a seeded generator.
+mod fuzz;
+mod fuzz_corpus;
+mod mutation;
+
 // The house's own rules.
 mod house;
