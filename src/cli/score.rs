@@ -16,6 +16,7 @@ use crate::pipeline::Outcomes;
 use crate::pipeline::part::Segment;
 use crate::plan::identity;
 use crate::plan::target::Target;
+use crate::table::commit::{find, remove};
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
@@ -37,6 +38,7 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
     let rejected_path = run.target.rejected.clone().unwrap_or_default();
     let writer = TableWriter::create(&path, overwrite, format, run.plan.job.output_schema.clone(), &run.footer())?;
     let mut report = run.open_report()?;
+    forget_withheld(run)?;
     let mut output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
     let mut outcomes = Outcomes::new(&run.plan.job);
     let whole = Segment { first_part: 0, start: Position::default(), row_count: run.plan.job.limit.unwrap_or(u64::MAX) };
@@ -62,6 +64,14 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
     run.note_publication()?;
     finished.publish(report)?;
     run.finish(&outcomes, &facts, &written)
+}
+
+/// Removes the rejected rows of a run that withheld its output: they must not stand in the way of the next one. Its report says that they are
+/// its own.
+fn forget_withheld(run: &Run) -> Result<()> {
+    let is_left = run.target.unfinished_report().map_or(Ok(None), |path| find(&path))?.is_some();
+    let has_own_name = run.args.output.rejected.is_none();
+    run.target.rejected.as_ref().filter(|_| is_left && has_own_name).map_or(Ok(()), |path| remove(path))
 }
 
 fn into_dataset(run: &Run) -> Result<Ending, Failure> {

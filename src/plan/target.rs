@@ -82,7 +82,7 @@ impl Target {
             None => Some(default),
         };
         let target = Self {
-            format: output_format.map_or_else(|| format_of(output, is_dataset), TableFormat::from),
+            format: output_format.map_or_else(|| format_of(output, is_dataset), |format| Ok(format.into()))?,
             report: wanted(report, if is_dataset { output.join(REPORT) } else { output.with_extension("report.parquet") }),
             is_report_named: report.is_some(),
             rejected: wanted(rejected, if is_dataset { output.join(REJECTED) } else { output.with_extension("rejected.parquet") }),
@@ -221,9 +221,16 @@ impl From<OutputFormat> for TableFormat {
     }
 }
 
-fn format_of(path: &Path, is_dataset: bool) -> TableFormat {
-    let is_csv = !is_dataset && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
-    if is_csv { TableFormat::Csv } else { TableFormat::Parquet }
+/// Ends of names that promise what is not written.
+const NOT_WRITTEN: [&str; 9] = ["tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx"];
+
+fn format_of(path: &Path, is_dataset: bool) -> Result<TableFormat> {
+    let end = path.extension().filter(|_| !is_dataset).map(|end| end.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if NOT_WRITTEN.contains(&end.as_str()) {
+        let error = Error::usage(format!("no output is written as `.{end}`")).at_path(path);
+        return Err(error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`"));
+    }
+    Ok(if end == "csv" { TableFormat::Csv } else { TableFormat::Parquet })
 }
 
 /// Whether a name stands for a directory: by its last byte, or because it is one.

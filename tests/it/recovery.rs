@@ -237,7 +237,7 @@ fn a_budget_is_kept_during_the_run_and_at_its_end() {
     assert_eq!((run.json()["status"].as_str(), run.json()["exit_code"].as_u64()), (Some("withheld"), Some(4)));
     assert!(!room.path("out.parquet").exists());
     assert_eq!(room.table("out.rejected.parquet").num_rows(), 10);
-    score("--output out.parquet --max-error-rate 1% --overwrite").ok();
+    score("--output out.parquet --max-error-rate 1%").ok();
     assert!(!room.path("out.unfinished.report.parquet").exists());
     let run = score("--output more.parquet --max-error-rate 0.5% --on-budget publish").fails(4);
     assert_eq!(run.json()["status"], "over_budget");
