@@ -102,6 +102,7 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
         let rows = indicatif::HumanCount(outcomes.ledger.total().rows_in);
         run.console.tell(&format!("{} parts are finished already ({rows} rows)", checkpoint.parts.len()));
     }
+    outcomes.rows_before = outcomes.ledger.total().rows_in;
     let rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
     let segments = checkpoint.remaining(rows_per_part, run.plan.job.limit.unwrap_or(u64::MAX));
     let mut output = DatasetOutput::new(run.layout()?, run.quarantine()?, checkpoint)?;

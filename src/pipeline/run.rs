@@ -57,6 +57,8 @@ pub struct Outcomes {
     pub scores: ScoreStatistics,
     /// Work per stage over all workers.
     pub times: StageTimes,
+    /// Rows that an earlier run had read already.
+    pub rows_before: u64,
 }
 
 impl Outcomes {
@@ -68,7 +70,14 @@ impl Outcomes {
             coercions: vec![Coercions::default(); job.scoring.encoder().inputs().len()],
             scores: ScoreStatistics::new(&job.scoring.fields(), job.passthrough.len()),
             times: StageTimes::default(),
+            rows_before: 0,
         }
+    }
+
+    /// Rows that this run itself read.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.ledger.total().rows_in - self.rows_before
     }
 
     /// Adds a part's account; its scores are observed apart, from its rows.

@@ -131,7 +131,7 @@ fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
 
 fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
     let seconds = circumstances.wall.as_secs_f64();
-    let rows = outcomes.ledger.total().rows_in as f64;
+    let rows = outcomes.rows_read() as f64;
     let mut facts = vec![
         Fact::count("performance", "", "threads", job.threads as u64, "threads"),
         Fact::number("performance", "", "wall_seconds", seconds, "seconds"),

@@ -48,7 +48,7 @@ fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
     let Identity { name, format, .. } = &circumstances.model;
     let total = outcomes.ledger.total();
     let seconds = circumstances.wall.as_secs_f64();
-    let speed = HumanCount((total.rows_in as f64 / seconds.max(1e-9)) as u64);
+    let speed = HumanCount((outcomes.rows_read() as f64 / seconds.max(1e-9)) as u64);
     let memory = circumstances.peak_memory_bytes.map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes)));
     format!("{name} ({format}) scored {} rows in {seconds:.2} s ({speed} rows/s{memory})", HumanCount(total.scored))
 }

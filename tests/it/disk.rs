@@ -119,7 +119,10 @@ fn what_is_taken_away_during_a_run_is_missed_and_made_again() {
     for (take, give_back) in thefts {
         std::fs::remove_dir_all(room.path("out/set")).unwrap();
         let run = start(&room, line);
-        assert_eq!(bash(&room, take).0, Some(0), "{take}");
+        // While it is taken away the run stands still: it would make what is missing again in between.
+        let pid = run.id();
+        let taken = bash(&room, &format!("kill -STOP {pid}; {take}; code=$?; kill -CONT {pid}; exit $code"));
+        assert_eq!(taken.0, Some(0), "{take}: {}", taken.1);
         let output = run.wait_with_output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{take}: {message}");
