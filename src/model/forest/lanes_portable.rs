@@ -9,42 +9,45 @@ use super::real::Real;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Portable;
 
-impl Lanes for Portable {
-    type Part = [u64; 8];
+/// What the narrowest common register holds; the compiler's output, and the time that it takes, grow with it.
+type Words = [u64; 2];
 
-    const PARTS: usize = 1;
+impl Lanes for Portable {
+    type Part = Words;
+
+    const PARTS: usize = 4;
 
     fn vectorised<K: Task>(self, task: K) {
         task.run(self);
     }
 
     #[inline(always)]
-    fn none(self) -> [u64; 8] {
-        [0; 8]
+    fn none(self) -> Words {
+        [0; 2]
     }
 
     #[inline(always)]
-    fn load(self, mask: &Mask, _part: usize) -> [u64; 8] {
-        mask.0
+    fn load(self, mask: &Mask, part: usize) -> Words {
+        mask.0.as_chunks().0[part]
     }
 
     #[inline(always)]
-    fn store(self, rows: [u64; 8], mask: &mut Mask, _part: usize) {
-        mask.0 = rows;
+    fn store(self, rows: Words, mask: &mut Mask, part: usize) {
+        mask.0.as_chunks_mut().0[part] = rows;
     }
 
     #[inline(always)]
-    fn choose(self, condition: [u64; 8], yes: [u64; 8], no: [u64; 8]) -> [u64; 8] {
+    fn choose(self, condition: Words, yes: Words, no: Words) -> Words {
         std::array::from_fn(|word| no[word] ^ (condition[word] & (yes[word] ^ no[word])))
     }
 
     #[inline(always)]
-    fn split(self, low: [u64; 8], high: [u64; 8], condition: [u64; 8]) -> [u64; 8] {
+    fn split(self, low: Words, high: Words, condition: Words) -> Words {
         std::array::from_fn(|word| low[word] | (high[word] & !condition[word]))
     }
 
     #[inline(always)]
-    fn xor(self, first: [u64; 8], second: [u64; 8]) -> [u64; 8] {
+    fn xor(self, first: Words, second: Words) -> Words {
         std::array::from_fn(|word| first[word] ^ second[word])
     }
 }

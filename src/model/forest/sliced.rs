@@ -120,7 +120,7 @@ impl<T: Real> Task for Addition<'_, T> {
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
         for step in &program.steps {
-            number(lanes, step, program, masks, slots, &mut planes);
+            lanes.vectorised(Numbering { step, codes: &program.codes, boundaries: &program.boundaries, masks, slots, planes: &mut planes });
             lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
             let size = 1 << step.method.planes();
             let (range, first_table) = match step.target {
@@ -151,24 +151,40 @@ fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut
     }
 }
 
-/// The bits of each row's leaf number.
+/// The bits of each row's leaf number. A task of its own: it is the same for both precisions, and most of what the compiler has to do here.
+struct Numbering<'a> {
+    step: &'a Step,
+    codes: &'a [u16],
+    boundaries: &'a [Boundary],
+    masks: &'a Masks,
+    slots: &'a mut Slots,
+    planes: &'a mut [Mask; 16],
+}
+
+impl Task for Numbering<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        number(lanes, self);
+    }
+}
+
 #[inline(always)]
-fn number<L: Lanes, T>(lanes: L, step: &Step, program: &Program<T>, masks: &Masks, slots: &mut Slots, planes: &mut [Mask; 16]) {
+fn number<L: Lanes>(lanes: L, Numbering { step, codes, boundaries, masks, slots, planes }: Numbering) {
     planes[step.method.planes() as usize..].fill(Mask::default());
     match step.method {
         Method::Choose(levels) => {
             for part in 0..L::PARTS {
-                choose(lanes, levels, &program.codes[step.start..], masks, part, planes);
+                choose(lanes, levels, &codes[step.start..], masks, part, planes);
             }
         }
         Method::All(count) => {
-            for (plane, &code) in planes.iter_mut().zip(&program.codes[step.start..step.start + count as usize]) {
+            for (plane, &code) in planes.iter_mut().zip(&codes[step.start..step.start + count as usize]) {
                 *plane = masks[usize::from(code)];
             }
         }
         Method::Boundaries(leaves) => {
             let leaves = leaves as usize;
-            let nodes = &program.boundaries[step.start..step.start + leaves - 1];
+            let nodes = &boundaries[step.start..step.start + leaves - 1];
             if leaves <= NARROW_LEAVES {
                 prepare(leaves, slots.narrow.as_mut_slice());
                 for part in 0..L::PARTS {
