@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256};
 
 use super::lookup::{Lookup, Number, key};
+use super::number::{parse, plain};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
 use crate::contract::{ColumnType, InputKind, Policy};
@@ -88,7 +89,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
-        let column = plain(column)?;
+        let column = decoded(column)?;
         let nulls = column.nulls();
         match column.data_type() {
             DataType::Utf8 => self.texts(&column.as_string::<i32>()),
@@ -164,6 +165,10 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         if nulls.is_none_or(|nulls| nulls.null_count() == 0) && !self.out.iter().any(|value| value.is_missing()) {
             return Ok(());
         }
+        if self.bound.input.on_null == Policy::Null {
+            self.let_missing_through(nulls);
+            return Ok(());
+        }
         for row in 0..self.out.len() {
             if nulls.is_some_and(|nulls| nulls.is_null(row)) || self.out[row].is_missing() {
                 self.missing(row)?;
@@ -172,9 +177,33 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         Ok(())
     }
 
+    /// What [`Filling::missing`] does under [`Policy::Null`], for all rows in one sweep.
+    fn let_missing_through(&mut self, nulls: Option<&NullBuffer>) {
+        let mut count = 0;
+        let mut settle = |out: &mut T, is_null: bool| {
+            let is_missing = is_null | out.is_missing();
+            count += u64::from(is_missing);
+            *out = if is_missing { T::MISSING } else { *out };
+        };
+        match nulls {
+            None => self.out.iter_mut().for_each(|out| settle(out, false)),
+            Some(nulls) => self.out.iter_mut().zip(nulls).for_each(|(out, is_valid)| settle(out, !is_valid)),
+        }
+        self.counts.null_count += count;
+    }
+
     fn texts<'s>(&mut self, values: &impl ArrayAccessor<Item = &'s str>) -> Result<()> {
+        let takes_any_number = self.takes_any_number();
         for row in 0..values.len() {
             let text = values.value(row);
+            if takes_any_number
+                && let Some(value) = plain(text.as_bytes()).filter(|value| value.abs() <= T::WHOLE as f64)
+                && values.is_valid(row)
+            {
+                self.counts.parsed_count += 1;
+                self.out[row] = T::from_double(value);
+                continue;
+            }
             // A category that the model knows is a value, even if it is spelt like a missing one.
             let is_known = matches!(self.lookup, Lookup::Values { texts, .. } if texts.contains_key(text));
             if values.is_null(row) || !is_known && self.tokens.iter().any(|token| token == text) {
@@ -184,6 +213,13 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a number in text is just that: no category, of no type in particular, and no sign that a value is missing.
+    fn takes_any_number(&self) -> bool {
+        matches!(self.lookup, Lookup::None)
+            && matches!(self.bound.input.column_type, None | Some(ColumnType::Float | ColumnType::Double))
+            && !self.tokens.iter().any(|token| plain(token.as_bytes()).is_some())
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
@@ -282,19 +318,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 }
 
-/// A number as people write it: decimal or scientific, `inf`, or a truth value; blanks around it do not matter.
-#[must_use]
-pub fn parse(text: &str) -> Option<f64> {
-    let text = text.trim();
-    match text {
-        "true" | "True" | "TRUE" => Some(1.0),
-        "false" | "False" | "FALSE" => Some(0.0),
-        _ => text.parse().ok(),
-    }
-}
-
 /// The column in one of the few types that encoders read.
-fn plain(column: &ArrayRef) -> Result<ArrayRef> {
+fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
     let wanted = match column.data_type() {
         DataType::Dictionary(_, value) => value.as_ref().clone(),
         DataType::LargeUtf8 => DataType::Utf8View,
@@ -307,7 +332,7 @@ fn plain(column: &ArrayRef) -> Result<ArrayRef> {
     if *column.data_type() == wanted
         && !matches!(wanted, DataType::Utf8 | DataType::Utf8View | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
     {
-        return plain(&column);
+        return decoded(&column);
     }
     Ok(column)
 }

@@ -7,6 +7,7 @@ pub mod encode;
 pub mod fill;
 mod lookup;
 mod native;
+pub mod number;
 pub mod verdict;
 
 use arrow::array::{Array, ArrayRef};

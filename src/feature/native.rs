@@ -9,7 +9,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, F
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
-use super::fill::{Filling, Real, parse};
+use super::fill::{Filling, Real};
+use super::number::parse;
 use super::verdict::Reason;
 use crate::contract::{NativeElement, NativeType, Policy};
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::contract::{Contract, InputKind};
 use crate::error::{Error, Result};
-use crate::feature::fill::parse;
+use crate::feature::number::parse;
 use crate::table::query::{Derived, Query, Selection as Selected};
 
 /// A query, and which text columns are numbers to it.
