@@ -32,10 +32,16 @@ impl Linear {
 
     fn add(&self, columns: &Columns<f32>, margins: &mut [f32]) {
         let width = self.intercepts.len();
+        // Chosen rather than branched on, so that several rows are added at once.
+        let added = |sum: f32, value: f32, weight: f32| if value.is_nan() { sum } else { sum + value * weight };
         for (feature, weights) in self.weights.chunks_exact(width).enumerate() {
-            let rows = columns.column(feature).iter().zip(margins.chunks_exact_mut(width));
-            for (value, sums) in rows.filter(|(value, _)| !value.is_nan()) {
-                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
+            let values = columns.column(feature);
+            if let [weight] = weights {
+                margins.iter_mut().zip(values).for_each(|(sum, &value)| *sum = added(*sum, value, *weight));
+            } else {
+                for (sums, &value) in margins.chunks_exact_mut(width).zip(values) {
+                    sums.iter_mut().zip(weights).for_each(|(sum, &weight)| *sum = added(*sum, value, weight));
+                }
             }
         }
     }
