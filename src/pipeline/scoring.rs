@@ -1,6 +1,6 @@
 //! One model's work on a batch: encode, score, turn margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
 
-use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -109,7 +109,7 @@ impl Scorer<'_> {
         let inputs: Vec<&ArrayRef> =
             self.scoring.positions.iter().map(|position| position.map_or(&absent, |position| batch.column(position))).collect();
         let mut coercions = vec![Coercions::default(); inputs.len()];
-        let mut all = Margins::empty(self.scoring.model.model.precision());
+        let mut gathered = Gathered::new(&self.margins);
         let mut rejections = Vec::new();
         for start in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
             let rows = BLOCK_ROWS.min(batch.num_rows() - start);
@@ -124,25 +124,55 @@ impl Scorer<'_> {
                 reason,
             }));
             times.measure(Stage::Score, || self.scoring.model.model.score(&self.block, &mut self.scratch, &mut self.margins))?;
-            append(&mut all, &self.margins)?;
+            gathered.add(&self.margins)?;
         }
         let margin_count = self.scoring.model.model.margin_count();
+        let all = gathered.into_margins()?;
         let columns = times.measure(Stage::Finish, || self.scoring.model.outcome.columns(&all, margin_count, self.scoring.raw));
         Ok(Scored { columns, rejections, coercions })
     }
 }
 
-fn append(all: &mut Margins, block: &Margins) -> Result<()> {
-    match (all, block) {
-        (Margins::Single(all), Margins::Single(block)) => all.extend_from_slice(block),
-        (Margins::Double(all), Margins::Double(block)) => all.extend_from_slice(block),
-        (Margins::Native(all), Margins::Native(block)) if all.is_empty() => all.clone_from(block),
-        (Margins::Native(all), Margins::Native(block)) if all.len() == block.len() => {
-            for (all, block) in all.iter_mut().zip(block) {
-                *all = concat(&[all, block]).map_err(|error| Error::internal("blocks of a column do not go together").because(error))?;
-            }
+/// The margins of a batch's blocks, to be put together.
+enum Gathered {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+    /// For each column, its blocks.
+    Native(Vec<Vec<ArrayRef>>),
+}
+
+impl Gathered {
+    /// None yet, of the precision of `margins`.
+    fn new(margins: &Margins) -> Self {
+        match margins {
+            Margins::Single(_) => Self::Single(Vec::new()),
+            Margins::Double(_) => Self::Double(Vec::new()),
+            Margins::Native(_) => Self::Native(Vec::new()),
         }
-        _ => return Err(Error::internal("margins of the wrong precision")),
     }
-    Ok(())
+
+    fn add(&mut self, block: &Margins) -> Result<()> {
+        match (self, block) {
+            (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(block),
+            (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(block),
+            (Self::Native(all), Margins::Native(block)) if all.is_empty() => all.extend(block.iter().map(|column| vec![column.clone()])),
+            (Self::Native(all), Margins::Native(block)) if all.len() == block.len() => {
+                all.iter_mut().zip(block).for_each(|(blocks, column)| blocks.push(column.clone()));
+            }
+            _ => return Err(Error::internal("margins of the wrong precision")),
+        }
+        Ok(())
+    }
+
+    fn into_margins(self) -> Result<Margins> {
+        let whole = |blocks: Vec<ArrayRef>| {
+            let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
+            concat(&blocks).map_err(|error| Error::internal("blocks of a column do not go together").because(error))
+        };
+        Ok(match self {
+            Self::Single(all) => Margins::Single(all),
+            Self::Double(all) => Margins::Double(all),
+            Self::Native(all) => Margins::Native(all.into_iter().map(whole).collect::<Result<_>>()?),
+        })
+    }
 }
