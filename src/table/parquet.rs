@@ -121,9 +121,8 @@ impl ChunkReader for Input {
         if start.checked_add(length as u64).is_none_or(|end| end > self.0.byte_count()) {
             return Err(ParquetError::EOF(format!("{length} bytes wanted at {start} of {}", self.0.byte_count())));
         }
-        let mut buffer = vec![0; length];
-        self.0.read_exact_at(&mut buffer, start).map_err(|error| ParquetError::External(Box::new(error)))?;
-        Ok(buffer.into())
+        let bytes = self.0.bytes_at(length, start).map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(bytes.into())
     }
 }
 

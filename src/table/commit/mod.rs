@@ -14,6 +14,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::buffer::spare_capacity;
+
 pub use self::append::AppendFile;
 #[cfg(test)]
 pub(crate) use self::fault::{Failure, Ordered};
@@ -226,6 +228,29 @@ impl SharedFile {
         at(&self.path, "cannot read the file", fault::before(&self.path).and_then(|()| self.file.read_exact_at(buffer, offset)))
     }
 
+    /// The `length` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// Fails if the file ends before or cannot be read.
+    pub fn bytes_at(&self, length: usize, offset: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        let mut read = || {
+            fault::before(&self.path)?;
+            while bytes.len() < length {
+                let so_far = bytes.len() as u64;
+                match rustix::io::pread(&self.file, spare_capacity(&mut bytes), offset + so_far) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(())
+        };
+        at(&self.path, "cannot read the file", read())?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     /// Reads from the beginning.
     #[must_use]
     pub fn reader(&self) -> FileReader {
@@ -334,6 +359,8 @@ mod tests {
         let mut buffer = [0; 4];
         file.read_exact_at(&mut buffer, 3).unwrap();
         assert_eq!(&buffer, b"3456");
+        assert_eq!(file.bytes_at(4, 5).unwrap(), b"5678");
+        assert_eq!(file.bytes_at(4, 8).unwrap_err().to_string(), format!("cannot read the file (`{}`)", path.display()));
         assert_eq!(file.read_at(&mut buffer, 8).unwrap(), 2);
         assert_eq!(file.read_at(&mut buffer, 80).unwrap(), 0);
         let error = file.read_exact_at(&mut buffer, 8).unwrap_err();
