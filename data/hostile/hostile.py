@@ -50,6 +50,24 @@ start = pq.ParquetFile(here / "good.parquet").metadata.row_group(0).column(1)
 start = start.dictionary_page_offset or start.data_page_offset
 endless[start : start + 7] = b"\xf9\xf7\xff\xff\xff\xff\x07"
 (here / "endless_header.parquet").write_bytes(endless)
+# A list of 2147483647 truth values, of which none is there: in the same page header, and, two hundred times, in fields behind those of the footer.
+truths = b"\xf9\xf1\xff\xff\xff\xff\x07"
+endless[start : start + 7] = truths
+(here / "header_of_truths.parquet").write_bytes(endless)
+footer_length = int.from_bytes(data[-8:-4], "little")
+body, footer = data[: -8 - footer_length], data[-8 - footer_length : -8]
+
+
+def with_footer(name, footer):
+    (here / name).write_bytes(body + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+with_footer("footer_of_truths.parquet", footer[:-1] + truths * 200 + b"\x00")
+# Schemas: a root of 2147483647 children, and a thousand groups in each other. Fields: version; elements (repetition, name, children); the rest.
+element = lambda children: b"\x35\x00\x18\x01g\x15" + children + b"\x00"
+with_footer("many_children.parquet", b"\x15\x02\x19\x2c" + element(b"\xfe\xff\xff\xff\x0f") + b"\x15\x02\x25\x00\x18\x01a\x00" + b"\x16\x00\x19\x0c\x00")
+groups = element(b"\x02") * 1000 + b"\x15\x02\x25\x00\x18\x01a\x00"
+with_footer("deep_schema.parquet", b"\x15\x02\x19\xfc" + b"\xe9\x07" + groups + b"\x16\x00\x19\x0c\x00")
 (here / "parquet_named.csv").write_bytes(data)
 (here / "empty.parquet").write_bytes(b"")
 pq.write_table(table.set_column(1, "a", pa.array([str(v) for v in x[:50, 0]])), here / "text_column.parquet")

@@ -20,10 +20,12 @@ pub mod location;
 pub mod name_index;
 pub mod parquet;
 mod parquet_decode;
+mod parquet_header;
 pub mod parquet_sink;
 mod polars_bridge;
 pub mod query;
 mod row_wise;
+mod thrift;
 
 use std::path::Path;
 

@@ -3,30 +3,29 @@
 //! Owns the reading of Parquet. A range inside a large row group skips whole pages of flat columns without decompressing them, so
 //! one huge row group is as parallel, and as bounded in memory, as many small ones. Texts are read as views into their pages: a
 //! dictionary's words are in memory once, however often a column repeats them. Between opening and reading a file is closed, and
-//! only its schema is kept. Cutting and decoding is `parquet_decode`, writing `parquet_sink`.
+//! only its schema is kept. What is parsed of a file is checked before by `parquet_header`; cutting and decoding is `parquet_decode`, writing
+//! `parquet_sink`.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::FOOTER_SIZE;
+use parquet::file::metadata::{FooterTail, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
-use super::commit::{FileReader, Identity, SharedFile};
+use super::commit::{Identity, SharedFile};
 use super::parquet_decode::{Decoder, ParquetPortions};
+use super::parquet_header::{HeaderReader, check_footer};
 use super::{ColumnRequest, Format, Portions, ReadOptions, TableFile};
 use crate::error::{Error, Result};
 
 /// The four bytes at both ends of a Parquet file.
 const MAGIC: &[u8] = b"PAR1";
-
-/// The most bytes a read ahead of a page header takes; headers are some dozens of bytes.
-const HEADER_BUFFER_BYTES: usize = 2048;
 
 /// Apache Parquet.
 #[derive(Debug)]
@@ -57,11 +56,24 @@ impl Format for Parquet {
 
 pub(super) fn footer(input: &Input) -> Result<ArrowReaderMetadata> {
     let path = input.0.path();
-    let metadata = ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(|error| {
-        Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint("the file is cut off or damaged: write or copy it again")
-    })?;
+    let hint = "the file is cut off or damaged: write or copy it again";
+    let metadata = decoded_footer(input).map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
     // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
     with_types(&metadata, odd_dictionary_as_plain).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))
+}
+
+fn decoded_footer(input: &Input) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let tail_start = input.len().checked_sub(FOOTER_SIZE as u64).ok_or_else(|| ParquetError::EOF("the file is too short for a footer".to_owned()))?;
+    let tail = FooterTail::try_from(&*input.get_bytes(tail_start, FOOTER_SIZE)?)?;
+    if tail.is_encrypted_footer() {
+        return Err(ParquetError::NYI("the footer is encrypted".to_owned()));
+    }
+    let length = tail.metadata_length();
+    let start = tail_start.checked_sub(length as u64);
+    let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())))?;
+    let bytes = input.get_bytes(start, length)?;
+    check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+    ArrowReaderMetadata::try_new(Arc::new(ParquetMetaDataReader::decode_metadata(&bytes)?), ArrowReaderOptions::new())
 }
 
 fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
@@ -111,10 +123,11 @@ impl Length for Input {
 }
 
 impl ChunkReader for Input {
-    type T = BufReader<HeaderReader>;
+    type T = HeaderReader;
 
+    /// Only page headers are read so.
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(BufReader::with_capacity(HEADER_BUFFER_BYTES, HeaderReader(self.0.reader_from(start))))
+        Ok(HeaderReader::new(self.0.reader_from(start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {
@@ -123,20 +136,6 @@ impl ChunkReader for Input {
         }
         let bytes = self.0.bytes_at(length, start).map_err(|error| ParquetError::External(Box::new(error)))?;
         Ok(bytes.into())
-    }
-}
-
-/// Reads page headers. The end of the file within one is an error here, because the parser above takes it for values to pass over: it would
-/// count to the end of a list of two thousand million that are not there.
-#[derive(Debug)]
-pub struct HeaderReader(FileReader);
-
-impl Read for HeaderReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-            count => Ok(count),
-        }
     }
 }
 

@@ -27,15 +27,19 @@ const MODELS: [(&str, i32, &str); 13] = [
 ];
 
 /// (table, its exit code, the first line of the message); an exit code of 0 and no message for what is only named wrongly.
-const TABLES: [(&str, i32, &str); 17] = [
+const TABLES: [(&str, i32, &str); 21] = [
     ("blank_first_line.csv", 1, "error: cannot read the file: its first line is blank (`blank_first_line.csv`)"),
     ("csv_named.parquet", 0, ""),
     ("cut_in_half.parquet", 1, "error: cannot read the Parquet footer (`cut_in_half.parquet`)"),
+    ("deep_schema.parquet", 1, "error: cannot read the Parquet footer (`deep_schema.parquet`)"),
     ("doubled_name.csv", 3, "contract error: the data has two columns of this name (`doubled_name.csv`, column `a`)"),
     ("empty.parquet", 1, "error: the file is empty (`empty.parquet`)"),
     ("endless_header.parquet", 1, "error: cannot decode row group 0 (`endless_header.parquet`)"),
+    ("footer_of_truths.parquet", 1, "error: cannot read the Parquet footer (`footer_of_truths.parquet`)"),
     ("footer_too_long.parquet", 1, "error: cannot read the Parquet footer (`footer_too_long.parquet`)"),
+    ("header_of_truths.parquet", 1, "error: cannot decode row group 0 (`header_of_truths.parquet`)"),
     ("latin1.csv", 1, "error: cannot read the value: it is not UTF-8 (`latin1.csv`, row 1, column `id`)"),
+    ("many_children.parquet", 1, "error: cannot read the Parquet footer (`many_children.parquet`)"),
     ("no_footer.parquet", 1, "error: cannot read the Parquet footer (`no_footer.parquet`)"),
     ("other_case.parquet", 3, "contract error: the model needs the column `b`, which the data lacks (`other_case.parquet`)"),
     ("parquet_named.csv", 0, ""),
@@ -79,6 +83,27 @@ fn every_hostile_model_gets_its_message() {
 fn every_hostile_table_gets_its_message() {
     for (table, code, message) in TABLES {
         try_one("good.json", table, code, message);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_records_of_a_parquet_file_is_said_at_once() {
+    let causes = [
+        ("deep_schema", "the schema is more than 100 deep"),
+        ("endless_header", "cannot read the page header: the file ends in it"),
+        ("footer_of_truths", "a list of 2147483647 truth values, of which the format has none"),
+        ("header_of_truths", "cannot read the page header: a list of 2147483647 truth values, of which the format has none"),
+        ("many_children", "element 0 of the schema says that it has 2147483647 children, but 1 elements follow"),
+    ];
+    for (name, cause) in causes {
+        let room = room_with(&["good.json", &format!("{name}.parquet")]);
+        // Two seconds of work: no list is counted through.
+        let program = env!("CARGO_BIN_EXE_tallow");
+        let script = format!("ulimit -t 2; exec {program} score --quiet --threads 1 --model good.json {name}.parquet --output out.parquet");
+        let output = std::process::Command::new("bash").arg("-c").arg(script).current_dir(room.path("")).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}: {message}");
+        assert!(message.contains(cause), "{name}: {message}");
     }
 }
 
