@@ -338,7 +338,7 @@ pub struct InspectArgs {
 /// `tallow retry`
 ///
 /// The rejected rows lie in the data set's `_rejected/`: change what is wrong with them there, or in a copy named by `--mended`, and keep the columns `rejected_file`
-/// and `rejected_row`, which say where each row belongs.
+/// and `rejected_row`, which say where each row belongs. Parts without a mended row are not touched; where nothing was mended, there is nothing to do.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
     /// The data set, as `tallow score --output DIR/` wrote it
@@ -347,6 +347,12 @@ pub struct RetryArgs {
     /// Tables with the mended rows [default: the data set's own `_rejected/`]
     #[arg(long, value_name = "FILES")]
     pub mended: Vec<PathBuf>,
+    /// Exit with this code instead of 0 if nothing was mended: 99 is what Airflow skips on
+    #[arg(long, value_name = "CODE")]
+    pub skip_code: Option<u8>,
+    /// Who is told of the run
+    #[command(flatten)]
+    pub observers: ObserverArgs,
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,

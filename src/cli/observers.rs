@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
-use super::args::{ObserverArgs, ScoreArgs};
+use super::args::{ObserverArgs, OutputArgs};
 use super::console::Console;
 use super::run::Written;
 use super::{Ending, Failure, scheduler};
@@ -60,14 +60,15 @@ struct Seen {
 }
 
 impl<'a> Observers<'a> {
-    /// Opens the files that the arguments name.
+    /// Opens the files that the arguments name; `outputs` are the run's other files, each with its flag, and `model` is the model's path, where
+    /// that is known yet.
     ///
     /// # Errors
     /// A usage error for a name that another file of the run has; fails if a file cannot be made or is there and holds something else.
-    pub(super) fn open(args: &ScoreArgs, console: &'a Console) -> Result<Self> {
-        let ObserverArgs { metrics_file, lineage_file, job } = &args.observers;
-        refuse_doubled(args)?;
-        let model = args.work.model.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned());
+    pub(super) fn open(args: &ObserverArgs, outputs: &[(&'static str, &Path)], model: Option<&Path>, console: &'a Console) -> Result<Self> {
+        let ObserverArgs { metrics_file, lineage_file, job } = args;
+        refuse_doubled(args, outputs)?;
+        let model = model.and_then(Path::file_stem).map_or_else(|| "unknown".into(), |stem| stem.to_string_lossy().into_owned());
         let milliseconds = u64::try_from(process::since_1970().as_millis()).unwrap_or(u64::MAX);
         let namespace = scheduler::lineage_namespace();
         let lineage = RunLineage {
@@ -239,14 +240,20 @@ fn foreign(flag: &str, path: &Path) -> Error {
     error.hint(format!("choose another name; if the file is not needed: rm {}", shell_word(&path.to_string_lossy())))
 }
 
+/// The files that the output's flags name, each with its flag.
+pub(super) fn named_outputs(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
+    let beside = [("--report", &args.report), ("--rejected", &args.rejected)];
+    let beside = beside.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?)));
+    [("--output", args.output.as_path())].into_iter().chain(beside).collect()
+}
+
 /// Each file of a run has a name of its own.
-fn refuse_doubled(args: &ScoreArgs) -> Result<()> {
-    let ObserverArgs { metrics_file, lineage_file, job: _ } = &args.observers;
-    let output = &args.output;
-    let named = [("--metrics-file", metrics_file), ("--lineage-file", lineage_file), ("--report", &output.report), ("--rejected", &output.rejected)];
-    let mut taken: Vec<(&str, PathBuf)> = vec![("--output", absolute_path(&output.output))];
+fn refuse_doubled(args: &ObserverArgs, outputs: &[(&'static str, &Path)]) -> Result<()> {
+    let ObserverArgs { metrics_file, lineage_file, job: _ } = args;
+    let mut taken: Vec<(&str, PathBuf)> = outputs.iter().map(|(flag, path)| (*flag, absolute_path(path))).collect();
+    let named = [("--metrics-file", metrics_file), ("--lineage-file", lineage_file)];
     for (flag, path) in named.into_iter().filter_map(|(flag, path)| Some((flag, absolute_path(path.as_ref()?)))) {
-        if let Some((other, path)) = taken.iter().find(|(other, taken)| *taken == path && (flag.ends_with("-file") || other.ends_with("-file"))) {
+        if let Some((other, path)) = taken.iter().find(|(_, taken)| *taken == path) {
             return Err(Error::usage(format!("`{other}` and `{flag}` have the same name")).at_path(path).hint("give each file a name of its own"));
         }
         taken.push((flag, path));
@@ -255,7 +262,7 @@ fn refuse_doubled(args: &ScoreArgs) -> Result<()> {
 }
 
 /// The path from the root on, without `.` and a slash at its end; links and `..` stay as they are.
-fn absolute_path(path: &Path) -> PathBuf {
+pub(super) fn absolute_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components().collect()
 }
 

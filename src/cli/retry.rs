@@ -1,17 +1,20 @@
 //! `tallow retry`: scores the mended rows of a data set and puts them where they belong.
 //!
-//! The parts that had rejected rows are made again, from the input and the mended rows, exactly as if the rows had never been bad; all
+//! The parts that mended rows belong to are made again, from the input and the mended rows, exactly as if the rows had never been bad; all
 //! other parts stay as they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use indicatif::HumanCount;
 
 use super::args::{GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, WorkArgs};
 use super::console::Console;
+use super::observers::{Observers, absolute_path};
 use super::run::Run;
 use super::{Ending, Failure, score};
 use crate::error::{Error, Result};
-use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity};
+use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
 use crate::output::dataset::REJECTED;
 use crate::output::mended::{CORRECTIONS, MendedRows};
 use crate::output::publication::Manifest;
@@ -20,6 +23,14 @@ use crate::table::commit::{canonical, find};
 use crate::table::location::resolve;
 
 pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Failure> {
+    // The files that tell of this run belong to the directory that it was started in.
+    let ObserverArgs { metrics_file, lineage_file, job: _ } = &mut args.observers;
+    [metrics_file, lineage_file].into_iter().flatten().for_each(|path| *path = absolute_path(path));
+    let observers = Observers::open(&args.observers, &[("DIR", &args.directory)], None, console)?;
+    observers.watch(|| mend(args, console, &observers))
+}
+
+fn mend(mut args: RetryArgs, console: &Console, observers: &Observers) -> Result<Ending, Failure> {
     let directory = args.directory.clone();
     let none = || {
         Error::failed("there is no finished data set of tallow's").at_path(&directory).hint("name the directory that `tallow score --output` wrote")
@@ -31,31 +42,36 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Fail
     let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
     go_back_to(&manifest, &mut args)?;
     let directory = args.directory.clone();
-    let mut run = Run::begin(score_args(&args, &manifest)?, console, None)?;
+    let mut run = Run::begin(score_args(&args, &manifest)?, console, observers)?;
     let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
     run.plan.job.rows_per_part = Some(manifest.rows_per_part);
-    let bad: Vec<&PartRecord> = manifest.parts.iter().filter(|part| part.rejected.is_some()).collect();
-    if bad.is_empty() {
-        return Ok(run.nothing_to_do("no row of it was rejected"));
+    if manifest.parts.iter().all(|part| part.rejected.is_none()) {
+        return Ok(run.nothing_to_do("mend in", "no row of it was rejected"));
     }
     check_unchanged(&run, &manifest)?;
-    let tables = tables(&args, &directory)?;
+    let changed = changed_tables(&args, &directory, &manifest)?;
+    if changed.is_empty() {
+        return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_rejected/`"));
+    }
     let names: Vec<String> = manifest.identity.inputs.iter().map(|input| input.path.display().to_string()).collect();
     let files: HashMap<String, usize> = names.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
-    let mended = MendedRows::read(&tables, &run.plan.job, &files)?;
-    let unaffected = manifest.parts.iter().filter(|part| part.rejected.is_none()).cloned().collect();
-    let mut checkpoint = Checkpoint::of_finished(&directory, unaffected)?;
-    for part in bad {
+    let now = MendedRows::read(&changed, &run.plan.job, &files)?;
+    let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) =
+        manifest.parts.iter().partition(|part| part.rejected.is_some() && now.touches(part));
+    if mending.is_empty() {
+        return Ok(run.nothing_to_do("mend in", "the mended rows belong to parts that have no rejected ones"));
+    }
+    // What was mended before comes first: of two rows for one place the later wins.
+    let kept = directory.join(CORRECTIONS);
+    let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
+    let mended = MendedRows::read(&[kept, changed].concat(), &run.plan.job, &files)?;
+    console.tell(&format!("making {} of {} parts again with {} mended rows", mending.len(), manifest.parts.len(), HumanCount(now.len() as u64)));
+    let mut checkpoint = Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
+    for part in mending {
         if let Some(written) = mended.stage(part, &directory, &run.plan.job, &names)? {
             checkpoint.corrections.insert(part.account.number, written);
         }
     }
-    console.tell(&format!(
-        "making {} of {} parts again with {} mended rows",
-        manifest.parts.len() - checkpoint.parts.len(),
-        manifest.parts.len(),
-        mended.len()
-    ));
     run.plan.job.corrections = Some(mended.into_corrections()?);
     score::score_parts(&run, checkpoint, manifest.identity)
 }
@@ -70,8 +86,8 @@ fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
     Ok(ScoreArgs {
         work,
         output: OutputArgs { output: args.directory.join(""), overwrite: true, restart: false, ..output },
-        guards: GuardArgs::default(),
-        observers: ObserverArgs::default(),
+        guards: GuardArgs { skip_code: args.skip_code, ..GuardArgs::default() },
+        observers: args.observers.clone(),
     })
 }
 
@@ -99,11 +115,15 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
     Err(Error::contract(message).at_path(&run.target.path).hint("score the input again, with `--overwrite`"))
 }
 
-/// What was mended before, then what was mended now.
-fn tables(args: &RetryArgs, directory: &Path) -> Result<Vec<PathBuf>> {
-    let kept = directory.join(CORRECTIONS);
-    let mut tables = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
-    let mended = if args.mended.is_empty() { vec![directory.join(REJECTED)] } else { args.mended.clone() };
-    tables.extend(resolve(&mended)?);
-    Ok(tables)
+/// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend nothing.
+fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+    let rejected: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
+    let named = if args.mended.is_empty() { vec![directory.join(REJECTED)] } else { args.mended.clone() };
+    let mut changed = Vec::new();
+    for table in resolve(&named)? {
+        if !rejected.contains(sha256_of(&table)?.as_str()) {
+            changed.push(table);
+        }
+    }
+    Ok(changed)
 }

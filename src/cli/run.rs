@@ -32,7 +32,7 @@ pub(super) struct Run<'a> {
     pub(super) target: Target,
     pub(super) plan: Plan,
     pub(super) console: &'a Console,
-    observers: Option<&'a Observers<'a>>,
+    observers: &'a Observers<'a>,
     /// The directory that relative paths begin at.
     pub(super) working_directory: PathBuf,
     guards: Guards,
@@ -58,7 +58,7 @@ pub(super) struct Written {
 
 impl<'a> Run<'a> {
     /// Takes the output for this run, plans it and asks the guards.
-    pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: Option<&'a Observers>) -> Result<Self> {
+    pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
         let mut target = Target::resolve(&args.output)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
         // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
         target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
         console.name_run(&plan.run_id);
-        observers.iter().for_each(|observers| observers.planned(&plan, &target));
+        observers.planned(&plan, &target);
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
         let row_count = plan.job.row_count();
         guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
@@ -100,10 +100,10 @@ impl<'a> Run<'a> {
         Ok(previous.run_id == self.plan.run_id && previous.status == Status::Done.name())
     }
 
-    /// Ends a run that found its output made.
-    pub(super) fn nothing_to_do(&self, because: &str) -> Ending {
+    /// Ends a run that found nothing to `do` (`do with`, `mend in`) the output.
+    pub(super) fn nothing_to_do(&self, doing: &str, because: &str) -> Ending {
         let output = self.target.path.display().to_string();
-        self.console.tell(&format!("nothing to do with `{output}`: {because}"));
+        self.console.tell(&format!("nothing to {doing} `{output}`: {because}"));
         let code = self.args.guards.skip_code.unwrap_or(0);
         let object: [(&str, Json); 4] =
             [("status", "nothing_to_do".into()), ("exit_code", code.into()), ("run_id", self.plan.run_id.clone().into()), ("output", output.into())];
@@ -211,7 +211,7 @@ impl<'a> Run<'a> {
 
     /// Tells what was done; a run whose output was published over its budget fails all the same.
     pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<Ending, Failure> {
-        self.observers.iter().for_each(|observers| observers.done(&self.plan, outcomes, facts, written));
+        self.observers.done(&self.plan, outcomes, facts, written);
         // All that was promised is there; an older run's account of its failure may stay.
         let _ = self.target.unfinished_report().map_or(Ok(()), |path| remove(&path));
         let circumstances = self.circumstances(Status::Done, written.output_bytes);
@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
             None => error,
         };
         let written = Written { output_bytes: 0, rejected, report };
-        self.observers.iter().for_each(|observers| observers.done(&self.plan, outcomes, &facts, &written));
+        self.observers.done(&self.plan, outcomes, &facts, &written);
         let object = self.object(&facts, &written);
         Failure { object, ..error.into() }
     }

@@ -2,7 +2,7 @@
 
 use super::args::ScoreArgs;
 use super::console::Console;
-use super::observers::Observers;
+use super::observers::{Observers, named_outputs};
 use super::run::{Run, Written};
 use super::{Ending, Failure, scheduler};
 use crate::error::{Error, Kind, Result};
@@ -20,9 +20,9 @@ use crate::table::commit::{find, remove};
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
-    let observers = Observers::open(&args, console)?;
+    let observers = Observers::open(&args.observers, &named_outputs(&args.output), Some(&args.work.model), console)?;
     observers.watch(|| {
-        let run = Run::begin(args, console, Some(&observers))?;
+        let run = Run::begin(args, console, &observers)?;
         if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
     })
 }
@@ -32,7 +32,7 @@ const SAME: &str = "it is there, made from the same inputs by the same model";
 
 fn into_file(run: &Run) -> Result<Ending, Failure> {
     if run.is_done_already()? {
-        return Ok(run.nothing_to_do(SAME));
+        return Ok(run.nothing_to_do("do with", SAME));
     }
     let Target { path, format, overwrite, .. } = run.target.clone();
     let rejected_path = run.target.rejected.clone().unwrap_or_default();
@@ -80,7 +80,7 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
         if is_same && published.is_whole(directory)? && !run.target.restart {
-            return Ok(run.nothing_to_do(SAME));
+            return Ok(run.nothing_to_do("do with", SAME));
         }
         if !run.target.overwrite {
             let error = Error::failed("the output exists already, from other inputs, another model or other options").at_path(directory);

@@ -4,6 +4,7 @@
 //! data set, because a part is always made from the input and them. Owns these tables. It must not know how parts are scored.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub const CORRECTIONS: &str = "_corrections";
 pub struct MendedRows {
     /// The columns that a job reads, in the types that it reads them as.
     rows: RecordBatch,
-    /// (file, row in it from 0), one for each row.
+    /// (file, row in it from 0), one for each row, ascending.
     places: Vec<(usize, u64)>,
 }
 
@@ -82,15 +83,24 @@ impl MendedRows {
         self.places.is_empty()
     }
 
+    /// Whether a row belongs to the part.
+    #[must_use]
+    pub fn touches(&self, part: &PartRecord) -> bool {
+        !self.of(part).is_empty()
+    }
+
+    /// Which rows belong to the part: they are in the order of their places.
+    fn of(&self, part: &PartRecord) -> Range<usize> {
+        let before = |end: Position| self.places.partition_point(|&(file, row)| Position { file, row } < end);
+        before(part.account.start)..before(part.account.end)
+    }
+
     /// Writes the rows of a part among the hidden files of a data set; none if it has none.
     ///
     /// # Errors
     /// Fails if they cannot be written.
     pub fn stage(&self, part: &PartRecord, directory: &Path, job: &Job, files: &[String]) -> Result<Option<WrittenFile>> {
-        let (start, end) = (part.account.start, part.account.end);
-        let is_inside = |&(file, row): &(usize, u64)| (start..end).contains(&Position { file, row });
-        let chosen = self.places.iter().enumerate().filter(|(_, place)| is_inside(place)).map(|(index, place)| (*place, index as u64));
-        let own = self.taken(chosen.collect())?;
+        let own = self.taken(self.of(part).map(|index| (self.places[index], index as u64)).collect())?;
         if own.is_empty() {
             return Ok(None);
         }

@@ -120,6 +120,36 @@ fn nothing_to_do_is_a_success() {
     assert_eq!(types(&events(&room, "events.jsonl")), ["START", "COMPLETE", "START", "COMPLETE"]);
 }
 
+#[test]
+fn a_run_that_mends_is_told_of_as_any_other() {
+    let room = room();
+    room.tallow("score --quiet --model good.json rows.csv --output out/ --on-null a=reject").ok();
+    let retry = |further: &str| room.tallow(&format!("retry out --metrics-file m.prom --lineage-file events.jsonl {further}"));
+    retry("--job mending --skip-code 99").fails(99);
+    assert_eq!(metric(&room, "tallow_last_exit_code"), 99.0);
+    let rejected = room.table("out/_rejected/part-00000.parquet");
+    let a: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(vec!["0.5"]));
+    let columns = rejected.schema_ref().fields().iter().zip(rejected.columns());
+    let columns = columns.map(|(field, column)| (field.name().clone(), if field.name() == "a" { a.clone() } else { column.clone() }, true));
+    room.parquet("mended.parquet", &arrow::array::RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 9);
+    // From another directory: the files that tell of the run belong to the one it is started in.
+    std::fs::create_dir(room.path("elsewhere")).unwrap();
+    let mut command = room.command();
+    command.current_dir(room.path("elsewhere")).args("retry ../out --mended ../mended.parquet --metrics-file m.prom --lineage-file e.jsonl".split(' '));
+    assert!(command.status().unwrap().success());
+    std::fs::rename(room.path("elsewhere/m.prom"), room.path("m.prom")).unwrap();
+    assert_eq!(["in", "scored", "rejected"].map(|kind| metric(&room, &format!("tallow_rows_{kind}"))), [3.0, 3.0, 0.0]);
+    let told = [events(&room, "events.jsonl"), events(&room, "elsewhere/e.jsonl")].concat();
+    assert_eq!(types(&told), ["START", "COMPLETE", "START", "COMPLETE"]);
+    assert_eq!((&told[1]["job"]["name"], &told[3]["job"]["name"]), (&"mending".into(), &"good".into()));
+    assert_eq!(told[3]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"], 3);
+    room.tallow("retry gone --metrics-file m.prom").fails(1);
+    assert_eq!(metric(&room, "tallow_last_exit_code"), 1.0);
+    assert!(retry("--metrics-file events.jsonl").fails(2).stderr.contains("cannot be used multiple times"));
+    let run = room.tallow("retry out --metrics-file same --lineage-file same").fails(2);
+    assert!(run.stderr.contains("have the same name"), "{run}");
+}
+
 /// The event of a run that is done, names and times that change put aside.
 const COMPLETE: &str = r#"{
   "eventTime": "TIME",

@@ -286,8 +286,9 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
 fn mended_rows_end_as_if_they_had_never_been_bad() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    room.tallow("retry --quiet out").ok();
-    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count(), "nothing was mended yet");
+    let run = room.tallow("retry out").ok();
+    assert!(run.stderr.starts_with("nothing to mend in `out/`: the rejected rows are as they were"), "{run}");
+    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
     let untouched = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
     // All rows of two parts are mended, then half of a third, then the other half.
     let mend = |part: &str, most: usize| {
@@ -304,6 +305,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     mend("part-00005", 5);
     let run = room.tallow("retry out --format json").ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
+    assert!(run.stderr.starts_with("making 3 of 22 parts again with 30 mended rows\n"), "only those with a mended row: {run}");
     assert!(!room.path("out/_rejected/part-00000.parquet").exists());
     assert_eq!(untouched, std::fs::read(room.path("out/part-00003.parquet")).unwrap());
     for part in (0..=21).map(|part| format!("part-{part:05}")).filter(|part| room.path(&format!("out/_rejected/{part}.parquet")).exists()) {
@@ -326,8 +328,22 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     for part in (0..=21).map(|part| format!("part-{part:05}.parquet")) {
         assert_eq!(table(&room.path("out").join(&part)), table(&room.path("good").join(&part)), "{part}");
     }
-    let run = room.tallow("retry out").ok();
-    assert!(run.stderr.contains("no row of it was rejected"), "{run}");
+    let run = room.tallow("retry out --skip-code 99").fails(99);
+    assert!(run.stderr.starts_with("nothing to mend in `out/`: no row of it was rejected"), "{run}");
+}
+
+#[test]
+fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    let copy = std::fs::read(room.path("out/_rejected/part-00007.parquet")).unwrap();
+    room.file("copies/part.parquet", &copy);
+    let before = std::fs::metadata(room.path("out/_manifest.json")).unwrap().modified().unwrap();
+    for line in ["retry out --skip-code 99", "retry out --skip-code 99 --mended copies"] {
+        let run = room.tallow(&format!("{line} --format json")).fails(99);
+        assert_eq!((&run.json()["status"], &run.json()["exit_code"]), (&"nothing_to_do".into(), &99.into()), "{run}");
+    }
+    assert_eq!(before, std::fs::metadata(room.path("out/_manifest.json")).unwrap().modified().unwrap());
 }
 
 #[test]
