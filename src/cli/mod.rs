@@ -68,12 +68,14 @@ pub(crate) struct Ending {
     object: Map<String, Json>,
     /// 0, unless another one was asked for.
     code: u8,
+    /// Whether there was nothing to do.
+    was_idle: bool,
 }
 
 impl Ending {
     /// Prints the object where JSON is wanted.
     fn tell(self, console: &Console) -> Result<(), Failure> {
-        let Self { object, code } = self;
+        let Self { object, code, was_idle: _ } = self;
         if console.is_json() {
             console.data(&format!("{}\n", Json::Object(object)))?;
         }

@@ -99,13 +99,10 @@ impl<'a> Observers<'a> {
     /// Does the work and tells how it ended, also if it panics.
     pub(super) fn watch(&self, work: impl FnOnce() -> Result<Ending, Failure>) -> Result<Ending, Failure> {
         let mut result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::internal("tallow panicked").into()));
-        let (code, error) = match &result {
-            Ok(ending) => (ending.code, None),
-            Err(failure) => (failure.code, failure.error.as_ref()),
-        };
+        let error = result.as_ref().err().and_then(|failure| failure.error.as_ref());
         let mut seen = self.seen.borrow_mut();
         self.tell_lineage(&mut seen, error);
-        if let Some(error) = self.metrics.as_ref().and_then(|metrics| metrics.publish(self, &seen, code, result.is_ok()).err()) {
+        if let Some(error) = self.metrics.as_ref().and_then(|metrics| metrics.publish(self, &seen, &result).err()) {
             seen.warn(error);
         }
         seen.warnings.iter().for_each(|warning| self.console.warning(warning));
@@ -206,16 +203,17 @@ impl Metrics {
     }
 
     /// Writes the file. Until the model was opened only its path is known, so the labels are those of the last run of the job, if there was one.
-    fn publish(&self, observers: &Observers, seen: &Seen, exit_code: u8, is_success: bool) -> Result<()> {
+    fn publish(&self, observers: &Observers, seen: &Seen, result: &Result<Ending, Failure>) -> Result<()> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let finished_at = process::seconds_now() as f64;
         let own = Labels::new(observers.job(seen), &seen.model);
         let known = self.previous.as_ref().filter(|previous| !seen.is_planned && observers.job.as_ref().is_none_or(|job| previous.is_of(job)));
         let last_success = self.previous.as_ref().map_or(0.0, |previous| previous.last_success);
         let end = RunEnd {
-            exit_code,
+            exit_code: result.as_ref().map_or_else(|failure| failure.code, |ending| ending.code),
+            had_nothing_to_do: result.as_ref().is_ok_and(|ending| ending.was_idle),
             finished_at,
-            last_success: if is_success { finished_at } else { last_success },
+            last_success: if result.is_ok() { finished_at } else { last_success },
             duration_seconds: observers.start.elapsed().as_secs_f64(),
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),

@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
         let code = self.args.guards.skip_code.unwrap_or(0);
         let object: [(&str, Json); 4] =
             [("status", "nothing_to_do".into()), ("exit_code", code.into()), ("run_id", self.plan.run_id.clone().into()), ("output", output.into())];
-        Ending { object: object.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), code }
+        Ending { object: object.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), code, was_idle: true }
     }
 
     /// The report's file. That its name is taken, while the output's is not, is a surprise to whoever named only the output.
@@ -222,7 +222,7 @@ impl<'a> Run<'a> {
         if let Some(error) = self.over_budget(outcomes) {
             return Err(Failure { object, ..error.into() });
         }
-        Ok(Ending { object, code: 0 })
+        Ok(Ending { object, code: 0, was_idle: false })
     }
 
     fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {

@@ -1,7 +1,8 @@
 //! Metrics of the last run in Prometheus' text format, for the textfile collector of its node exporter.
 //!
 //! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again can be alerted on. Each is always
-//! there, 0 where nothing was counted, because an alert on a metric that is missing never fires. Samples carry no time stamps: the
+//! there, 0 where nothing was counted, because an alert on a metric that is missing never fires; but a run that had nothing to do counted no
+//! rows, so it says that and leaves their metrics out: an alert on too few rows must not fire for it. Samples carry no time stamps: the
 //! collector refuses them. Owns names, help and the text; it must not know where the text is written.
 //!
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
@@ -56,6 +57,8 @@ impl PreviousMetrics {
 pub struct RunEnd {
     /// The process's exit code.
     pub exit_code: u8,
+    /// Whether it found its output made already.
+    pub had_nothing_to_do: bool,
     /// When it ended, in seconds since 1970.
     pub finished_at: f64,
     /// When the job last succeeded, in seconds since 1970; 0 for never.
@@ -75,15 +78,21 @@ pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         let found = facts.iter().find(|fact| fact.section == section && fact.subject.is_empty() && fact.metric == metric);
         found.map_or(0.0, |fact| number(&fact.value))
     };
+    let counted = |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
     let gauges = [
         ("tallow_last_run_timestamp_seconds", "When the last run ended, in seconds since 1970.", Some(end.finished_at)),
         (LAST_SUCCESS, "When the last run that succeeded ended, in seconds since 1970; 0 if none did.", Some(end.last_success)),
         ("tallow_last_exit_code", "Exit code of the last run.", Some(f64::from(end.exit_code))),
-        ("tallow_rows_in", "Rows that the last run read.", Some(fact("ledger", "rows_in"))),
-        ("tallow_rows_scored", "Rows that the last run scored.", Some(fact("ledger", "scored"))),
-        ("tallow_rows_rejected", "Rows that the last run rejected.", Some(fact("ledger", "rejected"))),
-        ("tallow_rows_filtered", "Rows that the last run filtered out.", Some(fact("ledger", "filtered"))),
-        ("tallow_output_bytes", "Bytes of predictions that the last run published.", Some(fact("run", "output_bytes"))),
+        (
+            "tallow_nothing_to_do",
+            "1 if the last run found its output made already and counted no rows, else 0.",
+            Some(f64::from(end.had_nothing_to_do)),
+        ),
+        ("tallow_rows_in", "Rows that the last run read.", counted("ledger", "rows_in")),
+        ("tallow_rows_scored", "Rows that the last run scored.", counted("ledger", "scored")),
+        ("tallow_rows_rejected", "Rows that the last run rejected.", counted("ledger", "rejected")),
+        ("tallow_rows_filtered", "Rows that the last run filtered out.", counted("ledger", "filtered")),
+        ("tallow_output_bytes", "Bytes of predictions that the last run published.", counted("run", "output_bytes")),
         ("tallow_duration_seconds", "Wall time of the last run.", Some(end.duration_seconds)),
         ("tallow_processor_seconds", "Processor time of the last run, all threads together.", end.processor_seconds),
         ("tallow_peak_memory_bytes", "Peak resident size of the last run.", end.peak_memory_bytes.map(|bytes| bytes as f64)),
@@ -128,6 +137,7 @@ mod tests {
     fn end() -> RunEnd {
         RunEnd {
             exit_code: 4,
+            had_nothing_to_do: false,
             finished_at: 1_795_260_841.0,
             last_success: 1_795_174_441.25,
             duration_seconds: 0.125,
@@ -155,6 +165,9 @@ mod tests {
         # HELP tallow_last_exit_code Exit code of the last run.
         # TYPE tallow_last_exit_code gauge
         tallow_last_exit_code{job="nightly",model="churn"} 4
+        # HELP tallow_nothing_to_do 1 if the last run found its output made already and counted no rows, else 0.
+        # TYPE tallow_nothing_to_do gauge
+        tallow_nothing_to_do{job="nightly",model="churn"} 0
         # HELP tallow_rows_in Rows that the last run read.
         # TYPE tallow_rows_in gauge
         tallow_rows_in{job="nightly",model="churn"} 10000000000
@@ -184,6 +197,14 @@ mod tests {
         tallow_coerced_values{job="nightly",model="churn",column="a \"quoted\" \\ column\nof two lines",kind="null"} 3
         tallow_coerced_values{job="nightly",model="churn",column="b",kind="unseen_category"} 1
         "#);
+    }
+
+    #[test]
+    fn a_run_with_nothing_to_do_says_so_and_counts_no_rows() {
+        let end = RunEnd { exit_code: 99, had_nothing_to_do: true, ..end() };
+        let text = text(&Labels::new("nightly", "churn"), &end, &[]);
+        assert!(text.contains("tallow_nothing_to_do{job=\"nightly\",model=\"churn\"} 1\n") && text.contains("tallow_duration_seconds{"), "{text}");
+        assert!(!text.contains("tallow_rows_") && !text.contains("tallow_output_bytes"), "{text}");
     }
 
     #[test]

@@ -114,8 +114,10 @@ fn nothing_to_do_is_a_success() {
     let room = room();
     let line = format!("{} --skip-code 99 --metrics-file m.prom --lineage-file events.jsonl", SCORE.replace("--overwrite ", ""));
     room.tallow(&line).ok();
+    assert_eq!((metric(&room, "tallow_nothing_to_do"), metric(&room, "tallow_rows_in")), (0.0, 3.0));
     room.tallow(&line).fails(99);
-    assert_eq!(metric(&room, "tallow_last_exit_code"), 99.0);
+    assert_eq!((metric(&room, "tallow_last_exit_code"), metric(&room, "tallow_nothing_to_do")), (99.0, 1.0));
+    assert!(!read(&room, "m.prom").contains("tallow_rows_"), "no alert on too few rows may fire");
     assert_eq!(metric(&room, "tallow_last_success_timestamp_seconds"), metric(&room, "tallow_last_run_timestamp_seconds"));
     assert_eq!(types(&events(&room, "events.jsonl")), ["START", "COMPLETE", "START", "COMPLETE"]);
 }
@@ -135,7 +137,9 @@ fn a_run_that_mends_is_told_of_as_any_other() {
     // From another directory: the files that tell of the run belong to the one it is started in.
     std::fs::create_dir(room.path("elsewhere")).unwrap();
     let mut command = room.command();
-    command.current_dir(room.path("elsewhere")).args("retry ../out --mended ../mended.parquet --metrics-file m.prom --lineage-file e.jsonl".split(' '));
+    command
+        .current_dir(room.path("elsewhere"))
+        .args("retry ../out --mended ../mended.parquet --metrics-file m.prom --lineage-file e.jsonl".split(' '));
     assert!(command.status().unwrap().success());
     std::fs::rename(room.path("elsewhere/m.prom"), room.path("m.prom")).unwrap();
     assert_eq!(["in", "scored", "rejected"].map(|kind| metric(&room, &format!("tallow_rows_{kind}"))), [3.0, 3.0, 0.0]);
