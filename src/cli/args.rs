@@ -75,7 +75,7 @@ pub enum LogFormat {
     /// Lines for people; a progress bar on a terminal
     #[default]
     Text,
-    /// One JSON object per line: time, level, message, the run's name where it is known, and facts; no bar, no colour
+    /// One JSON object per line: time, level, message, what the run is called, and facts; no bar, no colour
     Json,
 }
 

@@ -29,6 +29,8 @@ pub struct Console {
     quiet: bool,
     verbose: bool,
     color: bool,
+    /// Known once a run begins.
+    invocation_id: OnceLock<String>,
     /// Known once there is a plan.
     run_id: OnceLock<String>,
 }
@@ -41,7 +43,12 @@ impl Console {
         let plain =
             std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = io::stderr().is_terminal() && !plain && log_format == LogFormat::Text;
-        Self { format, log_format, quiet, verbose, color, run_id: OnceLock::new() }
+        Self { format, log_format, quiet, verbose, color, invocation_id: OnceLock::new(), run_id: OnceLock::new() }
+    }
+
+    /// Notes the name of this attempt for the log.
+    pub fn name_invocation(&self, invocation_id: &str) {
+        let _ = self.invocation_id.set(invocation_id.to_owned());
     }
 
     /// Notes the run's name for the log.
@@ -122,8 +129,14 @@ impl Console {
         // Nothing can be done about a standard error that is closed.
         let _ = match self.log_format {
             LogFormat::Text => io::stderr().lock().write_all(text.as_bytes()),
-            LogFormat::Json => io::stderr().lock().write_all(log::line(level, message, self.run_id.get().map(String::as_str), further()).as_bytes()),
+            LogFormat::Json => io::stderr().lock().write_all(log::line(level, message, &self.names(), further()).as_bytes()),
         };
+    }
+
+    /// What this attempt and its work are called, as far as that is known.
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        let names = [("invocation_id", &self.invocation_id), ("run_id", &self.run_id)];
+        names.into_iter().filter_map(|(name, value)| Some((name, value.get()?.as_str()))).collect()
     }
 
     /// The text in a colour, on a terminal.

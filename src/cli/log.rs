@@ -1,6 +1,6 @@
 //! What goes to standard error, as one JSON object per line.
 //!
-//! Owns the names in the objects: `time`, `level`, `message`, `run_id`, and what else an entry holds. The console writes them.
+//! Owns the names in the objects: `time`, `level`, `message`, the run's, and what else an entry holds. The console writes them.
 
 use serde_json::{Map, Value as Json};
 
@@ -29,13 +29,13 @@ impl Level {
     }
 }
 
-/// The line of an entry, with its end. `further` must not hold the names of this room.
-pub(super) fn line(level: Level, message: &str, run_id: Option<&str>, further: Map<String, Json>) -> String {
+/// The line of an entry, with its end; `names` are what the run is called. `further` must not hold the names of this room.
+pub(super) fn line(level: Level, message: &str, names: &[(&str, &str)], further: Map<String, Json>) -> String {
     let mut entry = Map::new();
     entry.insert("time".into(), process::precise_now().into());
     entry.insert("level".into(), level.name().into());
     entry.insert("message".into(), message.into());
-    entry.extend(run_id.map(|run_id| ("run_id".to_owned(), run_id.into())));
+    entry.extend(names.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
     entry.extend(further);
     format!("{}\n", Json::Object(entry))
 }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn an_entry_is_one_line_whatever_is_in_it() {
         let error = Error::contract("two\nlines \u{7} \"quoted\"").at_path("in.csv").at_row(7).hint("type this").because("that");
-        let text = line(Level::Error, error.message(), Some("abc"), error_fields(Level::Error, &error));
+        let text = line(Level::Error, error.message(), &[("run_id", "abc")], error_fields(Level::Error, &error));
         assert_eq!(text.matches('\n').count(), 1);
         let mut entry: Map<String, Json> = serde_json::from_str(&text).unwrap();
         let time = entry.remove("time").unwrap();

@@ -37,6 +37,7 @@ pub(super) struct Observers<'a> {
     metrics: Option<Metrics>,
     lineage: Option<AppendFile>,
     job: Option<String>,
+    invocation_id: String,
     start: Instant,
     seen: RefCell<Seen>,
 }
@@ -71,12 +72,9 @@ impl<'a> Observers<'a> {
         let model = model.and_then(Path::file_stem).map_or_else(|| "unknown".into(), |stem| stem.to_string_lossy().into_owned());
         let milliseconds = u64::try_from(process::since_1970().as_millis()).unwrap_or(u64::MAX);
         let namespace = scheduler::lineage_namespace();
-        let lineage = RunLineage {
-            run_id: time_ordered_uuid(milliseconds, &process::unique_text()),
-            parent: scheduler::parent(&namespace),
-            namespace,
-            ..RunLineage::default()
-        };
+        let invocation_id = time_ordered_uuid(milliseconds, &process::unique_text());
+        console.name_invocation(&invocation_id);
+        let lineage = RunLineage { run_id: invocation_id.clone(), parent: scheduler::parent(&namespace), namespace, ..RunLineage::default() };
         let seen = Seen {
             model,
             is_planned: false,
@@ -91,9 +89,15 @@ impl<'a> Observers<'a> {
             metrics: metrics_file.as_deref().map(Metrics::open).transpose()?,
             lineage: lineage_file.as_deref().map(open_lineage).transpose()?,
             job: job.clone(),
+            invocation_id,
             start: Instant::now(),
             seen: RefCell::new(seen),
         })
+    }
+
+    /// The name of this one attempt: a UUID, another one for every process. In lineage it is the run's identifier.
+    pub(super) fn invocation_id(&self) -> &str {
+        &self.invocation_id
     }
 
     /// Does the work and tells how it ended, also if it panics.
@@ -106,8 +110,9 @@ impl<'a> Observers<'a> {
             seen.warn(error);
         }
         seen.warnings.iter().for_each(|warning| self.console.warning(warning));
+        let object = result.as_mut().map_or_else(|failure| &mut failure.object, |ending| &mut ending.object);
+        object.insert("invocation_id".into(), self.invocation_id.clone().into());
         if !seen.warnings.is_empty() {
-            let object = result.as_mut().map_or_else(|failure| &mut failure.object, |ending| &mut ending.object);
             object.insert("warnings".into(), seen.warnings.iter().map(|warning| Json::from(whole_text(warning))).collect());
         }
         result

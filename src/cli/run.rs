@@ -196,6 +196,7 @@ impl<'a> Run<'a> {
     fn circumstances(&self, status: Status, output_bytes: u64) -> Circumstances {
         Circumstances {
             run_id: self.plan.run_id.clone(),
+            invocation_id: self.invocation_id().to_owned(),
             status,
             started_at: self.started_at.clone(),
             wall: self.start.elapsed(),
@@ -225,8 +226,14 @@ impl<'a> Run<'a> {
         Ok(Ending { object, code: 0, was_idle: false })
     }
 
+    /// What this attempt at the run is called.
+    pub(super) fn invocation_id(&self) -> &str {
+        self.observers.invocation_id()
+    }
+
     fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {
         let mut object = json::sections(facts);
+        object.insert("invocation_id".into(), self.invocation_id().into());
         object.insert("status".into(), facts.iter().find_map(Fact::as_status).unwrap_or_default().into());
         object.insert("run_id".into(), self.plan.run_id.clone().into());
         object.insert("report".into(), written.report.clone().into());

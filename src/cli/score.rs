@@ -122,7 +122,8 @@ fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &
         written.rejected = run.target.rejected.as_ref().map(|path| path.display().to_string());
     }
     let facts = run.facts(outcomes, run.final_status(outcomes), written.output_bytes);
-    let mut manifest = Manifest::new(run.plan.run_id.clone(), identity, run.arguments()?, run.working_directory.clone());
+    let names = (run.plan.run_id.clone(), run.invocation_id().to_owned());
+    let mut manifest = Manifest::new(names, identity, run.arguments()?, run.working_directory.clone());
     manifest.rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
     manifest.model = run.plan.model.named().into_iter().collect();
     manifest.scheduler = scheduler::context();

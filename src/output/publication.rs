@@ -36,6 +36,9 @@ pub struct Manifest {
     format_version: u32,
     /// The run's name.
     pub run_id: String,
+    /// The name of the attempt that finished it.
+    #[serde(default)]
+    pub invocation_id: String,
     /// When it was finished, RFC 3339, UTC.
     pub finished_at: String,
     /// What made it, from what.
@@ -62,13 +65,14 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// A manifest with nothing in it but who made it.
+    /// A manifest with nothing in it but who made it: the names of the run and of the attempt that finished it, what it worked on, how.
     #[must_use]
-    pub fn new(run_id: String, identity: RunIdentity, arguments: Json, working_directory: PathBuf) -> Self {
+    pub fn new((run_id, invocation_id): (String, String), identity: RunIdentity, arguments: Json, working_directory: PathBuf) -> Self {
         Self {
             format: FORMAT.to_owned(),
             format_version: 1,
             run_id,
+            invocation_id,
             finished_at: crate::process::now(),
             identity,
             working_directory,

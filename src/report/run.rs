@@ -43,6 +43,8 @@ impl Status {
 pub struct Circumstances {
     /// The run's name: the same work has the same.
     pub run_id: String,
+    /// The name of this attempt at it: a UUID of its own.
+    pub invocation_id: String,
     /// How it ended.
     pub status: Status,
     /// When it began, RFC 3339, UTC.
@@ -83,6 +85,7 @@ fn run_facts(circumstances: &Circumstances) -> Vec<Fact> {
     vec![
         Fact::text("run", "", "status", circumstances.status.name()),
         Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
+        Fact::text("run", "", "invocation_id", &circumstances.invocation_id),
         Fact::text("run", "", "started_at", &circumstances.started_at),
         Fact::text("run", "", "output", &circumstances.output),
         Fact::count("run", "", "output_bytes", circumstances.output_bytes, "bytes"),

@@ -344,6 +344,35 @@ fn lineage_tells_how_runs_fail_and_where_they_begin() {
 }
 
 #[test]
+fn the_same_work_has_one_name_and_every_attempt_at_it_another() {
+    let room = room();
+    let line = "score --model good.json rows.csv --output out/ --on-null a=reject --overwrite --restart --format json --lineage-file events.jsonl";
+    let attempts = [0, 1].map(|attempt| {
+        let run = room.tallow(&format!("{line} --log-format json")).ok();
+        let object = run.json();
+        let told = events(&room, "events.jsonl").split_off(2 * attempt);
+        let manifest: Json = serde_json::from_str(&read(&room, "out/_manifest.json")).unwrap();
+        let logged = entries(&run).pop().unwrap();
+        for other in [
+            &object["run"]["invocation_id"],
+            &manifest["invocation_id"],
+            &logged["invocation_id"],
+            &told[0]["run"]["runId"],
+            &told[1]["run"]["runId"],
+        ] {
+            assert_eq!(&object["invocation_id"], other);
+        }
+        (object["run_id"].clone(), object["invocation_id"].clone(), std::fs::read(room.path("out/part-00000.parquet")).unwrap())
+    });
+    let [first, second] = attempts;
+    assert_eq!(first.0, second.0);
+    assert_ne!(first.1, second.1);
+    assert!(first.2 == second.2, "the attempt's name is in no output file");
+    let failed = room.tallow("score --model gone.json rows.csv --output out.parquet --format json").fails(1);
+    assert!(failed.json()["invocation_id"].is_string(), "{failed}");
+}
+
+#[test]
 fn a_parent_that_the_scheduler_names_is_told() {
     let room = room();
     let parent = |variables: &[(&str, &str)]| {
@@ -467,8 +496,8 @@ fn a_log_as_json_holds_an_object_in_every_line() {
     assert!(summary["message"].as_str().unwrap().starts_with("good (xgboost) scored 2 rows in "));
     let run = room.tallow(&format!("{SCORE} --log-format json --on-null error")).fails(1);
     let mut error = entries(&run).pop().unwrap();
-    (error["time"], error["run_id"]) = ("TIME".into(), "RUN".into());
-    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
+    (error["time"], error["run_id"], error["invocation_id"]) = ("TIME".into(), "RUN".into(), "UUID".into());
+    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing","invocation_id":"UUID","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
     let run = room.tallow("score --log-format=json --no-such-flag").fails(2);
     assert_eq!((&entries(&run)[0]["kind"], &entries(&run)[0]["exit_code"]), (&"usage error".into(), &2.into()));
     let run = room.tallow("--log-format json").fails(2);
