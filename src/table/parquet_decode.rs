@@ -92,14 +92,20 @@ fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
     values.max(usize::try_from(column.uncompressed_size()).unwrap_or(0))
 }
 
+/// The most groups of columns that are read one after the other. Each is laid out anew for each portion, which walks all of the file's columns.
+const MOST_GROUPS: usize = 32;
+
 /// All that a worker needs to decode any range of one file.
 #[derive(Debug)]
 pub(super) struct Decoder {
     input: Input,
     footer: ArrowReaderMetadata,
+    /// Groups of the wanted columns. While a column is read, its pages are in memory, a dictionary and a page of values, often 2 MiB and more;
+    /// so only a few are read at once.
+    groups: Vec<ProjectionMask>,
     mask: ProjectionMask,
     schema: SchemaRef,
-    /// The position of each requested column among the columns that the mask lets through.
+    /// The position of each requested column among the columns of all groups.
     positions: Vec<usize>,
 }
 
@@ -118,10 +124,12 @@ impl Decoder {
         ascending.sort_unstable();
         ascending.dedup();
         let positions = roots.iter().filter_map(|root| ascending.binary_search(root).ok()).collect();
-        let mask = ProjectionMask::roots(footer.metadata().file_metadata().schema_descr(), ascending);
+        let mask = |roots: &[usize]| ProjectionMask::roots(footer.metadata().file_metadata().schema_descr(), roots.iter().copied());
+        let groups = ascending.chunks(ascending.len().div_ceil(MOST_GROUPS).max(1)).map(mask).collect();
+        let mask = mask(&ascending);
         let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { input, footer, mask, schema, positions })
+        Ok(Self { input, footer, groups, mask, schema, positions })
     }
 
     fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
@@ -139,24 +147,27 @@ impl Decoder {
             Error::failed(format!("cannot decode row group {row_group}")).at_path(self.input.0.path()).because(error).hint(hint)
         };
         // The decoder underneath panics on some damaged files.
-        let batch = catch_unwind(AssertUnwindSafe(|| self.read(row_group, rows)));
-        let batch = batch.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
-        if batch.num_rows() != count {
-            return Err(broken(format!("{count} rows were promised, {} are there", batch.num_rows()).into()));
+        let read =
+            catch_unwind(AssertUnwindSafe(|| self.groups.iter().map(|group| self.read(group, row_group, &rows)).collect::<Result<Vec<_>, _>>()));
+        let groups = read.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
+        if let Some(short) = groups.iter().find(|batch| batch.num_rows() != count) {
+            return Err(broken(format!("{count} rows were promised, {} are there", short.num_rows()).into()));
         }
-        let columns = self.positions.iter().zip(self.schema.fields()).map(|(&position, field)| self.column(&batch, position, field));
+        let read: Vec<&ArrayRef> = groups.iter().flat_map(RecordBatch::columns).collect();
+        let columns = self.positions.iter().zip(self.schema.fields()).map(|(&position, field)| self.column(read[position], field));
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options).map_err(|error| broken(Box::new(error)))
     }
 
-    fn column(&self, batch: &RecordBatch, position: usize, field: &Field) -> Result<ArrayRef> {
-        cast_column(batch.column(position), field.data_type()).map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
+    fn column(&self, column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+        cast_column(column, field.data_type()).map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
     }
 
-    fn read(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch, ParquetError> {
+    /// The rows of one group of columns; its pages are gone when this returns, but for those that texts are views of.
+    fn read(&self, group: &ProjectionMask, row_group: usize, rows: &Range<usize>) -> Result<RecordBatch, ParquetError> {
         let all = usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.footer.clone());
-        let builder = builder.with_projection(self.mask.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
+        let builder = builder.with_projection(group.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
         let builder = if rows.len() == all {
             builder
         } else {

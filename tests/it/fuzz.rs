@@ -160,7 +160,7 @@ fn judge(room: &Room, before: &[String], code: i32, message: &str) -> Option<(St
     if message.contains("internal error") || message.contains("panick") {
         return Some((kind(), "a panic or an error of ours".to_owned()));
     }
-    if ![0, 1, 2, 3, 6].contains(&code) {
+    if ![0, 1, 2, 3, 5, 6].contains(&code) {
         return Some((format!("exit {code}, {}", kind()), if code == 137 { "killed or too slow" } else { "an end of no kind" }.to_owned()));
     }
     if code != 0 && message.trim().is_empty() {
