@@ -91,15 +91,17 @@ impl<W: Write + Send> ParquetSink<W> {
         Ok(writer)
     }
 
+    /// Each form of the rows is gone before the next one is made, or the next chunk is: with long texts that is what a run takes most.
     fn write_chunk(&mut self) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
         (self.waiting_rows, self.waiting_bytes) = (0, 0);
-        let declared = waiting.iter().map(|batch| self.declared(batch)).collect::<Result<Vec<_>>>()?;
+        let waiting = std::mem::take(&mut self.waiting);
+        let declared = waiting.into_iter().map(|batch| self.declared(&batch)).collect::<Result<Vec<_>>>()?;
         let chunk = match declared.as_slice() {
             [] => return Ok(()),
             [one] => one.clone(),
             several => concat_batches(&self.schema, several).map_err(|error| failed(error.into()))?,
         };
+        drop(declared);
         self.writer(&chunk)?.write(&chunk).map_err(|error| failed(error.into()))
     }
 
