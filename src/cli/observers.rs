@@ -138,7 +138,7 @@ impl<'a> Observers<'a> {
         seen.facts = facts.to_vec();
         let accounts = outcomes.ledger.files.iter().zip(&plan.job.dataset.files);
         for (dataset, (account, file)) in seen.lineage.inputs.iter_mut().zip(accounts) {
-            dataset.statistics = Some(Statistics { rows: account.rows_in, bytes: Some(file.table.identity().byte_count()) });
+            dataset.statistics = Some(Statistics { rows: account.rows.rows_in, bytes: Some(file.table.identity().byte_count()) });
         }
         let total = outcomes.ledger.total();
         if written.output_bytes > 0 {

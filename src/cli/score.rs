@@ -127,7 +127,7 @@ fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &
     manifest.rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
     manifest.model = run.plan.model.named().into_iter().collect();
     manifest.scheduler = scheduler::context();
-    manifest.ledger = outcomes.ledger.rows();
+    manifest.ledger = outcomes.ledger.total();
     manifest.bad_files = run.plan.bad_files.iter().map(|file| (file.path.clone(), file.reason.clone())).collect();
     manifest.parts = checkpoint.parts.into_values().collect();
     if let Some(path) = &run.target.report {

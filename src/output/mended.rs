@@ -19,7 +19,6 @@ use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
-use crate::table::ReadOptions;
 use crate::table::cast::cast_column;
 use crate::table::commit::make_directory;
 use crate::table::dataset::{Dataset, Position};
@@ -47,10 +46,9 @@ impl MendedRows {
         let mut batches = Vec::new();
         let mut places = Vec::new();
         for path in tables {
-            let dataset = Arc::new(Dataset::open(std::slice::from_ref(path), &[], &ReadOptions::default())?);
-            let mut portions = dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
-            while let Some(portion) = portions.next_portion(u64::MAX)? {
-                let batch = (portion.portion.decode)()?;
+            let dataset = Dataset::of_file(path)?;
+            for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
+                let batch = batch?;
                 places.extend(places_of(&batch, files).map_err(|error| error.at_path(path))?);
                 batches.push(as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?);
             }

@@ -9,9 +9,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::report::scores::ScoreStatistics;
-use crate::table::ReadOptions;
 use crate::table::cast::cast_column;
-use crate::table::dataset::{Dataset, Position};
+use crate::table::dataset::Dataset;
 
 /// Observes the scores in files that a run of `job` wrote.
 ///
@@ -20,12 +19,11 @@ use crate::table::dataset::{Dataset, Position};
 pub fn observe(job: &Job, files: Vec<PathBuf>, scores: &mut ScoreStatistics) -> Result<()> {
     let fields = job.scoring.fields();
     for file in files {
-        let dataset = Arc::new(Dataset::open(&[file], &[], &ReadOptions::default())?);
+        let dataset = Dataset::of_file(&file)?;
         let typed = |field: &Field| if dataset.is_text() { field.clone().with_data_type(DataType::Utf8) } else { field.clone() };
         let read_schema = dataset.as_read(&Schema::new(fields.iter().map(typed).collect::<Vec<_>>()));
-        let mut portions = dataset.portions(&read_schema, Position::default());
-        while let Some(portion) = portions.next_portion(u64::MAX)? {
-            let batch = (portion.portion.decode)()?;
+        for batch in dataset.batches(&read_schema) {
+            let batch = batch?;
             let columns = batch.columns().iter().zip(&fields).map(|(column, field)| score(column, field)).collect::<Result<Vec<_>>>()?;
             scores.observe_columns(&columns)?;
         }

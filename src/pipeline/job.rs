@@ -59,8 +59,8 @@ pub struct Finished {
     pub filtered: u64,
     /// Rows that a policy left out, in order.
     pub rejections: Vec<Rejection>,
-    /// Those rows as they were read.
-    pub rejected: RecordBatch,
+    /// Those rows as they were read; none if there is none.
+    pub rejected: Option<RecordBatch>,
     /// What was done to each input's values.
     pub coercions: Vec<Coercions>,
     /// The rows of the output.
@@ -96,7 +96,7 @@ impl Job {
 
     /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the
     /// types that they were read as.
-    fn part_ways(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejections: &[Rejection]) -> Result<(RecordBatch, RecordBatch)> {
+    fn part_ways(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejections: &[Rejection]) -> Result<(RecordBatch, Option<RecordBatch>)> {
         let internal = |error| Error::internal("cannot leave rows out").because(error);
         let columns: Vec<ArrayRef> = self.passthrough.iter().map(|&position| batch.column(position).clone()).chain(scores).collect();
         let fields = self.output_schema.fields().iter().zip(&columns);
@@ -105,15 +105,15 @@ impl Job {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let output = RecordBatch::try_new_with_options(schema, columns, &options);
         let output = output.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
+        if rejections.is_empty() {
+            return Ok((output, None));
+        }
         let read: Vec<usize> = (0..self.read_schema.fields().len()).collect();
         let read = batch.project(&read).map_err(internal)?;
-        if rejections.is_empty() {
-            return Ok((output, read.slice(0, 0)));
-        }
         let mut keep = vec![true; batch.num_rows()];
         rejections.iter().for_each(|rejection| keep[rejection.row] = false);
         let output = filter_record_batch(&output, &BooleanArray::from(keep)).map_err(internal)?;
         let rows: UInt64Array = rejections.iter().map(|rejection| rejection.row as u64).collect();
-        Ok((output, take_record_batch(&read, &rows).map_err(internal)?))
+        Ok((output, Some(take_record_batch(&read, &rows).map_err(internal)?)))
     }
 }

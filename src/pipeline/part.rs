@@ -3,8 +3,6 @@
 //! Where a part begins depends on the input alone (every N rows of it), so that threads, batches, bad rows and restarts cannot move
 //! a border. Owns the account of a part. It must not know where its rows are written.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::job::Finished;
@@ -56,7 +54,7 @@ pub struct PartAccount {
     pub end: Position,
     /// (file, its rows in this part), in input order.
     pub rows: Vec<(usize, RowCounts)>,
-    /// (input, reason, rows rejected for it).
+    /// (input, reason, rows rejected for it), ascending.
     pub reasons: Vec<(usize, Reason, u64)>,
     /// What was done to each input's values.
     pub coercions: Vec<Coercions>,
@@ -81,11 +79,12 @@ impl PartAccount {
             Some((file, counts)) if *file == finished.file => counts.add(&rows),
             _ => self.rows.push((finished.file, rows)),
         }
-        let mut reasons: BTreeMap<(usize, Reason), u64> = self.reasons.iter().map(|&(input, reason, count)| ((input, reason), count)).collect();
         for rejection in &finished.rejections {
-            *reasons.entry((rejection.input, rejection.reason)).or_default() += 1;
+            match self.reasons.binary_search_by_key(&(rejection.input, rejection.reason), |&(input, reason, _)| (input, reason)) {
+                Ok(known) => self.reasons[known].2 += 1,
+                Err(place) => self.reasons.insert(place, (rejection.input, rejection.reason, 1)),
+            }
         }
-        self.reasons = reasons.into_iter().map(|((input, reason), count)| (input, reason, count)).collect();
         self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
         self.end = Position { file: finished.file, row: finished.first_row + finished.rows_in };
     }

@@ -234,10 +234,8 @@ impl Delivery<'_> {
     fn write(&mut self, finished: &Finished) -> Result<()> {
         self.outcomes.scores.observe(&finished.output)?;
         self.destination.write(finished.part, &finished.output)?;
-        if finished.rejections.is_empty() {
-            return Ok(());
-        }
-        let rows = finished.rejected.slice(0, finished.rejections.len());
+        let Some(rejected) = finished.rejected.as_ref().filter(|_| !finished.rejections.is_empty()) else { return Ok(()) };
+        let rows = rejected.slice(0, finished.rejections.len());
         self.destination.reject(finished.part, finished.file, &rows, &finished.rejections)
     }
 

@@ -1,16 +1,14 @@
 //! Reports of earlier runs, read back.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 
 use crate::error::{Error, Result};
-use crate::table::ReadOptions;
 use crate::table::commit::find;
-use crate::table::dataset::{Dataset, Position};
+use crate::table::dataset::Dataset;
 use crate::table::location::resolve;
 
 /// What a later run wants to know of an earlier one.
@@ -35,12 +33,10 @@ impl PreviousRun {
     /// Fails if the file is no report of a run.
     pub fn read(path: &Path) -> Result<Self> {
         let no_report = || Error::failed("the file is no report of a run").at_path(path).hint("a report is what a run writes beside its output");
-        let dataset = Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default())?);
-        let mut portions = dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
+        let dataset = Dataset::of_file(path)?;
         let mut previous = Self { path: path.to_owned(), run_id: String::new(), status: String::new(), started_at: String::new(), rows_in: 0 };
-        while let Some(portion) = portions.next_portion(u64::MAX)? {
-            let batch = (portion.portion.decode)()?;
-            previous.take(&batch).ok_or_else(no_report)?;
+        for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
+            previous.take(&batch?).ok_or_else(no_report)?;
         }
         if previous.status.is_empty() { Err(no_report()) } else { Ok(previous) }
     }

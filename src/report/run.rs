@@ -95,8 +95,8 @@ fn run_facts(circumstances: &Circumstances) -> Vec<Fact> {
 fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let total = outcomes.ledger.total();
     let files = numbered(outcomes.ledger.files.iter().map(|file| file.path.display().to_string()));
-    let files = files.into_iter().zip(&outcomes.ledger.files).map(|(subject, file)| ("files", subject, file));
-    let accounts = std::iter::once(("ledger", String::new(), &total)).chain(files);
+    let files = files.into_iter().zip(&outcomes.ledger.files).map(|(subject, file)| ("files", subject, file.rows));
+    let accounts = std::iter::once(("ledger", String::new(), total)).chain(files);
     let rows = accounts.flat_map(|(section, subject, account)| {
         [("rows_in", account.rows_in), ("scored", account.scored), ("rejected", account.rejected), ("filtered", account.filtered)]
             .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))

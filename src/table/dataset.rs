@@ -89,6 +89,14 @@ impl Dataset {
         Self::of(files, renames, options)
     }
 
+    /// One file of whatever schema.
+    ///
+    /// # Errors
+    /// Fails if the file is broken.
+    pub fn of_file(path: &Path) -> Result<Arc<Self>> {
+        Self::open(&[path.to_owned()], &[], &ReadOptions::default()).map(Arc::new)
+    }
+
     /// As [`Dataset::open`], without the files that cannot be opened, which are told apart.
     ///
     /// # Errors
@@ -200,6 +208,13 @@ impl Dataset {
     #[must_use]
     pub fn portions(self: &Arc<Self>, schema: &SchemaRef, start: Position) -> FilePortions {
         FilePortions { dataset: Arc::clone(self), schema: schema.clone(), next: start, current: None }
+    }
+
+    /// The rows of all files in order, decoded here, with the columns of `schema` as in [`Dataset::portions`].
+    pub fn batches(self: &Arc<Self>, schema: &SchemaRef) -> impl Iterator<Item = Result<RecordBatch>> {
+        let mut portions = self.portions(schema, Position::default());
+        let decoded = |FilePortion { file, portion }: FilePortion| (portion.decode)().map_err(|error| error.at_path(&self.files[file].path));
+        std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose()).map(move |portion| portion.and_then(decoded))
     }
 
     fn open_portions(&self, schema: &Schema, start: Position) -> Result<Current> {
