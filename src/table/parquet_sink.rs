@@ -25,13 +25,13 @@ use crate::error::{Error, Result};
 pub const ROW_GROUP_ROWS: usize = 131_072;
 
 /// The encoded size at which a row group ends before it has all its rows: it is held in memory until then.
-const ROW_GROUP_BYTES: usize = 64 << 20;
+const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Rows handed to the encoder at once; page borders depend on it, so it is fixed.
 const CHUNK_ROWS: usize = 16_384;
 
 /// A chunk ends with the row that brings its texts and lists to this size.
-const CHUNK_BYTES: usize = 8 << 20;
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// The same zstd level that pyarrow and parquet-rs take by default: nearly the speed of none.
 const ZSTD_LEVEL: i32 = 1;
@@ -43,7 +43,7 @@ const FEWEST_TELLING_ROWS: usize = 1_024;
 pub struct ParquetSink<W: Write + Send> {
     writer: Writer<W>,
     schema: SchemaRef,
-    /// The rows of the next chunk so far, and what their texts take.
+    /// The rows of the next chunk so far, in the declared types, and what their texts take.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     waiting_bytes: usize,
@@ -91,17 +91,15 @@ impl<W: Write + Send> ParquetSink<W> {
         Ok(writer)
     }
 
-    /// Each form of the rows is gone before the next one is made, or the next chunk is: with long texts that is what a run takes most.
     fn write_chunk(&mut self) -> Result<()> {
         (self.waiting_rows, self.waiting_bytes) = (0, 0);
         let waiting = std::mem::take(&mut self.waiting);
-        let declared = waiting.into_iter().map(|batch| self.declared(&batch)).collect::<Result<Vec<_>>>()?;
-        let chunk = match declared.as_slice() {
+        let chunk = match waiting.as_slice() {
             [] => return Ok(()),
             [one] => one.clone(),
             several => concat_batches(&self.schema, several).map_err(|error| failed(error.into()))?,
         };
-        drop(declared);
+        drop(waiting);
         self.writer(&chunk)?.write(&chunk).map_err(|error| failed(error.into()))
     }
 
@@ -125,7 +123,8 @@ impl<W: Write + Send> Sink for ParquetSink<W> {
                 self.waiting_bytes += sizes.as_ref().map_or(0, |sizes| sizes[start + rows]);
                 rows = if sizes.is_some() { rows + 1 } else { most };
             }
-            self.waiting.push(batch.slice(start, rows));
+            // In the declared types at once: a view of one text keeps the whole page that it lies in.
+            self.waiting.push(self.declared(&batch.slice(start, rows))?);
             self.waiting_rows += rows;
             start += rows;
             if self.waiting_rows == CHUNK_ROWS || self.waiting_bytes >= CHUNK_BYTES {
