@@ -41,7 +41,7 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
     forget_withheld(run)?;
     let mut output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
     let mut outcomes = Outcomes::new(&run.plan.job);
-    let whole = Segment { first_part: 0, start: Position::default(), row_count: run.plan.job.limit.unwrap_or(u64::MAX) };
+    let whole = Segment { first_part: 0, start: Position::default(), start_byte: None, row_count: run.plan.job.limit.unwrap_or(u64::MAX) };
     if let Err(error) = run.score(vec![whole], &mut output, &mut outcomes) {
         drop(report);
         let is_over_budget = error.kind() == Kind::ErrorBudget;

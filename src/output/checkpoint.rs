@@ -181,17 +181,17 @@ impl Checkpoint {
     #[must_use]
     pub fn remaining(&self, rows_per_part: u64, limit: u64) -> Vec<Segment> {
         let mut segments = Vec::new();
-        let (mut next, mut start) = (0, Position::default());
+        let (mut next, mut start, mut start_byte) = (0, Position::default(), None);
         for (&number, record) in &self.parts {
             if number > next {
-                segments.push(Segment { first_part: next, start, row_count: (number - next).saturating_mul(rows_per_part) });
+                segments.push(Segment { first_part: next, start, start_byte, row_count: (number - next).saturating_mul(rows_per_part) });
             }
-            (next, start) = (number + 1, record.account.end);
+            (next, start, start_byte) = (number + 1, record.account.end, record.account.end_byte);
         }
         let left = limit.saturating_sub(next.saturating_mul(rows_per_part));
         let ended_early = self.parts.last_key_value().is_some_and(|(_, record)| record.account.total().rows_in < rows_per_part);
         if left > 0 && !ended_early {
-            segments.push(Segment { first_part: next, start, row_count: left });
+            segments.push(Segment { first_part: next, start, start_byte, row_count: left });
         }
         segments
     }

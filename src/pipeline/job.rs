@@ -53,6 +53,8 @@ pub struct Finished {
     pub file: usize,
     /// The rows of the file before it.
     pub first_row: u64,
+    /// The byte of the file behind its rows, if the format can go on there.
+    pub end_byte: Option<u64>,
     /// Rows read.
     pub rows_in: u64,
     /// Rows that the filter left out.
@@ -78,7 +80,7 @@ impl Job {
 
     pub(super) fn process(&self, scorer: &mut Scorer, PartPortion { part, portion }: PartPortion) -> Result<Finished> {
         let mut times = StageTimes::default();
-        let (file, first_row) = (portion.file, portion.portion.first_row);
+        let (file, first_row, end_byte) = (portion.file, portion.portion.first_row, portion.portion.end_byte);
         let path = &self.dataset.files[file].path;
         let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
         let batch = self.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
@@ -91,7 +93,19 @@ impl Job {
         let origin = Origin { path, kept_rows: kept_rows.as_deref(), first_row };
         let scored = scorer.score(&batch, origin, &mut times)?;
         let (output, rejected) = times.measure(Stage::Finish, || self.part_ways(&batch, scored.columns, &scored.rejections))?;
-        Ok(Finished { part, file, first_row, rows_in, filtered, rejections: scored.rejections, rejected, coercions: scored.coercions, output, times })
+        Ok(Finished {
+            part,
+            file,
+            first_row,
+            end_byte,
+            rows_in,
+            filtered,
+            rejections: scored.rejections,
+            rejected,
+            coercions: scored.coercions,
+            output,
+            times,
+        })
     }
 
     /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the

@@ -16,6 +16,8 @@ pub struct Segment {
     pub first_part: u64,
     /// Where it begins.
     pub start: Position,
+    /// The byte of the file there, where it is known.
+    pub start_byte: Option<u64>,
     /// How many rows it has at most.
     pub row_count: u64,
 }
@@ -52,6 +54,9 @@ pub struct PartAccount {
     pub start: Position,
     /// Where they end.
     pub end: Position,
+    /// The byte of the file there, where the format can go on at one: what comes next need not be looked for.
+    #[serde(default)]
+    pub end_byte: Option<u64>,
     /// (file, its rows in this part), in input order.
     pub rows: Vec<(usize, RowCounts)>,
     /// (input, reason, rows rejected for it), ascending.
@@ -86,6 +91,7 @@ impl PartAccount {
             }
         }
         self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
+        self.end_byte = finished.end_byte;
         self.end = Position { file: finished.file, row: finished.first_row + finished.rows_in };
     }
 

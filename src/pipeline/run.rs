@@ -169,7 +169,7 @@ impl Source<'_> {
             self.control.check()?;
             let Some(cutting) = &mut self.current else {
                 let Some(segment) = self.segments.pop_front() else { return Ok(None) };
-                let portions = self.job.dataset.portions(&self.job.read_schema, segment.start);
+                let portions = self.job.dataset.portions_at(&self.job.read_schema, segment.start, segment.start_byte);
                 self.current = Some(Cutting { portions, part: segment.first_part, left_in_part: rows_per_part, left: segment.row_count });
                 continue;
             };

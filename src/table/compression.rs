@@ -89,6 +89,18 @@ impl Stream {
         Ok(Self { compression, reader })
     }
 
+    /// A stream that is not compressed, whatever its beginning looks like.
+    #[must_use]
+    pub fn plain(reader: impl Read + Send + 'static) -> Self {
+        Self { compression: Compression::Plain, reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)) }
+    }
+
+    /// How it is compressed.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
     /// Appends at most `limit` bytes to `buffer` and returns how many; fewer only at the end of the stream. What was read
     /// before an error is in the buffer.
     ///

@@ -16,7 +16,7 @@ use super::commit::{Identity, SharedFile};
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
 use super::csv_split::{MAX_RECORD_BYTES, PieceLimit, Splitter};
-use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, TableFile, compression};
+use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1 bytes of text (with its
 /// delimiter) and n + 4 of memory (with its offset in the column), which is worst for empty values.
@@ -111,17 +111,28 @@ impl TableFile for CsvFile {
         true
     }
 
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>> {
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {
         let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns)?;
-        let mut splitter = Splitter::new(&SharedFile::reopen(&self.path, &self.identity)?, self.dialect)?;
-        if self.has_header {
-            splitter.header().map_err(|error| error.at_path(&self.path))?;
-        }
+        let file = SharedFile::reopen(&self.path, &self.identity)?;
+        let found = Splitter::at(&file, self.dialect, start)?;
+        let left_to_pass = if found.is_some() { 0 } else { start.row };
+        let splitter = found.map_or_else(|| self.from_beginning(&file), Ok)?;
         let bytes = (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES);
         let limit = PieceLimit { bytes, rows: options.portion_rows.max(1) };
         let mut portions = CsvPortions { splitter: Some(splitter), projection: Arc::new(projection), limit, blank_is_row: self.names.len() == 1 };
-        portions.pass_over(first_row)?;
+        portions.pass_over(left_to_pass)?;
         Ok(Box::new(portions))
+    }
+}
+
+impl CsvFile {
+    /// At the first row.
+    fn from_beginning(&self, file: &SharedFile) -> Result<Splitter> {
+        let mut splitter = Splitter::new(file, self.dialect)?;
+        if self.has_header {
+            splitter.header().map_err(|error| error.at_path(&self.path))?;
+        }
+        Ok(splitter)
     }
 }
 
@@ -157,6 +168,7 @@ impl Portions for CsvPortions {
         Some(portion.map(|piece| Portion {
             first_row: piece.first_row,
             row_count: piece.row_count as u64,
+            end_byte: piece.end_byte,
             decode: Box::new(move || projection.decode(&piece)),
         }))
     }
@@ -190,15 +202,22 @@ mod tests {
 
     /// Everything in the file, row by row; the rows before an error are read too.
     fn rows_and_error(path: &Path, options: &ReadOptions) -> (Vec<Vec<String>>, Option<Error>) {
-        let mut rows = Vec::new();
+        let (rows, error, _) = rows_from(path, options, Start::default());
+        (rows, error)
+    }
+
+    /// The rows from a place on, and where each portion ends.
+    fn rows_from(path: &Path, options: &ReadOptions, start: Start) -> (Vec<Vec<String>>, Option<Error>, Vec<Start>) {
+        let (mut rows, mut ends) = (Vec::new(), Vec::new());
         let mut read = || {
             let file = Csv.open(path, options)?;
             let requests: Vec<ColumnRequest> =
                 file.schema().fields().iter().map(|field| ColumnRequest { name: field.name().clone(), data_type: DataType::Utf8 }).collect();
-            let mut portions = file.portions(&requests, options, 0)?;
+            let mut portions = file.portions(&requests, options, start)?;
             while let Some(portion) = portions.next_portion(u64::MAX) {
                 let portion = portion?;
-                assert_eq!(portion.first_row, rows.len() as u64);
+                assert_eq!(portion.first_row, start.row + rows.len() as u64);
+                ends.push(Start { row: portion.first_row + portion.row_count, byte: portion.end_byte });
                 let batch = (portion.decode)()?;
                 assert!(batch.num_rows() > 0);
                 let columns: Vec<_> = batch.columns().iter().map(AsArray::as_string::<i32>).collect();
@@ -207,7 +226,7 @@ mod tests {
             Ok(())
         };
         let error = read().err();
-        (rows, error)
+        (rows, error, ends)
     }
 
     fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
@@ -307,7 +326,26 @@ mod tests {
         let mut other = commit::PendingFile::create(&path, true).unwrap();
         other.write_all(b"b,a\n").unwrap();
         other.publish(true).unwrap();
-        assert!(file.portions(&[], &case.options, 0).err().unwrap().message().contains("changed since"));
+        assert!(file.portions(&[], &case.options, Start::default()).err().unwrap().message().contains("changed since"));
+    }
+
+    #[test]
+    fn a_file_is_read_on_at_a_byte_without_its_beginning_unless_it_is_compressed() {
+        let text = b"\xef\xbb\xbfa,b\n1,\"x\ny\"\n\n\n2,z\n3,\n";
+        let (case, path) = Case::new("rows.csv", text);
+        let options = ReadOptions { portion_rows: 1, ..case.options.clone() };
+        let ends = rows_from(&path, &options, Start::default()).2;
+        assert_eq!(ends[0], Start { row: 1, byte: Some(15) }, "behind the quoted line end");
+        // What is before that byte is never looked at: here it is a quote that nobody closes.
+        let (broken_case, broken) = Case::new("rows.csv", &[b"a,b\n\"".as_slice(), &[b'.'; 18], b"3,\n"].concat());
+        let start = Start { row: 9, byte: Some(23) };
+        assert_eq!(rows_from(&broken, &broken_case.options, start).0, [["3", ""]]);
+        let beyond = Start { row: 0, byte: Some(99) };
+        assert!(rows_from(&broken, &broken_case.options, beyond).1.is_some(), "a byte that the file has not is no place in it");
+        let (case, path) = Case::new("rows.csv.zst", &zstd::stream::encode_all(b"a,b\n1,2\n3,4\n".as_slice(), 1).unwrap());
+        let start = Start { row: 1, byte: Some(8) };
+        let (rows, _, ends) = rows_from(&path, &case.options, start);
+        assert_eq!((rows, ends[0].byte), (vec![vec!["3".to_owned(), "4".to_owned()]], None));
     }
 
     fn table() -> impl Strategy<Value = Vec<Vec<String>>> {
@@ -330,7 +368,11 @@ mod tests {
             }
             let (case, path) = Case::new("rows.csv", &text);
             let options = ReadOptions { portion_bytes, portion_rows, ..case.options };
-            let (rows, error) = rows_and_error(&path, &options);
+            let (rows, error, ends) = rows_from(&path, &options, Start::default());
+            for start in ends {
+                let (rest, ..) = rows_from(&path, &options, start);
+                prop_assert_eq!(&rest[..], &rows[start.row as usize..], "on from {:?}", start);
+            }
             if damage {
                 prop_assert_eq!(&rows[..], &table[..rows.len()]);
                 prop_assert_eq!(error.unwrap().place().row, Some(table.len() as u64 + 1));

@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn decode(projection: &Projection, text: &[u8], row_count: usize) -> Result<RecordBatch> {
-        projection.decode(&Piece { text: text.to_vec(), first_row: 10, row_count })
+        projection.decode(&Piece { text: text.to_vec(), first_row: 10, row_count, end_byte: None })
     }
 
     #[test]

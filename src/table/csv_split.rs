@@ -4,8 +4,9 @@
 
 use crate::error::{Error, Result};
 
+use super::Start;
 use super::commit::SharedFile;
-use super::compression::Stream;
+use super::compression::{Compression, Stream};
 use super::csv_record::{Dialect, Scanner};
 
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far below what would hurt. It
@@ -33,15 +34,19 @@ pub struct Piece {
     pub first_row: u64,
     /// The number of records in it.
     pub row_count: usize,
+    /// The byte of the file behind it; none in a compressed file.
+    pub end_byte: Option<u64>,
 }
 
-/// Reads a file from its beginning and cuts off one piece after the other.
+/// Reads a file, from its beginning or from a place between two records, and cuts off one piece after the other.
 pub struct Splitter {
     stream: Stream,
     scanner: Scanner,
     buffer: Vec<u8>,
     has_ended: bool,
     next_row: u64,
+    /// The bytes of the uncompressed file before the buffer.
+    bytes_before: u64,
     /// Why the stream cannot be read further; told when what was read of it before has been scanned.
     broken: Option<Error>,
     /// What is wrong with the next record; told when the piece before it has been handed out.
@@ -55,9 +60,7 @@ impl Splitter {
     /// Fails if it cannot be read or is UTF-16.
     pub fn new(file: &SharedFile, dialect: Dialect) -> Result<Self> {
         let open = || {
-            let stream = Stream::new(file.reader())?;
-            let mut splitter =
-                Self { stream, scanner: Scanner::new(dialect), buffer: Vec::new(), has_ended: false, next_row: 0, broken: None, failure: None };
+            let mut splitter = Self::of(Stream::new(file.reader())?, dialect, Start::default());
             splitter.fill()?;
             splitter.pass_over_mark()?;
             Ok(splitter)
@@ -65,9 +68,26 @@ impl Splitter {
         open().map_err(|error: Error| error.at_path(file.path()))
     }
 
+    /// Goes on at a place that a piece of the same file ended at; none if it is compressed or ends before that: then its rows must be passed over.
+    ///
+    /// # Errors
+    /// Fails if it cannot be read.
+    pub fn at(file: &SharedFile, dialect: Dialect, start: Start) -> Result<Option<Self>> {
+        let Some(byte) = start.byte.filter(|byte| *byte <= file.byte_count()) else { return Ok(None) };
+        let compression = Stream::new(file.reader()).map_err(|error| error.at_path(file.path()))?.compression();
+        Ok((compression == Compression::Plain).then(|| Self::of(Stream::plain(file.reader_from(byte)), dialect, start)))
+    }
+
+    fn of(stream: Stream, dialect: Dialect, start: Start) -> Self {
+        let (next_row, bytes_before) = (start.row, start.byte.unwrap_or(0));
+        let scanner = Scanner::new(dialect);
+        Self { stream, scanner, buffer: Vec::new(), has_ended: false, next_row, bytes_before, broken: None, failure: None }
+    }
+
     fn pass_over_mark(&mut self) -> Result<()> {
         if self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
+            self.bytes_before = 3;
         }
         if self.buffer.starts_with(b"\xff\xfe") || self.buffer.starts_with(b"\xfe\xff") {
             let error = Error::failed("cannot read the file: it is UTF-16, not UTF-8");
@@ -120,13 +140,16 @@ impl Splitter {
         }
         let first_row = self.next_row;
         self.next_row += row_count as u64;
-        Ok(Some(Piece { text: self.cut(length), first_row, row_count }))
+        let text = self.cut(length);
+        let end_byte = (self.stream.compression() == Compression::Plain).then_some(self.bytes_before);
+        Ok(Some(Piece { text, first_row, row_count, end_byte }))
     }
 
     /// Takes the first `length` bytes; what was read beyond them is little, because it is read only when all before is scanned.
     fn cut(&mut self, length: usize) -> Vec<u8> {
         let rest = self.buffer.split_off(length);
         self.scanner.forget(length);
+        self.bytes_before += length as u64;
         std::mem::replace(&mut self.buffer, rest)
     }
 

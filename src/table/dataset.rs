@@ -14,7 +14,7 @@ use super::cast::common_type;
 use super::commit::read_head;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
-use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, TableFile};
+use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result, shell_word};
 
 /// One file of a data set.
@@ -207,7 +207,13 @@ impl Dataset {
     /// that lacks a column delivers nulls.
     #[must_use]
     pub fn portions(self: &Arc<Self>, schema: &SchemaRef, start: Position) -> FilePortions {
-        FilePortions { dataset: Arc::clone(self), schema: schema.clone(), next: start, current: None }
+        self.portions_at(schema, start, None)
+    }
+
+    /// As [`Dataset::portions`], where `byte` is the byte of the file at `start`, if a portion that ended there told it.
+    #[must_use]
+    pub fn portions_at(self: &Arc<Self>, schema: &SchemaRef, start: Position, byte: Option<u64>) -> FilePortions {
+        FilePortions { dataset: Arc::clone(self), schema: schema.clone(), next: start, byte, current: None }
     }
 
     /// The rows of all files in order, decoded here, with the columns of `schema` as in [`Dataset::portions`].
@@ -217,8 +223,8 @@ impl Dataset {
         std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose()).map(move |portion| portion.and_then(decoded))
     }
 
-    fn open_portions(&self, schema: &Schema, start: Position) -> Result<Current> {
-        let DatasetFile { table, path, .. } = &self.files[start.file];
+    fn open_portions(&self, schema: &Schema, file: usize, start: Start) -> Result<Current> {
+        let DatasetFile { table, path, .. } = &self.files[file];
         let own = table.schema();
         let own = NameIndex::new(&own);
         let request = |field: &Arc<Field>| {
@@ -228,7 +234,7 @@ impl Dataset {
         let requests: Vec<Option<ColumnRequest>> = schema.fields().iter().map(request).collect();
         let present = requests.iter().map(Option::is_some).collect();
         let requests: Vec<ColumnRequest> = requests.into_iter().flatten().collect();
-        let portions = table.portions(&requests, &self.options, start.row).map_err(|error| error.at_path(path))?;
+        let portions = table.portions(&requests, &self.options, start).map_err(|error| error.at_path(path))?;
         Ok(Current { portions, present })
     }
 }
@@ -244,6 +250,7 @@ pub struct FilePortions {
     dataset: Arc<Dataset>,
     schema: SchemaRef,
     next: Position,
+    byte: Option<u64>,
     current: Option<Current>,
 }
 
@@ -255,15 +262,16 @@ impl FilePortions {
     pub fn next_portion(&mut self, most_rows: u64) -> Result<Option<FilePortion>> {
         while self.next.file < self.dataset.files.len() {
             if self.current.is_none() {
-                self.current = Some(self.dataset.open_portions(&self.schema, self.next)?);
+                let start = Start { row: self.next.row, byte: self.byte.take() };
+                self.current = Some(self.dataset.open_portions(&self.schema, self.next.file, start)?);
             }
             let Some(Current { portions, present }) = &mut self.current else { break };
             if let Some(portion) = portions.next_portion(most_rows) {
-                let Portion { first_row, row_count, decode } = portion?;
+                let Portion { first_row, row_count, end_byte, decode } = portion?;
                 let (schema, present) = (self.schema.clone(), Arc::clone(present));
                 let decode = Box::new(move || fill(&decode()?, &schema, &present));
                 self.next.row = first_row + row_count;
-                return Ok(Some(FilePortion { file: self.next.file, portion: Portion { first_row, row_count, decode } }));
+                return Ok(Some(FilePortion { file: self.next.file, portion: Portion { first_row, row_count, end_byte, decode } }));
             }
             self.current = None;
             self.next = Position { file: self.next.file + 1, row: 0 };

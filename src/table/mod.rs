@@ -81,6 +81,8 @@ pub struct Portion {
     pub first_row: u64,
     /// The number of rows, filtered ones and bad ones included.
     pub row_count: u64,
+    /// The byte of the file behind its last row, in formats that can go on there.
+    pub end_byte: Option<u64>,
     /// Decodes the rows: one column for each requested column, in that order. Errors name row and column.
     pub decode: Decode,
 }
@@ -89,6 +91,15 @@ impl std::fmt::Debug for Portion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Portion").field("first_row", &self.first_row).finish_non_exhaustive()
     }
+}
+
+/// A place in a file, between two rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The rows before it.
+    pub row: u64,
+    /// The byte where the next row begins, if a [`Portion`] told it; else the rows before it are passed over.
+    pub byte: Option<u64>,
 }
 
 /// Cuts a file into portions, in row order, while they are asked for.
@@ -126,12 +137,12 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         Ok(vec![None; columns.len()])
     }
 
-    /// Cuts the file, from row `first_row` on, into portions that deliver `columns`, all of which are in its schema. May be called
+    /// Cuts the file, from `start` on, into portions that deliver `columns`, all of which are in its schema. May be called
     /// again; between two calls the file is closed.
     ///
     /// # Errors
     /// Fails if the file cannot be opened again or is another one by now.
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>>;
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>>;
 }
 
 /// A format of tables: recognises and opens files.

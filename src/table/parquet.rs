@@ -21,7 +21,7 @@ use parquet::file::statistics::Statistics;
 use super::commit::{Identity, SharedFile};
 use super::parquet_decode::{Decoder, ParquetPortions};
 use super::parquet_header::{HeaderReader, check_footer};
-use super::{ColumnRequest, Format, Portions, ReadOptions, TableFile};
+use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result};
 
 /// The four bytes at both ends of a Parquet file.
@@ -181,9 +181,9 @@ impl TableFile for ParquetFile {
         Ok(columns.iter().map(|column| leaves.get(*column).and_then(range)).collect())
     }
 
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, first_row: u64) -> Result<Box<dyn Portions>> {
+    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {
         let decoder = Decoder::new(self.reopen()?, columns)?;
-        Ok(Box::new(ParquetPortions::new(decoder, options, first_row)))
+        Ok(Box::new(ParquetPortions::new(decoder, options, start.row)))
     }
 }
 

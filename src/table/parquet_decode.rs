@@ -70,7 +70,7 @@ impl Portions for ParquetPortions {
         let first_row = self.first_row;
         self.row = rows.end;
         self.first_row += count;
-        Some(Ok(Portion { first_row, row_count: count, decode: Box::new(move || decoder.decode(row_group, rows)) }))
+        Some(Ok(Portion { first_row, row_count: count, end_byte: None, decode: Box::new(move || decoder.decode(row_group, rows)) }))
     }
 }
 

@@ -161,6 +161,33 @@ fn a_part_whose_bytes_are_not_its_records_is_made_again() {
 }
 
 #[test]
+fn a_run_over_delimited_text_goes_on_at_the_byte_where_it_stopped() {
+    let room = room();
+    let text: String = (0..9_000).map(|row| format!("{row},0.{row},{}\n", if row % 7 == 0 { "\"0.25\"" } else { "NA" })).collect();
+    let text = format!("id,a,b\n{text}");
+    room.file("rows.csv", &text);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+    room.file("more.csv.gz", gzip.finish().unwrap());
+    let score = "score --quiet --model good.json rows.csv more.csv.gz --rows-per-part 1000 --on-null b=reject";
+    room.tallow(&format!("{score} --output whole/")).ok();
+    for stop in [1_900, 11_000] {
+        let output = format!("out-{stop}/");
+        room.tallow(&format!("{score} --output {output} --max-errors {stop}")).fails(4);
+        let last = if stop < 9_000 { "part-00001" } else { "part-00011" };
+        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path(&format!("{output}_tallow/{last}.json"))).unwrap()).unwrap();
+        if stop < 9_000 {
+            let end = record["end_byte"].as_u64().unwrap() as usize;
+            assert!(text[..end].ends_with('\n') && text[end..].starts_with("2000,"), "{record}");
+        } else {
+            assert!(record["end_byte"].is_null(), "{record}");
+        }
+        room.tallow(&format!("{score} --output {output}")).ok();
+        assert!(files(&room.path("whole")) == files(&room.path(&output)), "{stop}");
+    }
+}
+
+#[test]
 fn statistics_of_a_resumed_run_are_those_of_an_undisturbed_one() {
     let room = room();
     let scores = |line: &str| {
