@@ -263,6 +263,9 @@ pub struct BindingArgs {
     #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
     pub on_null: Vec<String>,
     /// What to do with unseen categories, and with text that is no number: as `--on-null`
+    ///
+    /// By default an unseen category goes where the model's own library sends it, and stops the run where that library refuses it (XGBoost with stored
+    /// categories, networks); text that is no number stops the run.
     #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
     pub on_unseen: Vec<String>,
 }

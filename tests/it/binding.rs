@@ -70,19 +70,22 @@ fn policies_decide_about_missing_values() {
 }
 
 #[test]
-fn unseen_categories_are_rejected_and_counted() {
+fn an_unseen_category_stops_the_run_where_the_library_would_unless_a_policy_lets_it_go_on() {
     let demo = Room::new();
     demo.file("model.ubj", std::fs::read(data("demo/churn/model.ubj")).unwrap());
     let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap().replacen("month-to-month", "by the hour", 3);
+    let row = text.lines().position(|line| line.contains("by the hour")).unwrap();
     demo.file("customers.csv", text);
-    let json = demo.tallow("score --model model.ubj customers.csv --output out.parquet --format json").ok().json();
+    let score = |flags: &str| demo.tallow(&format!("score --model model.ubj customers.csv --output out.parquet --overwrite --format json {flags}"));
+    let run = score("").fails(1);
+    let told = format!("error: a category was never seen in training (`customers.csv`, row {row}, column `contract`)");
+    assert!(run.stderr.starts_with(&told) && run.stderr.contains("`--on-unseen contract=reject`"), "{run}");
+    assert!(!demo.path("out.parquet").exists());
+    let json = score("--on-unseen reject").ok().json();
     assert_eq!(json["rejections"]["contract"]["unseen_category"], 3);
     assert_eq!(json["ledger"]["scored"], 197);
-    let json =
-        demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --format json --on-unseen contract=null").ok().json();
+    let json = score("--on-unseen contract=null").ok().json();
     assert_eq!((&json["ledger"]["scored"], &json["coercions"]["contract"]["unseen_category"]), (&200.into(), &3.into()));
-    let run = demo.tallow("score --model model.ubj customers.csv --output out.parquet --overwrite --on-unseen error").fails(1);
-    assert!(run.stderr.contains("a category was never seen in training"), "{run}");
 }
 
 #[test]

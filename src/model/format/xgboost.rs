@@ -193,12 +193,12 @@ fn vocabularies(file: &File) -> Result<&[Option<Vec<CategoryValue>>]> {
     Err(Error::failed(format!("`cats` describes {} features of {}", categories.len(), file.feature_count)))
 }
 
-/// Since 3.1 the library refuses a category that it has not seen, so the row is refused here too.
+/// Since 3.1 the library refuses a category that it has not seen, and so the whole table; a run stops here too unless a policy says otherwise.
 fn input(name: String, values: Option<&Vec<CategoryValue>>, categorical: bool) -> Input {
     match values {
         Some(values) => {
             let vocabulary = Vocabulary { values: values.clone(), unseen_code: f64::NAN };
-            Input { on_unseen: Policy::Reject, ..Input::of_kind(name, InputKind::Category(vocabulary)) }
+            Input { on_unseen: Policy::Error, ..Input::of_kind(name, InputKind::Category(vocabulary)) }
         }
         None if categorical => Input::of_kind(name, InputKind::CategoryCode),
         None => Input::number(name),
@@ -290,7 +290,7 @@ mod tests {
         let input = load_bytes(text.as_bytes(), TreeSelection::All).expect("a sound model").contract.inputs.remove(1);
         let InputKind::Category(vocabulary) = input.kind else { panic!("a vocabulary") };
         assert_eq!(vocabulary.values, [CategoryValue::Text("a".into()), CategoryValue::Text("bc".into())]);
-        assert_eq!(input.on_unseen, Policy::Reject);
+        assert_eq!(input.on_unseen, Policy::Error);
         let shifted = with(r#"{"offsets":[],"values":[]},{"offsets":[0,2,3],"values":[-61,-68,97]}"#);
         let error = load_bytes(shifted.as_bytes(), TreeSelection::All).expect_err("letters outside ASCII");
         assert_eq!((error.kind(), error.place().node.as_deref()), (Kind::Contract, Some("the categories of feature 1")));
