@@ -21,6 +21,7 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`digest`] | how is a digest written? | |
+//! | [`count`] | how is a number of things told? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
 //!
 //! # Invariants
@@ -45,6 +46,7 @@
 
 pub mod cli;
 pub mod contract;
+pub mod count;
 pub mod digest;
 pub mod error;
 pub mod feature;

@@ -1,10 +1,11 @@
 //! `tallow check`: everything `score` would do before the first row, shown instead of done.
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::args::CheckArgs;
 use super::console::Console;
+use crate::count::counted;
 use crate::error::Result;
 use crate::plan::Plan;
 
@@ -23,8 +24,8 @@ fn text(plan: &Plan) -> String {
         HumanBytes(job.scoring.model().model.memory_bytes() as u64)
     );
     for file in &job.dataset.files {
-        let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| format!("{} rows", HumanCount(rows)));
-        let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {groups} row groups"));
+        let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| counted(rows, "row"));
+        let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {}", counted(groups, "row group")));
         text.push_str(&format!(
             "  input   {} ({}, {rows}{groups}, {})\n",
             file.path.display(),

@@ -6,13 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use indicatif::HumanCount;
-
 use super::args::{GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, WorkArgs};
 use super::console::Console;
 use super::observers::{Observers, absolute_path};
 use super::run::Run;
 use super::{Ending, Failure, score};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
 use crate::output::dataset::REJECTED;
@@ -65,7 +64,8 @@ fn mend(mut args: RetryArgs, console: &Console, observers: &Observers) -> Result
     let kept = directory.join(CORRECTIONS);
     let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
     let mended = MendedRows::read(&[kept, changed].concat(), &run.plan.job, &files)?;
-    console.tell(&format!("making {} of {} parts again with {} mended rows", mending.len(), manifest.parts.len(), HumanCount(now.len() as u64)));
+    let (parts, rows) = (counted(manifest.parts.len(), "part"), counted(now.len(), "mended row"));
+    console.tell(&format!("making {} of {parts} again with {rows}", mending.len()));
     let mut checkpoint = Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
     for part in mending {
         if let Some(written) = mended.stage(part, &directory, &run.plan.job, &names)? {

@@ -5,6 +5,7 @@ use super::console::Console;
 use super::observers::{Observers, named_outputs};
 use super::run::{Run, Written};
 use super::{Ending, Failure, scheduler};
+use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::output::checkpoint::{Checkpoint, RunIdentity};
 use crate::output::dataset::DatasetOutput;
@@ -99,8 +100,9 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
         reading::observe(&run.plan.job, checkpoint.files_of(record)?, &mut outcomes.scores)?;
     }
     if !checkpoint.parts.is_empty() {
-        let rows = indicatif::HumanCount(outcomes.ledger.total().rows_in);
-        run.console.tell(&format!("{} parts are finished already ({rows} rows)", checkpoint.parts.len()));
+        let (parts, rows) = (checkpoint.parts.len(), outcomes.ledger.total().rows_in);
+        let verb = if parts == 1 { "is" } else { "are" };
+        run.console.tell(&format!("{} {verb} finished already ({})", counted(parts, "part"), counted(rows, "row")));
     }
     outcomes.rows_before = outcomes.ledger.total().rows_in;
     let rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);

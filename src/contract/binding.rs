@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use regex::Regex;
 
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy};
+use crate::count::counted;
 use crate::error::{Error, Result, shell_word};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
@@ -66,7 +67,7 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         if contract.named {
             return Ok(contract.inputs.iter().map(|input| input.name.clone()).collect());
         }
-        let message = format!("the model does not name its {} features", contract.inputs.len());
+        let message = format!("the model does not name its {}", counted(contract.inputs.len(), "feature"));
         return Err(
             Error::contract(message).hint("say which columns feed them, in the order of training: `--features a,b,c` or `--features '/regex/'`")
         );
@@ -79,7 +80,7 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         return Err(Error::usage("`--features` names a column twice").at_column(name));
     }
     if columns.len() != contract.inputs.len() {
-        let message = format!("`--features` gives {} columns, the model reads {}", columns.len(), contract.inputs.len());
+        let message = format!("`--features` gives {}, the model reads {}", counted(columns.len(), "column"), contract.inputs.len());
         return Err(Error::contract(message).hint("`tallow inspect MODEL` lists what the model reads"));
     }
     Ok(columns)

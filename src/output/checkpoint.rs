@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::dataset::{STATE, part_name, staged};
 use super::table_writer::WrittenFile;
+use crate::count::counted;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::pipeline::part::{PartAccount, Segment};
@@ -69,7 +70,7 @@ impl RunIdentity {
             let both = self.inputs.iter().zip(&earlier.inputs);
             changes.extend(both.filter(|(now, then)| now.digest != then.digest).map(|(now, _)| format!("the input `{}`", now.path.display())));
         } else {
-            changes.push(format!("the list of inputs ({} files, before {})", self.inputs.len(), earlier.inputs.len()));
+            changes.push(format!("the list of inputs ({}, before {})", counted(self.inputs.len(), "file"), earlier.inputs.len()));
         }
         changes
     }

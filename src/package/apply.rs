@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::manifest::{InputEntry, KindName, LabelName, LinkName, Manifest, TaskName};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::model::format::Artefact;
 use crate::model::network::{Architecture, Encoding, Network};
@@ -62,7 +63,7 @@ fn input(entry: &InputEntry, codes: Option<usize>) -> Result<Input> {
     let kind = match (codes, &entry.categories) {
         (None, _) => InputKind::Number,
         (Some(codes), Some(categories)) if categories.len() > codes => {
-            return Err(Error::contract(format!("{} categories for an embedding of {codes} codes", categories.len())));
+            return Err(Error::contract(format!("{} for an embedding of {}", counted(categories.len(), "category"), counted(codes, "code"))));
         }
         (Some(_), None) if entry.kind == Some(KindName::Category) => return Err(no_categories()),
         (Some(codes), None) => InputKind::Category(vocabulary((0..codes as i64).map(CategoryValue::Integer).collect())),
@@ -112,7 +113,7 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
 
 fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
     if entries.len() != contract.inputs.len() {
-        let message = format!("the model has {} inputs without names, and the manifest lists {}", contract.inputs.len(), entries.len());
+        let message = format!("the model has {} without names, and the manifest lists {}", counted(contract.inputs.len(), "input"), entries.len());
         return Err(Error::contract(message).hint("list all `[[inputs]]`, in the order of the model's features"));
     }
     contract.inputs.iter_mut().zip(entries).for_each(|(input, entry)| input.name.clone_from(&entry.name));
@@ -244,13 +245,13 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
                 .hint("say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the numbers are margins of classes"));
         }
     };
-    Err(Error::contract(format!("the manifest lists {} labels for {wanted} classes", found.len())))
+    Err(Error::contract(format!("the manifest lists {} for {}", counted(found.len(), "label"), counted(wanted, "class"))))
 }
 
 fn rename(task: &mut Task, names: &[String]) -> Result<()> {
     let Task::Values(known) = task else { return Err(Error::contract("`names` are for several numbers a row")) };
     if known.len() != names.len() {
-        return Err(Error::contract(format!("the manifest lists {} names for {} numbers a row", names.len(), known.len())));
+        return Err(Error::contract(format!("the manifest lists {} for {} a row", counted(names.len(), "name"), counted(known.len(), "number"))));
     }
     names.clone_into(known);
     Ok(())

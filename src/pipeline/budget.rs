@@ -3,6 +3,9 @@
 //! Judged as rows come, as soon as the answer is certain, and at the end. Owns the limits and their messages. It must not know why
 //! rows are rejected.
 
+use indicatif::HumanCount;
+
+use crate::count::counted;
 use crate::error::{Error, Kind};
 
 /// The most rows that may be rejected.
@@ -39,12 +42,14 @@ impl Budget {
     /// The error; without `rows_in` the run stopped at once.
     #[must_use]
     pub fn exceeded(&self, rejected: u64, rows_in: Option<u64>) -> Error {
-        let of = rows_in.or(self.row_count).map_or(String::new(), |rows| format!(" of {rows}"));
+        let all = rows_in.or(self.row_count);
+        let rows = all.map_or_else(|| counted(rejected, "row"), |rows| format!("{} of {}", HumanCount(rejected), counted(rows, "row")));
+        let verb = if all.is_none() && rejected == 1 { "was" } else { "were" };
         let limits =
             [self.most_errors.map(|most| format!("`--max-errors {most}`")), self.most_error_rate.map(|rate| format!("`--max-error-rate {rate}`"))];
         let limits: Vec<String> = limits.into_iter().flatten().collect();
         let so_far = if rows_in.is_none() { " so far" } else { "" };
-        let message = format!("{rejected}{of} rows were rejected{so_far}, more than {} allows", limits.join(" or "));
+        let message = format!("{rows} {verb} rejected{so_far}, more than {} allows", limits.join(" or "));
         Error::new(Kind::ErrorBudget, message).hint("the rejected rows, with the reason for each, are in the file that the summary names")
     }
 }

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use indicatif::HumanCount;
+
 use super::options::{seconds, share};
 use crate::cli::args::GuardArgs;
+use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::budget::Budget;
 use crate::report::previous::{PreviousRun, newest};
@@ -59,14 +62,15 @@ impl Guards {
     /// [`Kind::Gate`] for the first guard that trips.
     pub fn rows(&self, rows: u64) -> Result<()> {
         if let Some(least) = self.min_rows.filter(|least| rows < *least) {
-            return Err(Error::new(Kind::Gate, format!("the input has {rows} rows, fewer than the {least} of `--min-rows`")));
+            return Err(Error::new(Kind::Gate, format!("the input has {}, fewer than the {least} of `--min-rows`", counted(rows, "row"))));
         }
         let (Some(most), Some(previous)) = (self.max_row_delta, &self.previous) else { return Ok(()) };
         let delta = (rows as f64 - previous.rows_in as f64).abs() / (previous.rows_in as f64).max(1.0);
         if delta > most {
             let message = format!(
-                "the input has {rows} rows, the last good run had {}: {:.1} % apart, more than the {:.1} % of `--max-row-delta`",
-                previous.rows_in,
+                "the input has {}, the last good run had {}: {:.1} % apart, more than the {:.1} % of `--max-row-delta`",
+                counted(rows, "row"),
+                HumanCount(previous.rows_in),
                 100.0 * delta,
                 100.0 * most
             );

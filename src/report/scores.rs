@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 use super::distribution::{BIN_COUNT, Distribution, QUANTILES};
 use super::facts::Fact;
 use super::labels::LabelCounts;
+use crate::count::counted;
 use crate::error::{Error, Result};
 
 /// Columns described to a person; the report has them all.
@@ -104,7 +105,7 @@ impl Statistic {
                 let shown: Vec<String> =
                     counts.iter().take(DESCRIBED).map(|(label, count)| format!("{label}: {}", indicatif::HumanCount(count))).collect();
                 let more = counts.iter().count().saturating_sub(DESCRIBED);
-                shown.join(", ") + &if more > 0 { format!(" and {more} more labels") } else { String::new() }
+                shown.join(", ") + &if more > 0 { format!(" and {}", counted(more, "more label")) } else { String::new() }
             }
         }
     }

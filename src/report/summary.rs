@@ -4,6 +4,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::run::Circumstances;
 use super::scores::ScoreStatistics;
+use crate::count::counted;
 use crate::model::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
@@ -50,7 +51,7 @@ fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
     let seconds = circumstances.wall.as_secs_f64();
     let speed = HumanCount((outcomes.rows_read() as f64 / seconds.max(1e-9)) as u64);
     let memory = circumstances.peak_memory_bytes.map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes)));
-    format!("{name} ({format}) scored {} rows in {seconds:.2} s ({speed} rows/s{memory})", HumanCount(total.scored))
+    format!("{name} ({format}) scored {} in {seconds:.2} s ({speed} rows/s{memory})", counted(total.scored, "row"))
 }
 
 fn rows(outcomes: &Outcomes) -> String {
@@ -63,7 +64,7 @@ fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<String> {
     let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
     let reasons = outcomes.ledger.reasons.iter();
     reasons
-        .map(|(&(input, reason), &count)| line("rejected", &format!("{} rows: {} in `{}`", HumanCount(count), reason.code(), inputs[input])))
+        .map(|(&(input, reason), &count)| line("rejected", &format!("{}: {} in `{}`", counted(count, "row"), reason.code(), inputs[input])))
         .collect()
 }
 
@@ -92,7 +93,7 @@ fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<String> {
     let more = texts.len().saturating_sub(COERCIONS_SHOWN);
     texts.truncate(COERCIONS_SHOWN);
     if more > 0 {
-        texts.push(format!("and {more} more columns (the report has them all)"));
+        texts.push(format!("and {} (the report has them all)", counted(more, "more column")));
     }
     texts.iter().enumerate().map(|(index, text)| line(if index == 0 { "coerced" } else { "" }, text)).collect()
 }

@@ -308,7 +308,7 @@ mod tests {
         let options = ReadOptions { portion_rows: 1, ..case.options };
         let (rows, error) = rows_and_error(&path, &options);
         assert_eq!((rows.len(), rows[0].len()), (1, 100_000));
-        assert_eq!(error.unwrap().message(), "cannot read the row: expected 100000 fields, found 2");
+        assert_eq!(error.unwrap().message(), "cannot read the row: expected 100,000 fields, found 2");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use crate::count::counted;
 use crate::error::{Error, Result};
 
 use super::ColumnRequest;
@@ -161,10 +162,9 @@ impl Projection {
     }
 
     fn ragged(&self, found: usize, is_blank: bool) -> Error {
-        let expected = self.slots.len();
-        let fields = if expected == 1 { "field" } else { "fields" };
+        let expected = counted(self.slots.len(), "field");
         let found = if is_blank { "a blank line".to_owned() } else { found.to_string() };
-        let error = Error::failed(format!("cannot read the row: expected {expected} {fields}, found {found}"));
+        let error = Error::failed(format!("cannot read the row: expected {expected}, found {found}"));
         error.hint("a value that holds the delimiter must be in quotes; the first line decides how many fields there are")
     }
 

@@ -11,6 +11,7 @@ use polars::prelude::{Column, DataFrame, Expr, IntoLazy, OptFlags, PolarsError, 
 use polars::sql::sql_expr;
 
 use super::{polars_bridge, row_wise};
+use crate::count::counted;
 use crate::error::{Error, Result};
 
 /// The longest text of one expression, in bytes: room for thousands of literals behind `IN`.
@@ -177,7 +178,9 @@ fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
         .take(3)
         .collect::<Vec<_>>()
     {
-        names if names.is_empty() => format!("the table has {} columns; names with spaces or of another case need double quotes", near.len()),
+        names if names.is_empty() => {
+            format!("the table has {}; names with spaces or of another case need double quotes", counted(near.len(), "column"))
+        }
         names => format!("near names are {}", names.join(", ")),
     };
     Error::contract(format!("the expression `{text}` reads a column that the table lacks")).at_column(name).hint(hint)

@@ -265,7 +265,7 @@ fn a_budget_is_kept_during_the_run_and_at_its_end() {
     let score =
         |further: &str| room.tallow(&format!("{} {further}", SCORE.replace(" --rows-per-part 1000", "").replace("--quiet ", "--format json ")));
     let run = score("--output out.parquet --max-errors 9").fails(4);
-    assert!(run.stderr.contains("10 of 21003 rows were rejected so far, more than `--max-errors 9` allows"), "{run}");
+    assert!(run.stderr.contains("10 of 21,003 rows were rejected so far, more than `--max-errors 9` allows"), "{run}");
     assert_eq!((run.json()["status"].as_str(), run.json()["exit_code"].as_u64()), (Some("withheld"), Some(4)));
     assert!(!room.path("out.parquet").exists());
     assert_eq!(room.table("out.rejected.parquet").num_rows(), 10);

@@ -8,6 +8,7 @@
 use super::lightgbm_contract;
 use super::lightgbm_text::{self, TextModel, TextTree};
 use super::{Artefact, ImportOptions, Importer, TreeSelection};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::ZERO_THRESHOLD;
@@ -60,7 +61,7 @@ fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
         TreeSelection::Best | TreeSelection::All => Ok(available),
         TreeSelection::First(wanted) if (1..=available).contains(&wanted) => Ok(wanted),
         TreeSelection::First(wanted) => {
-            Err(Error::usage(format!("the first {wanted} rounds are wanted of a model that has {available}"))
+            Err(Error::usage(format!("the first {} are wanted of a model that has {available}", counted(wanted, "round")))
                 .hint(format!("ask for 1 to {available}")))
         }
     }

@@ -9,6 +9,7 @@ use super::xgboost_objective::Objective;
 use super::xgboost_schema::{Booster, File, Forest as StoredForest};
 use super::{Artefact, ImportOptions, Importer, TreeSelection, ubjson, xgboost_json};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::model::forest::Forest;
 use crate::model::linear::Linear;
@@ -137,7 +138,7 @@ fn forest(file: &File, trees: &StoredForest, base: &[f32], options: &ImportOptio
     let mut facts = vec![("trees", trees.trees.len().to_string()), ("rounds", round_count.to_string())];
     facts.extend(best_iteration.map(|best| ("best iteration", best.to_string())));
     if tree_count < trees.trees.len() {
-        facts.push(("rounds used", format!("{rounds} ({tree_count} trees)")));
+        facts.push(("rounds used", format!("{rounds} ({})", counted(tree_count, "tree"))));
     }
     description.facts.extend(facts.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let ensemble = trees.ensemble(tree_count, base.iter().map(|&margin| f64::from(margin)).collect(), file.feature_count)?;
@@ -277,7 +278,7 @@ mod tests {
         let best = load_bytes(MODEL.as_bytes(), TreeSelection::Best).expect("a sound model");
         assert_eq!(margins(best.model.as_ref(), &[&[0.0, 1.0]]), [101.0]);
         let fact = |name: &str| best.description.facts.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        assert_eq!((fact("best iteration"), fact("rounds used")), (Some("0"), Some("1 (1 trees)")));
+        assert_eq!((fact("best iteration"), fact("rounds used")), (Some("0"), Some("1 (1 tree)")));
         let error = load_bytes(MODEL.as_bytes(), TreeSelection::First(3)).expect_err("too many");
         assert_eq!((error.kind(), error.message()), (Kind::Usage, "cannot use 3 boosting rounds of a model that has 2"));
         assert!(load_bytes(MODEL.as_bytes(), TreeSelection::First(0)).is_err());
