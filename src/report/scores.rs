@@ -13,6 +13,9 @@ use super::labels::LabelCounts;
 use crate::count::counted;
 use crate::error::{Error, Result};
 
+/// What is said of the scores where there are none.
+const NOTHING_SCORED: &str = "no row was scored";
+
 /// Columns described to a person; the report has them all.
 const DESCRIBED: usize = 8;
 
@@ -94,11 +97,16 @@ impl Statistic {
 
     fn described(&self) -> String {
         match self {
+            Self::Number(distribution) if distribution.count() == 0 => NOTHING_SCORED.to_owned(),
+            Self::Label(counts) if counts.total() == 0 => NOTHING_SCORED.to_owned(),
             Self::Number(distribution) => {
                 let shown = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), four_digits);
                 let median = shown(distribution.quantile(0.5));
                 let (mean, min, max) = (shown(distribution.mean()), shown(distribution.min()), shown(distribution.max()));
                 let nan = if distribution.nan_count() > 0 { format!(", {} NaN", distribution.nan_count()) } else { String::new() };
+                if distribution.finite_count() == 0 {
+                    return format!("no finite number{nan}");
+                }
                 format!("mean {mean}, min {min}, median {median}, max {max}{nan}")
             }
             Self::Label(counts) => {

@@ -120,6 +120,22 @@ fn the_ledger_balances_with_filters_limits_and_rejections() {
 }
 
 #[test]
+fn one_row_and_none_are_told_as_people_say_it() {
+    let room = demo();
+    let score = |flags: &[&str]| {
+        let fixed = ["score", "--model", "churn", "customers.csv", "--output", "out.parquet", "--overwrite"];
+        room.run(fixed.iter().chain(flags)).ok().stderr
+    };
+    let one = score(&["--limit", "1"]);
+    assert!(one.starts_with("churn (xgboost) scored 1 row in "), "{one}");
+    let none = score(&["--where", "age < 0"]);
+    assert!(none.starts_with("churn (xgboost) scored 0 rows in "), "{none}");
+    assert!(none.contains("  probability  no row was scored\n  prediction   no row was scored\n"), "{none}");
+    let checked = room.tallow("check --model churn customers.parquet").ok();
+    assert!(checked.stdout.contains("2,000 rows, 1 row group, "), "{checked}");
+}
+
+#[test]
 fn a_file_given_twice_has_two_accounts() {
     let room = demo();
     let json = room.tallow("score --model churn customers.csv customers.csv --output out.parquet --format json").ok().json();
