@@ -253,7 +253,8 @@ pub struct BindingArgs {
     pub rename: Vec<String>,
     /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's columns
     ///
-    /// Only needed for models that do not name their features; for others it binds by position, which is what it says.
+    /// Only needed for models that do not name their features; for others it binds by position, which is what it says. A regex takes the columns in the
+    /// data's order, and a warning names it.
     #[arg(long, value_name = "COLUMNS", help_heading = "Binding")]
     pub features: Option<String>,
     /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column

@@ -12,6 +12,7 @@ use crate::plan::Plan;
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work } = args;
     let plan = Plan::resolve(&work)?;
+    plan.warnings.iter().for_each(|warning| console.advise(warning));
     console.data(&if console.is_json() { format!("{}\n", object(&plan)) } else { text(&plan) })
 }
 
@@ -57,6 +58,7 @@ fn object(plan: &Plan) -> Json {
         "rows": job.row_count(),
         "threads": job.threads,
         "estimated_memory_bytes": plan.estimated_bytes,
+        "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "bad_files": plan.bad_files.iter().map(|file| json!({"path": file.path, "reason": file.reason})).collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({
             "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()

@@ -95,6 +95,13 @@ impl Console {
         }
     }
 
+    /// Warns of what may well be meant so: not to who wants to hear of nothing but errors.
+    pub fn advise(&self, warning: &Error) {
+        if !self.quiet {
+            self.warning(warning);
+        }
+    }
+
     /// Shows what went wrong beside the work, which goes on: also to who wants to hear of nothing but errors.
     pub fn warning(&self, error: &Error) {
         let text = self.told(&self.paint("1;33", "warning"), error);

@@ -76,6 +76,7 @@ impl<'a> Run<'a> {
         // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
         target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
         console.name_run(&plan.run_id);
+        plan.warnings.iter().for_each(|warning| console.advise(warning));
         observers.planned(&plan, &target);
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
         let row_count = plan.job.row_count();

@@ -51,10 +51,10 @@ impl Selection {
         Ok(Some(Self { query, numeric, missing_tokens: missing_tokens.to_vec(), derived_count: derived.len() }))
     }
 
-    /// Whether an expression reads the column.
+    /// Whether an expression reads the column of the table, or the derived one.
     #[must_use]
     pub fn reads(&self, column: &str) -> bool {
-        self.query.columns().contains(column)
+        self.query.columns().contains(column) || self.query.derived_columns().contains(column)
     }
 
     /// `schema` with the derived columns at its end.

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod memory;
 pub mod options;
 pub mod target;
+mod warning;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use crate::table::commit::SharedFile;
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::resolve;
 use crate::table::name_index::NameIndex;
+use crate::table::query::Derived;
 
 /// A run, ready to start.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub struct Plan {
     pub bad_files: Vec<BadFile>,
     /// What the run is expected to take at most, in bytes.
     pub estimated_bytes: u64,
+    /// What a person should look at, though the run can go on.
+    pub warnings: Vec<Error>,
 }
 
 impl Plan {
@@ -69,6 +73,7 @@ impl Plan {
         let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
+        let warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
@@ -96,7 +101,7 @@ impl Plan {
             selection,
             scoring,
         };
-        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes: allowance.estimated_bytes })
+        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes: allowance.estimated_bytes, warnings })
     }
 }
 
@@ -139,6 +144,15 @@ fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, wid
             None => Ok(names.to_vec()),
         },
     }
+}
+
+fn warnings(features: Option<&str>, bound: &[BoundInput], derived: &[Derived], along: &[String], selection: Option<&Selection>) -> Vec<Error> {
+    let is_read = |name: &str| {
+        let by_expression = selection.is_some_and(|selection| selection.reads(name));
+        by_expression || bound.iter().any(|one| one.column == name) || along.iter().any(|column| column == name)
+    };
+    let unread: Vec<&str> = derived.iter().map(|one| one.name.as_str()).filter(|name| !is_read(name)).collect();
+    warning::chosen_by_regex(features, bound).into_iter().chain(warning::unread_derived(&unread)).collect()
 }
 
 /// Only the columns that something reads, in the table's order.

@@ -77,6 +77,8 @@ impl Selection {
 /// Derived columns and a filter, bound to the columns of a table.
 pub struct Query {
     columns: BTreeSet<String>,
+    /// The derived columns that a later expression reads.
+    derived_columns: BTreeSet<String>,
     schema: SchemaRef,
     derived: Vec<(Expression, FieldRef)>,
     filter: Option<Expression>,
@@ -96,7 +98,8 @@ impl Query {
     /// A usage error for text that is no expression or looks at other rows; a contract error for a column that the table lacks or
     /// has already, for types that an expression does not fit, and for a filter that is not boolean.
     pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema) -> Result<Self> {
-        let mut query = Self { columns: BTreeSet::new(), schema: Arc::new(schema.clone()), derived: Vec::new(), filter: None };
+        let mut query =
+            Self { columns: BTreeSet::new(), derived_columns: BTreeSet::new(), schema: Arc::new(schema.clone()), derived: Vec::new(), filter: None };
         for column in derived {
             query.derive(column)?;
         }
@@ -110,6 +113,12 @@ impl Query {
     #[must_use]
     pub fn columns(&self) -> &BTreeSet<String> {
         &self.columns
+    }
+
+    /// The derived columns that a later expression reads.
+    #[must_use]
+    pub fn derived_columns(&self) -> &BTreeSet<String> {
+        &self.derived_columns
     }
 
     /// The table's columns, then the derived ones in their order.
@@ -181,7 +190,8 @@ impl Query {
     fn bind(&mut self, target: &str, text: &str) -> Result<Expression> {
         let (expression, columns) = Expression::parse(text, target, &self.schema)?;
         let is_derived = |name: &String| self.derived.iter().any(|(earlier, _)| earlier.target() == name);
-        let read: Vec<String> = columns.into_iter().filter(|name| !is_derived(name)).collect();
+        let (derived, read): (Vec<String>, Vec<String>) = columns.into_iter().partition(is_derived);
+        self.derived_columns.extend(derived);
         self.columns.extend(read);
         Ok(expression)
     }

@@ -14,6 +14,47 @@ fn score(room: &Room, flags: &str) -> crate::harness::Run {
     room.tallow(&format!("score --model good.json rows.csv --output out.parquet --overwrite --format json {flags}"))
 }
 
+/// A model of two features without names, `f0` and `f1`, and these rows.
+fn nameless_room(rows: &str) -> Room {
+    let room = room(rows);
+    let named = std::fs::read_to_string(data("hostile/good.json")).unwrap();
+    let nameless = named.replacen(r#""feature_names":["a","b"]"#, r#""feature_names":[]"#, 1);
+    assert_ne!(named, nameless);
+    room.file("good.json", nameless);
+    room
+}
+
+#[test]
+fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
+    let room = nameless_room("x,b,a\n1,0.9,0.1\n");
+    let warning = "\
+        warning: `--features '/^[ab]$/'` feeds the model in the order of the data: `b`, `a`\n\
+        hint: if that is the order of training, write it down: `--features b,a`\n";
+    let told = score(&room, "--features /^[ab]$/").ok();
+    assert!(told.stderr.starts_with(warning), "{told}");
+    let checked = room.tallow("check --model good.json rows.csv --features /^[ab]$/").ok();
+    assert_eq!(checked.stderr, warning);
+    assert!(!score(&room, "--features b,a").ok().stderr.contains("warning"));
+    assert!(score(&room, "--features /^[ab]$/ --quiet").ok().stderr.is_empty());
+}
+
+#[test]
+fn a_derived_column_that_nothing_reads_is_named() {
+    let room = room("a,b\n0.1,0.9\n");
+    std::fs::create_dir(room.path("package")).unwrap();
+    std::fs::rename(room.path("good.json"), room.path("package/model.json")).unwrap();
+    let derived = |name: &str, expression: &str| format!("[[derived]]\nname = \"{name}\"\nexpression = \"{expression}\"\n");
+    let derived = derived("half", "a / 2") + &derived("quarter", "half / 2") + &derived("both", "a + b");
+    room.file("package/tallow.toml", format!("name = \"unread\"\n[[artefacts]]\npath = \"model.json\"\n{derived}"));
+    let score = |flags: &[&str]| {
+        let fixed = ["score", "--model", "package", "rows.csv", "--output", "out.parquet", "--overwrite"];
+        room.run(fixed.iter().chain(flags)).ok().stderr
+    };
+    assert!(score(&[]).starts_with("warning: the derived columns `quarter`, `both` are read by nothing\nhint: correct the name under `[[derived]]`"));
+    assert!(score(&["--where", "both > 0"]).starts_with("warning: the derived column `quarter` is read by nothing\n"));
+    assert!(!score(&["--where", "both > 0", "--passthrough", "quarter"]).contains("warning"));
+}
+
 #[test]
 fn the_order_of_columns_does_not_matter() {
     let straight = room("a,b\n0.1,0.9\n0.8,0.2\n");

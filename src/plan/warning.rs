@@ -1,0 +1,31 @@
+//! What a person should look at before trusting a run that can go on.
+//!
+//! Owns the warnings of a plan. It must not know how they are shown.
+
+use crate::contract::binding::BoundInput;
+use crate::error::{Error, shell_word};
+
+/// The most columns that a warning lists.
+const LISTED: usize = 10;
+
+/// Warns of columns that a regex chose: their order is the data's, and nothing checks that it is that of training.
+pub(super) fn chosen_by_regex(features: Option<&str>, bound: &[BoundInput]) -> Option<Error> {
+    let pattern = features.filter(|text| text.starts_with('/'))?;
+    let columns: Vec<&str> = bound.iter().map(|one| one.column.as_str()).collect();
+    let message = format!("`--features {}` feeds the model in the order of the data: {}", shell_word(pattern), listed(&columns));
+    Some(Error::contract(message).hint(format!("if that is the order of training, write it down: `--features {}`", shell_word(&columns.join(",")))))
+}
+
+/// Warns of derived columns that neither the model nor the output nor another expression reads.
+pub(super) fn unread_derived(unread: &[&str]) -> Option<Error> {
+    let (verb, noun) = if unread.len() == 1 { ("is", "column") } else { ("are", "columns") };
+    let message = format!("the derived {noun} {} {verb} read by nothing", listed(unread));
+    (!unread.is_empty())
+        .then(|| Error::contract(message).hint("correct the name under `[[derived]]`, remove it there, or let it come along with `--passthrough`"))
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(LISTED);
+    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+}
