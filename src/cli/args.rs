@@ -54,7 +54,7 @@ pub struct ConsoleArgs {
     /// Say nothing but errors
     #[arg(short, long, global = true, env = "TALLOW_QUIET", value_parser = FalseyValueParser::new(), help_heading = "Display")]
     pub quiet: bool,
-    /// Say more: the columns bound, time per stage
+    /// Say more: which column feeds which feature, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]
     pub verbose: bool,
 }

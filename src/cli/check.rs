@@ -4,7 +4,7 @@ use indicatif::HumanBytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::args::CheckArgs;
-use super::console::Console;
+use super::console::{BINDING, Console, bound_object};
 use crate::count::counted;
 use crate::error::Result;
 use crate::plan::Plan;
@@ -36,10 +36,9 @@ fn text(plan: &Plan) -> String {
     }
     text.push_str(&format!("  threads {}\n  memory  about {} at most\n", job.threads, HumanBytes(plan.estimated_bytes)));
     plan.bad_files.iter().for_each(|file| text.push_str(&format!("  left out {}: {}\n", file.path.display(), file.reason)));
-    text.push_str("columns that feed the model\n");
+    text.push_str(&format!("{BINDING}\n"));
     for bound in job.scoring.encoder().inputs() {
-        let from = if bound.column == bound.input.name { String::new() } else { format!(" as {}", bound.input.name) };
-        text.push_str(&format!("  {}{from} ({})\n", bound.column, bound.data_type));
+        text.push_str(&format!("  {bound}\n"));
     }
     text.push_str("columns of the output\n");
     for field in job.output_schema.fields() {
@@ -50,7 +49,6 @@ fn text(plan: &Plan) -> String {
 
 fn object(plan: &Plan) -> Json {
     let job = &plan.job;
-    let bound = |column: &str, input: &str, data_type: String| json!({"column": column, "input": input, "type": data_type});
     json!({
         "status": "fits",
         "run_id": plan.run_id,
@@ -63,7 +61,7 @@ fn object(plan: &Plan) -> Json {
         "inputs": job.dataset.files.iter().map(|file| json!({
             "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),
-        "binding": job.scoring.encoder().inputs().map(|one| bound(&one.column, &one.input.name, one.data_type.to_string())).collect::<Vec<_>>(),
+        "binding": job.scoring.encoder().inputs().map(bound_object).collect::<Vec<_>>(),
         "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),
     })
 }

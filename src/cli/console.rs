@@ -15,11 +15,15 @@ use super::args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::log::{self, Level};
 use serde_json::{Map, Value as Json, json};
 
+use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::report::json::failure;
 
 /// Between two plain progress lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The heading above the columns that feed the model.
+pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
 
 /// Where the process speaks.
 #[derive(Debug)]
@@ -102,6 +106,16 @@ impl Console {
         }
     }
 
+    /// Shows which column feeds which feature, to who wants to hear more.
+    pub fn binding<'a>(&self, inputs: impl Iterator<Item = &'a BoundInput>) {
+        if self.verbose && !self.quiet {
+            let inputs: Vec<&BoundInput> = inputs.collect();
+            let text = inputs.iter().fold(format!("{BINDING}\n"), |text, bound| format!("{text}  {bound}\n"));
+            let objects = || inputs.iter().map(|bound| bound_object(bound)).collect::<Vec<_>>();
+            self.write(Level::Info, BINDING, &text, || Map::from_iter([("binding".to_owned(), objects().into())]));
+        }
+    }
+
     /// Shows what went wrong beside the work, which goes on: also to who wants to hear of nothing but errors.
     pub fn warning(&self, error: &Error) {
         let text = self.told(&self.paint("1;33", "warning"), error);
@@ -175,6 +189,11 @@ impl Console {
         bar.set_draw_target(ProgressDrawTarget::stderr());
         Progress::Bar(bar)
     }
+}
+
+/// An input and its column, as JSON.
+pub(super) fn bound_object(bound: &BoundInput) -> Json {
+    json!({"input": bound.input.name, "column": bound.column, "type": bound.data_type.to_string()})
 }
 
 /// Progress through the rows.

@@ -77,6 +77,7 @@ impl<'a> Run<'a> {
         target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
         console.name_run(&plan.run_id);
         plan.warnings.iter().for_each(|warning| console.advise(warning));
+        console.binding(plan.job.scoring.encoder().inputs());
         observers.planned(&plan, &target);
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
         let row_count = plan.job.row_count();

@@ -37,6 +37,17 @@ pub struct BoundInput {
     pub data_type: DataType,
 }
 
+impl std::fmt::Display for BoundInput {
+    /// `feature <- column (type)`, features in a column of their own.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { input, column, data_type } = self;
+        match data_type {
+            DataType::Null => write!(f, "{:24} <- {column} (missing in every row)", input.name),
+            _ => write!(f, "{:24} <- {column} ({data_type})", input.name),
+        }
+    }
+}
+
 /// Binds every input of the contract to a column.
 ///
 /// `schema` is the data set's, derived columns included. Returns one entry per input, in the contract's order.

@@ -39,6 +39,18 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
 }
 
 #[test]
+fn who_asks_for_more_is_told_which_column_feeds_which_feature() {
+    let room = nameless_room("x,b,a\n1,0.9,0.1\n");
+    let lines =
+        "features of the model, and the columns that feed them\n  f0                       <- a (Utf8)\n  f1                       <- b (Utf8)\n";
+    assert!(score(&room, "--features a,b -v").ok().stderr.contains(lines));
+    assert!(room.tallow("check --model good.json rows.csv --features a,b").ok().stdout.contains(lines));
+    assert!(!score(&room, "--features a,b").ok().stderr.contains("features of the model"));
+    let logged = score(&room, "--features a,b -v --log-format json").ok();
+    assert!(logged.stderr.contains(r#""binding":[{"column":"a","input":"f0","type":"Utf8"}"#), "{logged}");
+}
+
+#[test]
 fn a_derived_column_that_nothing_reads_is_named() {
     let room = room("a,b\n0.1,0.9\n");
     std::fs::create_dir(room.path("package")).unwrap();
