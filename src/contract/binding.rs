@@ -12,8 +12,8 @@ use crate::count::counted;
 use crate::error::{Error, Result, shell_word};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
-use crate::table::expression::distance;
 use crate::table::name_index::NameIndex;
+use crate::table::spelling::{did_you_mean, nearest};
 
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +112,7 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
     let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
     let word = if missing.len() == 1 { "column" } else { "columns" };
-    let similar = missing.iter().find_map(|name| Some((name, nearest(name, schema)?)));
+    let similar = missing.iter().find_map(|name| Some((name, nearest(name, &column_names(schema))?)));
     let hint = other_delimiter(dataset).unwrap_or_else(|| match similar {
         Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename {}`", shell_word(&format!("{near}={name}"))),
         None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
@@ -130,20 +130,9 @@ fn other_delimiter(dataset: &Dataset) -> Option<String> {
     Some(format!("the file has one column, `{}`: pass `--delimiter {}`", column.name().escape_debug(), shell_word(name)))
 }
 
-/// The column whose name is most like this one, if any is like it.
-fn nearest<'a>(name: &str, schema: &'a Schema) -> Option<&'a String> {
-    let names = || schema.fields().iter().map(|field| field.name());
-    let near = || names().filter(|other| distance(name, other) <= MOST_TYPING_ERRORS.min(name.len() / 3)).min_by_key(|other| distance(name, other));
-    names().find(|other| alike(name, other)).or_else(near)
-}
-
-/// Letters by which a long name may differ and still be meant; a short one by a third of its own.
-const MOST_TYPING_ERRORS: usize = 2;
-
-/// Whether two names differ only in case, blanks, dashes and underscores.
-fn alike(left: &str, right: &str) -> bool {
-    let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    plain(left) == plain(right)
+/// The names of all columns.
+pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
+    schema.fields().iter().map(|field| field.name().as_str())
 }
 
 fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
@@ -158,10 +147,14 @@ fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
 
 fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
     let known = |name: &str| name == "*" || bound.iter().any(|one| one.column == name || one.input.name == name);
-    match options.on_null.iter().chain(&options.on_unseen).find(|(name, _)| !known(name)) {
-        Some((name, _)) => Err(Error::usage(format!("a policy names `{name}`, which is no input of the model"))),
-        None => Ok(()),
+    for (flag, policies) in [("--on-null", &options.on_null), ("--on-unseen", &options.on_unseen)] {
+        if let Some((name, _)) = policies.iter().find(|(name, _)| !known(name)) {
+            let names = bound.iter().flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
+            let error = Error::usage(format!("`{flag}` names `{name}`, which is no input of the model"));
+            return Err(error.hint(did_you_mean(name, &names, "`tallow check` shows the model's inputs and the columns that feed them")));
+        }
     }
+    Ok(())
 }
 
 fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {

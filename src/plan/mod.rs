@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use self::memory::allow;
 use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
-use crate::contract::binding::{BoundInput, bind, first_doubled};
+use crate::contract::binding::{BoundInput, bind, column_names, first_doubled};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
@@ -35,6 +35,7 @@ use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::resolve;
 use crate::table::name_index::NameIndex;
 use crate::table::query::Derived;
+use crate::table::spelling::did_you_mean;
 
 /// A run, ready to start.
 #[derive(Debug)]
@@ -138,9 +139,11 @@ fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, wid
         Some([one]) if one == "all" => Ok(all().collect()),
         Some([one]) if one == "none" => Ok(Vec::new()),
         Some(names) => match names.iter().find(|name| widened.column_with_name(name).is_none()) {
-            Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks")
-                .at_column(name)
-                .hint("`tallow inspect` lists the columns of a file")),
+            Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks").at_column(name).hint(did_you_mean(
+                name,
+                &column_names(widened),
+                "`tallow inspect` lists the columns of a file",
+            ))),
             None => Ok(names.to_vec()),
         },
     }

@@ -14,6 +14,7 @@ use super::cast::common_type;
 use super::commit::read_head;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
+use super::spelling::did_you_mean;
 use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result, shell_word};
 
@@ -347,9 +348,11 @@ fn unify(files: &[DatasetFile]) -> Result<Unified> {
 fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
     let known: HashSet<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     if let Some((from, _)) = renames.iter().find(|(from, _)| !known.contains(from.as_str())) {
-        return Err(Error::contract("`--rename` names a column that the data lacks")
-            .at_column(from)
-            .hint("`tallow inspect` lists the columns of a file"));
+        return Err(Error::contract("`--rename` names a column that the data lacks").at_column(from).hint(did_you_mean(
+            from,
+            &columns.iter().map(|(name, _)| name.as_str()),
+            "`tallow inspect` lists the columns of a file",
+        )));
     }
     let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
     let sources: BTreeMap<&str, &str> = renames.iter().map(|(from, to)| (to.as_str(), from.as_str())).collect();

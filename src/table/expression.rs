@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Schema};
 use polars::prelude::{Column, DataFrame, Expr, IntoLazy, OptFlags, PolarsError, PolarsResult};
 use polars::sql::sql_expr;
 
+use super::spelling::distance;
 use super::{polars_bridge, row_wise};
 use crate::count::counted;
 use crate::error::{Error, Result};
@@ -184,20 +185,4 @@ fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
         names => format!("near names are {}", names.join(", ")),
     };
     Error::contract(format!("the expression `{text}` reads a column that the table lacks")).at_column(name).hint(hint)
-}
-
-/// Levenshtein's distance between two names, letters of either case being equal.
-pub(crate) fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = above;
-        let mut before = above + 1;
-        row[0] = before;
-        for (cell, other) in row[1..].iter_mut().zip(&right) {
-            before = (diagonal + usize::from(letter != *other)).min(before + 1).min(*cell + 1);
-            diagonal = std::mem::replace(cell, before);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -25,6 +25,7 @@ pub mod parquet_sink;
 mod polars_bridge;
 pub mod query;
 mod row_wise;
+pub(crate) mod spelling;
 mod thrift;
 
 use std::path::Path;

@@ -106,6 +106,19 @@ fn a_file_of_another_delimiter_is_told_from_one_without_the_columns() {
 }
 
 #[test]
+fn the_name_that_was_nearly_typed_is_suggested() {
+    let rooms = room("charge,b,a\n1,0.9,0.1\n");
+    for (flags, code, name) in
+        [("--rename chrage=c", 3, "charge"), ("--passthrough Charge", 3, "charge"), ("--on-null A=reject", 2, "a"), ("--on-unseen B=reject", 2, "b")]
+    {
+        let run = score(&rooms, flags).fails(code);
+        assert!(run.stderr.ends_with(&format!("hint: did you mean `{name}`?\n")), "{run}");
+    }
+    let run = score(&rooms, "--rename nobody=c").fails(3);
+    assert!(run.stderr.contains("hint: `tallow inspect` lists"), "{run}");
+}
+
+#[test]
 fn policies_decide_about_missing_values() {
     let rows = "id,a,b\n1,NA,0.9\n2,0.8,0.2\n";
     assert_eq!(score(&room(rows), "").ok().json()["coercions"]["a"]["null"], 1);
@@ -114,7 +127,8 @@ fn policies_decide_about_missing_values() {
     assert_eq!(score(&room(rows), "--on-null a=0.5").ok().json()["coercions"]["a"]["defaulted"], 1);
     let run = score(&room(rows), "--on-null b=reject --on-null a=error").fails(1);
     assert!(run.stderr.starts_with("error: a value is missing (`rows.csv`, row 1, column `a`)"), "{run}");
-    score(&room(rows), "--on-null nobody=reject").fails(2);
+    let run = score(&room(rows), "--on-null nobody=reject").fails(2);
+    assert!(run.stderr.contains("`--on-null` names `nobody`, which is no input of the model\nhint: `tallow check` shows"), "{run}");
     for number in ["perhaps", "nan", "NaN", "inf", "-inf", "infinity", "1e999", ""] {
         score(&room(rows), &format!("--on-null a={number}")).fails(2);
         score(&room(rows), &format!("--on-unseen a={number}")).fails(2);
