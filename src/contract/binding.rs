@@ -127,7 +127,8 @@ fn other_delimiter(dataset: &Dataset) -> Option<String> {
     let [column] = schema.fields().iter().as_slice() else { return None };
     let delimiters = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
     let (_, name) = delimiters.iter().find(|(delimiter, _)| dataset.is_text() && column.name().contains(*delimiter))?;
-    Some(format!("the file has one column, `{}`: pass `--delimiter {}`", column.name().escape_debug(), shell_word(name)))
+    let header = column.name().replace(char::is_control, " ");
+    Some(format!("the file has one column, `{header}`: pass `--delimiter {}`", shell_word(name)))
 }
 
 /// The names of all columns.

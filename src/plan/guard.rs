@@ -12,8 +12,8 @@ use crate::pipeline::budget::Budget;
 use crate::report::previous::{PreviousRun, newest};
 use crate::table::dataset::Dataset;
 
-/// Seconds of an hour.
-const HOUR: f64 = 3_600.0;
+/// Units of time with their seconds, and the seconds from which on they are used.
+const UNITS: [(&str, f64, f64); 4] = [("d", 86_400.0, 172_800.0), ("h", 3_600.0, 7_200.0), ("m", 60.0, 120.0), ("s", 1.0, 0.0)];
 
 /// Guards, read and ready.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ impl Guards {
             let youngest = dataset.files.iter().max_by_key(|file| file.table.identity().modified_seconds());
             let age = youngest.map(|file| (file, seconds_now as f64 - file.table.identity().modified_seconds() as f64));
             if let Some((file, age)) = age.filter(|(_, age)| *age > most) {
-                let message = format!("the newest input is {:.1} h old, more than the {:.1} h of `--max-age`", age / HOUR, most / HOUR);
+                let message = format!("the newest input is {} old, more than the {} of `--max-age`", span(age), span(most));
                 return Err(Error::new(Kind::Gate, message).at_path(&file.path).hint("find out why no new data came"));
             }
         }
@@ -81,6 +81,12 @@ impl Guards {
     }
 }
 
+/// A time span as `--max-age` reads it, in the unit that suits it: `26 h`, `1.5 d`, `3 s`.
+fn span(seconds: f64) -> String {
+    let (unit, length, _) = UNITS.into_iter().find(|(.., from)| seconds >= *from).unwrap_or(("s", 1.0, 0.0));
+    format!("{} {unit}", (seconds / length * 10.0).round() / 10.0)
+}
+
 /// The error budget of a run that reads `row_count` rows, if that is known.
 ///
 /// # Errors
@@ -92,4 +98,14 @@ pub fn budget(args: &GuardArgs, row_count: Option<u64>) -> Result<Budget> {
         row_count,
         publishes: args.on_budget == crate::cli::args::OnBudget::Publish,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_has_the_unit_that_suits_it() {
+        assert_eq!([0.0, 1.0, 90.0, 600.0, 93_600.0, 216_000.0].map(span), ["0 s", "1 s", "90 s", "10 m", "26 h", "2.5 d"]);
+    }
 }

@@ -100,6 +100,8 @@ fn a_file_of_another_delimiter_is_told_from_one_without_the_columns() {
         assert!(run.stderr.contains(&format!("pass `--delimiter {flag}`")), "{run}");
         score(&room, &format!("--delimiter {}", flag.trim_matches('\''))).ok();
     }
+    let run = score(&room("\"id\";\"a\"\n1;2\n"), "").fails(3);
+    assert!(!run.stderr.contains('\\'), "{run}");
     let run = score(&room("a,b\n1,2\n"), "--delimiter ;").fails(3);
     assert!(run.stderr.contains("pass `--delimiter ,`"), "{run}");
     assert!(!score(&room("note\nx\n"), "").fails(3).stderr.contains("--delimiter"));
