@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::model::format::ImportOptions;
 use crate::model::open::{MANIFEST, OpenedModel, open};
 use crate::plan::options::tree_selection;
-use crate::table::commit::{find, metadata, read_head};
+use crate::table::commit::{find, read_head};
 use crate::table::dataset::Dataset;
-use crate::table::location::resolve;
+use crate::table::location::{missing, resolve};
 use crate::table::{FORMATS, ReadOptions};
 
 /// The most inputs or columns that are listed for people; JSON has them all.
@@ -32,7 +32,7 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
 
 /// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
 fn is_data(path: &Path) -> Result<bool> {
-    if metadata(path)?.is_directory {
+    if find(path)?.ok_or_else(|| missing(path))?.is_directory {
         return Ok(find(&path.join(MANIFEST))?.is_none()
             && resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
     }

@@ -12,6 +12,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::package::{Files, Package};
 use crate::table::commit::{canonical, find, list, metadata, read};
+use crate::table::location::missing;
 use crate::table::query::Derived;
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
@@ -103,7 +104,8 @@ impl OpenedModel {
 /// Fails if nothing is there or the content is broken; a contract error if a directory does not hold exactly one model; a trust error for
 /// files that could run code and for digests that do not match.
 pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    if !metadata(path)?.is_directory {
+    let found = find(path)?.ok_or_else(|| missing(path))?;
+    if !found.is_directory {
         return open_file(path, path, options);
     }
     if find(&path.join(MANIFEST))?.is_some() {

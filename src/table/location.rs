@@ -115,7 +115,9 @@ fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
     !name.starts_with(['_', '.']) || patterns.iter().any(own)
 }
 
-fn missing(input: &Path) -> Error {
+/// Says that there is nothing of this name, and where it was looked for.
+#[must_use]
+pub fn missing(input: &Path) -> Error {
     let error = Error::failed("there is no such file or directory").at_path(input);
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");

@@ -38,5 +38,9 @@ fn what_is_neither_says_so() {
     let room = Room::new();
     room.file("nothing.bin", [0_u8; 64]);
     room.tallow("inspect nothing.bin").fails(3);
-    room.tallow("inspect missing").fails(1);
+    let message =
+        "error: there is no such file or directory (`missing`)\nhint: check the spelling; a relative path starts at the working directory\n";
+    for verb in ["inspect missing", "score --model missing nothing.bin --output out.parquet"] {
+        assert_eq!(room.tallow(verb).fails(1).stderr, message);
+    }
 }
