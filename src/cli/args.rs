@@ -277,6 +277,7 @@ pub struct BindingArgs {
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     #[arg(long = "where", value_name = "SQL", help_heading = "Rows")]
+    #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
     /// Read at most this many rows, counted before `--where`
     #[arg(long, value_name = "ROWS", help_heading = "Rows")]

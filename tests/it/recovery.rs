@@ -75,6 +75,8 @@ fn a_data_set_holds_every_row_once_and_says_so() {
     assert_eq!(manifest["ledger"]["rows_in"], 3 * ROWS);
     assert_eq!(manifest["ledger"]["scored"], wanted.len());
     assert_eq!(manifest["inputs"][1]["path"], "in-1.parquet");
+    let options = manifest["configuration"].as_object().unwrap();
+    assert!(options.contains_key("--where") && options.contains_key("--on-null") && !options.contains_key("--filter"), "{options:?}");
     assert!(manifest["parts"][3]["files"][0]["sha256"].as_str().unwrap().len() == 64);
     let rejected = table(&room.path("out/_rejected/part-00007.parquet"));
     assert_eq!(texts(column(&rejected, "rejected_reason")).first().unwrap().as_deref(), Some("null"));
