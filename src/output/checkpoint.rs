@@ -229,18 +229,9 @@ fn is_as_recorded(directory: &Path, file: &WrittenFile) -> Result<bool> {
 /// # Errors
 /// Fails if it cannot be read.
 pub fn sha256_of(path: &Path) -> Result<String> {
-    let file = SharedFile::open(path)?;
     let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut offset = 0;
-    loop {
-        let count = file.read_at(&mut buffer, offset)?;
-        if count == 0 {
-            return Ok(hexadecimal(&digest.finalize()));
-        }
-        digest.update(&buffer[..count]);
-        offset += count as u64;
-    }
+    SharedFile::open(path)?.read_through(|piece| digest.update(piece))?;
+    Ok(hexadecimal(&digest.finalize()))
 }
 
 /// Removes the state but for the lock that is held on it.

@@ -33,18 +33,6 @@ impl Corrections {
         Ok(Self { rows, places: known })
     }
 
-    /// How many rows there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their places.
     ///
     /// # Errors

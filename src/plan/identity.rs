@@ -13,9 +13,6 @@ use crate::process::rfc3339;
 use crate::table::commit::SharedFile;
 use crate::table::dataset::DatasetFile;
 
-/// What is read of a file at once to take its digest.
-const DIGEST_BUFFER_BYTES: usize = 1 << 20;
-
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory do not.
 ///
 /// # Errors
@@ -43,18 +40,8 @@ pub fn of(args: &WorkArgs, plan: &Plan, target: &Target) -> Result<RunIdentity> 
 
 fn input(file: &DatasetFile) -> Result<InputRecord> {
     let identity = file.table.identity();
-    let opened = SharedFile::reopen(&file.path, &identity)?;
     let mut digest = blake3::Hasher::new();
-    let mut buffer = vec![0; DIGEST_BUFFER_BYTES];
-    let mut offset = 0;
-    loop {
-        let count = opened.read_at(&mut buffer, offset)?;
-        if count == 0 {
-            break;
-        }
-        digest.update(&buffer[..count]);
-        offset += count as u64;
-    }
+    SharedFile::reopen(&file.path, &identity)?.read_through(|piece| _ = digest.update(piece))?;
     let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
     Ok(InputRecord { path: file.path.clone(), bytes: identity.byte_count(), modified, digest: format!("blake3:{}", digest.finalize().to_hex()) })
 }

@@ -151,6 +151,9 @@ impl Identity {
     }
 }
 
+/// What is read at once of a file that is read through.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// A file opened for reading at any position by any number of threads; clones share the handle.
 #[derive(Clone, Debug)]
 pub struct SharedFile {
@@ -249,6 +252,23 @@ impl SharedFile {
         at(&self.path, "cannot read the file", read())?;
         bytes.truncate(length);
         Ok(bytes)
+    }
+
+    /// Hands over all bytes, piece by piece.
+    ///
+    /// # Errors
+    /// Fails if they cannot be read.
+    pub fn read_through(&self, mut take: impl FnMut(&[u8])) -> Result<()> {
+        let mut buffer = vec![0; PIECE_BYTES];
+        let mut offset = 0;
+        loop {
+            let count = self.read_at(&mut buffer, offset)?;
+            if count == 0 {
+                return Ok(());
+            }
+            take(&buffer[..count]);
+            offset += count as u64;
+        }
     }
 
     /// Reads from the beginning.
@@ -363,6 +383,9 @@ mod tests {
         assert_eq!(file.bytes_at(4, 8).unwrap_err().to_string(), format!("cannot read the file (`{}`)", path.display()));
         assert_eq!(file.read_at(&mut buffer, 8).unwrap(), 2);
         assert_eq!(file.read_at(&mut buffer, 80).unwrap(), 0);
+        let mut all = Vec::new();
+        file.read_through(|piece| all.extend_from_slice(piece)).unwrap();
+        assert_eq!(all, b"0123456789");
         let error = file.read_exact_at(&mut buffer, 8).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot read the file (`{}`)", path.display()));
         assert_eq!((file.byte_count(), file.path()), (10, path.as_path()));
