@@ -38,6 +38,15 @@ pub struct Vocabulary {
     pub unseen_code: f64,
 }
 
+/// The categories of an input of which only hashes are known: the code of a hash is its position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HashedCategories {
+    /// Hashes of the values' texts, as [`crate::feature::category_hash`] takes them, in the order of their codes.
+    pub hashes: Vec<u32>,
+    /// What the model reads for a value of any other hash; whether training saw it is not known.
+    pub other_code: f64,
+}
+
 /// What an input holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InputKind {
@@ -47,6 +56,8 @@ pub enum InputKind {
     CategoryCode,
     /// A categorical feature whose column holds values, translated to codes by position.
     Category(Vocabulary),
+    /// A categorical feature whose column holds texts, whole numbers or truth values, translated to codes by their hash.
+    HashedCategory(HashedCategories),
     /// Values in a type of the model's own, as graphs declare them.
     Native(NativeType),
 }

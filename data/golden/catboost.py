@@ -112,12 +112,12 @@ def values(model, frame, names):
     return {**named, **margins_and_labels(model, frame, [f"_{name}" for name in names])}
 
 
-def write(name, about, model, frame, expected, arguments=(), pool=None, order=1, trees=0):
+def write(name, about, model, frame, expected, arguments=(), pool=None, order=1, trees=0, stores_pool=True):
     folder = FOLDER / f"catboost_{name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     path = folder / "model.json"
-    model.save_model(str(path), format="json", **({"pool": pool} if pool is not None else {}))
+    model.save_model(str(path), format="json", **({"pool": pool} if pool is not None and stores_pool else {}))
     text = path.read_text()
     text = re.sub(r'(model_guid"\s*:\s*)"[^"]*"', r'\1"00000000-00000000-00000000-00000000"', text)
     text = re.sub(r'(train_finish_time"\s*:\s*)"[^"]*"', r'\1"2026-01-01T00:00:00Z"', text)
@@ -396,6 +396,45 @@ def one_hot_depthwise(rng):
     make = lambda pool: catboost.CatBoostRegressor(**COMMON, iterations=6, depth=4, one_hot_max_size=10, grow_policy="Depthwise").fit(pool)
     model, rows, pool = one_hot_case(rng, make, lambda target: target)
     return dict(model=model, frame=rows, expected=value(model, catboost.Pool(rows, cat_features=[0, 2, 3, 4])), pool=pool)
+
+
+def hashed_categories(rng, rows=400):
+    """Categories of all kinds that CatBoost takes, among them texts of every length class of its hash."""
+    texts = ["", "a", "on", "two", "four", "eight ch", "nine char", "sixteen letters!", "seventeen letters"]
+    texts += ["ünïcode, \"quoted\"", "x" * 32, "y" * 33, "z" * 64, "w" * 65, "v" * 128, "u" * 129, "t" * 1000, "007", "7", "NA"]
+    frame = pd.DataFrame({
+        "text": rng.choice(texts, rows),
+        "income": rng.normal(size=rows),
+        "whole": rng.choice([0, -1, 7, 70_000, -(2**63), 2**63 - 1], rows),
+        "unsigned": rng.choice(np.array([3, 2**63, 2**64 - 1], dtype="uint64"), rows),
+        "small": rng.choice(np.array([-3, 4], dtype="int8"), rows),
+        "active": rng.random(rows) > 0.5,
+    })
+    effects = {text: effect for text, effect in zip(texts, rng.normal(size=len(texts)) * 2)}
+    target = frame["text"].map(effects) + (frame["whole"] == -(2**63)) * 1.5 - (frame["unsigned"] == 2**64 - 1) + (frame["small"] == 4) * 0.7
+    return frame, target + frame["income"] * frame["active"]
+
+
+def hashed_case(rng, make):
+    frame, target = hashed_categories(rng)
+    indices = [place for place, name in enumerate(frame.columns) if name != "income"]
+    pool = catboost.Pool(frame, target, cat_features=indices)
+    model = make(pool)
+    rows = frame[:ROWS].copy()
+    rows.loc[::9, "text"] = "never seen"
+    rows.loc[::10, "whole"] = 41
+    return dict(model=model, frame=rows, expected=value(model, catboost.Pool(rows, cat_features=indices)), pool=pool, stores_pool=False)
+
+
+@case("One-hot categories, saved without the pool: the file holds hashes alone.")
+def hashes(rng):
+    return hashed_case(rng, lambda pool: catboost.CatBoostRegressor(**COMMON, iterations=40, depth=4, one_hot_max_size=50).fit(pool))
+
+
+@case("One-hot categories in depthwise trees, saved without the pool.")
+def hashes_depthwise(rng):
+    make = lambda pool: catboost.CatBoostRegressor(**COMMON, iterations=10, depth=5, one_hot_max_size=50, grow_policy="Depthwise").fit(pool)
+    return hashed_case(rng, make)
 
 
 @case("Two classes, written by an older version.", version="1.2.2")

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::args::InspectArgs;
 use super::console::Console;
 use crate::contract::{Contract, Input, InputKind};
+use crate::count::counted;
 use crate::error::Result;
 use crate::model::format::ImportOptions;
 use crate::model::open::{MANIFEST, OpenedModel, open};
@@ -90,6 +91,7 @@ fn kind(input: &Input, most: usize) -> String {
     match &input.kind {
         InputKind::Number => "number".into(),
         InputKind::CategoryCode => "category code".into(),
+        InputKind::HashedCategory(categories) => format!("category, known by {}", counted(categories.hashes.len(), "hash")),
         InputKind::Native(native) => {
             let element = format!("{:?}", native.element).to_lowercase();
             native.width.map_or_else(|| element.clone(), |width| format!("{width} × {element}"))

@@ -216,6 +216,7 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     match kind {
         InputKind::Number | InputKind::CategoryCode => number,
         InputKind::Native(wanted) => accepts_native(*wanted, data_type),
+        InputKind::HashedCategory(_) => is_text(data_type) || number,
         // A vocabulary without values belongs to a feature that the model never asks about.
         InputKind::Category(vocabulary) if vocabulary.values.is_empty() => true,
         InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| match value {
@@ -243,6 +244,7 @@ fn wants(kind: &InputKind) -> &'static str {
         InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
         InputKind::Number | InputKind::Native(_) => "numbers",
         InputKind::CategoryCode => "category codes (whole numbers)",
+        InputKind::HashedCategory(_) => "categories (texts or whole numbers)",
         InputKind::Category(vocabulary) => match vocabulary.values.first() {
             Some(CategoryValue::Text(_)) => "categories (text)",
             Some(CategoryValue::Boolean(_)) => "categories (true or false)",

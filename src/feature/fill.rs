@@ -8,7 +8,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256};
 
-use super::lookup::{Lookup, Number, key};
+use super::lookup::{Lookup, Number};
 use super::number::{parse, plain};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
@@ -205,8 +205,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 continue;
             }
             // A category that the model knows is a value, even if it is spelt like a missing one.
-            let is_known = matches!(self.lookup, Lookup::Values { texts, .. } if texts.contains_key(text));
-            if values.is_null(row) || !is_known && self.tokens.iter().any(|token| token == text) {
+            if values.is_null(row) || self.tokens.iter().any(|token| token == text) && !self.lookup.knows(text) {
                 self.missing(row)?;
             } else {
                 self.text(row, text)?;
@@ -223,13 +222,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
-        if let Lookup::Values { texts, numbers } = self.lookup
-            && (!texts.is_empty() || numbers.is_empty())
-        {
-            return match texts.get(text) {
-                Some(code) => Ok(self.out[row] = T::from_double(*code)),
-                None => self.unseen(row),
-            };
+        if self.lookup.holds_texts() {
+            return self.category(row, self.lookup.code_of_text(text));
         }
         if let Some(value) = Self::parsed(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
@@ -268,10 +262,14 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
                 Ok(self.out[row] = T::from_double(value as f64))
             }
-            (Lookup::Values { numbers, .. }, value) => match numbers.get(&key(value)) {
-                Some(code) => Ok(self.out[row] = T::from_double(*code)),
-                None => self.unseen(row),
-            },
+            (lookup, value) => self.category(row, lookup.code_of_number(value)),
+        }
+    }
+
+    fn category(&mut self, row: usize, code: Option<f64>) -> Result<()> {
+        match code {
+            Some(code) => Ok(self.out[row] = T::from_double(code)),
+            None => self.unseen(row),
         }
     }
 
@@ -282,7 +280,11 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     fn unseen(&mut self, row: usize) -> Result<()> {
         self.counts.unseen_count += 1;
-        let code = if let InputKind::Category(vocabulary) = &self.bound.input.kind { vocabulary.unseen_code } else { f64::NAN };
+        let code = match &self.bound.input.kind {
+            InputKind::Category(vocabulary) => vocabulary.unseen_code,
+            InputKind::HashedCategory(categories) => categories.other_code,
+            _ => f64::NAN,
+        };
         self.settle(row, self.bound.input.on_unseen, code, Reason::Unseen)
     }
 

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::contract::{CategoryValue, InputKind, Vocabulary};
+use super::category_hash::category_hash;
+use crate::contract::{CategoryValue, HashedCategories, InputKind, Vocabulary};
 
 /// A number of a column, exactly.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,11 +28,20 @@ pub(super) enum Lookup {
         /// By [`key`].
         numbers: HashMap<i128, f64>,
     },
+    /// Codes by the hash of a value's text.
+    Hashes { codes: HashMap<u32, f64>, other_code: f64 },
 }
 
 impl Lookup {
     pub(super) fn new(kind: &InputKind) -> Self {
-        let InputKind::Category(Vocabulary { values, .. }) = kind else { return Self::None };
+        let values = match kind {
+            InputKind::Category(Vocabulary { values, .. }) => values,
+            InputKind::HashedCategory(HashedCategories { hashes, other_code }) => {
+                let codes = hashes.iter().enumerate().map(|(code, &hash)| (hash, code as f64)).collect();
+                return Self::Hashes { codes, other_code: *other_code };
+            }
+            _ => return Self::None,
+        };
         let (mut texts, mut numbers) = (HashMap::new(), HashMap::new());
         for (code, value) in values.iter().enumerate().rev() {
             let number = match value {
@@ -46,6 +56,45 @@ impl Lookup {
             numbers.insert(key(number), code as f64);
         }
         Self::Values { texts, numbers }
+    }
+
+    /// Whether the model asks for this text by name or hash.
+    pub(super) fn knows(&self, text: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Values { texts, .. } => texts.contains_key(text),
+            Self::Hashes { codes, .. } => codes.contains_key(&category_hash(text)),
+        }
+    }
+
+    /// The code of a text; none if it is unseen.
+    pub(super) fn code_of_text(&self, text: &str) -> Option<f64> {
+        match self {
+            Self::None => None,
+            Self::Values { texts, .. } => texts.get(text).copied(),
+            Self::Hashes { codes, other_code } => Some(codes.get(&category_hash(text)).copied().unwrap_or(*other_code)),
+        }
+    }
+
+    /// The code of a number; none if it is unseen. By hash, a whole number is the text of its digits; there are no others.
+    pub(super) fn code_of_number(&self, number: Number) -> Option<f64> {
+        match self {
+            Self::None => None,
+            Self::Values { numbers, .. } => numbers.get(&key(number)).copied(),
+            Self::Hashes { .. } => match number {
+                Number::Real(value) if value.fract() != 0.0 || !value.is_finite() => None,
+                whole => self.code_of_text(&key(whole).to_string()),
+            },
+        }
+    }
+
+    /// Whether texts are looked up as they are; otherwise they stand for numbers.
+    pub(super) fn holds_texts(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Values { texts, numbers } => !texts.is_empty() || numbers.is_empty(),
+            Self::Hashes { .. } => true,
+        }
     }
 }
 
@@ -71,6 +120,17 @@ mod tests {
         assert_eq!(key(Number::Integer(i128::from(u64::MAX) + 1)), key(Number::Real(18_446_744_073_709_551_616.0)));
         let keys = [Number::Real(0.5), Number::Real(-0.5), Number::Real(f64::INFINITY), Number::Real(f64::MIN), Number::Integer(0)].map(key);
         assert!((0..keys.len()).all(|index| !keys[..index].contains(&keys[index])));
+    }
+
+    #[test]
+    fn a_value_without_a_name_is_found_by_the_hash_of_its_text() {
+        let hashes = vec![category_hash("red"), category_hash("-5"), category_hash("1")];
+        let lookup = Lookup::new(&InputKind::HashedCategory(HashedCategories { hashes, other_code: -1.0 }));
+        assert_eq!(["red", "-5", "blue", "-05"].map(|text| lookup.code_of_text(text)), [Some(0.0), Some(1.0), Some(-1.0), Some(-1.0)]);
+        let numbers = [Number::Integer(-5), Number::Real(-5.0), Number::Integer(1), Number::Integer(i128::from(u64::MAX))];
+        assert_eq!(numbers.map(|number| lookup.code_of_number(number)), [Some(1.0), Some(1.0), Some(2.0), Some(-1.0)]);
+        assert_eq!([0.5, f64::INFINITY].map(|value| lookup.code_of_number(Number::Real(value))), [None, None]);
+        assert!(lookup.knows("red") && !lookup.knows("NA") && lookup.holds_texts());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the block's layout (column-major, NaN for missing) and, in its files, the way from Arrow columns to it. It must not know
 //! model families: a model says which precision it computes in and how many features it reads, and gets a block of that shape.
 
+pub mod category_hash;
 pub mod encode;
 pub mod fill;
 mod lookup;

@@ -128,6 +128,9 @@ fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
         (_, Some(_)) if matches!(input.kind, InputKind::Native(_)) => {
             return Err(Error::contract("`categories` are for other models: a graph knows its own"));
         }
+        (Some(KindName::Code), None) | (_, Some(_)) if matches!(input.kind, InputKind::HashedCategory(_)) => {
+            return Err(Error::contract("the model finds its categories by their hash: it needs neither `categories` nor `kind = \"code\"`"));
+        }
         (_, Some(categories)) => {
             let found = vocabulary(categories.iter().map(CategoryValue::from).collect());
             if matches!(&input.kind, InputKind::Category(known) if known.values != found.values) {
@@ -144,7 +147,9 @@ fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
         (Some(KindName::Number), None) if !is_number => {
             return Err(Error::contract("the manifest says `kind = \"number\"`, and the model reads a category"));
         }
-        (Some(KindName::Category), None) if !matches!(input.kind, InputKind::Category(_)) => return Err(no_categories()),
+        (Some(KindName::Category), None) if !matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_)) => {
+            return Err(no_categories());
+        }
         (Some(KindName::Code), None) if is_number => {
             return Err(Error::contract("the manifest says `kind = \"code\"`, and the model reads a number"));
         }

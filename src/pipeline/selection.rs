@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBa
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::contract::{Contract, InputKind};
+use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::feature::number::parse;
 use crate::table::query::{Derived, Query, Selection as Selected};
@@ -40,8 +40,8 @@ impl Selection {
         if filter.is_none() && derived.is_empty() {
             return Ok(None);
         }
-        let is_numeric =
-            |name: &str| is_text && contract.inputs.iter().any(|input| input.name == name && !matches!(input.kind, InputKind::Category(_)));
+        let is_category = |input: &Input| matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_));
+        let is_numeric = |name: &str| is_text && contract.inputs.iter().any(|input| input.name == name && !is_category(input));
         let typed = schema
             .fields()
             .iter()

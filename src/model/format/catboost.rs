@@ -4,13 +4,14 @@
 //! [`super::catboost_trees`]'s, classes and losses [`super::catboost_outcome`]'s. It must not know columns of a table. Source: CatBoost's `json_model_helpers.cpp`, `evaluator_impl.cpp`
 //! and `quantization.h`, 1.2.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::catboost_file::{CategoricalFeature, File, FloatFeature, HashedValue, OtherFeature};
 use super::catboost_outcome::outcome;
-use super::catboost_trees::{Positions, ensemble, hash, missing_rule, output_count};
+use super::catboost_trees::{HashCodes, Positions, asked_hashes, ensemble, hash, missing_rule, output_count};
 use super::{Artefact, ImportOptions, Importer, TreeSelection};
-use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::contract::{CategoryValue, Contract, HashedCategories, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
 use crate::model::forest::Forest;
 use crate::model::{Description, LoadedModel, Model};
@@ -48,10 +49,8 @@ impl Importer for CatBoost {
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         if artefact.bytes.starts_with(BINARY_MAGIC) {
-            return Err(Error::contract("CatBoost's binary format is not supported").hint(
-                "write the model as JSON: `CatBoost().load_model(\"model.cbm\").save_model(\"model.json\", format=\"json\")`, \
-                 with `pool=train_pool` if it has categorical features",
-            ));
+            return Err(Error::contract("CatBoost's binary format is not supported")
+                .hint("write the model as JSON: `CatBoost().load_model(\"model.cbm\").save_model(\"model.json\", format=\"json\")`"));
         }
         let file = File::parse(&artefact.bytes)?;
         refuse_unsupported(&file)?;
@@ -143,7 +142,8 @@ fn contract(file: &File) -> Result<(Contract, Positions)> {
         refuse_gaps(&features)?;
     }
     let (vocabulary, codes) = vocabulary(info.cat_features_hash.as_deref().unwrap_or_default());
-    let mut positions = Positions { codes, ..Positions::default() };
+    let (codes, asked) = (Arc::new(codes), asked_hashes(file));
+    let mut positions = Positions::default();
     let mut inputs = Vec::with_capacity(features.len());
     for (position, feature) in features.values().enumerate() {
         let position = u32::try_from(position).map_err(|_| Error::failed("too many features"))?;
@@ -153,8 +153,12 @@ fn contract(file: &File) -> Result<(Contract, Positions)> {
                 positions.floats.insert(feature.feature_index, (position, missing_rule(feature)?)).is_some()
             }
             Feature::Categorical(feature) => {
-                inputs.push(category_input(feature, &vocabulary));
-                positions.categories.insert(feature.feature_index, (position, category_name(feature))).is_some()
+                let asked = asked.get(&feature.feature_index);
+                let is_listed = info.cat_features_hash.is_some() && asked.into_iter().flatten().all(|hash| codes.contains_key(hash));
+                let (kind, codes) = if is_listed { (InputKind::Category(vocabulary.clone()), codes.clone()) } else { hashed(asked) };
+                // CatBoost refuses null and NaN in a categorical feature, so a row that has one is no row that the model knows.
+                inputs.push(Input { on_null: Policy::Error, ..Input::of_kind(category_name(feature), kind) });
+                positions.categories.insert(feature.feature_index, (position, codes)).is_some()
             }
         };
         if repeated {
@@ -181,19 +185,21 @@ fn refuse_gaps(features: &BTreeMap<u32, Feature>) -> Result<()> {
     }
 }
 
-/// CatBoost refuses null and NaN in a categorical feature, so a row that has one is no row that the model knows.
-fn category_input(feature: &CategoricalFeature, vocabulary: &Vocabulary) -> Input {
-    Input { on_null: Policy::Error, ..Input::of_kind(category_name(feature), InputKind::Category(vocabulary.clone())) }
+/// The categories of a feature of which the file holds hashes alone, those that its splits ask for.
+fn hashed(asked: Option<&BTreeSet<u32>>) -> (InputKind, Arc<HashCodes>) {
+    let hashes: Vec<u32> = asked.into_iter().flatten().copied().collect();
+    let codes = hashes.iter().zip(0..).map(|(&hash, code)| (hash, vec![code])).collect();
+    (InputKind::HashedCategory(HashedCategories { hashes, other_code: UNSEEN_CODE }), Arc::new(codes))
 }
 
 /// All categories that the training pool held, whatever their feature (the file does not tell them apart), and the codes of each
 /// hash. CatBoost turns a number into text before it hashes it, so `7` the text and 7 the number are both listed.
-fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashMap<u32, Vec<u32>>) {
+fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashCodes) {
     let mut sorted: Vec<(&str, u32)> = hashed.iter().filter_map(|entry| Some((entry.value.as_str(), hash(entry.hash)?))).collect();
     sorted.sort_unstable();
     sorted.dedup();
     let mut values = Vec::with_capacity(sorted.len());
-    let mut codes: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut codes = HashCodes::new();
     let texts = sorted.iter().map(|&(text, hash)| (CategoryValue::Text(text.to_owned()), hash));
     let integers = sorted.iter().filter_map(|&(text, hash)| Some((CategoryValue::Integer(whole(text)?), hash)));
     for (value, hash) in texts.chain(integers) {
@@ -321,7 +327,9 @@ mod tests {
         let leaves = loaded.model.leaves(&FeatureBlock::Double(columns)).unwrap().unwrap();
         assert_eq!(leaves, [1, 0, 1, 0]);
         let hashes_only = with(categorical.split_once(",\n").unwrap().1);
-        assert!(refusal(&hashes_only).contains("only hashes of the categories of `c`"), "{}", refusal(&hashes_only));
+        let kind = &load(&hashes_only).unwrap().contract.inputs[2].kind;
+        assert_eq!(*kind, InputKind::HashedCategory(HashedCategories { hashes: vec![u32::MAX], other_code: UNSEEN_CODE }));
+        assert!(refusal(&hashes_only.replace("\"value\": -1", "\"value\": 5000000000")).contains("`5000000000`, which is no hash"));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! one after the other from 0 in tree order (CatBoost's evaluator takes four trees at a time, but adds them in that order too); then
 //! comes `sum · scale + bias`, two roundings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::catboost_file::{Branch, File, FloatFeature, Numbers, Split, SymmetricTree};
 use crate::error::{Error, Result};
@@ -23,10 +24,28 @@ const PADDED_VALUE_LIMIT: usize = 1 << 24;
 pub(super) struct Positions {
     /// By index among the float features: the contract's position, and where NaN goes.
     pub(super) floats: HashMap<u32, (u32, Missing)>,
-    /// By index among the categorical features: the contract's position and the input's name.
-    pub(super) categories: HashMap<u32, (u32, String)>,
-    /// The codes that stand for a hash; the same for every categorical feature.
-    pub(super) codes: HashMap<u32, Vec<u32>>,
+    /// By index among the categorical features: the contract's position, and the codes that stand for a hash.
+    pub(super) categories: HashMap<u32, (u32, Arc<HashCodes>)>,
+}
+
+/// The codes of the values that have a hash.
+pub(super) type HashCodes = HashMap<u32, Vec<u32>>;
+
+/// The hashes that splits ask of each categorical feature, by its index among them.
+pub(super) fn asked_hashes(file: &File) -> HashMap<u32, BTreeSet<u32>> {
+    let mut asked: HashMap<u32, BTreeSet<u32>> = HashMap::new();
+    let mut note = |split: &Split| {
+        if let (Some(index), Some(hash)) = (split.cat_feature_index, split.value.and_then(hash)) {
+            asked.entry(index).or_default().insert(hash);
+        }
+    };
+    file.oblivious_trees.iter().flatten().flat_map(|tree| tree.splits.iter().flatten()).for_each(&mut note);
+    let mut branches: Vec<&Branch> = file.trees.iter().flatten().collect();
+    while let Some(branch) = branches.pop() {
+        branch.split.iter().for_each(&mut note);
+        branches.extend([&branch.left, &branch.right].into_iter().flatten().map(|child| &**child));
+    }
+    asked
 }
 
 /// Where NaN goes: treated as it is, `NaN > border` is false; the other treatments put an infinity in its place, but only for
@@ -242,8 +261,10 @@ fn condition(split: &Split, positions: &Positions) -> Result<Condition> {
         }
         "OneHotFeature" => {
             let (Some(index), Some(value)) = (split.cat_feature_index, split.value) else { return Err(incomplete(split)) };
-            let (feature, name) = positions.categories.get(&index).ok_or_else(|| unlisted("categorical", index))?;
-            let codes = hash(value).and_then(|hash| positions.codes.get(&hash)).ok_or_else(|| unknown_category(name, value))?;
+            let (feature, codes) = positions.categories.get(&index).ok_or_else(|| unlisted("categorical", index))?;
+            let codes = hash(value)
+                .and_then(|hash| codes.get(&hash))
+                .ok_or_else(|| Error::failed(format!("a split asks for `{value}`, which is no hash")))?;
             Ok(Condition { feature: *feature, test: Test::NotIn(codes.clone()), missing: Missing::Nan { left: true } })
         }
         other => Err(Error::contract(format!("a split of type `{other}` is not supported"))),
@@ -261,11 +282,6 @@ fn incomplete(split: &Split) -> Error {
 
 fn unlisted(kind: &str, index: u32) -> Error {
     Error::failed(format!("a split asks for {kind} feature {index}, which the file does not list"))
-}
-
-fn unknown_category(name: &str, value: i64) -> Error {
-    Error::contract(format!("the file holds only hashes of the categories of `{name}`, such as `{value}`"))
-        .hint("save the model with its categories: `save_model(\"model.json\", format=\"json\", pool=train_pool)`")
 }
 
 #[cfg(test)]
