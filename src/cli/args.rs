@@ -276,6 +276,8 @@ pub struct BindingArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
+    ///
+    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row; rows left out are counted as filtered.
     #[arg(long = "where", value_name = "SQL", help_heading = "Rows")]
     #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,

@@ -11,7 +11,7 @@ use polars::prelude::{Column, DataFrame, Expr, IntoLazy, OptFlags, PolarsError, 
 use polars::sql::sql_expr;
 
 use super::spelling::distance;
-use super::{polars_bridge, row_wise};
+use super::{polars_bridge, row_wise, temporal};
 use crate::count::counted;
 use crate::error::{Error, Result};
 
@@ -24,6 +24,10 @@ pub(super) const MOST_OPERATORS: usize = 200;
 
 /// The stack of the short-lived thread that parses: the translator takes some 16 KiB for each operator.
 const PARSER_STACK: usize = 64 << 20;
+
+/// What to do where a date meets a text.
+const DATE_HINT: &str =
+    "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'` beside dates, and plain texts beside the text columns of CSV files";
 
 /// What went wrong inside polars.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -53,6 +57,7 @@ impl Expression {
                 _ => return Err(Error::contract(format!("the expression `{text}` reads a column that the table has twice")).at_column(name)),
             }
         }
+        let tree = temporal::with_instants(tree, schema)?;
         Ok((Self { text: text.to_owned(), target: target.to_owned(), tree }, columns))
     }
 
@@ -78,7 +83,11 @@ impl Expression {
 
     /// Evaluates over no rows, to learn whether the types fit.
     pub(super) fn check(&self, frame: DataFrame) -> Result<DataFrame> {
-        self.run(frame).map_err(|source| Error::contract(format!("the expression `{}` does not fit the table's columns", self.text)).because(source))
+        self.run(frame).map_err(|source| {
+            let is_of_dates = source.to_string().contains("date");
+            let error = Error::contract(format!("the expression `{}` does not fit the table's columns", self.text)).because(source);
+            if is_of_dates { error.hint(DATE_HINT) } else { error }
+        })
     }
 
     fn run(&self, frame: DataFrame) -> Result<DataFrame, Cause> {

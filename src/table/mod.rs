@@ -26,6 +26,7 @@ mod polars_bridge;
 pub mod query;
 mod row_wise;
 pub(crate) mod spelling;
+mod temporal;
 mod thrift;
 
 use std::path::Path;

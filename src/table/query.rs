@@ -1,8 +1,8 @@
 //! SQL over rows: filters and derived columns, evaluated by polars.
 //!
 //! Owns the step from an expression's text to its value for every row of a record batch. It must not know models or files. The one
-//! user of polars in this room, with its helpers `expression` (one of them: parsing, evaluating), `row_wise` (which are let through)
-//! and `polars_bridge` (types).
+//! user of polars in this room, with its helpers `expression` (one of them: parsing, evaluating), `row_wise` (which are let through),
+//! `temporal` (dates as text) and `polars_bridge` (types).
 //!
 //! **What works** (each is tested): column names, case-exact, in double quotes where they hold spaces or are words of SQL; numbers,
 //! `'text'`, `TRUE`, `NULL`, `DATE '2024-01-31'`, `TIMESTAMP '2024-01-31 10:00:00'`, `INTERVAL '1 day'` added to either;
@@ -14,8 +14,8 @@
 //!
 //! **How it counts** (polars' rules): `/` divides as floats, `//` rounds down; integers wrap on overflow; NaN equals NaN and is
 //! greater than every number; a comparison with null is null, and a filter that is null drops its row. All branches of `CASE` are
-//! computed for all rows, so a `CAST` that fails for a row that its branch excludes still stops the run: use `TRY_CAST`. A date
-//! column compares with `DATE '…'`, not with plain text. `SUBSTR` needs a literal start. `STRPOS` of null is 0.
+//! computed for all rows, so a `CAST` that fails for a row that its branch excludes still stops the run: use `TRY_CAST`. A column of
+//! dates or timestamps also compares with plain text, `'2024-01-31'` (see `temporal`). `SUBSTR` needs a literal start. `STRPOS` of null is 0.
 //!
 //! **Row by row only.** Aggregates, windows, sorts and subqueries are refused, since batches are cut arbitrarily; see `row_wise`.
 //! polars' SQL has neither `RANDOM` nor `NOW` or `CURRENT_TIMESTAMP`, so the answer is a function of the row.
@@ -297,6 +297,16 @@ mod tests {
             ("signup_date >= DATE '2024-01-01'", &[1, 2]),
             ("signup_date + INTERVAL '1 day' >= DATE '2024-01-01'", &[1, 2, 3]),
             ("EXTRACT(YEAR FROM signup_date) = 2023", &[3]),
+            ("signup_date >= '2024-01-01'", &[1, 2]),
+            ("'2024-01-01' <= signup_date", &[1, 2]),
+            ("signup_date = '2024-01-01' AND age > 1", &[1]),
+            ("NOT signup_date <> '2024-01-01'", &[1]),
+            ("signup_date BETWEEN '2023-12-31' AND '2024-01-01'", &[1, 3]),
+            ("signup_date NOT BETWEEN '2023-12-31' AND '2024-01-01'", &[0, 2]),
+            ("signup_date IN ('2024-01-01', '2022-01-08')", &[0, 1]),
+            ("signup_date NOT IN ('2024-01-01')", &[0, 2, 3]),
+            ("signup_date IS NOT DISTINCT FROM '2024-01-01'", &[1]),
+            ("CASE WHEN signup_date < '2024-01-01' THEN ok ELSE FALSE END", &[0, 3]),
             ("DATE_PART('month', signup_date) = 1", &[0, 1]),
             ("TRIM(\"first name\") = 'c'", &[1]),
             ("CASE WHEN age > 25 THEN x < 0 ELSE ok END", &[0, 1]),
@@ -399,6 +409,15 @@ mod tests {
         for filter in ["age", "age + 1", "name > 1 + TRUE", "signup_date > 'soon'", "LOWER(age) = 'x'", "NULL"] {
             assert_eq!(refusal(filter).kind(), Kind::Contract, "{filter}");
         }
+        for (filter, reason) in [
+            ("signup_date > 'soon'", "it is no date and no timestamp"),
+            ("signup_date IN ('2024-01-01', '2024-01-01 12:00:00')", "the column holds dates, without a time of day"),
+        ] {
+            let error = refusal(filter);
+            assert!(error.message().ends_with(reason) && error.hint_text().unwrap().contains("'2024-01-31'"), "{error}");
+        }
+        let error = refusal("signup_date + INTERVAL '1 day' > '2024-01-01'");
+        assert!(error.hint_text().unwrap().contains("DATE '2024-01-31'"), "{error}");
         let schema = Schema::new(vec![Field::new("l", DataType::new_list(DataType::Int32, true), true)]);
         let error = Query::new(Some("l IS NULL"), &[], &schema).unwrap_err();
         assert_eq!((error.kind(), error.place().column.as_deref()), (Kind::Contract, Some("l")));
@@ -451,6 +470,13 @@ mod tests {
             (
                 Arc::new(TimestampMicrosecondArray::from(vec![Some(0), None, Some(86_400_000_000)]).with_timezone("+02:00")),
                 "c = TIMESTAMP '1970-01-02 00:00:00'",
+            ),
+            (Arc::new(TimestampSecondArray::from(vec![Some(0), None, Some(86_400)])), "c = '1970-01-02'"),
+            (Arc::new(TimestampMillisecondArray::from(vec![Some(0), None, Some(86_400_001)])), "c > '1970-01-02 00:00'"),
+            (Arc::new(TimestampNanosecondArray::from(vec![Some(0), None, Some(86_400_000_000_001)])), "c IN ('1970-01-02T00:00:00.000000001')"),
+            (
+                Arc::new(TimestampMicrosecondArray::from(vec![Some(0), None, Some(86_400_000_000)]).with_timezone("+02:00")),
+                "c BETWEEN '1970-01-02 02:00:00+02:00' AND '1970-01-02 00:00:00Z'",
             ),
         ];
         for (array, filter) in columns {
