@@ -175,17 +175,7 @@ impl Console {
         if !io::stderr().is_terminal() || self.log_format == LogFormat::Json {
             return Progress::Plain { console: self, total, state: Mutex::new((0, Instant::now(), Instant::now())) };
         }
-        let template = if total.is_some() {
-            "{bar:32} {percent:>3}%  {human_pos} of {human_len} rows  {speed}  {eta} left"
-        } else {
-            "{spinner} {human_pos} rows  {speed}  {elapsed}"
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
-            // A bar that cannot be drawn is no reason to stop.
-            let _ = write!(text, "{} rows/s", HumanCount(state.per_sec() as u64));
-        });
-        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style);
+        let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style(total.is_some()));
         bar.set_draw_target(ProgressDrawTarget::stderr());
         Progress::Bar(bar)
     }
@@ -194,6 +184,28 @@ impl Console {
 /// An input and its column, as JSON.
 pub(super) fn bound_object(bound: &BoundInput) -> Json {
     json!({"input": bound.input.name, "column": bound.column, "type": bound.data_type.to_string()})
+}
+
+/// A line of the terminal: the bar takes what the numbers leave, which is something from 50 columns on.
+fn style(is_total_known: bool) -> ProgressStyle {
+    let template = if is_total_known {
+        "{wide_bar} {percent:>3}%  {human_pos} rows  {speed}  {eta} left"
+    } else {
+        "{spinner} {human_pos} rows  {speed}  {elapsed}"
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = write!(text, "{}/s", short(state.per_sec()));
+    })
+}
+
+/// A number in three digits: `412`, `98.5k`, `1.62M`.
+fn short(number: f64) -> String {
+    let (unit, number) =
+        [("G", 1e9), ("M", 1e6), ("k", 1e3)].iter().find(|(_, size)| number >= *size).map_or(("", number), |(unit, size)| (unit, number / size));
+    let places = if unit.is_empty() || number >= 100.0 { 0 } else { 1 + usize::from(number < 10.0) };
+    format!("{number:.places$}{unit}")
 }
 
 /// Progress through the rows.
@@ -246,4 +258,79 @@ fn plain_line(rows: u64, total: Option<u64>, elapsed: Duration) -> String {
     let of = total.map_or(String::new(), |total| format!(" of {}", HumanCount(total)));
     let left = total.map_or(String::new(), |total| format!(", {:.0} s left", (total.saturating_sub(rows)) as f64 / speed.max(1e-9)));
     format!("{}{of} rows, {} rows/s{left}", HumanCount(rows), HumanCount(speed as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use indicatif::TermLike;
+
+    use super::*;
+
+    /// A terminal of 50 columns that remembers what was written.
+    #[derive(Clone, Debug, Default)]
+    struct Narrow(Arc<Mutex<String>>);
+
+    impl TermLike for Narrow {
+        fn width(&self) -> u16 {
+            50
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(&format!("{text}\n"))
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.write_str("\n")
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_bar_fits_a_terminal_of_fifty_columns() {
+        for total in [Some(2_000_000_000), None] {
+            let terminal = Narrow::default();
+            let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style(total.is_some()));
+            bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+            bar.inc(1_999_999_999);
+            bar.tick();
+            let drawn = terminal.0.lock().unwrap().clone();
+            let lines: Vec<&str> = drawn.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+            assert!(lines.iter().any(|line| line.contains("1,999,999,999 rows")), "{drawn}");
+            assert!(lines.iter().all(|line| line.chars().count() <= 50), "{drawn}");
+        }
+    }
+
+    #[test]
+    fn a_speed_has_three_digits() {
+        assert_eq!(
+            [0.0, 412.3, 9_999.0, 98_500.0, 412_345.0, 1_623_392.0, 2.5e9].map(short),
+            ["0", "412", "10.00k", "98.5k", "412k", "1.62M", "2.50G"]
+        );
+    }
 }
