@@ -140,10 +140,12 @@ pub struct OutputArgs {
     /// Sort the rows of each part into Hive directories by these columns: `region=north/part-00000.parquet`
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
     pub partition_by: Vec<String>,
-    /// Where the report goes, or `none` [default: beside the output, ending in `.report.parquet`; `_report.parquet` in a data set]
+    /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.parquet`;
+    /// `_report.parquet` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
-    /// Where rejected rows go, or `none` [default: beside the output, ending in `.rejected.parquet`; `_rejected/` in a data set]
+    /// Where rejected rows go, or `none`; a name that ends in `.csv` makes them CSV [default: beside the output, ending in `.rejected.parquet`;
+    /// `_rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub rejected: Option<PathBuf>,
 }

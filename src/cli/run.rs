@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::open::Identity;
 use crate::output::dataset::Layout;
 use crate::output::quarantine::Quarantine;
+use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
 use crate::pipeline::part::Segment;
 use crate::pipeline::{self, Control, Destination, Outcomes};
@@ -132,8 +133,10 @@ impl<'a> Run<'a> {
     pub(super) fn quarantine(&self) -> Result<Option<Quarantine>> {
         let mut inputs = self.plan.job.scoring.encoder().inputs().map(|bound| &bound.input);
         let may_reject = inputs.any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject);
-        let wanted = self.target.rejected.as_ref().filter(|_| may_reject);
-        wanted.map(|_| Quarantine::new(&self.plan.job)).transpose()
+        let Some(path) = self.target.rejected.as_ref().filter(|_| may_reject) else { return Ok(None) };
+        let quarantine = Quarantine::new(&self.plan.job)?;
+        TableFormat::of_name(path)?.check(&quarantine.schema()).map_err(|error| error.at_path(path))?;
+        Ok(Some(quarantine))
     }
 
     /// How the files of a data set are written.

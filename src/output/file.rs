@@ -35,7 +35,7 @@ pub struct FinishedFiles {
 }
 
 impl FileOutput {
-    /// Rows go to `predictions`, which will be at `path`, rejected ones to a Parquet file at `rejected_path`.
+    /// Rows go to `predictions`, which will be at `path`, rejected ones to `rejected_path`, whose name says the format.
     #[must_use]
     pub fn new(predictions: TableWriter, path: PathBuf, quarantine: Option<Quarantine>, rejected_path: PathBuf, overwrite: bool) -> Self {
         Self { predictions, path, quarantine, rejected_path, rejected: None, overwrite }
@@ -107,7 +107,8 @@ impl Destination for FileOutput {
         let Some(quarantine) = &self.quarantine else { return Ok(()) };
         let batch = quarantine.batch(file, rows, rejections)?;
         if self.rejected.is_none() {
-            self.rejected = Some(TableWriter::create(&self.rejected_path, self.overwrite, TableFormat::Parquet, quarantine.schema(), &[])?);
+            let format = TableFormat::of_name(&self.rejected_path)?;
+            self.rejected = Some(TableWriter::create(&self.rejected_path, self.overwrite, format, quarantine.schema(), &[])?);
         }
         self.rejected.as_mut().map_or(Ok(()), |writer| writer.write(&batch))
     }

@@ -4,21 +4,17 @@ use std::path::Path;
 
 use super::dataset::staged;
 use super::publication::REPORT;
-use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use super::table_writer::{TableFormat, TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
-use crate::table::Sink;
 use crate::table::commit::{PendingFile, make_directory};
-use crate::table::parquet_sink::ParquetSink;
 
-/// Writes the facts of a run to a file that waits for its name.
+/// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet or CSV.
 ///
 /// # Errors
 /// Fails if they cannot be written.
 pub fn write(file: &mut PendingFile, run_id: &str, facts: &[Fact]) -> Result<()> {
-    let mut sink = Box::new(ParquetSink::new(file, facts::schema(), &[])?);
-    sink.write(&facts::table(run_id, facts)?)?;
-    sink.finish()
+    write_table(file, &facts::table(run_id, facts)?)
 }
 
 /// Writes them to `path`, replacing what was there.

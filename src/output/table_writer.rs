@@ -36,6 +36,50 @@ impl TableFormat {
     }
 }
 
+/// Ends of names that promise what is not written.
+const NOT_WRITTEN: [&str; 9] = ["tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx"];
+
+impl TableFormat {
+    /// The format that a file's name asks for: CSV by its end, Parquet otherwise.
+    ///
+    /// # Errors
+    /// A usage error for a name that promises what is not written.
+    pub fn of_name(path: &Path) -> Result<Self> {
+        let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        if NOT_WRITTEN.contains(&end.as_str()) {
+            let error = Error::usage(format!("no table is written as `.{end}`")).at_path(path);
+            return Err(error.hint("end the name in `.parquet` or `.csv`"));
+        }
+        Ok(if end == "csv" { Self::Csv } else { Self::Parquet })
+    }
+
+    /// Checks that columns have a form in the format.
+    ///
+    /// # Errors
+    /// A contract error for one that has none.
+    pub fn check(self, schema: &SchemaRef) -> Result<()> {
+        self.sink(io::sink(), schema.clone(), &[]).map(|_| ())
+    }
+
+    fn sink<'a>(self, file: impl Write + Send + 'a, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Box<dyn Sink + 'a>> {
+        Ok(match self {
+            Self::Parquet => Box::new(ParquetSink::new(file, schema, metadata)?),
+            Self::Csv => Box::new(CsvSink::new(file, schema, b',')?),
+        })
+    }
+}
+
+/// Writes a table of one batch to a file, in the format that its name asks for.
+///
+/// # Errors
+/// Fails if it cannot be written.
+pub fn write_table(file: &mut PendingFile, batch: &RecordBatch) -> Result<()> {
+    let format = TableFormat::of_name(file.path())?;
+    let mut sink = format.sink(file, batch.schema(), &[])?;
+    sink.write(batch)?;
+    sink.finish()
+}
+
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct WrittenFile {
@@ -85,10 +129,7 @@ impl TableWriter {
     /// Fails if the file cannot be made or a column has no form in the format.
     pub fn create(path: &Path, overwrite: bool, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
         let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(PendingFile::create(path, overwrite)?))));
-        let sink: Box<dyn Sink> = match format {
-            TableFormat::Parquet => Box::new(ParquetSink::new(file.clone(), schema, metadata)?),
-            TableFormat::Csv => Box::new(CsvSink::new(file.clone(), schema, b',')?),
-        };
+        let sink = format.sink(file.clone(), schema, metadata)?;
         Ok(Self { sink, file, rows: 0 })
     }
 

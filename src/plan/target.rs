@@ -97,6 +97,7 @@ impl Target {
     }
 
     fn check_names(&self, is_rejected_named: bool) -> Result<()> {
+        [&self.report, &self.rejected].into_iter().flatten().try_for_each(|path| TableFormat::of_name(path).map(|_| ()))?;
         if self.is_dataset() && is_rejected_named && self.rejected.is_some() {
             return Err(Error::usage("rejected rows of a data set lie in it").hint("leave `--rejected` out, or pass `--rejected none`"));
         }
@@ -221,16 +222,12 @@ impl From<OutputFormat> for TableFormat {
     }
 }
 
-/// Ends of names that promise what is not written.
-const NOT_WRITTEN: [&str; 9] = ["tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx"];
-
+/// A directory of parts may be called what it likes.
 fn format_of(path: &Path, is_dataset: bool) -> Result<TableFormat> {
-    let end = path.extension().filter(|_| !is_dataset).map(|end| end.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    if NOT_WRITTEN.contains(&end.as_str()) {
-        let error = Error::usage(format!("no output is written as `.{end}`")).at_path(path);
-        return Err(error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`"));
+    if is_dataset {
+        return Ok(TableFormat::Parquet);
     }
-    Ok(if end == "csv" { TableFormat::Csv } else { TableFormat::Parquet })
+    TableFormat::of_name(path).map_err(|error| error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`"))
 }
 
 /// Whether a name stands for a directory: by its last byte, or because it is one.

@@ -136,6 +136,23 @@ fn one_row_and_none_are_told_as_people_say_it() {
 }
 
 #[test]
+fn the_names_of_report_and_rejected_rows_say_their_format() {
+    let room = demo();
+    let score = |flags: &str| room.tallow(&format!("score --model churn customers.csv --output out.parquet --overwrite --on-null reject {flags}"));
+    score("--report facts.csv --rejected bad.csv").ok();
+    let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
+    assert!(text("facts.csv").starts_with("run_id,section,subject,metric,value,text,unit\n"), "{}", text("facts.csv"));
+    assert!(text("facts.csv").contains(",run,,status,,done,\n"), "{}", text("facts.csv"));
+    let header = text("bad.csv").lines().next().unwrap().to_owned();
+    assert!(header.starts_with("customer_id,") && header.contains(",rejected_file,rejected_row,"), "{header}");
+    // A report in CSV serves the guards as one in Parquet does.
+    score("--report facts.csv --max-row-delta 1%").ok();
+    let run = score("--report facts.json").fails(2);
+    assert!(run.stderr.starts_with("usage error: no table is written as `.json` (`facts.json`)"), "{run}");
+    score("--rejected bad.tsv").fails(2);
+}
+
+#[test]
 fn a_file_given_twice_has_two_accounts() {
     let room = demo();
     let json = room.tallow("score --model churn customers.csv customers.csv --output out.parquet --format json").ok().json();
