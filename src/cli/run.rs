@@ -62,6 +62,7 @@ impl<'a> Run<'a> {
     pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
         let mut target = Target::resolve(&args.output)?;
+        target.refuse_inside_inputs(&args.work.inputs)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
         if let Some(previous) = lock.previous_owner() {
             console.tell(&format!("took over from a run that ended without a word ({previous})"));

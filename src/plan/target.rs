@@ -14,6 +14,7 @@ use crate::output::table_writer::TableFormat;
 use crate::table::commit::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
+use crate::table::location::inside;
 use crate::table::name_index::NameIndex;
 
 /// Rows of a part where nobody says otherwise: eight row groups of the output.
@@ -120,6 +121,25 @@ impl Target {
                 let name = flag.trim_start_matches('-');
                 let error = Error::usage(format!("output and {name} have the same name")).at_path(&self.path);
                 return Err(error.hint(format!("choose another name: `{flag} FILE`, or `{flag} none`")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the next run with the same `inputs` would not read what this one writes.
+    ///
+    /// # Errors
+    /// A usage error that names the file and the input that it would be part of.
+    pub fn refuse_inside_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
+        let output = if self.is_dataset() { self.path.join("part-00000.parquet") } else { self.path.clone() };
+        let report = self.report.clone().filter(|_| !self.has_report_inside());
+        let rejected = self.rejected.clone().filter(|_| !self.is_dataset());
+        for (what, path) in [("output", Some(output)), ("report", report), ("table of rejected rows", rejected)] {
+            let Some(path) = path else { continue };
+            if let Some(input) = inside(&path, inputs)? {
+                let message = format!("the {what} would lie in the input `{}`, so the next run would read it as data", input.display());
+                let hint = "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
+                return Err(Error::usage(message).at_path(if what == "output" { &self.path } else { &path }).hint(hint));
             }
         }
         Ok(())

@@ -115,6 +115,57 @@ fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
     !name.starts_with(['_', '.']) || patterns.iter().any(own)
 }
 
+/// The first of `inputs`, directories and patterns, that a file at `path` would be part of; the file need not be there.
+///
+/// # Errors
+/// Fails if the file system refuses to say what is where.
+pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathBuf>> {
+    let path = anchored(path)?;
+    for input in inputs {
+        let is_part = match commit::find(input)? {
+            Some(found) if found.is_directory => path.strip_prefix(commit::canonical(input)?).is_ok_and(|below| below.iter().all(is_plain)),
+            Some(_) => false,
+            None => matches(input, &path)?,
+        };
+        if is_part {
+            return Ok(Some(input));
+        }
+    }
+    Ok(None)
+}
+
+/// The path from the root on, without symbolic links; what is not there yet follows as it is written.
+fn anchored(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default();
+    let directory = commit::directory_of(path);
+    if commit::find(directory)?.is_some() || directory.file_name().is_none() {
+        return Ok(commit::canonical(directory)?.join(name));
+    }
+    Ok(anchored(directory)?.join(name))
+}
+
+/// Whether a pattern would give the file, by itself or with a directory above it.
+fn matches(pattern: &Path, path: &Path) -> Result<bool> {
+    let is_wild = |part: &OsStr| part.to_string_lossy().contains(['*', '?', '[']);
+    let fixed: PathBuf = pattern.iter().take_while(|part| !is_wild(part)).collect();
+    let rest: PathBuf = pattern.iter().skip_while(|part| !is_wild(part)).collect();
+    let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };
+    let (Some(rest), Some(_)) = (rest.to_str().filter(|rest| !rest.is_empty()), commit::find(start)?) else { return Ok(false) };
+    let start = commit::canonical(start)?;
+    let Ok(below) = path.strip_prefix(&start) else { return Ok(false) };
+    let Ok(whole) = Pattern::new(rest) else { return Ok(false) };
+    let names: Vec<Pattern> = rest.split('/').filter_map(|name| Pattern::new(name).ok()).collect();
+    let is_given = |above: &Path| {
+        let rest_is_plain = below.strip_prefix(above).is_ok_and(|rest| rest.iter().all(is_plain));
+        rest_is_plain && above.iter().all(|name| is_spelt_out(name, &names)) && whole.matches_path_with(above, MATCHING)
+    };
+    Ok(below.ancestors().any(is_given))
+}
+
+fn is_plain(name: &OsStr) -> bool {
+    !name.to_string_lossy().starts_with(['_', '.'])
+}
+
 /// Says that there is nothing of this name, and where it was looked for.
 #[must_use]
 pub fn missing(input: &Path) -> Error {
@@ -201,6 +252,41 @@ mod tests {
         assert_eq!(resolved(&root, &["a[.csv"]).unwrap_err().kind(), crate::error::Kind::Usage);
         assert_eq!(resolve(&[]).unwrap_err().kind(), crate::error::Kind::Usage);
         assert!(resolve(&["s3://bucket/a.csv".into()]).unwrap_err().hint_text().unwrap().contains("only local files"));
+    }
+
+    #[test]
+    fn a_file_to_be_written_is_part_of_what_would_give_it() {
+        let root = tree(&["d/a.csv", "d/2/x.csv", "b.csv"]);
+        let is_part = |path: &str, input: &str| {
+            let inputs = [root.path().join("b.csv"), root.path().join(input)];
+            inside(&root.path().join(path), &inputs).unwrap() == Some(&inputs[1])
+        };
+        for (path, input) in [
+            ("d/out.csv", "d"),
+            ("d/2/new/out.csv", "d"),
+            ("d/../d/out.csv", "d/2/.."),
+            ("out.csv", "*.csv"),
+            ("d/out.csv", "d/*"),
+            ("d/2/out.csv", "d/*"),
+            ("d/new/out.csv", "d/*"),
+            ("d/new/out.csv", "**/*.csv"),
+            ("d/_out.csv", "d/_*"),
+        ] {
+            assert!(is_part(path, input), "{path} {input}");
+        }
+        for (path, input) in [
+            ("out.csv", "d"),
+            ("d/_out.csv", "d"),
+            ("d/_new/out.csv", "d"),
+            ("d/.new/out.csv", "d/*"),
+            ("d/_out.csv", "d/*"),
+            ("out.parquet", "*.csv"),
+            ("d/out.csv", "*.csv"),
+            ("d2/out.csv", "d"),
+            ("b.csv", "a.csv"),
+        ] {
+            assert!(!is_part(path, input), "{path} {input}");
+        }
     }
 
     #[test]

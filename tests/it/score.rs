@@ -136,6 +136,28 @@ fn one_row_and_none_are_told_as_people_say_it() {
 }
 
 #[test]
+fn results_that_the_next_run_would_read_as_data_are_refused() {
+    let room = demo();
+    std::fs::create_dir(room.path("days")).unwrap();
+    std::fs::rename(room.path("customers.csv"), room.path("days/monday.csv")).unwrap();
+    let run = room.tallow("score --model churn days --output days/out.csv").fails(2);
+    insta::assert_snapshot!(run.stderr, @r"
+    usage error: the output would lie in the input `days`, so the next run would read it as data (`days/out.csv`)
+    hint: write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over
+    ");
+    let run = room.tallow("score --model churn days --output days/scores/").fails(2);
+    assert!(run.stderr.contains("the output would lie in the input `days`"), "{run}");
+    let run = room.tallow("score --model churn days --output out.parquet --report days/report.parquet").fails(2);
+    assert!(run.stderr.contains("the report would lie in the input `days`"), "{run}");
+    let run = room.tallow("score --model churn days/*.csv --output days/out.csv").fails(2);
+    assert!(run.stderr.contains("would lie in the input `days/*.csv`"), "{run}");
+    assert_eq!(std::fs::read_dir(room.path("days")).unwrap().count(), 1);
+    for flags in ["days --output days/_out.csv", "days/*.csv --output days/out.parquet --overwrite"] {
+        room.tallow(&format!("score --model churn {flags}")).ok();
+    }
+}
+
+#[test]
 fn the_names_of_report_and_rejected_rows_say_their_format() {
     let room = demo();
     let score = |flags: &str| room.tallow(&format!("score --model churn customers.csv --output out.parquet --overwrite --on-null reject {flags}"));
