@@ -29,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed while running, 2 usage, 3
 pub enum Verb {
     /// Score files of rows with a model
     Score(Box<ScoreArgs>),
-    /// Show what a model, a data file or a report is
+    /// Show what a model, data, a data set that tallow wrote or a report is
     Inspect(InspectArgs),
     /// Dry run: bind model to data and open everything, but write nothing
     Check(Box<CheckArgs>),
@@ -337,7 +337,7 @@ pub struct ResourceArgs {
 /// `tallow inspect`
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
-    /// A model file or package, a data file, or a report
+    /// A model file or package, a data file or a directory of them, a data set that tallow wrote, or a report
     #[arg(value_name = "PATH", required = true)]
     pub path: PathBuf,
     /// How many trees count: as `tallow score --trees`

@@ -1,4 +1,4 @@
-//! `tallow inspect`: what a path is: a model with its inputs, a data file with its columns, or a report.
+//! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with what it says of its run.
 
 use std::path::Path;
 
@@ -9,10 +9,14 @@ use super::args::InspectArgs;
 use super::console::Console;
 use crate::contract::{Contract, Input, InputKind};
 use crate::count::counted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::format::ImportOptions;
 use crate::model::open::{MANIFEST, OpenedModel, open};
+use crate::output::publication::Manifest;
+use crate::pipeline::part::RowCounts;
 use crate::plan::options::tree_selection;
+use crate::report::json::sections;
+use crate::report::stored::{StoredReport, is_report};
 use crate::table::commit::{find, read_head};
 use crate::table::dataset::Dataset;
 use crate::table::location::{missing, resolve};
@@ -27,13 +31,19 @@ const CATEGORIES_LISTED: usize = 6;
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees } = args;
     let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true };
-    let (text, object) = if is_data(path)? { data(path)? } else { model(&open(path, &options)?) };
+    let found = find(path)?.ok_or_else(|| missing(path))?;
+    let manifest = if found.is_directory { Manifest::find(path)? } else { None };
+    let (text, object) = match manifest {
+        Some(manifest) => data_set(path, &manifest)?,
+        None if is_data(path, found.is_directory)? => data_or_report(path)?,
+        None => model(&open(path, &options)?),
+    };
     console.data(&if console.is_json() { format!("{object}\n") } else { text })
 }
 
 /// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
-fn is_data(path: &Path) -> Result<bool> {
-    if find(path)?.ok_or_else(|| missing(path))?.is_directory {
+fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
+    if is_directory {
         return Ok(find(&path.join(MANIFEST))?.is_none()
             && resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
     }
@@ -104,9 +114,65 @@ fn kind(input: &Input, most: usize) -> String {
     }
 }
 
-fn data(path: &Path) -> Result<(String, Json)> {
+fn data_or_report(path: &Path) -> Result<(String, Json)> {
     let dataset = Dataset::open(&resolve(&[path.to_owned()])?, &[], &ReadOptions::default())?;
-    let mut text = String::from("data\n");
+    match dataset.files.as_slice() {
+        [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
+        _ => Ok(data(path, &dataset)),
+    }
+}
+
+/// What the last run in a report did.
+fn report(path: &Path, reports: &[StoredReport]) -> Result<(String, Json)> {
+    let last = reports.last().ok_or_else(|| Error::internal("a report without a run"))?;
+    let mut text = format!("report\n{}", line("path", &path.display().to_string()));
+    if reports.len() > 1 {
+        text.push_str(&line("runs", &format!("{}, of which the last is shown", reports.len())));
+    }
+    last.described().iter().for_each(|(label, told)| text.push_str(&line(label, told)));
+    let mut object = sections(&last.facts);
+    object.extend(
+        [("kind", json!("report")), ("path", json!(path)), ("run_id", json!(last.run_id)), ("runs", json!(reports.len()))]
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Ok((text, Json::Object(object)))
+}
+
+/// A data set that tallow wrote: what its manifest says, then its columns.
+fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
+    let is_whole = manifest.is_whole(path)?;
+    let RowCounts { rows_in, scored, rejected, filtered } = manifest.ledger;
+    let bytes: u64 = manifest.parts.iter().flat_map(|part| &part.files).map(|file| file.bytes).sum();
+    let [all, kept, refused, left] = [rows_in, scored, rejected, filtered].map(HumanCount);
+    let state = if is_whole { "yes" } else { "no: files are missing or of another size" };
+    let model = ["name", "version"].iter().filter_map(|key| manifest.model.get(*key)).cloned().collect::<Vec<_>>().join(" ");
+    let facts = [
+        ("path", path.display().to_string()),
+        ("run_id", manifest.run_id.clone()),
+        ("finished_at", manifest.finished_at.clone()),
+        ("tool_version", manifest.identity.tool_version.clone()),
+        ("model", model),
+        ("model_digest", manifest.identity.model_digest.clone()),
+        ("inputs", counted(manifest.identity.inputs.len(), "file")),
+        ("rows", format!("{all} in = {kept} scored + {refused} rejected + {left} filtered")),
+        ("parts", manifest.parts.len().to_string()),
+        ("size", HumanBytes(bytes).to_string()),
+        ("whole", state.to_owned()),
+    ];
+    let mut text = facts.iter().fold("data set\n".to_owned(), |text, (label, told)| text + &line(label, told));
+    // Without a row there may be no part to take columns from.
+    let dataset = resolve(&[path.to_owned()]).ok().map(|files| Dataset::open(&files, &[], &ReadOptions::default())).transpose()?;
+    text.push_str(&dataset.as_ref().map_or(String::new(), columns));
+    let object = json!({
+        "kind": "data_set",
+        "is_whole": is_whole,
+        "columns": dataset.as_ref().map_or(Vec::new(), column_objects),
+        "manifest": serde_json::to_value(manifest).map_err(|error| Error::internal("a manifest that is no JSON").because(error))?,
+    });
+    Ok((text, object))
+}
+
+fn data(path: &Path, dataset: &Dataset) -> (String, Json) {
     let rows = dataset.row_count();
     let groups: Option<usize> = dataset.files.iter().map(|file| file.table.row_group_count()).sum();
     let bytes: u64 = dataset.files.iter().map(|file| file.table.identity().byte_count()).sum();
@@ -118,18 +184,30 @@ fn data(path: &Path) -> Result<(String, Json)> {
         ("row_groups", groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string())),
         ("size", HumanBytes(bytes).to_string()),
     ];
-    for (name, value) in &facts {
-        text.push_str(&format!("  {name:16} {value}\n"));
-    }
+    let text = facts.iter().fold("data\n".to_owned(), |text, (label, told)| text + &line(label, told)) + &columns(dataset);
+    let object = json!({
+        "kind": "data", "path": path, "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
+        "columns": column_objects(dataset)
+    });
+    (text, object)
+}
+
+fn line(label: &str, text: &str) -> String {
+    format!("  {label:16} {text}\n")
+}
+
+fn columns(dataset: &Dataset) -> String {
     let schema = dataset.schema();
-    text.push_str(&format!("columns ({})\n", schema.fields().len()));
+    let mut text = format!("columns ({})\n", schema.fields().len());
     for field in schema.fields().iter().take(LISTED) {
         text.push_str(&format!("  {:24} {}\n", field.name(), field.data_type()));
     }
     if schema.fields().len() > LISTED {
         text.push_str(&format!("  and {} more (`--format json` lists them all)\n", schema.fields().len() - LISTED));
     }
-    let columns: Vec<Json> = schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect();
-    let object = json!({ "kind": "data", "path": path, "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes, "columns": columns });
-    Ok((text, object))
+    text
+}
+
+fn column_objects(dataset: &Dataset) -> Vec<Json> {
+    dataset.schema().fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect()
 }

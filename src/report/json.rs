@@ -11,7 +11,7 @@ use crate::error::Error;
 pub fn sections(facts: &[Fact]) -> Map<String, Json> {
     let mut sections = Map::new();
     for fact in facts {
-        let section = object(sections.entry(fact.section).or_insert_with(|| json!({})));
+        let section = object(sections.entry(fact.section.clone()).or_insert_with(|| json!({})));
         let place = if fact.subject.is_empty() { section } else { object(section.entry(fact.subject.clone()).or_insert_with(|| json!({}))) };
         place.insert(fact.metric.clone(), value(&fact.value));
     }

@@ -14,6 +14,7 @@ pub mod previous;
 pub mod quantile_sketch;
 pub mod run;
 pub mod scores;
+pub mod stored;
 pub mod summary;
 
 pub use facts::{Fact, Value};

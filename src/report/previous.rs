@@ -2,13 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
-
+use super::stored::StoredReport;
 use crate::error::{Error, Result};
 use crate::table::commit::find;
-use crate::table::dataset::Dataset;
 use crate::table::location::resolve;
 
 /// What a later run wants to know of an earlier one.
@@ -27,38 +23,16 @@ pub struct PreviousRun {
 }
 
 impl PreviousRun {
-    /// Reads a report.
+    /// Reads a report; of several runs in one table, the last is taken.
     ///
     /// # Errors
     /// Fails if the file is no report of a run.
     pub fn read(path: &Path) -> Result<Self> {
-        let no_report = || Error::failed("the file is no report of a run").at_path(path).hint("a report is what a run writes beside its output");
-        let dataset = Dataset::of_file(path)?;
-        let mut previous = Self { path: path.to_owned(), run_id: String::new(), status: String::new(), started_at: String::new(), rows_in: 0 };
-        for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
-            previous.take(&batch?).ok_or_else(no_report)?;
-        }
-        if previous.status.is_empty() { Err(no_report()) } else { Ok(previous) }
-    }
-
-    fn take(&mut self, batch: &RecordBatch) -> Option<()> {
-        let texts = |name: &str| cast(batch.column_by_name(name)?, &DataType::Utf8).ok();
-        let (run_ids, sections, subjects, metrics, values) =
-            (texts("run_id")?, texts("section")?, texts("subject")?, texts("metric")?, texts("text")?);
-        let numbers = cast(batch.column_by_name("value")?, &DataType::Float64).ok()?;
-        for row in 0..batch.num_rows() {
-            let text = |column: &dyn Array| column.as_string::<i32>().value(row).to_owned();
-            if !text(&subjects).is_empty() {
-                continue;
-            }
-            match (text(&sections).as_str(), text(&metrics).as_str()) {
-                ("run", "status") => (self.status, self.run_id) = (text(&values), text(&run_ids)),
-                ("run", "started_at") => self.started_at = text(&values),
-                ("ledger", "rows_in") => self.rows_in = numbers.as_primitive::<Float64Type>().value(row) as u64,
-                _ => {}
-            }
-        }
-        Some(())
+        let report = StoredReport::read(path)?.pop().ok_or_else(|| Error::internal("a report without a run"))?;
+        let text = |metric: &str| report.text("run", metric).unwrap_or_default().to_owned();
+        let (status, started_at) = (text("status"), text("started_at"));
+        let rows_in = report.number("ledger", "", "rows_in").unwrap_or_default() as u64;
+        Ok(Self { path: path.to_owned(), status, started_at, rows_in, run_id: report.run_id })
     }
 }
 

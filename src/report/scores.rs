@@ -164,7 +164,7 @@ fn number_facts(name: &str, distribution: &Distribution) -> Vec<Fact> {
 }
 
 /// Four significant digits, as a person reads them.
-fn four_digits(value: f64) -> String {
+pub(super) fn four_digits(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }

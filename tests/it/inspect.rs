@@ -23,6 +23,65 @@ fn a_table_shows_its_columns_and_rows() {
 }
 
 #[test]
+fn a_report_tells_what_its_run_did() {
+    let room = Room::new();
+    let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));
+    let fixed = ["score", "--model", model.to_str().unwrap(), customers.to_str().unwrap(), "--output", "out.parquet", "--on-null", "age=reject"];
+    for report in ["facts.parquet", "facts.csv"] {
+        let score = room.run(fixed.iter().copied().chain(["--overwrite", "--report", report])).ok();
+        let run = room.tallow(&format!("inspect {report}")).ok();
+        let told = score.stderr.lines().filter(|line| ["  rows ", "  probability ", "  prediction "].iter().any(|label| line.starts_with(label)));
+        let told: Vec<String> = told.map(|line| format!("  {:16} {}", line[2..14].trim(), &line[15..])).collect();
+        assert_eq!(told.len(), 3, "{score}");
+        let further =
+            ["report\n  path             facts.", "  status           done\n", "  model            churn (xgboost)\n", " in `age`\n", "coerced"];
+        for part in told.iter().map(String::as_str).chain(further) {
+            assert!(run.stdout.contains(part), "{part}: {run}");
+        }
+        let json = room.tallow(&format!("inspect {report} --format json")).ok().json();
+        assert_eq!((&json["kind"], &json["ledger"]["rows_in"], &json["run"]["status"]), (&"report".into(), &200.into(), &"done".into()));
+    }
+}
+
+#[test]
+fn a_directory_of_text_files_is_data() {
+    let room = Room::new();
+    room.file("days/monday.csv", "a,b\n1,2\n");
+    room.file("days/tuesday.csv", "b,a\n1,2\n");
+    let run = room.tallow("inspect days").ok();
+    assert!(run.stdout.starts_with("data\n  path             days\n  format           csv\n  files            2\n"), "{run}");
+    assert!(run.stdout.contains("columns (2)\n  a                        Utf8\n"), "{run}");
+}
+
+#[test]
+fn a_data_set_shows_its_manifest_and_columns() {
+    let room = Room::new();
+    let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));
+    let score = ["score", "--model", model.to_str().unwrap(), customers.to_str().unwrap(), "--output", "scores/", "--rows-per-part", "90"];
+    room.run(score).ok();
+    let run = room.tallow("inspect scores").ok();
+    let lines = [
+        "data set\n  path             scores\n",
+        "  model            churn\n",
+        "  inputs           1 file\n",
+        "  rows             200 in = 200 scored + 0 rejected + 0 filtered\n",
+        "  parts            3\n",
+        "  whole            yes\n",
+        "columns (5)\n",
+        "  probability              Float32\n",
+    ];
+    for line in lines {
+        assert!(run.stdout.contains(line), "{line}: {run}");
+    }
+    std::fs::remove_file(room.path("scores/part-00001.parquet")).unwrap();
+    assert!(room.tallow("inspect scores").ok().stdout.contains("  whole            no: "));
+    let json = room.tallow("inspect scores --format json").ok().json();
+    assert_eq!((&json["kind"], &json["is_whole"], &json["manifest"]["ledger"]["scored"]), (&"data_set".into(), &false.into(), &200.into()));
+    let report = room.tallow("inspect scores/_report.parquet").ok();
+    assert!(report.stdout.starts_with("report\n") && report.stdout.contains("  status           done\n"), "{report}");
+}
+
+#[test]
 fn every_golden_model_can_be_inspected() {
     for entry in std::fs::read_dir(data("golden")).unwrap() {
         let directory = entry.unwrap().path();
