@@ -86,6 +86,9 @@ impl Plan {
         let run_id = run_id(args, &opened, &dataset)?;
         let identity = opened.identity();
         let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
+        let model_bytes = opened.loaded.model.memory_bytes() as u64;
+        let decoded_bytes = dataset.files.iter().map(|file| file.table.decoded_bytes()).sum();
+        let estimated_bytes = allowance.expected_bytes(model_bytes, selection.is_some(), decoded_bytes, dataset.files.len());
         let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
         let job = Job {
@@ -102,7 +105,7 @@ impl Plan {
             selection,
             scoring,
         };
-        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes: allowance.estimated_bytes, warnings })
+        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes, warnings })
     }
 }
 

@@ -72,6 +72,12 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Whether there was something to undo.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.compression != Compression::Plain
+    }
+
     /// Undoes what [`Compression::of`] finds.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ struct CsvFile {
     has_header: bool,
     names: Arc<[String]>,
     identity: Identity,
+    is_compressed: bool,
 }
 
 impl CsvFile {
@@ -62,7 +63,8 @@ impl CsvFile {
         let file = SharedFile::open(path)?;
         let mut splitter = Splitter::new(&file, dialect)?;
         let names = read_names(&mut splitter, dialect, options.has_header).map_err(|error| error.at_path(path))?;
-        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), identity: file.identity() })
+        let is_compressed = splitter.is_compressed();
+        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), identity: file.identity(), is_compressed })
     }
 }
 
@@ -105,6 +107,10 @@ impl TableFile for CsvFile {
 
     fn identity(&self) -> Identity {
         self.identity
+    }
+
+    fn decoded_bytes(&self) -> Option<u64> {
+        (!self.is_compressed).then(|| self.identity.byte_count().saturating_mul(DECODED_BYTES_PER_TEXT_BYTE as u64))
     }
 
     fn is_text(&self) -> bool {

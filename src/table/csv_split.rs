@@ -54,6 +54,12 @@ pub struct Splitter {
 }
 
 impl Splitter {
+    /// Whether the file is compressed.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.stream.is_compressed()
+    }
+
     /// Undoes a file's compression and passes over its byte order mark.
     ///
     /// # Errors

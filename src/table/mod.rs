@@ -126,6 +126,11 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// What all rows take in memory at most once they are decoded, where that is known without reading them.
+    fn decoded_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the columns are text whose types only the reader's wishes decide (delimited text).
     fn is_text(&self) -> bool {
         false

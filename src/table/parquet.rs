@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::FOOTER_SIZE;
-use parquet::file::metadata::{FooterTail, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
@@ -50,6 +50,7 @@ impl Format for Parquet {
             schema: footer.schema().clone(),
             row_count: u64::try_from(metadata.file_metadata().num_rows()).ok(),
             row_group_count: metadata.num_row_groups(),
+            decoded_bytes: decoded_bytes(metadata, footer.schema()),
         }))
     }
 }
@@ -146,6 +147,7 @@ struct ParquetFile {
     schema: SchemaRef,
     row_count: Option<u64>,
     row_group_count: usize,
+    decoded_bytes: Option<u64>,
 }
 
 impl TableFile for ParquetFile {
@@ -163,6 +165,10 @@ impl TableFile for ParquetFile {
 
     fn row_group_count(&self) -> Option<usize> {
         Some(self.row_group_count)
+    }
+
+    fn decoded_bytes(&self) -> Option<u64> {
+        self.decoded_bytes
     }
 
     fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
@@ -192,6 +198,21 @@ impl ParquetFile {
         SharedFile::reopen(&self.path, &self.identity).map(Input)
     }
 }
+
+/// The pages without compression, and for each row the widths of its values: a dictionary's words may be few, their places are not. None for
+/// nested columns, whose rows have no width.
+fn decoded_bytes(metadata: &ParquetMetaData, schema: &Schema) -> Option<u64> {
+    let pages: i64 = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size).sum();
+    let widths = schema.fields().iter().map(|field| match field.data_type() {
+        nested if nested.is_nested() => None,
+        other => Some(other.primitive_width().unwrap_or(VIEW_BYTES) as u64),
+    });
+    let rows = u64::try_from(metadata.file_metadata().num_rows()).ok()?;
+    u64::try_from(pages).ok()?.checked_add(rows.checked_mul(widths.sum::<Option<u64>>()?)?)
+}
+
+/// The width of a text's place: of a view into its page, or of a dictionary's key at most.
+const VIEW_BYTES: usize = 16;
 
 /// The smallest and largest value in a row group; none without trustworthy statistics.
 fn group_range(group: &RowGroupMetaData, column: usize) -> Option<(i128, i128)> {
