@@ -375,7 +375,8 @@ mod tests {
             let (case, path) = Case::new("rows.csv", &text);
             let options = ReadOptions { portion_bytes, portion_rows, ..case.options };
             let (rows, error, ends) = rows_from(&path, &options, Start::default());
-            for start in ends {
+            // The portion with the damaged row was cut, but none of its rows could be read.
+            for start in ends.into_iter().filter(|start| start.row <= rows.len() as u64) {
                 let (rest, ..) = rows_from(&path, &options, start);
                 prop_assert_eq!(&rest[..], &rows[start.row as usize..], "on from {:?}", start);
             }
