@@ -122,7 +122,7 @@ impl TableFile for CsvFile {
         let file = SharedFile::reopen(&self.path, &self.identity)?;
         let found = Splitter::at(&file, self.dialect, start)?;
         let left_to_pass = if found.is_some() { 0 } else { start.row };
-        let splitter = found.map_or_else(|| self.from_beginning(&file), Ok)?;
+        let splitter = found.map_or_else(|| self.splitter_at_first_row(&file), Ok)?;
         let bytes = (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES);
         let limit = PieceLimit { bytes, rows: options.portion_rows.max(1) };
         let mut portions = CsvPortions { splitter: Some(splitter), projection: Arc::new(projection), limit, blank_is_row: self.names.len() == 1 };
@@ -132,8 +132,8 @@ impl TableFile for CsvFile {
 }
 
 impl CsvFile {
-    /// At the first row.
-    fn from_beginning(&self, file: &SharedFile) -> Result<Splitter> {
+    /// A splitter at the first row.
+    fn splitter_at_first_row(&self, file: &SharedFile) -> Result<Splitter> {
         let mut splitter = Splitter::new(file, self.dialect)?;
         if self.has_header {
             splitter.header().map_err(|error| error.at_path(&self.path))?;

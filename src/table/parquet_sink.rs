@@ -51,7 +51,7 @@ pub struct ParquetSink<W: Write + Send> {
 
 /// The encoder, once the first chunk has said which columns repeat their values.
 enum Writer<W: Write + Send> {
-    Waiting(Option<(W, WriterPropertiesBuilder)>),
+    Waiting(Option<Box<(W, WriterPropertiesBuilder)>>),
     Writing(Box<ArrowWriter<W>>),
 }
 
@@ -73,13 +73,13 @@ impl<W: Write + Send> ParquetSink<W> {
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .set_created_by(concat!("tallow ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(pairs));
-        Ok(Self { writer: Writer::Waiting(Some((output, properties))), schema, waiting: Vec::new(), waiting_rows: 0, waiting_bytes: 0 })
+        Ok(Self { writer: Writer::Waiting(Some(Box::new((output, properties)))), schema, waiting: Vec::new(), waiting_rows: 0, waiting_bytes: 0 })
     }
 
     /// The encoder; `chunk` is the first that it will get.
     fn writer(&mut self, chunk: &RecordBatch) -> Result<&mut ArrowWriter<W>> {
         if let Writer::Waiting(waiting) = &mut self.writer {
-            let (output, properties) = waiting.take().ok_or_else(|| Error::internal("a Parquet file that failed is written on"))?;
+            let (output, properties) = *waiting.take().ok_or_else(|| Error::internal("a Parquet file that failed is written on"))?;
             // Where nearly every value is new, a dictionary of them costs more than it saves.
             let unique = self.schema.fields().iter().zip(chunk.columns()).filter(|(_, column)| !repeats_itself(column));
             let properties =
