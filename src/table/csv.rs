@@ -223,8 +223,9 @@ mod tests {
             while let Some(portion) = portions.next_portion(u64::MAX) {
                 let portion = portion?;
                 assert_eq!(portion.first_row, start.row + rows.len() as u64);
-                ends.push(Start { row: portion.first_row + portion.row_count, byte: portion.end_byte });
+                let end = Start { row: portion.first_row + portion.row_count, byte: portion.end_byte };
                 let batch = (portion.decode)()?;
+                ends.push(end);
                 assert!(batch.num_rows() > 0);
                 let columns: Vec<_> = batch.columns().iter().map(AsArray::as_string::<i32>).collect();
                 rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column.value(row).to_owned()).collect::<Vec<_>>()));
