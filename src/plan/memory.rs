@@ -12,16 +12,20 @@ const PROGRAM_BYTES: u64 = 56 << 20;
 /// A row group of the output being encoded, its pages and the chunk that is spelt out.
 const WRITER_BYTES: u64 = 96 << 20;
 
-/// What a worker takes beside its portions: its stack, the model's scratch space, what the allocator keeps for its thread. Measured with 16
-/// workers and small portions: 29 MiB with numbers, 38 MiB with texts of 4 kB.
-const WORKER_BYTES: u64 = 36 << 20;
+/// What a worker takes beside its portions: its stack, the pages of a column, the model's scratch space, what the allocator keeps for its thread.
+/// Measured with 16 workers and small portions: 13 MiB with numbers, 24 MiB with texts of 4 kB.
+const WORKER_BYTES: u64 = 24 << 20;
 
-/// What a portion takes for each byte of its decoded columns, at most: compressed pages, pages, values, the output's columns, copies for
-/// filters, and what the allocator keeps. Measured with 16 workers: 3 for numbers, 6 for texts of 4 kB.
-const COPIES: u64 = 6;
+/// What a portion takes for each byte of its decoded columns, at most: values, the output's columns, copies for filters, and what the allocator
+/// keeps. Measured with 16 workers: 1 for numbers, 3 for texts of 4 kB.
+const COPIES: u64 = 4;
 
 /// Portions in flight for each worker.
 const PORTIONS_PER_WORKER: u64 = 2;
+
+/// A further worker is worth it only if all have portions of this size: each portion decodes whole pages, so that finer ones decode the same
+/// pages again. Two workers with 1 MiB took twice as long as one with 5 MiB.
+const WORTHWHILE_PORTION_BYTES: u64 = 4 << 20;
 
 /// Smaller portions cost more in overhead than they save.
 const LEAST_PORTION_BYTES: u64 = 512 << 10;
@@ -42,7 +46,7 @@ pub struct Allowance {
     pub estimated_bytes: u64,
 }
 
-/// What `threads` workers with a model of `model_bytes` may take if the process has `memory_bytes`: fewer workers and smaller portions where
+/// What `threads` workers with a model of `model_bytes` may take if the process has `memory_bytes`: smaller portions and fewer workers where
 /// it is little.
 ///
 /// # Errors
@@ -59,7 +63,7 @@ pub fn allow(memory_bytes: Option<u64>, threads: usize, model_bytes: u64) -> Res
         let message = format!("`--memory` of {} MiB is too little: this model needs at least {} MiB", most >> 20, least.div_ceil(1 << 20));
         return Err(Error::usage(message));
     }
-    let workers = ((most - fixed) / (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * LEAST_PORTION_BYTES)).min(threads as u64).max(1);
+    let workers = ((most - fixed) / (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * WORTHWHILE_PORTION_BYTES)).min(threads as u64).max(1);
     let for_portions = most - fixed - workers * WORKER_BYTES;
     let portion_bytes = (for_portions / (workers * PORTIONS_PER_WORKER * COPIES)).min(DEFAULT_PORTION_BYTES as u64);
     let pressure_bytes = Some((most as f64 * PRESSURE) as u64);
@@ -99,11 +103,12 @@ mod tests {
     fn little_memory_means_smaller_portions_then_fewer_workers() {
         let allowed = |mebibytes: u64, threads| allow(Some(mebibytes << 20), threads, 1 << 20).unwrap();
         let plenty = allowed(4_096, 2);
-        assert_eq!((plenty.threads, plenty.portion_bytes, plenty.estimated_bytes), (2, 16 << 20, (154 + 2 * (36 + 12 * 16)) << 20));
-        assert!(allowed(256, 2).portion_bytes < 8 << 20);
-        assert!(allowed(256, 64).threads < 64 && allowed(256, 64).portion_bytes >= 512 << 10);
+        assert_eq!((plenty.threads, plenty.portion_bytes, plenty.estimated_bytes), (2, 16 << 20, (154 + 2 * (24 + 8 * 16)) << 20));
+        assert_eq!((allowed(420, 2).threads, allowed(420, 2).portion_bytes), (2, 13 << 20 | 5 << 17));
+        assert_eq!((allowed(256, 2).threads, allowed(256, 2).portion_bytes), (1, 9 << 20 | 3 << 18), "one worker that is not kept from its work");
+        assert_eq!((allowed(512, 64).threads, allowed(200, 64).threads), (6, 1));
         assert!([200, 256, 512, 1_000].iter().all(|&most| allowed(most, 64).estimated_bytes <= most << 20));
-        assert!(allow(Some(100 << 20), 1, 1 << 20).unwrap_err().message().contains("at least 196 MiB"));
+        assert!(allow(Some(100 << 20), 1, 1 << 20).unwrap_err().message().contains("at least 182 MiB"));
         assert_eq!(allow(None, 3, 0).unwrap().pressure_bytes, None);
     }
 }
