@@ -42,7 +42,7 @@ impl Format for Parquet {
 
     fn open(&self, path: &Path, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
         let input = Input(SharedFile::open(path)?);
-        let footer = footer(&input)?;
+        let footer = new_footer(&input)?;
         let metadata = footer.metadata();
         Ok(Box::new(ParquetFile {
             path: path.to_owned(),
@@ -55,15 +55,29 @@ impl Format for Parquet {
     }
 }
 
+/// The footer of a file that is opened for the first time: checked before it is parsed.
+fn new_footer(input: &Input) -> Result<ArrowReaderMetadata> {
+    parsed_footer(input, |bytes| check_footer(bytes).map_err(|refusal| ParquetError::External(Box::new(refusal))))
+}
+
+/// The footer of a file that was opened before and is the same still.
 pub(super) fn footer(input: &Input) -> Result<ArrowReaderMetadata> {
+    parsed_footer(input, |_| Ok(()))
+}
+
+fn parsed_footer(input: &Input, check: impl Fn(&[u8]) -> parquet::errors::Result<()>) -> Result<ArrowReaderMetadata> {
     let path = input.0.path();
     let hint = "the file is cut off or damaged: write or copy it again";
-    let metadata = decoded_footer(input).map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
+    let metadata = footer_bytes(input).and_then(|bytes| {
+        check(&bytes)?;
+        ArrowReaderMetadata::try_new(Arc::new(ParquetMetaDataReader::decode_metadata(&bytes)?), ArrowReaderOptions::new())
+    });
+    let metadata = metadata.map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
     // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
     with_types(&metadata, odd_dictionary_as_plain).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))
 }
 
-fn decoded_footer(input: &Input) -> parquet::errors::Result<ArrowReaderMetadata> {
+fn footer_bytes(input: &Input) -> parquet::errors::Result<bytes::Bytes> {
     let tail_start = input.len().checked_sub(FOOTER_SIZE as u64).ok_or_else(|| ParquetError::EOF("the file is too short for a footer".to_owned()))?;
     let tail = FooterTail::try_from(&*input.get_bytes(tail_start, FOOTER_SIZE)?)?;
     if tail.is_encrypted_footer() {
@@ -72,9 +86,7 @@ fn decoded_footer(input: &Input) -> parquet::errors::Result<ArrowReaderMetadata>
     let length = tail.metadata_length();
     let start = tail_start.checked_sub(length as u64);
     let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())))?;
-    let bytes = input.get_bytes(start, length)?;
-    check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
-    ArrowReaderMetadata::try_new(Arc::new(ParquetMetaDataReader::decode_metadata(&bytes)?), ArrowReaderOptions::new())
+    input.get_bytes(start, length)
 }
 
 fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {

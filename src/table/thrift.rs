@@ -121,7 +121,11 @@ impl Walk<'_> {
     }
 
     fn number(&mut self) -> Result<u64, Refusal> {
-        let (mut number, mut shift) = (0, 0);
+        let first = self.byte()?;
+        if first < 0x80 {
+            return Ok(u64::from(first));
+        }
+        let (mut number, mut shift) = (u64::from(first & 0x7f), 7);
         loop {
             let byte = self.byte()?;
             number |= u64::from(byte & 0x7f) << shift;
