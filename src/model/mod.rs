@@ -9,6 +9,7 @@ pub mod graph;
 pub mod linear;
 pub mod network;
 pub mod open;
+pub mod product;
 
 use std::any::Any;
 

@@ -3,9 +3,10 @@
 //! It must not compute: [`super::step`] does.
 
 use super::architecture::{Architecture, Layer};
-use super::step::{Activation, Matrix, RowStep, Step};
+use super::step::{Activation, RowStep, Step, activate, then};
 use super::weights::{Extent, Weights};
 use crate::error::{Error, Result};
+use crate::model::product::Dense;
 
 /// The widest row between two layers: a block of rows then takes 32 MiB at most, whatever a manifest claims.
 const MOST_WIDTH: usize = 1 << 16;
@@ -48,14 +49,14 @@ impl Builder<'_, '_> {
             Layer::LayerNorm { weights, bias, epsilon } => then(steps, self.layer_norm(weights.as_deref(), *bias, *epsilon)?),
             Layer::Residual { layers, shortcut } => steps.push(self.residual(layers, shortcut, place)?),
             Layer::Dropout { .. } => {}
-            Layer::Relu {} => then(steps, RowStep::Activation(Activation::Relu)),
-            Layer::LeakyRelu { slope } => then(steps, RowStep::Activation(Activation::LeakyRelu(finite(*slope, "slope")?))),
-            Layer::Elu { alpha } => then(steps, RowStep::Activation(Activation::Elu(finite(*alpha, "alpha")?))),
-            Layer::Gelu {} => then(steps, RowStep::Activation(Activation::Gelu)),
-            Layer::GeluTanh {} => then(steps, RowStep::Activation(Activation::GeluTanh)),
-            Layer::Silu {} => then(steps, RowStep::Activation(Activation::Silu)),
-            Layer::Tanh {} => then(steps, RowStep::Activation(Activation::Tanh)),
-            Layer::Sigmoid {} => then(steps, RowStep::Activation(Activation::Sigmoid)),
+            Layer::Relu {} => activate(steps, Activation::Relu),
+            Layer::LeakyRelu { slope } => activate(steps, Activation::LeakyRelu(finite(*slope, "slope")?)),
+            Layer::Elu { alpha } => activate(steps, Activation::Elu(finite(*alpha, "alpha")?)),
+            Layer::Gelu {} => activate(steps, Activation::Gelu),
+            Layer::GeluTanh {} => activate(steps, Activation::GeluTanh),
+            Layer::Silu {} => activate(steps, Activation::Silu),
+            Layer::Tanh {} => activate(steps, Activation::Tanh),
+            Layer::Sigmoid {} => activate(steps, Activation::Sigmoid),
         }
         Ok(())
     }
@@ -65,12 +66,9 @@ impl Builder<'_, '_> {
         let weight = self.weights.take(&tensor(prefix, "weight"), &[Extent::Any, Extent::Exactly(inner)])?;
         self.width = weight.shape.first().copied().unwrap_or(0);
         check_width(self.width)?;
-        steps.push(Step::Product(Matrix::transposed(weight.values, self.width, inner)?));
-        if bias {
-            let hint = |error: Error| if error.hint_text().is_some() { error.hint("say `bias = false` if the layer has none") } else { error };
-            let values = self.vector(prefix, "bias").map_err(hint)?;
-            then(steps, RowStep::Bias(values));
-        }
+        let hint = |error: Error| if error.hint_text().is_some() { error.hint("say `bias = false` if the layer has none") } else { error };
+        let values = if bias { Some(self.vector(prefix, "bias").map_err(hint)?) } else { None };
+        steps.push(Step::Product(Dense::new(inner, self.width, |row, column| weight.values[column * inner + row], values.as_deref())?));
         Ok(())
     }
 
@@ -119,14 +117,6 @@ impl Builder<'_, '_> {
 /// The name of a layer's tensor; an empty prefix means that the file holds this layer alone.
 pub(super) fn tensor(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
-}
-
-/// Joins what happens to rows, so that a row stays in the cache for all of it.
-fn then(steps: &mut Vec<Step>, row_step: RowStep) {
-    match steps.last_mut() {
-        Some(Step::Rows(row_steps)) => row_steps.push(row_step),
-        _ => steps.push(Step::Rows(vec![row_step])),
-    }
 }
 
 fn finite(value: f64, name: &str) -> Result<f32> {

@@ -1,16 +1,18 @@
-//! Dense networks for tables: weights from a safetensors file, layers from a manifest, matrix products on candle.
+//! Dense networks for tables: weights from a safetensors file read by candle, layers from a manifest, products on the packed kernels.
 //!
 //! Owns the forward pass of networks whose input is a row of numbers and categories. Scores agree with PyTorch to 1e-5, and are the
-//! same bits alone, in any batch and in any order: rows go through in blocks of a fixed size. Nothing here knows files, columns or links.
+//! same bits alone, in any batch and in any order. Nothing here knows files, columns or links. Graphs hand their chains of dense layers to
+//! the same steps.
 
 pub mod architecture;
+pub(crate) mod block;
 mod build;
 mod encoding;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 pub(crate) mod sample;
-mod step;
+pub(crate) mod step;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -18,11 +20,13 @@ mod weights;
 pub use architecture::{Architecture, Layer};
 pub use encoding::Encoding;
 
+use self::block::Pool;
 use self::encoding::Feature;
 use self::step::{BLOCK_ROWS, Step};
 use self::weights::Weights;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::model::product::Rows;
 use crate::model::{Margins, Model, Scratch};
 
 /// The greatest code that single precision holds exactly, and with it every smaller one.
@@ -69,21 +73,24 @@ impl Network {
         self.parameter_count
     }
 
-    fn score_columns(&self, columns: &Columns<f32>, margins: &mut Vec<f32>) -> Result<()> {
+    fn score_columns(&self, columns: &Columns<f32>, workspace: &mut Workspace, margins: &mut Vec<f32>) {
         let row_count = columns.row_count();
         margins.clear();
         margins.reserve(row_count * self.margin_count);
         for first_row in (0..row_count).step_by(BLOCK_ROWS) {
             let count = BLOCK_ROWS.min(row_count - first_row);
-            let result = step::run(&self.steps, self.rows(columns, first_row, count), count)?;
-            margins.extend_from_slice(&result[..count * self.margin_count]);
+            self.enter(columns, first_row, count, &mut workspace.rows);
+            let rows = Rows { values: &workspace.rows, width: self.width, stride: self.width, count };
+            let result = step::run(&self.steps, rows, &mut workspace.pool);
+            result.append_to(margins);
+            workspace.pool.give(result);
         }
-        Ok(())
     }
 
-    /// A block of the first layer's rows, row-major; rows beyond `count` are 0.
-    fn rows(&self, columns: &Columns<f32>, first_row: usize, count: usize) -> Vec<f32> {
-        let mut rows = vec![0.0; BLOCK_ROWS * self.width];
+    /// The first layer's rows of a block, row-major.
+    fn enter(&self, columns: &Columns<f32>, first_row: usize, count: usize, rows: &mut Vec<f32>) {
+        rows.clear();
+        rows.resize(count * self.width, 0.0);
         let mut start = 0;
         for (index, feature) in self.features.iter().enumerate() {
             let end = start + feature.width();
@@ -91,8 +98,14 @@ impl Network {
             rows.chunks_exact_mut(self.width).zip(values).for_each(|(row, value)| feature.write(*value, &mut row[start..end]));
             start = end;
         }
-        rows
     }
+}
+
+/// What one worker writes on.
+#[derive(Debug, Default)]
+struct Workspace {
+    rows: Vec<f32>,
+    pool: Pool,
 }
 
 impl Model for Network {
@@ -112,26 +125,25 @@ impl Model for Network {
         self.margin_count
     }
 
-    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn scratch(&self) -> Scratch {
+        Scratch(Box::new(Workspace::default()))
+    }
+
+    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
         let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
             return Err(Error::internal("a block of another precision than the network's"));
         };
         if columns.row_count() > 0 && columns.feature_count() != self.features.len() {
             return Err(Error::internal(format!("a block of {} features for a network of {}", columns.feature_count(), self.features.len())));
         }
-        self.score_columns(columns, margins)
+        match scratch.0.downcast_mut::<Workspace>() {
+            Some(workspace) => self.score_columns(columns, workspace, margins),
+            None => self.score_columns(columns, &mut Workspace::default(), margins),
+        }
+        Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        self.features.iter().map(Feature::memory_bytes).sum::<usize>() + steps_bytes(&self.steps)
+        self.features.iter().map(Feature::memory_bytes).sum::<usize>() + step::memory_bytes(&self.steps)
     }
-}
-
-fn steps_bytes(steps: &[Step]) -> usize {
-    let bytes = steps.iter().map(|step| match step {
-        Step::Product(matrix) => matrix.memory_bytes(),
-        Step::Rows(row_steps) => row_steps.iter().map(step::RowStep::memory_bytes).sum(),
-        Step::Residual { branch, shortcut } => steps_bytes(branch) + steps_bytes(shortcut),
-    });
-    bytes.sum()
 }

@@ -1,39 +1,31 @@
-//! The arithmetic of a network: matrix products on candle, and all that happens to a row between two of them.
+//! The arithmetic of a network: dense layers on the packed product, and all that happens to a row between two of them.
 //!
-//! A block always has [`BLOCK_ROWS`] rows, so that a product always has the same shape and therefore the same kernel, and a row's
-//! numbers do not depend on its company. What lies between two products is done row by row while the row is in the cache.
+//! Rows go through in blocks, so that what lies between two layers stays in the second-level cache; a row's numbers do not depend on its
+//! company. What lies between two products is done row by row while the row is in the cache.
 
 use candle_core::cpu::erf::erf_f32;
-use candle_core::{CpuStorage, Device, Storage, Tensor};
 
-use crate::error::{Error, Result};
+use super::block::{Block, Pool};
+use crate::model::product::{Dense, Rows};
 
-/// Rows that go through the network together. Fixed, because the matrix product picks its kernel by the number of rows; a multiple of
-/// every kernel's tile; 128 rows of 512 numbers (256 KiB) stay in the second-level cache.
-pub(super) const BLOCK_ROWS: usize = 128;
+/// Rows that go through the network together: eight of the product's highest tiles. Their 512 numbers each (224 KiB), twice, stay in the
+/// second-level cache beside the matrix.
+pub(crate) const BLOCK_ROWS: usize = 112;
 
 /// One thing that happens to a block.
 #[derive(Debug)]
-pub(super) enum Step {
-    /// A matrix product with a matrix of shape \[in, out\].
-    Product(Matrix),
+pub(crate) enum Step {
+    /// A matrix product with its bias and perhaps the rectifier.
+    Product(Dense),
     /// What happens to each row by itself.
     Rows(Vec<RowStep>),
     /// The sum of two ways through.
     Residual { branch: Vec<Step>, shortcut: Vec<Step> },
 }
 
-#[derive(Debug)]
-pub(super) struct Matrix {
-    tensor: Tensor,
-    inner: usize,
-}
-
 /// One thing that happens to a row, in place.
 #[derive(Debug)]
-pub(super) enum RowStep {
-    /// x + bias.
-    Bias(Vec<f32>),
+pub(crate) enum RowStep {
     /// x · scale + shift.
     Affine { scale: Vec<f32>, shift: Vec<f32> },
     /// (x − mean) / √(variance + epsilon), then gain and shift.
@@ -44,7 +36,7 @@ pub(super) enum RowStep {
 
 /// A function of one number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Activation {
+pub(crate) enum Activation {
     Relu,
     LeakyRelu(f32),
     Elu(f32),
@@ -55,57 +47,40 @@ pub(super) enum Activation {
     Sigmoid,
 }
 
-/// Takes a block of [`BLOCK_ROWS`] rows through the steps; of the rows, the first `row_count` are meant.
-pub(super) fn run(steps: &[Step], mut values: Vec<f32>, row_count: usize) -> Result<Vec<f32>> {
+/// Takes a block of rows through the steps; the result is the caller's to give back to the pool.
+pub(crate) fn run(steps: &[Step], source: Rows<'_>, pool: &mut Pool) -> Block {
+    let mut current: Option<Block> = None;
     for step in steps {
-        values = match step {
-            Step::Product(matrix) => matrix.product(values)?,
+        let rows = current.as_ref().map_or(source, Block::rows);
+        let next = match step {
+            Step::Product(dense) => {
+                let mut next = pool.take(rows.count, dense.outer());
+                dense.multiply(rows, &mut next.values, next.stride);
+                next
+            }
             Step::Rows(row_steps) => {
-                let width = values.len() / BLOCK_ROWS;
-                values.chunks_exact_mut(width).take(row_count).for_each(|row| row_steps.iter().for_each(|row_step| row_step.apply(row)));
-                values
+                let mut next = current.take().unwrap_or_else(|| pool.copy(source));
+                next.rows_mut().for_each(|row| row_steps.iter().for_each(|row_step| row_step.apply(row)));
+                next
             }
             Step::Residual { branch, shortcut } => {
-                let mut sum = run(branch, values.clone(), row_count)?;
-                let kept = run(shortcut, values, row_count)?;
-                sum.iter_mut().zip(&kept).for_each(|(sum, kept)| *sum += kept);
+                let mut sum = run(branch, rows, pool);
+                let kept = run(shortcut, rows, pool);
+                sum.add(&kept);
+                pool.give(kept);
                 sum
             }
         };
-    }
-    Ok(values)
-}
-
-impl Matrix {
-    /// A matrix from a weight of shape \[out, in\], row-major; kept as \[in, out\], which the product reads without packing it again.
-    pub(super) fn transposed(weight: Vec<f32>, outer: usize, inner: usize) -> Result<Self> {
-        let tensor = Tensor::from_vec(weight, (outer, inner), &Device::Cpu).and_then(|tensor| tensor.t()?.contiguous());
-        Ok(Self { tensor: tensor.map_err(engine)?, inner })
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.tensor.elem_count() * size_of::<f32>()
-    }
-
-    fn product(&self, values: Vec<f32>) -> Result<Vec<f32>> {
-        let product = Tensor::from_vec(values, (BLOCK_ROWS, self.inner), &Device::Cpu).and_then(|rows| rows.matmul(&self.tensor));
-        let product = product.map_err(engine)?;
-        let (storage, _) = product.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(CpuStorage::F32(values)) => Ok(values.clone()),
-            _ => Err(Error::internal("a matrix product that is not in single precision on the processor")),
+        if let Some(used) = current.replace(next) {
+            pool.give(used);
         }
     }
-}
-
-fn engine(error: candle_core::Error) -> Error {
-    Error::internal("the matrix product failed").because(error)
+    current.unwrap_or_else(|| pool.copy(source))
 }
 
 impl RowStep {
     fn apply(&self, row: &mut [f32]) {
         match self {
-            Self::Bias(bias) => row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias),
             Self::Affine { scale, shift } => {
                 row.iter_mut().zip(scale.iter().zip(shift)).for_each(|(value, (scale, shift))| *value = *value * scale + shift);
             }
@@ -124,12 +99,40 @@ impl RowStep {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let numbers = match self {
-            Self::Bias(bias) => bias.len(),
             Self::Affine { scale, shift } => scale.len() + shift.len(),
             Self::Normalise { gain, shift, .. } => gain.as_ref().map_or(0, Vec::len) + shift.as_ref().map_or(0, Vec::len),
             Self::Activation(_) => 0,
         };
         numbers * size_of::<f32>()
+    }
+}
+
+/// The bytes that steps hold.
+pub(crate) fn memory_bytes(steps: &[Step]) -> usize {
+    let bytes = steps.iter().map(|step| match step {
+        Step::Product(dense) => dense.memory_bytes(),
+        Step::Rows(row_steps) => row_steps.iter().map(RowStep::memory_bytes).sum(),
+        Step::Residual { branch, shortcut } => memory_bytes(branch) + memory_bytes(shortcut),
+    });
+    bytes.sum()
+}
+
+/// Adds an activation to what is done so far: the rectifier right behind a product becomes part of it.
+pub(crate) fn activate(steps: &mut Vec<Step>, activation: Activation) {
+    match steps.pop() {
+        Some(Step::Product(dense)) if activation == Activation::Relu => steps.push(Step::Product(dense.rectified())),
+        last => {
+            steps.extend(last);
+            then(steps, RowStep::Activation(activation));
+        }
+    }
+}
+
+/// Joins what happens to rows, so that a row stays in the cache for all of it.
+pub(crate) fn then(steps: &mut Vec<Step>, row_step: RowStep) {
+    match steps.last_mut() {
+        Some(Step::Rows(row_steps)) => row_steps.push(row_step),
+        _ => steps.push(Step::Rows(vec![row_step])),
     }
 }
 

