@@ -97,7 +97,7 @@ def matrix(name, model, kind, classes=2, texts=None, options=None, names=True, t
     write(name, exported, pd.DataFrame(x[:ROWS], columns=columns), expected, tolerance, arguments)
 
 
-def mixed(name, last, zipmap, scale=True):
+def mixed(name, last, zipmap, scale=True, unknown="ignore"):
     """Columns of numbers and texts, each an input of its own."""
     generator = np.random.default_rng(7)
     count = 600
@@ -114,15 +114,16 @@ def mixed(name, last, zipmap, scale=True):
     steps = [
         ("numbers", make_pipeline(*([SimpleImputer(strategy="median")] + [StandardScaler()] * scale)), ["age", "income"]),
         ("counts", StandardScaler(), ["visits"]) if scale else ("counts", "passthrough", ["visits"]),
-        ("texts", OneHotEncoder(handle_unknown="ignore"), ["city", "plan"]),
+        ("texts", OneHotEncoder(handle_unknown=unknown), ["city", "plan"]),
     ]
     model = make_pipeline(ColumnTransformer(steps), last)
     model.fit(frame, label)
     types = [(column, StringTensorType([None, 1]) if frame[column].dtype.kind in "OUT" or str(frame[column].dtype).startswith("str") else Int64TensorType([None, 1]) if frame[column].dtype.kind == "i" else FloatTensorType([None, 1])) for column in frame]
     exported = to_onnx(model, initial_types=types, options={id(model): {"zipmap": zipmap}})
     rows = frame[:ROWS].copy()
-    # A city that nobody trained on.
-    rows.loc[rows.index[::17], "city"] = "Atlantis"
+    if unknown == "ignore":
+        # A city that nobody trained on.
+        rows.loc[rows.index[::17], "city"] = "Atlantis"
     write(name, exported, rows, answer(model, rows))
 
 
@@ -152,6 +153,8 @@ def main():
     matrix("normalizer", make_pipeline(Normalizer(), logistic()), "classes")
     mixed("mixed", logistic(), True)
     mixed("mixed_tensor", logistic(), False)
+    # No text of zeros is a category that this encoder takes.
+    mixed("mixed_known", logistic(), False, unknown="error")
     # scikit-learn scales in double precision and skl2onnx in single: a scaled value may fall on the other side of a threshold.
     mixed("mixed_forest", RandomForestClassifier(10, max_depth=5, random_state=0), False, scale=False)
 

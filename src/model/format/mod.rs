@@ -13,6 +13,7 @@ mod lightgbm_text;
 pub mod onnx;
 mod onnx_contract;
 mod onnx_graph;
+mod onnx_outline;
 mod onnx_port;
 mod onnx_schema;
 mod onnx_tensor;

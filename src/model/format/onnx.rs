@@ -5,6 +5,7 @@
 
 use super::onnx_contract::{Inputs, answers, inputs};
 use super::onnx_graph::{plain_domain, translate};
+use super::onnx_outline::{agrees, declared};
 pub use super::onnx_port::{Port, PortKind, read_value};
 use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
 use super::onnx_tensor::External;
@@ -13,8 +14,8 @@ use super::{Artefact, ImportOptions, Importer};
 use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::graph::Graph;
 use crate::model::graph::table::GraphModel;
+use crate::model::graph::{Graph, Value};
 use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
 use crate::outcome::{Link, Outcome, Task};
 
@@ -101,11 +102,36 @@ fn load(model: &ModelProto, graph: &GraphProto, artefact: &Artefact) -> Result<(
     let (input_ports, output_ports) = ports(graph)?;
     let Inputs { contract, feeds, batch } = inputs(model, &input_ports)?;
     let runner = GraphModel::new(translated, feeds, batch)?;
-    let probed =
-        runner.probe().map_err(|error| Error::contract("the graph does not run on a row of zeros, so its outputs cannot be named").because(error))?;
-    let runner = runner.answered(answers(graph, &output_ports, &probed)?);
-    let fields = runner.fields(&probed)?;
-    Ok((runner, contract, Outcome { task: Task::Columns(fields), link: Link::Identity }))
+    let outline = outline(&runner, graph, &output_ports)?;
+    let runner = runner.answered(answers(graph, &output_ports, &outline)?, &outline)?;
+    let outcome = Outcome { task: Task::Columns(runner.fields().to_vec()), link: Link::Identity };
+    Ok((runner, contract, outcome))
+}
+
+/// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it on no rows, which no operator can refuse a value
+/// of; else by what the file declares; else by running it on zeros.
+fn outline(runner: &GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Vec<Value>> {
+    let empty = runner.run_empty();
+    let declared = || declared(graph, ports, runner.batch().unwrap_or(0));
+    match empty {
+        Ok(values) if agrees(&values, ports) => return Ok(values),
+        // Two sayings: the run on zeros decides.
+        Ok(_) => {
+            if let Some(values) = runner.run_zeros().ok().or_else(declared) {
+                return Ok(values);
+            }
+        }
+        Err(_) => {
+            if let Some(values) = declared() {
+                return Ok(values);
+            }
+        }
+    }
+    let message = "the file does not say what the graph's outputs are, and the graph does not run on rows of zeros";
+    runner.run_zeros().map_err(|error| {
+        let hint = "export the model with the types and shapes of its outputs (`onnx.shape_inference.infer_shapes`)";
+        Error::contract(message).because(error).hint(hint)
+    })
 }
 
 fn describe(model: &ModelProto, graph: &GraphProto) -> Description {

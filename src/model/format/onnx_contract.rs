@@ -7,7 +7,7 @@ use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
 use super::onnx_tensor::{External, decode, text};
 use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result};
-use crate::model::graph::table::{Answer, Feed};
+use crate::model::graph::table::{Answer, Feed, row_length};
 use crate::model::graph::{ElementType, Tensor, Value};
 
 /// Features of one model; binding names each of them.
@@ -112,8 +112,7 @@ fn seen(value: &Value) -> Result<Seen> {
         Value::Maps { values, .. } => (values, true),
         other => (other.tensor()?, false),
     };
-    let rows = tensor.shape().first().copied().unwrap_or(1);
-    let width = tensor.len() / rows.max(1);
+    let width = row_length(tensor);
     let element = tensor.element_type();
     let is_label = !is_map && width == 1 && matches!(element, ElementType::Int64 | ElementType::Int32 | ElementType::String | ElementType::Bool);
     Ok(Seen { is_label, width, is_number: element.is_float() })

@@ -61,6 +61,8 @@ pub struct GraphModel {
     graph: Graph,
     feeds: Vec<Feed>,
     answers: Vec<Answer>,
+    /// The answer's columns.
+    fields: Vec<Field>,
     /// The number of rows that the graph insists on, if it does.
     batch: Option<usize>,
 }
@@ -77,43 +79,59 @@ impl GraphModel {
         for feed in &feeds {
             element_count(&feed.row_shape)?;
         }
-        Ok(Self { graph, feeds, answers: Vec::new(), batch })
+        Ok(Self { graph, feeds, answers: Vec::new(), fields: Vec::new(), batch })
     }
 
-    /// The same model with these columns as its answer.
-    #[must_use]
-    pub fn answered(mut self, answers: Vec<Answer>) -> Self {
-        self.answers = answers;
-        self
-    }
-
-    /// Runs the graph on two rows of zeros, to see what comes out.
-    ///
-    /// # Errors
-    /// Fails where the graph does.
-    pub fn probe(&self) -> Result<Vec<Value>> {
-        let rows = self.batch.unwrap_or(2);
-        let zeros = |feed: &Feed| {
-            let shape = [&[rows], feed.row_shape.as_slice()].concat();
-            if feed.element == ElementType::String {
-                return Ok(Value::Tensor(Tensor::filled(shape, Arc::<str>::from(""))?));
-            }
-            cast(&Tensor::filled(shape, 0_f32)?, feed.element).map(Value::Tensor)
-        };
-        self.graph.run(self.feeds.iter().map(zeros).collect::<Result<Vec<Value>>>()?)
-    }
-
-    /// The answer's columns in order, given what a run gave.
+    /// The same model with these columns as its answer; `outline` are values such as a run gives, of whatever rows.
     ///
     /// # Errors
     /// Fails if an output is of no kind that a column can hold.
-    pub fn fields(&self, outputs: &[Value]) -> Result<Vec<Field>> {
-        let columns = self.columns(outputs, self.batch.unwrap_or(2))?;
+    pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
+        self.answers = answers;
+        let rows = outline.first().map_or(0, |value| value_tensor(value).map_or(0, |tensor| tensor.shape().first().copied().unwrap_or(1)));
+        let columns = self.columns(outline, rows)?;
         let names = self.answers.iter().flat_map(|answer| match answer {
             Answer::Column { name, .. } => vec![name.clone()],
             Answer::Classes { names, .. } => names.iter().filter(|name| !name.is_empty()).cloned().collect(),
         });
-        Ok(names.zip(columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect())
+        self.fields = names.zip(columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+        Ok(self)
+    }
+
+    /// The number of rows that the graph insists on, if it does.
+    #[must_use]
+    pub fn batch(&self) -> Option<usize> {
+        self.batch
+    }
+
+    /// Runs the graph on no rows, to see what comes out: nothing in a row can be refused where there is none.
+    ///
+    /// # Errors
+    /// Fails where the graph does, and for a graph that insists on a number of rows.
+    pub fn run_empty(&self) -> Result<Vec<Value>> {
+        match self.batch {
+            None => self.run_rows(0),
+            Some(batch) => Err(Error::contract(format!("the graph insists on {batch} rows"))),
+        }
+    }
+
+    /// Runs the graph on two rows of zeros, or on as many as it insists on, to see what comes out.
+    ///
+    /// # Errors
+    /// Fails where the graph does.
+    pub fn run_zeros(&self) -> Result<Vec<Value>> {
+        self.run_rows(self.batch.unwrap_or(2))
+    }
+
+    fn run_rows(&self, rows: usize) -> Result<Vec<Value>> {
+        let zeros = |feed: &Feed| Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor);
+        self.graph.run(self.feeds.iter().map(zeros).collect::<Result<Vec<Value>>>()?)
+    }
+
+    /// The answer's columns in order.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     fn group_rows(&self) -> usize {
@@ -133,7 +151,17 @@ impl GraphModel {
             }));
         }
         let outputs = self.graph.run(inputs)?;
-        self.columns(&outputs, rows)
+        let columns = self.columns(&outputs, rows)?;
+        let other = self.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
+        match other {
+            Some((field, column)) => Err(Error::contract(format!(
+                "the graph gives {} for `{}`, which the file declares to be {}",
+                column.data_type(),
+                field.name(),
+                field.data_type()
+            ))),
+            None => Ok(columns),
+        }
     }
 
     /// The first `rows` values of every column of the answer.
@@ -141,18 +169,14 @@ impl GraphModel {
         let mut columns = Vec::new();
         for answer in &self.answers {
             let (Answer::Column { output, .. } | Answer::Classes { output, .. }) = answer;
-            let tensor = match outputs.get(*output) {
-                Some(Value::Maps { values, .. }) => values,
-                Some(value) => value.tensor()?,
-                None => return Err(Error::internal("an answer of an output that there is not")),
-            };
+            let tensor = value_tensor(outputs.get(*output).ok_or_else(|| Error::internal("an answer of an output that there is not"))?)?;
             let batch = self.batch.unwrap_or(rows).max(rows);
             // A single answer of a batch of one may come without the batch's axis.
             let fits = tensor.shape().first() == Some(&batch) || tensor.rank() == 0 && batch == 1;
             if !fits {
                 return Err(Error::contract(format!("an output of shape {:?} does not have one entry for each of {batch} rows", tensor.shape())));
             }
-            let width = tensor.len() / batch.max(1);
+            let width = row_length(tensor);
             match answer {
                 Answer::Column { .. } => columns.push(column(tensor, width, rows)?),
                 Answer::Classes { names, .. } => {
@@ -210,6 +234,20 @@ impl Model for GraphModel {
     fn memory_bytes(&self) -> usize {
         self.graph.memory_bytes()
     }
+}
+
+/// The tensor of an output; of maps, their values.
+fn value_tensor(value: &Value) -> Result<&Tensor> {
+    match value {
+        Value::Maps { values, .. } => Ok(values),
+        other => other.tensor(),
+    }
+}
+
+/// The number of elements that belong to one row, even where there are no rows.
+#[must_use]
+pub fn row_length(tensor: &Tensor) -> usize {
+    tensor.shape().iter().skip(1).product()
 }
 
 /// Rows of the columns, one after another.

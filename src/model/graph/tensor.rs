@@ -77,6 +77,17 @@ impl Tensor {
         Self::new(shape, values)
     }
 
+    /// A tensor of zeros, or of empty texts.
+    ///
+    /// # Errors
+    /// Fails if the shape is too large.
+    pub fn zeros(element: ElementType, shape: Vec<usize>) -> Result<Self> {
+        if element == ElementType::String {
+            return Self::filled(shape, Arc::<str>::from(""));
+        }
+        super::conversion::cast(&Self::filled(shape, 0_f32)?, element)
+    }
+
     /// The lengths of the axes.
     #[must_use]
     pub fn shape(&self) -> &[usize] {

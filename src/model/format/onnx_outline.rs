@@ -1,0 +1,57 @@
+//! What a graph's outputs are by what the file declares, without running anything.
+
+use super::onnx_port::{Port, PortKind};
+use super::onnx_schema::Graph as GraphProto;
+use super::onnx_tensor::text;
+use crate::model::graph::table::row_length;
+use crate::model::graph::{ElementType, Tensor, Value};
+
+/// Values of `rows` rows such as the file declares the outputs to give; none if it leaves a type or a length open.
+pub(super) fn declared(graph: &GraphProto, ports: &[Port], rows: usize) -> Option<Vec<Value>> {
+    ports.iter().map(|port| value(graph, port, rows)).collect()
+}
+
+fn value(graph: &GraphProto, port: &Port, rows: usize) -> Option<Value> {
+    match &port.kind {
+        PortKind::Tensor { element: Some(element), shape: Some(shape) } => {
+            let rest: Vec<usize> = shape.iter().skip(1).copied().collect::<Option<_>>()?;
+            Tensor::zeros(*element, [&[rows], rest.as_slice()].concat()).ok().map(Value::Tensor)
+        }
+        PortKind::Sequence { of_maps: true } => {
+            let keys = keys(graph, &port.name)?;
+            let values = Tensor::zeros(ElementType::Float, vec![rows, keys.len()]).ok()?;
+            Some(Value::Maps { keys, values })
+        }
+        _ => None,
+    }
+}
+
+/// The keys of the maps that a `ZipMap` makes.
+fn keys(graph: &GraphProto, output: &str) -> Option<Tensor> {
+    let node = graph.nodes.iter().find(|node| node.operator == "ZipMap" && node.outputs.first() == Some(&output))?;
+    let attribute = |name: &str| node.attributes.iter().find(|attribute| attribute.name == name);
+    if let Some(texts) = attribute("classlabels_strings").filter(|attribute| !attribute.strings.is_empty()) {
+        return Some(Tensor::vector(texts.strings.iter().map(|bytes| text(bytes)).collect::<Result<Vec<_>, _>>().ok()?));
+    }
+    attribute("classlabels_int64s").filter(|attribute| !attribute.ints.is_empty()).map(|numbers| Tensor::vector(numbers.ints.clone()))
+}
+
+/// Whether values are as wide as the file declares, as far as it does: a run on no rows may divide nothing by nothing and find no length.
+pub(super) fn agrees(values: &[Value], ports: &[Port]) -> bool {
+    values.len() == ports.len() && values.iter().zip(ports).all(|(value, port)| one_agrees(value, port))
+}
+
+fn one_agrees(value: &Value, port: &Port) -> bool {
+    let tensor = match value {
+        Value::Maps { values, .. } => values,
+        other => match other.tensor() {
+            Ok(tensor) => tensor,
+            Err(_) => return false,
+        },
+    };
+    let wanted = match &port.kind {
+        PortKind::Tensor { shape: Some(shape), .. } => shape.iter().skip(1).copied().product::<Option<usize>>(),
+        _ => None,
+    };
+    row_length(tensor) > 0 && wanted.is_none_or(|wanted| wanted == row_length(tensor))
+}
