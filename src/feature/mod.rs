@@ -74,6 +74,12 @@ impl<T: Copy> Columns<T> {
         &mut self.values[feature * self.row_count..(feature + 1) * self.row_count]
     }
 
+    /// A block of the first features, of which there must be as many.
+    #[must_use]
+    pub fn first(&self, feature_count: usize) -> Self {
+        Self { row_count: self.row_count, values: self.values[..feature_count * self.row_count].to_vec() }
+    }
+
     /// All values, column after column.
     #[must_use]
     pub fn values(&self) -> &[T] {

@@ -3,9 +3,10 @@
 //! Reals go the way of every other model's numbers; whole numbers, truth values and texts have no missing value, so a null needs a policy
 //! that says what to read instead. It must not know the other inputs.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
@@ -44,7 +45,7 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
             let truths = integers(column, filling)?;
             Ok(Arc::new(truths.into_iter().map(|value| Some(value != 0)).collect::<BooleanArray>()))
         }
-        NativeElement::Text => Ok(Arc::new(StringArray::from(texts(column, filling)?))),
+        NativeElement::Text => texts(column, filling),
     }
 }
 
@@ -127,15 +128,20 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
     each(count, filling, cell, whole)
 }
 
-/// A missing text that is let through is the empty one.
-fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<String>> {
-    let texts = decoded(column, &DataType::Utf8)?;
-    let texts = texts.as_string::<i32>().clone();
-    let cell = |row: usize, tokens: &[String]| match texts.value(row) {
-        text if texts.is_null(row) || tokens.iter().any(|token| token == text) => Cell::Missing,
-        text => Cell::Value(text.to_owned()),
+/// Texts as they are, where none is missing. A missing text that is let through is the empty one.
+fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    let texts = decoded(column, &DataType::Utf8View)?;
+    let views = texts.as_string_view();
+    let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
+    if (views.null_count() == 0 && filling.tokens.is_empty()) || !(0..views.len()).any(|row| is_missing(row, filling.tokens)) {
+        return Ok(texts);
+    }
+    let cell = |row: usize, tokens: &[String]| match views.value(row) {
+        _ if is_missing(row, tokens) => Cell::Missing,
+        text => Cell::Value(Cow::Borrowed(text)),
     };
-    each(column.len(), filling, cell, |value| Some(if value.is_nan() { String::new() } else { value.to_string() }))
+    let instead = |value: f64| Some(Cow::Owned(if value.is_nan() { String::new() } else { value.to_string() }));
+    Ok(Arc::new(StringViewArray::from_iter_values(each(column.len(), filling, cell, instead)?)))
 }
 
 fn is_text(data_type: &DataType) -> bool {

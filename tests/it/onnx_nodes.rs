@@ -153,14 +153,14 @@ fn damaged_node_tests_fail_without_a_panic() {
                 let place = scrambled(&mut state) % damaged.len();
                 damaged[place] = if turn % 2 == 0 { scrambled(&mut state) as u8 } else { [0, 1, 2, 3, 127, 255][scrambled(&mut state) % 6] };
             }
-            let outcome = std::panic::catch_unwind(|| {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 if let Ok(opened) = open_graph(&damaged) {
                     let _ = opened.graph.run(inputs.clone());
                     let mut turned = inputs.clone();
                     turned.reverse();
                     let _ = opened.graph.run(turned);
                 }
-            });
+            }));
             assert!(outcome.is_ok(), "{} with the mutation {turn}", case.display());
         }
     }

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use super::assembly::column_role;
+use super::fuse::{fuse, role};
 use super::ir::{Graph, Node, ValueId, run_widened};
 use super::operator::{Definition, Fuel};
 use super::registry;
@@ -77,31 +79,22 @@ impl Builder {
         }
         let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
         let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
+        let (role, column_role) = (role(definition, inputs, &self.constants), column_role(definition, inputs, &self.constants));
+        let takes_blocks = entry.takes_blocks;
         let inputs = inputs.iter().map(|input| input.map(|id| (id, false))).collect();
-        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs });
+        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs, role, column_role, takes_blocks, memory_bytes: 0 });
         Ok(ids)
     }
 
-    /// The finished graph: nodes that nothing reads are left out, and every value's last reader may take it.
+    /// The finished graph: chains of dense layers are one node each, nodes that nothing reads are left out, and every value's last reader may take it.
     #[must_use]
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
-        let mut is_read = vec![false; self.value_count];
-        outputs.iter().for_each(|&id| is_read[id] = true);
-        let mut kept = Vec::with_capacity(self.nodes.len());
-        for mut node in self.nodes.drain(..).rev() {
-            node.outputs.iter_mut().for_each(|output| *output = output.filter(|id| is_read[*id]));
-            if node.outputs.iter().all(Option::is_none) {
-                continue;
-            }
-            for (id, is_last) in node.inputs.iter_mut().rev().flatten() {
-                *is_last = !std::mem::replace(&mut is_read[*id], true);
-            }
-            kept.push(node);
-        }
-        kept.reverse();
-        let mut constants: Vec<_> = self.constants.into_iter().filter(|(id, _)| is_read[*id]).collect();
+        fuse(&mut self.nodes, &outputs);
+        let mut constants: Vec<_> = self.constants.into_iter().collect();
         constants.sort_unstable_by_key(|(id, _)| *id);
-        Graph { value_count: self.value_count, constants, inputs: self.inputs, nodes: kept, outputs }
+        let mut graph = Graph { value_count: self.value_count, constants, inputs: self.inputs, nodes: self.nodes, outputs };
+        graph.relink();
+        graph
     }
 }
 
@@ -110,5 +103,6 @@ fn is_small(value: &Value) -> bool {
         Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => tensor.len() <= FOLD_ELEMENTS,
         Value::Sequence(values) => values.len() <= 1_000 && values.iter().all(is_small),
         Value::Optional(inner) => inner.as_ref().is_none_or(|inner| is_small(inner)),
+        Value::Columns(_) | Value::Block(_) => false,
     }
 }

@@ -4,6 +4,8 @@
 
 use half::{bf16, f16};
 
+use super::assembly::{ColumnRole, assemble};
+use super::fuse::Role;
 use super::operator::{Call, Fuel, Kernel};
 use super::registry::Widening;
 use super::tensor::{Data, ElementType, Tensor};
@@ -26,6 +28,14 @@ pub(super) struct Node {
     pub(super) inputs: Vec<Option<(ValueId, bool)>>,
     /// The outputs that somebody reads.
     pub(super) outputs: Vec<Option<ValueId>>,
+    /// What it can be in a chain of dense layers, until chains are formed.
+    pub(super) role: Option<Role>,
+    /// What it does to columns, if nothing else.
+    pub(super) column_role: Option<ColumnRole>,
+    /// Whether its first input may come as a block of columns.
+    pub(super) takes_blocks: bool,
+    /// Bytes that it holds for itself.
+    pub(super) memory_bytes: usize,
 }
 
 impl std::fmt::Debug for Node {
@@ -57,10 +67,11 @@ impl Graph {
         self.nodes.len()
     }
 
-    /// The bytes of all constants.
+    /// The bytes of all constants and of packed matrices.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.constants.iter().filter_map(|(_, value)| value.tensor().ok()).map(Tensor::byte_count).sum()
+        let constants = self.constants.iter().filter_map(|(_, value)| value.tensor().ok()).map(Tensor::byte_count);
+        constants.sum::<usize>() + self.nodes.iter().map(|node| node.memory_bytes).sum::<usize>()
     }
 
     /// The output of this position, if no input decides it.
@@ -68,6 +79,32 @@ impl Graph {
     pub fn constant_output(&self, position: usize) -> Option<&Value> {
         let wanted = *self.outputs.get(position)?;
         self.constants.iter().find(|(id, _)| *id == wanted).map(|(_, value)| value)
+    }
+
+    /// Lets one node compute what is made of the inputs column by column. `feeds` are, for each input, its elements and the number of its
+    /// columns, if it is a plain table; returns for each whether it wants its columns as they are ([`Value::Columns`]).
+    pub fn assemble(&mut self, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
+        assemble(self, feeds)
+    }
+
+    /// Leaves out nodes and constants that nothing reads, and lets every value's last reader take it.
+    pub(super) fn relink(&mut self) {
+        let mut is_read = vec![false; self.value_count];
+        self.outputs.iter().for_each(|&id| is_read[id] = true);
+        let mut kept = Vec::with_capacity(self.nodes.len());
+        for mut node in self.nodes.drain(..).rev() {
+            node.outputs.iter_mut().for_each(|output| *output = output.filter(|id| is_read[*id]));
+            if node.outputs.iter().all(Option::is_none) {
+                continue;
+            }
+            for (id, is_last) in node.inputs.iter_mut().rev().flatten() {
+                *is_last = !std::mem::replace(&mut is_read[*id], true);
+            }
+            kept.push(node);
+        }
+        kept.reverse();
+        self.nodes = kept;
+        self.constants.retain(|(id, _)| is_read[*id]);
     }
 
     /// Runs the graph on its inputs, in their order; gives its outputs in theirs.

@@ -1,18 +1,20 @@
 //! `ai.onnx.ml`: linear models and support vector machines.
 
 use super::conversion::cast;
-use super::layout::{length_of, transposed};
+use super::layout::length_of;
 use super::ml_features::{labels, table_shape};
 use super::ml_scores::{Transform, greatest, labelled};
 use super::operator::{Definition, Kernel, lacks, several, single};
-use super::product::multiply_rows;
 use super::registry::{Entry, ML};
 use super::tensor::{ElementType, Tensor};
+use super::value::Value;
 use crate::error::{Error, Result};
+use crate::feature::Columns;
+use crate::model::product::{Dense, Rows};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("LinearRegressor", 1, 1, regressor).of(ML),
-    Entry::new("LinearClassifier", 1, 1, classifier).of(ML),
+    Entry::new("LinearRegressor", 1, 1, regressor).of(ML).blocks(),
+    Entry::new("LinearClassifier", 1, 1, classifier).of(ML).blocks(),
     Entry::new("SVMRegressor", 1, 1, vector_regressor).of(ML),
     Entry::new("SVMClassifier", 1, 1, vector_classifier).of(ML),
 ];
@@ -23,41 +25,58 @@ fn table(tensor: &Tensor) -> Result<(Tensor, usize, usize)> {
     Ok((cast(tensor, ElementType::Float)?, rows, columns))
 }
 
-/// Weights, outputs × features, ready to be multiplied.
+/// Weights, outputs × features, and intercepts.
 struct Weights {
-    /// Features × outputs.
-    turned: Vec<f32>,
+    coefficients: Vec<f32>,
     intercepts: Vec<f32>,
-    features: usize,
-    outputs: usize,
+    dense: Dense,
 }
 
 impl Weights {
     fn new(coefficients: Vec<f32>, intercepts: Option<Vec<f32>>, outputs: usize) -> Result<Self> {
-        if outputs == 0 || !coefficients.len().is_multiple_of(outputs) {
+        if outputs == 0 || coefficients.is_empty() || !coefficients.len().is_multiple_of(outputs) {
             return Err(Error::failed(format!("{} coefficients for {outputs} outputs", coefficients.len())));
         }
         let features = coefficients.len() / outputs;
-        let turned = transposed(&Tensor::new(vec![outputs, features], coefficients)?, &[1, 0])?.values::<f32>()?.to_vec();
         let intercepts = intercepts.filter(|intercepts| !intercepts.is_empty()).unwrap_or_else(|| vec![0.0; outputs]);
         if intercepts.len() != outputs {
             return Err(Error::failed(format!("{} intercepts for {outputs} outputs", intercepts.len())));
         }
-        Ok(Self { turned, intercepts, features, outputs })
+        let dense = Dense::new(features, outputs, |feature, output| coefficients[output * features + feature], Some(&intercepts))?;
+        Ok(Self { coefficients, intercepts, dense })
     }
 
     /// Rows × outputs.
-    fn scores(&self, data: &Tensor) -> Result<(Vec<f32>, usize)> {
-        let (data, rows, columns) = table(data)?;
-        if columns != self.features {
-            return Err(Error::failed(format!("{columns} columns for a model of {} features", self.features)));
+    fn scores(&self, value: &Value) -> Result<(Vec<f32>, usize)> {
+        let (features, outputs) = (self.dense.inner(), self.dense.outer());
+        let wrong = |columns: usize| Error::failed(format!("{columns} columns for a model of {features} features"));
+        if let Some(columns) = value.block() {
+            let fits = columns.row_count() == 0 || columns.feature_count() == features;
+            return if fits { Ok((self.sums(columns), columns.row_count())) } else { Err(wrong(columns.feature_count())) };
         }
-        let mut scores = vec![0.0; super::tensor::element_count(&[rows, self.outputs])?];
-        multiply_rows(data.values::<f32>()?, &self.turned, &mut scores, [rows, self.features, self.outputs]);
-        for row in scores.chunks_exact_mut(self.outputs) {
-            row.iter_mut().zip(&self.intercepts).for_each(|(score, intercept)| *score += intercept);
+        let (data, rows, columns) = table(value.tensor()?)?;
+        if columns != features {
+            return Err(wrong(columns));
         }
+        let mut scores = vec![0.0; super::tensor::element_count(&[rows, outputs])?];
+        self.dense.multiply(Rows { values: data.values::<f32>()?, width: features, stride: features, count: rows }, &mut scores, outputs);
         Ok((scores, rows))
+    }
+
+    /// The same of a table that comes column after column.
+    fn sums(&self, columns: &Columns<f32>) -> Vec<f32> {
+        let (rows, outputs) = (columns.row_count(), self.dense.outer());
+        let mut scores = vec![0.0; rows * outputs];
+        let mut sums = vec![0.0_f32; rows];
+        let weights = self.coefficients.chunks_exact(self.dense.inner()).zip(&self.intercepts).take(if rows == 0 { 0 } else { outputs });
+        for (output, (weights, intercept)) in weights.enumerate() {
+            sums.fill(0.0);
+            for (feature, weight) in weights.iter().enumerate() {
+                sums.iter_mut().zip(columns.column(feature)).for_each(|(sum, value)| *sum += value * weight);
+            }
+            scores[output..].iter_mut().step_by(outputs).zip(&sums).for_each(|(score, sum)| *score = sum + intercept);
+        }
+        scores
     }
 }
 
@@ -67,7 +86,7 @@ fn regressor(node: &Definition) -> Result<Kernel> {
     let weights = Weights::new(coefficients, node.find_floats("intercepts")?, outputs)?;
     let transform = Transform::of(node)?;
     single(move |call| {
-        let (mut scores, rows) = weights.scores(call.tensor(0)?)?;
+        let (mut scores, rows) = weights.scores(call.value(0)?)?;
         // ONNX Runtime leaves a single target alone, but for the probit.
         if outputs > 1 || transform == Transform::Probit {
             scores.chunks_exact_mut(outputs).for_each(|row| transform.apply(row));
@@ -87,7 +106,7 @@ fn classifier(node: &Definition) -> Result<Kernel> {
         return Err(Error::failed(format!("{outputs} outputs for {} classes", labels.len())));
     }
     several(move |call| {
-        let (mut scores, rows) = weights.scores(call.tensor(0)?)?;
+        let (mut scores, rows) = weights.scores(call.value(0)?)?;
         let is_one = outputs == 1 && labels.len() == 2;
         let class = |row: &[f32]| if is_one { usize::from(row[0] > 0.0) } else { greatest(row) };
         let classes: Vec<usize> = scores.chunks_exact(outputs).map(class).collect();

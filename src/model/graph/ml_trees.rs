@@ -3,6 +3,8 @@
 //! Owns the way from votes to [`Ensemble`]; equality and membership, and the greatest or least leaf in place of the sum, are walked
 //! plainly, because no exporter writes them where speed matters. Labels and second classes follow ONNX Runtime.
 
+use std::sync::Mutex;
+
 use super::layout::length_of;
 use super::ml_features::{labels, table_shape};
 use super::ml_scores::{TRANSFORMS, Transform, labelled, logistic};
@@ -10,16 +12,17 @@ use super::ml_trees_read::{Branch, Mode, VoteTree, read_compact, read_listed, re
 use super::operator::{Definition, Kernel, several, single};
 use super::registry::{Entry, ML};
 use super::tensor::{Data, Tensor, element_count};
+use super::value::Value;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::forest::Forest;
 use crate::model::forest::ensemble::{Child, Condition, Ensemble, Missing, Node, Shape, Target, Test, Tree};
-use crate::model::{Margins, Model};
+use crate::model::{Margins, Model, Scratch};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("TreeEnsembleRegressor", 1, 1, regressor).of(ML),
-    Entry::new("TreeEnsembleClassifier", 1, 1, classifier).of(ML),
-    Entry::new("TreeEnsemble", 1, 1, ensemble).of(ML),
+    Entry::new("TreeEnsembleRegressor", 1, 1, regressor).of(ML).blocks(),
+    Entry::new("TreeEnsembleClassifier", 1, 1, classifier).of(ML).blocks(),
+    Entry::new("TreeEnsemble", 1, 1, ensemble).of(ML).blocks(),
 ];
 
 /// What becomes of the leaves of all trees.
@@ -49,7 +52,7 @@ struct Base {
 }
 
 enum Engine {
-    Kernel(Box<Forest>, Precision),
+    Kernel(Box<Forest>, Precision, Workspaces),
     Plain { trees: Vec<VoteTree>, aggregate: Aggregate, base: Vec<f64>, is_for_all: bool, is_double: bool },
 }
 
@@ -72,7 +75,7 @@ impl Scorer {
             let scale = if aggregate == Aggregate::Average { 1.0 / trees.len() as f64 } else { 1.0 };
             let trees = trees.iter().map(|tree| translated(tree, target_count)).collect::<Result<Vec<Tree>>>()?;
             let ensemble = Ensemble { precision, feature_count: feature_count.max(1), base: vec![0.0; target_count], scale, bias: base, trees };
-            Engine::Kernel(Box::new(Forest::new(&ensemble)?), precision)
+            Engine::Kernel(Box::new(Forest::new(&ensemble)?), precision, Workspaces::default())
         } else {
             Engine::Plain { trees, aggregate, base, is_for_all, is_double }
         };
@@ -80,15 +83,24 @@ impl Scorer {
     }
 
     /// Rows × targets, in double precision holding what the trees' precision gives; none where no tree votes.
-    fn votes(&self, data: &Tensor) -> Result<(Vec<Option<f64>>, usize)> {
+    fn votes(&self, value: &Value) -> Result<(Vec<Option<f64>>, usize)> {
+        if let (Some(columns), Engine::Kernel(forest, Precision::Single, workspaces)) = (value.block(), &self.engine)
+            && columns.feature_count() >= self.feature_count.max(1)
+        {
+            let block = FeatureBlock::Single(columns.first(self.feature_count.max(1)));
+            let scores = workspaces.score(forest, &block, Precision::Single)?;
+            return Ok((scores.into_iter().map(Some).collect(), columns.row_count()));
+        }
+        let data = &*value.table()?;
         let (rows, columns) = table_shape(data)?;
         if columns < self.feature_count {
             return Err(Error::failed(format!("{columns} columns for trees that read {} features", self.feature_count)));
         }
         let values = data.doubles()?;
         match &self.engine {
-            Engine::Kernel(forest, precision) => {
-                let scores = by_kernel(forest, *precision, &values, [rows, columns, self.feature_count.max(1)])?;
+            Engine::Kernel(forest, precision, workspaces) => {
+                let block = block_of(*precision, &values, [rows, columns, self.feature_count.max(1)]);
+                let scores = workspaces.score(forest, &block, *precision)?;
                 Ok((scores.into_iter().map(Some).collect(), rows))
             }
             Engine::Plain { trees, aggregate, base, is_for_all, is_double } => {
@@ -108,16 +120,37 @@ impl Scorer {
 
 impl Scorer {
     /// Rows × targets, 0 where no tree votes.
-    fn scores(&self, data: &Tensor) -> Result<(Vec<f64>, usize)> {
-        let (votes, rows) = self.votes(data)?;
+    fn scores(&self, value: &Value) -> Result<(Vec<f64>, usize)> {
+        let (votes, rows) = self.votes(value)?;
         Ok((votes.into_iter().map(Option::unwrap_or_default).collect(), rows))
     }
 }
 
-fn by_kernel(forest: &Forest, precision: Precision, values: &[f64], [rows, columns, features]: [usize; 3]) -> Result<Vec<f64>> {
+/// What runs of a forest write on, kept from one run to the next.
+#[derive(Default)]
+struct Workspaces(Mutex<Vec<Scratch>>);
+
+impl Workspaces {
+    /// The sums of every row, in double precision holding what the forest's precision gives.
+    fn score(&self, forest: &Forest, block: &FeatureBlock, precision: Precision) -> Result<Vec<f64>> {
+        let kept = self.0.lock().ok().and_then(|mut kept| kept.pop());
+        let mut scratch = kept.unwrap_or_else(|| forest.scratch());
+        let mut margins = Margins::empty(precision);
+        forest.score(block, &mut scratch, &mut margins)?;
+        if let Ok(mut kept) = self.0.lock() {
+            kept.push(scratch);
+        }
+        match margins {
+            Margins::Single(margins) => Ok(margins.into_iter().map(f64::from).collect()),
+            Margins::Double(margins) => Ok(margins),
+            Margins::Native(_) => Err(Error::internal("a forest that gives finished columns")),
+        }
+    }
+}
+
+fn block_of(precision: Precision, values: &[f64], [rows, columns, features]: [usize; 3]) -> FeatureBlock {
     let value = |row: usize, feature: usize| if feature < columns { values[row * columns + feature] } else { 0.0 };
-    let mut margins = Margins::empty(precision);
-    let block = if precision == Precision::Single {
+    if precision == Precision::Single {
         let mut block = Columns::filled(rows, features, 0.0_f32);
         (0..features).for_each(|feature| block.column_mut(feature).iter_mut().enumerate().for_each(|(row, to)| *to = value(row, feature) as f32));
         FeatureBlock::Single(block)
@@ -125,13 +158,7 @@ fn by_kernel(forest: &Forest, precision: Precision, values: &[f64], [rows, colum
         let mut block = Columns::filled(rows, features, 0.0_f64);
         (0..features).for_each(|feature| block.column_mut(feature).iter_mut().enumerate().for_each(|(row, to)| *to = value(row, feature)));
         FeatureBlock::Double(block)
-    };
-    forest.score(&block, &mut forest.scratch(), &mut margins)?;
-    Ok(match margins {
-        Margins::Single(margins) => margins.into_iter().map(f64::from).collect(),
-        Margins::Double(margins) => margins,
-        Margins::Native(_) => return Err(Error::internal("a forest that gives finished columns")),
-    })
+    }
 }
 
 fn plain(trees: &[VoteTree], row: &[f64], aggregate: Aggregate, base: &[f64], target_count: usize) -> Vec<Option<f64>> {
@@ -225,7 +252,7 @@ fn regressor(node: &Definition) -> Result<Kernel> {
     let scorer = Scorer::new(trees, is_double, aggregate, Base { values: reals(node, "base_values")?.0, is_for_all: false }, targets)?;
     let transform = Transform::of(node)?;
     single(move |call| {
-        let (scores, rows) = scorer.scores(call.tensor(0)?)?;
+        let (scores, rows) = scorer.scores(call.value(0)?)?;
         finished(&scores, rows, targets, transform, false)
     })
 }
@@ -238,9 +265,10 @@ fn ensemble(node: &Definition) -> Result<Kernel> {
     let transform = *TRANSFORMS.get(choice("post_transform", 0)?).ok_or_else(|| Error::failed("an unknown transform"))?;
     let scorer = Scorer::new(trees, is_double, aggregate, Base { values: Vec::new(), is_for_all: false }, targets)?;
     single(move |call| {
-        let data = call.tensor(0)?;
-        let (scores, rows) = scorer.scores(data)?;
-        finished(&scores, rows, targets, transform, matches!(data.data(), Data::Double(_)))
+        let value = call.value(0)?;
+        let (scores, rows) = scorer.scores(value)?;
+        let is_double = value.tensor().is_ok_and(|data| matches!(data.data(), Data::Double(_)));
+        finished(&scores, rows, targets, transform, is_double)
     })
 }
 
@@ -258,7 +286,7 @@ fn classifier(node: &Definition) -> Result<Kernel> {
     let scorer = Scorer::new(trees, is_double, Aggregate::Sum, Base { values: base, is_for_all: true }, classes)?;
     let transform = Transform::of(node)?;
     several(move |call| {
-        let (votes, rows) = scorer.votes(call.tensor(0)?)?;
+        let (votes, rows) = scorer.votes(call.value(0)?)?;
         let mut scores: Vec<f32> = votes.iter().map(|score| score.unwrap_or_default() as f32).collect();
         let mut chosen = Vec::with_capacity(rows);
         for (row, votes) in scores.chunks_exact_mut(classes).zip(votes.chunks_exact(classes)) {

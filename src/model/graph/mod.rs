@@ -4,13 +4,17 @@
 //! constants are folded, values are dropped after their last use. It must not know file formats, tables or columns.
 
 mod activation;
+mod assembly;
 mod broadcast;
 pub mod build;
+mod category;
+mod column;
 mod control;
 mod conversion;
 mod convolution;
 pub mod element;
 mod elementwise;
+mod fuse;
 mod gather;
 mod ir;
 mod layout;
@@ -33,6 +37,8 @@ mod selection;
 mod shape;
 pub mod table;
 pub mod tensor;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod value;
 mod window;

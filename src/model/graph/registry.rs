@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(super) inputs: (usize, usize),
     /// What is done about narrow element types.
     pub(super) widening: Widening,
+    /// Whether the first input may be a block of columns.
+    pub(super) takes_blocks: bool,
     /// Makes a kernel of a node.
     pub(super) build: fn(&Definition) -> Result<Kernel>,
 }
@@ -42,7 +44,7 @@ pub(super) const ANY: usize = usize::MAX;
 impl Entry {
     /// An operator of `ai.onnx`, of every version, that takes what it gets.
     pub(super) const fn new(name: &'static str, least: usize, most: usize, build: fn(&Definition) -> Result<Kernel>) -> Self {
-        Self { domain: "", name, since: 1, until: i64::MAX, inputs: (least, most), widening: Widening::None, build }
+        Self { domain: "", name, since: 1, until: i64::MAX, inputs: (least, most), widening: Widening::None, takes_blocks: false, build }
     }
 
     /// The same in another domain.
@@ -54,6 +56,12 @@ impl Entry {
     /// From this operator set on.
     pub(super) const fn since(mut self, version: i64) -> Self {
         self.since = version;
+        self
+    }
+
+    /// With blocks of columns as they are.
+    pub(super) const fn blocks(mut self) -> Self {
+        self.takes_blocks = true;
         self
     }
 

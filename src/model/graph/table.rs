@@ -60,6 +60,8 @@ pub enum Answer {
 pub struct GraphModel {
     graph: Graph,
     feeds: Vec<Feed>,
+    /// For each input, whether the graph wants its columns as they are.
+    takes_columns: Vec<bool>,
     answers: Vec<Answer>,
     /// The answer's columns.
     fields: Vec<Field>,
@@ -72,14 +74,20 @@ impl GraphModel {
     ///
     /// # Errors
     /// Fails if there is not a feed for each input, or a fixed batch of no rows.
-    pub fn new(graph: Graph, feeds: Vec<Feed>, batch: Option<usize>) -> Result<Self> {
+    pub fn new(mut graph: Graph, feeds: Vec<Feed>, batch: Option<usize>) -> Result<Self> {
         if feeds.len() != graph.input_count() || batch == Some(0) {
             return Err(Error::failed(format!("{} inputs are fed, the graph has {}", feeds.len(), graph.input_count())));
         }
         for feed in &feeds {
             element_count(&feed.row_shape)?;
         }
-        Ok(Self { graph, feeds, answers: Vec::new(), fields: Vec::new(), batch })
+        // Where the rows are fixed in number, the last group is filled up, which only tensors are.
+        let plain = |feed: &Feed| match feed.row_shape.as_slice() {
+            [width] if *width == feed.column_count && batch.is_none() => Some((feed.element, *width)),
+            _ => None,
+        };
+        let takes_columns = graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>());
+        Ok(Self { graph, takes_columns, feeds, answers: Vec::new(), fields: Vec::new(), batch })
     }
 
     /// The same model with these columns as its answer; `outline` are values such as a run gives, of whatever rows.
@@ -124,8 +132,14 @@ impl GraphModel {
     }
 
     fn run_rows(&self, rows: usize) -> Result<Vec<Value>> {
-        let zeros = |feed: &Feed| Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor);
-        self.graph.run(self.feeds.iter().map(zeros).collect::<Result<Vec<Value>>>()?)
+        let zeros = |(feed, takes_columns): (&Feed, &bool)| {
+            if *takes_columns {
+                let column = column(&Tensor::zeros(feed.element, vec![rows])?, 1, rows)?;
+                return Ok(Value::Columns(vec![column; feed.column_count]));
+            }
+            Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor)
+        };
+        self.graph.run(self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?)
     }
 
     /// The answer's columns in order.
@@ -142,8 +156,12 @@ impl GraphModel {
     fn group(&self, columns: &[ArrayRef], start: usize, rows: usize) -> Result<Vec<ArrayRef>> {
         let mut left = columns.iter();
         let mut inputs = Vec::with_capacity(self.feeds.len());
-        for feed in &self.feeds {
+        for (feed, takes_columns) in self.feeds.iter().zip(&self.takes_columns) {
             let own: Vec<ArrayRef> = left.by_ref().take(feed.column_count).map(|column| column.slice(start, rows)).collect();
+            if *takes_columns {
+                inputs.push(Value::Columns(own));
+                continue;
+            }
             let tensor = input_tensor(feed, &own, rows)?;
             inputs.push(Value::Tensor(match self.batch {
                 Some(batch) if batch > rows => padded(&tensor, batch)?,
@@ -284,6 +302,13 @@ fn input_tensor(feed: &Feed, columns: &[ArrayRef], rows: usize) -> Result<Tensor
         DataType::Utf8 => {
             let texts = |column: &ArrayRef| {
                 column.as_string_opt::<i32>().map(|array| array.iter().map(|text| Arc::from(text.unwrap_or_default())).collect::<Vec<Arc<str>>>())
+            };
+            Tensor::new(shape, interleaved!(texts))?
+        }
+        DataType::Utf8View => {
+            let texts = |column: &ArrayRef| {
+                let shared = |text: Option<&str>| Arc::from(text.unwrap_or_default());
+                column.as_string_view_opt().map(|array| array.iter().map(shared).collect::<Vec<Arc<str>>>())
             };
             Tensor::new(shape, interleaved!(texts))?
         }

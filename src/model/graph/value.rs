@@ -2,8 +2,14 @@
 //!
 //! It must not know operators.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
+use crate::feature::{Columns, FeatureBlock};
 
 /// A value of a graph.
 #[derive(Clone, Debug)]
@@ -21,6 +27,10 @@ pub enum Value {
         /// Their values.
         values: Tensor,
     },
+    /// The columns that feed an input, as they came.
+    Columns(Vec<ArrayRef>),
+    /// A table in single precision, column after column, for operators that take it so.
+    Block(Arc<FeatureBlock>),
 }
 
 impl Value {
@@ -48,6 +58,28 @@ impl Value {
         }
     }
 
+    /// The table in single precision, if it is one column after column.
+    #[must_use]
+    pub fn block(&self) -> Option<&Columns<f32>> {
+        match self {
+            Self::Block(block) => match &**block {
+                FeatureBlock::Single(columns) => Some(columns),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The tensor, or the block as one.
+    ///
+    /// # Errors
+    /// Fails if it is something else.
+    pub fn table(&self) -> Result<Cow<'_, Tensor>> {
+        let Some(block) = self.block() else { return self.tensor().map(Cow::Borrowed) };
+        let (rows, width) = (block.row_count(), block.feature_count());
+        Ok(Cow::Owned(Tensor::new(vec![rows, width], by_rows(block, width))?))
+    }
+
     /// What it is, for messages.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -56,6 +88,18 @@ impl Value {
             Self::Sequence(_) => "a sequence",
             Self::Optional(_) => "an optional",
             Self::Maps { .. } => "a map",
+            Self::Columns(_) => "columns",
+            Self::Block(_) => "a block of columns",
         }
     }
+}
+
+/// The values of a block of `width` columns, row by row.
+pub(super) fn by_rows(block: &Columns<f32>, width: usize) -> Vec<f32> {
+    let mut values = vec![0.0; block.row_count() * width];
+    for feature in 0..if block.row_count() == 0 { 0 } else { width } {
+        let places = values[feature..].iter_mut().step_by(width);
+        places.zip(block.column(feature)).for_each(|(place, value)| *place = *value);
+    }
+    values
 }

@@ -1,0 +1,207 @@
+//! Chains of dense layers and tables of columns give what their operators give one by one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float32Array, StringViewArray};
+
+use super::build::Builder;
+use super::operator::{Attribute, Definition};
+use super::table::{Answer, Feed, GraphModel};
+use super::{ElementType, Graph, Tensor, Value, ValueId};
+use crate::feature::{FeatureBlock, Precision};
+use crate::model::{Margins, Model};
+
+/// A graph in the making, with what every node gave.
+#[derive(Default)]
+struct Sketch {
+    builder: Builder,
+    made: Vec<ValueId>,
+}
+
+impl Sketch {
+    fn node(&mut self, domain: &str, operator: &str, inputs: &[ValueId], attributes: &[(&str, Attribute)]) -> ValueId {
+        let definition = Definition {
+            name: format!("n{}", self.made.len()),
+            operator: operator.into(),
+            domain: domain.into(),
+            version: if domain.is_empty() { 20 } else { 3 },
+            attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<HashMap<_, _>>(),
+            inputs: vec![true; inputs.len()],
+            outputs: vec![true],
+        };
+        let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
+        self.made.push(self.builder.node(&definition, &inputs).unwrap()[0]);
+        self.made[self.made.len() - 1]
+    }
+
+    fn constant(&mut self, shape: Vec<usize>, values: Vec<f32>) -> ValueId {
+        self.builder.constant(Tensor::new(shape, values).unwrap().into())
+    }
+
+    /// With every value an output, the last one first, no node may be put in the place of others.
+    fn plain(self) -> Graph {
+        let outputs = self.made.iter().rev().copied().collect();
+        self.builder.finish(outputs)
+    }
+
+    fn fused(self) -> Graph {
+        let last = self.made[self.made.len() - 1];
+        self.builder.finish(vec![last])
+    }
+}
+
+fn noise(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn perceptron() -> Sketch {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let (w1, b1) = (sketch.constant(vec![40, 9], noise(360, 1)), sketch.constant(vec![40], noise(40, 2)));
+    let (w2, b2) = (sketch.constant(vec![40, 33], noise(40 * 33, 3)), sketch.constant(vec![1, 33], noise(33, 4)));
+    let (scale, w3) = (sketch.constant(vec![33], noise(33, 5)), sketch.constant(vec![33, 3], noise(99, 6)));
+    let turned = [("transB", Attribute::Int(1)), ("alpha", Attribute::Float(0.5)), ("beta", Attribute::Float(2.0))];
+    let mut last = sketch.node("", "Gemm", &[x, w1, b1], &turned);
+    last = sketch.node("", "Relu", &[last], &[]);
+    last = sketch.node("", "MatMul", &[last, w2], &[]);
+    last = sketch.node("", "Add", &[b2, last], &[]);
+    last = sketch.node("", "Tanh", &[last], &[]);
+    last = sketch.node("", "Mul", &[last, scale], &[]);
+    last = sketch.node("", "MatMul", &[last, w3], &[]);
+    sketch.node("", "Sigmoid", &[last], &[]);
+    sketch
+}
+
+#[test]
+fn a_chain_of_dense_layers_is_one_node_with_the_operators_numbers() {
+    let (fused, plain) = (perceptron().fused(), perceptron().plain());
+    assert_eq!(fused.node_count(), 1);
+    let rows = Value::from(Tensor::new(vec![300, 9], noise(2700, 7)).unwrap());
+    let (found, wanted) = (fused.run(vec![rows.clone()]).unwrap(), plain.run(vec![rows]).unwrap());
+    let (found, wanted) = (found[0].tensor().unwrap(), wanted[0].tensor().unwrap());
+    assert_eq!(found.shape(), wanted.shape());
+    for (found, wanted) in found.values::<f32>().unwrap().iter().zip(wanted.values::<f32>().unwrap()) {
+        assert!((found - wanted).abs() < 1e-6, "{found}, the operators give {wanted}");
+    }
+}
+
+#[test]
+fn a_row_of_a_chain_has_the_same_bits_alone_and_in_any_batch() {
+    let graph = perceptron().fused();
+    let values = noise(2700, 8);
+    let run = |rows: &[f32]| graph.run(vec![Tensor::new(vec![rows.len() / 9, 9], rows.to_vec()).unwrap().into()]).unwrap();
+    let together = run(&values);
+    let together = together[0].tensor().unwrap().values::<f32>().unwrap();
+    for (row, wanted) in values.chunks(9).zip(together.chunks(3)) {
+        assert_eq!(run(row)[0].tensor().unwrap().values::<f32>().unwrap(), wanted);
+    }
+}
+
+#[test]
+fn a_chain_takes_tensors_of_more_axes_and_no_rows() {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let (w, b) = (sketch.constant(vec![2, 3], vec![1.0, 0.0, 2.0, 0.0, 1.0, 1.0]), sketch.constant(vec![3], vec![0.5, 0.0, -1.0]));
+    let product = sketch.node("", "MatMul", &[x, w], &[]);
+    sketch.node("", "Add", &[product, b], &[]);
+    let graph = sketch.fused();
+    let run = |shape: Vec<usize>, values: Vec<f32>| graph.run(vec![Tensor::new(shape, values).unwrap().into()]).unwrap()[0].tensor().unwrap().clone();
+    let cube = run(vec![2, 1, 2], vec![1.0, 2.0, 3.0, 4.0]);
+    assert_eq!((cube.shape(), cube.values::<f32>().unwrap()), (&[2, 1, 3][..], &[1.5, 2.0, 3.0, 3.5, 4.0, 9.0][..]));
+    assert_eq!(run(vec![2], vec![1.0, 2.0]).shape(), [3]);
+    assert_eq!(run(vec![0, 2], vec![]).shape(), [0, 3]);
+}
+
+#[test]
+fn a_value_that_others_read_ends_a_chain() {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let w = sketch.constant(vec![2, 2], vec![1.0, 0.0, 0.0, 1.0]);
+    let first = sketch.node("", "MatMul", &[x, w], &[]);
+    let second = sketch.node("", "Relu", &[first], &[]);
+    sketch.node("", "Sub", &[first, second], &[]);
+    let graph = sketch.fused();
+    assert_eq!(graph.node_count(), 3);
+    let found = graph.run(vec![Tensor::new(vec![1, 2], vec![-2.0_f32, 3.0]).unwrap().into()]).unwrap();
+    assert_eq!(found[0].tensor().unwrap().values::<f32>().unwrap(), [-2.0, 0.0]);
+}
+
+/// Two numbers imputed and scaled beside a text's indicators, summed by a linear model, as skl2onnx writes it.
+fn pipeline(refuses_unknown: bool) -> Sketch {
+    let mut sketch = Sketch::default();
+    let (numbers, text) = (sketch.builder.input(), sketch.builder.input());
+    let shape = sketch.builder.constant(Tensor::vector(vec![-1_i64, 3]).into());
+    let floats = |values: &[f32]| Attribute::Floats(values.to_vec());
+    let imputed = [("imputed_value_floats", floats(&[5.0, 7.0])), ("replaced_value_float", Attribute::Float(f32::NAN))];
+    let mut table = sketch.node("ai.onnx.ml", "Imputer", &[numbers], &imputed);
+    table = sketch.node("ai.onnx.ml", "Scaler", &[table], &[("offset", floats(&[1.0, 2.0])), ("scale", floats(&[0.3, 0.7]))]);
+    let categories = ["a", "b", "ccc"].map(Arc::from).to_vec();
+    let zeros = Attribute::Int(i64::from(!refuses_unknown));
+    let hot = sketch.node("ai.onnx.ml", "OneHotEncoder", &[text], &[("cats_strings", Attribute::Strings(categories)), ("zeros", zeros)]);
+    let flat = sketch.node("", "Reshape", &[hot, shape], &[]);
+    let all = sketch.node("", "Concat", &[table, flat], &[("axis", Attribute::Int(1))]);
+    let weights = [("coefficients", floats(&[1.0, -2.0, 10.0, 20.0, 30.0])), ("intercepts", floats(&[100.0]))];
+    sketch.node("ai.onnx.ml", "LinearRegressor", &[all], &weights);
+    sketch
+}
+
+fn feeds() -> Vec<Feed> {
+    vec![
+        Feed { element: ElementType::Float, row_shape: vec![2], column_count: 2 },
+        Feed { element: ElementType::String, row_shape: vec![1], column_count: 1 },
+    ]
+}
+
+fn columns(texts: &[&str]) -> Vec<ArrayRef> {
+    let numbers =
+        |from: f32| Arc::new((0..texts.len()).map(|row| if row % 3 == 1 { f32::NAN } else { from + row as f32 }).map(Some).collect::<Float32Array>());
+    vec![numbers(0.25), numbers(-4.0), Arc::new(StringViewArray::from_iter_values(texts))]
+}
+
+#[test]
+fn columns_reach_a_linear_model_without_tensors_and_with_the_operators_numbers() {
+    let mut graph = pipeline(false).fused();
+    let takes = graph.assemble(&[Some((ElementType::Float, 2)), Some((ElementType::String, 1))]);
+    assert_eq!((takes, graph.node_count()), (vec![true, true], 2));
+    let columns = columns(&["a", "ccc", "unseen", "", "b"]);
+    let found = graph.run(vec![Value::Columns(columns[..2].to_vec()), Value::Columns(columns[2..].to_vec())]).unwrap();
+    let tensors = [
+        Tensor::new(vec![5, 2], vec![0.25, -4.0, f32::NAN, f32::NAN, 2.25, -2.0, 3.25, -1.0, f32::NAN, f32::NAN]).unwrap(),
+        Tensor::new(vec![5, 1], ["a", "ccc", "unseen", "", "b"].map(Arc::<str>::from).to_vec()).unwrap(),
+    ];
+    let wanted = pipeline(false).plain().run(tensors.map(Value::from).to_vec()).unwrap();
+    let values = |found: &[Value]| found[0].tensor().unwrap().values::<f32>().unwrap().to_vec();
+    for (found, wanted) in values(&found).iter().zip(values(&wanted)) {
+        assert!((found - wanted).abs() < 1e-5, "{found}, the operators give {wanted}");
+    }
+}
+
+#[test]
+fn an_input_that_another_operator_reads_stays_a_tensor() {
+    let mut sketch = pipeline(false);
+    let text = 1;
+    let upper = sketch.node("", "StringNormalizer", &[text], &[("case_change_action", Attribute::String("UPPER".into()))]);
+    let outputs = vec![sketch.made[sketch.made.len() - 2], upper];
+    let mut graph = sketch.builder.finish(outputs);
+    assert_eq!(graph.assemble(&[Some((ElementType::Float, 2)), Some((ElementType::String, 1))]), [true, false]);
+}
+
+#[test]
+fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
+    let model = GraphModel::new(pipeline(true).fused(), feeds(), None).unwrap();
+    let outline = model.run_empty().unwrap();
+    assert!(model.run_zeros().unwrap_err().to_string().contains("never seen"));
+    let model = model.answered(vec![Answer::Column { output: 0, name: "prediction".into() }], &outline).unwrap();
+    assert_eq!(model.fields()[0].name(), "prediction");
+    let mut margins = Margins::empty(Precision::Native);
+    model.score(&FeatureBlock::Native(columns(&["a", "b"])), &mut model.scratch(), &mut margins).unwrap();
+    assert_eq!(margins.len(), 2);
+    let refused = model.score(&FeatureBlock::Native(columns(&["a", "d"])), &mut model.scratch(), &mut margins).unwrap_err();
+    assert!(refused.to_string().contains("a category was never seen in training"), "{refused}");
+}
