@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::onnx_port::{Port, PortKind};
-use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
+use super::onnx_schema::{Graph as GraphProto, Model as ModelProto, Node};
 use super::onnx_tensor::{External, decode, text};
 use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result};
@@ -131,7 +131,7 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
             None
         };
         if let Some((label, scores)) = pair {
-            let names = class_names(graph, &outputs[scores], all[scores].width)?;
+            let names = class_names(graph, &ports[label].name, &outputs[scores], all[scores].width)?;
             return Ok(match names.len() {
                 2 => vec![Answer::Classes { output: scores, names: vec![String::new(), "probability".into()] }, column(label, "prediction")],
                 _ => vec![
@@ -149,31 +149,48 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
     Ok(ports.iter().enumerate().map(|(output, port)| column(output, &port.name)).collect())
 }
 
-/// The names of the classes: the map's keys, else what the nodes say, else their numbers.
-fn class_names(graph: &GraphProto, scores: &Value, count: usize) -> Result<Vec<String>> {
+/// The names of the classes: the map's keys, else what the nodes that make the label say, else their numbers.
+fn class_names(graph: &GraphProto, label: &str, scores: &Value, count: usize) -> Result<Vec<String>> {
     if let Value::Maps { keys, .. } = scores {
         return texts(keys);
     }
-    for attribute in graph.nodes.iter().rev().flat_map(|node| &node.attributes).filter(|attribute| attribute.name.starts_with("classlabels")) {
-        if attribute.strings.len() == count {
-            return attribute.strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect();
+    let mut name = label;
+    // Backwards from the label, through whatever only changes its shape or type.
+    for node in graph.nodes.iter().rev() {
+        if !node.outputs.contains(&name) {
+            continue;
         }
-        if attribute.ints.len() == count {
-            return Ok(attribute.ints.iter().map(ToString::to_string).collect());
+        if let Some(names) = own_names(graph, node, count)? {
+            return Ok(names);
         }
+        name = node.inputs.first().copied().unwrap_or_default();
     }
-    // Where a pipeline picks the label from a list by its place, the list is a constant.
-    for node in graph.nodes.iter().rev().filter(|node| matches!(node.operator, "ArrayFeatureExtractor" | "Gather")) {
-        let list = node.inputs.first().and_then(|name| graph.initializers.iter().find(|tensor| tensor.name == *name));
-        if let Some(list) = list
-            && let Ok(list) = decode(list, &External::new(None))
-            && list.len() == count
-            && !list.element_type().is_float()
-        {
-            return texts(&list);
+    for node in graph.nodes.iter().rev() {
+        if let Some(names) = own_names(graph, node, count)? {
+            return Ok(names);
         }
     }
     Ok((0..count).map(|place| place.to_string()).collect())
+}
+
+/// The classes that a node names: its labels, or the constant list that it picks the label from by its place.
+fn own_names(graph: &GraphProto, node: &Node, count: usize) -> Result<Option<Vec<String>>> {
+    for attribute in node.attributes.iter().filter(|attribute| attribute.name.starts_with("classlabels")) {
+        if attribute.strings.len() == count {
+            return attribute.strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect::<Result<_>>().map(Some);
+        }
+        if attribute.ints.len() == count {
+            return Ok(Some(attribute.ints.iter().map(ToString::to_string).collect()));
+        }
+    }
+    if !matches!(node.operator, "ArrayFeatureExtractor" | "Gather") {
+        return Ok(None);
+    }
+    let list = node.inputs.first().and_then(|name| graph.initializers.iter().find(|tensor| tensor.name == *name));
+    match list.map(|list| decode(list, &External::new(None))) {
+        Some(Ok(list)) if list.len() == count && !list.element_type().is_float() => texts(&list).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn texts(labels: &Tensor) -> Result<Vec<String>> {

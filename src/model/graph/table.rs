@@ -139,7 +139,16 @@ impl GraphModel {
             }
             Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor)
         };
-        self.graph.run(self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?)
+        self.outputs(self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?, rows)
+    }
+
+    /// What the graph gives for a batch of so many rows. Labels that lie side by side in one row, as skl2onnx picks them from a list, become one a row.
+    fn outputs(&self, inputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
+        let by_row = |value: Value| match value {
+            Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
+            other => Ok(other),
+        };
+        self.graph.run(inputs)?.into_iter().map(by_row).collect()
     }
 
     /// The answer's columns in order.
@@ -168,7 +177,7 @@ impl GraphModel {
                 _ => tensor,
             }));
         }
-        let outputs = self.graph.run(inputs)?;
+        let outputs = self.outputs(inputs, self.batch.unwrap_or(rows))?;
         let columns = self.columns(&outputs, rows)?;
         let other = self.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
         match other {
