@@ -2,7 +2,9 @@
 
 usage: hostile.py          (writes beside itself; xgboost 3.2.0, pyarrow 25.0.1; deterministic)
 """
-import copy, json, pathlib, pickle
+import copy, io, json, pathlib, pickle, zipfile
+import joblib
+from sklearn.linear_model import LogisticRegression
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq, xgboost as xgb
 
 here = pathlib.Path(__file__).parent
@@ -31,6 +33,27 @@ model("nan_threshold.json", lambda m: tree(m)["split_conditions"].__setitem__(0,
 (here / "not_a_model.json").write_text('{"hello": "world"}')
 (here / "empty.model").write_bytes(b"")
 (here / "pickled.pkl").write_bytes(pickle.dumps({"model": [1, 2, 3]}, protocol=4))
+classifier = LogisticRegression().fit(x, x[:, 0] > x[:, 1])
+(here / "sklearn_protocol_2.pkl").write_bytes(pickle.dumps(classifier, protocol=2))
+joblib.dump(classifier, here / "model.joblib")
+joblib.dump(classifier, here / "compressed.joblib", compress=3)
+
+
+def archive(name, members):
+    """Made by hand in the form that the library writes, as far as its kind is told by it: members and their first bytes."""
+    with zipfile.ZipFile(here / name, "w", zipfile.ZIP_STORED) as file:
+        for member, content in members.items():
+            file.writestr(zipfile.ZipInfo(member), content)
+
+
+archive("checkpoint.pt", {"model/data.pkl": b"\x80\x02}q\x00.", "model/byteorder": b"little", "model/data/0": bytes(16), "model/version": b"3\n"})
+archive("script.pt", {"model/data.pkl": b"\x80\x02.", "model/code/__torch__.py": b"class Net(Module):\n", "model/constants.pkl": b"\x80\x02).", "model/version": b"3\n"})
+archive("pipeline.skops", {"schema.json": json.dumps({"__class__": "LogisticRegression", "__module__": "sklearn.linear_model", "__loader__": "ObjectNode", "protocol": 2}), "1.npy": b"\x93NUMPY"})
+archive("network.keras", {"metadata.json": b"{}", "config.json": b'{"class_name": "Sequential"}', "model.weights.h5": b"\x89HDF\r\n\x1a\n"})
+# SavedModel: a schema version of 1, then a graph with its tag and signature.
+field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
+graph = field(1, field(4, b"serve")) + field(5, field(1, b"serving_default"))
+(here / "saved_model.pb").write_bytes(b"\x08\x01" + field(2, graph))
 booster.save_model(here / "good.ubj")
 (here / "truncated.ubj").write_bytes((here / "good.ubj").read_bytes()[:900])
 (here / "good.ubj").unlink()

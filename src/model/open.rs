@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import};
+use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -138,12 +138,14 @@ fn stem(path: &Path) -> String {
 
 /// The one file in the directory that an importer recognises.
 fn only_model_in(directory: &Path) -> Result<PathBuf> {
-    let mut models = Vec::new();
+    let (mut models, mut refused) = (Vec::new(), Ok(()));
     for path in list(directory)? {
         if !metadata(&path)?.is_directory {
             let artefact = Artefact::new(path.clone(), read(&path, MODEL_BYTES_LIMIT)?);
             if IMPORTERS.iter().any(|importer| importer.recognises(&artefact)) {
                 models.push(artefact.path);
+            } else if refused.is_ok() {
+                refused = refuse(&artefact);
             }
         }
     }
@@ -151,6 +153,8 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
         || models.iter().filter_map(|path| path.file_name()).map(|name| format!("`{}`", name.to_string_lossy())).collect::<Vec<_>>().join(", ");
     match models.as_slice() {
         [one] => Ok(one.clone()),
+        // What is there says more than what is not.
+        [] if refused.is_err() => Err(refused.err().unwrap_or_else(|| Error::internal("a refusal that is none"))),
         [] => Err(Error::contract("the directory holds no model that tallow knows")
             .at_path(directory)
             .hint("give the model file itself, or add a `tallow.toml`")),

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 13] = [
+const MODELS: [(&str, i32, &str); 21] = [
     ("absurd_count.json", 1, "error: `num_nodes` says 4000000000, but `left_children` has 7 entries (`absurd_count.json`, tree 1)"),
     ("child_out_of_range.json", 1, "error: a child of the node is not among the 7 nodes (`child_out_of_range.json`, tree 1, node 0)"),
     ("cycle.json", 1, "error: the node is reached twice: the tree has a cycle (`cycle.json`, tree 1, node 0)"),
@@ -18,6 +18,14 @@ const MODELS: [(&str, i32, &str); 13] = [
     ("feature_out_of_range.json", 1, "error: splits on feature 7 of 2 (`feature_out_of_range.json`, tree 1, node 0)"),
     ("nan_threshold.json", 1, "error: the threshold is NaN (`nan_threshold.json`, tree 1, node 0)"),
     ("not_a_model.json", 3, "contract error: the file is no model that tallow knows (`not_a_model.json`)"),
+    ("checkpoint.pt", 6, "trust error: refusing a PyTorch checkpoint: it holds a pickle, and loading it could run code (`checkpoint.pt`)"),
+    ("compressed.joblib", 6, "trust error: refusing a joblib file: loading it could run code (`compressed.joblib`)"),
+    ("model.joblib", 6, "trust error: refusing a joblib file: loading it could run code (`model.joblib`)"),
+    ("network.keras", 6, "trust error: refusing a Keras file: its layers may hold code (`network.keras`)"),
+    ("pipeline.skops", 6, "trust error: refusing a skops file: loading it builds Python objects, which could run code (`pipeline.skops`)"),
+    ("saved_model.pb", 6, "trust error: refusing a TensorFlow SavedModel: its graph is a program that may read and write files (`saved_model.pb`)"),
+    ("script.pt", 6, "trust error: refusing TorchScript: it is a program, and running it could do anything (`script.pt`)"),
+    ("sklearn_protocol_2.pkl", 6, "trust error: refusing a pickle: loading it could run code (`sklearn_protocol_2.pkl`)"),
     ("pickled.pkl", 6, "trust error: refusing a pickle: loading it could run code (`pickled.pkl`)"),
     ("short_array.json", 1, "error: `num_nodes` says 7, but `split_conditions` has 6 entries (`short_array.json`, tree 1)"),
     ("truncated.json", 1, "error: cannot read the JSON: expected `,` or `]` at byte 1500, but the file ends (`truncated.json`)"),
@@ -77,6 +85,15 @@ fn every_hostile_model_gets_its_message() {
         let table = if model == "good.parquet" { "cut_in_half.parquet" } else { "good.parquet" };
         try_one(model, table, code, message);
     }
+}
+
+#[test]
+fn a_directory_of_refused_files_says_which_and_how_to_export_instead() {
+    let room = Room::new();
+    room.file("saved/saved_model.pb", std::fs::read(data("hostile/saved_model.pb")).unwrap());
+    room.file("saved/fingerprint.pb", b"x");
+    let run = room.tallow("inspect saved").fails(6);
+    assert!(run.stderr.contains("refusing a TensorFlow SavedModel") && run.stderr.contains("tf2onnx.convert"), "{run}");
 }
 
 #[test]

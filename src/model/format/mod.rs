@@ -20,6 +20,7 @@ mod onnx_tensor;
 #[cfg(test)]
 mod onnx_tests;
 mod protobuf;
+mod refusal;
 mod safetensors;
 mod ubjson;
 pub mod xgboost;
@@ -148,23 +149,26 @@ fn unknown(artefact: &Artefact) -> Error {
 
 fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     let known: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
-    let export = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, `save_model(\"model.txt\")` for LightGBM, \
-                  `save_model(\"model.json\", format=\"json\")` for CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch (`torch.onnx.export`)";
     if artefact.bytes.is_empty() {
         return (Kind::Failed, "the model file is empty".into(), "copy or export the model again".into());
     }
-    if is_pickle(&artefact.bytes) || is_torch_zip(artefact.head()) {
-        return (Kind::Trust, "refusing a pickle: loading it could run code".into(), export.into());
+    match refusal::refused(artefact) {
+        Some(refused) => (Kind::Trust, refused.message.into(), refused.hint.into()),
+        None => {
+            (Kind::Contract, "the file is no model that tallow knows".into(), format!("known formats: {}; {}", known.join(", "), refusal::EXPORT))
+        }
     }
-    (Kind::Contract, "the file is no model that tallow knows".into(), format!("known formats: {}; {export}", known.join(", ")))
 }
 
-fn is_pickle(bytes: &[u8]) -> bool {
-    bytes.len() > 2 && bytes[0] == 0x80 && (1..=5).contains(&bytes[1]) && bytes.last() == Some(&b'.')
-}
-
-fn is_torch_zip(head: &[u8]) -> bool {
-    head.starts_with(b"PK\x03\x04") && head.windows(8).any(|window| window == b"data.pkl")
+/// Fails if the file is of a kind that is not loaded because it could run code.
+///
+/// # Errors
+/// A trust error that says what it is and how to export the model instead.
+pub fn refuse(artefact: &Artefact) -> Result<()> {
+    match refusal::refused(artefact) {
+        Some(refused) => Err(Error::trust(refused.message).at_path(&artefact.path).hint(refused.hint)),
+        None => Ok(()),
+    }
 }
 
 /// Whether `path` ends in this extension, in any case; the last resort of recognition.
