@@ -225,8 +225,8 @@ pub struct CheckArgs {
 pub struct WorkArgs {
     /// The model: a file or a directory
     ///
-    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, or a package: a directory with a `tallow.toml` that says more of one of these, or what a
-    /// network's weights (safetensors) mean. The format is found by content.
+    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, a directory with an `MLmodel`, or a package: a directory with a `tallow.toml` that says more of
+    /// one of these, or what a network's weights (safetensors) mean. The format is found by content.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
     pub model: PathBuf,
     /// The data: files, globs and directories, read in the order given

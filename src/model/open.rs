@@ -1,4 +1,4 @@
-//! A path to a model: a file, a package with `tallow.toml`, or a directory that holds one model file.
+//! A path to a model: a file, a package with `tallow.toml`, an `MLflow` model directory, or a directory that holds one model file.
 //!
 //! Owns which file is meant and its digest. What is in the file is the importers' business, what is in a manifest the package's.
 
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::format::mlflow::{MLMODEL, Mlflow};
 use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
 use crate::digest::hexadecimal;
@@ -111,7 +112,24 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     if find(&path.join(MANIFEST))?.is_some() {
         return open_package(path, options);
     }
+    if find(&path.join(MLMODEL))?.is_some() {
+        return open_mlflow(path, options);
+    }
     open_file(&only_model_in(path)?, path, options)
+}
+
+/// The file that `MLmodel` names, under its signature.
+fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let manifest = path.join(MLMODEL);
+    let said = Artefact { beside: Some(BESIDE), ..Artefact::new(&manifest, read(&manifest, MODEL_BYTES_LIMIT)?) };
+    let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
+    let bytes = said.read_beside(&mlflow.data).map_err(|error| error.at_path(&manifest))?;
+    let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(path.join(&mlflow.data), bytes) };
+    let mut loaded = import(&artefact, options)?;
+    mlflow.apply(&mut loaded.contract).map_err(|error| error.at_path(&manifest))?;
+    mlflow.describe(&mut loaded.description);
+    let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes)).finalize();
+    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest: hexadecimal(&digest), derived: Vec::new() })
 }
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {

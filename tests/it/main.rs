@@ -23,6 +23,9 @@ mod score;
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
 
+// Other containers of models.
+mod mlflow;
+
 // Broken, mislabelled and malicious files: one message each.
 mod hostile;
 

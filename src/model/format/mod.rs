@@ -10,6 +10,7 @@ mod catboost_trees;
 mod lightgbm;
 mod lightgbm_contract;
 mod lightgbm_text;
+pub mod mlflow;
 pub mod onnx;
 mod onnx_contract;
 mod onnx_graph;
@@ -29,6 +30,7 @@ mod xgboost_json;
 mod xgboost_objective;
 mod xgboost_schema;
 mod xgboost_value;
+mod yaml;
 
 use std::path::{Component, Path, PathBuf};
 

@@ -1,0 +1,73 @@
+//! `MLflow` model directories: the file that `MLmodel` names, under its signature.
+
+use crate::harness::{Room, data, table};
+
+const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \"name\": \"x0\"}, {\"type\": \"float\", \"name\": \"x1\"}, {\"type\": \"float\", \"name\": \"x2\"},\n    {\"type\": \"float\", \"name\": \"x3\"}, {\"type\": \"float\", \"name\": \"x4\"}, {\"type\": \"float\", \"name\": \"x5\"}]'\n  outputs: null\n";
+
+fn mlmodel(flavour: &str, file: &str, rest: &str) -> String {
+    format!(
+        "artifact_path: model\nflavors:\n  {flavour}:\n    code: null\n    data: {file}\n  python_function:\n    data: {file}\n    loader_module: mlflow.{flavour}\n    python_version: 3.12.1\nmlflow_version: 3.1.4\nmodel_uuid: 0f0e\n{rest}"
+    )
+}
+
+#[test]
+fn a_signature_names_the_columns_of_a_model_without_names() {
+    let room = Room::new();
+    let case = data("golden/onnx_logistic_nameless");
+    room.file("model/MLmodel", mlmodel("onnx", "model.onnx", SIGNATURE));
+    room.file("model/model.onnx", std::fs::read(case.join("model.onnx")).unwrap());
+    room.file("model/conda.yaml", "name: env\n");
+    room.file("rows.parquet", std::fs::read(case.join("input.parquet")).unwrap());
+    let run = room.tallow("inspect model").ok();
+    assert!(run.stdout.contains("mlflow_flavour   onnx of MLflow 3.1.4") && run.stdout.contains("x5 "), "{run}");
+    room.tallow("score --model model rows.parquet --output out.parquet --passthrough none").ok();
+    let plain = "score --model model/model.onnx rows.parquet --output plain.parquet --passthrough none --features x0,x1,x2,x3,x4,x5";
+    room.tallow(plain).ok();
+    assert_eq!(table(&room.path("out.parquet")).columns(), table(&room.path("plain.parquet")).columns());
+}
+
+#[test]
+fn a_signature_decides_about_types() {
+    let room = Room::new();
+    let case = data("golden/onnx_logistic_nameless");
+    room.file("model/MLmodel", mlmodel("onnx", "model.onnx", &SIGNATURE.replace("float", "long")));
+    room.file("model/model.onnx", std::fs::read(case.join("model.onnx")).unwrap());
+    room.file("rows.parquet", std::fs::read(case.join("input.parquet")).unwrap());
+    let run = room.tallow("check --model model rows.parquet").fails(3);
+    assert!(run.stderr.contains("insists on int64"), "{run}");
+}
+
+#[test]
+fn other_libraries_flavours_are_read_by_their_importers() {
+    for (flavour, case, file) in [
+        ("xgboost", "xgboost_3.2_binary_ubj", "model.ubj"),
+        ("lightgbm", "lightgbm_4_7_0_binary", "model.lgb"),
+        ("catboost", "catboost_rmse", "model.cb"),
+    ] {
+        let room = Room::new();
+        let model = std::fs::read_dir(data("golden").join(case)).unwrap().map(|entry| entry.unwrap().path());
+        let model = model.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("model.")).min().unwrap();
+        room.file("model/MLmodel", mlmodel(flavour, file, ""));
+        room.file(&format!("model/{file}"), std::fs::read(model).unwrap());
+        let run = room.tallow("inspect model").ok();
+        assert!(run.stdout.contains(&format!("format           {flavour}")), "{run}");
+    }
+}
+
+#[test]
+fn what_leads_out_of_the_directory_or_is_a_pickle_is_refused() {
+    let room = Room::new();
+    room.file("outside.onnx", std::fs::read(data("golden/onnx_logistic_nameless/model.onnx")).unwrap());
+    room.file("model/MLmodel", mlmodel("onnx", "../outside.onnx", ""));
+    room.tallow("inspect model").fails(6);
+    room.file("model/MLmodel", mlmodel("lightgbm", "model.pkl", ""));
+    room.file("model/model.pkl", std::fs::read(data("hostile/pickled.pkl")).unwrap());
+    let run = room.tallow("inspect model").fails(6);
+    assert!(run.stderr.contains("refusing a pickle"), "{run}");
+    room.file("model/MLmodel", "flavors:\n  sklearn:\n    pickled_model: model.pkl\n");
+    let run = room.tallow("inspect model").fails(6);
+    assert!(run.stderr.contains("refusing an MLflow model of the flavours `sklearn`"), "{run}");
+    room.file("model/MLmodel", "flavors: |\n  text\n");
+    let run = room.tallow("inspect model").fails(3);
+    assert!(run.stderr.contains("line 1"), "{run}");
+}
