@@ -8,15 +8,17 @@ use super::console::{BINDING, Console, bound_object};
 use crate::count::counted;
 use crate::error::Result;
 use crate::plan::Plan;
+use crate::plan::replay::{Replay, replay};
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work } = args;
     let plan = Plan::resolve(&work)?;
     plan.warnings.iter().for_each(|warning| console.advise(warning));
-    console.data(&if console.is_json() { format!("{}\n", object(&plan)) } else { text(&plan) })
+    let replay = replay(&work)?;
+    console.data(&if console.is_json() { format!("{}\n", object(&plan, replay)) } else { text(&plan, replay) })
 }
 
-fn text(plan: &Plan) -> String {
+fn text(plan: &Plan, replay: Option<Replay>) -> String {
     let job = &plan.job;
     let mut text = format!(
         "model and data fit\n  model   {} ({}, {})\n",
@@ -24,6 +26,10 @@ fn text(plan: &Plan) -> String {
         plan.model.format,
         HumanBytes(job.scoring.model().model.memory_bytes() as u64)
     );
+    if let Some(Replay { row_count, greatest_difference, tolerance }) = replay {
+        let rows = counted(row_count as u64, "row");
+        text.push_str(&format!("  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed {tolerance:e})\n"));
+    }
     for file in &job.dataset.files {
         let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| counted(rows, "row"));
         let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {}", counted(groups, "row group")));
@@ -47,13 +53,16 @@ fn text(plan: &Plan) -> String {
     text
 }
 
-fn object(plan: &Plan) -> Json {
+fn object(plan: &Plan, replay: Option<Replay>) -> Json {
     let job = &plan.job;
     json!({
         "status": "fits",
         "run_id": plan.run_id,
         "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
         "rows": job.row_count(),
+        "golden": replay.map(|replay| json!({
+            "rows": replay.row_count, "greatest_difference": replay.greatest_difference, "tolerance": replay.tolerance
+        })),
         "threads": job.threads,
         "estimated_memory_bytes": plan.estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::package::{Files, Package};
+use crate::package::{Files, GoldenRows, Package};
 use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::location::missing;
 use crate::table::query::Derived;
@@ -130,6 +130,17 @@ fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     mlflow.describe(&mut loaded.description);
     let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes)).finalize();
     Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest: hexadecimal(&digest), derived: Vec::new() })
+}
+
+/// The golden rows of the model at `path`, if it is a package that has any.
+///
+/// # Errors
+/// A contract error for a manifest that is wrong; a trust error for rows outside the package.
+pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
+    if !metadata(path)?.is_directory || find(&path.join(MANIFEST))?.is_none() {
+        return Ok(None);
+    }
+    Package::golden_rows(path, Files { read: &BESIDE.read, resolve: &canonical, beside: Some(BESIDE) })
 }
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {

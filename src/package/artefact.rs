@@ -49,7 +49,7 @@ fn entries(manifest: &Manifest) -> Result<Vec<ArtefactEntry>> {
 }
 
 /// The path of an artefact, which must not leave the directory, neither by its name nor through links.
-fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
+pub(super) fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
     let refuse = || {
         Error::trust(format!("the artefact `{}` lies outside the package", path.display()))
             .hint("copy the file into the package and name it by its path from there")

@@ -39,6 +39,26 @@ pub struct Manifest {
     pub outputs: Outputs,
     /// The layers, if the model is a dense network.
     pub network: Option<Architecture>,
+    /// Rows with the answers that the model must give.
+    pub golden: Option<Golden>,
+}
+
+/// Rows with the answers that the model must give, replayed by `tallow check`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// A table of the model's columns, from the package's directory.
+    pub rows: PathBuf,
+    /// A table of the answers, row by row, in columns named as the output's.
+    pub expected: PathBuf,
+    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
+    #[serde(default = "tolerance")]
+    pub tolerance: f64,
+}
+
+/// What single precision and another order of additions make of a probability.
+const fn tolerance() -> f64 {
+    1e-5
 }
 
 /// What a model is for.
@@ -222,6 +242,9 @@ impl Manifest {
             return Err(Error::contract(format!("the derived column `{}` has an empty expression", derived.name)));
         }
         self.inputs.iter().try_for_each(|input| input.check().map_err(|error| error.at_column(&input.name)))?;
+        if let Some(golden) = self.golden.as_ref().filter(|golden| !(golden.tolerance >= 0.0 && golden.tolerance.is_finite())) {
+            return Err(Error::contract(format!("`tolerance = {}` of `[golden]` is no difference", golden.tolerance)));
+        }
         self.outputs.check()
     }
 }

@@ -42,6 +42,17 @@ impl std::fmt::Debug for Files<'_> {
     }
 }
 
+/// Where a package's golden rows lie, and how near the answers must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GoldenRows {
+    /// The rows.
+    pub rows: PathBuf,
+    /// The answers.
+    pub expected: PathBuf,
+    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
+    pub tolerance: f64,
+}
+
 /// A package, opened: its artefacts have the digests that the manifest lists.
 #[derive(Clone, Debug)]
 pub struct Package {
@@ -67,6 +78,18 @@ impl Package {
         let mut loaded = package.import(&model, options)?;
         package.apply(&mut loaded).map_err(|error| error.at_path(&path))?;
         Ok((package, loaded))
+    }
+
+    /// The golden rows of the package in this directory, if it has any; the model is not opened.
+    ///
+    /// # Errors
+    /// A contract error for a manifest that is wrong; a trust error for rows outside the directory.
+    pub fn golden_rows(directory: &Path, files: Files<'_>) -> Result<Option<GoldenRows>> {
+        let path = directory.join(MANIFEST_NAME);
+        let manifest = Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
+        let Some(golden) = manifest.golden else { return Ok(None) };
+        let inside = |name: &Path| artefact::inside(directory, name, files).map_err(|error| error.at_path(&path));
+        Ok(Some(GoldenRows { rows: inside(&golden.rows)?, expected: inside(&golden.expected)?, tolerance: golden.tolerance }))
     }
 
     /// The columns that are made of other columns before the inputs are bound.

@@ -6,6 +6,7 @@ pub mod guard;
 pub mod identity;
 pub mod memory;
 pub mod options;
+pub mod replay;
 pub mod target;
 mod warning;
 

@@ -1,6 +1,11 @@
 //! `tallow check`: the dry run.
 
-use crate::harness::{Room, data};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float32Array, RecordBatch};
+use arrow::datatypes::Float32Type;
+
+use crate::harness::{Room, column, data, table};
 
 #[test]
 fn a_fit_shows_the_binding_and_writes_nothing() {
@@ -26,4 +31,53 @@ fn a_misfit_has_the_exit_code_and_message_that_score_has() {
     let (check, score) =
         (room.tallow("check --model model.ubj rows.csv").fails(3), room.tallow("score --model model.ubj rows.csv --output x.parquet").fails(3));
     assert_eq!(check.stderr, score.stderr);
+}
+
+/// The demo's model as a package whose golden rows are the first of its customers, with these answers for them.
+fn package(room: &Room, answers: impl Fn(&mut Vec<f32>)) {
+    room.file("package/model.ubj", std::fs::read(data("demo/churn/model.ubj")).unwrap());
+    let rows = table(&data("demo/customers.parquet")).slice(0, 20);
+    room.parquet("package/rows.parquet", &rows, 20);
+    room.tallow("score --model package/model.ubj package/rows.parquet --output scores.parquet --passthrough none --quiet").ok();
+    let scores = table(&room.path("scores.parquet"));
+    let mut values = column(&scores, "probability").as_primitive::<Float32Type>().values().to_vec();
+    answers(&mut values);
+    let expected: [(&str, ArrayRef); 2] =
+        [("probability", Arc::new(Float32Array::from(values))), ("prediction", column(&scores, "prediction").clone())];
+    room.parquet("package/expected.parquet", &RecordBatch::try_from_iter(expected).unwrap(), 20);
+    room.file(
+        "package/tallow.toml",
+        "name = \"churn\"\n[[artefacts]]\npath = \"model.ubj\"\n[golden]\nrows = \"rows.parquet\"\nexpected = \"expected.parquet\"\n",
+    );
+}
+
+#[test]
+fn golden_rows_are_replayed() {
+    let room = Room::new();
+    package(&room, |values| values[3] += 1e-7);
+    let run = room.tallow("check --model package package/rows.parquet --format json").ok();
+    assert_eq!((&run.json()["golden"]["rows"], &run.json()["golden"]["tolerance"]), (&20.into(), &1e-5.into()));
+    // The user's flags are about the user's data.
+    let run = room.tallow("check --model package package/rows.parquet --where false --limit 1 --threshold 0.9").ok();
+    assert!(run.stdout.contains("golden  20 rows agree"), "{run}");
+}
+
+#[test]
+fn golden_rows_that_differ_stop_the_check_with_row_and_column() {
+    let room = Room::new();
+    package(&room, |values| values[3] += 0.001);
+    let run = room.tallow("check --model package package/rows.parquet").fails(3);
+    assert!(run.stderr.contains("the model does not give its golden rows' answers"), "{run}");
+    assert!(run.stderr.contains("row 4, column `probability`"), "{run}");
+    room.file("package/expected.parquet", "no table");
+    room.tallow("check --model package package/rows.parquet").fails(1);
+}
+
+#[test]
+fn golden_rows_outside_the_package_are_not_read() {
+    let room = Room::new();
+    package(&room, |_| {});
+    let manifest = std::fs::read_to_string(room.path("package/tallow.toml")).unwrap();
+    room.file("package/tallow.toml", manifest.replace("\"rows.parquet\"", "\"../scores.parquet\""));
+    room.tallow("check --model package package/rows.parquet").fails(6);
 }

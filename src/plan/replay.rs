@@ -1,0 +1,152 @@
+//! A package's golden rows, scored again: does this model on this machine still give the answers that came with it?
+//!
+//! The rows go the whole way that any rows go, through binding, derived columns and policies, with none of the user's own flags.
+
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Float64Type, Schema, SchemaRef};
+
+use super::Plan;
+use crate::cli::args::{OnBadFile, WorkArgs};
+use crate::error::{Error, Result};
+use crate::model::open::golden_rows;
+use crate::package::GoldenRows;
+use crate::pipeline::part::{PartAccount, Segment};
+use crate::pipeline::run::{Control, Destination, Outcomes, run};
+use crate::pipeline::scoring::Rejection;
+use crate::table::ReadOptions;
+use crate::table::cast::{is_number, is_text};
+use crate::table::dataset::{Dataset, Position};
+
+/// Golden rows that agree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Replay {
+    /// The number of rows.
+    pub row_count: usize,
+    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
+    pub greatest_difference: f64,
+    /// The difference that the package allows.
+    pub tolerance: f64,
+}
+
+/// Scores the golden rows of the model's package, if it has any, and compares.
+///
+/// # Errors
+/// A contract error that names the first column and row that differ; whatever ends the run of the rows.
+pub fn replay(args: &WorkArgs) -> Result<Option<Replay>> {
+    let Some(golden) = golden_rows(&args.model)? else { return Ok(None) };
+    let found = scored(&golden, args).map_err(|error| {
+        let message = "the package's golden rows cannot be scored";
+        Error::new(error.kind(), message).at_path(&golden.rows).because(error)
+    })?;
+    let expected = read(&golden.expected)?;
+    if expected.num_rows() != found.num_rows() {
+        let message = format!("{} golden rows were scored, and {} answers expected", found.num_rows(), expected.num_rows());
+        return Err(Error::contract(message).at_path(&golden.expected));
+    }
+    let mut greatest_difference = 0.0_f64;
+    for (field, wanted) in expected.schema().fields().iter().zip(expected.columns()) {
+        let given = found.column_by_name(field.name()).ok_or_else(|| {
+            Error::contract("the golden rows expect a column that the model does not give").at_path(&golden.expected).at_column(field.name())
+        })?;
+        let difference = difference(wanted, given, golden.tolerance).map_err(|error| error.at_path(&golden.expected).at_column(field.name()))?;
+        greatest_difference = greatest_difference.max(difference);
+    }
+    Ok(Some(Replay { row_count: found.num_rows(), greatest_difference, tolerance: golden.tolerance }))
+}
+
+/// The answers that the model gives, without the rows' own columns.
+fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
+    let mut own = args.clone();
+    own.inputs = vec![golden.rows.clone()];
+    (own.binding.features, own.rows.filter, own.rows.limit, own.outcome.threshold) = (None, None, None, None);
+    own.binding.rename.clear();
+    own.binding.on_null.clear();
+    own.binding.on_unseen.clear();
+    own.rows.on_bad_file = OnBadFile::Fail;
+    own.outcome.passthrough = Some(vec!["none".into()]);
+    own.outcome.raw = false;
+    let plan = Plan::resolve(&own)?;
+    let mut answers = Answers { schema: plan.job.output_schema.clone(), batches: Vec::new() };
+    let whole = Segment { first_part: 0, start: Position::default(), row_count: u64::MAX };
+    run(&plan.job, vec![whole], &mut answers, &Control::default(), &mut Outcomes::new(&plan.job), &|_| {})?;
+    concat_batches(&answers.schema, &answers.batches).map_err(|error| Error::internal("answers of different columns").because(error))
+}
+
+/// Keeps what comes out.
+struct Answers {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+impl Destination for Answers {
+    fn write(&mut self, _part: u64, output: &RecordBatch) -> Result<()> {
+        self.batches.push(output.clone());
+        Ok(())
+    }
+
+    fn reject(&mut self, _part: u64, _file: usize, _rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {
+        match rejections.first() {
+            Some(first) => Err(Error::contract(format!("a golden row is rejected: {}", first.reason.message())).at_row(first.number)),
+            None => Ok(()),
+        }
+    }
+
+    fn end_part(&mut self, _account: &PartAccount) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A whole table, small enough to hold.
+fn read(path: &Path) -> Result<RecordBatch> {
+    let dataset = std::sync::Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default())?);
+    let schema: SchemaRef = std::sync::Arc::new(Schema::new(dataset.schema().fields().iter().cloned().collect::<Vec<_>>()));
+    let read = dataset.as_read(&schema);
+    let mut portions = dataset.portions(&read, Position::default());
+    let mut batches = Vec::new();
+    while let Some(portion) = portions.next_portion(u64::MAX)? {
+        batches.push((portion.portion.decode)()?);
+    }
+    let schema = batches.first().map_or(read, RecordBatch::schema);
+    concat_batches(&schema, &batches).map_err(|error| Error::internal("portions of different columns").because(error).at_path(path))
+}
+
+/// The greatest difference of two columns; texts must be equal.
+fn difference(wanted: &ArrayRef, given: &ArrayRef, tolerance: f64) -> Result<f64> {
+    let as_type = |array: &ArrayRef, wanted: &DataType| {
+        cast(array, wanted).map_err(|error| Error::contract(format!("golden answers of {} cannot be compared", array.data_type())).because(error))
+    };
+    let numbers = |array: &ArrayRef| is_number(array.data_type()) || *array.data_type() == DataType::Null;
+    if numbers(wanted) && numbers(given) {
+        let (wanted, given) = (as_type(wanted, &DataType::Float64)?, as_type(given, &DataType::Float64)?);
+        let value = |array: &ArrayRef, row: usize| if array.is_null(row) { f64::NAN } else { array.as_primitive::<Float64Type>().value(row) };
+        let mut greatest = 0.0_f64;
+        for row in 0..wanted.len() {
+            let (wanted, given) = (value(&wanted, row), value(&given, row));
+            let is_same = wanted == given || wanted.is_nan() && given.is_nan();
+            let difference = if is_same { 0.0 } else { (wanted - given).abs() / wanted.abs().max(1.0) };
+            if difference > tolerance || difference.is_nan() {
+                return Err(differs(row, &given.to_string(), &wanted.to_string()));
+            }
+            greatest = greatest.max(difference);
+        }
+        return Ok(greatest);
+    }
+    if is_text(wanted.data_type()) != is_text(given.data_type()) {
+        return Err(Error::contract(format!("the model gives {}, expected is {}", given.data_type(), wanted.data_type())));
+    }
+    let (wanted, given) = (as_type(wanted, &DataType::Utf8)?, as_type(given, &DataType::Utf8)?);
+    let (wanted, given) = (wanted.as_string::<i32>(), given.as_string::<i32>());
+    match (0..wanted.len()).find(|row| wanted.is_null(*row) != given.is_null(*row) || wanted.value(*row) != given.value(*row)) {
+        Some(row) => Err(differs(row, given.value(row), wanted.value(row))),
+        None => Ok(0.0),
+    }
+}
+
+fn differs(row: usize, given: &str, wanted: &str) -> Error {
+    Error::contract(format!("the model does not give its golden rows' answers: `{given}`, expected `{wanted}`"))
+        .at_row(row as u64 + 1)
+        .hint("the model, its manifest or the golden rows were changed: export the package again")
+}
