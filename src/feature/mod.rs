@@ -9,6 +9,7 @@ pub mod fill;
 mod lookup;
 mod native;
 pub mod number;
+pub mod stand_in;
 pub mod verdict;
 
 use arrow::array::{Array, ArrayRef};

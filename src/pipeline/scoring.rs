@@ -8,8 +8,10 @@ use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
 use crate::feature::encode::Encoder;
+use crate::feature::stand_in::{first_refused, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::model::{LoadedModel, Margins, Scratch};
+use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
 
 /// Rows encoded and scored at once. The block of a wide table stays in the second-level cache, and, not being a power of two, its
@@ -117,19 +119,40 @@ impl Scorer<'_> {
             let origin = origin.from(start, rows);
             let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
             let number = |row| origin.row_number(row);
-            rejections.extend(verdicts.into_rows().into_iter().map(|(row, input, reason)| Rejection {
-                row: start + row,
-                number: number(row),
-                input,
-                reason,
-            }));
-            times.measure(Stage::Score, || self.scoring.model.model.score(&self.block, &mut self.scratch, &mut self.margins))?;
+            let rejected = verdicts.into_rows();
+            times.measure(Stage::Score, || self.score_block(&rejected.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), origin))?;
+            rejections.extend(rejected.into_iter().map(|(row, input, reason)| Rejection { row: start + row, number: number(row), input, reason }));
             gathered.add(&self.margins)?;
         }
         let margin_count = self.scoring.model.model.margin_count();
         let all = gathered.into_margins()?;
         let columns = times.measure(Stage::Finish, || self.scoring.model.outcome.columns(&all, margin_count, self.scoring.raw));
         Ok(Scored { columns, rejections, coercions })
+    }
+}
+
+impl Scorer<'_> {
+    /// Scores the encoded block; whatever a graph says of rejected rows is of no account.
+    fn score_block(&mut self, rejected: &[usize], origin: Origin) -> Result<()> {
+        let loaded = &self.scoring.model;
+        let (model, row_count) = (&*loaded.model, self.block.row_count());
+        if let (Margins::Native(columns), Task::Columns(fields)) = (&mut self.margins, &loaded.outcome.task)
+            && row_count > 0
+            && rejected.len() == row_count
+        {
+            *columns = fields.iter().map(|field| new_null_array(field.data_type(), row_count)).collect();
+            return Ok(());
+        }
+        let stand_in = without_rejected(&self.block, rejected)?;
+        let block = stand_in.as_ref().unwrap_or(&self.block);
+        model.score(block, &mut self.scratch, &mut self.margins).map_err(|error| {
+            let mut margins = Margins::empty(model.precision());
+            let row = first_refused(block, |row| model.score(row, &mut self.scratch, &mut margins).is_err());
+            match row {
+                Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),
+                None => error,
+            }
+        })
     }
 }
 

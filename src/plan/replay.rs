@@ -70,7 +70,7 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.outcome.raw = false;
     let plan = Plan::resolve(&own)?;
     let mut answers = Answers { schema: plan.job.output_schema.clone(), batches: Vec::new() };
-    let whole = Segment { first_part: 0, start: Position::default(), row_count: u64::MAX };
+    let whole = Segment { first_part: 0, start: Position::default(), start_byte: None, row_count: u64::MAX };
     run(&plan.job, vec![whole], &mut answers, &Control::default(), &mut Outcomes::new(&plan.job), &|_| {})?;
     concat_batches(&answers.schema, &answers.batches).map_err(|error| Error::internal("answers of different columns").because(error))
 }

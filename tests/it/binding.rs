@@ -359,3 +359,20 @@ fn every_variable_of_the_environment_is_known_here() {
     known.sort_unstable();
     assert_eq!(found, known);
 }
+
+#[test]
+fn a_graph_that_refuses_a_category_names_its_row_and_minds_no_rejected_one() {
+    let room = Room::new();
+    let model = data("golden/onnx_mixed_known/model.onnx");
+    let line =
+        |file: &str, further: &str| format!("score --model {} {file} --output out.parquet --overwrite --format json {further}", model.display());
+    room.file("unseen.csv", "age,income,visits,city,plan\n30,1000,3,Oslo,free\n31,1000,2,Atlantis,pro\n32,1000,2,Rome,pro\n");
+    let run = room.tallow(&line("unseen.csv", "")).fails(1);
+    assert!(run.stderr.contains("a category was never seen in training") && run.stderr.contains("`unseen.csv`, row 2"), "{run}");
+    room.file("nulls.csv", "age,income,visits,city,plan\n30,1000,3,,free\n31,1000,2,Paris,pro\n");
+    let run = room.tallow(&line("nulls.csv", "--on-null city=reject")).ok();
+    assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&1.into(), &1.into()));
+    room.file("all.csv", "age,income,visits,city,plan\n30,1000,3,,free\n");
+    let run = room.tallow(&line("all.csv", "--on-null city=reject")).ok();
+    assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&0.into(), &1.into()));
+}
