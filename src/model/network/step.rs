@@ -3,9 +3,8 @@
 //! Rows go through in blocks, so that what lies between two layers stays in the second-level cache; a row's numbers do not depend on its
 //! company. What lies between two products is done row by row while the row is in the cache.
 
-use candle_core::cpu::erf::erf_f32;
-
 use super::block::{Block, Pool};
+use super::curve;
 use crate::model::product::{Dense, Rows};
 
 /// Rows that go through the network together: eight of the product's highest tiles. Their 512 numbers each (224 KiB), twice, stay in the
@@ -164,17 +163,14 @@ impl Activation {
             Self::Relu => each(row, |x| if x < 0.0 { 0.0 } else { x }),
             Self::LeakyRelu(slope) => each(row, |x| if x < 0.0 { x * slope } else { x }),
             Self::Elu(alpha) => each(row, |x| if x < 0.0 { alpha * x.exp_m1() } else { x }),
-            Self::Gelu => each(row, |x| 0.5 * x * (1.0 + erf_f32(x * std::f32::consts::FRAC_1_SQRT_2))),
-            Self::GeluTanh => each(row, |x| 0.5 * x * (1.0 + (SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)).tanh())),
-            Self::Silu => each(row, |x| x / (1.0 + (-x).exp())),
-            Self::Tanh => each(row, f32::tanh),
-            Self::Sigmoid => each(row, |x| 1.0 / (1.0 + (-x).exp())),
+            Self::Gelu => curve::gelu(row),
+            Self::GeluTanh => curve::gelu_tanh(row),
+            Self::Silu => curve::silu(row),
+            Self::Tanh => curve::tanh(row),
+            Self::Sigmoid => curve::sigmoid(row),
         }
     }
 }
-
-/// √(2 / π), of the tanh form of GELU (Hendrycks and Gimpel, 2016).
-const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
 fn each(row: &mut [f32], function: impl Fn(f32) -> f32) {
     for value in row {
