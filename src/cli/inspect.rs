@@ -11,7 +11,7 @@ use crate::contract::{Contract, Input, InputKind};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::model::format::ImportOptions;
-use crate::model::open::{MANIFEST, OpenedModel, open};
+use crate::model::open::{MODEL_MARKS, OpenedModel, open};
 use crate::output::publication::Manifest;
 use crate::pipeline::part::RowCounts;
 use crate::plan::options::tree_selection;
@@ -44,8 +44,12 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
 /// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
 fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
     if is_directory {
-        return Ok(find(&path.join(MANIFEST))?.is_none()
-            && resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
+        for mark in MODEL_MARKS {
+            if find(&path.join(mark))?.is_some() {
+                return Ok(false);
+            }
+        }
+        return Ok(resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
     }
     recognised(path)
 }

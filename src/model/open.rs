@@ -25,6 +25,9 @@ const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), reso
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
 
+/// Files that make a directory a model's: a package's, `MLflow`'s and TensorFlow's.
+pub const MODEL_MARKS: [&str; 3] = [MANIFEST, MLMODEL, "saved_model.pb"];
+
 /// A model and where it came from.
 #[derive(Debug)]
 pub struct OpenedModel {

@@ -38,7 +38,7 @@ impl ScoreStatistics {
     /// Nothing observed yet, of these columns, which stand in the output from position `first` on.
     #[must_use]
     pub fn new(fields: &[Field], first: usize) -> Self {
-        let is_number = |field: &Field| matches!(field.data_type(), DataType::Float32 | DataType::Float64);
+        let is_number = |field: &Field| matches!(element(field.data_type()), DataType::Float32 | DataType::Float64);
         let statistic = |field: &Field| if is_number(field) { Statistic::Number(Box::default()) } else { Statistic::Label(LabelCounts::default()) };
         Self { first, columns: fields.iter().map(|field| (field.name().clone(), statistic(field))).collect() }
     }
@@ -75,6 +75,7 @@ impl ScoreStatistics {
 
 impl Statistic {
     fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        let column = &elements(column);
         match self {
             Self::Number(distribution) => {
                 match column.data_type() {
@@ -117,6 +118,18 @@ impl Statistic {
             }
         }
     }
+}
+
+/// What a column's values are; of lists of a fixed length, what these hold.
+fn element(data_type: &DataType) -> &DataType {
+    if let DataType::FixedSizeList(field, _) = data_type { field.data_type() } else { data_type }
+}
+
+/// A column's values; of lists of a fixed length, all that these hold.
+fn elements(column: &ArrayRef) -> ArrayRef {
+    let Some(lists) = column.as_fixed_size_list_opt() else { return column.clone() };
+    let width = usize::try_from(lists.value_length()).unwrap_or(0);
+    lists.values().slice(lists.offset() * width, lists.len() * width)
 }
 
 fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {
@@ -170,4 +183,24 @@ pub(super) fn four_digits(value: f64) -> String {
     }
     let places = 3 - value.abs().log10().floor() as i32;
     if (-4..=9).contains(&places) { format!("{value:.*}", places.max(0) as usize) } else { format!("{value:.3e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{FixedSizeListArray, Float32Array};
+    use arrow::datatypes::Float64Type;
+
+    use super::*;
+
+    #[test]
+    fn lists_of_numbers_are_observed_number_by_number() {
+        let lists = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].map(|pair| Some(pair.map(Some)));
+        let lists: ArrayRef = std::sync::Arc::new(FixedSizeListArray::from_iter_primitive::<Float64Type, _, _>(lists, 2));
+        let fields = [Field::new("targets", lists.data_type().clone(), true), Field::new("prediction", DataType::Float32, true)];
+        let mut statistics = ScoreStatistics::new(&fields, 0);
+        let numbers: ArrayRef = std::sync::Arc::new(Float32Array::from(vec![0.5, 0.25]));
+        statistics.observe_columns(&[lists.slice(1, 2), numbers]).unwrap();
+        let described = statistics.described();
+        assert!(described[0].1.starts_with("mean 4.500, min 3.000") && described[0].1.ends_with("max 6.000"), "{described:?}");
+    }
 }
