@@ -95,7 +95,7 @@ mod tests {
     fn a_small_input_is_expected_to_take_little() {
         let allowance = allow(None, 16, 1 << 20).unwrap();
         let expected = |decoded, has_query| allowance.expected_bytes(1 << 20, has_query, decoded, 1);
-        assert_eq!((expected(Some(0), false), expected(Some(1 << 20), true)), (94 << 20, (94 + 40 + 7) << 20));
+        assert_eq!((expected(Some(0), false), expected(Some(1 << 20), true)), (82 << 20, (82 + 40 + 5) << 20));
         assert_eq!([expected(None, true), expected(Some(1 << 40), true), expected(Some(u64::MAX), true)], [allowance.estimated_bytes; 3]);
     }
 
