@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
 use crate::outcome::Task;
-use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
+use crate::plan::memory::Allowance;
+use crate::table::{DEFAULT_PORTION_ROWS, MOST_PORTION_BYTES, ReadOptions};
 
 /// `best`, `all` or a number of rounds.
 ///
@@ -36,7 +37,7 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
     Ok(())
 }
 
-pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, portion_bytes: usize) -> Result<ReadOptions> {
+pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, allowance: &Allowance) -> Result<ReadOptions> {
     let RowsArgs { filter: _, limit: _, delimiter, quote, no_header, missing: _, on_bad_file: _ } = rows;
     let one_byte = |flag: &str, text: &str| match text.as_bytes() {
         [byte] => Ok(*byte),
@@ -50,7 +51,8 @@ pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, portion_b
         delimiter: delimiter.as_deref().map(|text| one_byte("--delimiter", text)).transpose()?,
         quote: one_byte("--quote", quote)?,
         has_header: !no_header,
-        portion_bytes,
+        portion_bytes: allowance.portion_bytes,
+        most_portion_bytes: if allowance.pressure_bytes.is_some() { allowance.portion_bytes } else { MOST_PORTION_BYTES },
         portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
     })
 }

@@ -48,6 +48,8 @@ pub struct ReadOptions {
     pub has_header: bool,
     /// The memory that one decoded portion should take, in bytes; portions are cut by it.
     pub portion_bytes: usize,
+    /// The memory that one decoded portion may take rather than share a page with others: each of them would decompress it anew.
+    pub most_portion_bytes: usize,
     /// The most rows of a portion.
     pub portion_rows: usize,
 }
@@ -56,12 +58,22 @@ pub struct ReadOptions {
 /// stay far below a container's memory.
 pub const DEFAULT_PORTION_BYTES: usize = 16 << 20;
 
+/// The decoded size that a portion may have where pages are as large as row groups.
+pub const MOST_PORTION_BYTES: usize = 64 << 20;
+
 /// The most rows of a portion, for narrow tables.
 pub const DEFAULT_PORTION_ROWS: usize = 131_072;
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { delimiter: None, quote: b'"', has_header: true, portion_bytes: DEFAULT_PORTION_BYTES, portion_rows: DEFAULT_PORTION_ROWS }
+        Self {
+            delimiter: None,
+            quote: b'"',
+            has_header: true,
+            portion_bytes: DEFAULT_PORTION_BYTES,
+            most_portion_bytes: MOST_PORTION_BYTES,
+            portion_rows: DEFAULT_PORTION_ROWS,
+        }
     }
 }
 

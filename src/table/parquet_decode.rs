@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 pub(super) struct ParquetPortions {
     decoder: Arc<Decoder>,
     portion_bytes: usize,
+    most_portion_bytes: usize,
     portion_rows: usize,
     /// Where the next portion begins: a row group, and a row inside it.
     row_group: usize,
@@ -42,7 +43,30 @@ impl ParquetPortions {
             row -= row_count(group);
             row_group += 1;
         }
-        Self { decoder: Arc::new(decoder), portion_bytes: options.portion_bytes, portion_rows: options.portion_rows, row_group, row, first_row }
+        Self {
+            decoder: Arc::new(decoder),
+            portion_bytes: options.portion_bytes,
+            most_portion_bytes: options.most_portion_bytes,
+            portion_rows: options.portion_rows,
+            row_group,
+            row,
+            first_row,
+        }
+    }
+
+    /// About how many pages the largest wanted column of the row group has.
+    fn pages(&self, group: &RowGroupMetaData) -> usize {
+        let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| self.decoder.mask.leaf_included(*leaf));
+        let bytes = wanted.map(|(_, column)| usize::try_from(column.uncompressed_size()).unwrap_or(0)).max().unwrap_or(0);
+        bytes.div_ceil(PAGE_BYTES).max(1)
+    }
+
+    /// How many portions so many decoded bytes become. A page is decompressed for every portion that has rows of it, so a row group of few
+    /// pages is cut into no more portions than that, if they do not become too large: 100 columns of one page each, cut into four, took three
+    /// times as long to read.
+    fn parts(&self, bytes: usize, pages: usize) -> usize {
+        let wanted = bytes.div_ceil(self.portion_bytes.max(1));
+        if pages > FEW_PAGES { wanted } else { wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes.max(1)))) }
     }
 
     /// Rows of each portion of the row group, the same for all but the last.
@@ -50,7 +74,7 @@ impl ParquetPortions {
         let rows = row_count(group);
         let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| self.decoder.mask.leaf_included(*leaf));
         let bytes = wanted.map(|(_, column)| decoded_bytes(column)).fold(0, usize::saturating_add);
-        let parts = bytes.div_ceil(self.portion_bytes.max(1)).max(rows.div_ceil(self.portion_rows.max(1))).clamp(1, rows.max(1));
+        let parts = self.parts(bytes, self.pages(group)).max(rows.div_ceil(self.portion_rows.max(1))).clamp(1, rows.max(1));
         rows.div_ceil(parts).max(1)
     }
 }
@@ -91,6 +115,12 @@ fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
     let values = usize::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
     values.max(usize::try_from(column.uncompressed_size()).unwrap_or(0))
 }
+
+/// What writers put in a page, before it is compressed.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// With more pages than this, sharing one between two portions costs little.
+const FEW_PAGES: usize = 4;
 
 /// The most groups of columns that are read one after the other. Each is laid out anew for each portion, which walks all of the file's columns.
 const MOST_GROUPS: usize = 32;
