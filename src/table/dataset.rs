@@ -29,6 +29,16 @@ pub struct DatasetFile {
     pub table: Box<dyn TableFile>,
 }
 
+/// What is wrong with a file that is called Parquet.
+const MISNAMED: &str = "it is named as Parquet, but holds text";
+
+impl DatasetFile {
+    /// Whether it is text under the name of another format: beside files of that format it is not what somebody wanted to write.
+    fn is_misnamed(&self) -> bool {
+        self.table.is_text() && self.path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
+    }
+}
+
 /// Files with one schema.
 #[derive(Debug)]
 pub struct Dataset {
@@ -113,6 +123,10 @@ impl Dataset {
                 }
             }
         }
+        if files.iter().any(|file| !file.table.is_text()) {
+            let misnamed = files.extract_if(.., |file| file.is_misnamed());
+            bad_files.extend(misnamed.map(|file| BadFile { path: file.path, reason: MISNAMED.to_owned() }));
+        }
         match first_error.filter(|_| files.is_empty()) {
             Some(error) => Err(error),
             None => Ok((Self::of(files, renames, options)?, bad_files)),
@@ -135,6 +149,10 @@ impl Dataset {
     }
 
     fn of(files: Vec<DatasetFile>, renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
+        if let Some(file) = files.iter().find(|file| file.is_misnamed()).filter(|_| files.iter().any(|file| !file.table.is_text())) {
+            let error = Error::failed(format!("cannot read the file: {MISNAMED}")).at_path(&file.path);
+            return Err(error.hint("write or copy it again, or leave it out with `--on-bad-file skip`"));
+        }
         if let Some(pair) = files.windows(2).find(|pair| pair[0].table.is_text() != pair[1].table.is_text()) {
             let message = format!(
                 "`{}` is {}, `{}` is {}: text and typed files do not mix",
