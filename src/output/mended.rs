@@ -19,7 +19,7 @@ use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
-use crate::table::cast::cast_column;
+use crate::table::cast::{cast_column, is_text};
 use crate::table::commit::make_directory;
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
@@ -153,6 +153,14 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
     places.enumerate().map(place).collect()
 }
 
+/// In delimited text an empty field of a column that is no text is null.
+fn with_nulls(column: &ArrayRef, wanted: &DataType) -> ArrayRef {
+    match column.as_string_opt::<i32>().filter(|_| !is_text(wanted)) {
+        Some(texts) => Arc::new(texts.iter().map(|text| text.filter(|text| !text.is_empty())).collect::<StringArray>()),
+        None => column.clone(),
+    }
+}
+
 /// The columns of the job, in its types.
 fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBatch> {
     let schema = batch.schema();
@@ -160,7 +168,7 @@ fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBa
     let column = |field: &Arc<Field>| {
         let position =
             names.position(field.name()).ok_or_else(|| Error::contract("the table of mended rows lacks a column").at_column(field.name()))?;
-        cast_column(batch.column(position), field.data_type()).map_err(|error| error.at_column(field.name()))
+        cast_column(&with_nulls(batch.column(position), field.data_type()), field.data_type()).map_err(|error| error.at_column(field.name()))
     };
     let columns = read_schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new(read_schema.clone(), columns).map_err(|error| Error::internal("mended rows do not fit the data").because(error))
