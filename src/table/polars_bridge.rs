@@ -2,7 +2,7 @@
 //!
 //! Owns which types cross and how. Inward: booleans, all integers (8 and 16 bits widened to 32), all floats (16 bits widened to 32),
 //! text of every layout and dictionaries of text, dates, timestamps (a zone is dropped and leaves the UTC instant; seconds become
-//! milliseconds), decimals of up to 38 digits as `f64` (rounded to nearest), and the null type. Outward: booleans, integers, floats,
+//! milliseconds), decimals of up to 15 digits as `f64` (rounded to nearest), and the null type. Outward: booleans, integers, floats,
 //! text, dates and timestamps. It must not know expressions; only [`super::query`] uses it.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit as ArrowUnit,
+    DataType as ArrowType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit as ArrowUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt32Type, UInt64Type,
 };
 use polars::prelude::{
@@ -34,7 +34,7 @@ pub(super) fn to_polars(name: &str, array: &ArrayRef) -> Result<Column> {
         ArrowType::Int8 | ArrowType::Int16 => return to_polars(name, &widened(name, array, &ArrowType::Int32)?),
         ArrowType::UInt8 | ArrowType::UInt16 => return to_polars(name, &widened(name, array, &ArrowType::UInt32)?),
         ArrowType::Float16 => return to_polars(name, &widened(name, array, &ArrowType::Float32)?),
-        ArrowType::Decimal128(..) => return to_polars(name, &widened(name, array, &ArrowType::Float64)?),
+        ArrowType::Decimal128(..) => return to_polars(name, &double(name, array)?),
         ArrowType::LargeUtf8 | ArrowType::Utf8View => return to_polars(name, &widened(name, array, &ArrowType::Utf8)?),
         ArrowType::Dictionary(_, values) if matches!(**values, ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View) => {
             return to_polars(name, &widened(name, array, &ArrowType::Utf8)?);
@@ -51,7 +51,7 @@ pub(super) fn to_polars(name: &str, array: &ArrayRef) -> Result<Column> {
         other => {
             return Err(Error::contract(format!("an expression reads a column of the type `{other}`, which expressions cannot compute with"))
                 .at_column(name)
-                .hint("numbers, booleans, text, dates, timestamps and decimals of up to 38 digits work"));
+                .hint("numbers, booleans, text, dates, timestamps and decimals of up to 15 digits work"));
         }
     };
     Ok(column)
@@ -93,6 +93,17 @@ fn widened(name: &str, array: &ArrayRef, data_type: &ArrowType) -> Result<ArrayR
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, data_type, &options)
         .map_err(|source| Error::failed("cannot convert a column for an expression").at_column(name).because(source))
+}
+
+/// Decimals as doubles, if all their digits are among those that a double holds: a comparison must not take neighbours for equal.
+fn double(name: &str, array: &ArrayRef) -> Result<ArrayRef> {
+    const MOST_DIGITS: u128 = 1 << 53;
+    let digits = array.as_primitive::<Decimal128Type>();
+    if digits.iter().flatten().any(|digits| digits.unsigned_abs() > MOST_DIGITS) {
+        let error = Error::failed("a decimal has more digits than expressions compute with, which is 15").at_column(name);
+        return Err(error.hint("round it, or keep its parts in columns of their own, where the data is written"));
+    }
+    widened(name, array, &ArrowType::Float64)
 }
 
 /// Copies numbers whose Rust type is the same on both sides.
