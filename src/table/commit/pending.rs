@@ -170,6 +170,10 @@ fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
             let error = Error::failed("cannot create the file: it is a directory").at_path(path);
             Err(error.hint("add a file name to the path"))
         }
+        Ok(_) if fs::metadata(path).is_ok_and(|found| !found.is_file()) => {
+            let error = Error::failed("cannot create the file: a pipe, a socket or a device has its name").at_path(path);
+            Err(error.hint("results are files, which take their names when they are whole: choose another name"))
+        }
         Ok(_) if overwrite => Ok(()),
         Ok(_) => Err(taken(path)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
