@@ -12,6 +12,8 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::model::format::ImportOptions;
 use crate::model::open::{MODEL_MARKS, OpenedModel, open};
+use crate::output::checkpoint::IDENTITY;
+use crate::output::dataset::STATE;
 use crate::output::publication::Manifest;
 use crate::pipeline::part::RowCounts;
 use crate::plan::options::tree_selection;
@@ -33,6 +35,10 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true };
     let found = find(path)?.ok_or_else(|| missing(path))?;
     let manifest = if found.is_directory { Manifest::find(path)? } else { None };
+    if manifest.is_none() && found.is_directory && find(&path.join(STATE).join(IDENTITY))?.is_some() {
+        let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
+        return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
+    }
     let (text, object) = match manifest {
         Some(manifest) => data_set(path, &manifest)?,
         None if is_data(path, found.is_directory)? => data_or_report(path)?,

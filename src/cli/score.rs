@@ -80,14 +80,21 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     let identity = identity::of(&run.args.work, &run.plan, &run.target)?;
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
-        if is_same && published.is_whole(directory)? && !run.target.restart {
+        let damaged = published.first_damaged(directory)?;
+        if is_same && damaged.is_none() && !run.target.restart {
             return Ok(run.nothing_to_do("do with", SAME));
         }
         if !run.target.overwrite {
-            let error = Error::failed("the output exists already, from other inputs, another model or other options").at_path(directory);
-            return Err(error.hint("choose another directory, or pass `--overwrite` to replace it when the new one is whole").into());
+            let message = match damaged.filter(|_| is_same) {
+                Some(file) => format!("the output exists already, but its file `{file}` is missing or not as it was written"),
+                None => "the output exists already, from other inputs, another model or other options".to_owned(),
+            };
+            let hint = "choose another directory, or pass `--overwrite` to replace it when the new one is whole";
+            return Err(Error::failed(message).at_path(directory).hint(hint).into());
         }
     }
+    // What cannot be laid out so leaves no trace of a run.
+    run.layout()?;
     let checkpoint = Checkpoint::open(directory, &identity, run.target.restart)?;
     score_parts(run, checkpoint, identity)
 }

@@ -76,6 +76,9 @@ impl RunIdentity {
     }
 }
 
+/// What an unfinished run is of, among its state.
+pub const IDENTITY: &str = "identity.json";
+
 /// A finished part.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PartRecord {
@@ -116,7 +119,7 @@ impl Checkpoint {
     /// A contract error, which names what changed, if the run that is unfinished there was another; with `restart` that run is forgotten.
     pub fn open(directory: &Path, identity: &RunIdentity, restart: bool) -> Result<Self> {
         let state = directory.join(STATE);
-        let path = state.join("identity.json");
+        let path = state.join(IDENTITY);
         if restart {
             forget(&state)?;
         }
@@ -240,7 +243,7 @@ fn forget(state: &Path) -> Result<()> {
         return Ok(());
     }
     // The identity goes first: without it, nothing that is left counts.
-    remove(&state.join("identity.json"))?;
+    remove(&state.join(IDENTITY))?;
     remove_directory(&state.join("staged"))?;
     for path in list(state)? {
         if path.extension().is_some_and(|end| end == "json") {

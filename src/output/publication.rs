@@ -101,8 +101,20 @@ impl Manifest {
     /// # Errors
     /// Fails if the file system refuses to say.
     pub fn is_whole(&self, directory: &Path) -> Result<bool> {
-        let sizes = self.files().map(|file| Ok(find(&directory.join(&file.path))?.is_some_and(|found| found.byte_count == file.bytes)));
-        Ok(find(&directory.join(SUCCESS))?.is_some() && sizes.collect::<Result<Vec<bool>>>()?.into_iter().all(|is_there| is_there))
+        Ok(self.first_damaged(directory)?.is_none())
+    }
+
+    /// The first file that is not there in its size; the last file of a data set counts too.
+    ///
+    /// # Errors
+    /// Fails if the file system refuses to say.
+    pub fn first_damaged(&self, directory: &Path) -> Result<Option<String>> {
+        for file in self.files() {
+            if find(&directory.join(&file.path))?.is_none_or(|found| found.byte_count != file.bytes) {
+                return Ok(Some(file.path.clone()));
+            }
+        }
+        Ok(find(&directory.join(SUCCESS))?.is_none().then(|| SUCCESS.to_owned()))
     }
 
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {
