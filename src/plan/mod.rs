@@ -67,7 +67,7 @@ impl Plan {
         set_threshold(&mut opened, outcome.threshold)?;
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         let allowance = allow(memory, thread_count(*threads)?, opened.loaded.model.memory_bytes() as u64)?;
-        let options = read_options(rows, *batch_rows, allowance.portion_bytes)?;
+        let options = read_options(rows, *batch_rows, &allowance)?;
         let (dataset, mut bad_files) = open_dataset(&resolve(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
@@ -75,7 +75,8 @@ impl Plan {
         let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
-        let warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
+        let mut warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
+        warnings.extend(warning::other_names(binding.features.as_deref(), contract, &bound).into_iter().chain(warning::read_again(&dataset)));
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);

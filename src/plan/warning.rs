@@ -2,8 +2,12 @@
 //!
 //! Owns the warnings of a plan. It must not know how they are shown.
 
+use std::collections::HashSet;
+
+use crate::contract::Contract;
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, shell_word};
+use crate::table::dataset::Dataset;
 
 /// The most columns that a warning lists.
 const LISTED: usize = 10;
@@ -14,6 +18,27 @@ pub(super) fn chosen_by_regex(features: Option<&str>, bound: &[BoundInput]) -> O
     let columns: Vec<&str> = bound.iter().map(|one| one.column.as_str()).collect();
     let message = format!("`--features {}` feeds the model in the order of the data: {}", shell_word(pattern), listed(&columns));
     Some(Error::contract(message).hint(format!("if that is the order of training, write it down: `--features {}`", shell_word(&columns.join(",")))))
+}
+
+/// Warns of columns that feed features of other names: `--features` binds by position, whatever the model calls its features.
+pub(super) fn other_names(features: Option<&str>, contract: &Contract, bound: &[BoundInput]) -> Option<Error> {
+    features.filter(|_| contract.named)?;
+    let others: Vec<String> =
+        bound.iter().filter(|one| one.column != one.input.name).map(|one| format!("{} <- {}", one.input.name, one.column)).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let message = format!("`--features` feeds the model's features with columns of other names, by position: {}", listed(&others));
+    (!others.is_empty())
+        .then(|| Error::contract(message).hint("leave `--features` out to bind by name, and name columns that are called otherwise with `--rename`"))
+}
+
+/// Warns of files that are read, and whose rows are scored, more than once.
+pub(super) fn read_again(dataset: &Dataset) -> Option<Error> {
+    let mut seen = HashSet::new();
+    let again = dataset.files.iter().filter(|file| !seen.insert(file.table.identity()));
+    let again: Vec<String> = again.map(|file| file.path.display().to_string()).collect();
+    let again: Vec<&str> = again.iter().map(String::as_str).collect();
+    let message = format!("a file that is given more than once is scored as often: {}", listed(&again));
+    (!again.is_empty()).then(|| Error::usage(message).hint("look for patterns and directories that overlap"))
 }
 
 /// Warns of derived columns that neither the model nor the output nor another expression reads.

@@ -124,7 +124,7 @@ pub fn read_head(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Which file it is and in which state: a file that was replaced or written to has another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     device: u64,
     inode: u64,
