@@ -1,7 +1,8 @@
 //! A run as the command line sees it: what was asked for, how it is told, how it ends.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -39,6 +40,8 @@ pub(super) struct Run<'a> {
     guards: Guards,
     control: Control,
     start: Instant,
+    /// How long it took, once it was told: all accounts of a run say the same.
+    wall: OnceCell<Duration>,
     started_at: String,
     /// Held until the run is over.
     lock: Lock,
@@ -47,6 +50,16 @@ pub(super) struct Run<'a> {
 /// What a run notes before its results get their names.
 fn publication_of(run_id: &str) -> String {
     format!("publishing {run_id}")
+}
+
+/// Whether the only thing in this run's way is the report of an output that had the same name and was removed since.
+fn is_left_behind(target: &Target) -> Result<bool> {
+    let Some(report) = target.report.as_deref().filter(|_| !target.is_report_named && !target.is_dataset()) else { return Ok(false) };
+    if find(&target.path)?.is_some() || find(report)?.is_none() {
+        return Ok(false);
+    }
+    // What cannot be read as a report is nobody's that this run knows.
+    Ok(PreviousRun::read(report).is_ok_and(|previous| previous.output.file_name() == target.path.file_name()))
 }
 
 /// What a run wrote, as people are told.
@@ -77,6 +90,7 @@ impl<'a> Run<'a> {
         plan.job.rows_per_part = target.rows_per_part(&plan);
         // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
         target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
+        target.overwrite |= is_left_behind(&target)?;
         console.name_run(&plan.run_id);
         plan.warnings.iter().for_each(|warning| console.advise(warning));
         console.binding(plan.job.scoring.encoder().inputs());
@@ -86,7 +100,7 @@ impl<'a> Run<'a> {
         guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
         let control = Control { signal: signal::watch()?, budget: budget(&args.guards, row_count)? };
         let working_directory = std::env::current_dir().unwrap_or_default();
-        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, started_at, lock })
+        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall: OnceCell::new(), started_at, lock })
     }
 
     /// Leaves word that from here on the results get their names.
@@ -205,7 +219,7 @@ impl<'a> Run<'a> {
             invocation_id: self.invocation_id().to_owned(),
             status,
             started_at: self.started_at.clone(),
-            wall: self.start.elapsed(),
+            wall: *self.wall.get_or_init(|| self.start.elapsed()),
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
             model: self.plan.model.clone(),

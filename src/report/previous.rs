@@ -18,6 +18,8 @@ pub struct PreviousRun {
     pub status: String,
     /// When it began, RFC 3339, UTC.
     pub started_at: String,
+    /// The output that it made, as it was typed.
+    pub output: PathBuf,
     /// Rows read.
     pub rows_in: u64,
 }
@@ -30,9 +32,9 @@ impl PreviousRun {
     pub fn read(path: &Path) -> Result<Self> {
         let report = StoredReport::read(path)?.pop().ok_or_else(|| Error::internal("a report without a run"))?;
         let text = |metric: &str| report.text("run", metric).unwrap_or_default().to_owned();
-        let (status, started_at) = (text("status"), text("started_at"));
+        let (status, started_at, output) = (text("status"), text("started_at"), PathBuf::from(text("output")));
         let rows_in = report.number("ledger", "", "rows_in").unwrap_or_default() as u64;
-        Ok(Self { path: path.to_owned(), status, started_at, rows_in, run_id: report.run_id })
+        Ok(Self { path: path.to_owned(), status, started_at, output, rows_in, run_id: report.run_id })
     }
 }
 
