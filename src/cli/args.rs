@@ -22,7 +22,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed while running, 2 usage, 3 model and data do not fit, 4 too many bad rows, 5 a gate tripped, \
-                          6 trust (digest, unsafe model), 75 busy, 130/143 stopped by a signal";
+                          6 trust (digest, unsafe model), 75 busy, 99 nothing to do (with --skip-code 99), 130/143 stopped by a signal";
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]
@@ -44,8 +44,8 @@ pub enum Verb {
 pub struct ConsoleArgs {
     /// How results go to standard output
     ///
-    /// `text` keeps standard output empty and tells people on standard error; `json` also prints one JSON object as the last line of standard
-    /// output, on failure too, for Airflow's XCom and for `jq`.
+    /// `text` tells people: of runs on standard error, of what was asked for (`inspect`, `check`) on standard output. `json` prints one JSON object as
+    /// the last line of standard output, on failure too, for Airflow's XCom and for `jq`.
     #[arg(long, global = true, value_enum, default_value_t, env = "TALLOW_FORMAT", help_heading = "Display")]
     pub format: ResultFormat,
     /// How standard error is written: lines for people, or one JSON object per line

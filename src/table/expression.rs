@@ -189,7 +189,10 @@ fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
         .collect::<Vec<_>>()
     {
         names if names.is_empty() => {
-            format!("the table has {}; names with spaces or of another case need double quotes", counted(near.len(), "column"))
+            format!(
+                "the table has {}; text needs single quotes, `'north'`, and names with spaces or of another case need double quotes",
+                counted(near.len(), "column")
+            )
         }
         names => format!("near names are {}", names.join(", ")),
     };

@@ -314,6 +314,27 @@ fn digits_that_the_model_cannot_hold_are_counted_as_rounded() {
     let wide = Decimal256Array::from(digits.map(|digits| Some(i256::from_i128(digits))).to_vec()).with_precision_and_scale(76, 0).unwrap();
     room.parquet("in.parquet", &RecordBatch::try_from_iter([("a", Arc::new(narrow) as ArrayRef), ("b", Arc::new(wide))]).unwrap(), 10);
     assert_eq!(rounded(&room, "in.parquet"), (2, 2));
+    let compare =
+        |filter: &str| room.tallow(&format!("score --quiet --model good.json in.parquet --output o.parquet --overwrite --limit 3 {filter}"));
+    compare("--where a>0.1").ok();
+    let run = room.tallow("score --model good.json in.parquet --output p.parquet --where a>0.1").fails(1);
+    assert!(run.stderr.contains("more digits than expressions compute with, which is 15 (`in.parquet`, column `a`)"), "{run}");
+}
+
+#[test]
+fn a_position_that_contradicts_a_name_is_warned_of() {
+    let room = room("b,a\n0.9,0.1\n");
+    let told = score(&room, "--features b,a").ok();
+    let warning = "warning: `--features` feeds the model's features with columns of other names, by position: `a <- b`, `b <- a`\n";
+    assert!(told.stderr.starts_with(warning), "{told}");
+    assert!(!score(&room, "--features a,b").ok().stderr.contains("warning"));
+}
+
+#[test]
+fn a_file_that_is_given_twice_is_warned_of() {
+    let room = room("a,b\n0.1,0.9\n");
+    let told = room.tallow("score --model good.json rows.csv ./rows.csv --output out.parquet").ok();
+    assert!(told.stderr.starts_with("warning: a file that is given more than once is scored as often: `./rows.csv`\n"), "{told}");
 }
 
 #[test]

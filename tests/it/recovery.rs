@@ -318,6 +318,60 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
 }
 
 #[test]
+fn text_under_the_name_of_another_format_is_a_broken_file() {
+    let room = room();
+    room.file("in-1.parquet", "<html>the proxy is down</html>\n");
+    let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
+    assert!(run.stderr.starts_with("error: cannot read the file: it is named as Parquet, but holds text (`in-1.parquet`)\n"), "{run}");
+    let run = room.tallow(&format!("{} --output out/ --on-bad-file skip", SCORE.replace("--quiet", "--format json"))).ok();
+    assert_eq!(run.json()["ledger"]["rows_in"], 2 * ROWS);
+    assert_eq!(run.json()["bad_files"]["in-1.parquet"]["reason"], "it is named as Parquet, but holds text");
+}
+
+#[test]
+fn a_finished_data_set_that_lost_a_file_says_which() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    std::fs::remove_file(room.path("out/part-00003.parquet")).unwrap();
+    let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
+    assert!(run.stderr.contains("its file `part-00003.parquet` is missing or not as it was written"), "{run}");
+    room.tallow(&format!("{SCORE} --output out/ --overwrite")).ok();
+    assert!(room.path("out/part-00003.parquet").exists());
+}
+
+#[test]
+fn a_run_that_could_not_be_laid_out_is_no_unfinished_run() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/ --partition-by prediction")).fails(2);
+    room.tallow(&format!("{SCORE} --output out/ --partition-by region")).ok();
+}
+
+#[test]
+fn an_unfinished_data_set_is_inspected_as_what_it_is() {
+    let room = room();
+    room.file("out/_tallow/identity.json", "{}");
+    let run = room.tallow("inspect out").fails(3);
+    assert!(
+        run.stderr.starts_with("contract error: the directory holds a data set that is not finished (`out`)\nhint: the same `tallow score`"),
+        "{run}"
+    );
+}
+
+#[test]
+fn in_mended_text_an_empty_field_is_null() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
+    let rows = table(&room.path("out/_rejected/part-00000.parquet"));
+    let told = ["id", "rejected_file", "rejected_row"].map(|name| texts(column(&rows, name)));
+    let value = |place: usize, row: usize| told[place][row].clone().unwrap();
+    let line = |row: usize| format!("{},north,0.25,,{},{}\n", value(0, row), value(1, row), value(2, row));
+    let lines: String = (0..rows.num_rows()).map(line).collect::<Vec<_>>().concat();
+    room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n{lines}"));
+    let run = room.tallow("retry out --mended mended.csv --format json").ok();
+    assert_eq!(run.json()["ledger"]["rejected"], 210 - 10, "{run}");
+}
+
+#[test]
 fn mended_rows_end_as_if_they_had_never_been_bad() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();

@@ -287,3 +287,27 @@ fn dictionaries_and_nested_columns_pass_through() {
         assert_eq!(&column(&batch, name).to_data(), &column(&output, name).to_data(), "{name}");
     }
 }
+
+#[test]
+fn the_report_of_an_output_that_was_removed_is_in_nobodys_way() {
+    let room = demo();
+    let score = |output: &str| room.tallow(&format!("score --quiet --model churn customers.parquet --output {output}"));
+    score("out.parquet").ok();
+    score("out.parquet").fails(1);
+    std::fs::remove_file(room.path("out.parquet")).unwrap();
+    assert!(score("out.csv").fails(1).to_string().contains("another run's report"), "the report is of another output");
+    score("out.parquet").ok();
+    std::fs::remove_file(room.path("out.parquet")).unwrap();
+    room.file("out.report.parquet", "precious");
+    score("out.parquet").fails(1);
+    assert_eq!(std::fs::read(room.path("out.report.parquet")).unwrap(), b"precious");
+}
+
+#[test]
+fn what_is_no_file_is_not_replaced_by_one() {
+    let room = demo();
+    let socket = std::os::unix::net::UnixListener::bind(room.path("out.parquet")).unwrap();
+    let run = room.tallow("score --model churn customers.parquet --output out.parquet --overwrite").fails(1);
+    assert!(run.stderr.starts_with("error: cannot create the file: a pipe, a socket or a device has its name (`out.parquet`)\n"), "{run}");
+    drop(socket);
+}
