@@ -62,8 +62,8 @@ impl ParquetPortions {
     }
 
     /// How many portions so many decoded bytes become. A page is decompressed for every portion that has rows of it, so a row group of few
-    /// pages is cut into no more portions than that, if they do not become too large: 100 columns of one page each, cut into four, took three
-    /// times as long to read.
+    /// pages is cut into no more portions than that, if they do not become too large: 100 columns of one page each, cut into four, took more
+    /// than twice as long to read.
     fn parts(&self, bytes: usize, pages: usize) -> usize {
         let wanted = bytes.div_ceil(self.portion_bytes.max(1));
         if pages > FEW_PAGES { wanted } else { wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes.max(1)))) }
