@@ -3,11 +3,17 @@
 //! A case is a directory with `model.*`, `input.parquet`, `expected.parquet`, perhaps `leaves.parquet`, and `case.json` (model, tolerances,
 //! further arguments). `ORIGIN.md` says which script and versions made it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::DataType;
+use clap::Parser;
 use serde::Deserialize;
+use tallow::cli::args::{Cli, Verb};
+use tallow::feature::FeatureBlock;
+use tallow::feature::verdict::{Coercions, Origin};
+use tallow::plan::Plan;
 
 use crate::harness::{Room, column, data, numbers, table, texts};
 
@@ -97,6 +103,50 @@ fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBat
     };
     let (row, (wanted, given)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
     Some(format!("`{name}` row {row} is {given:e}, expected {wanted:e}"))
+}
+
+/// The leaf of every tree for every row, row after row, by the model and binding that `score` would use; none for models without trees.
+fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
+    let (model, input) = (directory.join(&case.model), directory.join("input.parquet"));
+    let fixed = ["tallow", "score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", "none.parquet"];
+    let cli = Cli::try_parse_from(fixed.iter().copied().chain(case.arguments.iter().map(String::as_str))).unwrap();
+    let Verb::Score(args) = cli.verb else { panic!("another verb") };
+    let job = Plan::resolve(&args.work).unwrap().job;
+    let rows = table(&input);
+    let nothing: ArrayRef = new_null_array(&DataType::Null, rows.num_rows());
+    let encoder = job.scoring.encoder();
+    let columns: Vec<ArrayRef> = encoder.inputs().map(|bound| rows.column_by_name(&bound.column).unwrap_or(&nothing).clone()).collect();
+    let mut block = FeatureBlock::empty(job.scoring.model().model.precision());
+    let mut counts = vec![Coercions::default(); columns.len()];
+    let origin = Origin { path: &input, kept_rows: None, first_row: 0 };
+    encoder.encode(&columns, rows.num_rows(), &mut block, &mut counts, origin).unwrap();
+    Some((rows.num_rows(), job.scoring.model().model.leaves(&block).unwrap()?))
+}
+
+/// Libraries number leaves in their own ways: the same leaf is one for which both always say the same.
+#[test]
+fn every_row_reaches_the_leaf_that_its_library_says_in_every_tree() {
+    let (mut checked, mut failures) = (0, Vec::new());
+    for directory in cases().into_iter().filter(|directory| directory.join("leaves.parquet").exists()) {
+        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let expected = table(&directory.join("leaves.parquet"));
+        let Some((row_count, found)) = leaves(&directory, &read(&directory)) else {
+            failures.push(format!("{name}: no leaves"));
+            continue;
+        };
+        if (expected.num_rows(), found.len()) != (row_count, row_count * expected.num_columns()) {
+            failures.push(format!("{name}: {} leaves, expected {} of {} rows", found.len(), expected.num_columns(), expected.num_rows()));
+            continue;
+        }
+        for (tree, theirs) in expected.columns().iter().enumerate() {
+            let (mut there, mut here) = (HashMap::new(), HashMap::new());
+            let pairs = numbers(theirs).into_iter().map(|leaf| leaf as i64).zip(found.iter().skip(tree).step_by(expected.num_columns()).copied());
+            let differs = |(theirs, ours): (i64, u32)| *there.entry(ours).or_insert(theirs) != theirs || *here.entry(theirs).or_insert(ours) != ours;
+            failures.extend(pairs.map(differs).position(|differs| differs).map(|row| format!("{name}: tree {tree}, row {row}")));
+        }
+        checked += 1;
+    }
+    assert!(failures.is_empty() && checked > 150, "{checked} cases, {} differences:\n{}", failures.len(), failures.join("\n"));
 }
 
 #[test]
