@@ -80,12 +80,12 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     let identity = identity::of(&run.args.work, &run.plan, &run.target)?;
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
-        let damaged = published.first_damaged(directory)?;
+        let damaged = if is_same { published.first_changed(directory)? } else { None };
         if is_same && damaged.is_none() && !run.target.restart {
             return Ok(run.nothing_to_do("do with", SAME));
         }
         if !run.target.overwrite {
-            let message = match damaged.filter(|_| is_same) {
+            let message = match damaged {
                 Some(file) => format!("the output exists already, but its file `{file}` is missing or not as it was written"),
                 None => "the output exists already, from other inputs, another model or other options".to_owned(),
             };

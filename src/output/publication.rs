@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::checkpoint::{PartRecord, RunIdentity, from_json, write_json};
+use super::checkpoint::{PartRecord, RunIdentity, from_json, sha256_of, write_json};
 use super::dataset::{STATE, staged};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
@@ -115,6 +115,22 @@ impl Manifest {
             }
         }
         Ok(find(&directory.join(SUCCESS))?.is_none().then(|| SUCCESS.to_owned()))
+    }
+
+    /// The first file that is not there with the bytes that were written, all of which are read.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read.
+    pub fn first_changed(&self, directory: &Path) -> Result<Option<String>> {
+        if let Some(damaged) = self.first_damaged(directory)? {
+            return Ok(Some(damaged));
+        }
+        for file in self.files() {
+            if sha256_of(&directory.join(&file.path))? != file.sha256 {
+                return Ok(Some(file.path.clone()));
+            }
+        }
+        Ok(None)
     }
 
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {

@@ -336,7 +336,11 @@ fn a_finished_data_set_that_lost_a_file_says_which() {
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
     assert!(run.stderr.contains("its file `part-00003.parquet` is missing or not as it was written"), "{run}");
     room.tallow(&format!("{SCORE} --output out/ --overwrite")).ok();
-    assert!(room.path("out/part-00003.parquet").exists());
+    let mut bytes = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
+    bytes[40] ^= 1;
+    room.file("out/part-00003.parquet", bytes);
+    let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
+    assert!(run.stderr.contains("its file `part-00003.parquet` is missing or not as it was written"), "{run}");
 }
 
 #[test]
