@@ -15,10 +15,13 @@ use crate::error::{Error, Result};
 /// An internal error if a column cannot be picked from.
 pub fn without_rejected(block: &FeatureBlock, rejected: &[usize]) -> Result<Option<FeatureBlock>> {
     let FeatureBlock::Native(columns) = block else { return Ok(None) };
+    if rejected.is_empty() {
+        return Ok(None);
+    }
     let mut places: Vec<u32> = (0..block.row_count() as u32).collect();
     let mut is_rejected = vec![false; places.len()];
     rejected.iter().for_each(|row| is_rejected[*row] = true);
-    let Some(accepted) = is_rejected.iter().position(|rejected| !rejected).filter(|_| !rejected.is_empty()) else { return Ok(None) };
+    let Some(accepted) = is_rejected.iter().position(|rejected| !rejected) else { return Ok(None) };
     rejected.iter().for_each(|row| places[*row] = accepted as u32);
     let places = UInt32Array::from(places);
     let picked = |column: &ArrayRef| take(column, &places, None).map_err(|error| Error::internal("a column without rows").because(error));

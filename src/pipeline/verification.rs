@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::ordered::for_each_in_order;
 use crate::error::{Error, Result};
-use crate::table::dataset::{BadFile, Dataset, FilePortion, Position};
+use crate::table::dataset::{BadFile, Dataset, FilePortion, FilePortions, Position};
 
 /// The files of which a portion cannot be cut or decoded, by index, each with its first failure.
 ///
@@ -33,7 +33,7 @@ pub fn unreadable(dataset: &Arc<Dataset>, read_schema: &SchemaRef, threads: usiz
 
 /// The portions of one file, up to the first that cannot be cut.
 struct Cutting {
-    portions: Option<crate::table::dataset::FilePortions>,
+    portions: Option<FilePortions>,
     file: usize,
 }
 
@@ -47,16 +47,11 @@ impl Iterator for Cutting {
     type Item = (usize, Result<FilePortion>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.portions.as_mut()?.next_portion(u64::MAX) {
-            Ok(Some(portion)) if portion.file == self.file => Some((self.file, Ok(portion))),
-            Ok(_) => {
-                self.portions = None;
-                None
-            }
-            Err(error) => {
-                self.portions = None;
-                Some((self.file, Err(error)))
-            }
+        let next = self.portions.as_mut()?.next_portion(u64::MAX).transpose();
+        let own = next.filter(|next| next.as_ref().map_or(true, |portion| portion.file == self.file));
+        if !matches!(own, Some(Ok(_))) {
+            self.portions = None;
         }
+        own.map(|portion| (self.file, portion))
     }
 }

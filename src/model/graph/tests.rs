@@ -10,6 +10,7 @@ use super::operator::{Attribute, Definition};
 use super::table::{Answer, Feed, GraphModel};
 use super::{ElementType, Graph, Tensor, Value, ValueId};
 use crate::feature::{FeatureBlock, Precision};
+use crate::model::network::sample::noise;
 use crate::model::{Margins, Model};
 
 /// A graph in the making, with what every node gave.
@@ -49,15 +50,6 @@ impl Sketch {
         let last = self.made[self.made.len() - 1];
         self.builder.finish(vec![last])
     }
-}
-
-fn noise(count: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
 }
 
 fn perceptron() -> Sketch {
