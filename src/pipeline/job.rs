@@ -7,8 +7,9 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::correction::Corrections;
+use super::pieces::Work;
 use super::run::PartPortion;
-use super::scoring::{Rejection, Scorer, Scoring};
+use super::scoring::{BLOCK_ROWS, Rejection, ScoredBlock, Scorer, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
@@ -78,36 +79,6 @@ impl Job {
         self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
     }
 
-    pub(super) fn process(&self, scorer: &mut Scorer, PartPortion { part, portion }: PartPortion) -> Result<Finished> {
-        let mut times = StageTimes::default();
-        let (file, first_row, end_byte) = (portion.file, portion.portion.first_row, portion.portion.end_byte);
-        let path = &self.dataset.files[file].path;
-        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
-        let batch = self.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
-        let rows_in = batch.num_rows() as u64;
-        let (batch, kept_rows) = match &self.selection {
-            None => (batch, None),
-            Some(selection) => times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.at_path(path))?,
-        };
-        let filtered = rows_in - batch.num_rows() as u64;
-        let origin = Origin { path, kept_rows: kept_rows.as_deref(), first_row };
-        let scored = scorer.score(&batch, origin, &mut times)?;
-        let (output, rejected) = times.measure(Stage::Finish, || self.part_ways(&batch, scored.columns, &scored.rejections))?;
-        Ok(Finished {
-            part,
-            file,
-            first_row,
-            end_byte,
-            rows_in,
-            filtered,
-            rejections: scored.rejections,
-            rejected,
-            coercions: scored.coercions,
-            output,
-            times,
-        })
-    }
-
     /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the
     /// types that they were read as.
     fn part_ways(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejections: &[Rejection]) -> Result<(RecordBatch, Option<RecordBatch>)> {
@@ -129,5 +100,82 @@ impl Job {
         let output = filter_record_batch(&output, &BooleanArray::from(keep)).map_err(internal)?;
         let rows: UInt64Array = rejections.iter().map(|rejection| rejection.row as u64).collect();
         Ok((output, Some(take_record_batch(&read, &rows).map_err(internal)?)))
+    }
+}
+
+/// A portion's rows, ready to be scored.
+pub(super) struct Decoded {
+    part: u64,
+    file: usize,
+    first_row: u64,
+    end_byte: Option<u64>,
+    rows_in: u64,
+    /// The rows that the filter kept.
+    batch: RecordBatch,
+    /// Their places among the portion's rows; none if all were kept.
+    kept_rows: Option<Vec<u32>>,
+    times: StageTimes,
+}
+
+impl Decoded {
+    fn origin<'a>(&'a self, job: &'a Job) -> Origin<'a> {
+        Origin { path: &job.dataset.files[self.file].path, kept_rows: self.kept_rows.as_deref(), first_row: self.first_row }
+    }
+}
+
+/// A worker's way through one portion: read and filter it, score its blocks, make the output's rows of them.
+pub(super) struct PortionWork<'a>(pub(super) &'a Job);
+
+impl<'a> Work for PortionWork<'a> {
+    type Item = PartPortion;
+    type State = Scorer<'a>;
+    type Prepared = Decoded;
+    type Piece = ScoredBlock;
+    type Outcome = Finished;
+
+    fn state(&self) -> Scorer<'a> {
+        self.0.scoring.scorer()
+    }
+
+    fn prepare(&self, _scorer: &mut Scorer<'a>, PartPortion { part, portion }: PartPortion) -> Result<Decoded> {
+        let (job, mut times) = (self.0, StageTimes::default());
+        let (file, first_row, end_byte) = (portion.file, portion.portion.first_row, portion.portion.end_byte);
+        let path = &job.dataset.files[file].path;
+        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
+        let batch = job.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
+        let rows_in = batch.num_rows() as u64;
+        let (batch, kept_rows) = match &job.selection {
+            None => (batch, None),
+            Some(selection) => times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.at_path(path))?,
+        };
+        Ok(Decoded { part, file, first_row, end_byte, rows_in, batch, kept_rows, times })
+    }
+
+    fn piece_count(&self, decoded: &Decoded) -> usize {
+        decoded.batch.num_rows().div_ceil(BLOCK_ROWS)
+    }
+
+    fn piece(&self, scorer: &mut Scorer<'a>, decoded: &Decoded, number: usize) -> Result<ScoredBlock> {
+        scorer.score(&decoded.batch, number, decoded.origin(self.0))
+    }
+
+    fn finish(&self, decoded: &Decoded, blocks: Vec<ScoredBlock>) -> Result<Finished> {
+        let mut times = decoded.times;
+        blocks.iter().for_each(|block| times.add(&block.times));
+        let scored = times.measure(Stage::Finish, || self.0.scoring.gather(blocks))?;
+        let (output, rejected) = times.measure(Stage::Finish, || self.0.part_ways(&decoded.batch, scored.columns, &scored.rejections))?;
+        Ok(Finished {
+            part: decoded.part,
+            file: decoded.file,
+            first_row: decoded.first_row,
+            end_byte: decoded.end_byte,
+            rows_in: decoded.rows_in,
+            filtered: decoded.rows_in - decoded.batch.num_rows() as u64,
+            rejections: scored.rejections,
+            rejected,
+            coercions: scored.coercions,
+            output,
+            times,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Moving the rows: bounded read, parallel score, ordered write.
 //!
 //! The only room that starts threads. Portions are numbered as they are handed out; any worker decodes, filters, encodes and scores
-//! one on its own, serially; results are put back in order and delivered one at a time, by whichever worker finds the next number
+//! one; of the scoring, workers that have nothing else to do take blocks of rows; results are put back in order and delivered one at a time, by whichever worker finds the next number
 //! ready. So N threads are N threads, the output is the input's order, and nothing depends on who was faster. Rows are counted in parts,
 //! whose borders depend on the input alone: what a run may resume from. Where results go is a [`Destination`]'s business.
 //!
@@ -14,6 +14,7 @@ pub mod job;
 pub mod ledger;
 mod ordered;
 pub mod part;
+mod pieces;
 pub mod run;
 pub mod scoring;
 pub mod selection;

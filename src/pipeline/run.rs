@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::RecordBatch;
 
 use super::budget::Budget;
-use super::job::{Finished, Job};
+use super::job::{Finished, Job, PortionWork};
 use super::ledger::Ledger;
 use super::ordered::for_each_in_order;
 use super::part::{PartAccount, Segment};
@@ -131,14 +131,7 @@ pub fn run(
     let rejected = outcomes.ledger.total().rejected;
     let mut delivery = Delivery { job, control, destination, outcomes, account: None, rejected, has_ended_a_part: false, advance };
     let pressure = || job.memory_bytes.is_some_and(|most| process::memory_bytes().is_some_and(|bytes| bytes > most));
-    let worked = for_each_in_order(
-        job.threads,
-        &pressure,
-        source,
-        || job.scoring.scorer(),
-        |scorer, portion| job.process(scorer, portion),
-        |finished| delivery.take(finished),
-    );
+    let worked = for_each_in_order(job.threads, &pressure, source, &PortionWork(job), |finished| delivery.take(finished));
     let ended = worked.and_then(|()| delivery.finish(first));
     if let Some(account) = delivery.account.take() {
         delivery.outcomes.add(&account);

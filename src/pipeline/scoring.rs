@@ -1,4 +1,4 @@
-//! One model's work on a batch: encode, score, turn margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
+//! One model's work on a batch: encode and score its blocks, turn the margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
 
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
@@ -6,15 +6,15 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
-use crate::feature::FeatureBlock;
 use crate::feature::encode::Encoder;
 use crate::feature::stand_in::{first_refused, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
+use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, Margins, Scratch};
 use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
 
-/// Rows encoded and scored at once. The block of a wide table stays in the second-level cache, and, not being a power of two, its
+/// Rows encoded and scored at once, by one worker. The block of a wide table stays in the second-level cache, and, not being a power of two, its
 /// columns do not fall on the same cache sets.
 pub const BLOCK_ROWS: usize = 4_032;
 
@@ -39,6 +39,16 @@ pub struct Rejection {
     pub input: usize,
     /// Why.
     pub reason: Reason,
+}
+
+/// What came of a block of a batch.
+#[derive(Debug)]
+pub struct ScoredBlock {
+    margins: Margins,
+    rejections: Vec<Rejection>,
+    coercions: Vec<Coercions>,
+    /// The time that it took.
+    pub times: StageTimes,
 }
 
 /// What came of a batch.
@@ -87,8 +97,24 @@ impl Scoring {
     /// What one worker writes on.
     #[must_use]
     pub fn scorer(&self) -> Scorer<'_> {
-        let precision = self.model.model.precision();
-        Scorer { scoring: self, block: FeatureBlock::empty(precision), margins: Margins::empty(precision), scratch: self.model.model.scratch() }
+        Scorer { scoring: self, block: FeatureBlock::empty(self.model.model.precision()), scratch: self.model.model.scratch() }
+    }
+
+    /// Puts the blocks of a batch together, in order.
+    ///
+    /// # Errors
+    /// An internal error if they are of another precision than the model.
+    pub fn gather(&self, blocks: Vec<ScoredBlock>) -> Result<Scored> {
+        let loaded = &self.model;
+        let mut gathered = Gathered::new(loaded.model.precision());
+        let (mut rejections, mut coercions) = (Vec::new(), vec![Coercions::default(); self.positions.len()]);
+        for block in blocks {
+            gathered.add(block.margins)?;
+            rejections.extend(block.rejections);
+            coercions.iter_mut().zip(&block.coercions).for_each(|(sum, counts)| sum.add(counts));
+        }
+        let columns = loaded.outcome.columns(&gathered.into_margins()?, loaded.model.margin_count(), self.raw);
+        Ok(Scored { columns, rejections, coercions })
     }
 }
 
@@ -97,55 +123,48 @@ impl Scoring {
 pub struct Scorer<'a> {
     scoring: &'a Scoring,
     block: FeatureBlock,
-    margins: Margins,
     scratch: Scratch,
 }
 
 impl Scorer<'_> {
-    /// Scores every row of the batch.
+    /// Scores the rows of block `number` of the batch.
     ///
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
-    pub fn score(&mut self, batch: &RecordBatch, origin: Origin, times: &mut StageTimes) -> Result<Scored> {
-        let absent: ArrayRef = new_null_array(&DataType::Null, batch.num_rows());
-        let inputs: Vec<&ArrayRef> =
-            self.scoring.positions.iter().map(|position| position.map_or(&absent, |position| batch.column(position))).collect();
-        let mut coercions = vec![Coercions::default(); inputs.len()];
-        let mut gathered = Gathered::new(&self.margins);
-        let mut rejections = Vec::new();
-        for start in (0..batch.num_rows()).step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(batch.num_rows() - start);
-            let columns: Vec<ArrayRef> = inputs.iter().map(|column| column.slice(start, rows)).collect();
-            let origin = origin.from(start, rows);
-            let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
-            let number = |row| origin.row_number(row);
-            let rejected = verdicts.into_rows();
-            times.measure(Stage::Score, || self.score_block(&rejected.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), origin))?;
-            rejections.extend(rejected.into_iter().map(|(row, input, reason)| Rejection { row: start + row, number: number(row), input, reason }));
-            gathered.add(&self.margins)?;
-        }
-        let margin_count = self.scoring.model.model.margin_count();
-        let all = gathered.into_margins()?;
-        let columns = times.measure(Stage::Finish, || self.scoring.model.outcome.columns(&all, margin_count, self.scoring.raw));
-        Ok(Scored { columns, rejections, coercions })
+    pub fn score(&mut self, batch: &RecordBatch, number: usize, origin: Origin) -> Result<ScoredBlock> {
+        let start = number * BLOCK_ROWS;
+        let rows = BLOCK_ROWS.min(batch.num_rows() - start);
+        let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
+        let column = |position: &Option<usize>| match position {
+            Some(position) => batch.column(*position).slice(start, rows),
+            None => new_null_array(&DataType::Null, rows),
+        };
+        let columns: Vec<ArrayRef> = self.scoring.positions.iter().map(column).collect();
+        let mut coercions = vec![Coercions::default(); columns.len()];
+        let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
+        let rejected = verdicts.into_rows();
+        let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
+        let margins = times.measure(Stage::Score, || self.score_block(&rejected_rows, origin))?;
+        let rejection = |(row, input, reason)| Rejection { row: start + row, number: origin.row_number(row), input, reason };
+        Ok(ScoredBlock { margins, rejections: rejected.into_iter().map(rejection).collect(), coercions, times })
     }
-}
 
-impl Scorer<'_> {
     /// Scores the encoded block; whatever a graph says of rejected rows is of no account.
-    fn score_block(&mut self, rejected: &[usize], origin: Origin) -> Result<()> {
+    fn score_block(&mut self, rejected: &[usize], origin: Origin) -> Result<Margins> {
         let loaded = &self.scoring.model;
         let (model, row_count) = (&*loaded.model, self.block.row_count());
-        if let (Margins::Native(columns), Task::Columns(fields)) = (&mut self.margins, &loaded.outcome.task)
+        let mut margins = Margins::empty(model.precision());
+        if let (Margins::Native(columns), Task::Columns(fields)) = (&mut margins, &loaded.outcome.task)
             && row_count > 0
             && rejected.len() == row_count
         {
             *columns = fields.iter().map(|field| new_null_array(field.data_type(), row_count)).collect();
-            return Ok(());
+            return Ok(margins);
         }
         let stand_in = without_rejected(&self.block, rejected)?;
         let block = stand_in.as_ref().unwrap_or(&self.block);
-        model.score(block, &mut self.scratch, &mut self.margins).map_err(|error| {
+        let scored = model.score(block, &mut self.scratch, &mut margins);
+        scored.map(|()| margins).map_err(|error| {
             let mut margins = Margins::empty(model.precision());
             let row = first_refused(block, |row| model.score(row, &mut self.scratch, &mut margins).is_err());
             match row {
@@ -165,22 +184,23 @@ enum Gathered {
 }
 
 impl Gathered {
-    /// None yet, of the precision of `margins`.
-    fn new(margins: &Margins) -> Self {
-        match margins {
-            Margins::Single(_) => Self::Single(Vec::new()),
-            Margins::Double(_) => Self::Double(Vec::new()),
-            Margins::Native(_) => Self::Native(Vec::new()),
+    fn new(precision: Precision) -> Self {
+        match precision {
+            Precision::Single => Self::Single(Vec::new()),
+            Precision::Double => Self::Double(Vec::new()),
+            Precision::Native => Self::Native(Vec::new()),
         }
     }
 
-    fn add(&mut self, block: &Margins) -> Result<()> {
+    fn add(&mut self, block: Margins) -> Result<()> {
         match (self, block) {
-            (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(block),
-            (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(block),
-            (Self::Native(all), Margins::Native(block)) if all.is_empty() => all.extend(block.iter().map(|column| vec![column.clone()])),
+            (Self::Single(all), Margins::Single(block)) if all.is_empty() => *all = block,
+            (Self::Double(all), Margins::Double(block)) if all.is_empty() => *all = block,
+            (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(&block),
+            (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(&block),
+            (Self::Native(all), Margins::Native(block)) if all.is_empty() => all.extend(block.into_iter().map(|column| vec![column])),
             (Self::Native(all), Margins::Native(block)) if all.len() == block.len() => {
-                all.iter_mut().zip(block).for_each(|(blocks, column)| blocks.push(column.clone()));
+                all.iter_mut().zip(block).for_each(|(blocks, column)| blocks.push(column));
             }
             _ => return Err(Error::internal("margins of the wrong precision")),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use super::ordered::for_each_in_order;
+use super::pieces::Whole;
 use crate::error::{Error, Result};
 use crate::table::dataset::{BadFile, Dataset, FilePortion, FilePortions, Position};
 
@@ -26,7 +27,7 @@ pub fn unreadable(dataset: &Arc<Dataset>, read_schema: &SchemaRef, threads: usiz
         let decoded = portion.and_then(|portion| (portion.portion.decode)());
         Ok((file, decoded.err()))
     };
-    for_each_in_order(threads, &|| false, source.map(Ok), || (), decode, deliver)?;
+    for_each_in_order(threads, &|| false, source.map(Ok), &Whole::new(|| (), decode), deliver)?;
     let bad_file = |(file, error): (usize, Error)| (file, BadFile::new(&dataset.files[file].path, &error));
     Ok(failures.into_iter().map(bad_file).collect())
 }
