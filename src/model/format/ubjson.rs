@@ -151,12 +151,22 @@ impl<'a> Reader<'a> {
             return Err(self.broken("a typed list without its count"));
         }
         let count = self.count(width)?;
+        let bytes = self.take(count * width)?;
         Ok(match marker {
-            b'd' => Value::Floats((0..count).map(|_| self.fixed().map(f32::from_be_bytes)).collect::<Result<_>>()?),
-            b'D' => Value::Floats((0..count).map(|_| self.fixed().map(|bytes| f64::from_be_bytes(bytes) as f32)).collect::<Result<_>>()?),
-            _ => Value::Integers((0..count).map(|_| self.integer(marker)).collect::<Result<_>>()?),
+            b'd' => Value::Floats(each(bytes, f32::from_be_bytes)),
+            b'D' => Value::Floats(each(bytes, |number| f64::from_be_bytes(number) as f32)),
+            b'i' => Value::Integers(each(bytes, |number| i64::from(i8::from_be_bytes(number)))),
+            b'U' => Value::Integers(each(bytes, |[number]| i64::from(number))),
+            b'I' => Value::Integers(each(bytes, |number| i64::from(i16::from_be_bytes(number)))),
+            b'l' => Value::Integers(each(bytes, |number| i64::from(i32::from_be_bytes(number)))),
+            _ => Value::Integers(each(bytes, i64::from_be_bytes)),
         })
     }
+}
+
+/// The numbers of a run, `N` bytes each.
+fn each<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
 }
 
 #[cfg(test)]
