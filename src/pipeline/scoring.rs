@@ -121,6 +121,9 @@ impl Scorer<'_> {
             let number = |row| origin.row_number(row);
             let rejected = verdicts.into_rows();
             times.measure(Stage::Score, || self.score_block(&rejected.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), origin))?;
+            if let Some(coercions) = coercions.first_mut() {
+                coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
+            }
             rejections.extend(rejected.into_iter().map(|(row, input, reason)| Rejection { row: start + row, number: number(row), input, reason }));
             gathered.add(&self.margins)?;
         }

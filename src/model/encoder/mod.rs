@@ -1,16 +1,31 @@
-//! Text encoders of the BERT family: token ids in, one vector a token out.
+//! Text encoders of the BERT family: texts in, vectors, labels, scores or entities out.
 //!
-//! Owns what an encoder is ([`architecture`]), its weights in one shape ([`weights`]), texts packed without padding ([`packed`]) and the
-//! forward passes over them. Nothing here knows columns or links.
+//! Owns what an encoder is ([`architecture`]), its weights in one shape ([`weights`]), texts packed without padding ([`packed`]), the forward passes
+//! over them, and the model around it: tokenizer, pooling, heads. The files come as [`parts`]; [`assemble`] makes a model of them. Nothing here knows
+//! files on disk or threads.
 
 pub mod architecture;
+mod assemble;
+mod classes;
+pub mod config;
+mod entities;
+mod head;
+mod load;
+mod names;
 pub mod packed;
+pub mod parts;
+mod pooling;
 pub mod reference;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+mod text_model;
+mod tokenizer;
 pub mod weights;
+
+pub use assemble::{TEXT, TEXT_PAIR, assemble};
+pub use text_model::TextModel;
 
 use candle_core::Device;
 

@@ -172,16 +172,8 @@ impl Reference {
         Ok((angles.cos()?, angles.sin()?))
     }
 
-    /// Two passes: candle's own norm takes the variance as a difference of large numbers.
     fn norm(&self, norm: Option<&Norm>, x: Tensor) -> CandleResult<Tensor> {
-        let Some(norm) = norm else { return Ok(x) };
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-        let scaled = centred.broadcast_div(&(variance + self.architecture.epsilon)?.sqrt()?)?.broadcast_mul(&norm.weight)?;
-        match &norm.bias {
-            Some(bias) => scaled.broadcast_add(bias),
-            None => Ok(scaled),
-        }
+        normalised(norm, x, self.architecture.epsilon)
     }
 
     /// The texts from `first` on that go together: how many.
@@ -225,6 +217,18 @@ impl Forward for Reference {
 
     fn memory_bytes(&self) -> usize {
         self.weights.tensors().map(|tensor| tensor.elem_count() * DType::F32.size_in_bytes()).sum()
+    }
+}
+
+/// Normalised over the last dimension, in two passes: candle's own norm takes the variance as a difference of large numbers.
+pub(super) fn normalised(norm: Option<&Norm>, x: Tensor, epsilon: f64) -> CandleResult<Tensor> {
+    let Some(norm) = norm else { return Ok(x) };
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+    let scaled = centred.broadcast_div(&(variance + epsilon)?.sqrt()?)?.broadcast_mul(&norm.weight)?;
+    match &norm.bias {
+        Some(bias) => scaled.broadcast_add(bias),
+        None => Ok(scaled),
     }
 }
 

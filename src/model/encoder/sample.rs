@@ -62,6 +62,7 @@ pub(crate) fn bert(hidden: usize, head_count: usize, layer_count: usize, feed_fo
 /// (name, architecture) of every kind: BERT, RoBERTa, MPNet, ALBERT, DeBERTa with and without buckets, ModernBERT, NomicBERT.
 pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
     let bert = bert(48, 4, 3, 80);
+    let roberta = Positions { count: 600, first: 2, padding_id: Some(1) };
     let no_positions = Embedding { positions: None, type_count: 0, ..bert.embedding.clone() };
     let deberta = |bucket_count: Option<usize>, span: usize| Architecture {
         embedding: Embedding { width: 32, projection: Some(Projection::BeforeNorm), ..no_positions.clone() },
@@ -69,25 +70,8 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
         score_scale: 1.0 / 36_f64.sqrt(),
         ..bert.clone()
     };
-    let rotary = |window: bool| {
-        move |layer: &Layer| Layer {
-            window: (window && layer.weights > 0).then_some(5),
-            rotary_base: Some(if window && layer.weights == 0 { 160_000.0 } else { 1_000.0 }),
-            ..*layer
-        }
-    };
     vec![
-        (
-            "roberta",
-            Architecture {
-                embedding: Embedding {
-                    positions: Some(Positions { count: 600, first: 2, padding_id: Some(1) }),
-                    type_count: 1,
-                    ..bert.embedding.clone()
-                },
-                ..bert.clone()
-            },
-        ),
+        ("roberta", Architecture { embedding: Embedding { positions: Some(roberta), type_count: 1, ..bert.embedding.clone() }, ..bert.clone() }),
         (
             "mpnet",
             Architecture {
@@ -111,7 +95,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
             "modernbert",
             Architecture {
                 embedding: no_positions.clone(),
-                layers: bert.layers.iter().map(rotary(true)).collect(),
+                layers: bert.layers.iter().map(|layer| rotary(layer, true)).collect(),
                 norm_order: NormOrder::Pre,
                 epsilon: 1e-5,
                 attention: AttentionPositions::Rotary { size: 12 },
@@ -123,7 +107,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
             "nomic",
             Architecture {
                 embedding: Embedding { type_count: 2, ..no_positions },
-                layers: bert.layers.iter().map(rotary(false)).collect(),
+                layers: bert.layers.iter().map(|layer| rotary(layer, false)).collect(),
                 attention: AttentionPositions::Rotary { size: 12 },
                 feed_forward: FeedForward { size: 96, activation: Activation::Silu, is_gated: true },
                 ..bert.clone()
@@ -131,6 +115,12 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
         ),
         ("bert", bert),
     ]
+}
+
+/// A layer of ModernBERT, with windows on all but the first, or of NomicBERT.
+fn rotary(layer: &Layer, has_windows: bool) -> Layer {
+    let is_wide = has_windows && layer.weights == 0;
+    Layer { window: (has_windows && !is_wide).then_some(5), rotary_base: Some(if is_wide { 160_000.0 } else { 1_000.0 }), ..*layer }
 }
 
 /// Random weights of the architecture's shapes.
