@@ -60,6 +60,8 @@ pub enum InputKind {
     HashedCategory(HashedCategories),
     /// Values in a type of the model's own, as graphs declare them.
     Native(NativeType),
+    /// A text that a tokenizer reads; a missing one stays missing.
+    Text,
 }
 
 /// A type that the inputs of graphs have.

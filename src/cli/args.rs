@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
+use super::text_args::TextArgs;
+
 /// Score tables with trained models, offline
 ///
 /// Parquet or CSV in, predictions and a report out. Columns are bound by name, every row is accounted for, and the output appears whole or not at all.
@@ -225,8 +227,8 @@ pub struct CheckArgs {
 pub struct WorkArgs {
     /// The model: a file or a directory
     ///
-    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, a directory with an `MLmodel`, or a package: a directory with a `tallow.toml` that says more of
-    /// one of these, or what a network's weights (safetensors) mean. The format is found by content.
+    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, a directory with an `MLmodel`, a text model as the Hugging Face hub lays it out, or a package: a
+    /// directory with a `tallow.toml` that says more of one of these, or what a network's weights (safetensors) mean. The format is found by content.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
     pub model: PathBuf,
     /// The data: files, globs and directories, read in the order given
@@ -243,6 +245,10 @@ pub struct WorkArgs {
     /// What comes out
     #[command(flatten)]
     pub outcome: OutcomeArgs,
+    /// Text models
+    #[command(flatten)]
+    #[serde(default)]
+    pub text: TextArgs,
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,

@@ -32,7 +32,7 @@ const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees } = args;
-    let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true };
+    let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true, ..ImportOptions::default() };
     let found = find(path)?.ok_or_else(|| missing(path))?;
     let manifest = if found.is_directory { Manifest::find(path)? } else { None };
     if manifest.is_none() && found.is_directory && find(&path.join(STATE).join(IDENTITY))?.is_some() {
@@ -111,6 +111,7 @@ fn kind(input: &Input, most: usize) -> String {
     match &input.kind {
         InputKind::Number => "number".into(),
         InputKind::CategoryCode => "category code".into(),
+        InputKind::Text => "text".into(),
         InputKind::HashedCategory(categories) => format!("category, known by {}", counted(categories.hashes.len(), "hash")),
         InputKind::Native(native) => {
             let element = format!("{:?}", native.element).to_lowercase();

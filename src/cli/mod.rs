@@ -16,6 +16,7 @@ mod run;
 mod scheduler;
 mod score;
 mod signal;
+pub mod text_args;
 
 use std::borrow::Cow;
 use std::ffi::OsString;

@@ -217,6 +217,7 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
         InputKind::Number | InputKind::CategoryCode => number,
         InputKind::Native(wanted) => accepts_native(*wanted, data_type),
         InputKind::HashedCategory(_) => is_text(data_type) || number,
+        InputKind::Text => is_text(data_type) || *data_type == DataType::Null,
         // A vocabulary without values belongs to a feature that the model never asks about.
         InputKind::Category(vocabulary) if vocabulary.values.is_empty() => true,
         InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| match value {
@@ -241,7 +242,7 @@ fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
 fn wants(kind: &InputKind) -> &'static str {
     match kind {
         InputKind::Native(NativeType { width: Some(_), .. }) => "lists of a fixed length",
-        InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
+        InputKind::Text | InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
         InputKind::Number | InputKind::Native(_) => "numbers",
         InputKind::CategoryCode => "category codes (whole numbers)",
         InputKind::HashedCategory(_) => "categories (texts or whole numbers)",

@@ -102,13 +102,14 @@ impl Encoder {
         let mut arrays = Vec::with_capacity(columns.len());
         let mut scratch = vec![0.0; row_count];
         for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
-            let InputKind::Native(native) = &bound.input.kind else {
-                return Err(Error::contract("the manifest gives an input of a graph another kind than the graph's").at_column(&bound.column));
-            };
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
             let mut filling = Filling { bound, lookup, index, tokens: &self.missing_tokens, out, counts, verdicts, origin };
-            let array = native::fill(*native, column, &mut filling).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
-            arrays.push(array);
+            let array = match &bound.input.kind {
+                InputKind::Native(native) => native::fill(*native, column, &mut filling),
+                InputKind::Text => native::fill_texts(column, &mut filling),
+                _ => Err(Error::contract("the manifest gives an input another kind than the model's")),
+            };
+            arrays.push(array.map_err(|error| error.at_path(origin.path).at_column(&bound.column))?);
         }
         Ok(arrays)
     }

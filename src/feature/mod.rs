@@ -102,7 +102,7 @@ pub enum FeatureBlock {
     Single(Columns<f32>),
     /// For models that compute in [`Precision::Double`].
     Double(Columns<f64>),
-    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that its input declares, without nulls.
+    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that its input declares; only texts for a tokenizer have nulls.
     Native(Vec<ArrayRef>),
 }
 

@@ -128,6 +128,24 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
     each(count, filling, cell, whole)
 }
 
+/// Texts for a tokenizer: a missing one stays missing, unless the policy puts a number's text in its place.
+pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    let texts = decoded(column, &DataType::Utf8View)?;
+    let views = texts.as_string_view();
+    let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
+    let missing: Vec<usize> = (0..views.len()).filter(|row| is_missing(*row, filling.tokens)).collect();
+    if missing.is_empty() {
+        return Ok(texts);
+    }
+    let mut values: Vec<Option<Cow<'_, str>>> = views.iter().map(|text| text.map(Cow::Borrowed)).collect();
+    for row in missing {
+        filling.counts.null_count += 1;
+        filling.settle(row, filling.bound.input.on_null, f64::NAN, Reason::Null)?;
+        values[row] = Some(filling.out[row]).filter(|value| !value.is_nan()).map(|value| Cow::Owned(value.to_string()));
+    }
+    Ok(Arc::new(values.into_iter().collect::<StringViewArray>()))
+}
+
 /// Texts as they are, where none is missing. A missing text that is let through is the empty one.
 fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     let texts = decoded(column, &DataType::Utf8View)?;

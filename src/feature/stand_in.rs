@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 /// An internal error if a column cannot be picked from.
 pub fn without_rejected(block: &FeatureBlock, rejected: &[usize]) -> Result<Option<FeatureBlock>> {
     let FeatureBlock::Native(columns) = block else { return Ok(None) };
-    if rejected.is_empty() {
+    // A model that takes missing values does not stop at them.
+    let is_taken = |row: &usize| columns.iter().any(|column| column.is_null(*row));
+    if rejected.iter().all(is_taken) {
         return Ok(None);
     }
     let mut places: Vec<u32> = (0..block.row_count() as u32).collect();

@@ -51,6 +51,9 @@ pub struct Coercions {
     pub defaulted_count: u64,
     /// Whole numbers and decimals some of whose digits the model's precision cannot hold; floats are not counted.
     pub rounded_count: u64,
+    /// Texts of which a text model reads only the beginning.
+    #[serde(default)]
+    pub truncated_count: u64,
 }
 
 impl Coercions {
@@ -62,11 +65,12 @@ impl Coercions {
         self.unparsable_count += other.unparsable_count;
         self.defaulted_count += other.defaulted_count;
         self.rounded_count += other.rounded_count;
+        self.truncated_count += other.truncated_count;
     }
 
     /// (name, count) in the order of the report.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 6] {
+    pub fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("null", self.null_count),
             ("unseen_category", self.unseen_count),
@@ -74,6 +78,7 @@ impl Coercions {
             ("not_a_number", self.unparsable_count),
             ("defaulted", self.defaulted_count),
             ("rounded", self.rounded_count),
+            ("truncated", self.truncated_count),
         ]
     }
 }

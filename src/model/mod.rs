@@ -3,6 +3,7 @@
 //! A model is immutable and shared by all workers; what a worker needs to write on is its [`Scratch`]. Families live in the
 //! folders and files beside this one, formats in [`mod@format`]. Nothing here knows columns of a table, files or threads.
 
+pub mod encoder;
 pub mod forest;
 pub mod format;
 pub mod graph;
@@ -69,6 +70,17 @@ impl Margins {
     }
 }
 
+/// Work that a model counts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Performed {
+    /// What was counted, as reports call it.
+    pub metric: &'static str,
+    /// How much.
+    pub count: u64,
+    /// In what.
+    pub unit: &'static str,
+}
+
 /// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for bit, in any batch.
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The family's name: `forest`, `linear`, `network`, …
@@ -105,6 +117,22 @@ pub trait Model: Send + Sync + std::fmt::Debug {
 
     /// The bytes that the model holds in memory, shared by all workers.
     fn memory_bytes(&self) -> usize;
+
+    /// The rows of a portion and the most that one worker scores at once, for models that take so long for a row that ordinary portions would
+    /// leave workers idle at the end.
+    fn portion_rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// The rows of which the model read only a part since this was last asked with the same scratch.
+    fn take_truncated(&self, _scratch: &mut Scratch) -> u64 {
+        0
+    }
+
+    /// What was done since the model was loaded, by all workers, where rows alone do not say it.
+    fn performed(&self) -> Vec<Performed> {
+        Vec::new()
+    }
 }
 
 /// What a person wants to know of a model before trusting it; shown by `inspect`, recorded in reports.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::format::huggingface;
 use super::format::mlflow::{MLMODEL, Mlflow};
 use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
@@ -25,8 +26,8 @@ const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), reso
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
 
-/// Files that make a directory a model's: a package's, `MLflow`'s and TensorFlow's.
-pub const MODEL_MARKS: [&str; 3] = [MANIFEST, MLMODEL, "saved_model.pb"];
+/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and Hugging Face's.
+pub const MODEL_MARKS: [&str; 5] = [MANIFEST, MLMODEL, "saved_model.pb", huggingface::CONFIG, huggingface::MODULES];
 
 /// A model and where it came from.
 #[derive(Debug)]
@@ -118,7 +119,30 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     if find(&path.join(MLMODEL))?.is_some() {
         return open_mlflow(path, options);
     }
+    for mark in [huggingface::MODULES, huggingface::CONFIG] {
+        if find(&path.join(mark))?.is_some() {
+            return open_huggingface(path, options);
+        }
+    }
     open_file(&only_model_in(path)?, path, options)
+}
+
+/// A text model: its digest covers every file that was read, by name. Links are followed, because the hub's cache consists of them.
+fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let mut digest = Sha256::new();
+    let mut read_file = |name: &Path| -> Result<Option<Vec<u8>>> {
+        let file = path.join(name);
+        if find(&file)?.is_none_or(|found| found.is_directory) {
+            return Ok(None);
+        }
+        let bytes = read(&file, MODEL_BYTES_LIMIT)?;
+        digest.update(name.as_os_str().as_encoded_bytes());
+        digest.update(Sha256::digest(&bytes));
+        Ok(Some(bytes))
+    };
+    let loaded = huggingface::import(&mut read_file, options).map_err(|error| error.at_path(path))?;
+    let name = path.file_name().map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
+    Ok(OpenedModel { loaded, path: path.to_owned(), name, version: None, digest: hexadecimal(&digest.finalize()), derived: Vec::new() })
 }
 
 /// The file that `MLmodel` names, under its signature.

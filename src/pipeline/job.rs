@@ -9,7 +9,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use super::correction::Corrections;
 use super::pieces::Work;
 use super::run::PartPortion;
-use super::scoring::{BLOCK_ROWS, Rejection, ScoredBlock, Scorer, Scoring};
+use super::scoring::{Rejection, ScoredBlock, Scorer, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
@@ -152,7 +152,7 @@ impl<'a> Work for PortionWork<'a> {
     }
 
     fn piece_count(&self, decoded: &Decoded) -> usize {
-        decoded.batch.num_rows().div_ceil(BLOCK_ROWS)
+        decoded.batch.num_rows().div_ceil(self.0.scoring.block_rows())
     }
 
     fn piece(&self, scorer: &mut Scorer<'a>, decoded: &Decoded, number: usize) -> Result<ScoredBlock> {

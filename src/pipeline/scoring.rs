@@ -14,7 +14,7 @@ use crate::model::{LoadedModel, Margins, Scratch};
 use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
 
-/// Rows encoded and scored at once, by one worker. The block of a wide table stays in the second-level cache, and, not being a power of two, its
+/// Rows encoded and scored at once, by one worker, unless the model wants fewer. The block of a wide table stays in the second-level cache, and, not being a power of two, its
 /// columns do not fall on the same cache sets.
 pub const BLOCK_ROWS: usize = 4_032;
 
@@ -88,6 +88,12 @@ impl Scoring {
         &self.encoder
     }
 
+    /// The rows that are scored at once, by one worker.
+    #[must_use]
+    pub fn block_rows(&self) -> usize {
+        self.model.model.portion_rows().map_or(BLOCK_ROWS, |rows| rows.clamp(1, BLOCK_ROWS))
+    }
+
     /// The outcome's columns.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
@@ -132,8 +138,8 @@ impl Scorer<'_> {
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
     pub fn score(&mut self, batch: &RecordBatch, number: usize, origin: Origin) -> Result<ScoredBlock> {
-        let start = number * BLOCK_ROWS;
-        let rows = BLOCK_ROWS.min(batch.num_rows() - start);
+        let start = number * self.scoring.block_rows();
+        let rows = self.scoring.block_rows().min(batch.num_rows() - start);
         let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
         let column = |position: &Option<usize>| match position {
             Some(position) => batch.column(*position).slice(start, rows),
@@ -145,6 +151,9 @@ impl Scorer<'_> {
         let rejected = verdicts.into_rows();
         let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
         let margins = times.measure(Stage::Score, || self.score_block(&rejected_rows, origin))?;
+        if let Some(coercions) = coercions.first_mut() {
+            coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
+        }
         let rejection = |(row, input, reason)| Rejection { row: start + row, number: origin.row_number(row), input, reason };
         Ok(ScoredBlock { margins, rejections: rejected.into_iter().map(rejection).collect(), coercions, times })
     }

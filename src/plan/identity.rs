@@ -18,9 +18,14 @@ use crate::table::dataset::DatasetFile;
 /// # Errors
 /// An internal error if they have no form as JSON.
 pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
-    let WorkArgs { model: _, inputs: _, binding, rows, outcome, resources: _ } = args;
+    let WorkArgs { model: _, inputs: _, binding, rows, outcome, text, resources: _ } = args;
     let json = |value: serde_json::Result<Json>| value.map_err(|error| Error::internal("options that are no JSON").because(error));
-    let groups = [json(serde_json::to_value(binding))?, json(serde_json::to_value(rows))?, json(serde_json::to_value(outcome))?];
+    let groups = [
+        json(serde_json::to_value(binding))?,
+        json(serde_json::to_value(rows))?,
+        json(serde_json::to_value(outcome))?,
+        json(serde_json::to_value(text))?,
+    ];
     let fields = groups.into_iter().flat_map(|group| if let Json::Object(fields) = group { fields } else { Map::new() });
     Ok(fields.map(|(name, value)| (format!("--{}", name.replace('_', "-")), value)).collect())
 }

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod options;
 pub mod replay;
 pub mod target;
+mod text;
 mod warning;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 use self::memory::allow;
 use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
+use crate::cli::text_args::TextArgs;
 use crate::contract::binding::{BoundInput, bind, column_names, first_doubled};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -61,19 +63,27 @@ impl Plan {
     /// # Errors
     /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
-        let WorkArgs { model, inputs, binding, rows, outcome, resources } = args;
+        let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
         let ResourceArgs { threads, batch_rows, memory } = resources;
-        let mut opened = open(model, &ImportOptions { trees: tree_selection(&outcome.trees)?, ..ImportOptions::default() })?;
-        set_threshold(&mut opened, outcome.threshold)?;
+        let mut opened = open(model, &import_options(outcome, text)?)?;
+        let reads_texts = text::reads_texts(&opened.loaded.contract);
+        if !reads_texts {
+            text::refuse(text)?;
+            set_threshold(&mut opened, outcome.threshold)?;
+        }
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         let allowance = allow(memory, thread_count(*threads)?, opened.loaded.model.memory_bytes() as u64)?;
-        let options = read_options(rows, *batch_rows, &allowance)?;
+        let options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()), &allowance)?;
         let (dataset, mut bad_files) = open_dataset(&resolve(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
         let selection = Selection::new(rows.filter.as_deref(), &opened.derived, &schema, is_text, contract, &rows.missing)?;
         let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
-        let bound = bind(contract, &widened(&schema), &dataset, &binding_options(binding)?)?;
+        let mut binding_options = binding_options(binding)?;
+        if reads_texts && binding_options.features.is_none() {
+            binding_options.features = Some(text::columns(text, contract, &widened(&schema), is_text)?);
+        }
+        let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
         let mut warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
         warnings.extend(warning::other_names(binding.features.as_deref(), contract, &bound).into_iter().chain(warning::read_again(&dataset)));
@@ -109,6 +119,12 @@ impl Plan {
         };
         Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes, warnings })
     }
+}
+
+/// What is asked of the import, whatever the model turns out to be.
+fn import_options(outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOptions> {
+    let trees = tree_selection(&outcome.trees)?;
+    Ok(ImportOptions { trees, text: text::options(text, outcome)?, ..ImportOptions::default() })
 }
 
 type Files = Arc<Dataset>;

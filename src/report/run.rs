@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::facts::Fact;
+use crate::model::Performed;
 use crate::model::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
@@ -142,6 +143,12 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstanc
     ];
     facts.extend(circumstances.processor_seconds.map(|value| Fact::number("performance", "", "processor_seconds", value, "seconds")));
     facts.extend(circumstances.peak_memory_bytes.map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")));
+    for Performed { metric, count, unit } in job.scoring.model().model.performed() {
+        facts.push(Fact::count("performance", "", metric, count, unit));
+        if metric == "tokens" && seconds > 0.0 {
+            facts.push(Fact::number("performance", "", "tokens_per_second", count as f64 / seconds, "tokens/second"));
+        }
+    }
     let stage = |stage: &Stage| Fact::number("performance", stage.name(), "work_seconds", outcomes.times.of(*stage).as_secs_f64(), "seconds");
     facts.extend(Stage::ALL.iter().map(stage));
     facts

@@ -4,7 +4,7 @@
 //! do not change a report, and shards can be merged.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
+use arrow::compute::{cast, filter, is_not_null};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use super::distribution::{BIN_COUNT, Distribution, QUANTILES};
@@ -125,9 +125,23 @@ fn element(data_type: &DataType) -> &DataType {
     if let DataType::FixedSizeList(field, _) = data_type { field.data_type() } else { data_type }
 }
 
-/// A column's values; of lists of a fixed length, all that these hold.
+/// A column's values; of lists, all that these hold.
 fn elements(column: &ArrayRef) -> ArrayRef {
+    if let Some(lists) = column.as_list_opt::<i32>() {
+        let (start, end) = (lists.value_offsets()[0] as usize, lists.value_offsets()[lists.len()] as usize);
+        let values = lists.values().slice(start, end - start);
+        // Of entities, what they are.
+        return match values.as_struct_opt().and_then(|parts| parts.column_by_name("entity_group")) {
+            Some(labels) => labels.clone(),
+            None => values,
+        };
+    }
     let Some(lists) = column.as_fixed_size_list_opt() else { return column.clone() };
+    if lists.null_count() > 0
+        && let Ok(present) = is_not_null(column).and_then(|present| filter(column, &present))
+    {
+        return elements(&present);
+    }
     let width = usize::try_from(lists.value_length()).unwrap_or(0);
     lists.values().slice(lists.offset() * width, lists.len() * width)
 }

@@ -31,6 +31,7 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, file
     lines.extend(rejections(job, outcomes));
     lines.extend(score_lines(&outcomes.scores));
     lines.extend(coercions(job, outcomes));
+    lines.extend(tokens(job, circumstances));
     if verbose {
         lines.extend(Stage::ALL.iter().map(|stage| line(stage.name(), &format!("{:.3} s of work", outcomes.times.of(*stage).as_secs_f64()))));
     }
@@ -52,6 +53,16 @@ fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
     let speed = HumanCount((outcomes.rows_read() as f64 / seconds.max(1e-9)) as u64);
     let memory = circumstances.peak_memory_bytes.map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes)));
     format!("{name} ({format}) scored {} in {seconds:.2} s ({speed} rows/s{memory})", counted(total.scored, "row"))
+}
+
+/// What a text model read.
+fn tokens(job: &Job, circumstances: &Circumstances) -> Option<String> {
+    let performed = job.scoring.model().model.performed();
+    let of = |metric: &str| performed.iter().find(|performed| performed.metric == metric).map(|performed| performed.count);
+    let (tokens, padding) = (of("tokens")?, of("padding_avoided")?);
+    let speed = (tokens as f64 / circumstances.wall.as_secs_f64().max(1e-9)) as u64;
+    let [tokens, speed, padding] = [tokens, speed, padding].map(HumanCount);
+    Some(line("tokens", &format!("{tokens} ({speed} tokens/s), {padding} of padding avoided")))
 }
 
 fn rows(outcomes: &Outcomes) -> String {

@@ -11,6 +11,9 @@ mod onnx_nodes;
 // Every case under `data/golden`: the original libraries' own numbers.
 mod golden;
 
+// Vectors, labels, scores and entities of texts.
+mod text_models;
+
 // What must hold whatever the model and the data: threads, batches, order, formats change nothing.
 mod laws;
 

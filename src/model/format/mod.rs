@@ -7,6 +7,7 @@ mod catboost;
 mod catboost_file;
 mod catboost_outcome;
 mod catboost_trees;
+pub mod huggingface;
 mod lightgbm;
 mod lightgbm_contract;
 mod lightgbm_text;
@@ -36,6 +37,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
+use crate::model::encoder::parts::TextOptions;
 
 /// How an importer reaches files beside the model's own; `table::commit` holds the functions.
 #[derive(Clone, Copy, Debug)]
@@ -105,12 +107,14 @@ pub enum TreeSelection {
 }
 
 /// What a user may ask of an import.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// How many of the trees to use.
     pub trees: TreeSelection,
     /// Whether the model is only looked at: what cannot be run is then described, not refused.
     pub for_inspection: bool,
+    /// What is asked of a text model.
+    pub text: TextOptions,
 }
 
 /// One format: recognises its files and turns them into a model.

@@ -1,0 +1,88 @@
+//! What a user types for text models: clap derives only. The doc comments are the manual.
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Text models.
+#[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
+#[serde(default)]
+pub struct TextArgs {
+    /// The column of texts [default: the only one, or the one called `text`]
+    #[arg(long, value_name = "COLUMN", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The column of second texts, for models of pairs: `--text query --text-pair passage`
+    #[arg(long, value_name = "COLUMN", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
+    /// What the model is used for [default: what its files say]
+    #[arg(long, value_enum, value_name = "TASK", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskName>,
+    /// Put one of the model's own prompts before every text, or `none` [default: the model's default prompt]
+    #[arg(long, value_name = "NAME", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Put this before every text, such as `search_query: `
+    #[arg(long, value_name = "TEXT", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<String>,
+    /// Keep only the first numbers of each vector, for models trained so (Matryoshka)
+    #[arg(long, value_name = "N", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<usize>,
+    /// Scale vectors to length 1, after `--dimensions`
+    #[arg(long, help_heading = "Text models")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub normalize: bool,
+    /// The most tokens of a text, the model's own marks included; what is longer is cut off and counted as truncated [default: what the model was made for]
+    #[arg(long, value_name = "TOKENS", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// Cut long texts into chunks of so many tokens, and give the mean of the chunks' vectors
+    #[arg(long, value_name = "TOKENS", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<usize>,
+    /// The tokens that a chunk shares with the one before [default: 0]
+    #[arg(long, value_name = "TOKENS", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
+    /// How the labels of tokens become entities, as in transformers' pipeline [default: simple]
+    #[arg(long, value_enum, value_name = "STRATEGY", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<AggregationName>,
+    /// Where a text model runs: `cpu`, or `cuda:0` in a build with `--features cuda`
+    #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// What a text model is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskName {
+    /// A vector for each text
+    Embedding,
+    /// Labels or a number for each text or pair of texts
+    Classification,
+    /// A score for each pair of texts
+    Reranking,
+    /// Entities in each text
+    TokenClassification,
+}
+
+/// How the labels of tokens become entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AggregationName {
+    /// Every token by itself, with its label as it is
+    None,
+    /// Neighbours of one label together
+    Simple,
+    /// Words by their first token
+    First,
+    /// Words by the mean of their tokens
+    Average,
+    /// Words by their surest token
+    Max,
+}

@@ -1,0 +1,312 @@
+//! From the files of a directory to a model: which task, which head, which cut, and what a person should know of it.
+
+use candle_core::Device;
+use serde_json::Value as Json;
+
+use super::architecture::Architecture;
+use super::classes::{Classes, Meaning};
+use super::config::{Described, describe};
+use super::entities::Tagging;
+use super::head::Head;
+use super::load::TensorFiles;
+use super::parts::{Parts, Processor, TextOptions, TextTask};
+use super::pooling::Pooling;
+use super::text_model::{OTHER_TOKENIZER, Reading, Tables, TextModel, Work};
+use super::tokenizer::{Cut, TextTokenizer};
+use super::{ProductPrecision, forward, names};
+use crate::contract::{Contract, Input, InputKind};
+use crate::error::{Error, Result};
+use crate::model::{Description, LoadedModel};
+use crate::outcome::{Link, Outcome, Task};
+
+/// The most tokens of a text where nothing says how many a model was made for.
+const DEFAULT_TOKENS: usize = 512;
+
+/// A stated maximum above this means that there is none.
+const NO_LIMIT: u64 = 1 << 30;
+
+/// What a model is called among several columns of texts.
+pub const TEXT: &str = "text";
+
+/// What the second column of a pair is called.
+pub const TEXT_PAIR: &str = "text_pair";
+
+/// The model that the files are, for what the user wants of it.
+///
+/// # Errors
+/// A contract error for what is not supported, does not fit together or was asked of the wrong task; [`crate::error::Kind::Failed`] for broken files.
+pub fn assemble(parts: &Parts, options: &TextOptions) -> Result<LoadedModel> {
+    let described = describe(&parts.config).map_err(|error| error.at_node("config.json"))?;
+    let task = task(parts, options)?;
+    refuse_options(task, options)?;
+    let device = device(options.processor)?;
+    let mut files = TensorFiles::open(&parts.weights, &device)?;
+    let weights = names::weights(&described, &mut files)?;
+    let (reading, is_pair) = reading(parts, options, task, &described, &mut files)?;
+    files.check()?;
+    let parameter_count = files.parameter_count;
+    let mut tokenizer = tokenizer(parts, options, &described.architecture, described.most_tokens, is_pair)?;
+    let reading = match reading {
+        Reading::Embedding { pooling, .. } => {
+            let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() { 0 } else { tokenizer.prompt_length()? };
+            Reading::Embedding { pooling, passed_over }
+        }
+        Reading::Tokens { head, mut tagging } => {
+            tokenizer.keeps_places = true;
+            tagging.unknown_id = parts.tokenizer_config.text("unk_token").and_then(|token| tokenizer.id(token));
+            Reading::Tokens { head, tagging }
+        }
+        other @ Reading::Classification { .. } => other,
+    };
+    let embedding = &described.architecture.embedding;
+    let tables = Tables {
+        hidden: described.architecture.hidden,
+        vocabulary: embedding.vocabulary,
+        type_count: embedding.type_count,
+        positions: embedding.positions,
+    };
+    let description = description(parts, options, task, &described, &tokenizer, &reading, parameter_count);
+    let forward = forward(described.architecture, weights, options.precision, &device)?;
+    let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
+    let outcome = Outcome { task: Task::Columns(model.fields()), link: Link::Identity };
+    let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
+    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true };
+    Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
+}
+
+fn device(processor: Processor) -> Result<Device> {
+    match processor {
+        Processor::Cpu => Ok(Device::Cpu),
+        #[cfg(feature = "cuda")]
+        Processor::Cuda(number) => {
+            Device::new_cuda(number).map_err(|error| Error::failed(format!("cannot open the CUDA device {number}")).because(error))
+        }
+        #[cfg(not(feature = "cuda"))]
+        Processor::Cuda(number) => Err(Error::usage(format!("`--device cuda:{number}`: this build of tallow runs on the CPU only"))
+            .hint("build it with `cargo build --release --features cuda`, which needs NVIDIA's CUDA toolkit")),
+    }
+}
+
+/// What the files say, unless the user says otherwise.
+fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
+    let architecture =
+        parts.config.value(&["architectures"]).and_then(Json::as_array).and_then(|all| all.first()).and_then(Json::as_str).unwrap_or_default();
+    let pools = parts.modules.iter().flatten().any(|module| module.kind == "Pooling");
+    if let Some(task) = options.task {
+        return Ok(task);
+    }
+    if pools {
+        return Ok(TextTask::Embedding);
+    }
+    if architecture.ends_with("ForTokenClassification") {
+        return Ok(TextTask::TokenClassification);
+    }
+    if architecture.ends_with("ForSequenceClassification") {
+        let is_number = labels(parts).len() == 1;
+        let is_regression = parts.config.text("problem_type") == Some("regression");
+        let is_reranker = is_number && (is_cross_encoder(parts) || options.has_pair && !is_regression);
+        return Ok(if is_reranker { TextTask::Reranking } else { TextTask::Classification });
+    }
+    if ["ForQuestionAnswering", "ForMultipleChoice", "ForNextSentencePrediction"].iter().any(|end| architecture.ends_with(end)) {
+        let error = Error::contract(format!("the task of `{architecture}` is not supported")).at_node("config.json");
+        return Err(error.hint("supported: embedding, classification, reranking, token-classification; `--task embedding` takes the encoder alone"));
+    }
+    Ok(TextTask::Embedding)
+}
+
+fn is_cross_encoder(parts: &Parts) -> bool {
+    parts.sentence_settings.text("model_type") == Some("CrossEncoder")
+        || parts.config.value(&["sentence_transformers", "sbert_ce_default_activation_function"]).is_some()
+}
+
+/// Fails for an option that says nothing to the task.
+fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
+    use TextTask::{Classification, Embedding, Reranking, TokenClassification};
+    let given: [(&str, bool, &[TextTask]); 9] = [
+        ("--prompt", options.prompt.is_some(), &[Embedding]),
+        ("--prompt-text", options.prompt_text.is_some(), &[Embedding]),
+        ("--dimensions", options.dimensions.is_some(), &[Embedding]),
+        ("--normalize", options.normalizes, &[Embedding]),
+        ("--chunk", options.chunk.is_some(), &[Embedding]),
+        ("--stride", options.stride.is_some(), &[Embedding]),
+        ("--aggregation", options.aggregation.is_some(), &[TokenClassification]),
+        ("--text-pair", options.has_pair, &[Classification, Reranking]),
+        ("--threshold", options.threshold.is_some(), &[Classification]),
+    ];
+    match given.iter().find(|(_, is_given, tasks)| *is_given && !tasks.contains(&task)) {
+        Some((flag, ..)) => Err(Error::usage(format!("`{flag}` says nothing to a model whose task is {}", task.name()))),
+        None => Ok(()),
+    }
+}
+
+/// The labels in the order of their numbers.
+fn labels(parts: &Parts) -> Vec<String> {
+    let named = |object: &super::config::Config| {
+        let mut all: Vec<(u64, String)> = object.names().filter_map(|key| Some((key.parse().ok()?, object.text(key)?.to_owned()))).collect();
+        all.sort();
+        all.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+    };
+    let count = parts.config.value(&["num_labels"]).and_then(Json::as_u64).unwrap_or(2).clamp(1, 1 << 16);
+    parts
+        .config
+        .object("id2label")
+        .map(|object| named(&object))
+        .filter(|labels| !labels.is_empty())
+        .unwrap_or_else(|| (0..count).map(|place| format!("LABEL_{place}")).collect())
+}
+
+fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Described, files: &mut TensorFiles<'_>) -> Result<(Reading, bool)> {
+    let labels = labels(parts);
+    let mut head = |is_per_token: bool| Head::load(described, &parts.config, labels.len(), is_per_token, files);
+    match task {
+        TextTask::Embedding => {
+            let mut pooling = Pooling::load(parts.modules.as_deref().unwrap_or_default(), described.architecture.hidden)?;
+            pooling.shorten(options.dimensions, options.normalizes)?;
+            Ok((Reading::Embedding { pooling, passed_over: 0 }, false))
+        }
+        TextTask::TokenClassification => {
+            let head = head(true)?;
+            let tagging = Tagging { labels, aggregation: options.aggregation.unwrap_or_default(), unknown_id: None };
+            Ok((Reading::Tokens { head, tagging }, false))
+        }
+        TextTask::Classification | TextTask::Reranking => {
+            let head = head(false)?;
+            let meaning = meaning(parts, task, labels.len())?;
+            let classes = Classes { labels, meaning, threshold: options.threshold.unwrap_or(0.5), raw: options.raw };
+            if let Some(threshold) = options.threshold {
+                if !(0.0..=1.0).contains(&threshold) {
+                    return Err(Error::usage(format!("`--threshold {threshold}` is no probability")));
+                }
+                if !classes.has_threshold() {
+                    return Err(Error::usage("`--threshold` is for models with two classes or with several labels at once"));
+                }
+            }
+            Ok((Reading::Classification { head, classes }, options.has_pair || task == TextTask::Reranking))
+        }
+    }
+}
+
+fn meaning(parts: &Parts, task: TextTask, label_count: usize) -> Result<Meaning> {
+    if task == TextTask::Reranking {
+        if label_count != 1 {
+            return Err(Error::contract(format!("a model for reranking has one score, this one has {label_count} labels"))
+                .hint("`--task classification` gives the labels of a pair"));
+        }
+        let own = parts.config.object("sentence_transformers").and_then(|settings| settings.text("activation_fn").map(str::to_owned));
+        let older = || parts.config.text("sbert_ce_default_activation_function").map(str::to_owned);
+        let current = || parts.sentence_settings.text("activation_fn").map(str::to_owned);
+        let path = current().or(own).or_else(older);
+        return match path.as_deref().and_then(|path| path.rsplit('.').next()) {
+            None | Some("Sigmoid") => Ok(Meaning::Logistic),
+            Some("Identity") => Ok(Meaning::Number),
+            Some(other) => Err(Error::contract(format!("the activation `{other}` of scores is not supported"))),
+        };
+    }
+    match parts.config.text("problem_type") {
+        Some("multi_label_classification") => Ok(Meaning::AnyOf),
+        Some("regression") if label_count == 1 => Ok(Meaning::Number),
+        Some("regression") => Err(Error::contract(format!("a regression of {label_count} numbers is not supported"))),
+        _ if label_count == 1 => Ok(Meaning::Number),
+        _ => Ok(Meaning::OneOf),
+    }
+}
+
+/// The model's tokenizer, cut to what its tables hold and what was asked for.
+fn tokenizer(parts: &Parts, options: &TextOptions, architecture: &Architecture, made_for: Option<usize>, is_pair: bool) -> Result<TextTokenizer> {
+    let stated = |value: Option<&Json>| value.and_then(Json::as_u64).filter(|count| *count < NO_LIMIT).map(|count| count as usize);
+    let room = architecture.most_tokens().or(made_for);
+    let settings = [stated(parts.transformer_settings.value(&["max_seq_length"])), stated(parts.tokenizer_config.value(&["model_max_length"]))];
+    let most = settings.into_iter().flatten().chain(room).min().unwrap_or(DEFAULT_TOKENS);
+    if options.stride.is_some() && options.chunk.is_none() {
+        return Err(Error::usage("`--stride` needs `--chunk`"));
+    }
+    if options.chunk.is_some() && options.most_tokens.is_some() {
+        return Err(Error::usage("`--chunk` reads all of a text, so `--max-tokens` has no place beside it"));
+    }
+    for (flag, asked) in [("--max-tokens", options.most_tokens), ("--chunk", options.chunk)] {
+        if let (Some(asked), Some(room)) = (asked, room)
+            && asked > room
+        {
+            return Err(Error::contract(format!("`{flag} {asked}`: the model has room for {room} tokens")));
+        }
+    }
+    let cut = Cut {
+        most_tokens: options.chunk.or(options.most_tokens).unwrap_or(most),
+        stride: options.chunk.map(|_| options.stride.unwrap_or(0)),
+        is_left: parts.tokenizer_config.text("truncation_side") == Some("left"),
+        is_pair,
+    };
+    let mut tokenizer = TextTokenizer::open(&parts.tokenizer, cut)?;
+    let (size, vocabulary) = (tokenizer.vocabulary_size(), architecture.embedding.vocabulary);
+    if size > vocabulary {
+        return Err(Error::contract(format!("the tokenizer has {size} tokens, the model {vocabulary}")).hint(OTHER_TOKENIZER));
+    }
+    tokenizer.lowers = parts.transformer_settings.truth("do_lower_case", false);
+    tokenizer.prompt = prompt(parts, options)?;
+    Ok(tokenizer)
+}
+
+fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
+    if let Some(text) = &options.prompt_text {
+        return match options.prompt {
+            Some(_) => Err(Error::usage("`--prompt` and `--prompt-text` say two things")),
+            None => Ok(text.clone()),
+        };
+    }
+    let prompts = parts.sentence_settings.object("prompts").unwrap_or_default();
+    let name = match options.prompt.as_deref() {
+        Some("none") => return Ok(String::new()),
+        Some(name) => name,
+        None => match parts.sentence_settings.text("default_prompt_name") {
+            Some(name) => name,
+            None => return Ok(String::new()),
+        },
+    };
+    prompts.text(name).map(str::to_owned).ok_or_else(|| {
+        let known: Vec<String> = prompts.names().map(|name| format!("`{name}`")).collect();
+        let known = if known.is_empty() { "the model has none".to_owned() } else { format!("the model has {}", known.join(", ")) };
+        Error::contract(format!("no prompt is called `{name}`")).hint(format!("{known}; `--prompt-text` takes any text"))
+    })
+}
+
+fn description(
+    parts: &Parts,
+    options: &TextOptions,
+    task: TextTask,
+    described: &Described,
+    tokenizer: &TextTokenizer,
+    reading: &Reading,
+    parameter_count: usize,
+) -> Description {
+    let text = |name: &str| parts.config.text(name).map(str::to_owned);
+    let architecture = &described.architecture;
+    let layers = format!("{} of {} numbers, {} heads", architecture.layers.len(), architecture.hidden, architecture.head_count);
+    let prompt = (!tokenizer.prompt.is_empty()).then(|| tokenizer.prompt.clone());
+    let (pooling, dimensions, labels) = match reading {
+        Reading::Embedding { pooling, .. } => {
+            let described = pooling.described();
+            let pooling_text = if parts.modules.is_some() { described } else { format!("{described} (no `modules.json` says otherwise)") };
+            (Some(pooling_text), Some(pooling.dimensions.to_string()), None)
+        }
+        Reading::Classification { classes, .. } => (None, None, Some(classes.labels.join(", "))),
+        Reading::Tokens { tagging, .. } => (None, None, Some(tagging.labels.join(", "))),
+    };
+    let arithmetic = match options.precision {
+        ProductPrecision::Single => "f32",
+    };
+    let facts = [
+        ("architecture", text("model_type")),
+        ("task", Some(task.name().to_owned())),
+        ("layers", Some(layers)),
+        ("parameters", Some(parameter_count.to_string())),
+        ("vocabulary", Some(architecture.embedding.vocabulary.to_string())),
+        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+        ("pooling", pooling),
+        ("dimensions", dimensions),
+        ("labels", labels),
+        ("prompt", prompt),
+        ("arithmetic", Some(arithmetic.to_owned())),
+    ];
+    let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Description { format: "huggingface".to_owned(), format_version: text("transformers_version"), facts: facts.collect() }
+}

@@ -1,0 +1,126 @@
+//! The tensors of safetensors files, taken by name and shape; everything that is wrong with them is told at once.
+//!
+//! Owns every check of the files: a tensor is there, has the shape and a type that is wanted, and holds finite numbers. Nothing is allocated from a
+//! number in a file before it was checked against the bytes that are there.
+
+use std::collections::HashMap;
+
+use candle_core::safetensors::SliceSafetensors;
+use candle_core::{DType, Device, Tensor};
+
+use super::weights::{Linear, Norm};
+use crate::count::counted;
+use crate::error::{Error, Result};
+
+/// Problems that are told one by one.
+const SHOWN: usize = 12;
+
+/// Safetensors files that are one model's.
+pub(super) struct TensorFiles<'a> {
+    files: Vec<SliceSafetensors<'a>>,
+    places: HashMap<String, usize>,
+    problems: Vec<String>,
+    device: Device,
+    /// Numbers of all tensors that were taken.
+    pub(super) parameter_count: usize,
+}
+
+impl<'a> TensorFiles<'a> {
+    /// `files` are (name, content).
+    pub(super) fn open(files: &'a [(String, Vec<u8>)], device: &Device) -> Result<Self> {
+        let mut opened = Self { files: Vec::new(), places: HashMap::new(), problems: Vec::new(), device: device.clone(), parameter_count: 0 };
+        for (place, (name, bytes)) in files.iter().enumerate() {
+            let file = SliceSafetensors::new(bytes).map_err(|error| {
+                let hint = "the file is cut short, or a pointer of git-lfs instead of the file: download it again";
+                Error::failed(format!("cannot read the weights in `{name}`")).because(error).hint(hint)
+            })?;
+            opened.places.extend(file.tensors().into_iter().map(|(tensor, _)| (tensor, place)));
+            opened.files.push(file);
+        }
+        Ok(opened)
+    }
+
+    /// Whether there is such a tensor.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// The tensor of this name and shape in single precision. What is wrong is noted, and a stand-in of no use returned.
+    pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Tensor {
+        match self.read(name, shape) {
+            Ok(tensor) => {
+                self.parameter_count += tensor.elem_count();
+                tensor
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                Tensor::new(0_f32, &Device::Cpu).expect("one number fits")
+            }
+        }
+    }
+
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Tensor, String> {
+        let Some(file) = self.places.get(name).and_then(|place| self.files.get(*place)) else {
+            return Err(format!("no tensor `{name}` (wanted {shape:?})"));
+        };
+        let view = file.get(name).map_err(|error| format!("the tensor `{name}`: {error}"))?;
+        if view.shape() != shape {
+            return Err(format!("the tensor `{name}` has the shape {:?}, wanted {shape:?}", view.shape()));
+        }
+        if !matches!(DType::try_from(view.dtype()), Ok(DType::F16 | DType::BF16 | DType::F32 | DType::F64)) {
+            return Err(format!("the tensor `{name}` is of type `{:?}`, wanted f16, bf16, f32 or f64", view.dtype()));
+        }
+        let loaded = file.load(name, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F32)?.contiguous());
+        let loaded = loaded.map_err(|error| format!("the tensor `{name}`: {error}"))?;
+        let is_finite = numbers(&loaded).is_ok_and(|values| values.iter().fold(true, |all, value| all & value.is_finite()));
+        if !is_finite {
+            return Err(format!("the tensor `{name}` holds NaN or infinity"));
+        }
+        loaded.to_device(&self.device).map_err(|error| format!("the tensor `{name}`: {error}"))
+    }
+
+    /// `prefix.weight` \[outer, inner\] and, if there should be one, `prefix.bias` \[outer\].
+    pub(super) fn linear(&mut self, prefix: &str, outer: usize, inner: usize, has_bias: bool) -> Linear {
+        let weight = self.take(&format!("{prefix}.weight"), &[outer, inner]);
+        Linear { weight, bias: has_bias.then(|| self.take(&format!("{prefix}.bias"), &[outer])) }
+    }
+
+    /// Several linear layers of equal width whose weights lie one below the other.
+    pub(super) fn stacked(&mut self, prefix: &str, count: usize, outer: usize, inner: usize, has_bias: bool) -> Vec<Linear> {
+        let all = self.linear(prefix, count * outer, inner, has_bias);
+        let part = |tensor: &Tensor, place: usize| {
+            tensor.narrow(0, place * outer, outer).and_then(|part| part.contiguous()).unwrap_or_else(|_| tensor.clone())
+        };
+        (0..count).map(|place| Linear { weight: part(&all.weight, place), bias: all.bias.as_ref().map(|bias| part(bias, place)) }).collect()
+    }
+
+    /// `prefix.weight` and `prefix.bias`, under their older names `gamma` and `beta` too.
+    pub(super) fn norm(&mut self, prefix: &str, width: usize, has_bias: bool) -> Norm {
+        let is_old = !self.has(&format!("{prefix}.weight")) && self.has(&format!("{prefix}.gamma"));
+        let [weight, bias] = if is_old { ["gamma", "beta"] } else { ["weight", "bias"] };
+        let weight = self.take(&format!("{prefix}.{weight}"), &[width]);
+        Norm { weight, bias: has_bias.then(|| self.take(&format!("{prefix}.{bias}"), &[width])) }
+    }
+
+    /// Fails if anything was wrong, with all of it.
+    pub(super) fn check(&self) -> Result<()> {
+        let Some(first) = self.problems.first() else { return Ok(()) };
+        if self.problems.len() == 1 {
+            return Err(Error::contract(format!("the weights do not fit `config.json`: {first}")).hint(HINT));
+        }
+        let shown: Vec<&str> = self.problems.iter().take(SHOWN).map(String::as_str).collect();
+        let more = self.problems.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!("; and {}", counted(more, "more tensor")) } else { String::new() };
+        Err(Error::contract(format!("the weights do not fit `config.json`: {}{more}", shown.join("; "))).hint(HINT))
+    }
+}
+
+const HINT: &str = "config.json and the weights must come from the same model: download or save both again";
+
+/// The numbers of a tensor that lies in this machine's memory, row-major.
+///
+/// # Errors
+/// Fails for a tensor on another device.
+pub(super) fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(|error| Error::failed("cannot read a tensor").because(error))
+}

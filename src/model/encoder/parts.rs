@@ -1,0 +1,119 @@
+//! The files of a text model, read but not understood, and what a user asks of it.
+
+use super::ProductPrecision;
+use super::config::Config;
+
+/// All files of a Hugging Face directory that matter.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// `config.json`.
+    pub config: Config,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `tokenizer_config.json`; empty where it is missing.
+    pub tokenizer_config: Config,
+    /// sentence-transformers' settings of the encoder, such as `sentence_bert_config.json`; empty where they are missing.
+    pub transformer_settings: Config,
+    /// `config_sentence_transformers.json`; empty where it is missing.
+    pub sentence_settings: Config,
+    /// (name, content) of every safetensors file of the encoder.
+    pub weights: Vec<(String, Vec<u8>)>,
+    /// The modules behind the encoder that `modules.json` lists; none without such a file.
+    pub modules: Option<Vec<ModulePart>>,
+}
+
+/// A module of `modules.json`.
+#[derive(Clone, Debug, Default)]
+pub struct ModulePart {
+    /// The last part of its type's name, such as `Pooling`.
+    pub kind: String,
+    /// Its `config.json`.
+    pub config: Config,
+    /// Its `model.safetensors`, if there is one.
+    pub weights: Option<Vec<u8>>,
+}
+
+/// What a text model is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextTask {
+    /// A vector for each text.
+    Embedding,
+    /// Labels or numbers for each text, or for each pair.
+    Classification,
+    /// A score for each pair of texts.
+    Reranking,
+    /// Entities in each text.
+    TokenClassification,
+}
+
+impl TextTask {
+    /// The name in reports and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedding => "embedding",
+            Self::Classification => "classification",
+            Self::Reranking => "reranking",
+            Self::TokenClassification => "token-classification",
+        }
+    }
+}
+
+/// How the labels of tokens become entities, as in transformers' pipeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Every token by itself.
+    None,
+    /// Neighbours of one label together.
+    #[default]
+    Simple,
+    /// Words by their first token.
+    First,
+    /// Words by the mean of their tokens.
+    Average,
+    /// Words by their surest token.
+    Max,
+}
+
+/// Where the encoder runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Processor {
+    /// On the CPU.
+    #[default]
+    Cpu,
+    /// On the CUDA device of this number.
+    Cuda(usize),
+}
+
+/// What a user asks of a text model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextOptions {
+    /// What it is used for; none: what the files say.
+    pub task: Option<TextTask>,
+    /// Whether a second column of texts was named.
+    pub has_pair: bool,
+    /// The name of one of the model's prompts.
+    pub prompt: Option<String>,
+    /// A text to put before every text.
+    pub prompt_text: Option<String>,
+    /// Numbers of a vector to keep.
+    pub dimensions: Option<usize>,
+    /// Whether vectors are scaled to length 1 at the end.
+    pub normalizes: bool,
+    /// The most tokens of a text, special ones included.
+    pub most_tokens: Option<usize>,
+    /// Tokens of a chunk, special ones included.
+    pub chunk: Option<usize>,
+    /// Tokens that a chunk shares with the one before.
+    pub stride: Option<usize>,
+    /// How tokens become entities.
+    pub aggregation: Option<Aggregation>,
+    /// The least probability that is called positive.
+    pub threshold: Option<f64>,
+    /// Whether raw scores come out too.
+    pub raw: bool,
+    /// How products of matrices are computed.
+    pub precision: ProductPrecision,
+    /// Where it runs.
+    pub processor: Processor,
+}

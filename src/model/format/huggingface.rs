@@ -1,0 +1,145 @@
+//! A directory as the Hugging Face hub lays it out: which files a text model consists of.
+//!
+//! Owns the names of files and how they point at one another. What they say is [`crate::model::encoder`]'s business.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::ImportOptions;
+use crate::error::{Error, Result};
+use crate::model::LoadedModel;
+use crate::model::encoder::assemble;
+use crate::model::encoder::config::Config;
+use crate::model::encoder::parts::{ModulePart, Parts};
+
+/// The file that says what the model is.
+pub const CONFIG: &str = "config.json";
+
+/// The file that lists the modules of sentence-transformers.
+pub const MODULES: &str = "modules.json";
+
+/// The weights, whole and in parts.
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// The most parts of weights, and the most modules.
+const MOST_PARTS: usize = 1 << 10;
+
+/// Settings of the encoder in directories of sentence-transformers, by the names that they had.
+const TRANSFORMER_SETTINGS: [&str; 3] = ["sentence_bert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json"];
+
+/// How a file of the directory is read; none if it is not there.
+pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
+
+/// The text model that the files are.
+///
+/// # Errors
+/// A contract error names a file that is missing, and whatever [`assemble`] finds; a trust error is given for weights that are a pickle and for names
+/// that lead out of the directory.
+pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
+    let modules = modules(read)?;
+    let encoder = modules.as_ref().and_then(|modules| modules.first()).map_or_else(PathBuf::new, |(_, path)| path.clone());
+    let config = required(read, &encoder.join(CONFIG), "copy or download the whole directory of the model")?;
+    let tokenizer = encoder.join("tokenizer.json");
+    let parts = Parts {
+        config: parsed(&encoder.join(CONFIG), &config)?,
+        tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
+        tokenizer_config: settings(read, &encoder.join("tokenizer_config.json"))?,
+        transformer_settings: transformer_settings(read, &encoder)?,
+        sentence_settings: settings(read, Path::new("config_sentence_transformers.json"))?,
+        weights: weights(read, &encoder)?,
+        modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
+    };
+    assemble(&parts, &options.text)
+}
+
+const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
+                              AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
+
+const MAKE_SAFETENSORS: &str = "make it once where the model lies: `python -c \"from transformers import AutoModel; \
+                                AutoModel.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, with the class of the model's task, such as \
+                                `AutoModelForSequenceClassification`, where it has a head";
+
+fn required(read: ReadFile<'_>, name: &Path, hint: &str) -> Result<Vec<u8>> {
+    read(name)?.ok_or_else(|| Error::contract(format!("the text model has no `{}`", name.display())).hint(hint))
+}
+
+fn parsed(name: &Path, bytes: &[u8]) -> Result<Config> {
+    Config::parse(bytes).map_err(|error| error.at_node(name.display().to_string()))
+}
+
+/// The settings in a file; empty where there is none.
+fn settings(read: ReadFile<'_>, name: &Path) -> Result<Config> {
+    read(name)?.map_or_else(|| Ok(Config::default()), |bytes| parsed(name, &bytes))
+}
+
+fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
+    for name in TRANSFORMER_SETTINGS {
+        if let Some(bytes) = read(&encoder.join(name))? {
+            return parsed(Path::new(name), &bytes);
+        }
+    }
+    Ok(Config::default())
+}
+
+/// A path inside the directory, as a file of it writes one.
+fn inside(text: &str) -> Result<PathBuf> {
+    let path = Path::new(text);
+    if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Ok(path.to_owned());
+    }
+    Err(Error::trust(format!("the model wants `{text}`, which lies outside its directory")).hint("download the model again"))
+}
+
+/// (kind, directory) of each module that `modules.json` lists.
+fn modules(read: ReadFile<'_>) -> Result<Option<Vec<(String, PathBuf)>>> {
+    let Some(bytes) = read(Path::new(MODULES))? else { return Ok(None) };
+    let broken = |what: &str| Error::failed(format!("cannot read the modules: {what}")).at_node(MODULES);
+    let list: Vec<Json> = serde_json::from_slice(&bytes).map_err(|error| Error::failed("cannot read the modules").at_node(MODULES).because(error))?;
+    if list.len() > MOST_PARTS {
+        return Err(broken("there are too many"));
+    }
+    let module = |value: &Json| {
+        let kind = value.get("type").and_then(Json::as_str).and_then(|kind| kind.rsplit('.').next()).ok_or_else(|| broken("one has no `type`"))?;
+        let path = value.get("path").and_then(Json::as_str).ok_or_else(|| broken("one has no `path`"))?;
+        Ok((kind.to_owned(), inside(path)?))
+    };
+    let modules = list.iter().map(module).collect::<Result<Vec<_>>>()?;
+    match modules.first() {
+        Some((kind, _)) if kind == "Transformer" => Ok(Some(modules)),
+        Some((kind, _)) => Err(Error::contract(format!("text models whose first module is `{kind}` are not supported")).at_node(MODULES)),
+        None => Err(broken("there is none")),
+    }
+}
+
+fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
+    Ok(ModulePart { kind, config: settings(read, &path.join(CONFIG))?, weights: read(&path.join(WEIGHTS))? })
+}
+
+/// The files with the encoder's weights.
+fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
+        return Ok(vec![(WEIGHTS.to_owned(), bytes)]);
+    }
+    let Some(index) = read(&encoder.join(INDEX))? else {
+        let pickle = encoder.join("pytorch_model.bin");
+        return Err(match read(&pickle)? {
+            Some(_) => {
+                Error::trust("refusing the weights in `pytorch_model.bin`: they are a pickle, and loading it could run code").hint(MAKE_SAFETENSORS)
+            }
+            None => Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(MAKE_SAFETENSORS),
+        });
+    };
+    let index: Json =
+        serde_json::from_slice(&index).map_err(|error| Error::failed("cannot read the index of the weights").at_node(INDEX).because(error))?;
+    let map = index.get("weight_map").and_then(Json::as_object).ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(INDEX))?;
+    let mut names: Vec<&str> = map.values().filter_map(Json::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_PARTS {
+        return Err(Error::failed("the index names too many files").at_node(INDEX));
+    }
+    let one = |name: &&str| Ok(((*name).to_owned(), required(&mut *read, &encoder.join(inside(name)?), "download all parts of the weights")?));
+    names.iter().map(one).collect()
+}

@@ -1,0 +1,389 @@
+//! Text models, end to end: the answers of transformers and sentence-transformers, and what a user meets on the way.
+//!
+//! `data/golden/text` holds small random models of every architecture with their libraries' answers; `data/golden/text_models.py` makes them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Float32Type, Int64Type};
+use serde_json::Value as Json;
+
+use crate::harness::{Room, Run, column, data, numbers, texts};
+
+/// Least cosine between a vector and the library's.
+const LEAST_COSINE: f64 = 0.99999;
+
+/// The greatest difference of a logit or a probability.
+const TOLERANCE: f64 = 1e-4;
+
+fn json(path: &str) -> Json {
+    serde_json::from_slice(&std::fs::read(data("golden/text").join(path)).unwrap()).unwrap()
+}
+
+/// The golden cases.
+fn cases() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(data("golden/text"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().join("case.json").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Lays a case's model out in the room as the hub does, under the name `model`.
+fn lay_out(room: &Room, case: &str) -> PathBuf {
+    let source = data("golden/text").join(case).join("model");
+    drop(std::fs::remove_dir_all(room.path("model")));
+    let mut open = vec![PathBuf::new()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(source.join(&folder)).unwrap() {
+            let name = folder.join(entry.unwrap().file_name());
+            if source.join(&name).is_dir() {
+                open.push(name);
+            } else {
+                room.file(&format!("model/{}", name.display()), std::fs::read(source.join(&name)).unwrap());
+            }
+        }
+    }
+    let kind = json(&format!("{case}/case.json"))["tokenizer"].as_str().unwrap().to_owned();
+    room.file("model/tokenizer.json", std::fs::read(data("golden/text/tokenizers").join(format!("{kind}.json"))).unwrap());
+    room.path("model")
+}
+
+fn strings(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<StringArray>())
+}
+
+/// A table of texts, with numbers beside them.
+fn table_of(room: &Room, values: &[Option<&str>]) -> PathBuf {
+    let ids: ArrayRef = Arc::new((0..values.len() as i64).collect::<Int64Array>());
+    let batch = RecordBatch::try_from_iter([("id", ids), ("text", strings(values.iter().map(|value| value.map(str::to_owned))))]).unwrap();
+    room.parquet("texts.parquet", &batch, 1_000)
+}
+
+fn golden_texts(room: &Room) {
+    let all = json("texts.json");
+    let text = |value: &Json| Some(value.as_str().unwrap().to_owned());
+    let single = RecordBatch::try_from_iter([("text", strings(all["texts"].as_array().unwrap().iter().map(text)))]).unwrap();
+    room.parquet("texts.parquet", &single, 1_000);
+    let pairs = all["pairs"].as_array().unwrap();
+    let side = |place: usize| strings(pairs.iter().map(move |pair| text(&pair[place])));
+    room.parquet("pairs.parquet", &RecordBatch::try_from_iter([("text", side(0)), ("other", side(1))]).unwrap(), 1_000);
+}
+
+fn cosine(left: &[f64], right: &[f64]) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    dot(left, right) / (dot(left, left) * dot(right, right)).sqrt()
+}
+
+/// What is wrong with a column, if anything is.
+fn difference(name: &str, found: &ArrayRef, expected: &Json) -> Option<String> {
+    let rows = expected.as_array().unwrap();
+    if found.len() != rows.len() {
+        return Some(format!("{name}: {} rows, expected {}", found.len(), rows.len()));
+    }
+    let wrong = |row: usize| -> Option<String> {
+        let expected = &rows[row];
+        match name {
+            "embedding" => {
+                let vector = numbers(&found.as_fixed_size_list().value(row));
+                let wanted: Vec<f64> = expected.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+                let cosine = if vector.len() == wanted.len() { cosine(&vector, &wanted) } else { f64::NAN };
+                let length = |vector: &[f64]| vector.iter().map(|value| value * value).sum::<f64>().sqrt();
+                let is_near = cosine >= LEAST_COSINE && (length(&vector) / length(&wanted) - 1.0).abs() < TOLERANCE;
+                (!is_near).then(|| format!("cosine {cosine}, {} numbers, expected {}", vector.len(), wanted.len()))
+            }
+            "entities" => entities_differ(&found.as_list::<i32>().value(row), expected),
+            _ if expected.is_array() => {
+                let labels = texts(&found.as_list::<i32>().value(row));
+                let wanted: Vec<Option<String>> = expected.as_array().unwrap().iter().map(|label| label.as_str().map(str::to_owned)).collect();
+                (labels != wanted).then(|| format!("{labels:?}, expected {wanted:?}"))
+            }
+            _ if expected.is_string() => {
+                let label = texts(&found.slice(row, 1)).remove(0);
+                (label.as_deref() != expected.as_str()).then(|| format!("{label:?}, expected {expected}"))
+            }
+            _ => {
+                let (value, wanted) = (numbers(&found.slice(row, 1))[0], expected.as_f64().unwrap());
+                let is_near = (value - wanted).abs() <= TOLERANCE * wanted.abs().max(1.0);
+                (!is_near).then(|| format!("{value}, expected {wanted}"))
+            }
+        }
+    };
+    (0..rows.len()).find_map(|row| wrong(row).map(|wrong| format!("{name}, row {row}: {wrong}")))
+}
+
+fn entities_differ(found: &ArrayRef, expected: &Json) -> Option<String> {
+    let parts = found.as_struct();
+    let part = |name: &str| parts.column_by_name(name).unwrap();
+    let (words, labels, scores) = (texts(part("word")), texts(part("entity_group")), part("score").as_primitive::<Float32Type>());
+    let (starts, ends) = (part("start").as_primitive::<Int64Type>(), part("end").as_primitive::<Int64Type>());
+    let wanted = expected.as_array().unwrap();
+    if wanted.len() != found.len() {
+        return Some(format!("{} entities ({words:?}), expected {}", found.len(), wanted.len()));
+    }
+    wanted.iter().enumerate().find_map(|(place, entity)| {
+        let same = words[place].as_deref() == entity["word"].as_str()
+            && labels[place].as_deref() == entity["entity_group"].as_str()
+            && Some(starts.value(place)) == entity["start"].as_i64()
+            && Some(ends.value(place)) == entity["end"].as_i64()
+            && (f64::from(scores.value(place)) - entity["score"].as_f64().unwrap()).abs() <= TOLERANCE;
+        (!same).then(|| {
+            let found = (&words[place], &labels[place], scores.value(place), starts.value(place), ends.value(place));
+            format!("entity {place} is {found:?}, expected {entity}")
+        })
+    })
+}
+
+#[test]
+fn every_text_model_answers_as_its_library_does() {
+    let mut failures = Vec::new();
+    let all = cases();
+    for case in &all {
+        let room = Room::new();
+        lay_out(&room, case);
+        golden_texts(&room);
+        for (number, run) in json(&format!("{case}/case.json"))["runs"].as_array().unwrap().iter().enumerate() {
+            let own: Vec<String> = run["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap().to_owned()).collect();
+            let input = if own.contains(&"--text-pair".to_owned()) { "pairs.parquet" } else { "texts.parquet" };
+            let fixed = ["score", "--model", "model", input, "--text", "text", "--output", "out.parquet", "--passthrough", "none", "--overwrite"];
+            let done = room.run(fixed.iter().map(|part| (*part).to_owned()).chain(own.iter().cloned()));
+            if done.code != 0 {
+                failures.push(format!("{case} {own:?}: {done}"));
+                continue;
+            }
+            let found = room.table("out.parquet");
+            let expected = run["expected"].as_object().unwrap();
+            let mut names: Vec<String> = found.schema().fields().iter().map(|field| field.name().clone()).collect();
+            let mut wanted: Vec<String> = expected.keys().cloned().collect();
+            names.sort();
+            wanted.sort();
+            if names != wanted {
+                failures.push(format!("{case} run {number}: columns {names:?}, expected {wanted:?}"));
+                continue;
+            }
+            let differences = expected.iter().filter_map(|(name, expected)| difference(name, column(&found, name), expected));
+            failures.extend(differences.map(|difference| format!("{case} {own:?}: {difference}")));
+        }
+    }
+    assert!(all.len() >= 26, "{all:?}");
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn score(room: &Room, line: &str) -> Run {
+    room.tallow(&format!("score --model model texts.parquet --output out.parquet --overwrite {line}"))
+}
+
+#[test]
+fn a_missing_text_gives_a_missing_answer_and_an_empty_one_the_models_own() {
+    let room = Room::new();
+    table_of(&room, &[Some("the quick brown fox"), None, Some(""), Some("a")]);
+    for (case, name) in [("bert_mean", "embedding"), ("bert_two", "probability"), ("bert_entities", "entities")] {
+        lay_out(&room, case);
+        let run = score(&room, "").ok();
+        assert!(run.stderr.contains("text: 1 null"), "{run}");
+        let found = room.table("out.parquet");
+        let column = column(&found, name);
+        assert_eq!([0, 1, 2, 3].map(|row| column.is_null(row)), [false, true, false, false], "{case}");
+    }
+    lay_out(&room, "bert_mean");
+    let run = score(&room, "--on-null reject").ok();
+    assert!(run.stderr.contains("4 in = 3 scored + 1 rejected"), "{run}");
+    assert!(score(&room, "--on-null error").fails(1).stderr.contains("a value is missing"));
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads() {
+    let room = Room::new();
+    let all = json("texts.json");
+    let values: Vec<String> = all["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
+    let many: Vec<Option<&str>> = (0..700).map(|row| Some(values[row * 7 % values.len()].as_str())).collect();
+    table_of(&room, &many);
+    for case in ["bert_mean", "modernbert_mean", "deberta_hidden"] {
+        lay_out(&room, case);
+        let bytes = |line: &str| {
+            score(&room, &format!("--passthrough none --report none {line}")).ok();
+            let found = room.table("out.parquet");
+            let vectors = column(&found, "embedding").as_fixed_size_list().clone();
+            vectors.values().as_primitive::<Float32Type>().values().iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+        };
+        let alone = bytes("--batch-rows 1 --threads 1 --task embedding");
+        assert_eq!(alone, bytes("--threads 2 --task embedding"), "{case}");
+        assert_eq!(alone, bytes("--batch-rows 600 --threads 3 --task embedding"), "{case}");
+    }
+}
+
+#[test]
+fn the_report_counts_tokens_cut_texts_and_padding_that_was_not_needed() {
+    let room = Room::new();
+    lay_out(&room, "bert_mean");
+    let long = "the lazy dog ".repeat(100);
+    table_of(&room, &[Some("the quick brown fox"), Some(&long), Some("a"), None]);
+    let run = score(&room, "--max-tokens 20 --format json").ok();
+    let report = run.json();
+    let performance = &report["performance"];
+    let tokens = performance["tokens"].as_f64().unwrap();
+    // All are padded to the longest, which has 20.
+    assert!(tokens > 23.0 && performance["padding_avoided"].as_f64() == Some(3.0 * 20.0 - tokens), "{report:#}");
+    assert!(performance["tokens_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!(report["coercions"]["text"]["truncated"], 1.0, "{report:#}");
+    assert_eq!(report["model"]["arithmetic"], "f32");
+    let text = score(&room, "").ok().stderr;
+    assert!(text.contains("  tokens  ") && text.contains("padding avoided"), "{text}");
+}
+
+#[test]
+fn a_text_of_ten_megabytes_is_read_as_far_as_the_model_reads() {
+    let room = Room::new();
+    let long = "the quick brown fox jumps over the lazy dog ".repeat(250_000);
+    let start = "the quick brown fox jumps over the lazy dog ".repeat(40);
+    let word = "x".repeat(10 << 20);
+    table_of(&room, &[Some(&long), Some(&start), Some(&word)]);
+    for case in ["bert_mean", "roberta_cls", "xlm_roberta_weighted"] {
+        lay_out(&room, case);
+        score(&room, "").ok();
+        let found = room.table("out.parquet");
+        let vectors = column(&found, "embedding").as_fixed_size_list();
+        assert_eq!(numbers(&vectors.value(0)), numbers(&vectors.value(1)), "{case}");
+    }
+}
+
+#[test]
+fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
+    let room = Room::new();
+    lay_out(&room, "roberta_cls");
+    // Byte-level tokens of one letter: each chunk of 12 tokens holds 10 letters between its marks.
+    table_of(&room, &[Some("qzjqzjqzjqkvkvkvkvkv"), Some("qzjqzjqzjq"), Some("kvkvkvkvkv")]);
+    score(&room, "--chunk 12").ok();
+    let found = room.table("out.parquet");
+    let vectors = column(&found, "embedding").as_fixed_size_list();
+    let [both, first, second] = [0, 1, 2].map(|row| numbers(&vectors.value(row)));
+    for ((both, first), second) in both.iter().zip(&first).zip(&second) {
+        assert!((both - (first + second) / 2.0).abs() < 1e-6, "{both} is not between {first} and {second}");
+    }
+    assert!(score(&room, "--stride 3").fails(2).stderr.contains("`--stride` needs `--chunk`"));
+    assert!(score(&room, "--chunk 4 --stride 2").fails(3).stderr.contains("give at least 5"));
+    score(&room, "--chunk 12 --stride 4").ok();
+    assert_ne!(numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0)), both);
+}
+
+#[test]
+fn the_column_of_texts_is_found_or_asked_for() {
+    let room = Room::new();
+    lay_out(&room, "bert_two");
+    room.file("one.csv", "id,text\n1,hello\n2,\n");
+    room.tallow("score --model model one.csv --output out.parquet").ok();
+    room.file("two.csv", "review,other\nhello,world\n");
+    let refused = room.tallow("score --model model two.csv --output out2.parquet").fails(3).stderr;
+    assert!(refused.contains("several columns could be meant") && refused.contains("`--text COLUMN`; the data has `review`, `other`"), "{refused}");
+    room.tallow("score --model model two.csv --text review --output out3.parquet").ok();
+    let missing = room.tallow("score --model model two.csv --text reviews --output out4.parquet").fails(3).stderr;
+    assert!(missing.contains("`--text reviews`") && missing.contains("did you mean `review`?"), "{missing}");
+    room.tallow("score --model model two.csv --text review --text-pair other --output out5.parquet").ok();
+    let latin = room.file("latin.csv", b"text\ncaf\xe9\n");
+    assert!(room.tallow(&format!("score --model model {} --output out6.parquet", latin.display())).fails(1).stderr.contains("it is not UTF-8"));
+    let numbers = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+    room.parquet("numbers.parquet", &numbers, 10);
+    assert!(room.tallow("score --model model numbers.parquet --output out7.parquet").fails(3).stderr.contains("no column of texts"));
+    assert!(room.tallow("score --model model numbers.parquet --text id --output out8.parquet").fails(3).stderr.contains("the model reads texts"));
+}
+
+#[test]
+fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
+    let room = Room::new();
+    table_of(&room, &[Some("hello")]);
+    lay_out(&room, "bert_reranking");
+    assert!(score(&room, "").fails(3).stderr.contains("--text query --text-pair passage"));
+    lay_out(&room, "nomic_prompts");
+    assert!(score(&room, "--prompt qurey").fails(3).stderr.contains("the model has `document`, `query`"));
+    assert!(score(&room, "--dimensions 33").fails(3).stderr.contains("the model's vectors have 32"));
+    assert!(score(&room, "--aggregation max").fails(2).stderr.contains("says nothing to a model whose task is embedding"));
+    assert!(score(&room, "--max-tokens 65").fails(3).stderr.contains("room for 64 tokens"));
+    assert!(score(&room, "--max-tokens 2").fails(3).stderr.contains("give at least 3"));
+    assert!(score(&room, "--device cuda:0").fails(2).stderr.contains("--features cuda"));
+    assert!(score(&room, "--device tpu").fails(2).stderr.contains("neither `cpu` nor `cuda:0`"));
+    score(&room, "--dimensions 5 --normalize").ok();
+    let vector = numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0));
+    assert!(vector.len() == 5 && (vector.iter().map(|value| value * value).sum::<f64>() - 1.0).abs() < 1e-6, "{vector:?}");
+    room.file("customers.csv", "age\n1\n");
+    let demo = data("demo/churn");
+    let run = room.tallow(&format!("score --model {} customers.csv --text age --output x.parquet", demo.display())).fails(2);
+    assert!(run.stderr.contains("`--text` is for text models"), "{run}");
+}
+
+#[test]
+fn inspect_and_check_tell_what_a_text_model_is() {
+    let room = Room::new();
+    lay_out(&room, "bert_mean");
+    table_of(&room, &[Some("hello")]);
+    let shown = room.tallow("inspect model").ok().stdout;
+    for part in [
+        "format           huggingface",
+        "architecture     bert",
+        "task             embedding",
+        "dimensions       32",
+        "max_tokens       48",
+        "mean, normalised",
+        "text                     text",
+    ] {
+        assert!(shown.contains(part), "no `{part}` in\n{shown}");
+    }
+    let shown = room.tallow("check --model model texts.parquet").ok().stdout;
+    assert!(shown.contains("text                     <- text (Utf8)") && shown.contains("embedding (FixedSizeList"), "{shown}");
+    lay_out(&room, "roberta_three");
+    assert!(room.tallow("inspect model").ok().stdout.contains("labels           negative, neutral, positive"));
+}
+
+#[test]
+fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
+    let room = Room::new();
+    table_of(&room, &[Some("hello")]);
+    let model = lay_out(&room, "bert_two");
+    let refused = |what: &str, code: i32| {
+        let run = score(&room, "").fails(code);
+        assert!(run.stderr.contains(what), "no `{what}` in {run}");
+    };
+    let kept = |name: &str| std::fs::read(model.join(name)).unwrap();
+    let with = |name: &str, content: &[u8], what: &str, code: i32| {
+        let before = kept(name);
+        std::fs::write(model.join(name), content).unwrap();
+        refused(what, code);
+        std::fs::write(model.join(name), before).unwrap();
+    };
+    let changed = |from: &str, to: &str| String::from_utf8(kept("config.json")).unwrap().replace(from, to).into_bytes();
+    with("config.json", &changed("\"bert\"", "\"t5\""), "text models of type `t5` are not supported", 3);
+    with("config.json", &changed("\"hidden_size\": 32", "\"hidden_size\": 48"), "has the shape [32, 32], wanted [48, 48]; and", 3);
+    with(
+        "config.json",
+        &changed("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
+        "no tensor `bert.encoder.layer.2.attention.self.query.weight`",
+        3,
+    );
+    with("config.json", &changed("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 4000000000"), "wanted a whole number from 1 to 1024", 3);
+    with("config.json", &changed("\"num_attention_heads\": 4", "\"num_attention_heads\": 5"), "not a multiple of 5 heads", 3);
+    with("config.json", &changed("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"snake\""), "the activation \"snake\" is not supported", 3);
+    with("config.json", b"[1]", "no JSON object", 1);
+    with("model.safetensors", &kept("model.safetensors")[..900], "cannot read the weights", 1);
+    with("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "download it again", 1);
+    with("tokenizer.json", b"{}", "cannot read `tokenizer.json`", 1);
+    let other = std::fs::read(data("golden/text/tokenizers/bytelevel.json")).unwrap();
+    with("tokenizer.json", &other, "the tokenizer has 420 tokens, the model 384", 3);
+    std::fs::rename(model.join("tokenizer.json"), room.path("kept.json")).unwrap();
+    refused("the text model has no `tokenizer.json`", 3);
+    refused("AutoTokenizer", 3);
+    std::fs::rename(room.path("kept.json"), model.join("tokenizer.json")).unwrap();
+    room.file("model/model.safetensors.index.json", r#"{"weight_map": {"a": "../../secret"}}"#);
+    let weights = kept("model.safetensors");
+    std::fs::remove_file(model.join("model.safetensors")).unwrap();
+    refused("lies outside its directory", 6);
+    room.file("model/model.safetensors.index.json", r#"{"weight_map": {"a": "model-00001-of-00001.safetensors"}}"#);
+    refused("download all parts of the weights", 3);
+    room.file("model/model-00001-of-00001.safetensors", &weights);
+    score(&room, "").ok();
+    std::fs::remove_file(model.join("model.safetensors.index.json")).unwrap();
+    room.file("model/pytorch_model.bin", b"PK");
+    refused("they are a pickle", 6);
+}
