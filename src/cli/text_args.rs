@@ -51,6 +51,10 @@ pub struct TextArgs {
     #[arg(long, value_enum, value_name = "STRATEGY", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<AggregationName>,
+    /// How the products of a text model are computed: `int8` is faster and a little less exact
+    #[arg(long, value_enum, value_name = "PRECISION", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<PrecisionName>,
     /// Where a text model runs: `cpu`, or `cuda:0` in a build with `--features cuda`
     #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +73,16 @@ pub enum TaskName {
     Reranking,
     /// Entities in each text
     TokenClassification,
+}
+
+/// How products of matrices are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrecisionName {
+    /// In single precision
+    F32,
+    /// In bytes, scaled for each row and each column
+    Int8,
 }
 
 /// How the labels of tokens become entities.

@@ -11,6 +11,7 @@ pub mod linear;
 pub mod network;
 pub mod open;
 pub mod product;
+pub mod transformer;
 
 use std::any::Any;
 

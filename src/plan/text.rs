@@ -3,7 +3,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use crate::cli::args::OutcomeArgs;
-use crate::cli::text_args::{AggregationName, TaskName, TextArgs};
+use crate::cli::text_args::{AggregationName, PrecisionName, TaskName, TextArgs};
 use crate::contract::binding::column_names;
 use crate::contract::{Contract, InputKind};
 use crate::error::{Error, Result};
@@ -31,7 +31,8 @@ pub(super) fn refuse(args: &TextArgs) -> Result<()> {
 
 /// The arguments as the model's room understands them.
 pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOptions> {
-    let TextArgs { text: _, text_pair, task, prompt, prompt_text, dimensions, normalize, max_tokens, chunk, stride, aggregation, device } = args;
+    let TextArgs { text: _, text_pair, task, prompt, prompt_text, dimensions, normalize, max_tokens, chunk, stride, aggregation, precision, device } =
+        args;
     let task = task.map(|task| match task {
         TaskName::Embedding => TextTask::Embedding,
         TaskName::Classification => TextTask::Classification,
@@ -58,7 +59,10 @@ pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOpti
         aggregation,
         threshold: outcome.threshold,
         raw: outcome.raw,
-        precision: ProductPrecision::default(),
+        precision: match precision {
+            Some(PrecisionName::Int8) => ProductPrecision::Bytes,
+            Some(PrecisionName::F32) | None => ProductPrecision::Single,
+        },
         processor: processor(device.as_deref())?,
     })
 }

@@ -83,7 +83,7 @@ const RESERVED: [(&str, &str, &[&str]); 7] = [
     ("standard output and error", r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(", &["cli/console.rs"]),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),
     ("polars", r"\bpolars(_\w+)?::", &["table/expression.rs", "table/polars_bridge.rs", "table/query.rs", "table/row_wise.rs", "table/temporal.rs"]),
-    ("candle", r"\bcandle_(core|nn)::", &["model/encoder/", "model/network/"]),
+    ("candle", r"\bcandle_(core|nn)::", &["model/encoder/", "model/network/", "model/transformer/build.rs"]),
 ];
 
 #[test]

@@ -293,6 +293,7 @@ fn description(
     };
     let arithmetic = match options.precision {
         ProductPrecision::Single => "f32",
+        ProductPrecision::Bytes => "int8",
     };
     let facts = [
         ("architecture", text("model_type")),

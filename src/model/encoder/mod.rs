@@ -33,7 +33,8 @@ use self::architecture::Architecture;
 use self::packed::Forward;
 use self::reference::Reference;
 use self::weights::Weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::transformer::{Arithmetic, Transformer};
 
 /// How products of matrices are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,14 +42,21 @@ pub enum ProductPrecision {
     /// In single precision.
     #[default]
     Single,
+    /// In bytes, summed exactly; what lies between two products stays in single precision.
+    Bytes,
 }
 
-/// The forward pass for these weights on this device: the one place where it is chosen.
+/// The forward pass for these weights on this device: the one place where it is chosen. On a processor our own kernels run, elsewhere candle's.
 ///
 /// # Errors
-/// Fails if the weights cannot be brought into the form that the pass wants.
+/// Fails if the weights cannot be brought into the form that the pass wants, and for bytes on another device.
 pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: &Device) -> Result<Box<dyn Forward>> {
-    match precision {
-        ProductPrecision::Single => Ok(Box::new(Reference::new(architecture, weights, device.clone()))),
+    match (device.is_cpu(), precision) {
+        (true, ProductPrecision::Single) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Single)?)),
+        (true, ProductPrecision::Bytes) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Bytes)?)),
+        (false, ProductPrecision::Single) => Ok(Box::new(Reference::new(architecture, weights, device.clone()))),
+        (false, ProductPrecision::Bytes) => {
+            Err(Error::usage("`--precision int8` runs on the processor only").hint("leave `--precision` or `--device` out"))
+        }
     }
 }

@@ -14,18 +14,38 @@
 //! Measured on one core (Sapphire Rapids, shared machine), 112 rows of 512 to 512: 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives
 //! 157–190, 14 × 16 gives 124–134; the `gemm` crate's kernel on the same matrices, packing included, about 60.
 
+mod activation;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod finish;
+mod integer;
+#[cfg(target_arch = "x86_64")]
+mod integer_avx2;
+#[cfg(target_arch = "x86_64")]
+mod integer_avx512;
+mod integer_portable;
+#[cfg(test)]
+mod integer_tests;
+pub(crate) mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx2;
+#[cfg(target_arch = "x86_64")]
+mod lanes_avx512;
+mod lanes_portable;
 mod portable;
 #[cfg(test)]
 mod tests;
 
+pub use self::activation::Activation;
+pub(crate) use self::activation::exp;
+pub use self::finish::Finish;
+pub use self::integer::{IntegerDense, QuantisedRows};
 use crate::error::{Error, Result};
 
 /// Numbers of a vector line: one register of AVX-512, one line of the cache.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// Rows of the highest tile.
 const MOST_TILE_ROWS: usize = 14;
@@ -33,7 +53,7 @@ const MOST_TILE_ROWS: usize = 14;
 /// Sixteen numbers that lie on one line of the cache.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
-struct Line([f32; LINE]);
+pub(crate) struct Line(pub(crate) [f32; LINE]);
 
 /// The instructions that the kernels use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +103,7 @@ pub struct Rows<'a> {
 pub struct Dense {
     inner: usize,
     outer: usize,
-    panels: Vec<Panel>,
+    panels: Vec<Place>,
     lines: Vec<Line>,
     rectifies: bool,
     instructions: Instructions,
@@ -91,7 +111,7 @@ pub struct Dense {
 
 /// Columns that are multiplied together.
 #[derive(Clone, Debug)]
-struct Panel {
+struct Place {
     first_column: usize,
     /// The columns that are meant; the others of its lines are 0.
     columns: usize,
@@ -99,6 +119,17 @@ struct Panel {
     first_line: usize,
     /// One number for each of its columns, and zeros up to two lines.
     bias: [Line; 2],
+}
+
+/// Columns of a matrix, packed: for each of its rows one or two lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panel<'a> {
+    /// As many for each number of a row as the columns need.
+    pub(crate) lines: &'a [Line],
+    pub(crate) bias: &'a [Line; 2],
+    /// From 1 to 32.
+    pub(crate) columns: usize,
+    pub(crate) rectifies: bool,
 }
 
 /// A tile's share of a product.
@@ -124,6 +155,22 @@ impl Dense {
         Self::with(best, [inner, outer], weight, bias)
     }
 
+    /// The same for these instructions, which the processor must have.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and if the processor does not have them.
+    pub fn for_instructions(
+        instructions: Instructions,
+        [inner, outer]: [usize; 2],
+        weight: impl Fn(usize, usize) -> f32,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
+        if !Instructions::available().contains(&instructions) {
+            return Err(Error::internal(format!("products with {instructions:?}, which this processor does not have")));
+        }
+        Self::with(instructions, [inner, outer], weight, bias)
+    }
+
     /// Packs a matrix for these instructions, which the processor must have.
     fn with(instructions: Instructions, [inner, outer]: [usize; 2], weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
         if inner == 0 || outer == 0 || bias.is_some_and(|bias| bias.len() != outer) {
@@ -139,7 +186,7 @@ impl Dense {
             for column in 0..columns {
                 own[column / LINE].0[column % LINE] = bias.map_or(0.0, |bias| bias[first_column + column]);
             }
-            panels.push(Panel { first_column, columns, first_line: lines.len(), bias: own });
+            panels.push(Place { first_column, columns, first_line: lines.len(), bias: own });
             for row in 0..inner {
                 for start in (0..columns).step_by(LINE) {
                     let mut line = Line::default();
@@ -182,43 +229,76 @@ impl Dense {
     /// # Panics
     /// If rows have another width than the matrix, a row does not lie inside the slices, or two rows of the result overlap.
     pub fn multiply(&self, rows: Rows<'_>, out: &mut [f32], out_stride: usize) {
+        self.multiply_into(rows, Finish::Store, out, out_stride);
+    }
+
+    /// The same, the result joined with what is in `out` as `finish` says.
+    ///
+    /// # Panics
+    /// As [`Self::multiply`].
+    pub fn multiply_into(&self, rows: Rows<'_>, finish: Finish, out: &mut [f32], out_stride: usize) {
+        self.multiply_columns(rows, 0..self.outer, finish, out, out_stride);
+    }
+
+    /// The same for all panels that hold one of these columns; the others are left alone.
+    pub(crate) fn multiply_columns(&self, rows: Rows<'_>, columns: std::ops::Range<usize>, finish: Finish, out: &mut [f32], out_stride: usize) {
         if rows.count == 0 {
             return;
         }
         assert!(rows.width == self.inner && rows.stride >= self.inner, "rows are as wide as the matrix is high");
-        assert!(rows.values.len() >= (rows.count - 1) * rows.stride + self.inner, "rows lie inside their slice");
         assert!(out_stride >= self.outer && out.len() >= (rows.count - 1) * out_stride + self.outer, "results lie inside theirs");
-        let tile_rows = match self.instructions {
-            Instructions::Avx512 => MOST_TILE_ROWS,
-            Instructions::Avx2 => 6,
-            Instructions::Portable => 4,
-        };
-        let tiles = rows.count.div_ceil(tile_rows);
-        for panel in &self.panels {
+        for panel in &self.panels[columns.start / (2 * LINE)..columns.end.min(self.outer).div_ceil(2 * LINE)] {
             let lines = &self.lines[panel.first_line..panel.first_line + self.inner * panel.columns.div_ceil(LINE)];
-            for tile in 0..tiles {
-                let (first, end) = (tile * rows.count / tiles, (tile + 1) * rows.count / tiles);
+            let columns = Panel { lines, bias: &panel.bias, columns: panel.columns, rectifies: self.rectifies };
+            columns.multiply(self.instructions, rows, finish, &mut out[panel.first_column..], out_stride);
+        }
+    }
+}
+
+impl Panel<'_> {
+    /// `out = rows · panel + bias`, joined with what is there as `finish` says.
+    pub(crate) fn multiply(&self, instructions: Instructions, rows: Rows<'_>, finish: Finish, out: &mut [f32], out_stride: usize) {
+        if rows.count == 0 {
+            return;
+        }
+        assert!(rows.values.len() >= (rows.count - 1) * rows.stride + rows.width, "rows lie inside their slice");
+        let tiles = rows.count.div_ceil(instructions.most_tile_rows());
+        for tile in 0..tiles {
+            let (first, end) = (tile * rows.count / tiles, (tile + 1) * rows.count / tiles);
+            let out = &mut out[first * out_stride..];
+            finish.join(instructions, [end - first, self.columns], out, out_stride, |out, out_stride| {
                 let share = Tile {
                     rows: &rows.values[first * rows.stride..],
                     stride: rows.stride,
-                    inner: self.inner,
-                    lines,
-                    bias: &panel.bias,
-                    columns: panel.columns,
+                    inner: rows.width,
+                    lines: self.lines,
+                    bias: self.bias,
+                    columns: self.columns,
                     rectifies: self.rectifies,
                     out_stride,
                 };
-                self.tile(&share, end - first, &mut out[first * out_stride + panel.first_column..]);
-            }
+                instructions.tile(&share, end - first, out);
+            });
+        }
+    }
+}
+
+impl Instructions {
+    /// Rows of the highest tile of single precision.
+    fn most_tile_rows(self) -> usize {
+        match self {
+            Self::Avx512 => MOST_TILE_ROWS,
+            Self::Avx2 => 6,
+            Self::Portable => 4,
         }
     }
 
-    fn tile(&self, tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
-        match self.instructions {
+    fn tile(self, tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
+        match self {
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 => avx512::tile(tile, row_count, out),
+            Self::Avx512 => avx512::tile(tile, row_count, out),
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 => avx2::tile(tile, row_count, out),
+            Self::Avx2 => avx2::tile(tile, row_count, out),
             _ => portable::tile(tile, row_count, out),
         }
     }

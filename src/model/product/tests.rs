@@ -1,11 +1,12 @@
 //! The kernels against sums in double precision, against each other, and rows alone against rows in company.
 
-use super::{Dense, Instructions, Rows};
+use super::{Activation, Dense, Finish, Instructions, LINE, Rows};
+use crate::model::product::lanes::{Lanes, Task};
 
 /// (inner, outer): every width of the last panel's kind, and inner dimensions from one up.
 const SHAPES: [[usize; 2]; 9] = [[1, 1], [3, 15], [7, 16], [16, 17], [33, 31], [64, 32], [100, 33], [130, 50], [513, 70]];
 
-fn noise(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -48,7 +49,7 @@ impl Case {
     }
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
@@ -128,4 +129,84 @@ fn shapes_without_numbers_and_biases_of_another_length_are_refused() {
     assert!(Dense::new(3, 0, |_, _| 1.0, None).is_err());
     assert!(Dense::new(1, 2, |_, _| 1.0, Some(&[1.0])).is_err());
     assert!(Dense::new(usize::MAX / 2, 64, |_, _| 1.0, None).is_err());
+}
+
+#[test]
+fn a_finish_joins_what_is_there() {
+    for instructions in Instructions::available() {
+        let case = Case::new([33, 50], 31);
+        let dense = case.dense(instructions);
+        let plain = case.product(&dense);
+        let rows = Rows { values: &case.rows, width: 33, stride: 33, count: 31 };
+        let joined = |finish: Finish| {
+            let mut out = vec![2.0; 31 * 53];
+            dense.multiply_into(rows, finish, &mut out, 53);
+            assert!(out.chunks(53).all(|row| row[50..] == [2.0; 3]), "{instructions:?} {finish:?} writes between rows");
+            out.chunks(53).flat_map(|row| row[..50].to_vec()).collect::<Vec<f32>>()
+        };
+        assert_eq!(joined(Finish::Add), plain.iter().map(|value| 2.0 + value).collect::<Vec<_>>());
+        assert_eq!(joined(Finish::Multiply), plain.iter().map(|value| 2.0 * value).collect::<Vec<_>>());
+        assert_eq!(joined(Finish::Activate(Activation::Relu)), plain.iter().map(|value| value.max(0.0)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn activations_are_those_of_the_definition_and_the_same_alone() {
+    let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let tanh_form = |x: f64| 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh());
+    let erf_form = |x: f64| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2));
+    let functions: [(Activation, &dyn Fn(f64) -> f64); 6] = [
+        (Activation::Gelu, &erf_form),
+        (Activation::GeluTanh, &tanh_form),
+        (Activation::GeluLogistic, &|x| x * logistic(f64::from(1.702_f32) * x)),
+        (Activation::Relu, &|x| x.max(0.0)),
+        (Activation::Tanh, &f64::tanh),
+        (Activation::Silu, &|x| x * logistic(x)),
+    ];
+    let arguments: Vec<f32> = (-80_000..=80_000).map(|step| step as f32 * 2.5e-4).chain([1e-30, -1e-30, 0.0, 1e30, -1e30]).collect();
+    for instructions in Instructions::available() {
+        for (activation, exact) in functions {
+            let mut all = arguments.clone();
+            activation.apply(instructions, &mut all, [arguments.len(), arguments.len()]);
+            for (argument, found) in arguments.iter().zip(&all) {
+                let wanted = exact(f64::from(*argument));
+                let tolerance = 7e-7 * wanted.abs().max(1.0);
+                assert!((f64::from(*found) - wanted).abs() <= tolerance, "{instructions:?} {activation:?} of {argument}: {found}, exactly {wanted}");
+            }
+            for (argument, found) in arguments.iter().zip(&all).step_by(97) {
+                let mut alone = [*argument, f32::NAN];
+                activation.apply(instructions, &mut alone, [2, 2]);
+                assert!(alone[0].to_bits() == found.to_bits() && alone[1].is_nan(), "{instructions:?} {activation:?} of {argument} alone");
+            }
+        }
+    }
+}
+
+/// Each of sixteen vectors, turned; the sum and the greatest of the first; and a power of two.
+struct Turn<'a>(&'a [f32; LINE * LINE]);
+
+impl Task for Turn<'_> {
+    type Output = (Vec<f32>, [f32; 2]);
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output {
+        let (rows, _) = self.0.as_chunks::<LINE>();
+        let vectors = std::array::from_fn(|row| lanes.load(&rows[row]));
+        let mut turned = vec![0.0; LINE * LINE];
+        for (vector, place) in lanes.transpose(vectors).into_iter().zip(turned.as_chunks_mut::<LINE>().0) {
+            lanes.store(vector, place);
+        }
+        (turned, [lanes.sum(vectors[0]), lanes.greatest(vectors[0])])
+    }
+}
+
+#[test]
+fn lanes_turn_matrices_and_sum_in_one_order() {
+    let values: [f32; LINE * LINE] = noise(LINE * LINE, 9).try_into().unwrap();
+    let turned: Vec<f32> = (0..LINE * LINE).map(|place| values[place % LINE * LINE + place / LINE]).collect();
+    let expected = Instructions::Portable.run(Turn(&values));
+    assert_eq!(expected.0, turned);
+    for instructions in Instructions::available() {
+        assert_eq!(instructions.run(Turn(&values)), expected, "{instructions:?}");
+    }
 }
