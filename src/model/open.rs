@@ -26,8 +26,8 @@ const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), reso
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
 
-/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and Hugging Face's.
-pub const MODEL_MARKS: [&str; 5] = [MANIFEST, MLMODEL, "saved_model.pb", huggingface::CONFIG, huggingface::MODULES];
+/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and sentence-transformers'.
+pub const MODEL_MARKS: [&str; 4] = [MANIFEST, MLMODEL, "saved_model.pb", huggingface::MODULES];
 
 /// A model and where it came from.
 #[derive(Debug)]
@@ -119,12 +119,20 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     if find(&path.join(MLMODEL))?.is_some() {
         return open_mlflow(path, options);
     }
-    for mark in [huggingface::MODULES, huggingface::CONFIG] {
-        if find(&path.join(mark))?.is_some() {
-            return open_huggingface(path, options);
-        }
+    if is_huggingface(path)? {
+        return open_huggingface(path, options);
     }
     open_file(&only_model_in(path)?, path, options)
+}
+
+/// Whether the directory is a text model's: its settings lie there, and weights or modules beside them.
+fn is_huggingface(path: &Path) -> Result<bool> {
+    for mark in huggingface::MARKS {
+        if find(&path.join(mark))?.is_some() {
+            return Ok(mark == huggingface::MODULES || find(&path.join(huggingface::CONFIG))?.is_some());
+        }
+    }
+    Ok(false)
 }
 
 /// A text model: its digest covers every file that was read, by name. Links are followed, because the hub's cache consists of them.

@@ -217,6 +217,25 @@ fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads() {
 }
 
 #[test]
+fn bytes_are_near_single_precision_and_have_the_same_bits_alone() {
+    let room = Room::new();
+    golden_texts(&room);
+    lay_out(&room, "bert_mean");
+    let vectors = |line: &str| {
+        let run = score(&room, &format!("--format json {line}")).ok();
+        let found = room.table("out.parquet");
+        let rows = column(&found, "embedding").as_fixed_size_list().clone();
+        (run.json()["model"]["arithmetic"].as_str().unwrap().to_owned(), (0..rows.len()).map(|row| numbers(&rows.value(row))).collect::<Vec<_>>())
+    };
+    let ((f32, single), (int8, bytes)) = (vectors("--precision f32"), vectors("--precision int8"));
+    assert_eq!((f32.as_str(), int8.as_str()), ("f32", "int8"));
+    let cosines: Vec<f64> = single.iter().zip(&bytes).map(|(single, bytes)| cosine(single, bytes)).collect();
+    assert!(cosines.iter().all(|cosine| *cosine > 0.995), "{cosines:?}");
+    assert!(single != bytes, "bytes change something");
+    assert_eq!(vectors("--precision int8 --batch-rows 1 --threads 2").1, bytes);
+}
+
+#[test]
 fn the_report_counts_tokens_cut_texts_and_padding_that_was_not_needed() {
     let room = Room::new();
     lay_out(&room, "bert_mean");

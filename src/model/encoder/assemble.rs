@@ -35,17 +35,20 @@ pub const TEXT_PAIR: &str = "text_pair";
 ///
 /// # Errors
 /// A contract error for what is not supported, does not fit together or was asked of the wrong task; [`crate::error::Kind::Failed`] for broken files.
-pub fn assemble(parts: &Parts, options: &TextOptions) -> Result<LoadedModel> {
+pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
     let described = describe(&parts.config).map_err(|error| error.at_node("config.json"))?;
-    let task = task(parts, options)?;
+    let task = task(&parts, options)?;
     refuse_options(task, options)?;
     let device = device(options.processor)?;
-    let mut files = TensorFiles::open(&parts.weights, &device)?;
+    let content = std::mem::take(&mut parts.weights);
+    let mut files = TensorFiles::open(&content, &device)?;
     let weights = names::weights(&described, &mut files)?;
-    let (reading, is_pair) = reading(parts, options, task, &described, &mut files)?;
+    let (reading, is_pair) = reading(&parts, options, task, &described, &mut files)?;
     files.check()?;
     let parameter_count = files.parameter_count;
-    let mut tokenizer = tokenizer(parts, options, &described.architecture, described.most_tokens, is_pair)?;
+    // What is packed next would lie in memory beside it.
+    drop(content);
+    let mut tokenizer = tokenizer(&parts, options, &described.architecture, described.most_tokens, is_pair)?;
     let reading = match reading {
         Reading::Embedding { pooling, .. } => {
             let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() { 0 } else { tokenizer.prompt_length()? };
@@ -65,7 +68,7 @@ pub fn assemble(parts: &Parts, options: &TextOptions) -> Result<LoadedModel> {
         type_count: embedding.type_count,
         positions: embedding.positions,
     };
-    let description = description(parts, options, task, &described, &tokenizer, &reading, parameter_count);
+    let description = description(&parts, options, task, &described, &tokenizer, &reading, parameter_count);
     let forward = forward(described.architecture, weights, options.precision, &device)?;
     let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
     let outcome = Outcome { task: Task::Columns(model.fields()), link: Link::Identity };

@@ -1,7 +1,7 @@
 //! Text encoders of the BERT family: texts in, vectors, labels, scores or entities out.
 //!
 //! Owns what an encoder is ([`architecture`]), its weights in one shape ([`weights`]), texts packed without padding ([`packed`]), the forward passes
-//! over them, and the model around it: tokenizer, pooling, heads. The files come as [`parts`]; [`assemble`] makes a model of them. Nothing here knows
+//! over them, and the model around it: tokenizer, pooling, heads. The files come as [`parts`]; [`fn@assemble`] makes a model of them. Nothing here knows
 //! files on disk or threads.
 
 pub mod architecture;

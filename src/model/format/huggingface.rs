@@ -19,9 +19,13 @@ pub const CONFIG: &str = "config.json";
 /// The file that lists the modules of sentence-transformers.
 pub const MODULES: &str = "modules.json";
 
-/// The weights, whole and in parts.
+/// The weights, whole, in parts, and as a pickle.
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+const PICKLE: &str = "pytorch_model.bin";
+
+/// Files of which one lies in every such directory.
+pub const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
 
 /// The most parts of weights, and the most modules.
 const MOST_PARTS: usize = 1 << 10;
@@ -35,7 +39,7 @@ pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
 /// The text model that the files are.
 ///
 /// # Errors
-/// A contract error names a file that is missing, and whatever [`assemble`] finds; a trust error is given for weights that are a pickle and for names
+/// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error is given for weights that are a pickle and for names
 /// that lead out of the directory.
 pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
     let modules = modules(read)?;
@@ -51,7 +55,7 @@ pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel
         weights: weights(read, &encoder)?,
         modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
     };
-    assemble(&parts, &options.text)
+    assemble(parts, &options.text)
 }
 
 const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
@@ -123,10 +127,9 @@ fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Vec<(String, Vec<u8>)>>
         return Ok(vec![(WEIGHTS.to_owned(), bytes)]);
     }
     let Some(index) = read(&encoder.join(INDEX))? else {
-        let pickle = encoder.join("pytorch_model.bin");
-        return Err(match read(&pickle)? {
+        return Err(match read(&encoder.join(PICKLE))? {
             Some(_) => {
-                Error::trust("refusing the weights in `pytorch_model.bin`: they are a pickle, and loading it could run code").hint(MAKE_SAFETENSORS)
+                Error::trust(format!("refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run code")).hint(MAKE_SAFETENSORS)
             }
             None => Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(MAKE_SAFETENSORS),
         });
