@@ -29,7 +29,7 @@ impl Networks<'_> {
         let network = Network::load(self.architecture, &encodings, &artefact.bytes)?;
         let inputs =
             entries.iter().enumerate().map(|(index, entry)| input(entry, network.codes(index)).map_err(|error| error.at_column(&entry.name)));
-        let contract = Contract { inputs: inputs.collect::<Result<_>>()?, named: true };
+        let contract = Contract { inputs: inputs.collect::<Result<_>>()?, named: true, vector: None };
         let facts =
             vec![("layers".to_owned(), self.architecture.layers.len().to_string()), ("parameters".to_owned(), network.parameter_count().to_string())];
         let outcome = Outcome { task: plain_task(network.margin_count()), link: Link::Identity };

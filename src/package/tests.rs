@@ -174,7 +174,7 @@ fn manifest(inputs: &str) -> Manifest {
 
 #[test]
 fn inputs_of_another_format_are_tightened_by_name() {
-    let mut contract = Contract { inputs: vec![Input::number("a"), Input::of_kind("b", InputKind::CategoryCode)], named: true };
+    let mut contract = Contract { inputs: vec![Input::number("a"), Input::of_kind("b", InputKind::CategoryCode)], named: true, vector: None };
     let said = manifest(
         "[[inputs]]\nname = \"b\"\ncategories = [1, 2.5, true, \"x\"]\non_unseen = \"reject\"\n[[inputs]]\nname = \"a\"\ntype = \"double\"\non_null = { default = -1 }",
     );
@@ -197,7 +197,7 @@ fn inputs_of_another_format_are_tightened_by_name() {
 
 #[test]
 fn a_model_without_names_takes_all_of_them_from_the_manifest() {
-    let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false };
+    let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false, vector: None };
     let error = apply::inputs(&manifest("[[inputs]]\nname = \"a\""), &mut contract).unwrap_err();
     assert_eq!(error.message(), "the model has 2 inputs without names, and the manifest lists 1");
     apply::inputs(&manifest("[[inputs]]\nname = \"a\"\n[[inputs]]\nname = \"b\""), &mut contract).unwrap();

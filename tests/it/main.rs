@@ -26,6 +26,9 @@ mod score;
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
 
+// Rows that come as one column of lists.
+mod vector;
+
 // Other containers of models.
 mod mlflow;
 

@@ -70,7 +70,7 @@ pub fn assemble(parts: &Parts, options: &TextOptions) -> Result<LoadedModel> {
     let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
     let outcome = Outcome { task: Task::Columns(model.fields()), link: Link::Identity };
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
-    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true };
+    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true, vector: None };
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
 }
 

@@ -165,7 +165,7 @@ fn contract(file: &File) -> Result<(Contract, Positions)> {
             return Err(Error::failed("two features have the same index").at_node("features_info"));
         }
     }
-    Ok((Contract { inputs, named }, positions))
+    Ok((Contract { inputs, named, vector: None }, positions))
 }
 
 fn is_named(feature: &Feature) -> bool {

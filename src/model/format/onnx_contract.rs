@@ -21,10 +21,11 @@ pub(super) struct Inputs {
     pub(super) batch: Option<usize>,
 }
 
-/// One input is a matrix whose columns are features, named by `feature_names` in the metadata; of several inputs each is a column.
+/// One input is a matrix whose columns are features, named by `feature_names` in the metadata, or a column of lists; of several inputs each is a
+/// column.
 pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
     let names = feature_names(model)?;
-    let mut batch = None;
+    let (mut batch, mut vector) = (None, None);
     let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
     for port in ports {
         let (element, shape) = tensor_port(port)?;
@@ -48,6 +49,7 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
                 None => (0..width).map(|place| format!("f{place}")).collect(),
             };
             is_named = names.is_some();
+            vector = Some(Box::new(input(port.name.clone(), element, Some(width))?));
             all.extend(own.into_iter().map(|name| input(name, element, None)).collect::<Result<Vec<Input>>>()?);
             feeds.push(Feed { element, row_shape: vec![width], column_count: width });
             continue;
@@ -57,7 +59,7 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
         all.push(input(port.name.clone(), element, (length != 1).then_some(length))?);
         feeds.push(Feed { element, row_shape, column_count: 1 });
     }
-    Ok(Inputs { contract: Contract { inputs: all, named: is_named }, feeds, batch })
+    Ok(Inputs { contract: Contract { inputs: all, named: is_named, vector }, feeds, batch })
 }
 
 fn unknown_width(port: &Port) -> Error {

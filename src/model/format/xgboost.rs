@@ -183,7 +183,7 @@ fn contract(file: &File) -> Result<Contract> {
         let values = categories.get(feature).and_then(Option::as_ref);
         input(name, values, file.feature_types.get(feature).is_some_and(|kind| kind == "c"))
     });
-    Ok(Contract { inputs: inputs.collect(), named })
+    Ok(Contract { inputs: inputs.collect(), named, vector: None })
 }
 
 fn vocabularies(file: &File) -> Result<&[Option<Vec<CategoryValue>>]> {
