@@ -73,6 +73,7 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     }
     check_types(&bound, dataset)?;
     check_policy_names(&bound, options)?;
+    check_graph_policies(&bound, options)?;
     Ok(bound)
 }
 
@@ -181,6 +182,18 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
         }
     }
     Ok(())
+}
+
+/// A graph decides itself what becomes of a category that it does not know, so a policy for one column would promise what nobody keeps.
+fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
+    let is_text = |one: &&BoundInput| matches!(one.input.kind, InputKind::Native(NativeType { element: NativeElement::Text, .. }));
+    let names = |one: &&BoundInput| options.on_unseen.iter().any(|(name, _)| *name == one.column || *name == one.input.name);
+    match bound.iter().filter(is_text).find(names) {
+        None => Ok(()),
+        Some(one) => Err(Error::usage("`--on-unseen` does not reach the categories of a graph, which decides itself what an unknown one becomes")
+            .at_column(&one.column)
+            .hint("leave it out for this column; a graph that refuses unknown categories stops the run at the row that has one")),
+    }
 }
 
 fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {

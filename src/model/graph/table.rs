@@ -12,6 +12,7 @@ use super::conversion::cast;
 use super::tensor::{Data, ElementType, Tensor, element_count};
 use super::value::Value;
 use super::{Graph, movement};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
@@ -104,6 +105,14 @@ impl GraphModel {
         });
         self.fields = names.zip(columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
         Ok(self)
+    }
+
+    /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the graph's own operators are.
+    #[must_use]
+    pub fn runs_as(&self) -> String {
+        let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
+        let operators = (own > 0).then(|| counted(own, "operator"));
+        self.graph.families().into_iter().map(str::to_owned).chain(operators).collect::<Vec<_>>().join(", ")
     }
 
     /// The number of rows that the graph insists on, if it does.
