@@ -429,6 +429,10 @@ def keep(folder, target):
     case.mkdir(exist_ok=True)
     for source, name in [("model.onnx", "model.onnx"), ("rows.parquet", "input.parquet")]:
         shutil.copy(folder / source, case / name)
+    if folder.name.startswith("heads"):
+        (case / "weights.bin").unlink(missing_ok=True)
+        beside = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+        onnx.save_model(onnx.load(case / "model.onnx"), case / "model.onnx", **beside)
     given = pq.read_table(folder / "out.parquet")
     columns = {name: expected[name if name in expected.files else expected.files[0]] for name in given.column_names}
     pq.write_table(pa.table({name: column(values).cast(given.schema.field(name).type) for name, values in columns.items()}), case / "expected.parquet")
