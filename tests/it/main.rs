@@ -29,6 +29,9 @@ mod binding;
 // Rows that come as one column of lists.
 mod vector;
 
+// What users may ask of graphs.
+mod graph;
+
 // Other containers of models.
 mod mlflow;
 
