@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use super::assembly::{ColumnRole, assemble};
 use super::fuse::Role;
-use super::operator::{Call, Fuel, Kernel};
+use super::operator::{Call, Fuel, Kernel, UnseenCounts};
 use super::registry::Widening;
 use super::tensor::{Data, ElementType, Tensor};
 use super::value::Value;
@@ -127,6 +127,15 @@ impl Graph {
     /// Fails at the first node that cannot be computed, naming it.
     pub fn run(&self, inputs: Vec<Value>) -> Result<Vec<Value>> {
         self.run_with(inputs, &Fuel::new(STEP_LIMIT))
+    }
+
+    /// As [`Graph::run`], and by input and its column the values that no encoder of it knows.
+    ///
+    /// # Errors
+    /// Fails at the first node that cannot be computed, naming it.
+    pub(super) fn run_counting(&self, inputs: Vec<Value>) -> Result<(Vec<Value>, UnseenCounts)> {
+        let fuel = Fuel::new(STEP_LIMIT);
+        Ok((self.run_with(inputs, &fuel)?, fuel.into_unseen()))
     }
 
     pub(super) fn run_with(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {

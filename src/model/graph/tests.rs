@@ -1,5 +1,6 @@
 //! Chains of dense layers and tables of columns give what their operators give one by one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ impl Sketch {
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<HashMap<_, _>>(),
             inputs: vec![true; inputs.len()],
             outputs: vec![true],
+            memory_bytes: Cell::default(),
         };
         let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
         self.made.push(self.builder.node(&definition, &inputs).unwrap()[0]);
