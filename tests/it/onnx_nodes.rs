@@ -150,13 +150,13 @@ fn distorted(value: &Value, state: &mut u64) -> Value {
     let tensor = match tensor.element_type() {
         ElementType::Int64 => {
             let mut values = tensor.values::<i64>().unwrap().to_vec();
-            values.iter_mut().filter(|_| scrambled(state) % 2 == 0).for_each(|value| *value = EXTREMES[scrambled(state) % EXTREMES.len()]);
+            values.iter_mut().for_each(|value| *value = [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2]);
             Tensor::new(shape, values)
         }
         ElementType::Float => {
             let extremes = [f32::NAN, f32::INFINITY, f32::MIN, 1e-38, -0.0, 1e9];
             let mut values = tensor.values::<f32>().unwrap().to_vec();
-            values.iter_mut().filter(|_| scrambled(state) % 4 == 0).for_each(|value| *value = extremes[scrambled(state) % extremes.len()]);
+            values.iter_mut().for_each(|value| *value = if scrambled(state) % 4 == 0 { extremes[scrambled(state) % extremes.len()] } else { *value });
             Tensor::new(shape, values)
         }
         _ => return value.clone(),

@@ -335,5 +335,6 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         takes_blocks: false,
         memory_bytes: 0,
         family: None,
+        mixes_rows: false,
     })
 }

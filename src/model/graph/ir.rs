@@ -38,6 +38,8 @@ pub(super) struct Node {
     pub(super) memory_bytes: usize,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
+    /// Whether what it makes of a row depends on the rows beside it.
+    pub(super) mixes_rows: bool,
 }
 
 impl std::fmt::Debug for Node {
@@ -79,6 +81,12 @@ impl Graph {
             }
         }
         families
+    }
+
+    /// Whether what it makes of a row depends on the rows beside it.
+    #[must_use]
+    pub fn mixes_rows(&self) -> bool {
+        self.nodes.iter().any(|node| node.mixes_rows)
     }
 
     /// The bytes of all constants and of packed matrices.

@@ -114,7 +114,8 @@ impl GraphModel {
     pub fn runs_as(&self) -> String {
         let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
         let operators = (own > 0).then(|| counted(own, "operator"));
-        self.graph.families().into_iter().map(str::to_owned).chain(operators).collect::<Vec<_>>().join(", ")
+        let alone = self.graph.mixes_rows().then(|| "row by row".to_owned());
+        self.graph.families().into_iter().map(str::to_owned).chain(operators).chain(alone).collect::<Vec<_>>().join(", ")
     }
 
     /// The number of rows that the graph insists on, if it does.
@@ -179,7 +180,9 @@ impl GraphModel {
 
     fn group_rows(&self) -> usize {
         let width: usize = self.feeds.iter().map(Feed::row_length).sum();
-        self.batch.unwrap_or_else(|| (GROUP_ELEMENTS / width.max(1)).max(1))
+        // A score must not depend on the rows beside it.
+        let most = if self.graph.mixes_rows() { 1 } else { GROUP_ELEMENTS };
+        self.batch.unwrap_or_else(|| (most / width.max(1)).max(1))
     }
 
     fn group(&self, columns: &[ArrayRef], start: usize, rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
