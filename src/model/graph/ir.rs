@@ -12,8 +12,11 @@ use super::tensor::{Data, ElementType, Tensor};
 use super::value::Value;
 use crate::error::{Error, Result};
 
-/// Nodes that one run may execute, loops counted by their turns.
-const STEP_LIMIT: u64 = 50_000_000;
+/// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops take some thousand turns.
+const STEP_LIMIT: u64 = 10_000_000;
+
+/// Elements that count as one node more, so that a loop over large tensors ends as soon.
+const STEP_ELEMENTS: usize = 1 << 10;
 
 /// A value's number.
 pub type ValueId = usize;
@@ -154,7 +157,7 @@ impl Graph {
         self.constants.iter().for_each(|(id, value)| slots[*id] = Some(value.clone()));
         self.inputs.iter().zip(inputs).for_each(|(id, value)| slots[*id] = Some(value));
         for node in &self.nodes {
-            fuel.burn()?;
+            fuel.burn(1)?;
             node.run(&mut slots, fuel).map_err(|error| error.at_node(node.label.clone()))?;
         }
         self.outputs.iter().map(|id| slots[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
@@ -170,6 +173,7 @@ impl Node {
         };
         let inputs: Vec<Option<Value>> = self.inputs.iter().map(value).collect();
         let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
+        fuel.burn(results.iter().map(cost).sum())?;
         if results.len() < self.outputs.len() {
             return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
         }
@@ -179,6 +183,16 @@ impl Node {
             }
         }
         Ok(())
+    }
+}
+
+/// The steps that a value counts as beside its node: large ones take longer to make, and to copy.
+fn cost(value: &Value) -> u64 {
+    match value {
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => (tensor.len() / STEP_ELEMENTS) as u64,
+        Value::Sequence(values) => values.len() as u64 + values.iter().map(cost).sum::<u64>(),
+        Value::Optional(inner) => inner.as_ref().map_or(0, |inner| cost(inner)),
+        Value::Columns(_) | Value::Block(_) => 0,
     }
 }
 

@@ -161,8 +161,8 @@ impl Fuel {
         Self { steps: Cell::new(steps), unseen: RefCell::default() }
     }
 
-    pub(super) fn burn(&self) -> Result<()> {
-        let left = self.steps.get().checked_sub(1).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
+    pub(super) fn burn(&self, steps: u64) -> Result<()> {
+        let left = self.steps.get().checked_sub(steps).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
         self.steps.set(left);
         Ok(())
     }
