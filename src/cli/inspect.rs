@@ -20,7 +20,7 @@ use crate::plan::options::tree_selection;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
 use crate::table::commit::{find, read_head};
-use crate::table::csv::looks_delimited;
+use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
 use crate::table::location::{missing, resolve};
 use crate::table::parquet::MAGIC as PARQUET;

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
-use crate::feature::stand_in::{first_refused, without_rejected};
+use crate::feature::stand_in::{first_refused, row_alone, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, Margins, Scratch};
@@ -154,8 +154,25 @@ impl Scorer<'_> {
         if let Some(coercions) = coercions.first_mut() {
             coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
         }
+        let unseen = self.unseen(&rejected_rows)?;
+        coercions.iter_mut().zip(unseen).for_each(|(coercions, count)| coercions.unseen_count += count);
         let rejection = |(row, input, reason)| Rejection { row: start + row, number: origin.row_number(row), input, reason };
         Ok(ScoredBlock { margins, rejections: rejected.into_iter().map(rejection).collect(), coercions, times })
+    }
+
+    /// For each input, the values of the block just scored that the model's own encoders do not know. What stands in for rejected rows was counted
+    /// with them and is none of the table's.
+    fn unseen(&mut self, rejected: &[usize]) -> Result<Vec<u64>> {
+        let model = &self.scoring.model.model;
+        let mut unseen = model.take_unseen(&mut self.scratch);
+        let accepted = rejected.iter().enumerate().find(|(row, rejected)| row != *rejected).map_or(rejected.len(), |(row, _)| row);
+        let has_stand_ins = !rejected.is_empty() && accepted < self.block.row_count() && unseen.iter().any(|count| *count > 0);
+        if let Some(row) = has_stand_ins.then(|| row_alone(&self.block, accepted)).flatten() {
+            model.score(&row, &mut self.scratch, &mut Margins::empty(model.precision()))?;
+            let copies = rejected.len() as u64;
+            unseen.iter_mut().zip(model.take_unseen(&mut self.scratch)).for_each(|(all, one)| *all = all.saturating_sub(copies * one));
+        }
+        Ok(unseen)
     }
 
     /// Scores the encoded block; whatever a graph says of rejected rows is of no account.

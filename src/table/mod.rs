@@ -10,6 +10,7 @@ pub mod compression;
 pub mod csv;
 pub mod csv_decode;
 pub mod csv_find;
+pub mod csv_guess;
 pub mod csv_record;
 pub mod csv_sink;
 pub mod csv_split;
