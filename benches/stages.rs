@@ -116,7 +116,7 @@ fn encode_categories(bencher: Bencher) {
 #[divan::bench(args = ["f0 > 70000", "f0 > 70000 AND f1 < f2 * 2 OR f3 IS NULL"])]
 fn query(bencher: Bencher, filter: &str) {
     let batch = batch(singles_with_nulls);
-    let contract = Contract { inputs: Vec::new(), named: true };
+    let contract = Contract { inputs: Vec::new(), named: true, vector: None };
     let selection = Selection::new(Some(filter), &[], &batch.schema(), false, &contract, &[]).expect("a filter that fits").expect("a filter");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| selection.apply(&batch).expect("rows").0.num_rows());
 }

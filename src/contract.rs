@@ -159,4 +159,6 @@ pub struct Contract {
     pub inputs: Vec<Input>,
     /// Whether the names are real; if not, the user must say which columns are meant.
     pub named: bool,
+    /// A column of lists that can feed all inputs at once, where the model reads one matrix.
+    pub vector: Option<Box<Input>>,
 }

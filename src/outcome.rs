@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array};
-use arrow::datatypes::{DataType, Field};
+use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
+use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::Margins;
 
@@ -64,7 +65,57 @@ pub enum Task {
         probabilities: bool,
     },
     /// The model finishes its own columns: these.
-    Columns(Vec<Field>),
+    Columns(Finished),
+}
+
+/// The columns that a model finishes itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Finished {
+    /// The columns.
+    pub fields: Vec<Field>,
+    /// The negative and the positive class, where the columns are a `probability` and the label `prediction`.
+    pub classes: Option<[Label; 2]>,
+    /// The least probability that is called positive; none leaves the model's own labels.
+    pub threshold: Option<f64>,
+}
+
+impl Finished {
+    /// The columns with the labels that the threshold gives, if there is one.
+    fn relabelled(&self, columns: &[ArrayRef]) -> Vec<ArrayRef> {
+        let place = |name: &str| self.fields.iter().position(|field| field.name() == name);
+        let mut columns = columns.to_vec();
+        let (Some(threshold), Some(labels)) = (self.threshold, &self.classes) else { return columns };
+        let (Some(probability), Some(prediction)) = (place("probability"), place("prediction")) else { return columns };
+        let class = |value: f64| (!value.is_nan()).then(|| usize::from(value >= threshold));
+        let classes: Option<Vec<Option<usize>>> = match columns[probability].data_type() {
+            DataType::Float32 => columns[probability]
+                .as_primitive_opt::<Float32Type>()
+                .map(|values| values.values().iter().map(|value| class(f64::from(*value))).collect()),
+            _ => columns[probability].as_primitive_opt::<Float64Type>().map(|values| values.values().iter().map(|value| class(*value)).collect()),
+        };
+        if let Some(classes) = classes {
+            columns[prediction] = label_array(labels, classes.into_iter());
+        }
+        columns
+    }
+}
+
+impl Task {
+    /// Sets the least probability that is called positive.
+    ///
+    /// # Errors
+    /// A usage error if there are no two classes, or no probability of theirs.
+    pub fn set_threshold(&mut self, wanted: f64) -> Result<()> {
+        match self {
+            Self::Binary { threshold, .. } => *threshold = wanted,
+            Self::Columns(Finished { threshold, classes: Some(_), .. }) => *threshold = Some(wanted),
+            Self::Columns(_) => {
+                return Err(Error::usage("a threshold is for two classes, and the model's outputs are no label with the probabilities of two"));
+            }
+            _ => return Err(Error::usage("a threshold is for models with two classes; this one has none")),
+        }
+        Ok(())
+    }
 }
 
 /// The meaning of a model's margins.
@@ -172,7 +223,7 @@ impl Outcome {
                 let shown = labels.iter().filter(|_| *probabilities).map(|label| field(format!("probability_{label}")));
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
-            Task::Columns(fields) => fields.clone(),
+            Task::Columns(finished) => finished.fields.clone(),
         };
         if raw && !matches!(self.task, Task::Columns(_)) {
             fields.extend(self.margin_names(margin_count).into_iter().map(field));
@@ -198,7 +249,10 @@ impl Outcome {
             Margins::Native(columns) if columns.is_empty() => {
                 self.fields(margin_count, Precision::Native, raw).iter().map(|field| new_empty_array(field.data_type())).collect()
             }
-            Margins::Native(columns) => columns.clone(),
+            Margins::Native(columns) => match &self.task {
+                Task::Columns(finished) => finished.relabelled(columns),
+                _ => columns.clone(),
+            },
         }
     }
 

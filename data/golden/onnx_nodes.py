@@ -189,15 +189,22 @@ def size(model, sets):
     return len(model.SerializeToString()) + sum(len(value.SerializeToString()) for pair in sets for values in pair for value in values)
 
 
+# Operators of many modes, and how many of their cases are kept.
+SEVERAL = {"Resize": 10, "GridSample": 6, "Attention": 8, "DFT": 3, "NegativeLogLikelihoodLoss": 4, "SoftmaxCrossEntropyLoss": 3, "LinearAttention": 3}
+
+
 def sliced(cases):
-    """The smallest single-node case of each operator."""
+    """The smallest single-node case of each operator, and of some operators others, evenly by name."""
     by_operator = collections.defaultdict(list)
     for name, model, sets in cases:
         if len(model.graph.node) == 1:
             node = model.graph.node[0]
             by_operator[(node.domain, node.op_type)].append((size(model, sets), name, model, sets))
-    for found in by_operator.values():
-        yield from (case[1:] for case in sorted(found, key=lambda case: case[:2])[:1])
+    for (_, operator), found in by_operator.items():
+        count, by_name = SEVERAL.get(operator, 1) - 1, sorted(found, key=lambda case: case[1])
+        others = by_name[:: max(len(by_name) // count, 1)][:count] if count else []
+        names = {case[1] for case in [min(found, key=lambda case: case[:2]), *others]}
+        yield from (case[1:] for case in by_name if case[1] in names)
 
 
 def write(folder, name, model, sets):

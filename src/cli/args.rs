@@ -272,10 +272,11 @@ pub struct BindingArgs {
     /// By default models that know missing values see them, and others stop the run.
     #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
     pub on_null: Vec<String>,
-    /// What to do with unseen categories, and with text that is no number: as `--on-null`
+    /// What to do with unseen categories, with text that is no number and with lists of another length: as `--on-null`
     ///
     /// By default an unseen category goes where the model's own library sends it, and stops the run where that library refuses it (XGBoost with stored
-    /// categories, networks); text that is no number stops the run.
+    /// categories, networks); text that is no number and a list of another length than the model reads stop the run. A graph's encoders decide
+    /// themselves about categories.
     #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
     pub on_unseen: Vec<String>,
 }
@@ -318,7 +319,7 @@ pub struct OutcomeArgs {
     /// Also write the raw scores before the link, as `margin`
     #[arg(long, help_heading = "Outcome")]
     pub raw: bool,
-    /// The least probability that is called positive [default: the model's, else 0.5]
+    /// The least probability that is called positive, of two classes [default: the model's, else 0.5]
     #[arg(long, value_name = "PROBABILITY", help_heading = "Outcome")]
     pub threshold: Option<f64>,
     /// How many trees to use: `best` (up to the best iteration where the model stores one), `all`, or a number of rounds

@@ -9,7 +9,7 @@ use super::args::InspectArgs;
 use super::console::Console;
 use crate::contract::{Contract, Input, InputKind};
 use crate::count::counted;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::format::ImportOptions;
 use crate::model::open::{MODEL_MARKS, OpenedModel, open};
 use crate::output::checkpoint::IDENTITY;
@@ -20,8 +20,10 @@ use crate::plan::options::tree_selection;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
 use crate::table::commit::{find, read_head};
+use crate::table::csv::looks_delimited;
 use crate::table::dataset::Dataset;
 use crate::table::location::{missing, resolve};
+use crate::table::parquet::MAGIC as PARQUET;
 use crate::table::{FORMATS, ReadOptions};
 
 /// The most inputs or columns that are listed for people; JSON has them all.
@@ -42,7 +44,7 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let (text, object) = match manifest {
         Some(manifest) => data_set(path, &manifest)?,
         None if is_data(path, found.is_directory)? => data_or_report(path)?,
-        None => model(&open(path, &options)?),
+        None => model(&open(path, &options).map_err(|error| neither(error, path))?),
     };
     console.data(&if console.is_json() { format!("{object}\n") } else { text })
 }
@@ -63,7 +65,21 @@ fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
 fn recognised(path: &Path) -> Result<bool> {
     let head = read_head(path)?;
     let is_text_model = head.starts_with(b"tree\n") || head.trim_ascii_start().starts_with(b"{");
-    Ok(!is_text_model && FORMATS.iter().any(|format| format.recognises(&head, path)))
+    let is_table = FORMATS.iter().any(|format| format.recognises(&head, path));
+    // A name says it is delimited text, or its lines do: any other text is no table.
+    let is_named = FORMATS.iter().any(|format| format.recognises(&[], path));
+    Ok(!is_text_model && is_table && (is_named || head.starts_with(PARQUET) || looks_delimited(&head)))
+}
+
+/// What is no model may be text that is no table either.
+fn neither(error: Error, path: &Path) -> Error {
+    let is_text = read_head(path).is_ok_and(|head| std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0)));
+    if error.kind() == Kind::Contract && error.message().starts_with("the file is no model") && is_text {
+        return Error::contract("the file is neither a model nor a table that tallow knows")
+            .at_path(path)
+            .hint("delimited text has the same number of fields in every line, or a name that ends in `.csv`, `.tsv` or `.txt`");
+    }
+    error
 }
 
 fn model(opened: &OpenedModel) -> (String, Json) {

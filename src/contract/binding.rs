@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy};
@@ -55,6 +55,9 @@ impl std::fmt::Display for BoundInput {
 /// # Errors
 /// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
 pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &BindingOptions) -> Result<Vec<BoundInput>> {
+    if let Some(contract) = by_vector(contract, schema, options) {
+        return bind(&contract, schema, dataset, &BindingOptions { features: None, ..options.clone() });
+    }
     let columns = chosen_columns(contract, schema, options)?;
     let names = NameIndex::new(schema);
     let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none();
@@ -70,7 +73,30 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     }
     check_types(&bound, dataset)?;
     check_policy_names(&bound, options)?;
+    check_graph_policies(&bound, options)?;
     Ok(bound)
+}
+
+/// The contract of a model that reads one matrix, where the table has its rows in one column of lists: the one that the model's input is named for,
+/// or the only one of `--features`.
+fn by_vector(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Option<Contract> {
+    let vector = contract.vector.as_deref()?;
+    let name = match options.features.as_deref() {
+        None => vector.name.as_str(),
+        Some([name]) => name.as_str(),
+        Some(_) => return None,
+    };
+    let field = schema.fields().iter().find(|field| field.name() == name)?;
+    let is_list = list_element(field.data_type()).is_some();
+    is_list.then(|| Contract { inputs: vec![Input { name: name.to_owned(), ..vector.clone() }], named: true, vector: None })
+}
+
+/// What lists hold, of whatever lengths.
+fn list_element(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => Some(field.data_type()),
+        _ => None,
+    }
 }
 
 fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<String>> {
@@ -158,6 +184,18 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
     Ok(())
 }
 
+/// A graph decides itself what becomes of a category that it does not know, so a policy for one column would promise what nobody keeps.
+fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
+    let is_text = |one: &&BoundInput| matches!(one.input.kind, InputKind::Native(NativeType { element: NativeElement::Text, .. }));
+    let names = |one: &&BoundInput| options.on_unseen.iter().any(|(name, _)| *name == one.column || *name == one.input.name);
+    match bound.iter().filter(is_text).find(names) {
+        None => Ok(()),
+        Some(one) => Err(Error::usage("`--on-unseen` does not reach the categories of a graph, which decides itself what an unknown one becomes")
+            .at_column(&one.column)
+            .hint("leave it out for this column; a graph that refuses unknown categories stops the run at the row that has one")),
+    }
+}
+
 fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {
     let Some(field) = names.field(&column) else {
         return Ok(BoundInput { input, column, data_type: DataType::Null });
@@ -174,10 +212,15 @@ fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) 
             .hint("write the file with all columns, or leave it out"));
     }
     let data_type = field.data_type().clone();
-    if !(is_parsed(&data_type, dataset) || accepts(&input.kind, value_type(&data_type))) {
+    let is_vector = matches!(input.kind, InputKind::Native(NativeType { width: Some(_), .. }));
+    if !(is_parsed(&data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
         let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
-        return Err(error.hint("cast the column where the file is written; text is never taken for numbers in a typed file"));
+        return Err(error.hint(if is_parsed(&data_type, dataset) {
+            "delimited text holds no lists: write the data as Parquet"
+        } else {
+            "cast the column where the file is written; text is never taken for numbers in a typed file"
+        }));
     }
     Ok(BoundInput { input, column, data_type })
 }
@@ -230,8 +273,13 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
 
 fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
     if let Some(width) = wanted.width {
-        let is_vector = |field: &Field| is_number(field.data_type());
-        return matches!(data_type, DataType::FixedSizeList(field, length) if *length as usize == width && is_vector(field));
+        // The lengths of lists that may differ are checked row by row.
+        let fits = !matches!(data_type, DataType::FixedSizeList(_, length) if *length as usize != width);
+        let holds = |element: &DataType| match wanted.element {
+            NativeElement::Integer => is_integer(element) || *element == DataType::Boolean,
+            element_wanted => accepts_native(NativeType { element: element_wanted, width: None }, value_type(element)),
+        };
+        return fits && list_element(data_type).is_some_and(holds);
     }
     match wanted.element {
         NativeElement::Text => is_text(data_type) || is_integer(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
@@ -239,9 +287,16 @@ fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
     }
 }
 
-fn wants(kind: &InputKind) -> &'static str {
-    match kind {
-        InputKind::Native(NativeType { width: Some(_), .. }) => "lists of a fixed length",
+fn wants(kind: &InputKind) -> String {
+    let words = match kind {
+        InputKind::Native(NativeType { width: Some(width), element }) => {
+            let values = match element {
+                NativeElement::Text => "texts",
+                NativeElement::Integer => "whole numbers",
+                _ => "numbers",
+            };
+            return format!("lists of {width} {values}");
+        }
         InputKind::Text | InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
         InputKind::Number | InputKind::Native(_) => "numbers",
         InputKind::CategoryCode => "category codes (whole numbers)",
@@ -251,7 +306,8 @@ fn wants(kind: &InputKind) -> &'static str {
             Some(CategoryValue::Boolean(_)) => "categories (true or false)",
             _ => "categories (numbers)",
         },
-    }
+    };
+    words.to_owned()
 }
 
 /// Whether every value of a column of type `found` is one of the declared type; `range` is the column's, where files keep it.

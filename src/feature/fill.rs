@@ -307,12 +307,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     fn stop(&self, row: usize, reason: Reason) -> Error {
         let policy = |name: &str| shell_word(&format!("{}={name}", self.bound.column));
-        let (message, flag) = match reason {
-            Reason::Null => ("a value is missing", "--on-null"),
-            Reason::Unseen => ("a category was never seen in training", "--on-unseen"),
-            Reason::NotANumber => ("a text is no number", "--on-unseen"),
-        };
-        Error::failed(message).at_row(self.origin.row_number(row)).hint(format!(
+        let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
+        Error::failed(reason.message()).at_row(self.origin.row_number(row)).hint(format!(
             "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them as missing",
             policy("reject"),
             policy("null")

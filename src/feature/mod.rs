@@ -10,6 +10,7 @@ mod lookup;
 mod native;
 pub mod number;
 pub mod stand_in;
+mod vector;
 pub mod verdict;
 
 use arrow::array::{Array, ArrayRef};

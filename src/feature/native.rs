@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 use super::fill::{Filling, Real};
 use super::number::parse;
+use super::vector;
 use super::verdict::Reason;
 use crate::contract::{NativeElement, NativeType, Policy};
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ enum Cell<T> {
 /// Fills an array of the declared type; `filling` carries the place, the policies and the counts, its output is scratch.
 pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     if let Some(width) = native.width {
-        return vectors(native.element, width, column, filling);
+        return vector::fill(native.element, width, column, filling);
     }
     match native.element {
         NativeElement::Float => {
@@ -79,17 +80,19 @@ fn each<T>(
         };
         filling.settle(row, policy, f64::NAN, reason)?;
         let value = instead(filling.out[row]).or_else(|| if policy == Policy::Reject { instead(0.0) } else { None });
-        values.push(value.ok_or_else(|| {
-            let message = "a value is missing where the model's type has none for that";
-            Error::failed(message)
-                .at_row(filling.origin.row_number(row))
-                .hint(format!("say what to read instead: `--on-null {}=0`, or `reject`", filling.bound.column))
-        })?);
+        values.push(value.ok_or_else(|| none_instead(filling, row))?);
     }
     Ok(values)
 }
 
-fn whole(value: f64) -> Option<i64> {
+/// The error for a missing value of a type that has none, where no policy says what to read instead.
+pub(super) fn none_instead(filling: &Filling<f64>, row: usize) -> Error {
+    Error::failed("a value is missing where the model's type has none for that")
+        .at_row(filling.origin.row_number(row))
+        .hint(format!("say what to read instead: `--on-null {}=0`, or `reject`", filling.bound.column))
+}
+
+pub(super) fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
 }
 
@@ -169,41 +172,6 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+pub(super) fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     cast(column, wanted).map_err(|error| Error::failed("cannot decode the column").because(error))
-}
-
-/// Lists of a fixed length; a missing list or a missing number in one is a missing value of the row.
-fn vectors(element: NativeElement, width: usize, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
-    let lists = column.as_fixed_size_list_opt().ok_or_else(|| Error::internal("a column of lists of another kind"))?;
-    let target = match element {
-        NativeElement::Float => DataType::Float32,
-        NativeElement::Double => DataType::Float64,
-        NativeElement::Integer => DataType::Int64,
-        NativeElement::Boolean => DataType::Boolean,
-        NativeElement::Text => DataType::Utf8,
-    };
-    let mut values = decoded(lists.values(), &target)?;
-    for row in 0..lists.len() {
-        if lists.is_null(row) || lists.value(row).null_count() > 0 {
-            filling.counts.null_count += 1;
-            filling.settle(row, filling.bound.input.on_null, f64::NAN, Reason::Null)?;
-        }
-    }
-    if values.null_count() > 0 {
-        values = match element {
-            NativeElement::Float => {
-                Arc::new(Float32Array::from_iter_values(values.as_primitive::<Float32Type>().iter().map(|value| value.unwrap_or(f32::NAN))))
-            }
-            NativeElement::Double => {
-                Arc::new(Float64Array::from_iter_values(values.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN))))
-            }
-            _ => return Err(Error::failed("a list has a missing value where the model's type has none for that")),
-        };
-    }
-    let field = Arc::new(Field::new_list_field(target, true));
-    let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
-    let lists =
-        FixedSizeListArray::try_new(field, width, values, None).map_err(|error| Error::internal("a list of another length").because(error))?;
-    Ok(Arc::new(lists))
 }

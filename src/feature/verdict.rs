@@ -12,6 +12,8 @@ pub enum Reason {
     Unseen,
     /// A text is no number.
     NotANumber,
+    /// A list is of another length than the model reads.
+    Length,
 }
 
 impl Reason {
@@ -22,6 +24,7 @@ impl Reason {
             Self::Null => "null",
             Self::Unseen => "unseen_category",
             Self::NotANumber => "not_a_number",
+            Self::Length => "wrong_length",
         }
     }
 
@@ -32,6 +35,7 @@ impl Reason {
             Self::Null => "a value is missing",
             Self::Unseen => "a category was never seen in training",
             Self::NotANumber => "a text is no number",
+            Self::Length => "a list is of another length than the model reads",
         }
     }
 }
@@ -45,7 +49,7 @@ pub struct Coercions {
     pub unseen_count: u64,
     /// Texts that became numbers.
     pub parsed_count: u64,
-    /// Texts that are no numbers.
+    /// Texts that are no numbers, and lists of another length than the model reads.
     pub unparsable_count: u64,
     /// Values replaced by a default.
     pub defaulted_count: u64,

@@ -145,6 +145,8 @@ pub struct Description {
     pub format_version: Option<String>,
     /// Further facts in the order they should be shown, such as (`objective`, `binary:logistic`) or (`trees`, `500`).
     pub facts: Vec<(String, String)>,
+    /// (name, SHA-256) of the files beside the model's own that hold parts of it, by name.
+    pub beside: Vec<(String, String)>,
 }
 
 /// A model ready to score, with all that binding and output need to know of it.

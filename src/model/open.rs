@@ -40,7 +40,7 @@ pub struct OpenedModel {
     pub name: String,
     /// Its version, where the manifest says so.
     pub version: Option<String>,
-    /// SHA-256 of the file; of a package, of its manifest and files.
+    /// SHA-256 of the file, and of files beside it that hold parts of it; of a package, of its manifest and files.
     pub digest: String,
     /// Columns that the manifest derives.
     pub derived: Vec<Derived>,
@@ -89,7 +89,7 @@ impl OpenedModel {
     /// Which model it is.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let Description { format, format_version, facts } = self.loaded.description.clone();
+        let Description { format, format_version, facts, beside: _ } = self.loaded.description.clone();
         Identity {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -163,8 +163,9 @@ fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let mut loaded = import(&artefact, options)?;
     mlflow.apply(&mut loaded.contract).map_err(|error| error.at_path(&manifest))?;
     mlflow.describe(&mut loaded.description);
-    let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes)).finalize();
-    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest: hexadecimal(&digest), derived: Vec::new() })
+    let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes));
+    let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
+    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
 }
 
 /// The golden rows of the model at `path`, if it is a package that has any.
@@ -181,7 +182,10 @@ pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(file, read(file, MODEL_BYTES_LIMIT)?) };
     let loaded = import(&artefact, options)?;
-    let digest = hexadecimal(&Sha256::digest(&artefact.bytes));
+    let own = Sha256::digest(&artefact.bytes);
+    let is_alone = loaded.description.beside.is_empty();
+    let digest = if is_alone { own } else { with_beside(Sha256::new().chain_update(own), &loaded.description).finalize() };
+    let digest = hexadecimal(&digest);
     Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
 }
 
@@ -191,9 +195,15 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let mut digest = Sha256::new();
     digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
     package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));
+    let digest = with_beside(digest, &loaded.description);
     let derived = package.derived().iter().map(|one| Derived { name: one.name.clone(), expression: one.expression.clone() }).collect();
     let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
     Ok(OpenedModel { loaded, path: path.to_owned(), name, version, digest: hexadecimal(&digest.finalize()), derived })
+}
+
+/// The digest with the files beside the model's own that hold parts of it.
+fn with_beside(digest: Sha256, description: &Description) -> Sha256 {
+    description.beside.iter().fold(digest, |digest, (name, sha256)| digest.chain_update(name.as_bytes()).chain_update(sha256))
 }
 
 fn stem(path: &Path) -> String {

@@ -29,11 +29,11 @@ impl Networks<'_> {
         let network = Network::load(self.architecture, &encodings, &artefact.bytes)?;
         let inputs =
             entries.iter().enumerate().map(|(index, entry)| input(entry, network.codes(index)).map_err(|error| error.at_column(&entry.name)));
-        let contract = Contract { inputs: inputs.collect::<Result<_>>()?, named: true };
+        let contract = Contract { inputs: inputs.collect::<Result<_>>()?, named: true, vector: None };
         let facts =
             vec![("layers".to_owned(), self.architecture.layers.len().to_string()), ("parameters".to_owned(), network.parameter_count().to_string())];
         let outcome = Outcome { task: plain_task(network.margin_count()), link: Link::Identity };
-        let description = Description { format: "safetensors".to_owned(), format_version: None, facts };
+        let description = Description { format: "safetensors".to_owned(), format_version: None, facts, beside: Vec::new() };
         Ok(LoadedModel { model: Box::new(network), contract, outcome, description })
     }
 }
@@ -112,6 +112,13 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
 }
 
 fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
+    if let (Some(vector), [entry]) = (&contract.vector, entries)
+        && contract.inputs.len() > 1
+    {
+        let input = Input { name: entry.name.clone(), ..Input::clone(vector) };
+        *contract = Contract { inputs: vec![input], named: true, vector: None };
+        return Ok(());
+    }
     if entries.len() != contract.inputs.len() {
         let message = format!("the model has {} without names, and the manifest lists {}", counted(contract.inputs.len(), "input"), entries.len());
         return Err(Error::contract(message).hint("list all `[[inputs]]`, in the order of the model's features"));
@@ -186,8 +193,7 @@ pub(super) fn outputs(manifest: &Manifest, outcome: &mut Outcome, margin_count: 
         relabel(&mut outcome.task, labels)?;
     }
     if let Some(value) = outputs.threshold {
-        let Task::Binary { threshold, .. } = &mut outcome.task else { return Err(Error::contract("`threshold` is for two classes with one margin")) };
-        *threshold = value;
+        outcome.task.set_threshold(value).map_err(|error| Error::contract(error.message().to_owned()))?;
     }
     if let Some(names) = &outputs.names {
         rename(&mut outcome.task, names)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::{Files, Package, apply};
-use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy};
+use crate::contract::{CategoryValue, Contract, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
 use crate::model::format::ImportOptions;
@@ -174,7 +174,7 @@ fn manifest(inputs: &str) -> Manifest {
 
 #[test]
 fn inputs_of_another_format_are_tightened_by_name() {
-    let mut contract = Contract { inputs: vec![Input::number("a"), Input::of_kind("b", InputKind::CategoryCode)], named: true };
+    let mut contract = Contract { inputs: vec![Input::number("a"), Input::of_kind("b", InputKind::CategoryCode)], named: true, vector: None };
     let said = manifest(
         "[[inputs]]\nname = \"b\"\ncategories = [1, 2.5, true, \"x\"]\non_unseen = \"reject\"\n[[inputs]]\nname = \"a\"\ntype = \"double\"\non_null = { default = -1 }",
     );
@@ -197,11 +197,21 @@ fn inputs_of_another_format_are_tightened_by_name() {
 
 #[test]
 fn a_model_without_names_takes_all_of_them_from_the_manifest() {
-    let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false };
+    let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false, vector: None };
     let error = apply::inputs(&manifest("[[inputs]]\nname = \"a\""), &mut contract).unwrap_err();
     assert_eq!(error.message(), "the model has 2 inputs without names, and the manifest lists 1");
     apply::inputs(&manifest("[[inputs]]\nname = \"a\"\n[[inputs]]\nname = \"b\""), &mut contract).unwrap();
     assert_eq!((contract.inputs[1].name.as_str(), contract.named), ("b", true));
+}
+
+#[test]
+fn one_name_for_a_matrix_is_that_of_a_column_of_lists() {
+    let native = |width| InputKind::Native(NativeType { element: NativeElement::Float, width });
+    let inputs = ["f0", "f1"].map(|name| Input::of_kind(name, native(None))).to_vec();
+    let mut contract = Contract { inputs, named: false, vector: Some(Box::new(Input::of_kind("x", native(Some(2))))) };
+    apply::inputs(&manifest("[[inputs]]\nname = \"embedding\"\non_null = \"reject\""), &mut contract).unwrap();
+    let [input] = contract.inputs.as_slice() else { panic!("one input") };
+    assert_eq!((input.name.as_str(), &input.kind, input.on_null), ("embedding", &native(Some(2)), Policy::Reject));
 }
 
 #[test]

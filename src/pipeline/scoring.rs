@@ -163,11 +163,11 @@ impl Scorer<'_> {
         let loaded = &self.scoring.model;
         let (model, row_count) = (&*loaded.model, self.block.row_count());
         let mut margins = Margins::empty(model.precision());
-        if let (Margins::Native(columns), Task::Columns(fields)) = (&mut margins, &loaded.outcome.task)
+        if let (Margins::Native(columns), Task::Columns(finished)) = (&mut margins, &loaded.outcome.task)
             && row_count > 0
             && rejected.len() == row_count
         {
-            *columns = fields.iter().map(|field| new_null_array(field.data_type(), row_count)).collect();
+            *columns = finished.fields.iter().map(|field| new_null_array(field.data_type(), row_count)).collect();
             return Ok(margins);
         }
         let stand_in = without_rejected(&self.block, rejected)?;

@@ -6,7 +6,6 @@ use crate::contract::binding::BindingOptions;
 use crate::error::{Error, Result};
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
-use crate::outcome::Task;
 use crate::plan::memory::Allowance;
 use crate::table::{DEFAULT_PORTION_ROWS, MOST_PORTION_BYTES, ReadOptions};
 
@@ -30,11 +29,7 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
     if !(0.0..=1.0).contains(&wanted) {
         return Err(Error::usage(format!("`--threshold {wanted}` is no probability")));
     }
-    match &mut opened.loaded.outcome.task {
-        Task::Binary { threshold, .. } => *threshold = wanted,
-        _ => return Err(Error::usage("`--threshold` is for models with two classes; this one has none")),
-    }
-    Ok(())
+    opened.loaded.outcome.task.set_threshold(wanted)
 }
 
 pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, allowance: &Allowance) -> Result<ReadOptions> {

@@ -25,7 +25,8 @@ use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result};
 
 /// The four bytes at both ends of a Parquet file.
-const MAGIC: &[u8] = b"PAR1";
+/// What every file begins and ends with.
+pub const MAGIC: &[u8] = b"PAR1";
 
 /// Apache Parquet.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::datatypes::DataType;
 use clap::Parser;
 use serde::Deserialize;
@@ -85,8 +85,13 @@ fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<
     wanted.iter().filter_map(|name| difference(case, name, expected, found)).collect()
 }
 
+/// The values of lists of one length, one after another.
+fn flat(column: &ArrayRef) -> ArrayRef {
+    column.as_fixed_size_list_opt().map_or_else(|| column.clone(), |lists| lists.values().clone())
+}
+
 fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
-    let (wanted, given) = (column(expected, name), column(found, name));
+    let (wanted, given) = (&flat(column(expected, name)), &flat(column(found, name)));
     if wanted.data_type() != given.data_type() {
         return Some(format!("`{name}` is {}, expected {}", given.data_type(), wanted.data_type()));
     }

@@ -26,6 +26,12 @@ mod score;
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
 
+// Rows that come as one column of lists.
+mod vector;
+
+// What users may ask of graphs.
+mod graph;
+
 // Other containers of models.
 mod mlflow;
 

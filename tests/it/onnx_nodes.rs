@@ -127,7 +127,9 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
     let (wanted, given) = (expected.doubles().unwrap(), found.doubles().unwrap());
     let is_float = expected.element_type().is_float();
     let tolerance = relative(expected.element_type());
-    let near = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan() || is_float && (a - b).abs() <= ABSOLUTE + tolerance * a.abs();
+    // Where many numbers cancel out, what is left is as large as the last bit of the largest.
+    let largest = wanted.iter().copied().filter(|value| value.is_finite()).fold(1.0, |largest: f64, value| largest.max(value.abs()));
+    let near = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan() || is_float && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs();
     let place = wanted.iter().zip(&given).position(|(a, b)| !near(*a, *b))?;
     Some(format!("{} at {place} is {}, expected {}", shape(found), given[place], wanted[place]))
 }

@@ -17,7 +17,7 @@ use super::{ProductPrecision, forward, names};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
-use crate::outcome::{Link, Outcome, Task};
+use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// The most tokens of a text where nothing says how many a model was made for.
 const DEFAULT_TOKENS: usize = 512;
@@ -71,9 +71,9 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let description = description(&parts, options, task, &described, &tokenizer, &reading, parameter_count);
     let forward = forward(described.architecture, weights, options.precision, &device)?;
     let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
-    let outcome = Outcome { task: Task::Columns(model.fields()), link: Link::Identity };
+    let outcome = Outcome { task: Task::Columns(Finished { fields: model.fields(), ..Finished::default() }), link: Link::Identity };
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
-    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true };
+    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true, vector: None };
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
 }
 
@@ -312,5 +312,5 @@ fn description(
         ("arithmetic", Some(arithmetic.to_owned())),
     ];
     let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Description { format: "huggingface".to_owned(), format_version: text("transformers_version"), facts: facts.collect() }
+    Description { format: "huggingface".to_owned(), format_version: text("transformers_version"), facts: facts.collect(), beside: Vec::new() }
 }

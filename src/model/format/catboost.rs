@@ -73,7 +73,7 @@ fn description(file: &File, tree_count: usize, held: usize) -> Description {
     let shape = if file.oblivious_trees.is_some() { "symmetric" } else { "branching" };
     let trees = if tree_count == held { held.to_string() } else { format!("{tree_count} of {held}") };
     let facts = vec![("objective".to_owned(), loss), ("trees".to_owned(), trees), ("tree shape".to_owned(), shape.to_owned())];
-    Description { format: "catboost".to_owned(), format_version: file.model_info.version(), facts }
+    Description { format: "catboost".to_owned(), format_version: file.model_info.version(), facts, beside: Vec::new() }
 }
 
 fn refuse_unsupported(file: &File) -> Result<()> {
@@ -165,7 +165,7 @@ fn contract(file: &File) -> Result<(Contract, Positions)> {
             return Err(Error::failed("two features have the same index").at_node("features_info"));
         }
     }
-    Ok((Contract { inputs, named }, positions))
+    Ok((Contract { inputs, named, vector: None }, positions))
 }
 
 fn is_named(feature: &Feature) -> bool {

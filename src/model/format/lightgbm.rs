@@ -193,7 +193,7 @@ fn describe(text: &TextModel, round_count: usize) -> Description {
     if text.trees.iter().any(|tree| !tree.linear.is_empty()) {
         facts.push(("leaves".into(), "linear".into()));
     }
-    Description { format: "lightgbm".into(), format_version: Some(text.version.clone()), facts }
+    Description { format: "lightgbm".into(), format_version: Some(text.version.clone()), facts, beside: Vec::new() }
 }
 
 #[cfg(test)]

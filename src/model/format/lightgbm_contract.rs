@@ -26,7 +26,7 @@ pub(super) fn contract(text: &TextModel) -> Result<Contract> {
         other => Input::of_kind(name, other),
     });
     let named = text.feature_names.iter().enumerate().any(|(index, name)| *name != format!("Column_{index}"));
-    Ok(Contract { inputs: inputs.collect(), named })
+    Ok(Contract { inputs: inputs.collect(), named, vector: None })
 }
 
 /// The features known to be categorical: their info lists codes, a tree splits them by category, or the parameters name them.

@@ -139,12 +139,12 @@ mod tests {
     fn the_signature_becomes_the_contract() {
         let mlflow = Mlflow::parse(WRITTEN.as_bytes()).unwrap();
         assert_eq!((mlflow.data.to_str(), mlflow.flavour, mlflow.version.as_deref()), (Some("model.ubj"), "xgboost", Some("3.1.4")));
-        let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false };
+        let mut contract = Contract { inputs: vec![Input::number("f0"), Input::number("f1")], named: false, vector: None };
         mlflow.apply(&mut contract).unwrap();
         assert!(contract.named);
         let said: Vec<_> = contract.inputs.iter().map(|input| (input.name.as_str(), input.column_type, input.required)).collect();
         assert_eq!(said, [("age", Some(ColumnType::Double), true), ("visits", Some(ColumnType::Int64), false)]);
-        let mut other = Contract { inputs: vec![Input::number("f0")], named: false };
+        let mut other = Contract { inputs: vec![Input::number("f0")], named: false, vector: None };
         assert_eq!(mlflow.apply(&mut other).unwrap_err().kind(), Kind::Contract);
     }
 

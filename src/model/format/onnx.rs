@@ -3,7 +3,7 @@
 //! Owns how a file is recognised, what it needs of a table and what its outputs are called. The graph itself is translated in
 //! `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
 
-use super::onnx_contract::{Inputs, answers, inputs};
+use super::onnx_contract::{Answers, Inputs, answers, inputs};
 use super::onnx_graph::{plain_domain, translate};
 use super::onnx_outline::{agrees, declared};
 pub use super::onnx_port::{Port, PortKind, read_value};
@@ -17,7 +17,7 @@ use crate::feature::{FeatureBlock, Precision};
 use crate::model::graph::table::GraphModel;
 use crate::model::graph::{Graph, Value};
 use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
-use crate::outcome::{Link, Outcome, Task};
+use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// A graph with its inputs and outputs.
 #[derive(Debug)]
@@ -88,23 +88,32 @@ impl Importer for Onnx {
         let budget = Budget::new();
         let model = ModelProto::read(Message::new(&artefact.bytes, &budget))?;
         let graph = graph_of(&model)?;
-        let description = describe(&model, graph);
-        match load(&model, graph, artefact) {
-            Ok((model, contract, outcome)) => Ok(LoadedModel { model: Box::new(model), contract, outcome, description }),
+        let mut description = describe(&model, graph);
+        let external = External::new(Some(artefact));
+        match load(&model, graph, &external) {
+            Ok((model, contract, outcome)) => {
+                description.beside = external.digests();
+                let names: Vec<&str> = description.beside.iter().map(|(name, _)| name.as_str()).collect();
+                description.facts.extend((!names.is_empty()).then(|| ("external_data".to_owned(), names.join(", "))));
+                description.facts.push(("runs_as".into(), model.runs_as()));
+                Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
+            }
             Err(error) if options.for_inspection && error.kind() == Kind::Contract => Ok(inert(graph, description, &error)),
             Err(error) => Err(error),
         }
     }
 }
 
-fn load(model: &ModelProto, graph: &GraphProto, artefact: &Artefact) -> Result<(GraphModel, Contract, Outcome)> {
-    let translated = translate(model, graph, &External::new(Some(artefact)))?;
+fn load(model: &ModelProto, graph: &GraphProto, external: &External) -> Result<(GraphModel, Contract, Outcome)> {
+    let translated = translate(model, graph, external)?;
     let (input_ports, output_ports) = ports(graph)?;
     let Inputs { contract, feeds, batch } = inputs(model, &input_ports)?;
     let runner = GraphModel::new(translated, feeds, batch)?;
     let outline = outline(&runner, graph, &output_ports)?;
-    let runner = runner.answered(answers(graph, &output_ports, &outline)?, &outline)?;
-    let outcome = Outcome { task: Task::Columns(runner.fields().to_vec()), link: Link::Identity };
+    let Answers { answers, classes } = answers(graph, &output_ports, &outline)?;
+    let runner = runner.answered(answers, &outline)?;
+    let columns = Finished { fields: runner.fields().to_vec(), classes, threshold: None };
+    let outcome = Outcome { task: Task::Columns(columns), link: Link::Identity };
     Ok((runner, contract, outcome))
 }
 
@@ -150,7 +159,7 @@ fn describe(model: &ModelProto, graph: &GraphProto) -> Description {
     fact("operators", counts.iter().map(|(name, count)| format!("{name} × {count}")).collect::<Vec<_>>().join(", "));
     fact("graph_inputs", names(&graph.inputs));
     fact("graph_outputs", names(&graph.outputs));
-    Description { format: "onnx".into(), format_version: Some(model.ir_version.to_string()), facts }
+    Description { format: "onnx".into(), format_version: Some(model.ir_version.to_string()), facts, beside: Vec::new() }
 }
 
 fn names(infos: &[super::onnx_schema::ValueInfo]) -> String {
@@ -171,7 +180,7 @@ fn inert(graph: &GraphProto, mut description: Description, error: &Error) -> Loa
     description.facts.push(("not_supported".into(), error.to_string()));
     let feature_count = graph.inputs.len();
     let model = Inert { reason: error.to_string(), feature_count };
-    let outcome = Outcome { task: Task::Columns(Vec::new()), link: Link::Identity };
+    let outcome = Outcome { task: Task::Columns(Finished::default()), link: Link::Identity };
     LoadedModel { model: Box::new(model), contract: Contract::default(), outcome, description }
 }
 

@@ -9,6 +9,7 @@ use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Pol
 use crate::error::{Error, Result};
 use crate::model::graph::table::{Answer, Feed, row_length};
 use crate::model::graph::{ElementType, Tensor, Value};
+use crate::outcome::Label;
 
 /// Features of one model; binding names each of them.
 const FEATURE_LIMIT: usize = 1 << 20;
@@ -21,10 +22,11 @@ pub(super) struct Inputs {
     pub(super) batch: Option<usize>,
 }
 
-/// One input is a matrix whose columns are features, named by `feature_names` in the metadata; of several inputs each is a column.
+/// One input is a matrix whose columns are features, named by `feature_names` in the metadata, or a column of lists; of several inputs each is a
+/// column.
 pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
     let names = feature_names(model)?;
-    let mut batch = None;
+    let (mut batch, mut vector) = (None, None);
     let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
     for port in ports {
         let (element, shape) = tensor_port(port)?;
@@ -48,6 +50,7 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
                 None => (0..width).map(|place| format!("f{place}")).collect(),
             };
             is_named = names.is_some();
+            vector = Some(Box::new(input(port.name.clone(), element, Some(width))?));
             all.extend(own.into_iter().map(|name| input(name, element, None)).collect::<Result<Vec<Input>>>()?);
             feeds.push(Feed { element, row_shape: vec![width], column_count: width });
             continue;
@@ -57,7 +60,7 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
         all.push(input(port.name.clone(), element, (length != 1).then_some(length))?);
         feeds.push(Feed { element, row_shape, column_count: 1 });
     }
-    Ok(Inputs { contract: Contract { inputs: all, named: is_named }, feeds, batch })
+    Ok(Inputs { contract: Contract { inputs: all, named: is_named, vector }, feeds, batch })
 }
 
 fn unknown_width(port: &Port) -> Error {
@@ -118,10 +121,18 @@ fn seen(value: &Value) -> Result<Seen> {
     Ok(Seen { is_label, width, is_number: element.is_float() })
 }
 
-/// What the outputs are called, as `product.md` says.
-pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> Result<Vec<Answer>> {
+/// What comes out.
+pub(super) struct Answers {
+    pub(super) answers: Vec<Answer>,
+    /// The two classes, where the outputs are a label and the probabilities of two.
+    pub(super) classes: Option<[Label; 2]>,
+}
+
+/// What the outputs are called: a label and its probabilities as those of every other model, one number a row `prediction`, all else by its own name.
+pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> Result<Answers> {
     let all = outputs.iter().map(seen).collect::<Result<Vec<Seen>>>()?;
     let column = |output: usize, name: &str| Answer::Column { output, name: name.to_owned() };
+    let plain = |answers: Vec<Answer>| Answers { answers, classes: None };
     if let [a, b] = all.as_slice() {
         let pair = if a.is_label && b.is_number && b.width > 1 {
             Some((0, 1))
@@ -131,28 +142,40 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
             None
         };
         if let Some((label, scores)) = pair {
-            let names = class_names(graph, &ports[label].name, &outputs[scores], all[scores].width)?;
-            return Ok(match names.len() {
-                2 => vec![Answer::Classes { output: scores, names: vec![String::new(), "probability".into()] }, column(label, "prediction")],
-                _ => vec![
-                    column(label, "prediction"),
-                    Answer::Classes { output: scores, names: names.iter().map(|name| format!("probability_{name}")).collect() },
-                ],
+            let width = all[scores].width;
+            let known = class_names(graph, &ports[label].name, &outputs[scores], width)?;
+            let is_known = known.is_some();
+            let names = known.unwrap_or_else(|| (0..width).map(|place| place.to_string()).collect());
+            return Ok(match <[String; 2]>::try_from(names) {
+                Ok(names) => {
+                    let is_text = outputs[label].tensor().is_ok_and(|tensor| tensor.element_type() == ElementType::String);
+                    let named = |name: String| match is_text {
+                        true => is_known.then_some(Label::Text(name)),
+                        false => name.parse().ok().map(Label::Integer),
+                    };
+                    let [negative, positive] = names.map(named);
+                    let probability = Answer::Classes { output: scores, names: vec![String::new(), "probability".into()] };
+                    Answers { answers: vec![probability, column(label, "prediction")], classes: negative.zip(positive).map(<[Label; 2]>::from) }
+                }
+                Err(names) => {
+                    let probabilities = names.iter().map(|name| format!("probability_{name}")).collect();
+                    plain(vec![column(label, "prediction"), Answer::Classes { output: scores, names: probabilities }])
+                }
             });
         }
     }
     if let [one] = all.as_slice()
         && one.width == 1
     {
-        return Ok(vec![column(0, "prediction")]);
+        return Ok(plain(vec![column(0, "prediction")]));
     }
-    Ok(ports.iter().enumerate().map(|(output, port)| column(output, &port.name)).collect())
+    Ok(plain(ports.iter().enumerate().map(|(output, port)| column(output, &port.name)).collect()))
 }
 
-/// The names of the classes: the map's keys, else what the nodes that make the label say, else their numbers.
-fn class_names(graph: &GraphProto, label: &str, scores: &Value, count: usize) -> Result<Vec<String>> {
+/// The names of the classes: the map's keys, else what the nodes that make the label say.
+fn class_names(graph: &GraphProto, label: &str, scores: &Value, count: usize) -> Result<Option<Vec<String>>> {
     if let Value::Maps { keys, .. } = scores {
-        return texts(keys);
+        return texts(keys).map(Some);
     }
     let mut name = label;
     // Backwards from the label, through whatever only changes its shape or type.
@@ -161,26 +184,27 @@ fn class_names(graph: &GraphProto, label: &str, scores: &Value, count: usize) ->
             continue;
         }
         if let Some(names) = own_names(graph, node, count)? {
-            return Ok(names);
+            return Ok(Some(names));
         }
         name = node.inputs.first().copied().unwrap_or_default();
     }
     for node in graph.nodes.iter().rev() {
         if let Some(names) = own_names(graph, node, count)? {
-            return Ok(names);
+            return Ok(Some(names));
         }
     }
-    Ok((0..count).map(|place| place.to_string()).collect())
+    Ok(None)
 }
 
 /// The classes that a node names: its labels, or the constant list that it picks the label from by its place.
 fn own_names(graph: &GraphProto, node: &Node, count: usize) -> Result<Option<Vec<String>>> {
     for attribute in node.attributes.iter().filter(|attribute| attribute.name.starts_with("classlabels")) {
-        if attribute.strings.len() == count {
-            return attribute.strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect::<Result<_>>().map(Some);
+        let (strings, ints) = (attribute.strings()?, attribute.ints()?);
+        if strings.len() == count {
+            return strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect::<Result<_>>().map(Some);
         }
-        if attribute.ints.len() == count {
-            return Ok(Some(attribute.ints.iter().map(ToString::to_string).collect()));
+        if ints.len() == count {
+            return Ok(Some(ints.iter().map(ToString::to_string).collect()));
         }
     }
     if !matches!(node.operator, "ArrayFeatureExtractor" | "Gather") {

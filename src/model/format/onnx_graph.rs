@@ -2,6 +2,7 @@
 //!
 //! Owns the scopes of names: a subgraph sees the names around it, a function body only its own.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -272,14 +273,27 @@ impl<'a> Translator<'_, 'a> {
                 let input_count = graph.input_count() - taken.len();
                 Attribute::Graph(Arc::new(Subgraph { graph, input_count, first_capture, capture_count: taken.len() }))
             }
-            6 => Attribute::Floats(attribute.floats.clone()),
-            7 => Attribute::Ints(attribute.ints.clone()),
-            8 => Attribute::Strings(attribute.strings.iter().map(|bytes| text(bytes)).collect::<Result<Vec<Arc<str>>>>()?),
+            6 => Attribute::Floats(attribute.floats()?),
+            7 => Attribute::Ints(attribute.ints()?),
+            8 => Attribute::Strings(texts(&attribute.strings()?)?),
             9 => Attribute::Tensors(attribute.tensors.iter().map(|tensor| decode(tensor, self.external)).collect::<Result<_>>()?),
             other => return Err(Error::contract(format!("the attribute `{}` is of the kind {other}, which is not supported", attribute.name))),
         };
         Ok(Some(value))
     }
+}
+
+/// The texts of a list; equal ones are one.
+fn texts(list: &[&[u8]]) -> Result<Vec<Arc<str>>> {
+    let mut known = HashMap::<&[u8], Arc<str>>::new();
+    let mut all = Vec::with_capacity(list.len());
+    for bytes in list {
+        all.push(match known.entry(bytes) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => new.insert(text(bytes)?).clone(),
+        });
+    }
+    Ok(all)
 }
 
 fn empty(attribute: &AttributeProto) -> Error {

@@ -30,10 +30,11 @@ fn value(graph: &GraphProto, port: &Port, rows: usize) -> Option<Value> {
 fn keys(graph: &GraphProto, output: &str) -> Option<Tensor> {
     let node = graph.nodes.iter().find(|node| node.operator == "ZipMap" && node.outputs.first() == Some(&output))?;
     let attribute = |name: &str| node.attributes.iter().find(|attribute| attribute.name == name);
-    if let Some(texts) = attribute("classlabels_strings").filter(|attribute| !attribute.strings.is_empty()) {
-        return Some(Tensor::vector(texts.strings.iter().map(|bytes| text(bytes)).collect::<Result<Vec<_>, _>>().ok()?));
+    let texts = attribute("classlabels_strings").and_then(|attribute| attribute.strings().ok()).unwrap_or_default();
+    if !texts.is_empty() {
+        return Some(Tensor::vector(texts.iter().map(|bytes| text(bytes)).collect::<Result<Vec<_>, _>>().ok()?));
     }
-    attribute("classlabels_int64s").filter(|attribute| !attribute.ints.is_empty()).map(|numbers| Tensor::vector(numbers.ints.clone()))
+    attribute("classlabels_int64s").and_then(|attribute| attribute.ints().ok()).filter(|numbers| !numbers.is_empty()).map(Tensor::vector)
 }
 
 /// Whether values are as wide as the file declares, as far as it does: a run on no rows may divide nothing by nothing and find no length.

@@ -127,26 +127,66 @@ pub(super) struct AttributeProto<'a> {
     pub(super) string: &'a [u8],
     pub(super) tensor: Option<TensorProto<'a>>,
     pub(super) graph: Option<Box<Graph<'a>>>,
-    pub(super) floats: Vec<f32>,
-    pub(super) ints: Vec<i64>,
-    pub(super) strings: Vec<&'a [u8]>,
     pub(super) tensors: Vec<TensorProto<'a>>,
+    /// The whole message: lists are read when they are wanted, since those of a forest are as large as the file.
+    whole: Option<Message<'a>>,
 }
 
-message!(AttributeProto {
-    1 => |attribute, wire| attribute.name = wire.text()?,
-    2 => |attribute, wire| attribute.float = wire.float()?,
-    3 => |attribute, wire| attribute.int = wire.integer()?,
-    4 => |attribute, wire| attribute.string = wire.bytes()?,
-    5 => |attribute, wire| attribute.tensor = Some(TensorProto::inside(wire)?),
-    6 => |attribute, wire| attribute.graph = Some(Box::new(Graph::inside(wire)?)),
-    7 => |attribute, wire| wire.floats(&mut attribute.floats)?,
-    8 => |attribute, wire| wire.integers(&mut attribute.ints)?,
-    9 => |attribute, wire| attribute.strings.push(wire.bytes()?),
-    10 => |attribute, wire| attribute.tensors.push(TensorProto::inside(wire)?),
-    20 => |attribute, wire| attribute.kind = wire.integer()?,
-    21 => |attribute, wire| attribute.reference = wire.text()?,
-});
+impl<'a> AttributeProto<'a> {
+    fn inside(wire: Wire<'a>) -> Result<Self> {
+        let mut message = wire.message()?;
+        let mut attribute = Self { whole: Some(message), ..Self::default() };
+        while let Some((number, wire)) = message.next()? {
+            match number {
+                1 => attribute.name = wire.text()?,
+                2 => attribute.float = wire.float()?,
+                3 => attribute.int = wire.integer()?,
+                4 => attribute.string = wire.bytes()?,
+                5 => attribute.tensor = Some(TensorProto::inside(wire)?),
+                6 => attribute.graph = Some(Box::new(Graph::inside(wire)?)),
+                10 => attribute.tensors.push(TensorProto::inside(wire)?),
+                20 => attribute.kind = wire.integer()?,
+                21 => attribute.reference = wire.text()?,
+                _ => {}
+            }
+        }
+        Ok(attribute)
+    }
+
+    /// Calls `take` with every field of this number.
+    fn each(&self, wanted: u64, mut take: impl FnMut(Wire<'a>) -> Result<()>) -> Result<()> {
+        let Some(mut message) = self.whole else { return Ok(()) };
+        while let Some((number, wire)) = message.next()? {
+            if number == wanted {
+                take(wire)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The single-precision numbers of a list.
+    pub(super) fn floats(&self) -> Result<Vec<f32>> {
+        let mut floats = Vec::new();
+        self.each(7, |wire| wire.floats(&mut floats))?;
+        floats.shrink_to_fit();
+        Ok(floats)
+    }
+
+    /// The whole numbers of a list.
+    pub(super) fn ints(&self) -> Result<Vec<i64>> {
+        let mut ints = Vec::new();
+        self.each(8, |wire| wire.integers(&mut ints))?;
+        ints.shrink_to_fit();
+        Ok(ints)
+    }
+
+    /// The texts of a list, as bytes.
+    pub(super) fn strings(&self) -> Result<Vec<&'a [u8]>> {
+        let mut strings = Vec::new();
+        self.each(9, |wire| wire.bytes().map(|bytes| strings.push(bytes)))?;
+        Ok(strings)
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct TensorProto<'a> {

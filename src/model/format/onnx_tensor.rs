@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use half::{bf16, f16};
+use sha2::{Digest, Sha256};
 
 use super::Artefact;
 use super::onnx_schema::TensorProto;
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::model::graph::tensor::{Data, Element, ElementType, Tensor, element_count};
 
@@ -19,6 +21,14 @@ pub(super) struct External<'a> {
 impl<'a> External<'a> {
     pub(super) fn new(artefact: Option<&'a Artefact>) -> Self {
         Self { artefact, files: std::cell::RefCell::default() }
+    }
+
+    /// (name, SHA-256) of every file that was read, by name.
+    pub(super) fn digests(&self) -> Vec<(String, String)> {
+        let digest = |(name, bytes): (&String, &Arc<Vec<u8>>)| (name.clone(), hexadecimal(&Sha256::digest(bytes.as_slice())));
+        let mut digests: Vec<_> = self.files.borrow().iter().map(digest).collect();
+        digests.sort_unstable();
+        digests
     }
 
     fn bytes(&self, name: &str) -> Result<Arc<Vec<u8>>> {

@@ -183,7 +183,7 @@ fn contract(file: &File) -> Result<Contract> {
         let values = categories.get(feature).and_then(Option::as_ref);
         input(name, values, file.feature_types.get(feature).is_some_and(|kind| kind == "c"))
     });
-    Ok(Contract { inputs: inputs.collect(), named })
+    Ok(Contract { inputs: inputs.collect(), named, vector: None })
 }
 
 fn vocabularies(file: &File) -> Result<&[Option<Vec<CategoryValue>>]> {
@@ -225,7 +225,7 @@ fn describe(file: &File, margin_count: usize) -> Description {
         facts.push(("parallel trees".to_owned(), parallel.to_string()));
     }
     let version: Vec<String> = file.version.iter().take(3).map(ToString::to_string).collect();
-    Description { format: "xgboost".to_owned(), format_version: (!version.is_empty()).then(|| version.join(".")), facts }
+    Description { format: "xgboost".to_owned(), format_version: (!version.is_empty()).then(|| version.join(".")), facts, beside: Vec::new() }
 }
 
 #[cfg(test)]

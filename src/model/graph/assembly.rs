@@ -331,5 +331,6 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         column_role: None,
         takes_blocks: false,
         memory_bytes: 0,
+        family: None,
     })
 }

@@ -80,9 +80,9 @@ impl Builder {
         let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
         let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
         let (role, column_role) = (role(definition, inputs, &self.constants), column_role(definition, inputs, &self.constants));
-        let takes_blocks = entry.takes_blocks;
+        let (takes_blocks, family) = (entry.takes_blocks, family(definition));
         let inputs = inputs.iter().map(|input| input.map(|id| (id, false))).collect();
-        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs, role, column_role, takes_blocks, memory_bytes: 0 });
+        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs, role, column_role, takes_blocks, memory_bytes: 0, family });
         Ok(ids)
     }
 
@@ -95,6 +95,15 @@ impl Builder {
         let mut graph = Graph { value_count: self.value_count, constants, inputs: self.inputs, nodes: self.nodes, outputs };
         graph.relink();
         graph
+    }
+}
+
+/// The family whose kernels run an operator of classical machine learning.
+fn family(definition: &Definition) -> Option<&'static str> {
+    match (definition.domain.as_str(), definition.operator.as_str()) {
+        (registry::ML, name) if name.starts_with("TreeEnsemble") => Some("forest"),
+        (registry::ML, "LinearClassifier" | "LinearRegressor") => Some("linear"),
+        _ => None,
     }
 }
 

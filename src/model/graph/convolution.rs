@@ -69,7 +69,7 @@ pub(super) fn convolved<T: Factor>(
     Tensor::new(shape, out)
 }
 
-fn add_bias<T: Number>(out: &mut [T], bias: Option<&Tensor>, filters: usize, size: usize) -> Result<()> {
+pub(super) fn add_bias<T: Number>(out: &mut [T], bias: Option<&Tensor>, filters: usize, size: usize) -> Result<()> {
     let Some(bias) = bias else { return Ok(()) };
     let bias = bias.values::<T>()?;
     if bias.len() != filters {

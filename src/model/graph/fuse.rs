@@ -239,7 +239,7 @@ pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
             node.memory_bytes = memory_bytes(&chain.steps);
             if let Ok(kernel) = single(move |call| chain.run(call.value(0)?)) {
                 (node.label, node.kernel, node.widening, node.role) = (label, kernel, Widening::None, None);
-                (node.column_role, node.takes_blocks) = (None, true);
+                (node.column_role, node.takes_blocks, node.family) = (None, true, Some("network"));
                 node.inputs = vec![data.map(|id| (id, false))];
             }
         }

@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) takes_blocks: bool,
     /// Bytes that it holds for itself.
     pub(super) memory_bytes: usize,
+    /// The family whose kernels do its work, if one does.
+    pub(super) family: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Node {
@@ -65,6 +67,18 @@ impl Graph {
     #[must_use]
     pub fn node_count(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The families whose kernels run nodes of it, in the order of the nodes.
+    #[must_use]
+    pub fn families(&self) -> Vec<&'static str> {
+        let mut families = Vec::new();
+        for family in self.nodes.iter().filter_map(|node| node.family) {
+            if !families.contains(&family) {
+                families.push(family);
+            }
+        }
+        families
     }
 
     /// The bytes of all constants and of packed matrices.

@@ -67,13 +67,13 @@ impl Scorer {
         let is_ordered = |branch: &Branch| !matches!(branch.mode, Mode::Equal | Mode::NotEqual | Mode::Member) && !branch.threshold.is_nan();
         let adds = matches!(aggregate, Aggregate::Sum | Aggregate::Average);
         // Where a row may get no vote for an output, ONNX Runtime gives it no base value and never names it.
-        let is_voted = |target: usize| trees.iter().any(|tree| tree.leaves.iter().all(|votes| votes.iter().any(|vote| vote.0 == target)));
-        let is_harmless = base.is_empty() && trees.iter().flat_map(|tree| tree.leaves.iter().flatten()).all(|vote| vote.1 >= 0.0);
+        let is_voted = |target: usize| trees.iter().any(|tree| tree.leaves().all(|votes| votes.iter().any(|vote| vote.0 as usize == target)));
+        let is_harmless = base.is_empty() && trees.iter().flat_map(VoteTree::votes).all(|vote| vote.1 >= 0.0);
         let is_complete = is_harmless || is_for_all && !base.is_empty() || (0..target_count).all(is_voted);
         let engine = if adds && is_complete && !trees.is_empty() && branches().all(is_ordered) {
             let precision = if is_double { Precision::Double } else { Precision::Single };
             let scale = if aggregate == Aggregate::Average { 1.0 / trees.len() as f64 } else { 1.0 };
-            let trees = trees.iter().map(|tree| translated(tree, target_count)).collect::<Result<Vec<Tree>>>()?;
+            let trees = trees.into_iter().map(|tree| translated(&tree, target_count)).collect::<Result<Vec<Tree>>>()?;
             let ensemble = Ensemble { precision, feature_count: feature_count.max(1), base: vec![0.0; target_count], scale, bias: base, trees };
             Engine::Kernel(Box::new(Forest::new(&ensemble)?), precision, Workspaces::default())
         } else {
@@ -170,7 +170,8 @@ fn plain(trees: &[VoteTree], row: &[f64], aggregate: Aggregate, base: &[f64], ta
             child = if answers_yes(branch, row[branch.feature as usize]) { branch.yes } else { branch.no };
         }
         let Child::Leaf(leaf) = child else { continue };
-        for &(target, weight) in &tree.leaves[leaf as usize] {
+        for &(target, weight) in tree.leaf(leaf as usize) {
+            let target = target as usize;
             scores[target] = Some(match (scores[target], aggregate) {
                 (None, _) => weight,
                 (Some(score), Aggregate::Sum | Aggregate::Average) => score + weight,
@@ -212,15 +213,15 @@ fn translated(tree: &VoteTree, target_count: usize) -> Result<Tree> {
         Node { condition: Condition { feature: branch.feature, test, missing }, left, right }
     };
     let nodes = tree.branches.iter().map(node).collect();
-    let one_target = tree.leaves.iter().flatten().next().map_or(0, |vote| vote.0);
-    let is_single = tree.leaves.iter().all(|votes| votes.len() <= 1 && votes.iter().all(|vote| vote.0 == one_target));
+    let one_target = tree.votes().first().map_or(0, |vote| vote.0);
+    let is_single = tree.leaves().all(|votes| votes.len() <= 1 && votes.iter().all(|vote| vote.0 == one_target));
     let (leaf_values, target) = if is_single {
-        let values = tree.leaves.iter().map(|votes| votes.first().map_or(0.0, |vote| vote.1)).collect();
-        (values, Target::Margin(u32::try_from(one_target).map_err(|_| Error::failed("too many outputs"))?))
+        let values = tree.leaves().map(|votes| votes.first().map_or(0.0, |vote| vote.1)).collect();
+        (values, Target::Margin(one_target))
     } else {
-        let mut values = vec![0.0; element_count(&[tree.leaves.len(), target_count])?];
-        for (leaf, votes) in tree.leaves.iter().enumerate() {
-            votes.iter().for_each(|(target, weight)| values[leaf * target_count + target] += weight);
+        let mut values = vec![0.0; element_count(&[tree.leaf_count(), target_count])?];
+        for (leaf, votes) in tree.leaves().enumerate() {
+            votes.iter().for_each(|(target, weight)| values[leaf * target_count + *target as usize] += weight);
         }
         (values, Target::All)
     };
@@ -276,10 +277,10 @@ fn classifier(node: &Definition) -> Result<Kernel> {
     let labels = labels(node, "classlabels_strings", "classlabels_int64s")?;
     let classes = labels.len();
     let (trees, is_double) = read_listed(node, "class", classes)?;
-    let votes = || trees.iter().flat_map(|tree| tree.leaves.iter().flatten());
+    let votes = || trees.iter().flat_map(VoteTree::votes);
     let is_one_sided = classes == 2 && votes().next().is_some_and(|first| votes().all(|vote| vote.0 == first.0));
     let is_positive = votes().all(|vote| vote.1 >= 0.0);
-    let voted = votes().next().map_or(0, |vote| vote.0);
+    let voted = votes().next().map_or(0, |vote| vote.0 as usize);
     let mut base = reals(node, "base_values")?.0;
     // A model of two classes that votes for one of them has one score, and may have one base value.
     let shift = if is_one_sided && base.len() == 1 { base.pop().filter(|_| voted == 0).unwrap_or(0.0) } else { 0.0 };

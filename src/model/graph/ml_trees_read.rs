@@ -1,8 +1,9 @@
 //! The three ways in which ONNX writes trees, read to one: branches and leaves with votes.
 //!
-//! Every index is checked and every tree is walked once, so that no later walk can leave it or go in circles.
+//! Every index is checked and every tree is walked once, so that no later walk can leave it or go in circles. The lists of a forest are as large as
+//! its file, so they are borrowed and searched, not copied into maps.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::layout::length_of;
 use super::operator::{Attribute, Definition, lacks};
@@ -29,7 +30,7 @@ pub(super) struct Branch {
     pub(super) mode: Mode,
     pub(super) threshold: f64,
     /// What a `Member` branch looks the value up in.
-    pub(super) members: Vec<f64>,
+    pub(super) members: Box<[f64]>,
     /// Whether NaN follows the true branch.
     pub(super) missing_is_true: bool,
     pub(super) yes: Child,
@@ -41,7 +42,31 @@ pub(super) struct Branch {
 pub(super) struct VoteTree {
     pub(super) root: Child,
     pub(super) branches: Vec<Branch>,
-    pub(super) leaves: Vec<Vec<(usize, f64)>>,
+    /// The votes of all leaves, and where each leaf's end.
+    votes: Vec<(u32, f64)>,
+    ends: Vec<u32>,
+}
+
+impl VoteTree {
+    pub(super) fn leaf_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The votes of a leaf: (target, weight).
+    pub(super) fn leaf(&self, leaf: usize) -> &[(u32, f64)] {
+        let start = leaf.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.votes[start..self.ends[leaf] as usize]
+    }
+
+    /// The votes of each leaf.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = &[(u32, f64)]> {
+        (0..self.leaf_count()).map(|leaf| self.leaf(leaf))
+    }
+
+    /// The votes of all leaves.
+    pub(super) fn votes(&self) -> &[(u32, f64)] {
+        &self.votes
+    }
 }
 
 /// The numbers of an attribute, or of the one that ends in `_as_tensor`; true if they are in double precision.
@@ -49,11 +74,11 @@ pub(super) fn reals(node: &Definition, name: &str) -> Result<(Vec<f64>, bool)> {
     if let Some(Attribute::Tensor(tensor)) = node.attributes.get(&format!("{name}_as_tensor")).or_else(|| node.attributes.get(name)) {
         return Ok((tensor.doubles()?, tensor.element_type() == ElementType::Double));
     }
-    Ok((node.find_floats(name)?.unwrap_or_default().into_iter().map(f64::from).collect(), false))
+    Ok((node.floats_of(name)?.unwrap_or_default().iter().map(|value| f64::from(*value)).collect(), false))
 }
 
-fn integers(node: &Definition, name: &str) -> Result<Vec<i64>> {
-    node.find_ints(name)?.ok_or_else(|| lacks(name))
+fn integers<'a>(node: &'a Definition, name: &str) -> Result<&'a [i64]> {
+    node.ints_of(name)?.ok_or_else(|| lacks(name))
 }
 
 fn wrong(what: &str) -> Error {
@@ -64,65 +89,118 @@ fn feature_of(number: i64) -> Result<u32> {
     u32::try_from(number).ok().filter(|&feature| feature < 1 << 24).ok_or_else(|| wrong("a feature's number is out of range"))
 }
 
+/// Where the node of a tree lies in the lists.
+struct Places<'a> {
+    trees: &'a [i64],
+    nodes: &'a [i64],
+    /// The places in the order of tree and node, where the lists are in another.
+    order: Vec<u32>,
+}
+
+impl<'a> Places<'a> {
+    fn new(trees: &'a [i64], nodes: &'a [i64]) -> Result<Self> {
+        let key = |place: usize| (trees[place], nodes[place]);
+        let count = u32::try_from(trees.len()).map_err(|_| wrong("there are too many nodes"))?;
+        let mut order = Vec::new();
+        if !(1..trees.len()).all(|place| key(place - 1) < key(place)) {
+            order = (0..count).collect();
+            order.sort_unstable_by_key(|place| key(*place as usize));
+            if order.windows(2).any(|pair| key(pair[0] as usize) == key(pair[1] as usize)) {
+                return Err(wrong("two nodes of a tree have one number"));
+            }
+        }
+        Ok(Self { trees, nodes, order })
+    }
+
+    /// `near` is a place to look from: nodes of a tree mostly lie in the order of their numbers.
+    fn find(&self, tree: i64, node: i64, near: usize) -> Option<usize> {
+        let key = |place: usize| (self.trees[place], self.nodes[place]);
+        let guess = self.nodes.get(near).and_then(|known| usize::try_from((near as i64).checked_add(node.checked_sub(*known)?)?).ok());
+        if let Some(guess) = guess.filter(|guess| *guess < self.trees.len() && key(*guess) == (tree, node)) {
+            return Some(guess);
+        }
+        if self.order.is_empty() {
+            let (start, end) = (self.trees.partition_point(|known| *known < tree), self.trees.partition_point(|known| *known <= tree));
+            return self.nodes[start..end].binary_search(&node).ok().map(|index| start + index);
+        }
+        self.order.binary_search_by_key(&(tree, node), |place| key(*place as usize)).ok().map(|index| self.order[index] as usize)
+    }
+}
+
 /// The trees of `TreeEnsembleClassifier` and `TreeEnsembleRegressor`; votes are in `class_*` or `target_*`. True if in double precision.
 pub(super) fn read_listed(node: &Definition, votes: &str, target_count: usize) -> Result<(Vec<VoteTree>, bool)> {
     let (tree_ids, node_ids) = (integers(node, "nodes_treeids")?, integers(node, "nodes_nodeids")?);
     let (features, yes, no) = (integers(node, "nodes_featureids")?, integers(node, "nodes_truenodeids")?, integers(node, "nodes_falsenodeids")?);
-    let modes = node.find_strings("nodes_modes")?.ok_or_else(|| lacks("nodes_modes"))?;
+    let modes = node.strings_of("nodes_modes")?.ok_or_else(|| lacks("nodes_modes"))?;
     let (thresholds, is_double) = reals(node, "nodes_values")?;
-    let missing = node.find_ints("nodes_missing_value_tracks_true")?.unwrap_or_default();
+    let missing = node.ints_of("nodes_missing_value_tracks_true")?.unwrap_or_default();
     let count = tree_ids.len();
     if [node_ids.len(), features.len(), yes.len(), no.len(), modes.len(), thresholds.len()] != [count; 6]
         || !(missing.is_empty() || missing.len() == count)
     {
         return Err(wrong("the `nodes_*` attributes are of different lengths"));
     }
-    let mut places = HashMap::with_capacity(count);
-    for place in 0..count {
-        if places.insert((tree_ids[place], node_ids[place]), place).is_some() {
-            return Err(wrong("two nodes of a tree have one number"));
-        }
-    }
-    let mut leaf_votes = votes_by_node(node, votes, target_count, &places)?;
-    let mut roots: Vec<usize> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    (0..count).filter(|place| seen.insert(tree_ids[*place])).for_each(|place| roots.push(place));
+    let places = Places::new(tree_ids, node_ids)?;
+    let leaf_votes = LeafVotes::new(node, votes, target_count, &places)?;
+    let mut seen = HashSet::new();
+    let roots: Vec<usize> = (0..count).filter(|place| seen.insert(tree_ids[*place])).collect();
     let mut trees = Vec::with_capacity(roots.len());
     for root in roots {
-        let child = |parent: usize, number: i64| places.get(&(tree_ids[parent], number)).copied().ok_or_else(|| wrong("a branch leads to no node"));
+        let child = |parent: usize, number: i64| places.find(tree_ids[parent], number, parent).ok_or_else(|| wrong("a branch leads to no node"));
         let describe = |place: usize| -> Result<Option<Found>> {
             let Some(mode) = mode_of(&modes[place])? else { return Ok(None) };
             let missing_is_true = missing.get(place).is_some_and(|flag| *flag != 0);
-            let branch = (feature_of(features[place])?, mode, thresholds[place], Vec::new(), missing_is_true);
+            let branch = (feature_of(features[place])?, mode, thresholds[place], Box::default(), missing_is_true);
             Ok(Some(Found { branch, yes: child(place, yes[place])?, no: child(place, no[place])? }))
         };
-        trees.push(walk(root, count, describe, |place| Ok(leaf_votes.remove(&place).unwrap_or_default()))?);
+        trees.push(walk(root, count, describe, |place, votes| {
+            leaf_votes.add(place, votes);
+            Ok(())
+        })?);
     }
     Ok((trees, is_double))
 }
 
-fn votes_by_node(
-    node: &Definition,
-    votes: &str,
-    target_count: usize,
-    places: &HashMap<(i64, i64), usize>,
-) -> Result<HashMap<usize, Vec<(usize, f64)>>> {
-    let attribute = |suffix: &str| integers(node, &format!("{votes}_{suffix}"));
-    let (trees, nodes, targets) = (attribute("treeids")?, attribute("nodeids")?, attribute("ids")?);
-    let (weights, _) = reals(node, &format!("{votes}_weights"))?;
-    if [nodes.len(), targets.len(), weights.len()] != [trees.len(); 3] {
-        return Err(wrong("the votes' attributes are of different lengths"));
-    }
-    let mut by_node: HashMap<usize, Vec<(usize, f64)>> = HashMap::new();
-    for (((tree, node), target), weight) in trees.iter().zip(&nodes).zip(&targets).zip(&weights) {
-        let place = *places.get(&(*tree, *node)).ok_or_else(|| wrong("a vote of no node"))?;
-        let target = length_of(*target)?;
-        if target >= target_count {
-            return Err(wrong("a vote for an output that there is not"));
+/// The votes of all leaves, in the order of the leaves' places.
+struct LeafVotes {
+    /// Where the votes of each place begin, and where the last end.
+    starts: Vec<u32>,
+    votes: Vec<(u32, f64)>,
+}
+
+impl LeafVotes {
+    fn new(node: &Definition, votes: &str, target_count: usize, places: &Places) -> Result<Self> {
+        let attribute = |suffix: &str| integers(node, &format!("{votes}_{suffix}"));
+        let (trees, nodes, targets) = (attribute("treeids")?, attribute("nodeids")?, attribute("ids")?);
+        let (weights, _) = reals(node, &format!("{votes}_weights"))?;
+        if [nodes.len(), targets.len(), weights.len()] != [trees.len(); 3] || u32::try_from(trees.len()).is_err() {
+            return Err(wrong("the votes' attributes are of different lengths"));
         }
-        by_node.entry(place).or_default().push((target, *weight));
+        let mut found = Vec::with_capacity(trees.len());
+        let mut starts = vec![0_u32; places.trees.len() + 1];
+        let mut near = 0;
+        for ((tree, node), target) in trees.iter().zip(nodes).zip(targets) {
+            near = places.find(*tree, *node, near).ok_or_else(|| wrong("a vote of no node"))?;
+            if length_of(*target)? >= target_count {
+                return Err(wrong("a vote for an output that there is not"));
+            }
+            starts[near + 1] += 1;
+            found.push(near as u32);
+        }
+        (1..starts.len()).for_each(|place| starts[place] += starts[place - 1]);
+        let mut next = starts.clone();
+        let mut sorted = vec![(0, 0.0); found.len()];
+        for (vote, place) in found.into_iter().enumerate() {
+            let index = &mut next[place as usize];
+            sorted[*index as usize] = (targets[vote] as u32, weights[vote]);
+            *index += 1;
+        }
+        Ok(Self { starts, votes: sorted })
     }
-    Ok(by_node)
+
+    fn add(&self, place: usize, to: &mut Vec<(u32, f64)>) {
+        to.extend_from_slice(&self.votes[self.starts[place] as usize..self.starts[place + 1] as usize]);
+    }
 }
 
 /// None for a leaf.
@@ -140,7 +218,7 @@ fn mode_of(name: &str) -> Result<Option<Mode>> {
 }
 
 struct Found {
-    branch: (u32, Mode, f64, Vec<f64>, bool),
+    branch: (u32, Mode, f64, Box<[f64]>, bool),
     yes: usize,
     no: usize,
 }
@@ -150,9 +228,9 @@ fn walk(
     root: usize,
     node_count: usize,
     describe: impl Fn(usize) -> Result<Option<Found>>,
-    mut votes: impl FnMut(usize) -> Result<Vec<(usize, f64)>>,
+    votes: impl Fn(usize, &mut Vec<(u32, f64)>) -> Result<()>,
 ) -> Result<VoteTree> {
-    let mut tree = VoteTree { root: Child::Leaf(0), branches: Vec::new(), leaves: Vec::new() };
+    let mut tree = VoteTree { root: Child::Leaf(0), branches: Vec::new(), votes: Vec::new(), ends: Vec::new() };
     // (place in the file, branch that leads here and whether by yes)
     let mut open: Vec<(usize, Option<(usize, bool)>)> = vec![(root, None)];
     let mut met = 0;
@@ -163,8 +241,9 @@ fn walk(
         }
         let child = match describe(place)? {
             None => {
-                tree.leaves.push(votes(place)?);
-                Child::Leaf(tree.leaves.len() as u32 - 1)
+                votes(place, &mut tree.votes)?;
+                tree.ends.push(u32::try_from(tree.votes.len()).map_err(|_| wrong("there are too many votes"))?);
+                Child::Leaf(tree.ends.len() as u32 - 1)
             }
             Some(Found { branch: (feature, mode, threshold, members, missing_is_true), yes, no }) => {
                 let index = tree.branches.len();
@@ -181,6 +260,9 @@ fn walk(
             Some((parent, false)) => tree.branches[parent].no = child,
         }
     }
+    tree.branches.shrink_to_fit();
+    tree.votes.shrink_to_fit();
+    tree.ends.shrink_to_fit();
     Ok(tree)
 }
 
@@ -191,7 +273,7 @@ pub(super) fn read_compact(node: &Definition, target_count: usize) -> Result<(Ve
     let (splits, is_double) = reals(node, "nodes_splits")?;
     let (features, yes, no) = (integers(node, "nodes_featureids")?, integers(node, "nodes_truenodeids")?, integers(node, "nodes_falsenodeids")?);
     let (yes_leaf, no_leaf) = (integers(node, "nodes_trueleafs")?, integers(node, "nodes_falseleafs")?);
-    let missing = node.find_ints("nodes_missing_value_tracks_true")?.unwrap_or_default();
+    let missing = node.ints_of("nodes_missing_value_tracks_true")?.unwrap_or_default();
     let count = modes.len();
     if [splits.len(), features.len(), yes.len(), no.len(), yes_leaf.len(), no_leaf.len()] != [count; 6]
         || !(missing.is_empty() || missing.len() == count)
@@ -220,7 +302,10 @@ pub(super) fn read_compact(node: &Definition, target_count: usize) -> Result<(Ve
         let branch = (feature_of(features[place])?, mode, splits[place], members[place].clone(), missing_is_true);
         Ok(Some(Found { branch, yes: child(yes[place], yes_leaf[place])?, no: child(no[place], no_leaf[place])? }))
     };
-    let votes = |place: usize| Ok(vec![(length_of(targets[place - count])?, weights[place - count])]);
+    let votes = |place: usize, votes: &mut Vec<(u32, f64)>| {
+        votes.push((targets[place - count] as u32, weights[place - count]));
+        Ok(())
+    };
     let root_of = |root: &i64| child(*root, 0);
     let limit = 2 * count + 1;
     let trees = roots.iter().map(|root| walk(root_of(root)?, limit, describe, votes)).collect::<Result<Vec<VoteTree>>>()?;
@@ -228,9 +313,9 @@ pub(super) fn read_compact(node: &Definition, target_count: usize) -> Result<(Ve
 }
 
 /// The members of each `Member` branch, which the file lists one set after another with NaN between.
-fn member_sets(node: &Definition, modes: &[i64]) -> Result<Vec<Vec<f64>>> {
+fn member_sets(node: &Definition, modes: &[i64]) -> Result<Vec<Box<[f64]>>> {
     let values = node.find_tensor("membership_values")?.as_ref().map(Tensor::doubles).transpose()?.unwrap_or_default();
     let mut sets = values.split(|value| value.is_nan());
-    let set = |mode: &i64| if *mode == 6 { sets.next().map(<[f64]>::to_vec).ok_or_else(|| wrong("a set without members")) } else { Ok(Vec::new()) };
+    let set = |mode: &i64| if *mode == 6 { sets.next().map(Box::from).ok_or_else(|| wrong("a set without members")) } else { Ok(Box::default()) };
     modes.iter().map(set).collect()
 }

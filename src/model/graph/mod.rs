@@ -5,6 +5,7 @@
 
 mod activation;
 mod assembly;
+mod attention;
 mod broadcast;
 pub mod build;
 mod category;
@@ -16,9 +17,11 @@ pub mod element;
 mod elementwise;
 mod fuse;
 mod gather;
+mod grid;
 mod ir;
 mod layout;
 mod logic;
+mod loss;
 mod ml_features;
 mod ml_linear;
 mod ml_scores;
@@ -32,9 +35,13 @@ mod product;
 mod quantised;
 mod recurrent;
 mod reduction;
+mod region;
 pub mod registry;
+mod resize;
 mod selection;
+mod sequence;
 mod shape;
+mod spectrum;
 pub mod table;
 pub mod tensor;
 #[cfg(test)]

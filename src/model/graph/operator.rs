@@ -73,7 +73,25 @@ macro_rules! getters {
     };
 }
 
+macro_rules! borrowers {
+    ($($name:ident, $variant:ident, $type:ty;)*) => {
+        $(pub(super) fn $name(&self, name: &str) -> Result<Option<&[$type]>> {
+            match self.attributes.get(name) {
+                None => Ok(None),
+                Some(Attribute::$variant(values)) => Ok(Some(values)),
+                Some(_) => Err(Error::failed(format!("the attribute `{name}` is of another type than the operator's"))),
+            }
+        })*
+    };
+}
+
 impl Definition {
+    borrowers! {
+        floats_of, Floats, f32;
+        ints_of, Ints, i64;
+        strings_of, Strings, Arc<str>;
+    }
+
     getters! {
         find_float, Float, f32;
         find_int, Int, i64;

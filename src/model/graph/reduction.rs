@@ -229,7 +229,7 @@ pub(super) fn soft_max(line: &mut [f64]) {
     line.iter_mut().for_each(|value| *value /= sum);
 }
 
-fn log_soft_max(line: &mut [f64]) {
+pub(super) fn log_soft_max(line: &mut [f64]) {
     let greatest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = line.iter().map(|value| (value - greatest).exp()).sum();
     line.iter_mut().for_each(|value| *value -= greatest + sum.ln());

@@ -114,6 +114,13 @@ static FAMILIES: &[&[Entry]] = &[
     super::recurrent::OPERATORS,
     super::quantised::OPERATORS,
     super::text::OPERATORS,
+    super::resize::OPERATORS,
+    super::grid::OPERATORS,
+    super::region::OPERATORS,
+    super::attention::OPERATORS,
+    super::sequence::OPERATORS,
+    super::loss::OPERATORS,
+    super::spectrum::OPERATORS,
 ];
 
 /// Whether an operator set is newer than any that is known, so that its operators may mean something else.

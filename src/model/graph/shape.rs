@@ -20,7 +20,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Size", 1, 1, |_| single(|call| Ok(Tensor::scalar(call.tensor(0)?.len() as i64)))),
     Entry::new("Constant", 0, 0, constant),
     Entry::new("ConstantOfShape", 1, 1, constant_of_shape),
-    Entry::new("Range", 3, 3, |_| single(range)),
+    Entry::new("Range", 3, 3, |_| single(range)).floats(),
     Entry::new("EyeLike", 1, 1, eye_like),
 ];
 

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray, UInt64Array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use super::conversion::cast;
 use super::tensor::{Data, ElementType, Tensor, element_count};
 use super::value::Value;
 use super::{Graph, movement};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
@@ -106,6 +107,14 @@ impl GraphModel {
         Ok(self)
     }
 
+    /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the graph's own operators are.
+    #[must_use]
+    pub fn runs_as(&self) -> String {
+        let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
+        let operators = (own > 0).then(|| counted(own, "operator"));
+        self.graph.families().into_iter().map(str::to_owned).chain(operators).collect::<Vec<_>>().join(", ")
+    }
+
     /// The number of rows that the graph insists on, if it does.
     #[must_use]
     pub fn batch(&self) -> Option<usize> {
@@ -168,7 +177,7 @@ impl GraphModel {
         for (feed, takes_columns) in self.feeds.iter().zip(&self.takes_columns) {
             let own: Vec<ArrayRef> = left.by_ref().take(feed.column_count).map(|column| column.slice(start, rows)).collect();
             if *takes_columns {
-                inputs.push(Value::Columns(own));
+                inputs.push(Value::Columns(spread(own, feed.column_count)?));
                 continue;
             }
             let tensor = input_tensor(feed, &own, rows)?;
@@ -244,7 +253,9 @@ impl Model for GraphModel {
         };
         margins.clear();
         let row_count = block.row_count();
-        if row_count > 0 && columns.len() != self.feature_count() {
+        // The rows of a matrix may come as one column of lists.
+        let is_vector = self.feeds.len() == 1 && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
+        if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
             return Err(Error::internal(format!("a block of {} columns for a graph of {}", columns.len(), self.feature_count())));
         }
         let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
@@ -275,6 +286,17 @@ fn value_tensor(value: &Value) -> Result<&Tensor> {
 #[must_use]
 pub fn row_length(tensor: &Tensor) -> usize {
     tensor.shape().iter().skip(1).product()
+}
+
+/// One column for each place of the lists, where there are as many places as columns wanted.
+fn spread(columns: Vec<ArrayRef>, count: usize) -> Result<Vec<ArrayRef>> {
+    let [lists] = columns.as_slice() else { return Ok(columns) };
+    let Some(lists) = lists.as_fixed_size_list_opt().filter(|lists| lists.value_length() as usize == count) else { return Ok(columns) };
+    let place = |place: usize| {
+        let indices = UInt64Array::from_iter_values((0..lists.len()).map(|row| (lists.value_offset_at(row) + place) as u64));
+        take(lists.values(), &indices, None).map_err(|error| Error::internal("a list without its values").because(error))
+    };
+    (0..count).map(place).collect()
 }
 
 /// Rows of the columns, one after another.

@@ -197,3 +197,37 @@ fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
     let refused = model.score(&FeatureBlock::Native(columns(&["a", "d"])), &mut model.scratch(), &mut margins).unwrap_err();
     assert!(refused.to_string().contains("a category was never seen in training"), "{refused}");
 }
+
+/// Two trees of one question, their nodes and votes listed in this order.
+fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let ints = |all: [i64; 6]| Attribute::Ints(order.iter().map(|place| all[*place]).collect());
+    let votes = |all: [i64; 4]| Attribute::Ints(leaves.iter().map(|place| all[*place]).collect());
+    let modes = ["BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"];
+    let attributes = [
+        ("nodes_treeids", ints([4, 4, 4, 9, 9, 9])),
+        ("nodes_nodeids", ints([0, 1, 2, 7, 3, 5])),
+        ("nodes_featureids", ints([0, 0, 0, 1, 0, 0])),
+        ("nodes_truenodeids", ints([1, 0, 0, 3, 0, 0])),
+        ("nodes_falsenodeids", ints([2, 0, 0, 5, 0, 0])),
+        ("nodes_modes", Attribute::Strings(order.iter().map(|place| Arc::from(modes[*place])).collect())),
+        ("nodes_values", Attribute::Floats(order.iter().map(|place| [0.5, 0.0, 0.0, 2.0, 0.0, 0.0][*place]).collect())),
+        ("target_treeids", votes([4, 4, 9, 9])),
+        ("target_nodeids", votes([1, 2, 3, 5])),
+        ("target_ids", votes([0; 4])),
+        ("target_weights", Attribute::Floats(leaves.iter().map(|place| [1.0, 2.0, 10.0, 20.0][*place]).collect())),
+    ];
+    sketch.node("ai.onnx.ml", "TreeEnsembleRegressor", &[x], &attributes);
+    sketch.fused()
+}
+
+#[test]
+fn trees_mean_the_same_in_whatever_order_their_nodes_and_votes_are_listed() {
+    let rows = Tensor::new(vec![4, 2], vec![0.0_f32, 0.0, 1.0, 0.0, 0.0, 3.0, 1.0, 3.0]).unwrap();
+    // The first node of a tree is its root, wherever the others lie.
+    for (order, leaves) in [([0, 1, 2, 3, 4, 5], [0, 1, 2, 3]), ([3, 0, 5, 2, 4, 1], [3, 0, 2, 1])] {
+        let found = listed_trees(order, leaves).run(vec![rows.clone().into()]).unwrap();
+        assert_eq!(found[0].tensor().unwrap().values::<f32>().unwrap(), [11.0, 12.0, 21.0, 22.0]);
+    }
+}
