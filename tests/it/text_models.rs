@@ -283,8 +283,13 @@ fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
     for ((both, first), second) in both.iter().zip(&first).zip(&second) {
         assert!((both - (first + second) / 2.0).abs() < 1e-6, "{both} is not between {first} and {second}");
     }
+    let words = "the quick brown fox jumps over the lazy dog ".repeat(30);
+    table_of(&room, &[Some(&words)]);
+    let tokens = score(&room, "--chunk 12 --format json").ok().json()["performance"]["tokens"].as_f64().unwrap();
+    assert!(tokens >= 270.0, "{tokens} tokens of 270 words");
     assert!(score(&room, "--stride 3").fails(2).stderr.contains("`--stride` needs `--chunk`"));
     assert!(score(&room, "--chunk 4 --stride 2").fails(3).stderr.contains("give at least 5"));
+    table_of(&room, &[Some("qzjqzjqzjqkvkvkvkvkv")]);
     score(&room, "--chunk 12 --stride 4").ok();
     assert_ne!(numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0)), both);
 }

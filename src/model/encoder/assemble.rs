@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::architecture::Architecture;
 use super::classes::{Classes, Meaning};
-use super::config::{Described, describe};
 use super::entities::Tagging;
+use super::family::{Described, describe};
 use super::head::Head;
 use super::load::TensorFiles;
 use super::parts::{Parts, Processor, TextOptions, TextTask};

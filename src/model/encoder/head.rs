@@ -6,7 +6,8 @@
 use candle_core::Tensor;
 
 use super::architecture::Activation;
-use super::config::{Config, Described, Family};
+use super::config::Config;
+use super::family::{Described, Family};
 use super::load::{TensorFiles, numbers};
 use super::names::prefix;
 use super::weights::{Linear, Norm};

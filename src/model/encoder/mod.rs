@@ -9,6 +9,7 @@ mod assemble;
 mod classes;
 pub mod config;
 mod entities;
+pub mod family;
 mod head;
 mod load;
 mod names;

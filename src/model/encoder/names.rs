@@ -3,7 +3,7 @@
 //! Owns the names of encoders' tensors. Heads and dense layers behind the encoder have their own in [`super::head`].
 
 use super::architecture::{Architecture, AttentionPositions, NormOrder, Projection};
-use super::config::{Biases, Described, Family};
+use super::family::{Biases, Described, Family};
 use super::load::TensorFiles;
 use super::reference::linear;
 use super::weights::{EmbeddingWeights, LayerWeights, Linear, Weights};

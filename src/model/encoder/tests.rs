@@ -3,7 +3,8 @@
 use candle_core::Device;
 
 use super::architecture::{Activation, AttentionPositions, NormOrder, disentangled_index, relative_bucket};
-use super::config::{Config, Described, describe};
+use super::config::Config;
+use super::family::{Described, describe};
 use super::sample::{every_kind, texts, weights};
 use super::{ProductPrecision, forward};
 use crate::model::Scratch;

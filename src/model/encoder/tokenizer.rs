@@ -13,8 +13,11 @@ use crate::error::{Error, Result};
 /// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at a blank and far behind the last token that counts.
 const BYTES_PER_TOKEN: usize = 32;
 
-/// Tokens behind the last one that counts; what stands so far behind changes none before.
-const TOKENS_BEHIND: usize = 64;
+/// Bytes behind the last token that counts; what stands so far behind changes none before.
+const BYTES_BEHIND: usize = 1024;
+
+/// A text without a blank in so many bytes is cut where it is.
+const MOST_WORD_BYTES: usize = 1 << 16;
 
 /// How texts are cut.
 #[derive(Clone, Debug)]
@@ -64,9 +67,11 @@ impl TextTokenizer {
             return Err(Error::contract(message).hint(format!("give at least {least}")));
         }
         let direction = if cut.is_left { TruncationDirection::Left } else { TruncationDirection::Right };
-        let (max_length, stride, strategy) = (cut.most_tokens, cut.stride.unwrap_or(0), TruncationStrategy::LongestFirst);
+        let (max_length, strategy) = (cut.most_tokens, TruncationStrategy::LongestFirst);
         tokenizer.with_padding(None);
-        let set = tokenizer.with_truncation(Some(TruncationParams { direction, max_length, strategy, stride })).map(|_| ());
+        // With a cut the tokenizer reads no further than that, so chunks are made of all tokens without one.
+        let truncation = cut.stride.is_none().then_some(TruncationParams { direction, max_length, strategy, stride: 0 });
+        let set = tokenizer.with_truncation(truncation).map(|_| ());
         set.map_err(|error| Error::contract("the tokenizer cannot cut texts so").because(std::io::Error::other(error.to_string())))?;
         Ok(Self { tokenizer, cut, lowers: false, prompt: String::new(), keeps_places: false })
     }
@@ -90,15 +95,15 @@ impl TextTokenizer {
 
     pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Result<Tokens> {
         let text = self.prepared(text)?;
+        if let Some(stride) = self.cut.stride {
+            return Ok(Tokens { pieces: self.chunks(&text, stride)?, is_truncated: false });
+        }
         let mut encoding = match pair {
             None => self.encode(EncodeInput::from(&*text))?,
             Some(pair) => self.encode(EncodeInput::from((&*text, &*self.prepared(pair)?)))?,
         };
-        let rest = encoding.take_overflowing();
-        let is_chunked = self.cut.stride.is_some();
-        let is_truncated = !is_chunked && !rest.is_empty();
-        let chunks = if is_chunked { rest } else { Vec::new() };
-        Ok(Tokens { pieces: std::iter::once(encoding).chain(chunks).collect(), is_truncated })
+        let is_truncated = !encoding.take_overflowing().is_empty();
+        Ok(Tokens { pieces: vec![encoding], is_truncated })
     }
 
     fn prepared<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
@@ -122,19 +127,32 @@ impl TextTokenizer {
         Ok(text)
     }
 
-    /// The bytes of a very long text that its first tokens depend on.
+    /// The bytes of a very long text that its first tokens depend on: up to a blank behind a text that has enough of them by itself.
     fn shortened(&self, text: &str) -> Result<usize> {
-        let mut length = self.cut.most_tokens.saturating_mul(BYTES_PER_TOKEN);
+        let mut length = self.cut.most_tokens.saturating_mul(BYTES_PER_TOKEN).saturating_add(2 * BYTES_BEHIND);
         while length < text.len() {
-            let Some(blank) = text.as_bytes()[..length].iter().rposition(u8::is_ascii_whitespace) else { break };
-            let encoding = self.encode(EncodeInput::from(&text[..blank]))?;
-            let count = encoding.len() + encoding.get_overflowing().iter().map(Encoding::len).sum::<usize>();
-            if count > self.cut.most_tokens + TOKENS_BEHIND {
-                return Ok(blank);
+            let (inner, end) = (cut_before(text, length - BYTES_BEHIND), cut_before(text, length));
+            if let (Some(inner), Some(end)) = (inner, end)
+                && !self.encode(EncodeInput::from(&text[..inner]))?.get_overflowing().is_empty()
+            {
+                return Ok(end);
             }
             length = length.saturating_mul(4);
         }
         Ok(text.len())
+    }
+
+    /// The chunks of a text, all of which is tokenized.
+    fn chunks(&self, text: &str, stride: usize) -> Result<Vec<Encoding>> {
+        let added = self.tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        let chunked = guarded(|| {
+            let mut all = self.tokenizer.encode_fast(text, false)?;
+            all.truncate(self.cut.most_tokens - added, stride, TruncationDirection::Right);
+            let mut first = self.tokenizer.post_process(all, None, true)?;
+            let rest = first.take_overflowing();
+            Ok::<_, tokenizers::Error>(std::iter::once(first).chain(rest).collect())
+        });
+        chunked.map_err(|error| Error::failed("cannot tokenize the text").because(std::io::Error::other(error)))
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Encoding> {
@@ -168,6 +186,12 @@ impl TextTokenizer {
             None => tokens.join(" "),
         }
     }
+}
+
+/// The last place up to `length` bytes where a text may be cut: at a blank, or between two characters of what is no word any more.
+fn cut_before(text: &str, length: usize) -> Option<usize> {
+    let blank = text.as_bytes()[..length].iter().rposition(u8::is_ascii_whitespace);
+    blank.or_else(|| (length >= MOST_WORD_BYTES).then(|| text.floor_char_boundary(length)))
 }
 
 /// What `work` gives; a panic in it, which a hostile file may cause, becomes an error.
