@@ -35,6 +35,12 @@ impl Partitioning {
         Self { columns, kept }
     }
 
+    /// Whether all rows lie in one directory.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// The positions of the columns that files hold.
     #[must_use]
     pub fn kept(&self) -> &[usize] {

@@ -5,6 +5,7 @@
 //! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` and its helpers touch polars.
 
 pub mod cast;
+pub mod chunk;
 pub mod commit;
 pub mod compression;
 pub mod csv;
@@ -24,6 +25,7 @@ mod parquet_header;
 pub mod parquet_sink;
 mod polars_bridge;
 pub mod query;
+pub mod row_size;
 mod row_wise;
 pub(crate) mod spelling;
 mod temporal;

@@ -7,6 +7,7 @@ mod append;
 mod fault;
 mod lock;
 mod pending;
+mod spill;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -21,6 +22,7 @@ pub use self::append::AppendFile;
 pub(crate) use self::fault::{Failure, Ordered};
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
+pub use self::spill::{Extent, SpillFile};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
