@@ -24,6 +24,9 @@ const DEPTH: u32 = 6;
 /// Rows that are made and written at once.
 const BATCH_ROWS: usize = 20_000;
 
+/// As many giant texts: a page ends at the first border of what is written at once that is behind its size.
+const GIANT_ROWS: usize = 50;
+
 /// Bytes of each text of the table of long texts.
 const TEXT_BYTES: usize = 4_096;
 
@@ -63,7 +66,7 @@ fn main() {
     table(&path("texts.parquet"), 60_000, 60_000, PAGE_BYTES, &[Further::Texts(TEXT_BYTES)]);
     table(&path("keys.parquet"), 1_000_000, GROUP_ROWS, PAGE_BYTES, &[Further::Keys]);
     table(&path("words.parquet"), 50_000, 50_000, PAGE_BYTES, &[Further::Words; WORD_COLUMNS]);
-    table(&path("giant.parquet"), 4_000, 4_000, 32 << 20, &[Further::Texts(100_000)]);
+    table(&path("giant.parquet"), 4_000, 4_000, 8 << 20, &[Further::Texts(100_000)]);
     delimited(&path("wide.csv"), 8_000);
     println!("{:60} {:>8} {:>9} {:>12} {:>8}", "run", "workers", "peak MiB", "expected MiB", "seconds");
     let peaks = [1, 10, 25].map(|times| run(directory.path(), &format!("{} million rows", 2 * times), &vec!["two.parquet"; times], &[], FILE));
@@ -146,7 +149,7 @@ fn table(path: &Path, rows: usize, group_rows: usize, page_bytes: usize, further
         .build();
     let mut numbers = Numbers(1);
     let mut writer = ArrowWriter::try_new(&mut file, batch(&mut numbers, 0, 0, further).schema(), Some(properties)).expect("a writer");
-    let step = if further.iter().any(|column| matches!(column, Further::Texts(bytes) if *bytes > TEXT_BYTES)) { 500 } else { BATCH_ROWS };
+    let step = if further.iter().any(|column| matches!(column, Further::Texts(bytes) if *bytes > TEXT_BYTES)) { GIANT_ROWS } else { BATCH_ROWS };
     for first in (0..rows).step_by(step) {
         writer.write(&batch(&mut numbers, first, step.min(rows - first), further)).expect("rows on the disk");
     }
