@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{ByteViewType, DataType};
 
 /// Pages may be this many times as large as what is used of them.
@@ -24,7 +25,7 @@ pub(super) fn compacted(column: ArrayRef) -> ArrayRef {
 }
 
 fn with_own_texts<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> Option<GenericByteViewArray<T>> {
-    let retained: usize = array.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    let retained: usize = array.data_buffers().iter().map(Buffer::len).sum();
     (retained > LEAST_RETAINED && retained > MOST_RETAINED * array.total_buffer_bytes_used()).then(|| array.gc())
 }
 
@@ -37,7 +38,7 @@ mod tests {
     #[test]
     fn a_few_rows_do_not_keep_the_pages_of_all() {
         let all: StringViewArray = (0..10_000).map(|row| (row % 7 != 0).then(|| format!("a text of some length, number {row}"))).collect();
-        let kept = |array: &ArrayRef| array.as_string_view().data_buffers().iter().map(|buffer| buffer.len()).sum::<usize>();
+        let kept = |array: &ArrayRef| array.as_string_view().data_buffers().iter().map(Buffer::len).sum::<usize>();
         let few: ArrayRef = Arc::new(all.slice(5_000, 10));
         let compact = compacted(few.clone());
         assert!(kept(&few) > 250_000 && kept(&compact) < 1_000, "{} {}", kept(&few), kept(&compact));

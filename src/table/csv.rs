@@ -152,7 +152,7 @@ impl TableFile for CsvFile {
 
     fn demands(&self, _columns: &[ColumnRequest], options: &[ReadOptions], _looks_into_pages: bool) -> Result<Vec<Demand>> {
         let demand = |options: &ReadOptions| {
-            let piece = self.piece_bytes(options) as u64;
+            let piece = Self::piece_bytes(options) as u64;
             let text = if self.is_compressed { piece } else { piece.min(self.identity.byte_count()) };
             let portion_count = if self.is_compressed { u64::MAX } else { self.identity.byte_count().div_ceil(piece) };
             // The text itself is there until its columns are.
@@ -169,7 +169,7 @@ impl TableFile for CsvFile {
         let found = Splitter::at(&file, self.dialect, start)?;
         let left_to_pass = if found.is_some() { 0 } else { start.row };
         let splitter = found.map_or_else(|| self.splitter_at_first_row(&file), Ok)?;
-        let limit = PieceLimit { bytes: self.piece_bytes(options), rows: options.portion_rows.max(1) };
+        let limit = PieceLimit { bytes: Self::piece_bytes(options), rows: options.portion_rows.max(1) };
         let mut portions = CsvPortions { splitter: Some(splitter), projection: Arc::new(projection), limit, blank_is_row: self.names.len() == 1 };
         portions.pass_over(left_to_pass)?;
         Ok(Box::new(portions))
@@ -178,7 +178,7 @@ impl TableFile for CsvFile {
 
 impl CsvFile {
     /// What a piece of text should have.
-    fn piece_bytes(&self, options: &ReadOptions) -> usize {
+    fn piece_bytes(options: &ReadOptions) -> usize {
         (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES)
     }
 

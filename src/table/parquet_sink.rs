@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -168,7 +168,7 @@ fn encode(field: &FieldRef, chunks: Vec<ArrayRef>, properties: &WriterProperties
             writer.write(leaf)?;
         }
     }
-    writers.into_iter().map(|writer| writer.close()).collect()
+    writers.into_iter().map(ArrowColumnWriter::close).collect()
 }
 
 impl<W: Write + Send> Sink for ParquetSink<W> {

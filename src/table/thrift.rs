@@ -68,9 +68,12 @@ pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usi
     Ok(walk.position)
 }
 
+/// A number with the identifier of its field.
+type FieldNumber = (i16, i64);
+
 /// The numbers that a struct begins with, each with its field's identifier, and the first number of the struct that follows them, with the
 /// identifier of that struct.
-pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Vec<(i16, i64)>, Option<(i16, i64)>), Refusal> {
+pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Vec<FieldNumber>, Option<FieldNumber>), Refusal> {
     let mut walk = Walk { bytes, position: 0, children: Vec::new() };
     let (mut numbers, mut identifier) = (Vec::new(), 0);
     loop {

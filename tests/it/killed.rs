@@ -87,7 +87,6 @@ fn a_run_that_is_killed_at_fifty_moments_ends_in_the_same_bytes() {
         assert!(whole == files(&room.path("out")), "after {kills} kills");
         std::fs::remove_dir_all(room.path("out")).unwrap();
     }
-    eprintln!("killed {kills} times while it ran");
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -114,7 +113,6 @@ fn mending_that_is_killed_again_and_again_ends_in_the_same_bytes() {
         assert!(whole == files(&room.path("out")), "after {kills} kills");
         std::fs::remove_dir_all(room.path("out")).unwrap();
     }
-    eprintln!("killed {kills} times while it mended");
 }
 
 #[test]

@@ -338,7 +338,7 @@ fn guards_trip_before_the_first_row_where_they_can() {
     assert!(run.stderr.contains("50.0 % apart"), "{run}");
     assert_eq!(room.table("out.parquet").num_rows(), 2 * ROWS, "the good output stays");
     score("--max-age 1h").ok();
-    let two_hours_ago = std::time::SystemTime::now() - Duration::from_secs(7_200);
+    let two_hours_ago = std::time::SystemTime::now() - Duration::from_hours(2);
     let age = |name: &str| std::fs::File::options().append(true).open(room.path(name)).unwrap().set_modified(two_hours_ago).unwrap();
     age("in-0.parquet");
     score("--max-age 1h").ok();
