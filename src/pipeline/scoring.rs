@@ -18,6 +18,15 @@ use crate::table::name_index::NameIndex;
 /// columns do not fall on the same cache sets.
 pub const BLOCK_ROWS: usize = 4_032;
 
+/// What a block takes at most: of a table of thousands of columns it has fewer rows.
+const BLOCK_BYTES: usize = 16 << 20;
+
+/// Smaller blocks cost more in overhead than they save.
+const FEWEST_BLOCK_ROWS: usize = 64;
+
+/// What a feature of a graph takes: its value, and what the graph's operators make of it.
+const GRAPH_BYTES: usize = 64;
+
 /// A model with its encoder, bound to the columns of a batch.
 #[derive(Debug)]
 pub struct Scoring {
@@ -91,13 +100,30 @@ impl Scoring {
     /// The rows that are scored at once, by one worker.
     #[must_use]
     pub fn block_rows(&self) -> usize {
-        self.model.model.portion_rows().map_or(BLOCK_ROWS, |rows| rows.clamp(1, BLOCK_ROWS))
+        let most = (BLOCK_BYTES / self.feature_bytes()).clamp(FEWEST_BLOCK_ROWS, BLOCK_ROWS);
+        self.model.model.portion_rows().map_or(most, |rows| rows.clamp(1, most))
     }
 
     /// The outcome's columns.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         self.model.outcome.fields(self.model.model.margin_count(), self.model.model.precision(), self.raw)
+    }
+
+    /// What a feature takes in a block; a graph's are arrays, and so is what it makes of them.
+    fn feature_bytes(&self) -> usize {
+        let width = match self.model.model.precision() {
+            Precision::Single => size_of::<f32>(),
+            Precision::Double => size_of::<f64>(),
+            Precision::Native => GRAPH_BYTES,
+        };
+        width * self.model.model.feature_count().max(1)
+    }
+
+    /// What a block takes.
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.block_rows() * self.feature_bytes()
     }
 
     /// What one worker writes on.
