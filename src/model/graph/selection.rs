@@ -23,7 +23,7 @@ fn top(node: &Definition) -> Result<Kernel> {
                 let place = |index: usize| (block * length + index) * inner + lane;
                 let mut order: Vec<usize> = (0..length).collect();
                 order.sort_by(|&a, &b| {
-                    let ordering = values[place(a)].partial_cmp(&values[place(b)]).unwrap_or(Ordering::Equal);
+                    let ordering = compared(&values[place(a)], &values[place(b)]);
                     if wants_greatest { ordering.reverse() } else { ordering }
                 });
                 order.iter().take(count).enumerate().for_each(|(rank, &index)| chosen[(block * count + rank) * inner + lane] = index);
@@ -52,12 +52,18 @@ fn top(node: &Definition) -> Result<Kernel> {
     })
 }
 
+/// An order of all values: NaN comes after every number and equals itself.
+fn compared<T: PartialOrd>(a: &T, b: &T) -> Ordering {
+    let is_nan = |value: &T| value.partial_cmp(value).is_none();
+    a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
+}
+
 fn unique(node: &Definition) -> Result<Kernel> {
     let (axis, is_sorted) = (node.find_int("axis")?, node.flag("sorted", true)?);
     several(move |call| {
         fn compare<T: Element>(values: &[T], run: usize, a: usize, b: usize) -> Ordering {
             let pairs = values[a * run..(a + 1) * run].iter().zip(&values[b * run..(b + 1) * run]);
-            pairs.map(|(a, b)| a.partial_cmp(b).unwrap_or(Ordering::Equal)).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+            pairs.map(|(a, b)| compared(a, b)).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
         }
         let data = call.tensor(0)?;
         let (rows, order) = match axis {
@@ -132,7 +138,7 @@ fn non_max_suppression(node: &Definition) -> Result<Kernel> {
             let score = |one: usize| score_values[(image * classes + class) * count + one];
             let place = |one: usize| corners(&box_values[(image * count + one) * 4..][..4], is_centred);
             let mut order: Vec<usize> = (0..count).filter(|&one| least_score.is_none_or(|least| score(one) > least)).collect();
-            order.sort_by(|&a, &b| score(b).partial_cmp(&score(a)).unwrap_or(Ordering::Equal));
+            order.sort_by(|&a, &b| compared(&score(b), &score(a)));
             let mut kept: Vec<usize> = Vec::new();
             for one in order {
                 if kept.len() >= most {

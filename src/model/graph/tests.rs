@@ -263,3 +263,24 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
     };
     assert_eq!(score(&[[0.3, -0.7]]), score(&[[0.3, -0.7], [900.0, -3.0]]));
 }
+
+#[test]
+fn the_greatest_and_the_distinct_values_are_found_among_missing_ones() {
+    let values: Vec<f32> = noise(300, 9).into_iter().enumerate().map(|(place, value)| if place % 3 == 0 { f32::NAN } else { value }).collect();
+    let distinct: std::collections::HashSet<u32> = values.iter().filter(|value| !value.is_nan()).map(|value| value.to_bits()).collect();
+    for wants_greatest in [0, 1] {
+        let mut sketch = Sketch::default();
+        let x = sketch.builder.input();
+        let count = sketch.builder.constant(Tensor::vector(vec![3_i64]).into());
+        sketch.node("", "TopK", &[x, count], &[("largest", Attribute::Int(wants_greatest))]);
+        let found = sketch.fused().run(vec![Tensor::vector(values.clone()).into()]).unwrap();
+        let found = found[0].tensor().unwrap().values::<f32>().unwrap().to_vec();
+        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+        assert!(if wants_greatest == 1 { found.iter().all(|value| value.is_nan()) } else { found[0] == least }, "{found:?}");
+    }
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    sketch.node("", "Unique", &[x], &[]);
+    let found = sketch.fused().run(vec![Tensor::vector(values).into()]).unwrap();
+    assert_eq!(found[0].tensor().unwrap().len(), distinct.len() + 1);
+}
