@@ -188,6 +188,7 @@ struct Turn<'a>(&'a [f32; LINE * LINE]);
 impl Task for Turn<'_> {
     type Output = (Vec<f32>, [f32; 2]);
 
+    #[expect(clippy::inline_always, reason = "compiled with the lanes' instructions")]
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> Self::Output {
         let (rows, _) = self.0.as_chunks::<LINE>();
