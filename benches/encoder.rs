@@ -35,8 +35,8 @@ fn linear(outer: usize, inner: usize) -> Linear {
     Linear { weight: tensor(&[outer, inner], 0.05), bias: Some(tensor(&[outer], 0.1)) }
 }
 
-fn norm(width: usize) -> Option<Norm> {
-    Some(Norm { weight: tensor(&[width], 1.0), bias: Some(tensor(&[width], 0.1)) })
+fn norm(width: usize) -> Norm {
+    Norm { weight: tensor(&[width], 1.0), bias: Some(tensor(&[width], 0.1)) }
 }
 
 /// MiniLM's shape but for the number of layers and the feed-forward part's size.
@@ -63,8 +63,8 @@ fn weights(architecture: &Architecture) -> Weights {
         key: linear(hidden, hidden),
         value: linear(hidden, hidden),
         attention_output: linear(hidden, hidden),
-        attention_norm: norm(hidden),
-        feed_forward_norm: norm(hidden),
+        attention_norm: Some(norm(hidden)),
+        feed_forward_norm: Some(norm(hidden)),
         up: linear(size, hidden),
         gate: None,
         down: linear(hidden, size),
@@ -76,7 +76,7 @@ fn weights(architecture: &Architecture) -> Weights {
             words: tensor(&[VOCABULARY, hidden], 0.5),
             positions: Some(tensor(&[8192, hidden], 0.2)),
             types: Some(tensor(&[2, hidden], 0.2)),
-            norm: norm(hidden),
+            norm: Some(norm(hidden)),
             projection: None,
         },
         layers: architecture.layers.iter().map(layer).collect(),
