@@ -3,7 +3,10 @@
 #![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
 
 use super::lanes::{Lanes, Task};
-use super::{Activation, Instructions, LINE, MOST_TILE_ROWS};
+use super::{Activation, Instructions, LINE};
+
+/// Rows of the highest tile of all.
+const MOST_ROWS: usize = 32;
 
 /// How results join what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub enum Finish {
 
 /// A tile that is not yet joined.
 #[repr(C, align(64))]
-struct Waiting([f32; MOST_TILE_ROWS * 2 * LINE]);
+struct Waiting([f32; MOST_ROWS * 2 * LINE]);
 
 impl Finish {
     /// Lets `tile` write its rows of `columns` numbers, at the beginning of a slice and with a stride that it is given, and joins them with `out`.
@@ -39,7 +42,7 @@ impl Finish {
                 activation.apply(instructions, &mut out[..(row_count - 1) * out_stride + columns], [out_stride, columns]);
             }
             Self::Add | Self::Multiply => {
-                let mut waiting = Waiting([0.0; MOST_TILE_ROWS * 2 * LINE]);
+                let mut waiting = Waiting([0.0; MOST_ROWS * 2 * LINE]);
                 tile(&mut waiting.0, 2 * LINE);
                 instructions.run(Join { finish: self, waiting: &waiting.0[..row_count * 2 * LINE], columns, out, out_stride });
             }

@@ -32,13 +32,15 @@ fn product(dense: &IntegerDense, rows: &QuantisedRows, share: [usize; 2]) -> Vec
 fn by_whole_numbers(shape: [usize; 2], rows: &QuantisedRows) -> Vec<f32> {
     let [inner, outer] = shape;
     let (weights, bias) = (weights(shape), noise(outer, 2));
-    let scale = |column: usize| (0..inner).map(|row| weights[row * outer + column].abs()).fold(0.0, f32::max) / 127.0;
-    let byte = |row: usize, column: usize| (weights[row * outer + column] / scale(column)).round_ties_even() as i64;
-    let entry = |(bytes, scale_of_row): &(Vec<i64>, f32), column: usize| {
-        let sum: i64 = bytes.iter().enumerate().map(|(row, value)| value * byte(row, column)).sum();
-        sum as f32 * (scale_of_row * scale(column)) + bias[column]
+    let greatest = |column: usize| (0..inner).map(|row| weights[row * outer + column].abs()).fold(0.0, f32::max);
+    let scales: Vec<f32> = (0..outer).map(|column| greatest(column) / 127.0).collect();
+    let bytes: Vec<i64> = weights.iter().enumerate().map(|(place, weight)| (weight / scales[place % outer]).round_ties_even() as i64).collect();
+    let entry = |(row, scale): &(Vec<i64>, f32), column: usize| {
+        let sum: i64 = row.iter().enumerate().map(|(place, value)| value * bytes[place * outer + column]).sum();
+        sum as f32 * (scale * scales[column]) + bias[column]
     };
-    rows.shifted_bytes().iter().flat_map(|row| (0..outer).map(move |column| entry(row, column))).collect()
+    let rows = rows.shifted_bytes();
+    rows.iter().flat_map(|row| (0..outer).map(|column| entry(row, column)).collect::<Vec<f32>>()).collect()
 }
 
 #[test]
@@ -141,5 +143,5 @@ fn matrices_that_bytes_cannot_stand_for_are_refused() {
     assert!(IntegerDense::new(best, [40_000, 1], |_, _| 1.0, None).is_err());
     let message = IntegerDense::new(best, [2, 2], |row, column| if [row, column] == [1, 0] { f32::NAN } else { 1.0 }, None).unwrap_err().to_string();
     assert!(message.contains("row 1 and column 0"), "{message}");
-    assert_eq!(IntegerDense::new(best, [2, 2], |_, _| 0.0, None).unwrap().memory_bytes() > 0, true);
+    assert!(IntegerDense::new(best, [2, 2], |_, _| 0.0, None).unwrap().memory_bytes() > 0);
 }

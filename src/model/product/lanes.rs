@@ -68,6 +68,16 @@ pub(crate) trait Lanes: Copy {
         line[0]
     }
 
+    /// The first `count` numbers of one vector, the others of another.
+    #[inline(always)]
+    fn first(self, vector: Self::Vector, count: usize, others: Self::Vector) -> Self::Vector {
+        let (mut line, mut other) = ([0.0; LINE], [0.0; LINE]);
+        self.store(vector, &mut line);
+        self.store(others, &mut other);
+        line[count.min(LINE)..].copy_from_slice(&other[count.min(LINE)..]);
+        self.load(&line)
+    }
+
     /// Fewer than sixteen numbers, the others `fill`.
     #[inline(always)]
     fn load_some(self, values: &[f32], fill: f32) -> Self::Vector {
@@ -99,7 +109,7 @@ impl Instructions {
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         #[cfg(target_arch = "x86_64")]
         {
-            if let (Self::Avx512, Some(lanes)) = (self, Avx512::detect()) {
+            if let (Self::Amx | Self::Avx512, Some(lanes)) = (self, Avx512::detect()) {
                 return lanes.vectorised(task);
             }
             if let (Self::Avx2, Some(lanes)) = (self, Avx2::detect()) {

@@ -4,11 +4,11 @@
 #![expect(unsafe_code, reason = "the instructions are not part of every processor")]
 
 use std::arch::x86_64::{
-    __m256, _CMP_GT_OQ, _CMP_LT_OQ, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_packs_epi32, _mm_packus_epi16, _mm_shuffle_ps,
-    _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps, _mm256_castpd_ps, _mm256_castps_pd, _mm256_castps_si256,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_extractf128_ps,
-    _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
+    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_packs_epi32, _mm_packus_epi16, _mm_shuffle_ps, _mm_storeu_si128,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_castpd_ps, _mm256_castps_pd, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
+    _mm256_castsi256_si128, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps,
+    _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
 use super::LINE;
@@ -98,14 +98,13 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn greater(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        let [low, high] = [0, 1].map(|half| safe!(_mm256_cmp_ps::<_CMP_GT_OQ>(a[half], b[half])));
-        safe!([_mm256_blendv_ps(b[0], a[0], low), _mm256_blendv_ps(b[1], a[1], high)])
+        // Where one is NaN it gives the second, as does the least.
+        halves!(_mm256_max_ps(a, b))
     }
 
     #[inline(always)]
     fn lesser(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        let [low, high] = [0, 1].map(|half| safe!(_mm256_cmp_ps::<_CMP_LT_OQ>(a[half], b[half])));
-        safe!([_mm256_blendv_ps(b[0], a[0], low), _mm256_blendv_ps(b[1], a[1], high)])
+        halves!(_mm256_min_ps(a, b))
     }
 
     #[inline(always)]

@@ -2,7 +2,10 @@
 //!
 //! Every sum has one running total that goes through the inner dimension from first to last, so that a row's bits depend neither on the rows beside
 //! it nor on how rows are grouped; AVX-512 and AVX2 give the same bits, because both multiply and add in one rounding. Knows nothing of layers,
-//! graphs or columns: [`crate::model::network`] and [`crate::model::graph`] call it.
+//! graphs or columns: [`crate::model::network`], [`crate::model::graph`] and [`crate::model::transformer`] call it.
+//!
+//! [`Dense`] multiplies numbers of single precision, [`IntegerDense`] bytes, [`SplitDense`] single precision in two parts on tiles of AMX; what is done to a result on its way to
+//! memory is a [`Finish`].
 //!
 //! # Shape of the kernels
 //!
@@ -16,11 +19,15 @@
 
 mod activation;
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod finish;
 mod integer;
+#[cfg(target_arch = "x86_64")]
+mod integer_amx;
 #[cfg(target_arch = "x86_64")]
 mod integer_avx2;
 #[cfg(target_arch = "x86_64")]
@@ -35,13 +42,24 @@ mod lanes_avx2;
 mod lanes_avx512;
 mod lanes_portable;
 mod portable;
+mod quantised;
+#[cfg(target_arch = "x86_64")]
+mod split;
+#[cfg(target_arch = "x86_64")]
+mod split_amx;
+#[cfg(target_arch = "x86_64")]
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;
 
 pub use self::activation::Activation;
 pub(crate) use self::activation::exp;
 pub use self::finish::Finish;
-pub use self::integer::{IntegerDense, QuantisedRows};
+pub use self::integer::IntegerDense;
+pub use self::quantised::QuantisedRows;
+#[cfg(target_arch = "x86_64")]
+pub use self::split::{SplitDense, SplitRows};
 use crate::error::{Error, Result};
 
 /// Numbers of a vector line: one register of AVX-512, one line of the cache.
@@ -64,6 +82,8 @@ pub enum Instructions {
     Avx2,
     /// x86-64 with AVX-512 F.
     Avx512,
+    /// The same and tiles of AMX, for those products that use them; [`Dense`] does not.
+    Amx,
 }
 
 impl Instructions {
@@ -73,6 +93,9 @@ impl Instructions {
         let mut available = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if amx::support().halves && amx::support().bytes {
+                available.push(Self::Amx);
+            }
             if is_x86_feature_detected!("avx512f") {
                 available.push(Self::Avx512);
             }
@@ -287,7 +310,7 @@ impl Instructions {
     /// Rows of the highest tile of single precision.
     fn most_tile_rows(self) -> usize {
         match self {
-            Self::Avx512 => MOST_TILE_ROWS,
+            Self::Amx | Self::Avx512 => MOST_TILE_ROWS,
             Self::Avx2 => 6,
             Self::Portable => 4,
         }
@@ -296,7 +319,7 @@ impl Instructions {
     fn tile(self, tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => avx512::tile(tile, row_count, out),
+            Self::Amx | Self::Avx512 => avx512::tile(tile, row_count, out),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::tile(tile, row_count, out),
             _ => portable::tile(tile, row_count, out),

@@ -4,7 +4,7 @@
 //! some dozens of rows, so that no more scores are held at a time than a block has, however long the text; a window narrows the keys of a block to those near it.
 //! Sums over keys go from the first to the last: what a text gets does not depend on the texts beside it.
 
-use super::distance::{Distances, Positions};
+use super::distance::{Distances, Place, Positions};
 use super::grid::Grid;
 use super::softmax::{Scale, Softmax, View};
 use super::turned::Columns;
@@ -88,7 +88,7 @@ impl Attention {
         scores.shape(view.query_count, view.key_count.next_multiple_of(2 * LINE));
         let stride = scores.stride();
         keys.multiply(instructions, queries, 0..self.head_size, view.first_key..view.first_key + view.key_count, scores.from(0), stride);
-        let scale = distances.add(instructions, positions, head.number, queries, view, self.scale, scores);
+        let scale = distances.add(instructions, Place { positions, head: head.number, view }, queries, self.scale, scores);
         instructions.run(Softmax { scores: scores.from(0), stride, view, scale, factors });
     }
 

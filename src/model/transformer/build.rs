@@ -37,7 +37,7 @@ pub(super) fn transformer(instructions: Instructions, architecture: &Architectur
         plans: architecture.layers.iter().map(|layer| (layer.weights, builder.plan(layer))).collect(),
         final_norm: weights.final_norm.as_ref().map(|norm| builder.norm(norm, hidden)).transpose()?,
         hidden,
-        group_tokens: choice::group_tokens(architecture, arithmetic),
+        group_tokens: choice::GROUP_TOKENS,
         instructions,
     })
 }

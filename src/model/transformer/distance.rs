@@ -57,6 +57,14 @@ pub(super) struct Distances {
     of_queries: Grid,
 }
 
+/// A block of queries of one head.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) positions: &'a Positions,
+    pub(super) head: usize,
+    pub(super) view: View,
+}
+
 impl Positions {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
@@ -77,17 +85,9 @@ impl Distances {
         tables[head].multiply_columns(keys, range, Finish::Store, self.of_keys.from(0), stride);
     }
 
-    /// Adds what distances give to the scores of a block; says what the sums must be multiplied by.
-    pub(super) fn add(
-        &mut self,
-        instructions: Instructions,
-        positions: &Positions,
-        head: usize,
-        queries: Rows<'_>,
-        view: View,
-        scale: f32,
-        scores: &mut Grid,
-    ) -> f32 {
+    /// Adds what distances give to the scores of a block of queries; says what the sums must be multiplied by.
+    pub(super) fn add(&mut self, instructions: Instructions, place: Place<'_>, queries: Rows<'_>, scale: f32, scores: &mut Grid) -> f32 {
+        let Place { positions, head, view } = place;
         match positions {
             Positions::None => scale,
             Positions::Bucketed(_) => {

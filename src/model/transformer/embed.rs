@@ -1,12 +1,12 @@
 //! Ids to the rows that enter the first layer: rows of tables added, normalised and perhaps projected.
 
 use super::grid::Grid;
-use super::linear::Linear;
+use super::linear::{Linear, Prepared};
 use super::norm::Norm;
 use crate::error::{Error, Result};
 use crate::model::encoder::architecture::Projection;
 use crate::model::encoder::packed::PackedTokens;
-use crate::model::product::{Finish, Instructions, QuantisedRows};
+use crate::model::product::{Finish, Instructions};
 
 /// Rows that are found by a number.
 #[derive(Debug)]
@@ -39,7 +39,14 @@ impl Table {
 
 impl Embed {
     /// Writes the rows of tokens, `[id, type, position]` each, from the first row on.
-    pub(super) fn enter(&self, instructions: Instructions, tokens: impl ExactSizeIterator<Item = [u32; 3]>, narrow: &mut Grid, out: &mut Grid) {
+    pub(super) fn enter(
+        &self,
+        instructions: Instructions,
+        tokens: impl ExactSizeIterator<Item = [u32; 3]>,
+        narrow: &mut Grid,
+        prepared: &mut Prepared,
+        out: &mut Grid,
+    ) {
         let count = tokens.len();
         let Some((place, projection)) = &self.projection else {
             self.add(tokens, out);
@@ -51,7 +58,8 @@ impl Embed {
             self.normalise(instructions, narrow, count);
         }
         let stride = out.stride();
-        projection.multiply(narrow.rows([0, count]), &QuantisedRows::default(), Finish::Store, out.from(0), stride);
+        projection.prepare(instructions, narrow.rows([0, count]), prepared);
+        projection.multiply(narrow.rows([0, count]), prepared, Finish::Store, out.from(0), stride);
         if *place == Projection::BeforeNorm {
             self.normalise(instructions, out, count);
         }

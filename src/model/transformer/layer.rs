@@ -3,11 +3,11 @@
 use super::attention::{Attention, AttentionScratch};
 use super::distance::Positions;
 use super::grid::Grid;
-use super::linear::Linear;
+use super::linear::{Linear, Prepared};
 use super::norm::Norm;
 use super::rotary::{Rotate, Rotations};
 use crate::model::encoder::architecture::NormOrder;
-use crate::model::product::{Activation, Finish, Instructions, QuantisedRows};
+use crate::model::product::{Activation, Finish, Instructions};
 
 /// The weights of a layer, packed.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(super) struct Workspace {
     projected: Grid,
     mixed: Grid,
     middle: Grid,
-    bytes: QuantisedRows,
+    pub(super) prepared: Prepared,
     attention: AttentionScratch,
     rotations: Rotations,
 }
@@ -59,20 +59,30 @@ impl Workspace {
     }
 }
 
+impl Plan {
+    /// Turns queries and keys by their positions.
+    fn rotate(&self, [start, length]: [usize; 2], workspace: &mut Workspace) {
+        let Some((base, size)) = self.rotation else { return };
+        let rotation = workspace.rotations.of(base, size, length);
+        let stride = workspace.projected.stride();
+        let rows = workspace.projected.from(start);
+        let Attention { head_count, head_size, .. } = self.attention;
+        // Keys lie beside queries.
+        self.instructions.run(Rotate { rotation, rows, stride, row_count: length, head_count: 2 * head_count, head_size });
+    }
+}
+
 impl PackedLayer {
     /// Takes the stream of `texts`, `[start, length]` each and `token_count` tokens together, through the layer.
     pub(super) fn forward(&self, plan: &Plan, texts: &[[usize; 2]], token_count: usize, workspace: &mut Workspace) {
         let blocks = token_count.div_ceil(plan.block_rows);
-        let block = |index: usize| {
-            let (first, end) = (index * token_count / blocks, (index + 1) * token_count / blocks);
-            [first, end - first]
-        };
+        let block = |index: usize| [index * plan.block_rows, plan.block_rows.min(token_count - index * plan.block_rows)];
         let width = plan.attention.head_count * plan.attention.head_size;
         workspace.projected.shape(token_count, 3 * width);
         workspace.mixed.shape(token_count, width);
         (0..blocks).for_each(|index| self.project(plan, block(index), workspace));
         for text in texts {
-            self.rotate(plan, *text, workspace);
+            plan.rotate(*text, workspace);
             let Workspace { projected, mixed, attention, .. } = workspace;
             plan.attention.attend(plan.instructions, &self.positions, projected, *text, attention, mixed);
         }
@@ -84,59 +94,42 @@ impl PackedLayer {
 
     /// Queries, keys and values.
     fn project(&self, plan: &Plan, [first, count]: [usize; 2], workspace: &mut Workspace) {
-        let Workspace { stream, normed, projected, bytes, .. } = workspace;
+        let Workspace { stream, normed, projected, prepared, .. } = workspace;
         let rows = source(plan, self.attention_norm.as_ref(), [first, count], stream, normed).rows(place(plan, [first, count]));
-        self.projection.prepare(plan.instructions, rows, bytes);
+        self.projection.prepare(plan.instructions, rows, prepared);
         let stride = projected.stride();
-        self.projection.multiply(rows, bytes, Finish::Store, projected.from(first), stride);
-    }
-
-    fn rotate(&self, plan: &Plan, [start, length]: [usize; 2], workspace: &mut Workspace) {
-        let Some((base, size)) = plan.rotation else { return };
-        let rotation = workspace.rotations.of(base, size, length);
-        let stride = workspace.projected.stride();
-        let rows = workspace.projected.from(start);
-        let Attention { head_count, head_size, .. } = plan.attention;
-        // Keys lie beside queries.
-        plan.instructions.run(Rotate { rotation, rows, stride, row_count: length, head_count: 2 * head_count, head_size });
+        self.projection.multiply(rows, prepared, Finish::Store, projected.from(first), stride);
     }
 
     /// Adds what attention gives to the stream.
     fn join(&self, plan: &Plan, [first, count]: [usize; 2], workspace: &mut Workspace) {
-        let Workspace { stream, mixed, bytes, .. } = workspace;
+        let Workspace { stream, mixed, prepared, .. } = workspace;
         let rows = mixed.rows([first, count]);
-        self.attention_output.prepare(plan.instructions, rows, bytes);
+        self.attention_output.prepare(plan.instructions, rows, prepared);
         let stride = stream.stride();
-        self.attention_output.multiply(rows, bytes, Finish::Add, stream.from(first), stride);
+        self.attention_output.multiply(rows, prepared, Finish::Add, stream.from(first), stride);
         after(plan, self.attention_norm.as_ref(), [first, count], stream);
     }
 
     fn feed_forward(&self, plan: &Plan, [first, count]: [usize; 2], workspace: &mut Workspace) {
-        let Workspace { stream, normed, middle, bytes, .. } = workspace;
-        middle.shape(count, self.up_size());
+        let Workspace { stream, normed, middle, prepared, .. } = workspace;
+        middle.shape(count, self.up.outer());
         let rows = source(plan, self.feed_forward_norm.as_ref(), [first, count], stream, normed).rows(place(plan, [first, count]));
-        self.up.prepare(plan.instructions, rows, bytes);
+        self.up.prepare(plan.instructions, rows, prepared);
         let stride = middle.stride();
         let activate = Finish::Activate(plan.activation);
         match &self.gate {
-            None => self.up.multiply(rows, bytes, activate, middle.from(0), stride),
+            None => self.up.multiply(rows, prepared, activate, middle.from(0), stride),
             Some(gate) => {
-                gate.multiply(rows, bytes, activate, middle.from(0), stride);
-                self.up.multiply(rows, bytes, Finish::Multiply, middle.from(0), stride);
+                gate.multiply(rows, prepared, activate, middle.from(0), stride);
+                self.up.multiply(rows, prepared, Finish::Multiply, middle.from(0), stride);
             }
         }
         let rows = middle.rows([0, count]);
-        self.down.prepare(plan.instructions, rows, bytes);
+        self.down.prepare(plan.instructions, rows, prepared);
         let stride = stream.stride();
-        self.down.multiply(rows, bytes, Finish::Add, stream.from(first), stride);
+        self.down.multiply(rows, prepared, Finish::Add, stream.from(first), stride);
         after(plan, self.feed_forward_norm.as_ref(), [first, count], stream);
-    }
-
-    fn up_size(&self) -> usize {
-        match &self.up {
-            Linear::Single(dense) => dense.outer(),
-            Linear::Bytes(dense) => dense.outer(),
-        }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -2,11 +2,13 @@
 
 use crate::error::Result;
 use crate::model::product::{Dense, Finish, Instructions, IntegerDense, QuantisedRows, Rows};
+#[cfg(target_arch = "x86_64")]
+use crate::model::product::{SplitDense, SplitRows};
 
 /// How the products of the layers are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arithmetic {
-    /// Single precision throughout.
+    /// Single precision; where the processor has tiles (AMX), products of numbers in two parts of 16 bits, which hold 17 of 24 bits.
     Single,
     /// Bytes, summed exactly; everything between two products stays in single precision.
     Bytes,
@@ -16,7 +18,18 @@ pub enum Arithmetic {
 #[derive(Debug)]
 pub(super) enum Linear {
     Single(Dense),
+    /// Single precision in parts, on tiles.
+    #[cfg(target_arch = "x86_64")]
+    Split(SplitDense),
     Bytes(IntegerDense),
+}
+
+/// Rows in the form that a layer multiplies.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    bytes: QuantisedRows,
+    #[cfg(target_arch = "x86_64")]
+    split: SplitRows,
 }
 
 impl Linear {
@@ -29,29 +42,48 @@ impl Linear {
         bias: Option<&[f32]>,
     ) -> Result<Self> {
         match arithmetic {
+            #[cfg(target_arch = "x86_64")]
+            Arithmetic::Single if instructions == Instructions::Amx => SplitDense::new(instructions, shape, weight, bias).map(Self::Split),
             Arithmetic::Single => Dense::for_instructions(instructions, shape, weight, bias).map(Self::Single),
             Arithmetic::Bytes => IntegerDense::new(instructions, shape, weight, bias).map(Self::Bytes),
         }
     }
 
-    /// Makes bytes of the rows if the layer multiplies bytes; to be called once for all layers that read the rows.
-    pub(super) fn prepare(&self, instructions: Instructions, rows: Rows<'_>, bytes: &mut QuantisedRows) {
-        if matches!(self, Self::Bytes(_)) {
-            bytes.fill(instructions, rows);
+    /// Brings rows into the form that the layer multiplies; to be called once for all layers that read the rows.
+    pub(super) fn prepare(&self, instructions: Instructions, rows: Rows<'_>, prepared: &mut Prepared) {
+        match self {
+            Self::Single(_) => {}
+            #[cfg(target_arch = "x86_64")]
+            Self::Split(_) => prepared.split.fill(rows),
+            Self::Bytes(_) => prepared.bytes.fill(instructions, rows),
         }
     }
 
-    /// `rows · matrix + bias`, joined with `out` as `finish` says; `bytes` are the rows' own.
-    pub(super) fn multiply(&self, rows: Rows<'_>, bytes: &QuantisedRows, finish: Finish, out: &mut [f32], out_stride: usize) {
+    /// `rows · matrix + bias`, joined with `out` as `finish` says; the rows have been prepared.
+    pub(super) fn multiply(&self, rows: Rows<'_>, prepared: &Prepared, finish: Finish, out: &mut [f32], out_stride: usize) {
         match self {
             Self::Single(dense) => dense.multiply_into(rows, finish, out, out_stride),
-            Self::Bytes(dense) => dense.multiply_into(bytes, [0, rows.count], finish, out, out_stride),
+            #[cfg(target_arch = "x86_64")]
+            Self::Split(dense) => dense.multiply_into(&prepared.split, finish, out, out_stride),
+            Self::Bytes(dense) => dense.multiply_into(&prepared.bytes, [0, rows.count], finish, out, out_stride),
+        }
+    }
+
+    /// Numbers of a row that comes out.
+    pub(super) fn outer(&self) -> usize {
+        match self {
+            Self::Single(dense) => dense.outer(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Split(dense) => dense.outer(),
+            Self::Bytes(dense) => dense.outer(),
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Self::Single(dense) => dense.memory_bytes(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Split(dense) => dense.memory_bytes(),
             Self::Bytes(dense) => dense.memory_bytes(),
         }
     }

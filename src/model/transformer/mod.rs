@@ -4,14 +4,19 @@
 //! differs between them is data. Weights are packed once at load, in single precision or as bytes; everything between two products is computed on vectors of
 //! 16 numbers while it lies in a cache, and nothing is allocated once a worker's buffers have grown. Knows nothing of files, tokenizers or threads.
 //!
-//! The numbers of a text have the same bits alone, in any batch and in any order; AVX-512 and AVX2 give the same bits, the portable arithmetic rounds products and
-//! sums apart.
+//! The numbers of a text have the same bits alone, in any batch and in any order. AVX-512 and AVX2 give the same bits, in single precision and in bytes; the portable arithmetic rounds
+//! products and sums apart. On tiles of AMX products of bytes are the same bits again, those of single precision err by 4e-6 of their size ([`crate::model::product`]).
 //!
 //! # Shape of the pass
 //!
 //! Whole texts are grouped until a group has enough tokens to make good use of the weights that stream by, and not so many that what lies between two products leaves
 //! the second-level cache. A layer projects the group to queries, keys and values, attends text by text and head by head, and then takes block after block of
 //! rows through output, norm and the feed-forward part, whose middle is the widest of all and never larger than a block.
+//!
+//! Measured with the weights of MiniLM-L6 on texts of 29 tokens on average, one core (Emerald Rapids with AMX, shared machine; tokens a second of processor time, medians of runs in turn): single
+//! precision 11 800 (7 100 with AVX-512), bytes 32 000 (18 000 with VNNI of AVX-512, before the softmax was mended); ONNX Runtime 1.31 on the same core 5 900 and, in bytes, 13 100. Cosine of
+//! bytes to single precision 0.9981 in the mean and 0.9959 at worst of 2 000 texts (ONNX Runtime 0.988 and 0.978). Of the time in bytes products take 45 %, GELU 9, making bytes 8, attention 15,
+//! norms 3 %. What cost most by surprise: one subtraction in the softmax whose result was a subnormal number, 9 % of everything.
 
 mod attention;
 mod build;
@@ -94,7 +99,7 @@ impl Transformer {
         let texts: Vec<[usize; 2]> = starts.windows(2).filter(|pair| pair[0] < pair[1]).map(|pair| [pair[0] - start, pair[1] - pair[0]]).collect();
         workspace.shape(end - start, self.hidden);
         let ids = (start..end).map(|token| [tokens.ids()[token], tokens.types()[token], tokens.positions()[token]]);
-        self.embed.enter(self.instructions, ids, &mut workspace.normed, &mut workspace.stream);
+        self.embed.enter(self.instructions, ids, &mut workspace.normed, &mut workspace.prepared, &mut workspace.stream);
         for (weights, plan) in &self.plans {
             self.layers[*weights].forward(plan, &texts, end - start, workspace);
         }

@@ -45,30 +45,51 @@ impl Task for Softmax<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         self.factors.clear();
-        for (index, row) in self.scores.chunks_mut(self.stride).take(self.view.query_count).enumerate() {
-            let row = &mut row[..self.view.key_count.next_multiple_of(LINE)];
+        let (stride, count) = (self.stride, self.view.query_count);
+        // Two rounds, so that the processor works on many rows at a time.
+        for (index, row) in self.scores.chunks_mut(stride).take(count).enumerate() {
+            self.factors.push(greatest(lanes, row, self.view.of(index)));
+        }
+        for (index, row) in self.scores.chunks_mut(stride).take(count).enumerate() {
             let seen = self.view.of(index);
-            row[seen.end..].fill(f32::NEG_INFINITY);
-            row[..seen.start].fill(f32::NEG_INFINITY);
-            let (lines, _) = row[seen.start / LINE * LINE..seen.end.next_multiple_of(LINE)].as_chunks_mut::<LINE>();
-            self.factors.push(1.0 / exponentials(lanes, lines, self.scale));
-            row[seen.end.next_multiple_of(LINE)..].fill(0.0);
-            row[..seen.start / LINE * LINE].fill(0.0);
+            let (first, end) = (seen.start / LINE * LINE, seen.end.next_multiple_of(LINE));
+            let (lines, _) = row[first..end].as_chunks_mut::<LINE>();
+            self.factors[index] = 1.0 / exponentials(lanes, lines, self.scale, self.factors[index]);
+            if self.view.window.is_some() {
+                row[..first].fill(0.0);
+                row[end..self.view.key_count.next_multiple_of(LINE)].fill(0.0);
+            }
         }
     }
 }
 
-/// The exponentials, in place, and their sum.
+/// The greatest score that a query sees; those that it does not see are put to minus infinity in lines that hold others.
 #[inline(always)]
-fn exponentials<L: Lanes>(lanes: L, lines: &mut [[f32; LINE]], scale: f32) -> f32 {
-    /// A little more than the least that [`exp`] gives: what is further from the greatest counts for nothing.
-    const LEAST: f32 = 1.7e-38;
-    let mut greatest = lanes.splat(f32::NEG_INFINITY);
-    for line in lines.iter() {
+fn greatest<L: Lanes>(lanes: L, row: &mut [f32], seen: std::ops::Range<usize>) -> f32 {
+    let nothing = lanes.splat(f32::NEG_INFINITY);
+    let first = seen.start / LINE * LINE;
+    row[first..seen.start].fill(f32::NEG_INFINITY);
+    let (lines, last) = row[first..seen.end.next_multiple_of(LINE)].split_at_mut(seen.end / LINE * LINE - first);
+    let mut greatest = nothing;
+    for line in lines.as_chunks::<LINE>().0 {
         greatest = lanes.greater(lanes.load(line), greatest);
     }
+    if let Some(line) = last.first_chunk_mut::<LINE>() {
+        let scores = lanes.first(lanes.load(line), seen.end % LINE, nothing);
+        lanes.store(scores, line);
+        greatest = lanes.greater(scores, greatest);
+    }
+    lanes.greatest(greatest)
+}
+
+/// The exponentials of the distance to the greatest, in place, and their sum.
+#[inline(always)]
+fn exponentials<L: Lanes>(lanes: L, lines: &mut [[f32; LINE]], scale: f32, greatest: f32) -> f32 {
+    /// More than the least that [`exp`] gives, so that what is further from the greatest counts for nothing, by so much that no difference is a
+    /// subnormal number: those cost a hundred times as much.
+    const LEAST: f32 = 1e-37;
     let (factor, least) = (lanes.splat(scale), lanes.splat(LEAST));
-    let shift = lanes.splat(-scale * lanes.greatest(greatest));
+    let shift = lanes.splat(-scale * greatest);
     let mut sum = lanes.splat(0.0);
     for line in lines {
         let exponential = exp(lanes, lanes.fused(lanes.load(line), factor, shift));

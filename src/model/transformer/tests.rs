@@ -42,7 +42,9 @@ fn every_architecture_agrees_with_candle_on_every_kind_of_instructions() {
         for instructions in Instructions::available() {
             let found = hidden(&transformer(instructions, &architecture, Arithmetic::Single), &tokens);
             let difference = difference(&found, &wanted);
-            assert!(difference < 1e-5, "{name} with {instructions:?}: {difference}");
+            // Tiles multiply 17 of 24 bits.
+            let tolerance = if instructions == Instructions::Amx { 5e-5 } else { 1e-5 };
+            assert!(difference < tolerance, "{name} with {instructions:?}: {difference}");
         }
     }
 }
@@ -53,7 +55,8 @@ fn instructions_that_round_once_agree_to_the_bit() {
     for (name, architecture) in every_kind() {
         let tokens = texts(&architecture, &[40, 3, 70], 2);
         for arithmetic in [Arithmetic::Single, Arithmetic::Bytes] {
-            let all: Vec<Vec<f32>> = fused.iter().map(|one| hidden(&transformer(*one, &architecture, arithmetic), &tokens)).collect();
+            let same = fused.iter().filter(|one| arithmetic == Arithmetic::Bytes || **one != Instructions::Amx);
+            let all: Vec<Vec<f32>> = same.map(|one| hidden(&transformer(*one, &architecture, arithmetic), &tokens)).collect();
             assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{name} {arithmetic:?}");
         }
     }
