@@ -1,8 +1,9 @@
 //! How much memory does a run take, at most, and does `--memory` hold?
 //!
 //! `cargo bench --bench memory`. A model of 20 trees and tables of 28 numbers are made in a temporary directory (some 1.5 GB); then the program
-//! itself runs over up to 50 million rows and says its peak resident size. Ends with an error if the peak grows with the rows, or is above
-//! what `--memory` says.
+//! itself runs over up to 50 million rows, and over tables of awkward shapes: hundreds of partitions, thousands of columns, giant pages. Each run
+//! says its peak resident size, and `check` says before what it expects. Ends with an error if the peak grows with the rows, or is above what
+//! `--memory` or `check` says.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -23,8 +24,18 @@ const DEPTH: u32 = 6;
 /// Rows that are made and written at once.
 const BATCH_ROWS: usize = 20_000;
 
+/// As many giant texts: a page ends at the first border of what is written at once that is behind its size.
+const GIANT_ROWS: usize = 50;
+
 /// Bytes of each text of the table of long texts.
 const TEXT_BYTES: usize = 4_096;
+
+/// Columns of words, and of delimited text, of the wide tables.
+const WORD_COLUMNS: usize = 272;
+const TEXT_COLUMNS: usize = 3_000;
+
+/// Values of the column that makes partitions.
+const KEYS: u64 = 250;
 
 /// Row groups as pyarrow writes them by default.
 const GROUP_ROWS: usize = 1 << 20;
@@ -50,36 +61,77 @@ fn main() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| directory.path().join(name);
     write(&path("model.json"), model().to_string().as_bytes());
-    table(&path("two.parquet"), 2_000_000, GROUP_ROWS, false);
-    table(&path("group.parquet"), 5_000_000, 5_000_000, false);
-    table(&path("texts.parquet"), 60_000, 60_000, true);
-    println!("{:40} {:>8} {:>9} {:>8}", "run", "workers", "peak MiB", "seconds");
-    let peaks = [1, 10, 25].map(|times| run(directory.path(), &format!("{} million rows", 2 * times), &vec!["two.parquet"; times], &[]));
-    run(directory.path(), "5 million rows in one row group", &["group.parquet"], &[]);
-    run(directory.path(), "60 thousand texts of 4 kB", &["texts.parquet"], &[]);
-    for (file, name) in [("two.parquet", "2 million rows"), ("group.parquet", "one row group"), ("texts.parquet", "texts")] {
+    table(&path("two.parquet"), 2_000_000, GROUP_ROWS, PAGE_BYTES, &[]);
+    table(&path("group.parquet"), 5_000_000, 5_000_000, PAGE_BYTES, &[]);
+    table(&path("texts.parquet"), 60_000, 60_000, PAGE_BYTES, &[Further::Texts(TEXT_BYTES)]);
+    table(&path("keys.parquet"), 1_000_000, GROUP_ROWS, PAGE_BYTES, &[Further::Keys]);
+    table(&path("words.parquet"), 50_000, 50_000, PAGE_BYTES, &[Further::Words; WORD_COLUMNS]);
+    table(&path("giant.parquet"), 4_000, 4_000, 8 << 20, &[Further::Texts(100_000)]);
+    delimited(&path("wide.csv"), 8_000);
+    println!("{:60} {:>8} {:>9} {:>12} {:>8}", "run", "workers", "peak MiB", "expected MiB", "seconds");
+    let peaks = [1, 10, 25].map(|times| run(directory.path(), &format!("{} million rows", 2 * times), &vec!["two.parquet"; times], &[], FILE));
+    run(directory.path(), "5 million rows in one row group", &["group.parquet"], &[], FILE);
+    run(directory.path(), "60 thousand texts of 4 kB", &["texts.parquet"], &[], FILE);
+    let none: &[&str] = &[];
+    for (file, name, shared, output) in [
+        ("two.parquet", "2 million rows", none, FILE),
+        ("group.parquet", "one row group", none, FILE),
+        ("texts.parquet", "texts", none, FILE),
+        ("keys.parquet", "250 partitions", ALL, PARTITIONS),
+        ("words.parquet", "300 columns", none, FILE),
+        ("wide.csv", "3000 columns of text", ALL, FILE),
+        ("giant.parquet", "texts of 100 kB", none, FILE),
+    ] {
         for (memory, threads) in [(200, "2"), (256, "2"), (512, "16"), (1_024, "16")] {
             let limit = format!("{memory}MiB");
             let name = format!("{name}, --memory {limit} --threads {threads}");
-            let peak = run(directory.path(), &name, &[file], &["--memory", &limit, "--threads", threads]);
+            let peak = run(directory.path(), &name, &[file], &[&["--memory", &limit, "--threads", threads], shared].concat(), output);
             assert!(peak <= f64::from(memory), "`--memory {limit}` was not kept");
         }
     }
     assert!(peaks[2] <= peaks[0] * MOST_GROWTH, "memory grows with the rows: {peaks:?}");
 }
 
-/// Scores the files; gives the peak resident size in MiB.
-fn run(directory: &Path, name: &str, files: &[&str], further: &[&str]) -> f64 {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tallow"));
-    command.args(["score", "--quiet", "--format", "json", "--overwrite", "--output", "out.parquet", "--model", "model.json"]);
-    let output = command.args(files).args(further).current_dir(directory).output().expect("the program");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: Json = serde_json::from_slice(&output.stdout).expect("one JSON object");
+/// Scores the files, with flags that `check` knows too; gives the peak resident size in MiB.
+fn run(directory: &Path, name: &str, files: &[&str], shared: &[&str], output: &[&str]) -> f64 {
+    let work = [&["--format", "json", "--model", "model.json"], files, shared].concat();
+    let expected = told(directory, &[&["check"], &work[..]].concat())["estimated_memory_bytes"].as_f64().expect("a number") / MEBIBYTE;
+    let told = told(directory, &[&["score", "--quiet", "--overwrite"], &work[..], output].concat());
     let number = |metric: &str| told["performance"][metric].as_f64().expect("a number");
-    let peak = number("peak_memory_bytes") / f64::from(1 << 20);
-    println!("{name:40} {:>8} {peak:>9.0} {:>8.1}", number("threads"), number("wall_seconds"));
+    let peak = number("peak_memory_bytes") / MEBIBYTE;
+    println!("{name:60} {:>8} {peak:>9.0} {expected:>12.0} {:>8.1}", number("threads"), number("wall_seconds"));
+    assert!(peak <= expected, "`check` expected less");
     peak
 }
+
+/// Where rows go: a file, or directories.
+const FILE: &[&str] = &["--output", "out.parquet"];
+const PARTITIONS: &[&str] = &["--restart", "--output", "parts/", "--partition-by", "key"];
+
+const ALL: &[&str] = &["--passthrough", "all"];
+
+const MEBIBYTE: f64 = (1 << 20) as f64;
+
+/// What the program says on standard output.
+fn told(directory: &Path, arguments: &[&str]) -> Json {
+    let output = Command::new(env!("CARGO_BIN_EXE_tallow")).args(arguments).current_dir(directory).output().expect("the program");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// A column beside the numbers.
+#[derive(Clone, Copy)]
+enum Further {
+    /// Texts of so many bytes, hardly any twice.
+    Texts(usize),
+    /// One of [`KEYS`] words, in a column `key`.
+    Keys,
+    /// One of 50 000 words.
+    Words,
+}
+
+/// What most writers put in a page.
+const PAGE_BYTES: usize = 1 << 20;
 
 fn write(path: &Path, bytes: &[u8]) {
     let mut file = PendingFile::create(path, false).expect("a file");
@@ -87,30 +139,51 @@ fn write(path: &Path, bytes: &[u8]) {
     file.publish(false).expect("a name");
 }
 
-/// A number for each row, 28 to score, and a long text where wanted; page and compression as most writers have them.
-fn table(path: &Path, rows: usize, group_rows: usize, has_texts: bool) {
+/// A number for each row, 28 to score, and further columns.
+fn table(path: &Path, rows: usize, group_rows: usize, page_bytes: usize, further: &[Further]) {
     let mut file = PendingFile::create(path, false).expect("a file");
-    let compression = parquet::basic::Compression::SNAPPY;
-    let properties = WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(group_rows)).build();
+    let properties = WriterProperties::builder()
+        .set_compression(parquet::basic::Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(group_rows))
+        .set_data_page_size_limit(page_bytes)
+        .build();
     let mut numbers = Numbers(1);
-    let mut writer = ArrowWriter::try_new(&mut file, batch(&mut numbers, 0, 0, has_texts).schema(), Some(properties)).expect("a writer");
-    for first in (0..rows).step_by(BATCH_ROWS) {
-        writer.write(&batch(&mut numbers, first, BATCH_ROWS.min(rows - first), has_texts)).expect("rows on the disk");
+    let mut writer = ArrowWriter::try_new(&mut file, batch(&mut numbers, 0, 0, further).schema(), Some(properties)).expect("a writer");
+    let step = if further.iter().any(|column| matches!(column, Further::Texts(bytes) if *bytes > TEXT_BYTES)) { GIANT_ROWS } else { BATCH_ROWS };
+    for first in (0..rows).step_by(step) {
+        writer.write(&batch(&mut numbers, first, step.min(rows - first), further)).expect("rows on the disk");
     }
     writer.close().expect("a footer");
     file.publish(false).expect("a name");
 }
 
-fn batch(numbers: &mut Numbers, first: usize, rows: usize, has_texts: bool) -> RecordBatch {
+fn batch(numbers: &mut Numbers, first: usize, rows: usize, further: &[Further]) -> RecordBatch {
     let mut columns = vec![("id".to_owned(), Arc::new((first..first + rows).map(|row| row as i64).collect::<Int64Array>()) as ArrayRef)];
-    if has_texts {
-        let mut text = || Some((0..TEXT_BYTES).map(|_| char::from(b'a' + (numbers.next() % 26) as u8)).collect::<String>());
-        columns.push(("note".to_owned(), Arc::new((0..rows).map(|_| text()).collect::<StringArray>())));
+    for (place, column) in further.iter().enumerate() {
+        let name = if matches!(column, Further::Keys) { "key".to_owned() } else { format!("text{place}") };
+        let mut text = || match column {
+            Further::Texts(bytes) => (0..*bytes).map(|_| char::from(b'a' + (numbers.next() % 26) as u8)).collect::<String>(),
+            Further::Keys => format!("key-{:03}", numbers.next() % KEYS),
+            Further::Words => format!("one of many words {:05}", numbers.next() % 50_000),
+        };
+        columns.push((name, Arc::new((0..rows).map(|_| Some(text())).collect::<StringArray>())));
     }
     for index in 0..COLUMNS {
         columns.push((format!("f{index}"), Arc::new((0..rows).map(|_| numbers.fraction()).collect::<Float32Array>())));
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+/// Delimited text of [`TEXT_COLUMNS`] columns, of which the first are to score.
+fn delimited(path: &Path, rows: usize) {
+    let mut file = PendingFile::create(path, false).expect("a file");
+    let mut numbers = Numbers(3);
+    let mut line = |text: String| std::io::Write::write_all(&mut file, text.as_bytes()).expect("text on the disk");
+    line((0..TEXT_COLUMNS).map(|column| format!("f{column}")).collect::<Vec<_>>().join(",") + "\n");
+    for _ in 0..rows {
+        line((0..TEXT_COLUMNS).map(|_| format!("{:.4}", numbers.fraction())).collect::<Vec<_>>().join(",") + "\n");
+    }
+    file.publish(false).expect("a name");
 }
 
 /// Trees that are full to their depth, as XGBoost writes them.

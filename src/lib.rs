@@ -21,6 +21,7 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`digest`] | how is a digest written? | |
+//! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`count`] | how is a number of things told? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
 //!
@@ -50,6 +51,7 @@ pub mod count;
 pub mod digest;
 pub mod error;
 pub mod feature;
+pub mod interrupt;
 pub mod model;
 pub mod outcome;
 pub mod output;

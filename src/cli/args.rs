@@ -59,6 +59,9 @@ pub struct ConsoleArgs {
     /// Say more: which column feeds which feature, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]
     pub verbose: bool,
+    /// Seconds between two lines that tell how far a run came, where standard error is no terminal
+    #[arg(long, global = true, value_name = "N", default_value_t = 30, env = "TALLOW_PROGRESS_SECONDS", help_heading = "Display")]
+    pub progress_seconds: u64,
 }
 
 /// How results go to standard output.
@@ -140,6 +143,8 @@ pub struct OutputArgs {
     #[arg(long, value_name = "SIZE", help_heading = "Output")]
     pub bytes_per_part: Option<String>,
     /// Sort the rows of each part into Hive directories by these columns: `region=north/part-00000.parquet`
+    ///
+    /// They wait until their part has all of its rows: in memory while they are few, then on the output's disk.
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
     pub partition_by: Vec<String>,
     /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.parquet`;
@@ -233,7 +238,8 @@ pub struct WorkArgs {
     pub model: PathBuf,
     /// The data: files, globs and directories, read in the order given
     ///
-    /// Parquet, CSV or TSV, plain or as gzip or zstd. Directories are read to their depth, names that begin with `_` or `.` left out.
+    /// Parquet, CSV or TSV, plain or as gzip or zstd. Directories are read to their depth, names that begin with `_` or `.` left out; below them,
+    /// `column=value` directories are columns.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
     /// How columns meet the model
@@ -337,6 +343,9 @@ pub struct ResourceArgs {
     #[arg(long, value_name = "ROWS", help_heading = "Resources")]
     pub batch_rows: Option<usize>,
     /// The most memory of the whole process, such as `1GiB`; the output does not depend on it
+    ///
+    /// It holds as peak resident size: portions become smaller and workers fewer. What cannot hold is refused before the first row, and the message
+    /// says what would do. `tallow check` says what a run is expected to take at most.
     #[arg(long, value_name = "SIZE", env = "TALLOW_MEMORY", help_heading = "Resources")]
     pub memory: Option<String>,
 }

@@ -3,22 +3,28 @@
 use indicatif::HumanBytes;
 use serde_json::{Map, Value as Json, json};
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, OnBadFile};
 use super::console::{BINDING, Console, bound_object};
 use crate::count::counted;
 use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::pipeline::verification;
 use crate::plan::Plan;
 use crate::plan::replay::{Replay, replay};
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work } = args;
-    let plan = Plan::resolve(&work)?;
+    let mut plan = Plan::resolve(&work)?;
+    if work.rows.on_bad_file == OnBadFile::Skip {
+        plan.leave_out(verification::unreadable(&plan.job, &Interrupt::default())?)?;
+    }
+    let estimated_bytes = plan.estimated_bytes()?;
     plan.warnings.iter().for_each(|warning| console.advise(warning));
     let replay = replay(&work)?;
-    console.data(&if console.is_json() { format!("{}\n", object(&plan, replay)) } else { text(&plan, replay) })
+    console.data(&if console.is_json() { format!("{}\n", object(&plan, estimated_bytes, replay)) } else { text(&plan, estimated_bytes, replay) })
 }
 
-fn text(plan: &Plan, replay: Option<Replay>) -> String {
+fn text(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> String {
     let job = &plan.job;
     let mut text = format!(
         "model and data fit\n  model   {} ({}, {})\n",
@@ -40,7 +46,7 @@ fn text(plan: &Plan, replay: Option<Replay>) -> String {
             HumanBytes(file.table.identity().byte_count())
         ));
     }
-    text.push_str(&format!("  threads {}\n  memory  about {} at most\n", job.threads, HumanBytes(plan.estimated_bytes)));
+    text.push_str(&format!("  threads {}\n  memory  about {} at most\n", job.threads, HumanBytes(estimated_bytes)));
     plan.bad_files.iter().for_each(|file| text.push_str(&format!("  left out {}: {}\n", file.path.display(), file.reason)));
     text.push_str(&format!("{BINDING}\n"));
     for bound in job.scoring.encoder().inputs() {
@@ -53,7 +59,7 @@ fn text(plan: &Plan, replay: Option<Replay>) -> String {
     text
 }
 
-fn object(plan: &Plan, replay: Option<Replay>) -> Json {
+fn object(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> Json {
     let job = &plan.job;
     json!({
         "status": "fits",
@@ -64,7 +70,7 @@ fn object(plan: &Plan, replay: Option<Replay>) -> Json {
             "rows": replay.row_count, "greatest_difference": replay.greatest_difference, "tolerance": replay.tolerance
         })),
         "threads": job.threads,
-        "estimated_memory_bytes": plan.estimated_bytes,
+        "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "bad_files": plan.bad_files.iter().map(|file| json!({"path": file.path, "reason": file.reason})).collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({

@@ -1,7 +1,6 @@
 //! The sole owner of standard output, standard error and the progress bar.
 //!
-//! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a plain line every
-//! [`PLAIN_INTERVAL`], so that a log shows life without filling up. Where the log is wanted as JSON, every line on standard error is an
+//! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a plain line now and then, so that a log shows life without filling up. Where the log is wanted as JSON, every line on standard error is an
 //! object, and there is no bar.
 
 use std::fmt;
@@ -19,9 +18,6 @@ use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::report::json::failure;
 
-/// Between two plain progress lines.
-const PLAIN_INTERVAL: Duration = Duration::from_secs(30);
-
 /// The heading above the columns that feed the model.
 pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
 
@@ -33,6 +29,8 @@ pub struct Console {
     quiet: bool,
     verbose: bool,
     color: bool,
+    /// Between two plain progress lines.
+    plain_interval: Duration,
     /// Known once a run begins.
     invocation_id: OnceLock<String>,
     /// Known once there is a plan.
@@ -43,11 +41,12 @@ impl Console {
     /// A console as the flags and the environment want it (`NO_COLOR`, `TERM=dumb`).
     #[must_use]
     pub fn new(args: &ConsoleArgs) -> Self {
-        let ConsoleArgs { format, log_format, quiet, verbose } = *args;
+        let ConsoleArgs { format, log_format, quiet, verbose, progress_seconds } = *args;
         let plain =
             std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = io::stderr().is_terminal() && !plain && log_format == LogFormat::Text;
-        Self { format, log_format, quiet, verbose, color, invocation_id: OnceLock::new(), run_id: OnceLock::new() }
+        let plain_interval = Duration::from_secs(progress_seconds);
+        Self { format, log_format, quiet, verbose, color, plain_interval, invocation_id: OnceLock::new(), run_id: OnceLock::new() }
     }
 
     /// Notes the name of this attempt for the log.
@@ -215,7 +214,7 @@ pub enum Progress<'a> {
     Silent,
     /// A bar on a terminal.
     Bar(ProgressBar),
-    /// A line every [`PLAIN_INTERVAL`].
+    /// A line now and then.
     Plain {
         /// Who writes it.
         console: &'a Console,
@@ -235,7 +234,7 @@ impl Progress<'_> {
             Self::Plain { console, total, state } => {
                 let Ok(mut state) = state.lock() else { return };
                 state.0 += rows;
-                if state.2.elapsed() >= PLAIN_INTERVAL {
+                if state.2.elapsed() >= console.plain_interval {
                     state.2 = Instant::now();
                     let (text, elapsed) = (plain_line(state.0, *total, state.1.elapsed()), state.1.elapsed().as_secs_f64());
                     let numbers = || Map::from_iter([("progress".to_owned(), json!({"rows": state.0, "total_rows": total, "seconds": elapsed}))]);

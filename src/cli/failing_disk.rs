@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::console::Console;
 use super::{dispatch, parse};
+use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
 use crate::output::publication::{Manifest, SUCCESS};
 use crate::table::commit::{Failure, Ordered};
@@ -81,6 +82,8 @@ fn room() -> TempDir {
     fs::copy(model, room.path().join("good.json")).unwrap();
     fs::write(room.path().join("old.csv"), "id,region,a,b\n1,n,0.5,0.5\n2,s,,1\n3,n,0.1,0.9\n").unwrap();
     fs::write(room.path().join("new.csv"), "id,region,a,b\n1,n,0.25,0.5\n2,s,0.9,0.1\n3,n,,0.5\n4,s,0.3,0.2\n5,n,0.1,0.1\n").unwrap();
+    let mended = format!("id,region,a,b,rejected_file,rejected_row\n3,n,0.75,0.5,{0},3\n", room.path().join("new.csv").display());
+    fs::write(room.path().join("mended.csv"), mended).unwrap();
     fs::create_dir(room.path().join("out")).unwrap();
     room
 }
@@ -139,7 +142,7 @@ fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
     let manifest = Manifest::find(&directory).unwrap().unwrap();
     assert!(manifest.is_whole(&directory).unwrap(), "{place}: `_SUCCESS` without all files");
     for file in manifest.parts.iter().flat_map(PartRecord::all_files).chain(&manifest.report) {
-        assert_eq!(sha256_of(&directory.join(&file.path)).unwrap(), file.sha256, "{place}: {}", file.path);
+        assert_eq!(sha256_of(&directory.join(&file.path), &Interrupt::default()).unwrap(), file.sha256, "{place}: {}", file.path);
     }
 }
 
@@ -158,6 +161,14 @@ fn a_data_set_survives_every_failure() {
 fn a_data_set_over_an_old_one_survives_every_failure() {
     at_every_operation(&[OLD_SET], &format!("{SET} --overwrite"), Failure::Once, &check_dataset);
     at_every_operation(&[OLD_SET], &format!("{SET} --overwrite"), Failure::FromThenOn, &check_dataset);
+}
+
+const RETRY: &str = "retry --quiet --threads 1 {}/out/set --mended {}/mended.csv";
+
+#[test]
+fn mending_a_data_set_survives_every_failure() {
+    at_every_operation(&[SET], RETRY, Failure::Once, &check_dataset);
+    at_every_operation(&[&format!("{SET} --partition-by region")], RETRY, Failure::FromThenOn, &check_dataset);
 }
 
 /// What readers of single files see: each of them whole, and the old one or the new one.

@@ -20,9 +20,9 @@ use crate::plan::options::tree_selection;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
 use crate::table::commit::{find, read_head};
-use crate::table::csv::looks_delimited;
+use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
-use crate::table::location::{missing, resolve};
+use crate::table::location::{locate, missing, resolve};
 use crate::table::parquet::MAGIC as PARQUET;
 use crate::table::{FORMATS, ReadOptions};
 
@@ -142,7 +142,7 @@ fn kind(input: &Input, most: usize) -> String {
 }
 
 fn data_or_report(path: &Path) -> Result<(String, Json)> {
-    let dataset = Dataset::open(&resolve(&[path.to_owned()])?, &[], &ReadOptions::default())?;
+    let dataset = Dataset::open(&locate(&[path.to_owned()])?, &[], &ReadOptions::default())?;
     match dataset.files.as_slice() {
         [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
         _ => Ok(data(path, &dataset)),
@@ -188,7 +188,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
     ];
     let mut text = facts.iter().fold("data set\n".to_owned(), |text, (label, told)| text + &line(label, told));
     // Without a row there may be no part to take columns from.
-    let dataset = resolve(&[path.to_owned()]).ok().map(|files| Dataset::open(&files, &[], &ReadOptions::default())).transpose()?;
+    let dataset = locate(&[path.to_owned()]).ok().map(|files| Dataset::open(&files, &[], &ReadOptions::default())).transpose()?;
     text.push_str(&dataset.as_ref().map_or(String::new(), columns));
     let object = json!({
         "kind": "data_set",

@@ -10,9 +10,10 @@ use super::args::{GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, Wor
 use super::console::Console;
 use super::observers::{Observers, absolute_path};
 use super::run::Run;
-use super::{Ending, Failure, score};
+use super::{Ending, Failure, score, signal};
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
 use crate::output::dataset::REJECTED;
 use crate::output::mended::{CORRECTIONS, MendedRows};
@@ -25,30 +26,39 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Fail
     // The files that tell of this run belong to the directory that it was started in.
     let ObserverArgs { metrics_file, lineage_file, job: _ } = &mut args.observers;
     [metrics_file, lineage_file].into_iter().flatten().for_each(|path| *path = absolute_path(path));
+    let interrupt = signal::watch()?;
     let observers = Observers::open(&args.observers, &[("DIR", &args.directory)], None, console)?;
-    observers.watch(|| mend(args, console, &observers))
+    observers.watch(|| {
+        let manifest = find_data_set(&mut args)?;
+        let run = Run::begin(score_args(&args, &manifest)?, console, &observers, &interrupt)?;
+        run.account_for(|run| mend(run, &args))
+    })
 }
 
-fn mend(mut args: RetryArgs, console: &Console, observers: &Observers) -> Result<Ending, Failure> {
+/// The manifest of the data set, from the directory where it was made: read before the output is taken, to know what it is.
+fn find_data_set(args: &mut RetryArgs) -> Result<Manifest> {
     let directory = args.directory.clone();
     let none = || {
         Error::failed("there is no finished data set of tallow's").at_path(&directory).hint("name the directory that `tallow score --output` wrote")
     };
     if find(&directory)?.is_none_or(|found| !found.is_directory) {
-        return Err(none().into());
+        return Err(none());
     }
-    // Read before the output is taken, to know what it is; read again once it is ours.
     let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
-    go_back_to(&manifest, &mut args)?;
+    go_back_to(&manifest, args)?;
+    Ok(manifest)
+}
+
+fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     let directory = args.directory.clone();
-    let mut run = Run::begin(score_args(&args, &manifest)?, console, observers)?;
-    let manifest = Manifest::find(&directory)?.ok_or_else(none)?;
+    // Read again now that it is ours.
+    let manifest = Manifest::find(&directory)?.ok_or_else(|| Error::failed("the data set is gone").at_path(&directory))?;
     run.plan.job.rows_per_part = Some(manifest.rows_per_part);
     if manifest.parts.iter().all(|part| part.rejected.is_none()) {
         return Ok(run.nothing_to_do("mend in", "no row of it was rejected"));
     }
-    check_unchanged(&run, &manifest)?;
-    let changed = changed_tables(&args, &directory, &manifest)?;
+    check_unchanged(run, &manifest)?;
+    let changed = changed_tables(args, &directory, &manifest, run.interrupt())?;
     if changed.is_empty() {
         return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_rejected/`"));
     }
@@ -65,7 +75,7 @@ fn mend(mut args: RetryArgs, console: &Console, observers: &Observers) -> Result
     let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
     let mended = MendedRows::read(&[kept, changed].concat(), &run.plan.job, &files)?;
     let (parts, rows) = (counted(manifest.parts.len(), "part"), counted(now.len(), "mended row"));
-    console.tell(&format!("making {} of {parts} again with {rows}", mending.len()));
+    run.console.tell(&format!("making {} of {parts} again with {rows}", mending.len()));
     let mut checkpoint = Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
     for part in mending {
         if let Some(written) = mended.stage(part, &directory, &run.plan.job, &names)? {
@@ -73,7 +83,7 @@ fn mend(mut args: RetryArgs, console: &Console, observers: &Observers) -> Result
         }
     }
     run.plan.job.corrections = Some(mended.into_corrections()?);
-    score::score_parts(&run, checkpoint, manifest.identity)
+    score::score_parts(run, checkpoint, manifest.identity)
 }
 
 /// The command that made the data set, as it was given, with this run's resources.
@@ -106,7 +116,7 @@ fn go_back_to(manifest: &Manifest, args: &mut RetryArgs) -> Result<()> {
 
 /// The parts are made of the input as it was; so it must still be that.
 fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
-    let now = identity::of(&run.args.work, &run.plan, &run.target)?;
+    let now = identity::of(&run.args.work, &run.plan, &run.target, run.interrupt())?;
     let changes = RunIdentity::changes_since(&now, &manifest.identity);
     if changes.is_empty() {
         return Ok(());
@@ -116,12 +126,12 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
 }
 
 /// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend nothing.
-fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest) -> Result<Vec<PathBuf>> {
+fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
     let rejected: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
     let named = if args.mended.is_empty() { vec![directory.join(REJECTED)] } else { args.mended.clone() };
     let mut changed = Vec::new();
     for table in resolve(&named)? {
-        if !rejected.contains(sha256_of(&table)?.as_str()) {
+        if !rejected.contains(sha256_of(&table, interrupt)?.as_str()) {
             changed.push(table);
         }
     }

@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::args::ScoreArgs;
+use super::args::{OnBadFile, ScoreArgs};
 use super::console::Console;
 use super::observers::Observers;
-use super::{Ending, Failure, scheduler, signal};
+use super::{Ending, Failure, scheduler};
 use crate::contract::Policy;
 use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
 use crate::model::open::Identity;
 use crate::output::dataset::Layout;
 use crate::output::quarantine::Quarantine;
 use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
 use crate::pipeline::part::Segment;
-use crate::pipeline::{self, Control, Destination, Outcomes};
+use crate::pipeline::{self, Control, Destination, Outcomes, verification};
 use crate::plan::Plan;
 use crate::plan::guard::{Guards, budget};
 use crate::plan::target::Target;
@@ -72,39 +73,67 @@ pub(super) struct Written {
 
 impl<'a> Run<'a> {
     /// Takes the output for this run, plans it and asks the guards.
-    pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers) -> Result<Self> {
+    pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers, interrupt: &Interrupt) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
-        let mut target = Target::resolve(&args.output)?;
+        let target = Target::resolve(&args.output)?;
         target.refuse_inside_inputs(&args.work.inputs)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
         if let Some(previous) = lock.previous_owner() {
-            console.tell(&format!("took over from a run that ended without a word ({previous})"));
+            let how = if lock.previous_note().is_some() { "while its results got their names" } else { "without a word" };
+            console.tell(&format!("took over from a run that ended {how} ({previous})"));
         }
         if target.is_dataset() && target.restart {
             publication::abandon(&target.path)?;
         } else if target.is_dataset() && publication::recover(&target.path)? {
             console.tell("finished the publication that an earlier run had begun");
         }
-        let mut plan = Plan::resolve(&args.work)?;
+        let plan = Plan::resolve(&args.work)?;
         target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
-        plan.job.rows_per_part = target.rows_per_part(&plan);
-        // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
-        target.overwrite |= lock.previous_note().is_some_and(|note| note == publication_of(&plan.run_id));
-        target.overwrite |= is_left_behind(&target)?;
-        console.name_run(&plan.run_id);
-        plan.warnings.iter().for_each(|warning| console.advise(warning));
-        console.binding(plan.job.scoring.encoder().inputs());
-        observers.planned(&plan, &target);
         let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
-        let row_count = plan.job.row_count();
-        guards.before(&plan.job.dataset, row_count, process::seconds_now())?;
-        let control = Control { signal: signal::watch()?, budget: budget(&args.guards, row_count)? };
+        let control = Control { interrupt: interrupt.clone(), budget: budget(&args.guards, plan.job.row_count())? };
         let working_directory = std::env::current_dir().unwrap_or_default();
         Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall: OnceCell::new(), started_at, lock })
     }
 
+    /// Does the work, once it is known of what; a run that is stopped before its first row leaves a report too.
+    pub(super) fn account_for(mut self, work: impl FnOnce(&mut Self) -> Result<Ending, Failure>) -> Result<Ending, Failure> {
+        match self.prepare().map_err(Failure::from).and_then(|()| work(&mut self)) {
+            Err(Failure { error: Some(error), object, .. }) if matches!(error.kind(), Kind::Signal(_)) && object.is_empty() => {
+                Err(self.unfinished(error, &Outcomes::new(&self.plan.job), None))
+            }
+            ended => ended,
+        }
+    }
+
+    /// Settles which files are read, names the run by them, tells of it and asks the guards.
+    fn prepare(&mut self) -> Result<()> {
+        self.interrupt().check()?;
+        if self.args.work.rows.on_bad_file == OnBadFile::Skip {
+            let unreadable = verification::unreadable(&self.plan.job, self.interrupt())?;
+            self.plan.leave_out(unreadable)?;
+        }
+        let row_count = self.plan.job.row_count();
+        self.control.budget = budget(&self.args.guards, row_count)?;
+        self.plan.job.rows_per_part = self.target.rows_per_part(&self.plan);
+        // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
+        self.target.overwrite |= self.lock.previous_note().is_some_and(|note| note == publication_of(&self.plan.run_id));
+        self.target.overwrite |= is_left_behind(&self.target)?;
+        self.console.name_run(&self.plan.run_id);
+        self.plan.warnings.iter().for_each(|warning| self.console.advise(warning));
+        self.console.binding(self.plan.job.scoring.encoder().inputs());
+        self.observers.planned(&self.plan, &self.target);
+        self.guards.before(&self.plan.job.dataset, row_count, process::seconds_now())
+    }
+
+    /// Whether the run was asked to stop.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.control.interrupt
+    }
+
     /// Leaves word that from here on the results get their names.
     pub(super) fn note_publication(&self) -> Result<()> {
+        // The last moment at which it can be stopped without a trace; from here on it takes milliseconds.
+        self.interrupt().check()?;
         self.lock.note(&publication_of(&self.plan.run_id))
     }
 
@@ -240,10 +269,23 @@ impl<'a> Run<'a> {
         let lines = summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose());
         let object = self.object(facts, written);
         self.console.summary(&lines, &object);
+        if let Some(number) = self.interrupt().came() {
+            return Err(self.stopped_too_late(number, object));
+        }
         if let Some(error) = self.over_budget(outcomes) {
             return Err(Failure { object, ..error.into() });
         }
         Ok(Ending { object, code: 0, was_idle: false })
+    }
+
+    /// Ends a run that was told to stop while its results got their names: they have them, and the same command may give them again.
+    fn stopped_too_late(&self, number: u8, object: Map<String, Json>) -> Failure {
+        // Without its lock, the same command would find a finished file in its way.
+        if !self.target.is_dataset() {
+            self.lock.leave_behind();
+        }
+        let error = Error::new(Kind::Signal(number), format!("by signal {number}, when the output was being published: it is whole"));
+        Failure { object, ..error.at_path(&self.target.path).hint("nothing is left to do; the same command again changes nothing").into() }
     }
 
     /// What this attempt at the run is called.
@@ -273,9 +315,13 @@ impl<'a> Run<'a> {
         let path = self.target.unfinished_report().filter(|_| status != Status::Failed);
         // The run's own failure is the one to tell, not that of its report.
         let report = path.filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok()).map(|path| path.display().to_string());
-        let error = match &rejected {
-            Some(path) => error.hint(format!("the rejected rows, each with its reason, are in `{path}`")),
-            None => error,
+        let error = match (&rejected, &report) {
+            (Some(path), _) if status == Status::Withheld => error.hint(format!("the rejected rows, each with its reason, are in `{path}`")),
+            (_, Some(report)) => {
+                let hint = error.hint_text().map_or_else(String::new, |hint| format!("{hint}; "));
+                error.hint(format!("{hint}how far it came is in `{report}`"))
+            }
+            _ => error,
         };
         let written = Written { output_bytes: 0, rejected, report };
         self.observers.done(&self.plan, outcomes, &facts, &written);

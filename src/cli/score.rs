@@ -1,10 +1,10 @@
 //! `tallow score`: the main job, from plan to published output and report.
 
-use super::args::ScoreArgs;
+use super::args::{ObserverArgs, ScoreArgs};
 use super::console::Console;
 use super::observers::{Observers, named_outputs};
 use super::run::{Run, Written};
-use super::{Ending, Failure, scheduler};
+use super::{Ending, Failure, scheduler, signal};
 use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::output::checkpoint::{Checkpoint, RunIdentity};
@@ -16,15 +16,20 @@ use crate::output::{reading, report};
 use crate::pipeline::Outcomes;
 use crate::pipeline::part::Segment;
 use crate::plan::identity;
-use crate::plan::target::Target;
+use crate::plan::target::{Target, refuse_inside};
 use crate::table::commit::{find, remove};
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
+    let interrupt = signal::watch()?;
+    // Before anything is written: what tells of a failure would be the next run's data.
+    let ObserverArgs { metrics_file, lineage_file, job: _ } = &args.observers;
+    let told = [("metrics file", metrics_file), ("lineage file", lineage_file)].into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?)));
+    told.into_iter().try_for_each(|(what, path)| refuse_inside(what, path, path, &args.work.inputs))?;
     let observers = Observers::open(&args.observers, &named_outputs(&args.output), Some(&args.work.model), console)?;
     observers.watch(|| {
-        let run = Run::begin(args, console, &observers)?;
-        if run.target.is_dataset() { into_dataset(&run) } else { into_file(&run) }
+        let run = Run::begin(args, console, &observers, &interrupt)?;
+        run.account_for(|run| if run.target.is_dataset() { into_dataset(run) } else { into_file(run) })
     })
 }
 
@@ -62,7 +67,9 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
         written.report = run.target.report.as_ref().map(|path| path.display().to_string());
     }
     // All files are written before any gets its name, so what can still fail is only the naming.
-    run.note_publication()?;
+    if let Err(error) = run.note_publication() {
+        return Err(run.unfinished(error, &outcomes, None));
+    }
     finished.publish(report)?;
     run.finish(&outcomes, &facts, &written)
 }
@@ -77,16 +84,19 @@ fn forget_withheld(run: &Run) -> Result<()> {
 
 fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     let directory = &run.target.path;
-    let identity = identity::of(&run.args.work, &run.plan, &run.target)?;
+    let identity = identity::of(&run.args.work, &run.plan, &run.target, run.interrupt())?;
     if let Some(published) = Manifest::find(directory)? {
         let is_same = identity.changes_since(&published.identity).is_empty();
-        let damaged = if is_same { published.first_changed(directory)? } else { None };
-        if is_same && damaged.is_none() && !run.target.restart {
+        // Whoever starts over need not hear whether it is whole.
+        let may_stay = is_same && !run.target.restart;
+        let damaged = if may_stay { published.first_changed(directory, run.interrupt())? } else { None };
+        if may_stay && damaged.is_none() {
             return Ok(run.nothing_to_do("do with", SAME));
         }
         if !run.target.overwrite {
             let message = match damaged {
                 Some(file) => format!("the output exists already, but its file `{file}` is missing or not as it was written"),
+                None if is_same => "the output exists already, and it is finished".to_owned(),
                 None => "the output exists already, from other inputs, another model or other options".to_owned(),
             };
             let hint = "choose another directory, or pass `--overwrite` to replace it when the new one is whole";
@@ -95,7 +105,7 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
     }
     // What cannot be laid out so leaves no trace of a run.
     run.layout()?;
-    let checkpoint = Checkpoint::open(directory, &identity, run.target.restart)?;
+    let checkpoint = Checkpoint::open(directory, &identity, run.target.restart, run.interrupt())?;
     score_parts(run, checkpoint, identity)
 }
 
@@ -103,6 +113,7 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
 pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdentity) -> Result<Ending, Failure> {
     let mut outcomes = Outcomes::new(&run.plan.job);
     for record in checkpoint.parts.values() {
+        run.interrupt().check()?;
         outcomes.add(&record.account);
         reading::observe(&run.plan.job, checkpoint.files_of(record)?, &mut outcomes.scores)?;
     }
@@ -124,6 +135,10 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
 
 fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &Outcomes) -> Result<Ending, Failure> {
     let directory = run.target.path.clone();
+    // The last moment at which the run can be stopped and resumed; from here on it takes milliseconds.
+    if let Err(error) = run.interrupt().check() {
+        return Err(run.unfinished(error, outcomes, None));
+    }
     let files = || checkpoint.parts.values().flat_map(|part| &part.files);
     outcomes.ledger.check(files().map(|file| file.rows).sum())?;
     let mut written = Written { output_bytes: files().map(|file| file.bytes).sum(), ..Written::default() };

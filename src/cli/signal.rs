@@ -7,12 +7,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 
-/// The number of the signal that came; 0 until one does.
+/// The note that signals leave.
 ///
 /// # Errors
 /// Fails if the system refuses.
-pub(super) fn watch() -> Result<Arc<AtomicUsize>> {
+pub(super) fn watch() -> Result<Interrupt> {
     let cannot = |error| Error::failed("cannot watch for signals").because(error);
     let came = Arc::new(AtomicUsize::new(0));
     let stop_at_once = Arc::new(AtomicBool::new(false));
@@ -22,5 +23,5 @@ pub(super) fn watch() -> Result<Arc<AtomicUsize>> {
         flag::register(signal, Arc::clone(&stop_at_once)).map_err(cannot)?;
         flag::register_usize(signal, Arc::clone(&came), signal as usize).map_err(cannot)?;
     }
-    Ok(came)
+    Ok(Interrupt::new(came))
 }

@@ -33,8 +33,14 @@ pub fn without_rejected(block: &FeatureBlock, rejected: &[usize]) -> Result<Opti
 /// The first row of a block in the model's own types for which `refuses` is true of the row alone.
 #[must_use]
 pub fn first_refused(block: &FeatureBlock, mut refuses: impl FnMut(&FeatureBlock) -> bool) -> Option<usize> {
+    (0..block.row_count()).find(|row| row_alone(block, *row).is_some_and(|row| refuses(&row)))
+}
+
+/// One row of a block in the model's own types.
+#[must_use]
+pub fn row_alone(block: &FeatureBlock, row: usize) -> Option<FeatureBlock> {
     let FeatureBlock::Native(columns) = block else { return None };
-    (0..block.row_count()).find(|row| refuses(&FeatureBlock::Native(columns.iter().map(|column| column.slice(*row, 1)).collect())))
+    Some(FeatureBlock::Native(columns.iter().map(|column| column.slice(row, 1)).collect()))
 }
 
 #[cfg(test)]

@@ -130,6 +130,12 @@ pub trait Model: Send + Sync + std::fmt::Debug {
         0
     }
 
+    /// For each input, the values that the model's own encoders did not know since this was last asked with the same scratch; empty where it
+    /// has none.
+    fn take_unseen(&self, _scratch: &mut Scratch) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// What was done since the model was loaded, by all workers, where rows alone do not say it.
     fn performed(&self) -> Vec<Performed> {
         Vec::new()

@@ -16,6 +16,7 @@ use super::table_writer::WrittenFile;
 use crate::count::counted;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::table::commit::{PendingFile, SharedFile, find, list, make_directory, read, remove, remove_directory};
 use crate::table::dataset::Position;
@@ -117,7 +118,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// A contract error, which names what changed, if the run that is unfinished there was another; with `restart` that run is forgotten.
-    pub fn open(directory: &Path, identity: &RunIdentity, restart: bool) -> Result<Self> {
+    pub fn open(directory: &Path, identity: &RunIdentity, restart: bool, interrupt: &Interrupt) -> Result<Self> {
         let state = directory.join(STATE);
         let path = state.join(IDENTITY);
         if restart {
@@ -132,7 +133,7 @@ impl Checkpoint {
                 let hint = "run as before to finish it, or pass `--restart` to forget it and start over";
                 return Err(Error::contract(message).at_path(directory).hint(hint));
             }
-            parts = finished_parts(directory)?;
+            parts = finished_parts(directory, interrupt)?;
         } else {
             make_directory(&state)?;
             write_json(&path, identity)?;
@@ -201,7 +202,7 @@ impl Checkpoint {
     }
 }
 
-fn finished_parts(directory: &Path) -> Result<BTreeMap<u64, PartRecord>> {
+fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u64, PartRecord>> {
     let mut parts = BTreeMap::new();
     for path in list(&directory.join(STATE))? {
         let is_part = path.file_stem().is_some_and(|name| name.as_encoded_bytes().starts_with(b"part-"));
@@ -209,7 +210,8 @@ fn finished_parts(directory: &Path) -> Result<BTreeMap<u64, PartRecord>> {
             continue;
         }
         let record: PartRecord = from_json(&path)?;
-        if record.all_files().map(|file| is_as_recorded(directory, file)).collect::<Result<Vec<_>>>()?.into_iter().all(|is_whole| is_whole) {
+        if record.all_files().map(|file| is_as_recorded(directory, file, interrupt)).collect::<Result<Vec<_>>>()?.into_iter().all(|is_whole| is_whole)
+        {
             parts.insert(record.account.number, record);
         } else {
             remove(&path)?;
@@ -219,21 +221,24 @@ fn finished_parts(directory: &Path) -> Result<BTreeMap<u64, PartRecord>> {
 }
 
 /// Whether a staged file has the bytes that its record says.
-fn is_as_recorded(directory: &Path, file: &WrittenFile) -> Result<bool> {
+fn is_as_recorded(directory: &Path, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
     let path = staged(directory, &file.path);
     if find(&path)?.is_none_or(|found| found.byte_count != file.bytes) {
         return Ok(false);
     }
-    Ok(sha256_of(&path)? == file.sha256)
+    Ok(sha256_of(&path, interrupt)? == file.sha256)
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
-/// Fails if it cannot be read.
-pub fn sha256_of(path: &Path) -> Result<String> {
+/// Fails if it cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
+pub fn sha256_of(path: &Path, interrupt: &Interrupt) -> Result<String> {
     let mut digest = Sha256::new();
-    SharedFile::open(path)?.read_through(|piece| digest.update(piece))?;
+    SharedFile::open(path)?.read_through(|piece| {
+        digest.update(piece);
+        interrupt.check()
+    })?;
     Ok(hexadecimal(&digest.finalize()))
 }
 

@@ -3,7 +3,6 @@
 //! Owns the names in the directory and the order in which things become durable: a part's files, then its record. Everything lies under
 //! [`STATE`] until publication, which is `publication`'s. What a run may resume from is `checkpoint`'s.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::checkpoint::{Checkpoint, PartRecord};
+use super::partition::{PartitionedRows, WAITING_BYTES};
 use super::quarantine::Quarantine;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::{Error, Result};
@@ -25,9 +25,6 @@ pub const STATE: &str = "_tallow";
 
 /// Where rejected rows lie in a data set. The underscore keeps readers of the data set from taking them for predictions.
 pub const REJECTED: &str = "_rejected";
-
-/// The most partitions of one part: each is an open file and a row group in memory.
-const MOST_PARTITIONS: usize = 256;
 
 /// A part's name in files and records.
 #[must_use]
@@ -56,8 +53,9 @@ pub struct DatasetOutput {
     file_schema: SchemaRef,
     quarantine: Option<Quarantine>,
     checkpoint: Checkpoint,
-    /// By directory.
-    open: BTreeMap<String, TableWriter>,
+    /// The part's file, if its rows are not sorted into directories.
+    open: Option<TableWriter>,
+    sorted: PartitionedRows,
     rejected: Option<TableWriter>,
 }
 
@@ -71,7 +69,9 @@ impl DatasetOutput {
         if kept.fields().is_empty() {
             return Err(Error::usage("`--partition-by` names every column of the output: nothing is left for the files"));
         }
-        Ok(Self { layout, file_schema: Arc::new(kept), quarantine, checkpoint, open: BTreeMap::new(), rejected: None })
+        let file_schema: SchemaRef = Arc::new(kept);
+        let sorted = PartitionedRows::new(file_schema.clone(), &staged(&layout.directory, ""), WAITING_BYTES);
+        Ok(Self { layout, file_schema, quarantine, checkpoint, open: None, sorted, rejected: None })
     }
 
     /// What was done, to be published.
@@ -104,6 +104,26 @@ impl DatasetOutput {
         TableWriter::create(&staged, true, format, schema.clone(), &self.layout.metadata)
     }
 
+    fn open_part(&self, directory: &str, part: u64) -> Result<TableWriter> {
+        self.open_writer(&self.path(directory, part), self.layout.format, &self.file_schema)
+    }
+
+    /// Writes the files of all directories, one after the other.
+    fn write_sorted(&mut self, part: u64, files: &mut Vec<WrittenFile>) -> Result<()> {
+        let none = PartitionedRows::new(self.file_schema.clone(), &self.staged(""), WAITING_BYTES);
+        let sorted = std::mem::replace(&mut self.sorted, none);
+        let mut open: Option<TableWriter> = None;
+        sorted.drain(|directory, rows| match rows {
+            Some(rows) => {
+                if open.is_none() {
+                    open = Some(self.open_part(directory, part)?);
+                }
+                open.as_mut().map_or(Ok(()), |writer| writer.write(rows))
+            }
+            None => open.take().map_or(Ok(()), |writer| Self::finish(writer, self.path(directory, part)).map(|file| files.push(file))),
+        })
+    }
+
     fn path(&self, directory: &str, part: u64) -> String {
         let separator = if directory.is_empty() { "" } else { "/" };
         format!("{directory}{separator}{}.{}", part_name(part), self.layout.format.extension())
@@ -124,18 +144,14 @@ pub(super) fn staged(directory: &Path, path: &str) -> PathBuf {
 
 impl Destination for DatasetOutput {
     fn write(&mut self, part: u64, output: &RecordBatch) -> Result<()> {
-        for (directory, rows) in self.layout.partitioning.split(output)? {
-            if !self.open.contains_key(&directory) {
-                if self.open.len() == MOST_PARTITIONS {
-                    let error = Error::failed(format!("a part has more than {MOST_PARTITIONS} partitions")).at_path(&self.layout.directory);
-                    return Err(error.hint("partition by columns with fewer values, or pass a lower `--rows-per-part`"));
-                }
-                let writer = self.open_writer(&self.path(&directory, part), self.layout.format, &self.file_schema)?;
-                self.open.insert(directory.clone(), writer);
+        if self.layout.partitioning.is_none() {
+            if self.open.is_none() {
+                self.open = Some(self.open_part("", part)?);
             }
-            self.open.get_mut(&directory).map_or(Ok(()), |writer| writer.write(&rows))?;
+            return self.open.as_mut().map_or(Ok(()), |writer| writer.write(output));
         }
-        Ok(())
+        let at_place = |error: Error| error.at_path(&self.layout.directory);
+        self.layout.partitioning.split(output)?.into_iter().try_for_each(|(directory, rows)| self.sorted.push(directory, &rows)).map_err(at_place)
     }
 
     fn reject(&mut self, part: u64, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {
@@ -150,14 +166,13 @@ impl Destination for DatasetOutput {
 
     fn end_part(&mut self, account: &PartAccount) -> Result<()> {
         let number = account.number;
-        if self.open.is_empty() && self.layout.partitioning.kept().len() == self.layout.schema.fields().len() {
-            // A part without rows is a file all the same, so that a data set always says which columns it has.
-            let writer = self.open_writer(&self.path("", number), self.layout.format, &self.file_schema)?;
-            self.open.insert(String::new(), writer);
-        }
         let mut files = Vec::new();
-        for (directory, writer) in std::mem::take(&mut self.open) {
-            files.push(Self::finish(writer, self.path(&directory, number))?);
+        if self.layout.partitioning.is_none() {
+            // A part without rows is a file all the same, so that a data set always says which columns it has.
+            let writer = self.open.take().map_or_else(|| self.open_part("", number), Ok)?;
+            files.push(Self::finish(writer, self.path("", number))?);
+        } else {
+            self.write_sorted(number, &mut files)?;
         }
         let rejected = self.rejected.take().map(|writer| Self::finish(writer, format!("{REJECTED}/{}.parquet", part_name(number)))).transpose()?;
         let corrections = self.checkpoint.corrections.remove(&number);

@@ -14,6 +14,7 @@ use super::checkpoint::{PartRecord, RunIdentity, from_json, sha256_of, write_jso
 use super::dataset::{STATE, staged};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::pipeline::part::RowCounts;
 use crate::table::commit::{PendingFile, find, list, make_directory, remove, remove_directory, remove_empty_directory, rename, sync};
 
@@ -120,13 +121,13 @@ impl Manifest {
     /// The first file that is not there with the bytes that were written, all of which are read.
     ///
     /// # Errors
-    /// Fails if a file cannot be read.
-    pub fn first_changed(&self, directory: &Path) -> Result<Option<String>> {
+    /// Fails if a file cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
+    pub fn first_changed(&self, directory: &Path, interrupt: &Interrupt) -> Result<Option<String>> {
         if let Some(damaged) = self.first_damaged(directory)? {
             return Ok(Some(damaged));
         }
         for file in self.files() {
-            if sha256_of(&directory.join(&file.path))? != file.sha256 {
+            if sha256_of(&directory.join(&file.path), interrupt)? != file.sha256 {
                 return Ok(Some(file.path.clone()));
             }
         }

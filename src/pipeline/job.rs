@@ -14,6 +14,7 @@ use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
+use crate::process;
 use crate::table::dataset::Dataset;
 
 /// A run, resolved: nothing in here is a default any more.
@@ -77,6 +78,12 @@ impl Job {
     #[must_use]
     pub fn row_count(&self) -> Option<u64> {
         self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
+    }
+
+    /// Whether so much memory is taken that nothing further may be begun.
+    pub(super) fn pressure(&self) -> impl Fn() -> bool + Sync {
+        let most = self.memory_bytes;
+        move || most.is_some_and(|most| process::memory_bytes().is_some_and(|bytes| bytes > most))
     }
 
     /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the

@@ -1,8 +1,6 @@
 //! A run: portions to workers, results in order to their destination, an account of every row.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 
@@ -13,9 +11,9 @@ use super::ordered::for_each_in_order;
 use super::part::{PartAccount, Segment};
 use super::scoring::Rejection;
 use super::stage::{Stage, StageTimes};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::feature::verdict::Coercions;
-use crate::process;
+use crate::interrupt::Interrupt;
 use crate::report::scores::ScoreStatistics;
 use crate::table::dataset::{FilePortion, FilePortions, Position};
 
@@ -90,34 +88,17 @@ impl Outcomes {
 /// What may end a run before its rows do.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
-    /// The number of the signal that came; 0 for none.
-    pub signal: Arc<AtomicUsize>,
+    /// Whether somebody asked it to stop.
+    pub interrupt: Interrupt,
     /// How many rows may be rejected.
     pub budget: Budget,
-}
-
-impl Control {
-    /// Whether no signal came.
-    ///
-    /// # Errors
-    /// [`Kind::Signal`] if one did.
-    pub fn check(&self) -> Result<()> {
-        match u8::try_from(self.signal.load(Ordering::Relaxed)) {
-            Ok(0) => Ok(()),
-            Ok(number) => {
-                let error = Error::new(Kind::Signal(number), format!("by signal {number}, before all rows were done"));
-                Err(error.hint("the same command again makes the output; a data set goes on after its last finished part"))
-            }
-            Err(_) => Err(Error::internal("a signal of an impossible number")),
-        }
-    }
 }
 
 /// Works on the segments in order and hands what comes of them to `destination`; `advance` hears of input rows as they are done. What was
 /// done is in `outcomes` also if the run fails.
 ///
 /// # Errors
-/// The first failure in input order; [`Kind::Signal`] or [`Kind::ErrorBudget`] if `control` ends the run.
+/// The first failure in input order; [`Kind::Signal`](crate::error::Kind::Signal) or [`Kind::ErrorBudget`](crate::error::Kind::ErrorBudget) if `control` ends the run.
 pub fn run(
     job: &Job,
     segments: Vec<Segment>,
@@ -130,8 +111,7 @@ pub fn run(
     let source = Source { job, control, segments: segments.into(), current: None };
     let rejected = outcomes.ledger.total().rejected;
     let mut delivery = Delivery { job, control, destination, outcomes, account: None, rejected, has_ended_a_part: false, advance };
-    let pressure = || job.memory_bytes.is_some_and(|most| process::memory_bytes().is_some_and(|bytes| bytes > most));
-    let worked = for_each_in_order(job.threads, &pressure, source, &PortionWork(job), |finished| delivery.take(finished));
+    let worked = for_each_in_order(job.threads, &job.pressure(), source, &PortionWork(job), |finished| delivery.take(finished));
     let ended = worked.and_then(|()| delivery.finish(first));
     if let Some(account) = delivery.account.take() {
         delivery.outcomes.add(&account);
@@ -159,7 +139,7 @@ impl Source<'_> {
     fn next_portion(&mut self) -> Result<Option<PartPortion>> {
         let rows_per_part = self.job.rows_per_part.unwrap_or(u64::MAX);
         loop {
-            self.control.check()?;
+            self.control.interrupt.check()?;
             let Some(cutting) = &mut self.current else {
                 let Some(segment) = self.segments.pop_front() else { return Ok(None) };
                 let portions = self.job.dataset.portions_at(&self.job.read_schema, segment.start, segment.start_byte);
@@ -244,7 +224,7 @@ impl Delivery<'_> {
 
     /// Ends the last part; a run without rows has one part, which is empty.
     fn finish(&mut self, first: Option<Segment>) -> Result<()> {
-        self.control.check()?;
+        self.control.interrupt.check()?;
         self.end_part()?;
         let Some(first) = first.filter(|first| !self.has_ended_a_part && first.first_part == 0) else { return Ok(()) };
         self.account = Some(PartAccount::new(0, first.start, self.job.scoring.encoder().inputs().len()));

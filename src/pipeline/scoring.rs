@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
-use crate::feature::stand_in::{first_refused, without_rejected};
+use crate::feature::stand_in::{first_refused, row_alone, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, Margins, Scratch};
@@ -17,6 +17,15 @@ use crate::table::name_index::NameIndex;
 /// Rows encoded and scored at once, by one worker, unless the model wants fewer. The block of a wide table stays in the second-level cache, and, not being a power of two, its
 /// columns do not fall on the same cache sets.
 pub const BLOCK_ROWS: usize = 4_032;
+
+/// What a block takes at most: of a table of thousands of columns it has fewer rows.
+const BLOCK_BYTES: usize = 16 << 20;
+
+/// Smaller blocks cost more in overhead than they save.
+const FEWEST_BLOCK_ROWS: usize = 64;
+
+/// What a feature of a graph takes: its value, and what the graph's operators make of it.
+const GRAPH_BYTES: usize = 64;
 
 /// A model with its encoder, bound to the columns of a batch.
 #[derive(Debug)]
@@ -91,13 +100,30 @@ impl Scoring {
     /// The rows that are scored at once, by one worker.
     #[must_use]
     pub fn block_rows(&self) -> usize {
-        self.model.model.portion_rows().map_or(BLOCK_ROWS, |rows| rows.clamp(1, BLOCK_ROWS))
+        let most = (BLOCK_BYTES / self.feature_bytes()).clamp(FEWEST_BLOCK_ROWS, BLOCK_ROWS);
+        self.model.model.portion_rows().map_or(most, |rows| rows.clamp(1, most))
     }
 
     /// The outcome's columns.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
         self.model.outcome.fields(self.model.model.margin_count(), self.model.model.precision(), self.raw)
+    }
+
+    /// What a feature takes in a block; a graph's are arrays, and so is what it makes of them.
+    fn feature_bytes(&self) -> usize {
+        let width = match self.model.model.precision() {
+            Precision::Single => size_of::<f32>(),
+            Precision::Double => size_of::<f64>(),
+            Precision::Native => GRAPH_BYTES,
+        };
+        width * self.model.model.feature_count().max(1)
+    }
+
+    /// What a block takes.
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.block_rows() * self.feature_bytes()
     }
 
     /// What one worker writes on.
@@ -154,8 +180,25 @@ impl Scorer<'_> {
         if let Some(coercions) = coercions.first_mut() {
             coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
         }
+        let unseen = self.unseen(&rejected_rows)?;
+        coercions.iter_mut().zip(unseen).for_each(|(coercions, count)| coercions.unseen_count += count);
         let rejection = |(row, input, reason)| Rejection { row: start + row, number: origin.row_number(row), input, reason };
         Ok(ScoredBlock { margins, rejections: rejected.into_iter().map(rejection).collect(), coercions, times })
+    }
+
+    /// For each input, the values of the block just scored that the model's own encoders do not know. What stands in for rejected rows was counted
+    /// with them and is none of the table's.
+    fn unseen(&mut self, rejected: &[usize]) -> Result<Vec<u64>> {
+        let model = &self.scoring.model.model;
+        let mut unseen = model.take_unseen(&mut self.scratch);
+        let accepted = rejected.iter().enumerate().find(|(row, rejected)| row != *rejected).map_or(rejected.len(), |(row, _)| row);
+        let has_stand_ins = !rejected.is_empty() && accepted < self.block.row_count() && unseen.iter().any(|count| *count > 0);
+        if let Some(row) = has_stand_ins.then(|| row_alone(&self.block, accepted)).flatten() {
+            model.score(&row, &mut self.scratch, &mut Margins::empty(model.precision()))?;
+            let copies = rejected.len() as u64;
+            unseen.iter_mut().zip(model.take_unseen(&mut self.scratch)).for_each(|(all, one)| *all = all.saturating_sub(copies * one));
+        }
+        Ok(unseen)
     }
 
     /// Scores the encoded block; whatever a graph says of rejected rows is of no account.

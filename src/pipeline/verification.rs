@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use super::Job;
 use super::ordered::for_each_in_order;
 use super::pieces::Whole;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::table::dataset::{BadFile, Dataset, FilePortion, FilePortions, Position};
 
-/// The files of which a portion cannot be cut or decoded, by index, each with its first failure.
+/// The files of a job of which a portion cannot be cut or decoded, by index, each with its first failure.
 ///
 /// # Errors
-/// Fails if a worker cannot be started.
-pub fn unreadable(dataset: &Arc<Dataset>, read_schema: &SchemaRef, threads: usize) -> Result<Vec<(usize, BadFile)>> {
+/// Fails if a worker cannot be started; [`Kind::Signal`](crate::error::Kind::Signal) if `interrupt` says so.
+pub fn unreadable(job: &Job, interrupt: &Interrupt) -> Result<Vec<(usize, BadFile)>> {
+    let (dataset, read_schema) = (&job.dataset, &job.read_schema);
     let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
     let deliver = |(file, failure): (usize, Option<Error>)| {
         if let Some(error) = failure {
@@ -27,7 +30,8 @@ pub fn unreadable(dataset: &Arc<Dataset>, read_schema: &SchemaRef, threads: usiz
         let decoded = portion.and_then(|portion| (portion.portion.decode)());
         Ok((file, decoded.err()))
     };
-    for_each_in_order(threads, &|| false, source.map(Ok), &Whole::new(|| (), decode), deliver)?;
+    let source = source.map(|item| interrupt.check().map(|()| item));
+    for_each_in_order(job.threads, &job.pressure(), source, &Whole::new(|| (), decode), deliver)?;
     let bad_file = |(file, error): (usize, Error)| (file, BadFile::new(&dataset.files[file].path, &error));
     Ok(failures.into_iter().map(bad_file).collect())
 }

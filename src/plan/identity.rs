@@ -8,6 +8,7 @@ use super::Plan;
 use super::target::Target;
 use crate::cli::args::WorkArgs;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{InputRecord, RunIdentity};
 use crate::process::rfc3339;
 use crate::table::commit::SharedFile;
@@ -33,20 +34,23 @@ pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
 /// The identity of a run that writes a data set; takes the digest of every input.
 ///
 /// # Errors
-/// Fails if an input cannot be read.
-pub fn of(args: &WorkArgs, plan: &Plan, target: &Target) -> Result<RunIdentity> {
+/// Fails if an input cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
+pub fn of(args: &WorkArgs, plan: &Plan, target: &Target, interrupt: &Interrupt) -> Result<RunIdentity> {
     let mut configuration = configuration(args)?;
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());
     configuration.insert("--output-format".into(), target.format.extension().into());
-    let inputs = plan.job.dataset.files.iter().map(input).collect::<Result<_>>()?;
+    let inputs = plan.job.dataset.files.iter().map(|file| input(file, interrupt)).collect::<Result<_>>()?;
     Ok(RunIdentity { tool_version: env!("CARGO_PKG_VERSION").into(), model_digest: plan.model.digest.clone(), configuration, inputs })
 }
 
-fn input(file: &DatasetFile) -> Result<InputRecord> {
+fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
     let identity = file.table.identity();
     let mut digest = blake3::Hasher::new();
-    SharedFile::reopen(&file.path, &identity)?.read_through(|piece| _ = digest.update(piece))?;
+    SharedFile::reopen(&file.path, &identity)?.read_through(|piece| {
+        digest.update(piece);
+        interrupt.check()
+    })?;
     let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
     Ok(InputRecord { path: file.path.clone(), bytes: identity.byte_count(), modified, digest: format!("blake3:{}", digest.finalize().to_hex()) })
 }

@@ -1,37 +1,67 @@
 //! A ceiling on memory as a size of portions and a number of workers.
 //!
-//! What a run takes beside its portions is estimated from above; what its portions take is theirs by their number. The pipeline also looks
-//! at the resident size while it runs, and begins nothing new beside what is at work while that is near the ceiling.
+//! What a run takes is added up from above: the process as it is once the model is read, what reading takes of each worker (which the files say,
+//! see [`Demand`]), the rows that wait for the writer. Nothing of it changes a byte of the output. The pipeline also looks at the resident size
+//! while it runs, and begins nothing new beside what is at work while that is near the ceiling.
+
+use arrow::datatypes::Schema;
 
 use crate::error::{Error, Result};
-use crate::table::DEFAULT_PORTION_BYTES;
+use crate::pipeline::scoring::BLOCK_ROWS;
+use crate::table::chunk::CHUNK_BYTES;
+use crate::table::dataset::Dataset;
+use crate::table::demand::Demand;
+use crate::table::parquet_sink::{ENCODER_BYTES, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::table::{DEFAULT_PORTION_BYTES, ReadOptions};
 
-/// The program itself, its libraries and the allocator's reserve.
-const PROGRAM_BYTES: u64 = 56 << 20;
-
-/// A row group of the output being encoded, its pages and the chunk that is spelt out.
-const WRITER_BYTES: u64 = 96 << 20;
-
-/// What a worker takes beside its portions: its stack, the pages of a column, the model's scratch space, what the allocator keeps for its thread.
-/// Measured with 16 workers and small portions: 13 MiB with numbers, 24 MiB with texts of 4 kB.
-const WORKER_BYTES: u64 = 24 << 20;
-
-/// What a portion takes for each byte of its decoded columns, at most: values, the output's columns, copies for filters, and what the allocator
-/// keeps. Measured with 16 workers: 1 for numbers, 3 for texts of 4 kB.
-const COPIES: u64 = 4;
-
-/// Portions in flight for each worker.
-const PORTIONS_PER_WORKER: u64 = 2;
+/// The sizes of portions that a run may have, largest first. Smaller ones cost more in overhead than they save.
+pub const PORTION_BYTES: [usize; 8] = [DEFAULT_PORTION_BYTES, 12 << 20, 8 << 20, 6 << 20, WORTHWHILE_PORTION_BYTES, 2 << 20, 1 << 20, 512 << 10];
 
 /// A further worker is worth it only if all have portions of this size: each portion decodes whole pages, so that finer ones decode the same
 /// pages again. Two workers with 1 MiB took twice as long as one with 5 MiB.
-const WORTHWHILE_PORTION_BYTES: u64 = 4 << 20;
+const WORTHWHILE_PORTION_BYTES: usize = 4 << 20;
 
-/// Smaller portions cost more in overhead than they save.
-const LEAST_PORTION_BYTES: u64 = 512 << 10;
+/// What the program takes of itself once it works: code that is used for the first time, buffers, the threads' own heaps.
+const WORKING_BYTES: u64 = 16 << 20;
+
+/// A query's engine. Measured with 2 000 rows: 28 MiB.
+const QUERY_BYTES: u64 = 32 << 20;
+
+/// What a worker takes beside its portions and its block of features: its stack, the model's scratch space, what the allocator keeps for its
+/// thread.
+const WORKER_BYTES: u64 = 8 << 20;
+
+/// Portions in flight for each worker: one at work, one that waits for its turn.
+const PORTIONS_PER_WORKER: u64 = 2;
+
+/// What the allocator keeps of what was given back, in hundredths of what is in use.
+const KEPT_PERCENT: u64 = 25;
 
 /// The share of the ceiling at which nothing new is begun.
 const PRESSURE: f64 = 0.7;
+
+/// What a run takes beside its portions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// What the process takes before its first row, the model included.
+    pub resident_bytes: u64,
+    /// The most that it took so far.
+    pub peak_bytes: u64,
+    /// Whether rows pass a filter or get derived columns.
+    pub has_query: bool,
+    /// Whether rows may be rejected.
+    pub may_reject: bool,
+    /// A worker's block of features.
+    pub block_bytes: u64,
+    /// What the scores of a row take.
+    pub score_row_bytes: u64,
+    /// What a row of the output takes, its texts and lists apart.
+    pub output_row_bytes: u64,
+    /// Whether the output has texts or lists.
+    pub has_texts: bool,
+    /// The rows of the output, or more, where that is known.
+    pub row_count: Option<u64>,
+}
 
 /// How much a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,73 +72,172 @@ pub struct Allowance {
     pub portion_bytes: usize,
     /// The resident size at which no further portion is begun beside others.
     pub pressure_bytes: Option<u64>,
-    /// What the run is expected to take at most.
-    pub estimated_bytes: u64,
 }
 
-/// What `threads` workers with a model of `model_bytes` may take if the process has `memory_bytes`: smaller portions and fewer workers where
-/// it is little.
+impl Needs {
+    /// What a run of `threads` workers takes at most that reads so.
+    #[must_use]
+    pub fn estimate(&self, threads: usize, demand: &Demand) -> u64 {
+        let workers = (threads as u64).min(demand.portion_count);
+        // Who has no portion helps with the blocks of another's.
+        let blocks = demand.portion_rows.map_or(u64::MAX, |rows| rows.div_ceil(BLOCK_ROWS as u64));
+        let helpers = (threads as u64).min(demand.portion_count.saturating_mul(blocks));
+        let in_flight = (PORTIONS_PER_WORKER * workers).min(demand.portion_count);
+        // The rows as they were read; of those at work also what a filter leaves of them, or what is rejected.
+        let at_work = demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
+        let scores = demand.portion_rows.unwrap_or(0).saturating_mul(self.score_row_bytes);
+        let in_use = in_flight.saturating_mul(demand.portion_bytes.saturating_add(scores))
+            + workers.saturating_mul(at_work.saturating_add(demand.decoding_bytes))
+            + helpers.saturating_mul(self.block_bytes)
+            + self.writer_bytes(demand);
+        let fixed = self.resident_bytes + WORKING_BYTES + if self.has_query { QUERY_BYTES } else { 0 };
+        let estimate = fixed.saturating_add(helpers * WORKER_BYTES).saturating_add(in_use).saturating_add(in_use / 100 * KEPT_PERCENT);
+        estimate.max(self.peak_bytes)
+    }
+
+    /// The rows that wait until their row group is full, the chunk that is put together, an encoder; twice where rows may be rejected.
+    fn writer_bytes(&self, demand: &Demand) -> u64 {
+        // Texts may be longer than the mean for as long as a row group is.
+        let texts = if self.has_texts { demand.text_row_bytes.map(|mean| mean.saturating_mul(2)) } else { Some(0) };
+        let rows = self.row_count.unwrap_or(u64::MAX).min(ROW_GROUP_ROWS as u64);
+        let group = texts.map_or(u64::MAX, |texts| rows.saturating_mul(self.output_row_bytes.saturating_add(texts)));
+        let own = |most: usize| group.min(most as u64);
+        let writer = own(ROW_GROUP_BYTES) + own(2 * CHUNK_BYTES) + own(ENCODER_BYTES);
+        if self.may_reject { 2 * writer } else { writer }
+    }
+}
+
+/// How many workers, up to `threads`, may have portions of which size if the process has `memory_bytes`; `demands` are what reading takes, one
+/// for each of [`PORTION_BYTES`].
 ///
 /// # Errors
-/// A usage error if not even one worker fits; it says what would.
-pub fn allow(memory_bytes: Option<u64>, threads: usize, model_bytes: u64) -> Result<Allowance> {
-    let fixed = PROGRAM_BYTES + WRITER_BYTES + 2 * model_bytes;
-    let estimated = |threads: usize, portion_bytes: u64| fixed + threads as u64 * (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * portion_bytes);
-    let Some(most) = memory_bytes else {
-        let portion_bytes = DEFAULT_PORTION_BYTES;
-        return Ok(Allowance { threads, portion_bytes, pressure_bytes: None, estimated_bytes: estimated(threads, portion_bytes as u64) });
+/// A usage error if not even one worker with the smallest portions fits; it says what would, and what it is that takes so much.
+pub fn allow(memory_bytes: Option<u64>, threads: usize, needs: &Needs, demands: &[Demand]) -> Result<Allowance> {
+    let Some(most) = memory_bytes else { return Ok(Allowance { threads, portion_bytes: DEFAULT_PORTION_BYTES, pressure_bytes: None }) };
+    let sizes = || PORTION_BYTES.into_iter().zip(demands);
+    let fits = |threads: usize, demand: &Demand| needs.estimate(threads, demand) <= most;
+    let worthwhile = sizes().find(|(bytes, _)| *bytes == WORTHWHILE_PORTION_BYTES);
+    let workers = worthwhile.map_or(1, |(_, demand)| (1..=threads).take_while(|&workers| fits(workers, demand)).last().unwrap_or(1));
+    let Some((portion_bytes, _)) = sizes().find(|(_, demand)| fits(workers, demand)) else {
+        return Err(too_little(most, needs, demands));
     };
-    let least = estimated(1, LEAST_PORTION_BYTES);
-    if most < least {
-        let message = format!("`--memory` of {} MiB is too little: this model needs at least {} MiB", most >> 20, least.div_ceil(1 << 20));
-        return Err(Error::usage(message));
-    }
-    let workers = ((most - fixed) / (WORKER_BYTES + PORTIONS_PER_WORKER * COPIES * WORTHWHILE_PORTION_BYTES)).min(threads as u64).max(1);
-    let for_portions = most - fixed - workers * WORKER_BYTES;
-    let portion_bytes = (for_portions / (workers * PORTIONS_PER_WORKER * COPIES)).min(DEFAULT_PORTION_BYTES as u64);
-    let pressure_bytes = Some((most as f64 * PRESSURE) as u64);
-    let threads = workers as usize;
-    Ok(Allowance { threads, portion_bytes: portion_bytes as usize, pressure_bytes, estimated_bytes: estimated(threads, portion_bytes).min(most) })
+    Ok(Allowance { threads: workers, portion_bytes, pressure_bytes: Some((most as f64 * PRESSURE) as u64) })
 }
 
-/// A query's engine. Measured with 2 000 rows: 28 MiB.
-const QUERY_BYTES: u64 = 40 << 20;
-
-impl Allowance {
-    /// What a run is expected to take at most: no more than `decoded_bytes` of input in `file_count` files can fill, where that is known.
-    #[must_use]
-    pub fn expected_bytes(&self, model_bytes: u64, has_query: bool, decoded_bytes: Option<u64>, file_count: usize) -> u64 {
-        let Some(decoded) = decoded_bytes else { return self.estimated_bytes };
-        let portions = decoded / (self.portion_bytes as u64).max(1) + file_count as u64;
-        let fixed = PROGRAM_BYTES + 2 * model_bytes + if has_query { QUERY_BYTES } else { 0 };
-        let workers = portions.min(self.threads as u64).saturating_mul(WORKER_BYTES);
-        let rows = decoded.saturating_mul(COPIES).saturating_add(decoded.min(WRITER_BYTES));
-        self.estimated_bytes.min(fixed.saturating_add(workers).saturating_add(rows))
+/// What a run of `threads` workers may have, by what the files say from above; where that is not enough, by what their page headers say.
+///
+/// # Errors
+/// As [`allow`]; fails if a file cannot be read.
+pub fn afford(
+    memory_bytes: Option<u64>,
+    threads: usize,
+    needs: &Needs,
+    dataset: &Dataset,
+    schema: &Schema,
+    options: &ReadOptions,
+) -> Result<Allowance> {
+    if memory_bytes.is_none() {
+        return allow(None, threads, needs, &[]);
+    }
+    let ways = PORTION_BYTES.map(|bytes| ReadOptions { portion_bytes: bytes, most_portion_bytes: bytes, ..options.clone() });
+    match allow(memory_bytes, threads, needs, &dataset.demands(schema, &ways, false)?) {
+        Ok(all) if all.threads == threads && all.portion_bytes == DEFAULT_PORTION_BYTES => Ok(all),
+        _ => allow(memory_bytes, threads, needs, &dataset.demands(schema, &ways, true)?),
     }
 }
+
+fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
+    let Some((least, demand)) = demands.iter().map(|demand| (needs.estimate(1, demand), demand)).min_by_key(|(bytes, _)| *bytes) else {
+        return Error::internal("a run without a way to cut its portions");
+    };
+    let least = least.div_ceil(1 << 20);
+    let error = Error::usage(format!("`--memory` of {} MiB is too little: this run needs at least {least} MiB", most >> 20));
+    let hint = format!("pass `--memory {least}MiB`");
+    match demand.largest_page.as_ref().filter(|(_, bytes)| *bytes > LARGE_PAGE_BYTES) {
+        Some((column, bytes)) => {
+            let hint =
+                format!("{hint}, or write the file with smaller pages: this column has pages of {} MiB, and a page is read whole", bytes >> 20);
+            error.at_column(column).hint(hint)
+        }
+        None if needs.resident_bytes > most / 2 => error.hint(format!("{hint}: the program and the model take {} MiB", needs.resident_bytes >> 20)),
+        None => error.hint(hint),
+    }
+}
+
+/// Writers make pages of 1 MiB; one of several is why a run takes much.
+const LARGE_PAGE_BYTES: u64 = 4 << 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MIB: u64 = 1 << 20;
+
+    /// Reading 30 numbers in pages of 1 MiB.
+    fn numbers(portion_count: u64) -> Vec<Demand> {
+        let demand = |bytes: usize| Demand {
+            portion_bytes: bytes as u64,
+            decoding_bytes: 2 * MIB,
+            portion_rows: Some(bytes as u64 / 128),
+            text_row_bytes: Some(20),
+            portion_count,
+            largest_page: Some(("f1".to_owned(), MIB)),
+        };
+        PORTION_BYTES.map(demand).to_vec()
+    }
+
+    const NEEDS: Needs = Needs {
+        resident_bytes: 30 * MIB,
+        peak_bytes: 31 * MIB,
+        has_query: false,
+        may_reject: false,
+        block_bytes: MIB,
+        score_row_bytes: 12,
+        output_row_bytes: 24,
+        has_texts: true,
+        row_count: None,
+    };
+
     #[test]
     fn a_small_input_is_expected_to_take_little() {
-        let allowance = allow(None, 16, 1 << 20).unwrap();
-        let expected = |decoded, has_query| allowance.expected_bytes(1 << 20, has_query, decoded, 1);
-        assert_eq!((expected(Some(0), false), expected(Some(1 << 20), true)), (82 << 20, (82 + 40 + 5) << 20));
-        assert_eq!([expected(None, true), expected(Some(1 << 40), true), expected(Some(u64::MAX), true)], [allowance.estimated_bytes; 3]);
+        let small = Needs { row_count: Some(1_000), ..NEEDS };
+        let demand = Demand { portion_bytes: 1 << 14, decoding_bytes: 1 << 14, portion_rows: Some(1_000), portion_count: 1, ..Demand::none() };
+        assert_eq!(small.estimate(16, &demand) / MIB, 55);
+        assert_eq!(Needs { peak_bytes: 400 * MIB, ..small }.estimate(16, &demand), 400 * MIB, "what was taken was taken");
+        assert!(NEEDS.estimate(16, &numbers(1_000)[0]) > 16 * 32 * MIB);
     }
 
     #[test]
     fn little_memory_means_smaller_portions_then_fewer_workers() {
-        let allowed = |mebibytes: u64, threads| allow(Some(mebibytes << 20), threads, 1 << 20).unwrap();
-        let plenty = allowed(4_096, 2);
-        assert_eq!((plenty.threads, plenty.portion_bytes, plenty.estimated_bytes), (2, 16 << 20, (154 + 2 * (24 + 8 * 16)) << 20));
-        assert_eq!((allowed(420, 2).threads, allowed(420, 2).portion_bytes), (2, 13 << 20 | 5 << 17));
-        assert_eq!((allowed(256, 2).threads, allowed(256, 2).portion_bytes), (1, 9 << 20 | 3 << 18), "one worker that is not kept from its work");
-        assert_eq!((allowed(512, 64).threads, allowed(200, 64).threads), (6, 1));
-        assert!([200, 256, 512, 1_000].iter().all(|&most| allowed(most, 64).estimated_bytes <= most << 20));
-        assert!(allow(Some(100 << 20), 1, 1 << 20).unwrap_err().message().contains("at least 182 MiB"));
-        assert_eq!(allow(None, 3, 0).unwrap().pressure_bytes, None);
+        let demands = numbers(1_000);
+        let allowed = |mebibytes: u64, threads| allow(Some(mebibytes * MIB), threads, &NEEDS, &demands).unwrap();
+        let shape = |allowance: Allowance| (allowance.threads, allowance.portion_bytes >> 20);
+        assert_eq!([allowed(4_096, 2), allowed(180, 2), allowed(128, 2), allowed(100, 2)].map(shape), [(2, 16), (2, 12), (2, 4), (1, 4)]);
+        assert_eq!([allowed(512, 64), allowed(1_024, 64)].map(shape), [(19, 4), (41, 4)]);
+        let estimate = |most: u64, threads| {
+            let Allowance { threads, portion_bytes, .. } = allowed(most, threads);
+            NEEDS.estimate(threads, &demands[PORTION_BYTES.iter().position(|bytes| *bytes == portion_bytes).unwrap()])
+        };
+        assert!([100, 128, 200, 256, 512, 1_000].iter().all(|&most| estimate(most, 64) <= most * MIB));
+        assert_eq!(allow(None, 3, &NEEDS, &demands).unwrap().pressure_bytes, None);
+    }
+
+    #[test]
+    fn what_takes_too_much_is_named() {
+        let message = |needs: &Needs, demands: &[Demand]| {
+            let error = allow(Some(70 * MIB), 1, needs, demands).unwrap_err();
+            (error.to_string(), error.hint_text().unwrap_or_default().to_owned())
+        };
+        let (text, hint) = message(&NEEDS, &numbers(10));
+        assert!(
+            text.starts_with("`--memory` of 70 MiB is too little: this run needs at least 8") && hint.starts_with("pass `--memory 8"),
+            "{text} {hint}"
+        );
+        let giant =
+            numbers(10).into_iter().map(|demand| Demand { largest_page: Some(("note".into(), 64 * MIB)), decoding_bytes: 70 * MIB, ..demand });
+        let (text, hint) = message(&NEEDS, &giant.collect::<Vec<_>>());
+        assert!(text.contains("column `note`") && hint.contains("pages of 64 MiB"), "{text} {hint}");
+        let large = Needs { resident_bytes: 300 * MIB, ..NEEDS };
+        assert!(message(&large, &numbers(10)).1.contains("the program and the model take 300 MiB"));
     }
 }

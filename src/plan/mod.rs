@@ -12,16 +12,16 @@ mod text;
 mod warning;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
-use self::memory::allow;
+use self::memory::{Needs, afford};
 use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
+use crate::contract::Policy;
 use crate::contract::binding::{BoundInput, bind, column_names, first_doubled};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -31,13 +31,14 @@ use crate::model::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
-use crate::pipeline::verification::unreadable;
+use crate::process;
 use crate::table::ReadOptions;
 use crate::table::commit::SharedFile;
 use crate::table::dataset::{BadFile, Dataset};
-use crate::table::location::resolve;
+use crate::table::location::{Located, locate};
 use crate::table::name_index::NameIndex;
 use crate::table::query::Derived;
+use crate::table::row_size::{fixed_width, is_varying};
 use crate::table::spelling::did_you_mean;
 
 /// A run, ready to start.
@@ -47,12 +48,12 @@ pub struct Plan {
     pub job: Job,
     /// The run's name: a digest of model, data and options, so that the same work has the same name.
     pub run_id: String,
+    name: Name,
     /// Which model scores, for the report and the output's footer.
     pub model: Identity,
     /// Files that cannot be read and are left out, with the reason.
     pub bad_files: Vec<BadFile>,
-    /// What the run is expected to take at most, in bytes.
-    pub estimated_bytes: u64,
+    needs: Needs,
     /// What a person should look at, though the run can go on.
     pub warnings: Vec<Error>,
 }
@@ -72,9 +73,9 @@ impl Plan {
             set_threshold(&mut opened, outcome.threshold)?;
         }
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
-        let allowance = allow(memory, thread_count(*threads)?, opened.loaded.model.memory_bytes() as u64)?;
-        let options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()), &allowance)?;
-        let (dataset, mut bad_files) = open_dataset(&resolve(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
+        let threads = thread_count(*threads)?;
+        let options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()))?;
+        let (mut dataset, bad_files) = open_dataset(&locate(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
         let selection = Selection::new(rows.filter.as_deref(), &opened.derived, &schema, is_text, contract, &rows.missing)?;
@@ -90,21 +91,21 @@ impl Plan {
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
-        let dataset = match rows.on_bad_file {
-            OnBadFile::Fail => dataset,
-            OnBadFile::Skip => without_unreadable(dataset, &read_schema, allowance.threads, &mut bad_files)?,
-        };
         let batch_schema = widened(&read_schema);
-        let run_id = run_id(args, &opened, &dataset)?;
+        let name = Name::new(args, &opened)?;
+        let run_id = name.run_id(&dataset)?;
         let identity = opened.identity();
         let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
-        let model_bytes = opened.loaded.model.memory_bytes() as u64;
-        let decoded_bytes = dataset.files.iter().map(|file| file.table.decoded_bytes()).sum();
-        let estimated_bytes = allowance.expected_bytes(model_bytes, selection.is_some(), decoded_bytes, dataset.files.len());
         let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
+        let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
+        let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
+        let allowance = afford(memory, threads, &needs, &dataset, &read_schema, dataset.options())?;
+        let options = ReadOptions { portion_bytes: allowance.portion_bytes, ..dataset.options().clone() };
+        let most_portion_bytes = if memory.is_some() { allowance.portion_bytes } else { options.most_portion_bytes };
+        dataset.set_options(ReadOptions { most_portion_bytes, ..options });
         let job = Job {
-            output_schema: output_schema(&along, &widened(&wanted), scoring.fields())?,
+            output_schema,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: wanted,
             corrections: None,
@@ -112,12 +113,37 @@ impl Plan {
             rows_per_part: None,
             threads: allowance.threads,
             memory_bytes: allowance.pressure_bytes,
-            dataset,
+            dataset: Arc::new(dataset),
             read_schema,
             selection,
             scoring,
         };
-        Ok(Self { job, run_id, model: identity, bad_files, estimated_bytes, warnings })
+        Ok(Self { job, run_id, name, model: identity, bad_files, needs, warnings })
+    }
+
+    /// What the run is expected to take at most, in bytes; looks into the headers of all pages.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be opened again.
+    pub fn estimated_bytes(&self) -> Result<u64> {
+        let Job { dataset, read_schema, threads, .. } = &self.job;
+        let demands = dataset.demands(read_schema, std::slice::from_ref(dataset.options()), true)?;
+        Ok(demands.first().map_or(0, |demand| self.needs.estimate(*threads, demand)))
+    }
+
+    /// Leaves files out that cannot be read to their end, given by their indices: a file is scored whole or not at all.
+    ///
+    /// # Errors
+    /// Fails if no file is left.
+    pub fn leave_out(&mut self, unreadable: Vec<(usize, BadFile)>) -> Result<()> {
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let indices: Vec<usize> = unreadable.iter().map(|(file, _)| *file).collect();
+        self.bad_files.extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
+        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))?.leave_out(&indices)?;
+        self.run_id = self.name.run_id(&self.job.dataset)?;
+        Ok(())
     }
 }
 
@@ -127,27 +153,33 @@ fn import_options(outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOption
     Ok(ImportOptions { trees, text: text::options(text, outcome)?, ..ImportOptions::default() })
 }
 
-type Files = Arc<Dataset>;
-
-fn open_dataset(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Files, Vec<BadFile>)> {
-    let (dataset, bad_files) = match on_bad_file {
-        OnBadFile::Fail => (Dataset::open(paths, renames, options)?, Vec::new()),
-        OnBadFile::Skip => Dataset::open_readable(paths, renames, options)?,
-    };
-    Ok((Arc::new(dataset), bad_files))
-}
-
-/// The data set without the files that cannot be read to their end: a file is scored whole or not at all.
-fn without_unreadable(dataset: Files, read_schema: &SchemaRef, threads: usize, bad_files: &mut Vec<BadFile>) -> Result<Files> {
-    let unreadable = unreadable(&dataset, read_schema, threads)?;
-    if unreadable.is_empty() {
-        return Ok(dataset);
+fn open_dataset(paths: &[Located], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Dataset, Vec<BadFile>)> {
+    match on_bad_file {
+        OnBadFile::Fail => Ok((Dataset::open(paths, renames, options)?, Vec::new())),
+        OnBadFile::Skip => Dataset::open_readable(paths, renames, options),
     }
-    let indices: Vec<usize> = unreadable.iter().map(|(file, _)| *file).collect();
-    bad_files.extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
-    let dataset = Arc::into_inner(dataset).ok_or_else(|| Error::internal("the data set is in use"))?;
-    Ok(Arc::new(dataset.without(&indices)?))
 }
+
+/// What the run takes beside its portions; the model and the footers are in memory by now.
+fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool) -> Needs {
+    let mut inputs = scoring.encoder().inputs().map(|bound| &bound.input);
+    let row_bytes = |fields: &[FieldRef]| fields.iter().map(|field| fixed_width(field.data_type()) as u64).sum();
+    let scores = scoring.fields();
+    Needs {
+        resident_bytes: process::memory_bytes().unwrap_or(0).next_multiple_of(RESIDENT_STEP),
+        peak_bytes: process::peak_memory_bytes().unwrap_or(0),
+        has_query,
+        may_reject: inputs.any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject),
+        block_bytes: scoring.block_bytes() as u64,
+        score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
+        output_row_bytes: row_bytes(output.fields()),
+        has_texts: output.fields().iter().any(|field| is_varying(field.data_type())),
+        row_count: dataset.row_count(),
+    }
+}
+
+/// What the process takes varies by some pages from run to run; a run must be allowed what the one before said that it needs.
+const RESIDENT_STEP: u64 = 4 << 20;
 
 /// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
 fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
@@ -236,22 +268,36 @@ const FINGERPRINT_BYTES: u64 = 65_536;
 
 /// A name for the work: the digest of tool version, model, options that show in the output, and the inputs' sizes and both ends (for Parquet
 /// that holds the footer). The same command on the same data has the same name, so the same output bytes.
-fn run_id(args: &WorkArgs, opened: &OpenedModel, dataset: &Dataset) -> Result<String> {
-    let mut digest = Sha256::new();
-    digest.update(env!("CARGO_PKG_VERSION"));
-    digest.update(&opened.digest);
-    for (name, value) in identity::configuration(args)? {
-        digest.update(format!("{name}={value}\n"));
-    }
-    for file in &dataset.files {
-        let content = SharedFile::open(&file.path)?;
-        digest.update(content.byte_count().to_le_bytes());
-        let ends = [0, content.byte_count().saturating_sub(FINGERPRINT_BYTES)];
-        for start in ends {
-            let mut buffer = vec![0; FINGERPRINT_BYTES.min(content.byte_count()) as usize];
-            content.read_exact_at(&mut buffer, start)?;
-            digest.update(&buffer);
+#[derive(Clone, Debug)]
+struct Name(Sha256);
+
+impl Name {
+    /// All of it but the inputs.
+    fn new(args: &WorkArgs, opened: &OpenedModel) -> Result<Self> {
+        let mut digest = Sha256::new();
+        digest.update(env!("CARGO_PKG_VERSION"));
+        digest.update(&opened.digest);
+        for (name, value) in identity::configuration(args)? {
+            digest.update(format!("{name}={value}\n"));
         }
+        Ok(Self(digest))
     }
-    Ok(hexadecimal(&digest.finalize()[..16]))
+
+    fn run_id(&self, dataset: &Dataset) -> Result<String> {
+        let mut digest = self.0.clone();
+        for file in &dataset.files {
+            let content = SharedFile::open(&file.path)?;
+            digest.update(content.byte_count().to_le_bytes());
+            for (column, value) in &file.partitions {
+                digest.update(format!("{column:?}={value:?}\n"));
+            }
+            let ends = [0, content.byte_count().saturating_sub(FINGERPRINT_BYTES)];
+            for start in ends {
+                let mut buffer = vec![0; FINGERPRINT_BYTES.min(content.byte_count()) as usize];
+                content.read_exact_at(&mut buffer, start)?;
+                digest.update(&buffer);
+            }
+        }
+        Ok(hexadecimal(&digest.finalize()[..16]))
+    }
 }

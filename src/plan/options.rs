@@ -6,8 +6,7 @@ use crate::contract::binding::BindingOptions;
 use crate::error::{Error, Result};
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
-use crate::plan::memory::Allowance;
-use crate::table::{DEFAULT_PORTION_ROWS, MOST_PORTION_BYTES, ReadOptions};
+use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
 
 /// `best`, `all` or a number of rounds.
 ///
@@ -32,7 +31,8 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
     opened.loaded.outcome.task.set_threshold(wanted)
 }
 
-pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, allowance: &Allowance) -> Result<ReadOptions> {
+/// How files are read; how large portions are is decided once it is known what they take.
+pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>) -> Result<ReadOptions> {
     let RowsArgs { filter: _, limit: _, delimiter, quote, no_header, missing: _, on_bad_file: _ } = rows;
     let one_byte = |flag: &str, text: &str| match text.as_bytes() {
         [byte] => Ok(*byte),
@@ -46,9 +46,8 @@ pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, allowance
         delimiter: delimiter.as_deref().map(|text| one_byte("--delimiter", text)).transpose()?,
         quote: one_byte("--quote", quote)?,
         has_header: !no_header,
-        portion_bytes: allowance.portion_bytes,
-        most_portion_bytes: if allowance.pressure_bytes.is_some() { allowance.portion_bytes } else { MOST_PORTION_BYTES },
         portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
+        ..ReadOptions::default()
     })
 }
 

@@ -132,17 +132,10 @@ impl Target {
     /// A usage error that names the file and the input that it would be part of.
     pub fn refuse_inside_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
         let output = if self.is_dataset() { self.path.join("part-00000.parquet") } else { self.path.clone() };
-        let report = self.report.clone().filter(|_| !self.has_report_inside());
-        let rejected = self.rejected.clone().filter(|_| !self.is_dataset());
-        for (what, path) in [("output", Some(output)), ("report", report), ("table of rejected rows", rejected)] {
-            let Some(path) = path else { continue };
-            if let Some(input) = inside(&path, inputs)? {
-                let message = format!("the {what} would lie in the input `{}`, so the next run would read it as data", input.display());
-                let hint = "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
-                return Err(Error::usage(message).at_path(if what == "output" { &self.path } else { &path }).hint(hint));
-            }
-        }
-        Ok(())
+        refuse_inside("output", &output, &self.path, inputs)?;
+        let report = self.report.iter().filter(|_| !self.has_report_inside()).map(|path| ("report", path));
+        let rejected = self.rejected.iter().filter(|_| !self.is_dataset()).map(|path| ("table of rejected rows", path));
+        report.chain(rejected).try_for_each(|(what, path)| refuse_inside(what, path, path, inputs))
     }
 
     /// Whether the output is a directory of parts.
@@ -228,6 +221,17 @@ impl Target {
         let columns = self.partition_by.iter().map(position).collect::<Result<Vec<_>>>()?;
         Ok(Partitioning::new(columns, output.fields().len()))
     }
+}
+
+/// Checks that the next run with the same `inputs` would not read the file at `path`, which people know as `told`.
+///
+/// # Errors
+/// A usage error that names the file and the input that it would be part of.
+pub fn refuse_inside(what: &str, path: &Path, told: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let Some(input) = inside(path, inputs)? else { return Ok(()) };
+    let message = format!("the {what} would lie in the input `{}`, so the next run would read it as data", input.display());
+    let hint = "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
+    Err(Error::usage(message).at_path(told).hint(hint))
 }
 
 /// The width of a row of text, where nothing is known of it.

@@ -15,12 +15,16 @@ use crate::error::{Error, Result};
 use super::commit::{Identity, SharedFile};
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
-use super::csv_split::{MAX_RECORD_BYTES, PieceLimit, Splitter};
+use super::csv_split::{FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
+use super::demand::Demand;
 use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1 bytes of text (with its
 /// delimiter) and n + 4 of memory (with its offset in the column), which is worst for empty values.
 const DECODED_BYTES_PER_TEXT_BYTE: usize = 4;
+
+/// What undoing a compression takes: zstd looks back as far as its usual window.
+const WINDOW_BYTES: u64 = 8 << 20;
 
 /// The format of delimited text. It recognises any text, so it must be asked last.
 #[derive(Clone, Copy, Debug)]
@@ -42,37 +46,8 @@ impl Format for Csv {
 }
 
 /// No NULs, or UTF-16, which is refused when it is opened, with an explanation. Bytes that are not UTF-8 are still text: of an older encoding.
-fn is_text(head: &[u8]) -> bool {
+pub(super) fn is_text(head: &[u8]) -> bool {
     head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !(head.is_empty() || head.contains(&0))
-}
-
-/// Whether the beginning of a file is text whose lines have the same number of fields, more than one: what tells a table from any other text.
-#[must_use]
-pub fn looks_delimited(head: &[u8]) -> bool {
-    let head = compression::peek(head);
-    is_text(&head) && b",;\t|".iter().any(|delimiter| has_even_lines(&head, *delimiter))
-}
-
-fn has_even_lines(head: &[u8], delimiter: u8) -> bool {
-    let (mut counts, mut count, mut is_quoted, mut is_empty) = (Vec::new(), 0, false, true);
-    for &byte in head {
-        match byte {
-            b'"' => is_quoted = !is_quoted,
-            b'\n' if !is_quoted => {
-                counts.extend((!is_empty).then_some(count));
-                (count, is_empty) = (0, true);
-                continue;
-            }
-            _ if byte == delimiter && !is_quoted => count += 1,
-            _ => {}
-        }
-        is_empty &= byte.is_ascii_whitespace() && byte != delimiter;
-    }
-    // The last line may be cut off where the head ends, but not if it is all there is.
-    if counts.is_empty() {
-        counts.push(count);
-    }
-    counts[0] > 0 && counts.iter().all(|count| *count == counts[0])
 }
 
 /// A file of delimited text whose first line has been read.
@@ -146,14 +121,26 @@ impl TableFile for CsvFile {
         true
     }
 
+    fn demands(&self, _columns: &[ColumnRequest], options: &[ReadOptions], _looks_into_pages: bool) -> Result<Vec<Demand>> {
+        let demand = |options: &ReadOptions| {
+            let piece = Self::piece_bytes(options) as u64;
+            let text = if self.is_compressed { piece } else { piece.min(self.identity.byte_count()) };
+            let portion_count = if self.is_compressed { u64::MAX } else { self.identity.byte_count().div_ceil(piece) };
+            // The text itself is there until its columns are.
+            let portion_bytes = text * (1 + DECODED_BYTES_PER_TEXT_BYTE as u64);
+            let decoding_bytes = 2 * FILL_BYTES as u64 + if self.is_compressed { WINDOW_BYTES } else { 0 };
+            Demand { portion_bytes, decoding_bytes, portion_count, ..Demand::default() }
+        };
+        Ok(options.iter().map(demand).collect())
+    }
+
     fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {
         let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns)?;
         let file = SharedFile::reopen(&self.path, &self.identity)?;
         let found = Splitter::at(&file, self.dialect, start)?;
         let left_to_pass = if found.is_some() { 0 } else { start.row };
         let splitter = found.map_or_else(|| self.splitter_at_first_row(&file), Ok)?;
-        let bytes = (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES);
-        let limit = PieceLimit { bytes, rows: options.portion_rows.max(1) };
+        let limit = PieceLimit { bytes: Self::piece_bytes(options), rows: options.portion_rows.max(1) };
         let mut portions = CsvPortions { splitter: Some(splitter), projection: Arc::new(projection), limit, blank_is_row: self.names.len() == 1 };
         portions.pass_over(left_to_pass)?;
         Ok(Box::new(portions))
@@ -161,6 +148,11 @@ impl TableFile for CsvFile {
 }
 
 impl CsvFile {
+    /// What a piece of text should have.
+    fn piece_bytes(options: &ReadOptions) -> usize {
+        (options.portion_bytes / DECODED_BYTES_PER_TEXT_BYTE).clamp(1, MAX_RECORD_BYTES)
+    }
+
     /// A splitter at the first row.
     fn splitter_at_first_row(&self, file: &SharedFile) -> Result<Splitter> {
         let mut splitter = Splitter::new(file, self.dialect)?;

@@ -14,7 +14,7 @@ use super::csv_record::{Dialect, Scanner};
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// What is read (and uncompressed) at once.
-const FILL_BYTES: usize = 256 << 10;
+pub const FILL_BYTES: usize = 256 << 10;
 
 /// How large a piece may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

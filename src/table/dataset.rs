@@ -3,20 +3,22 @@
 //! Every file is opened and its schema unified before the first row is read, so a type that differs in file 399 of 400 stops the run
 //! at once. Columns may be renamed here; every later room sees the new names only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::cast::common_type;
 use super::commit::read_head;
+use super::demand::Demand;
+use super::hive_file::{self, HiveFile, Partition};
+use super::location::Located;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
-use super::spelling::did_you_mean;
+use super::union::{Unified, rename, unify};
 use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile};
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Result};
 
 /// One file of a data set.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct DatasetFile {
     pub path: PathBuf,
     /// Its format's name.
     pub format: &'static str,
+    /// What its directories say of its rows.
+    pub partitions: Vec<Partition>,
     /// The opened file.
     pub table: Box<dyn TableFile>,
 }
@@ -95,8 +99,10 @@ impl Dataset {
     ///
     /// # Errors
     /// Fails if a file is broken; a contract error names the column and the files whose types do not go together.
-    pub fn open(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
-        let files = paths.iter().map(|path| open_file(path, options)).collect::<Result<Vec<_>>>()?;
+    pub fn open(paths: &[impl Into<Located> + Clone], renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
+        let located: Vec<Located> = paths.iter().cloned().map(Into::into).collect();
+        let types = hive_file::types(located.iter().flat_map(|file| &file.partitions));
+        let files = located.iter().map(|file| open_file(file, &types, options)).collect::<Result<Vec<_>>>()?;
         Self::of(files, renames, options)
     }
 
@@ -112,13 +118,14 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::open`]; fails if no file can be opened.
-    pub fn open_readable(paths: &[PathBuf], renames: &[(String, String)], options: &ReadOptions) -> Result<(Self, Vec<BadFile>)> {
+    pub fn open_readable(paths: &[Located], renames: &[(String, String)], options: &ReadOptions) -> Result<(Self, Vec<BadFile>)> {
         let (mut files, mut bad_files, mut first_error) = (Vec::new(), Vec::new(), None);
-        for path in paths {
-            match open_file(path, options) {
+        let types = hive_file::types(paths.iter().flat_map(|file| &file.partitions));
+        for located in paths {
+            match open_file(located, &types, options) {
                 Ok(file) => files.push(file),
                 Err(error) => {
-                    bad_files.push(BadFile::new(path, &error));
+                    bad_files.push(BadFile::new(&located.path, &error));
                     first_error.get_or_insert(error);
                 }
             }
@@ -133,11 +140,11 @@ impl Dataset {
         }
     }
 
-    /// The same data set without the files of these indices; its columns stay what they were.
+    /// Leaves out the files of these indices; the columns stay what they were.
     ///
     /// # Errors
     /// Fails if no file is left.
-    pub fn without(mut self, indices: &[usize]) -> Result<Self> {
+    pub fn leave_out(&mut self, indices: &[usize]) -> Result<()> {
         let mut index = 0;
         self.files.retain(|_| {
             index += 1;
@@ -145,7 +152,7 @@ impl Dataset {
         });
         // Indices are others now; a column that is missing in a file is told again only where a model needs it, which was checked.
         self.partial.clear();
-        if self.files.is_empty() { Err(Error::failed("no file of the data can be read")) } else { Ok(self) }
+        if self.files.is_empty() { Err(Error::failed("no file of the data can be read")) } else { Ok(()) }
     }
 
     fn of(files: Vec<DatasetFile>, renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
@@ -218,6 +225,42 @@ impl Dataset {
         Ok(all.unwrap_or_else(|| vec![None; columns.len()]))
     }
 
+    /// What reading the columns of `schema` takes in memory for each of these ways to cut portions, file after file.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be opened again.
+    pub fn demands(&self, schema: &Schema, options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>> {
+        let mut all = vec![Demand::none(); options.len()];
+        for file in &self.files {
+            let requests: Vec<ColumnRequest> = self.requests(schema, file).into_iter().flatten().collect();
+            let own = file.table.demands(&requests, options, looks_into_pages).map_err(|error| error.at_path(&file.path))?;
+            all = all.into_iter().zip(own).map(|(all, own)| all.then(own)).collect();
+        }
+        Ok(all)
+    }
+
+    /// How its files are read.
+    #[must_use]
+    pub fn options(&self) -> &ReadOptions {
+        &self.options
+    }
+
+    /// Says how portions are cut.
+    pub fn set_options(&mut self, options: ReadOptions) {
+        self.options = options;
+    }
+
+    /// For each column of `schema` what is asked of a file for it; nothing where the file lacks it.
+    fn requests(&self, schema: &Schema, file: &DatasetFile) -> Vec<Option<ColumnRequest>> {
+        let own = file.table.schema();
+        let own = NameIndex::new(&own);
+        let request = |field: &Arc<Field>| {
+            let name = self.original(field.name());
+            own.position(name).map(|_| ColumnRequest { name: name.to_owned(), data_type: field.data_type().clone() })
+        };
+        schema.fields().iter().map(request).collect()
+    }
+
     fn original<'a>(&'a self, column: &'a str) -> &'a str {
         self.originals.get(column).map_or(column, String::as_str)
     }
@@ -243,14 +286,8 @@ impl Dataset {
     }
 
     fn open_portions(&self, schema: &Schema, file: usize, start: Start) -> Result<Current> {
+        let requests = self.requests(schema, &self.files[file]);
         let DatasetFile { table, path, .. } = &self.files[file];
-        let own = table.schema();
-        let own = NameIndex::new(&own);
-        let request = |field: &Arc<Field>| {
-            let name = self.original(field.name());
-            own.position(name).map(|_| ColumnRequest { name: name.to_owned(), data_type: field.data_type().clone() })
-        };
-        let requests: Vec<Option<ColumnRequest>> = schema.fields().iter().map(request).collect();
         let present = requests.iter().map(Option::is_some).collect();
         let requests: Vec<ColumnRequest> = requests.into_iter().flatten().collect();
         let portions = table.portions(&requests, &self.options, start).map_err(|error| error.at_path(path))?;
@@ -311,7 +348,8 @@ fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<Rec
         .map_err(|error| Error::internal("a portion does not have the columns that were asked for").because(error))
 }
 
-fn open_file(path: &Path, options: &ReadOptions) -> Result<DatasetFile> {
+fn open_file(located: &Located, types: &BTreeMap<String, DataType>, options: &ReadOptions) -> Result<DatasetFile> {
+    let Located { path, partitions } = located;
     let head = read_head(path)?;
     if head.is_empty() {
         return Err(Error::failed("the file is empty").at_path(path).hint("write the file again, or leave it out"));
@@ -320,69 +358,6 @@ fn open_file(path: &Path, options: &ReadOptions) -> Result<DatasetFile> {
         let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
         Error::failed("the file is no table that tallow knows").at_path(path).hint(format!("known formats: {}", known.join(", ")))
     })?;
-    Ok(DatasetFile { path: path.to_owned(), format: format.name(), table: format.open(path, options)? })
-}
-
-/// The columns of all files together.
-struct Unified {
-    columns: Vec<(String, DataType)>,
-    /// Names of columns that not every file has, with the first file that lacks them.
-    partial: HashMap<String, usize>,
-}
-
-/// Where a column was first met, and in how many files it is.
-struct Met {
-    position: usize,
-    file: usize,
-    count: usize,
-}
-
-/// The union of all files' columns, in the order of first appearance.
-fn unify(files: &[DatasetFile]) -> Result<Unified> {
-    let mut columns: Vec<(String, DataType)> = Vec::new();
-    let mut met: HashMap<String, Met> = HashMap::new();
-    for (file, DatasetFile { path, table, .. }) in files.iter().enumerate() {
-        for field in table.schema().fields() {
-            let Some(known) = met.get_mut(field.name()).filter(|_| file > 0) else {
-                met.insert(field.name().clone(), Met { position: columns.len(), file, count: 1 });
-                columns.push((field.name().clone(), field.data_type().clone()));
-                continue;
-            };
-            known.count += 1;
-            let unified = &mut columns[known.position].1;
-            *unified = common_type(unified, field.data_type()).ok_or_else(|| {
-                Error::contract(format!("the column is {} here, but {unified} in `{}`", field.data_type(), files[known.file].path.display()))
-                    .at_path(path)
-                    .at_column(field.name())
-                    .hint("write the files with one schema, or score them in separate runs")
-            })?;
-        }
-    }
-    let lacks = |name: &String| files.iter().position(|file| file.table.schema().column_with_name(name).is_none());
-    let partial = met.iter().filter(|(_, met)| met.count < files.len()).filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
-    Ok(Unified { partial: partial.collect(), columns })
-}
-
-fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
-    let known: HashSet<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    if let Some((from, _)) = renames.iter().find(|(from, _)| !known.contains(from.as_str())) {
-        return Err(Error::contract("`--rename` names a column that the data lacks").at_column(from).hint(did_you_mean(
-            from,
-            &columns.iter().map(|(name, _)| name.as_str()),
-            "`tallow inspect` lists the columns of a file",
-        )));
-    }
-    let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
-    let sources: BTreeMap<&str, &str> = renames.iter().map(|(from, to)| (to.as_str(), from.as_str())).collect();
-    let taken = columns.iter().map(|(name, _)| name.as_str()).find(|name| sources.contains_key(name) && !targets.contains_key(name));
-    if let Some(name) = taken {
-        let (own, other) = (shell_word(&format!("{}={name}", sources[name])), shell_word(&format!("{name}={name}_before")));
-        return Err(Error::contract(format!("`--rename {own}` gives a name that another column of the data has"))
-            .at_column(name)
-            .hint(format!("rename that one too: `--rename {own} --rename {other}`")));
-    }
-    let renamed = |name: &String| targets.get(name.as_str()).copied().unwrap_or(name).clone();
-    let originals = columns.iter().map(|(name, _)| (renamed(name), name.clone())).collect();
-    let fields = columns.iter().map(|(name, data_type)| Field::new(renamed(name), data_type.clone(), true));
-    Ok((Schema::new(fields.collect::<Vec<_>>()), originals))
+    let table = HiveFile::of(format.open(path, options)?, partitions, types)?;
+    Ok(DatasetFile { path: path.clone(), format: format.name(), partitions: partitions.clone(), table })
 }

@@ -35,6 +35,12 @@ impl Partitioning {
         Self { columns, kept }
     }
 
+    /// Whether all rows lie in one directory.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// The positions of the columns that files hold.
     #[must_use]
     pub fn kept(&self) -> &[usize] {
@@ -85,6 +91,27 @@ fn encoded(text: &str) -> String {
     if encoded.chars().all(|character| character == '.') { encoded.replace('.', "%2E") } else { encoded }
 }
 
+/// What the name of a directory says, `column=value`: the column, and the value, which is none for null; nothing if it says nothing.
+#[must_use]
+pub fn partition(name: &str) -> Option<(String, Option<String>)> {
+    let (column, value) = name.split_once('=')?;
+    let column = decoded(column).filter(|column| !column.is_empty())?;
+    Some((column, if value == DEFAULT_VALUE { None } else { Some(decoded(value)?) }))
+}
+
+/// The text that was written with `%XX`; none if that is not UTF-8. A `%` without two digits stands for itself.
+fn decoded(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let (mut decoded, mut position) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(&byte) = bytes.get(position) {
+        let digits = text.get(position + 1..position + 3).filter(|digits| byte == b'%' && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let code = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        position += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(decoded).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -109,5 +136,15 @@ mod tests {
         let wanted = [("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]), ("day=a%2Fb/n=7", vec![1, 5]), ("day=x y/n=7", vec![3])];
         assert_eq!(seen, wanted.map(|(directory, rows)| (directory.to_owned(), rows)));
         assert_eq!(encoded(".."), "%2E%2E");
+    }
+
+    #[test]
+    fn what_was_written_as_a_directory_is_read_from_it() {
+        for value in ["north", "a/b=c", "x y", "50%", "ä%41", "..", "1.10"] {
+            assert_eq!(partition(&format!("day={}", encoded(value))), Some(("day".to_owned(), Some(value.to_owned()))));
+        }
+        assert_eq!(partition("a%3Db=__HIVE_DEFAULT_PARTITION__"), Some(("a=b".to_owned(), None)));
+        assert_eq!(partition("day=50%"), Some(("day".to_owned(), Some("50%".to_owned()))), "not ours, but plain");
+        assert_eq!([partition("day"), partition("=x"), partition("day=%ff")], [None, None, None]);
     }
 }

@@ -11,6 +11,8 @@ use glob::{MatchOptions, Pattern};
 use crate::error::{Error, Result};
 
 use super::commit;
+use super::hive::partition;
+use super::hive_file::Partition;
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
@@ -28,18 +30,57 @@ const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_lite
 /// # Errors
 /// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was given.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    locate(inputs).map(|files| files.into_iter().map(|file| file.path).collect())
+}
+
+/// A file, and what the directories between it and the input that stands for it say of its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The file.
+    pub path: PathBuf,
+    /// Columns with their values, from the outermost directory on.
+    pub partitions: Vec<Partition>,
+}
+
+impl From<PathBuf> for Located {
+    fn from(path: PathBuf) -> Self {
+        Self { path, partitions: Vec::new() }
+    }
+}
+
+impl Located {
+    fn below(path: PathBuf, base: &Path) -> Self {
+        let directories = path.parent().and_then(|parent| parent.strip_prefix(base).ok()).into_iter().flat_map(Path::iter);
+        let partitions = directories.filter_map(|name| partition(name.to_str()?)).collect();
+        Self { path, partitions }
+    }
+}
+
+/// As [`resolve`], with what Hive's directories, `column=value`, say: those below an input that is a directory, or from the first one on that a
+/// pattern leaves open.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn locate(inputs: &[PathBuf]) -> Result<Vec<Located>> {
     if inputs.is_empty() {
         return Err(Error::usage("no input was given").hint("name at least one file, directory or pattern"));
     }
     let mut files = Vec::new();
     for input in inputs {
         match commit::find(input)? {
-            Some(found) if found.is_directory => files.extend(directory(input)?),
-            Some(_) => files.push(input.clone()),
-            None => files.extend(pattern(input)?),
+            Some(found) if found.is_directory => files.extend(directory(input)?.into_iter().map(|path| Located::below(path, input))),
+            Some(_) => files.push(input.clone().into()),
+            None => {
+                let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
+                files.extend(pattern(input)?.into_iter().map(|path| Located::below(path, &base)));
+            }
         }
     }
     Ok(files)
+}
+
+fn is_wild(part: &OsStr) -> bool {
+    part.to_string_lossy().contains(['*', '?', '['])
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -146,7 +187,6 @@ fn anchored(path: &Path) -> Result<PathBuf> {
 
 /// Whether a pattern would give the file, by itself or with a directory above it.
 fn matches(pattern: &Path, path: &Path) -> Result<bool> {
-    let is_wild = |part: &OsStr| part.to_string_lossy().contains(['*', '?', '[']);
     let fixed: PathBuf = pattern.iter().take_while(|part| !is_wild(part)).collect();
     let rest: PathBuf = pattern.iter().skip_while(|part| !is_wild(part)).collect();
     let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };

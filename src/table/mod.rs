@@ -5,29 +5,37 @@
 //! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` and its helpers touch polars.
 
 pub mod cast;
+pub mod chunk;
 pub mod commit;
+mod compact;
 pub mod compression;
 pub mod csv;
 pub mod csv_decode;
 pub mod csv_find;
+pub mod csv_guess;
 pub mod csv_record;
 pub mod csv_sink;
 pub mod csv_split;
 pub mod dataset;
+pub mod demand;
 pub(crate) mod expression;
 pub mod hive;
+pub mod hive_file;
 pub mod location;
 pub mod name_index;
 pub mod parquet;
 mod parquet_decode;
+mod parquet_demand;
 mod parquet_header;
 pub mod parquet_sink;
 mod polars_bridge;
 pub mod query;
+pub mod row_size;
 mod row_wise;
 pub(crate) mod spelling;
 mod temporal;
 mod thrift;
+mod union;
 
 use std::path::Path;
 
@@ -35,6 +43,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 
 use self::commit::Identity;
+use self::demand::Demand;
 use crate::error::Result;
 
 /// How files are read; each format takes what concerns it.
@@ -155,6 +164,13 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
     fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
         Ok(vec![None; columns.len()])
     }
+
+    /// What reading `columns`, all of which are in its schema, takes in memory for each of these ways to cut portions; with `looks_into_pages`
+    /// as near as the file says, else from above.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened again.
+    fn demands(&self, columns: &[ColumnRequest], options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>>;
 
     /// Cuts the file, from `start` on, into portions that deliver `columns`, all of which are in its schema. May be called
     /// again; between two calls the file is closed.

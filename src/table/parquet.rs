@@ -19,9 +19,10 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
 use super::commit::{Identity, SharedFile};
+use super::demand::Demand;
 use super::parquet_decode::{Decoder, ParquetPortions};
 use super::parquet_header::{HeaderReader, check_footer};
-use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile};
+use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand};
 use crate::error::{Error, Result};
 
 /// The four bytes at both ends of a Parquet file.
@@ -198,6 +199,11 @@ impl TableFile for ParquetFile {
             ranges.reduce(|left, right| Some((left?.0.min(right?.0), left?.1.max(right?.1))))?
         };
         Ok(columns.iter().map(|column| leaves.get(*column).and_then(range)).collect())
+    }
+
+    fn demands(&self, columns: &[ColumnRequest], options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>> {
+        let decoder = Decoder::new(self.reopen()?, columns)?;
+        Ok(parquet_demand::demands(&decoder, options, looks_into_pages))
     }
 
     fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {

@@ -16,6 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::cast::cast_column;
+use super::compact::compacted;
 use super::name_index::NameIndex;
 use super::parquet::{Input, footer, read_type, with_types};
 use super::{ColumnRequest, Portion, Portions, ReadOptions};
@@ -24,9 +25,7 @@ use crate::error::{Error, Result};
 /// Cuts row groups into ranges of rows by what they take in memory.
 pub(super) struct ParquetPortions {
     decoder: Arc<Decoder>,
-    portion_bytes: usize,
-    most_portion_bytes: usize,
-    portion_rows: usize,
+    cut: Cut,
     /// Where the next portion begins: a row group, and a row inside it.
     row_group: usize,
     row: usize,
@@ -43,38 +42,39 @@ impl ParquetPortions {
             row -= row_count(group);
             row_group += 1;
         }
-        Self {
-            decoder: Arc::new(decoder),
-            portion_bytes: options.portion_bytes,
-            most_portion_bytes: options.most_portion_bytes,
-            portion_rows: options.portion_rows,
-            row_group,
-            row,
-            first_row,
-        }
+        Self { decoder: Arc::new(decoder), cut: Cut::new(options), row_group, row, first_row }
     }
+}
 
-    /// About how many pages the largest wanted column of the row group has.
-    fn pages(&self, group: &RowGroupMetaData) -> usize {
-        let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| self.decoder.mask.leaf_included(*leaf));
-        let bytes = wanted.map(|(_, column)| usize::try_from(column.uncompressed_size()).unwrap_or(0)).max().unwrap_or(0);
-        bytes.div_ceil(PAGE_BYTES).max(1)
+/// How large portions may be.
+pub(super) struct Cut {
+    portion_bytes: usize,
+    most_portion_bytes: usize,
+    portion_rows: usize,
+}
+
+impl Cut {
+    pub(super) fn new(options: &ReadOptions) -> Self {
+        let ReadOptions { portion_bytes, most_portion_bytes, portion_rows, .. } = *options;
+        Self { portion_bytes: portion_bytes.max(1), most_portion_bytes: most_portion_bytes.max(1), portion_rows: portion_rows.max(1) }
     }
 
     /// How many portions so many decoded bytes become. A page is decompressed for every portion that has rows of it, so a row group of few
     /// pages is cut into no more portions than that, if they do not become too large: 100 columns of one page each, cut into four, took more
     /// than twice as long to read.
     fn parts(&self, bytes: usize, pages: usize) -> usize {
-        let wanted = bytes.div_ceil(self.portion_bytes.max(1));
-        if pages > FEW_PAGES { wanted } else { wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes.max(1)))) }
+        let wanted = bytes.div_ceil(self.portion_bytes);
+        if pages > FEW_PAGES { wanted } else { wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes))) }
     }
 
-    /// Rows of each portion of the row group, the same for all but the last.
-    fn step(&self, group: &RowGroupMetaData) -> usize {
-        let rows = row_count(group);
-        let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| self.decoder.mask.leaf_included(*leaf));
-        let bytes = wanted.map(|(_, column)| decoded_bytes(column)).fold(0, usize::saturating_add);
-        let parts = self.parts(bytes, self.pages(group)).max(rows.div_ceil(self.portion_rows.max(1))).clamp(1, rows.max(1));
+    /// Rows of each portion of a row group of which these column chunks are wanted, the same for all but the last.
+    pub(super) fn step<'a>(&self, rows: usize, wanted: impl Iterator<Item = &'a ColumnChunkMetaData>) -> usize {
+        let (bytes, largest) = wanted.fold((0_usize, 0), |(bytes, largest), column| {
+            let uncompressed = usize::try_from(column.uncompressed_size()).unwrap_or(0);
+            (bytes.saturating_add(decoded_bytes(column)), uncompressed.max(largest))
+        });
+        let pages = largest.div_ceil(PAGE_BYTES).max(1);
+        let parts = self.parts(bytes, pages).max(rows.div_ceil(self.portion_rows)).clamp(1, rows.max(1));
         rows.div_ceil(parts).max(1)
     }
 }
@@ -89,7 +89,8 @@ impl Portions for ParquetPortions {
             (self.row_group, self.row) = (self.row_group + 1, 0);
         };
         let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX).max(1);
-        let rows = self.row..(self.row + self.step(group).min(most_rows)).min(row_count(group));
+        let step = self.cut.step(row_count(group), self.decoder.wanted(group).map(|(_, column)| column));
+        let rows = self.row..(self.row + step.min(most_rows)).min(row_count(group));
         let (decoder, row_group, count) = (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
         let first_row = self.first_row;
         self.row = rows.end;
@@ -98,7 +99,7 @@ impl Portions for ParquetPortions {
     }
 }
 
-fn row_count(group: &RowGroupMetaData) -> usize {
+pub(super) fn row_count(group: &RowGroupMetaData) -> usize {
     usize::try_from(group.num_rows()).unwrap_or(0)
 }
 
@@ -123,16 +124,16 @@ const PAGE_BYTES: usize = 1 << 20;
 const FEW_PAGES: usize = 4;
 
 /// The most groups of columns that are read one after the other. Each is laid out anew for each portion, which walks all of the file's columns.
-const MOST_GROUPS: usize = 32;
+const MOST_GROUPS: usize = 128;
 
 /// All that a worker needs to decode any range of one file.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    input: Input,
-    footer: ArrowReaderMetadata,
+    pub(super) input: Input,
+    pub(super) footer: ArrowReaderMetadata,
     /// Groups of the wanted columns. While a column is read, its pages are in memory, a dictionary and a page of values, often 2 MiB and more;
     /// so only a few are read at once.
-    groups: Vec<ProjectionMask>,
+    pub(super) groups: Vec<ProjectionMask>,
     mask: ProjectionMask,
     schema: SchemaRef,
     /// The position of each requested column among the columns of all groups.
@@ -160,6 +161,11 @@ impl Decoder {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(Self { input, footer, groups, mask, schema, positions })
+    }
+
+    /// The column chunks of a row group that are wanted, each with its number among the leaves.
+    pub(super) fn wanted<'a>(&'a self, group: &'a RowGroupMetaData) -> impl Iterator<Item = (usize, &'a ColumnChunkMetaData)> {
+        group.columns().iter().enumerate().filter(|(leaf, _)| self.mask.leaf_included(*leaf))
     }
 
     fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
@@ -206,6 +212,10 @@ impl Decoder {
         let reader = builder.build()?;
         let schema = arrow::array::RecordBatchReader::schema(&reader);
         let batches = reader.collect::<Result<Vec<_>, _>>()?;
-        if let [batch] = batches.as_slice() { Ok(batch.clone()) } else { Ok(concat_batches(&schema, &batches)?) }
+        let batch = if let [batch] = batches.as_slice() { batch.clone() } else { concat_batches(&schema, &batches)? };
+        drop(batches);
+        let (schema, columns, count) = batch.into_parts();
+        let columns = columns.into_iter().map(compacted).collect();
+        Ok(RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(count)))?)
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 
 use super::commit::FileReader;
 use super::thrift::Kind::{self, Binary, Byte, Children, Double, List, Number, Struct, Tree, Truth, Unknown};
-use super::thrift::{Refusal, struct_length};
+use super::thrift::{Refusal, leading_numbers, struct_length};
 
 /// What is read of a file at once for a page header: headers are some dozens of bytes, and more where they hold statistics.
 const HEADER_BYTES: usize = 2048;
@@ -104,6 +104,37 @@ pub(super) fn check_footer(bytes: &[u8]) -> Result<(), Refusal> {
     struct_length(bytes, FILE_META_DATA).map(|_| ())
 }
 
+/// What a page's header says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PageFacts {
+    /// The bytes of the header.
+    pub(super) header_bytes: u64,
+    /// The page's bytes in the file.
+    pub(super) compressed_bytes: u64,
+    /// Its bytes once it is decompressed.
+    pub(super) uncompressed_bytes: u64,
+    /// If it is a dictionary: how many words it has.
+    pub(super) words: Option<u64>,
+}
+
+/// The facts of the page whose header begins where `file` stands.
+pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
+    let mut reader = HeaderReader::new(file);
+    reader.fill()?;
+    let damaged = |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal.to_string());
+    let (numbers, inner) = leading_numbers(&reader.header).map_err(damaged)?;
+    let field = |wanted: i16| numbers.iter().find(|(identifier, _)| *identifier == wanted).and_then(|(_, value)| u64::try_from(*value).ok());
+    Ok(PageFacts {
+        header_bytes: reader.header.len() as u64,
+        uncompressed_bytes: field(2).unwrap_or(0),
+        compressed_bytes: field(3).unwrap_or(0),
+        words: inner.filter(|(identifier, _)| *identifier == DICTIONARY_HEADER).and_then(|(_, words)| u64::try_from(words).ok()),
+    })
+}
+
+/// The field of a page header that makes it a dictionary's.
+const DICTIONARY_HEADER: i16 = 7;
+
 /// One page header: nothing is read until it is asked for, and then exactly the header, checked.
 #[derive(Debug)]
 pub(super) struct HeaderReader {
@@ -188,6 +219,18 @@ mod tests {
         assert_eq!(message(&header(4)[..10]), "cannot read the page header: the file ends in it");
         assert_eq!(message(b""), "cannot read the page header: the file ends in it");
         assert_eq!(message(&header(MOST_HEADER_BYTES)), "cannot read the page header: it is longer than 16777216 bytes");
+        let facts = |bytes: &[u8]| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("page");
+            let mut file = PendingFile::create(&path, false).unwrap();
+            file.write_all(bytes).unwrap();
+            file.publish(false).unwrap();
+            page_facts(SharedFile::open(&path).unwrap().reader()).unwrap()
+        };
+        let page = PageFacts { header_bytes: header(4).len() as u64, compressed_bytes: 4, uncompressed_bytes: 4, words: None };
+        assert_eq!(facts(&header(4)), page);
+        let dictionary = [0x15, 4, 0x15, 200, 1, 0x15, 20, 0x4c, 0x15, 14, 0x15, 0, 0, 0];
+        assert_eq!(facts(&dictionary), PageFacts { header_bytes: 14, compressed_bytes: 10, uncompressed_bytes: 100, words: Some(7) });
         assert_eq!(message(&[0x18, 0]), "cannot read the page header: field 1 of a record has the wrong type (8)");
     }
 }

@@ -1,37 +1,35 @@
 //! Parquet files out: zstd, row groups and pages of a fixed content, the run's identity in the footer.
 //!
-//! Batches are cut anew before they are encoded, at places that depend on the rows alone, so that neither the size nor the order of
-//! the work shows in a single byte of the file. Columns that were read as views get the type that the table declares here, a
-//! chunk at a time, so that long texts are spelt out in bounded memory.
+//! The rows of a row group wait as they came until it is full and are then encoded one column after the other, so that what a file takes in
+//! memory does not grow with the number of its columns: one encoder is there at a time. Where a row group ends depends on its rows alone.
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
+use parquet::file::writer::SerializedFileWriter;
 
 use super::Sink;
-use super::cast::cast_column;
+use super::chunk::{CHUNK_ROWS, Chunk, Chunks};
 use crate::error::{Error, Result};
 
-/// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by, and small enough to buffer.
-pub const ROW_GROUP_ROWS: usize = 131_072;
+/// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
+pub const ROW_GROUP_ROWS: usize = 8 * CHUNK_ROWS;
 
-/// The encoded size at which a row group ends before it has all its rows: it is held in memory until then.
-const ROW_GROUP_BYTES: usize = 32 << 20;
+/// What the rows of a row group take when it ends before it has all of them: they are held in memory until then.
+pub const ROW_GROUP_BYTES: usize = 32 << 20;
 
-/// Rows handed to the encoder at once; page borders depend on it, so it is fixed.
-const CHUNK_ROWS: usize = 16_384;
-
-/// A chunk ends with the row that brings its texts and lists to this size.
-const CHUNK_BYTES: usize = 4 << 20;
+/// What the encoder of one column takes: a dictionary, a page, what compresses them.
+pub const ENCODER_BYTES: usize = 6 << 20;
 
 /// The same zstd level that pyarrow and parquet-rs take by default: nearly the speed of none.
 const ZSTD_LEVEL: i32 = 1;
@@ -41,18 +39,50 @@ const FEWEST_TELLING_ROWS: usize = 1_024;
 
 /// Writes Parquet to anything that takes bytes.
 pub struct ParquetSink<W: Write + Send> {
-    writer: Writer<W>,
-    schema: SchemaRef,
-    /// The rows of the next chunk so far, in the declared types, and what their texts take.
-    waiting: Vec<RecordBatch>,
-    waiting_rows: usize,
-    waiting_bytes: usize,
+    chunks: Chunks,
+    groups: Groups<W>,
 }
 
-/// The encoder, once the first chunk has said which columns repeat their values.
+/// Row groups in the making, and the file that they go to.
+struct Groups<W: Write + Send> {
+    writer: Writer<W>,
+    schema: SchemaRef,
+    group: Group,
+}
+
+/// The file, once the first chunk has said which columns repeat their values.
 enum Writer<W: Write + Send> {
     Waiting(Option<Box<(W, WriterPropertiesBuilder)>>),
-    Writing(Box<ArrowWriter<W>>),
+    Writing(Box<SerializedFileWriter<W>>),
+}
+
+/// The rows of the next row group so far.
+#[derive(Default)]
+struct Group {
+    chunks: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, chunk: Chunk) {
+        self.rows += chunk.rows.num_rows();
+        self.bytes += chunk.bytes;
+        self.chunks.push(chunk.rows);
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows + CHUNK_ROWS > ROW_GROUP_ROWS || self.bytes >= ROW_GROUP_BYTES
+    }
+
+    /// For each column, its chunks.
+    fn into_columns(self, column_count: usize) -> Vec<Vec<ArrayRef>> {
+        let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(self.chunks.len()); column_count];
+        for chunk in self.chunks {
+            columns.iter_mut().zip(chunk.columns()).for_each(|(column, array)| column.push(array.clone()));
+        }
+        columns
+    }
 }
 
 impl<W: Write + Send> ParquetSink<W> {
@@ -64,80 +94,91 @@ impl<W: Write + Send> ParquetSink<W> {
         if let Some(field) = schema.fields().iter().find(|field| !super::parquet::can_write(field.data_type())) {
             return Err(Error::contract(format!("Parquet has no form for {}", field.data_type())).at_column(field.name()));
         }
-        ArrowSchemaConverter::new().convert(&schema).map_err(|error| failed(error.into()))?;
+        ArrowSchemaConverter::new().convert(&schema).map_err(failed)?;
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| Error::internal("zstd level").because(error))?;
         let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .set_created_by(concat!("tallow ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(pairs));
-        Ok(Self { writer: Writer::Waiting(Some(Box::new((output, properties)))), schema, waiting: Vec::new(), waiting_rows: 0, waiting_bytes: 0 })
+        let chunks = Chunks::new(schema.clone());
+        let writer = Writer::Waiting(Some(Box::new((output, properties))));
+        Ok(Self { chunks, groups: Groups { writer, schema, group: Group::default() } })
+    }
+}
+
+impl<W: Write + Send> Groups<W> {
+    fn take(&mut self, chunk: Chunk) -> Result<()> {
+        self.group.push(chunk);
+        if self.group.is_full() { self.end_group() } else { Ok(()) }
     }
 
-    /// The encoder; `chunk` is the first that it will get.
-    fn writer(&mut self, chunk: &RecordBatch) -> Result<&mut ArrowWriter<W>> {
+    /// The file; `chunk` is the first that it will get.
+    fn writer(&mut self, chunk: &RecordBatch) -> Result<&mut SerializedFileWriter<W>> {
         if let Writer::Waiting(waiting) = &mut self.writer {
             let (output, properties) = *waiting.take().ok_or_else(|| Error::internal("a Parquet file that failed is written on"))?;
             // Where nearly every value is new, a dictionary of them costs more than it saves.
             let unique = self.schema.fields().iter().zip(chunk.columns()).filter(|(_, column)| !repeats_itself(column));
             let properties =
                 unique.fold(properties, |properties, (field, _)| properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false));
-            let writer = ArrowWriter::try_new(output, self.schema.clone(), Some(properties.build())).map_err(|error| failed(error.into()))?;
+            let writer = ArrowWriter::try_new(output, self.schema.clone(), Some(properties.build()));
+            let (writer, _) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(failed)?;
             self.writer = Writer::Writing(Box::new(writer));
         }
         let Writer::Writing(writer) = &mut self.writer else { return Err(Error::internal("a Parquet file without its writer")) };
         Ok(writer)
     }
 
-    fn write_chunk(&mut self) -> Result<()> {
-        (self.waiting_rows, self.waiting_bytes) = (0, 0);
-        let waiting = std::mem::take(&mut self.waiting);
-        let chunk = match waiting.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            several => concat_batches(&self.schema, several).map_err(|error| failed(error.into()))?,
-        };
-        drop(waiting);
-        self.writer(&chunk)?.write(&chunk).map_err(|error| failed(error.into()))
+    fn end_group(&mut self) -> Result<()> {
+        let group = std::mem::take(&mut self.group);
+        let Some(first) = group.chunks.first().cloned() else { return Ok(()) };
+        let schema = self.schema.clone();
+        let writer = self.writer(&first)?;
+        drop(first);
+        write_group(writer, &schema, group).map_err(failed)
     }
 
-    /// The rows in the types that the table declares.
-    fn declared(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let columns = batch.columns().iter().zip(self.schema.fields());
-        let columns = columns.map(|(column, field)| cast_column(column, field.data_type())).collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(|error| failed(error.into()))
+    fn finish(&mut self) -> Result<()> {
+        self.end_group()?;
+        let nothing = RecordBatch::new_empty(self.schema.clone());
+        self.writer(&nothing)?.finish().map(|_| ()).map_err(failed)
     }
+}
+
+fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &Schema, group: Group) -> Result<(), ParquetError> {
+    let properties = Arc::clone(writer.properties());
+    let mut row_group = writer.next_row_group()?;
+    for (field, chunks) in schema.fields().iter().zip(group.into_columns(schema.fields().len())) {
+        for column in encode(field, chunks, &properties)? {
+            column.append_to_row_group(&mut row_group)?;
+        }
+    }
+    row_group.close().map(|_| ())
+}
+
+/// The column chunks of one column, of which nested ones have several; its rows are gone when this returns.
+fn encode(field: &FieldRef, chunks: Vec<ArrayRef>, properties: &WriterPropertiesPtr) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
+    // Encoders are made for the columns of a file, all of them at once; so each column gets a file of its own, which nobody keeps.
+    let descriptor = ArrowSchemaConverter::new().convert(&schema)?;
+    let own_file = SerializedFileWriter::new(io::sink(), descriptor.root_schema_ptr(), Arc::clone(properties))?;
+    let mut writers = ArrowRowGroupWriterFactory::new(&own_file, schema).create_column_writers(0)?;
+    for chunk in chunks {
+        for (leaf, writer) in compute_leaves(field, &chunk)?.iter().zip(&mut writers) {
+            writer.write(leaf)?;
+        }
+    }
+    writers.into_iter().map(ArrowColumnWriter::close).collect()
 }
 
 impl<W: Write + Send> Sink for ParquetSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let sizes = row_sizes(batch);
-        let mut start = 0;
-        while start < batch.num_rows() {
-            let most = (batch.num_rows() - start).min(CHUNK_ROWS - self.waiting_rows);
-            let mut rows = 0;
-            while rows < most && self.waiting_bytes < CHUNK_BYTES {
-                self.waiting_bytes += sizes.as_ref().map_or(0, |sizes| sizes[start + rows]);
-                rows = if sizes.is_some() { rows + 1 } else { most };
-            }
-            // In the declared types at once: a view of one text keeps the whole page that it lies in.
-            self.waiting.push(self.declared(&batch.slice(start, rows))?);
-            self.waiting_rows += rows;
-            start += rows;
-            if self.waiting_rows == CHUNK_ROWS || self.waiting_bytes >= CHUNK_BYTES {
-                self.write_chunk()?;
-            }
-        }
-        Ok(())
+        self.chunks.push(batch, |chunk| self.groups.take(chunk))
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.write_chunk()?;
-        let nothing = RecordBatch::new_empty(self.schema.clone());
-        self.writer(&nothing)?.finish().map(|_| ()).map_err(|error| failed(error.into()))
+        self.chunks.rest()?.map_or(Ok(()), |chunk| self.groups.take(chunk))?;
+        self.groups.finish()
     }
 }
 
@@ -172,46 +213,6 @@ fn repeats_itself(column: &ArrayRef) -> bool {
     }
 }
 
-/// What each row's texts and lists take, in bytes; none if no column varies in size. A function of the values alone.
-fn row_sizes(batch: &RecordBatch) -> Option<Vec<usize>> {
-    let mut sizes = vec![0; batch.num_rows()];
-    let vary = batch.columns().iter().filter(|column| add_sizes(column, &mut sizes)).count() > 0;
-    vary.then_some(sizes)
-}
-
-/// Adds the size of the column's value in each row, for types whose values vary; an element of a list counts [`ELEMENT_BYTES`]. Says whether
-/// they do.
-fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
-    fn add(column: &ArrayRef, sizes: &mut [usize], lengths: impl Iterator<Item = usize>) {
-        match column.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => sizes.iter_mut().zip(lengths).for_each(|(sum, length)| *sum += length),
-            // What lies under a null is nobody's value, and may differ with the way it came.
-            Some(nulls) => sizes.iter_mut().zip(lengths).zip(nulls).filter(|(_, is_valid)| *is_valid).for_each(|((sum, length), _)| *sum += length),
-        }
-    }
-    fn between<O: OffsetSizeTrait>(offsets: &[O]) -> impl Iterator<Item = usize> {
-        offsets.windows(2).map(|ends| (ends[1] - ends[0]).as_usize())
-    }
-    // A view's lowest 32 bits are its length.
-    let of_views = |views: &[u128], sizes: &mut [usize]| add(column, sizes, views.iter().map(|view| *view as u32 as usize));
-    match column.data_type() {
-        DataType::Utf8View => of_views(column.as_string_view().views(), sizes),
-        DataType::BinaryView => of_views(column.as_binary_view().views(), sizes),
-        DataType::Utf8 => add(column, sizes, between(column.as_string::<i32>().value_offsets())),
-        DataType::LargeUtf8 => add(column, sizes, between(column.as_string::<i64>().value_offsets())),
-        DataType::Binary => add(column, sizes, between(column.as_binary::<i32>().value_offsets())),
-        DataType::LargeBinary => add(column, sizes, between(column.as_binary::<i64>().value_offsets())),
-        DataType::List(_) => add(column, sizes, between(column.as_list::<i32>().value_offsets()).map(|count| ELEMENT_BYTES * count)),
-        DataType::LargeList(_) => add(column, sizes, between(column.as_list::<i64>().value_offsets()).map(|count| ELEMENT_BYTES * count)),
-        DataType::FixedSizeList(_, width) => add(column, sizes, std::iter::repeat(ELEMENT_BYTES * usize::try_from(*width).unwrap_or(0))),
-        _ => return false,
-    }
-    true
-}
-
-/// What an element of a list counts; numbers take it, texts in lists are short.
-const ELEMENT_BYTES: usize = 8;
-
-fn failed(source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+fn failed(source: ParquetError) -> Error {
     Error::failed("cannot write the Parquet file").because(source)
 }

@@ -68,6 +68,29 @@ pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usi
     Ok(walk.position)
 }
 
+/// A number with the identifier of its field.
+type FieldNumber = (i16, i64);
+
+/// The numbers that a struct begins with, each with its field's identifier, and the first number of the struct that follows them, with the
+/// identifier of that struct.
+pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Vec<FieldNumber>, Option<FieldNumber>), Refusal> {
+    let mut walk = Walk { bytes, position: 0, children: Vec::new() };
+    let (mut numbers, mut identifier) = (Vec::new(), 0);
+    loop {
+        let head = walk.byte()?;
+        identifier += i16::from(head >> 4);
+        match head & 0x0f {
+            code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64 => numbers.push((identifier, walk.signed()?)),
+            code::STRUCT => {
+                let is_number = matches!(walk.byte()? & 0x0f, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64);
+                let inner = if is_number { Some((identifier, walk.signed()?)) } else { None };
+                return Ok((numbers, inner));
+            }
+            _ => return Ok((numbers, None)),
+        }
+    }
+}
+
 /// The protocol's types.
 mod code {
     pub(super) const TRUE: u8 = 1;

@@ -364,8 +364,16 @@ fn variables_of_the_environment_stand_for_flags() {
 }
 
 /// Every variable that stands for a flag.
-const VARIABLES: [&str; 7] =
-    ["TALLOW_FORMAT", "TALLOW_LOG_FORMAT", "TALLOW_MEMORY", "TALLOW_QUIET", "TALLOW_MODEL", "TALLOW_OUTPUT", "TALLOW_THREADS"];
+const VARIABLES: [&str; 8] = [
+    "TALLOW_FORMAT",
+    "TALLOW_LOG_FORMAT",
+    "TALLOW_MEMORY",
+    "TALLOW_QUIET",
+    "TALLOW_MODEL",
+    "TALLOW_OUTPUT",
+    "TALLOW_PROGRESS_SECONDS",
+    "TALLOW_THREADS",
+];
 
 #[test]
 fn every_variable_of_the_environment_is_known_here() {

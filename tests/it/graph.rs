@@ -46,6 +46,7 @@ fn inspect_says_which_kernels_run_a_graph() {
         let run = room.tallow(&format!("inspect {}", data(&format!("golden/{case}/model.onnx")).display())).ok();
         let line = run.stdout.lines().find(|line| line.trim_start().starts_with("runs_as")).unwrap_or_else(|| panic!("{run}"));
         assert!(line.contains(kernels), "{line}");
+        assert!(case != "onnx_random_forest" || !run.stdout.contains(" 0 B\n"), "a forest takes memory: {run}");
     }
 }
 
@@ -74,4 +75,17 @@ fn text_that_is_no_table_is_told_from_one() {
     assert!(room.tallow("inspect rows").ok().stdout.starts_with("data"), "two columns");
     room.file("words.txt", "word\none\ntwo\n");
     assert!(room.tallow("inspect words.txt").ok().stdout.starts_with("data"), "the name says so");
+}
+
+#[test]
+fn categories_that_a_graphs_encoder_does_not_know_are_counted() {
+    let room = Room::new();
+    let model = data("golden/onnx_mixed/model.onnx");
+    let line = |row: &str| format!("30,1000,3,{row},free\n");
+    let rows: String = ["Nowhere", "Oslo", "", "Nowhere", "Rome"].map(line).concat();
+    room.file("rows.csv", format!("age,income,visits,city,plan\n{rows}"));
+    let run = room.tallow(&format!("score --model {} rows.csv --output out.parquet --format json --on-null city=reject", model.display())).ok();
+    let counted = &run.json()["coercions"]["city"];
+    // The row that stands in for the rejected one is the first, whose city is unknown; it is not counted twice.
+    assert_eq!((&counted["unseen_category"], &counted["null"]), (&2.into(), &1.into()), "{run}");
 }

@@ -60,8 +60,13 @@ impl Room {
 
     /// Names of everything in the room, hidden files included, sorted.
     pub(crate) fn listing(&self) -> Vec<String> {
+        self.listing_of("")
+    }
+
+    /// Names of everything in a directory of the room, sorted.
+    pub(crate) fn listing_of(&self, directory: &str) -> Vec<String> {
         let mut names: Vec<String> =
-            std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+            std::fs::read_dir(self.path(directory)).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }

@@ -44,8 +44,14 @@ mod stopped;
 // Data sets that are interrupted, resumed, mended and guarded.
 mod recovery;
 
+// Data sets whose runs are killed or told to stop at any moment.
+mod killed;
+
 // What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure too.
 mod observers;
+
+// What runs take, and that they take no more than they may.
+mod memory;
 
 // Full disks, vanishing directories, restless readers.
 mod disk;

@@ -583,3 +583,23 @@ fn a_run_that_finds_the_output_taken_says_so_in_all_its_files() {
         assert!(Command::new("kill").args(["-KILL", &id.to_string()]).status().unwrap().success());
     });
 }
+
+#[test]
+fn off_a_terminal_a_line_now_and_then_tells_how_far_a_run_came() {
+    let room = Room::new();
+    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(1_000)));
+    let score = "score --model good.json rows.csv --batch-rows 100 --overwrite --output out.parquet";
+    let lines = |further: &str| {
+        let run = room.tallow(&format!("{score} {further}")).ok();
+        run.stderr.lines().filter(|line| line.contains(" rows, ") && line.ends_with(" rows/s")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let told = lines("--progress-seconds 0");
+    assert_eq!(told.len(), 11, "one for each batch, and one for none: {told:?}");
+    assert!(told[1].starts_with("100 rows, ") && told[10].starts_with("1,000 rows, "), "{told:?}");
+    assert_eq!(lines(""), Vec::<String>::new(), "not within 30 seconds");
+    assert_eq!(lines("--progress-seconds 0 --quiet"), Vec::<String>::new());
+    let run = room.tallow(&format!("{score} --progress-seconds 0 --log-format json")).ok();
+    let progress = run.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap().get("progress").cloned());
+    assert_eq!(progress.map(|progress| progress["rows"].clone()).max_by_key(Json::as_u64).unwrap(), 1_000);
+}

@@ -140,30 +140,73 @@ fn scrambled(state: &mut u64) -> usize {
     (*state >> 33) as usize
 }
 
+/// Numbers that lengths, axes and places should not be.
+const EXTREMES: [i64; 8] = [0, -1, 1, i64::MIN, i64::MAX, 1 << 40, -(1 << 31), 1 << 28];
+
+/// The same value with some of its numbers extreme.
+fn distorted(value: &Value, state: &mut u64) -> Value {
+    let Value::Tensor(tensor) = value else { return value.clone() };
+    let shape = tensor.shape().to_vec();
+    let tensor = match tensor.element_type() {
+        ElementType::Int64 => {
+            let mut values = tensor.values::<i64>().unwrap().to_vec();
+            values.iter_mut().for_each(|value| *value = [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2]);
+            Tensor::new(shape, values)
+        }
+        ElementType::Float => {
+            let extremes = [f32::NAN, f32::INFINITY, f32::MIN, 1e-38, -0.0, 1e9];
+            let mut values = tensor.values::<f32>().unwrap().to_vec();
+            values.iter_mut().for_each(|value| *value = if scrambled(state) % 4 == 0 { extremes[scrambled(state) % extremes.len()] } else { *value });
+            Tensor::new(shape, values)
+        }
+        _ => return value.clone(),
+    };
+    Value::Tensor(tensor.unwrap())
+}
+
+/// `TALLOW_FUZZ_SECONDS` goes on for so long.
 #[test]
 fn damaged_node_tests_fail_without_a_panic() {
-    let mut state = 7;
-    for case in sorted(&data("golden/onnx_nodes"), "test_") {
-        let whole = std::fs::read(case.join("model.onnx")).unwrap();
-        let set = case.join("test_data_set_0");
-        let ports = open_graph(&whole).unwrap().inputs;
-        let read = |(path, port): (&PathBuf, &tallow::model::format::onnx::Port)| read_value(&std::fs::read(path).unwrap(), &port.kind).unwrap();
-        let inputs: Vec<Value> = sorted(&set, "input_").iter().zip(&ports).map(read).collect();
-        for turn in 0..MUTATIONS {
-            let mut damaged = whole.clone();
-            for _ in 0..=turn % 3 {
-                let place = scrambled(&mut state) % damaged.len();
-                damaged[place] = if turn % 2 == 0 { scrambled(&mut state) as u8 } else { [0, 1, 2, 3, 127, 255][scrambled(&mut state) % 6] };
+    let seconds = std::env::var("TALLOW_FUZZ_SECONDS").ok().map(|text| text.parse().expect("a number"));
+    let end = seconds.map(|seconds| std::time::Instant::now() + std::time::Duration::from_secs(seconds));
+    let mut state = seconds.map_or(7, |_| std::process::id().into());
+    loop {
+        for case in sorted(&data("golden/onnx_nodes"), "test_") {
+            damage(&case, &mut state);
+            if end.is_some_and(|end| std::time::Instant::now() > end) {
+                return;
             }
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                if let Ok(opened) = open_graph(&damaged) {
-                    let _ = opened.graph.run(inputs.clone());
-                    let mut turned = inputs.clone();
-                    turned.reverse();
-                    let _ = opened.graph.run(turned);
-                }
-            }));
-            assert!(outcome.is_ok(), "{} with the mutation {turn}", case.display());
         }
+        if end.is_none() {
+            return;
+        }
+    }
+}
+
+fn damage(case: &Path, state: &mut u64) {
+    let whole = std::fs::read(case.join("model.onnx")).unwrap();
+    let set = case.join("test_data_set_0");
+    let ports = open_graph(&whole).unwrap().inputs;
+    let read = |(path, port): (&PathBuf, &tallow::model::format::onnx::Port)| read_value(&std::fs::read(path).unwrap(), &port.kind).unwrap();
+    let inputs: Vec<Value> = sorted(&set, "input_").iter().zip(&ports).map(read).collect();
+    for turn in 0..MUTATIONS {
+        let (began, mut damaged) = (*state, whole.clone());
+        for _ in 0..=turn % 3 {
+            let place = scrambled(state) % damaged.len();
+            damaged[place] = if turn % 2 == 0 { scrambled(state) as u8 } else { [0, 1, 2, 3, 127, 255][scrambled(state) % 6] };
+        }
+        let distorted: Vec<Value> = inputs.iter().map(|value| distorted(value, state)).collect();
+        let time = std::time::Instant::now();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            if let Ok(opened) = open_graph(&damaged) {
+                let _ = opened.graph.run(inputs.clone());
+                let mut turned = inputs.clone();
+                turned.reverse();
+                let _ = opened.graph.run(turned);
+            }
+            let _ = open_graph(&whole).unwrap().graph.run(distorted);
+        }));
+        assert!(outcome.is_ok(), "{} with the mutation {turn} of state {began}", case.display());
+        assert!(time.elapsed().as_secs() < 60, "{} takes long with the mutation {turn} of state {began}", case.display());
     }
 }

@@ -14,7 +14,7 @@ use crate::harness::{Room, column, data, table, texts};
 const ROWS: usize = 7_001;
 
 /// The same small model everywhere, and three files of rows for it; every hundredth `a` is missing.
-fn room() -> Room {
+pub(crate) fn room() -> Room {
     let room = Room::new();
     room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
     for file in 0..3 {
@@ -35,10 +35,10 @@ fn rows(first: usize, count: usize) -> RecordBatch {
     .unwrap()
 }
 
-const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet in-2.parquet --on-null a=reject --rows-per-part 1000";
+pub(crate) const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet in-2.parquet --on-null a=reject --rows-per-part 1000";
 
 /// Every file below a directory that readers see, by its path, but for what tells times.
-fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
     while let Some(path) = open.pop() {
@@ -102,41 +102,84 @@ fn threads_batches_and_memory_do_not_change_a_byte_of_a_data_set() {
     }
 }
 
-/// Runs that are killed until they are done; `TALLOW_KILL_ROUNDS=50` makes it fifty.
-const KILL_ROUNDS: u64 = 12;
+#[test]
+fn parts_of_so_many_bytes_have_about_so_many_and_the_same_rows_in_every_run() {
+    let room = room();
+    let line = SCORE.replace("--rows-per-part 1000", "--bytes-per-part 20KB --passthrough id");
+    room.tallow(&format!("{line} --output out/")).ok();
+    room.tallow(&format!("{line} --output other/ --threads 3 --batch-rows 77")).ok();
+    let parts = |name: &str| files(&room.path(name)).into_iter().filter(|(name, _)| name.starts_with("part-")).collect::<Vec<_>>();
+    let sizes: Vec<usize> = parts("out").iter().map(|(_, bytes)| bytes.len()).collect();
+    assert!(parts("out") == parts("other"));
+    // The inputs are not compressed and parts are, so these are smaller than was asked.
+    assert!(sizes.len() > 3 && sizes.iter().all(|bytes| *bytes < 25_000), "{sizes:?}");
+    room.tallow(&format!("{line} --output larger/").replace("20KB", "40KB")).ok();
+    let larger = parts("larger").len();
+    assert!(larger < sizes.len() && larger * 2 + 1 >= sizes.len(), "{larger} parts of twice as many bytes, {} before", sizes.len());
+    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
+    let run = room.tallow(&format!("{line} --output x/").replace("20KB", "0")).fails(2);
+    assert!(run.stderr.contains("`--bytes-per-part 0` is no size"), "{run}");
+}
 
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_in_the_same_bytes() {
-    let rounds = std::env::var("TALLOW_KILL_ROUNDS").map_or(KILL_ROUNDS, |text| text.parse().unwrap());
+fn what_was_written_in_hive_directories_is_read_from_them() {
     let room = room();
-    room.tallow(&format!("{SCORE} --output whole/ --batch-rows 100")).ok();
-    let whole = files(&room.path("whole"));
-    let mut kills = 0;
-    for round in 0..rounds {
-        let mut attempt = 0_u64;
-        loop {
-            let line = format!("{SCORE} --output out/ --batch-rows 100");
-            let mut run = room.command().args(line.split(' ')).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            // A moment that is different every time, over the whole length of a run; later and later where the machine is slow.
-            std::thread::sleep(Duration::from_micros(500 + (round * 7_919 + attempt * 104_729) % 40_000 + attempt * 1_000));
-            if run.try_wait().unwrap().is_none() {
-                run.kill().unwrap();
-                kills += 1;
-            }
-            let status = run.wait().unwrap();
-            if room.path("out/_SUCCESS").exists() {
-                break;
-            }
-            assert!(status.code().is_none(), "ended by itself without success: {status}");
-            attempt += 1;
-            assert!(attempt < 500, "never comes to its end");
-        }
-        room.tallow(&format!("{SCORE} --output out/ --batch-rows 100")).ok();
-        assert!(whole == files(&room.path("out")), "round {round}");
-        std::fs::remove_dir_all(room.path("out")).unwrap();
-    }
-    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("kills.txt"), format!("{kills} kills in {rounds} rounds\n")).unwrap();
-    assert!(kills >= rounds, "only {kills} kills");
+    let all = "--passthrough all --on-null a=null";
+    let score = |inputs: &str, further: &str| room.tallow(&format!("score --quiet --model good.json {inputs} {further}")).ok();
+    // Ids become integers again, words stay words; a slash and null are among them.
+    score("in-0.parquet", &format!("--output plain.parquet {all}"));
+    score("in-0.parquet", &format!("--output days/ --partition-by region {all} --rows-per-part 3000"));
+    let back = "--passthrough id,region --on-null a=null";
+    score("days", &format!("--output back.parquet {back}"));
+    score("days/region=*/*.parquet", &format!("--output pattern.parquet {back}"));
+    let rows = |name: &str| {
+        let table = room.table(name);
+        let mut rows: Vec<_> =
+            texts(column(&table, "id")).into_iter().zip(texts(column(&table, "region"))).zip(texts(column(&table, "probability"))).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(rows("back.parquet"), rows("plain.parquet"));
+    assert_eq!(rows("pattern.parquet"), rows("plain.parquet"));
+    score("in-0.parquet", &format!("--output numbers/ --partition-by id {all} --limit 300"));
+    let told = room.tallow("inspect numbers --format json").ok();
+    assert!(told.stdout.contains("Int64"), "{told}");
+    score("numbers", "--output more.parquet --passthrough id,region --on-null a=null --where id<100");
+    assert_eq!(room.table("more.parquet").num_rows(), 100);
+    // A file that is named itself is read as it is.
+    let run = room.tallow("score --model good.json days/region=north/part-00000.parquet --output x.parquet --passthrough region").fails(3);
+    assert!(run.stderr.contains("names a column that the data lacks"), "{run}");
+}
+
+#[test]
+fn in_text_the_columns_of_hive_directories_are_text_and_feed_models_too() {
+    let room = room();
+    room.file(
+        "days/a=0.25/rows.csv",
+        "id,b
+1,0.5
+2,0.75
+",
+    );
+    room.file(
+        "days/a=__HIVE_DEFAULT_PARTITION__/rows.csv",
+        "id,b
+3,0.5
+",
+    );
+    room.file(
+        "flat.csv",
+        "id,b,a
+1,0.5,0.25
+2,0.75,0.25
+3,0.5,
+",
+    );
+    room.tallow("score --quiet --model good.json days --output one.parquet --on-null a=null --passthrough all").ok();
+    room.tallow("score --quiet --model good.json flat.csv --output other.parquet --on-null a=null --passthrough all").ok();
+    let seen = |name: &str| ["id", "b", "probability"].map(|name_of| texts(column(&room.table(name), name_of)));
+    assert_eq!(seen("one.parquet"), seen("other.parquet"));
+    assert_eq!(texts(column(&room.table("one.parquet"), "a"))[..2], [Some("0.25".to_owned()), Some("0.25".to_owned())]);
 }
 
 #[test]
@@ -295,8 +338,14 @@ fn guards_trip_before_the_first_row_where_they_can() {
     assert!(run.stderr.contains("50.0 % apart"), "{run}");
     assert_eq!(room.table("out.parquet").num_rows(), 2 * ROWS, "the good output stays");
     score("--max-age 1h").ok();
-    let run = room.run(["score", "--model", "good.json", "in-0.parquet", "--output", "x.parquet", "--max-age", "0s"]);
-    assert!(run.code == 5 || run.code == 0, "a file of this very second may be young enough: {run}");
+    let two_hours_ago = std::time::SystemTime::now() - Duration::from_hours(2);
+    let age = |name: &str| std::fs::File::options().append(true).open(room.path(name)).unwrap().set_modified(two_hours_ago).unwrap();
+    age("in-0.parquet");
+    score("--max-age 1h").ok();
+    age("in-1.parquet");
+    let run = score("--max-age 1h").fails(5);
+    assert!(run.stderr.contains("the newest input is 2 h old, more than the 60 m of `--max-age`"), "{run}");
+    score("--max-age 3h").ok();
     assert!(score("--max-age soon").fails(2).stderr.contains("26h"));
     score("--skip-code 99").fails(99);
 }
@@ -375,6 +424,18 @@ fn in_mended_text_an_empty_field_is_null() {
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 10, "{run}");
 }
 
+/// Gives the first `most` rejected rows of a part the value that they lack.
+pub(crate) fn mend(room: &Room, directory: &str, part: &str, most: usize) {
+    let path = format!("{directory}/_rejected/{part}.parquet");
+    let rows = table(&room.path(&path));
+    let a: Float32Array = (0..rows.num_rows()).map(|row| (row < most).then_some(0.25)).collect();
+    let fields = rows.schema();
+    let columns = fields.fields().iter().zip(rows.columns());
+    let columns = columns
+        .map(|(field, column)| (field.name().clone(), if field.name() == "a" { Arc::new(a.clone()) as ArrayRef } else { column.clone() }, true));
+    room.parquet(&path, &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 1_000);
+}
+
 #[test]
 fn mended_rows_end_as_if_they_had_never_been_bad() {
     let room = room();
@@ -384,16 +445,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
     let untouched = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
     // All rows of two parts are mended, then half of a third, then the other half.
-    let mend = |part: &str, most: usize| {
-        let path = room.path(&format!("out/_rejected/{part}.parquet"));
-        let rows = table(&path);
-        let a: Float32Array = (0..rows.num_rows()).map(|row| (row < most).then_some(0.25)).collect();
-        let fields = rows.schema();
-        let columns = fields.fields().iter().zip(rows.columns());
-        let columns = columns
-            .map(|(field, column)| (field.name().clone(), if field.name() == "a" { Arc::new(a.clone()) as ArrayRef } else { column.clone() }, true));
-        room.parquet(&format!("out/_rejected/{part}.parquet"), &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 1_000);
-    };
+    let mend = |part: &str, most: usize| mend(&room, "out", part, most);
     ["part-00000", "part-00007"].iter().for_each(|part| mend(part, 10));
     mend("part-00005", 5);
     let run = room.tallow("retry out --format json").ok();

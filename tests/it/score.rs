@@ -151,6 +151,10 @@ fn results_that_the_next_run_would_read_as_data_are_refused() {
     assert!(run.stderr.contains("the report would lie in the input `days`"), "{run}");
     let run = room.tallow("score --model churn days/*.csv --output days/out.csv").fails(2);
     assert!(run.stderr.contains("would lie in the input `days/*.csv`"), "{run}");
+    for (flag, what) in [("--metrics-file", "metrics"), ("--lineage-file", "lineage")] {
+        let run = room.tallow(&format!("score --model churn days --output out.parquet {flag} days/told.txt")).fails(2);
+        assert!(run.stderr.contains(&format!("the {what} file would lie in the input `days`")), "{run}");
+    }
     assert_eq!(std::fs::read_dir(room.path("days")).unwrap().count(), 1);
     for flags in ["days --output days/_out.csv", "days/*.csv --output days/out.parquet --overwrite"] {
         room.tallow(&format!("score --model churn {flags}")).ok();

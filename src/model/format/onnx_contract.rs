@@ -7,7 +7,8 @@ use super::onnx_schema::{Graph as GraphProto, Model as ModelProto, Node};
 use super::onnx_tensor::{External, decode, text};
 use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result};
-use crate::model::graph::table::{Answer, Feed, row_length};
+use crate::model::graph::arrays::row_length;
+use crate::model::graph::table::{Answer, Feed};
 use crate::model::graph::{ElementType, Tensor, Value};
 use crate::outcome::Label;
 
@@ -149,9 +150,8 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
             return Ok(match <[String; 2]>::try_from(names) {
                 Ok(names) => {
                     let is_text = outputs[label].tensor().is_ok_and(|tensor| tensor.element_type() == ElementType::String);
-                    let named = |name: String| match is_text {
-                        true => is_known.then_some(Label::Text(name)),
-                        false => name.parse().ok().map(Label::Integer),
+                    let named = |name: String| {
+                        if is_text { is_known.then_some(Label::Text(name)) } else { name.parse().ok().map(Label::Integer) }
                     };
                     let [negative, positive] = names.map(named);
                     let probability = Answer::Classes { output: scores, names: vec![String::new(), "probability".into()] };

@@ -3,7 +3,7 @@
 use super::onnx_port::{Port, PortKind};
 use super::onnx_schema::Graph as GraphProto;
 use super::onnx_tensor::text;
-use crate::model::graph::table::row_length;
+use crate::model::graph::arrays::row_length;
 use crate::model::graph::{ElementType, Tensor, Value};
 
 /// Values of `rows` rows such as the file declares the outputs to give; none if it leaves a type or a length open.

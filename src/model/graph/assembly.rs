@@ -219,6 +219,8 @@ struct Assembly {
     rest: Vec<usize>,
     /// Whether the readers take a block as it is.
     as_block: bool,
+    /// The graph's numbers of the inputs that it reads.
+    inputs: Vec<usize>,
 }
 
 impl Assembly {
@@ -230,7 +232,8 @@ impl Assembly {
         let inputs = call.inputs.iter().map(columns).collect::<Result<Vec<_>>>()?;
         let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
         let row_count = inputs.first().and_then(|columns| columns.first()).map_or(0, arrow::array::Array::len);
-        let block = computed(&self.columns, &inputs, row_count)?;
+        let unseen = |place: Place, count: u64| call.fuel.met_unseen(self.inputs[place.input], place.column, count);
+        let block = computed(&self.columns, &inputs, row_count, unseen)?;
         if self.as_block {
             return Ok(vec![Value::Block(Arc::new(FeatureBlock::Single(block)))]);
         }
@@ -314,7 +317,7 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         node.takes_blocks && node.inputs.iter().enumerate().all(|(place, input)| input.is_none_or(|(read, _)| (read == id) == (place == 0)))
     };
     let as_block = table.rest.len() == 1 && !graph.outputs.contains(&id) && graph.nodes.iter().filter(reads).all(is_first_alone);
-    let assembly = Assembly { columns, rest: table.rest.clone(), as_block };
+    let assembly = Assembly { columns, rest: table.rest.clone(), as_block, inputs: inputs.clone() };
     let kernel = several(move |call| assembly.run(call)).ok()?;
     let made = graph.value_count;
     graph.value_count += 1;
@@ -332,5 +335,6 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         takes_blocks: false,
         memory_bytes: 0,
         family: None,
+        mixes_rows: false,
     })
 }

@@ -168,9 +168,9 @@ impl Attention {
             }
             // A query that may look at nothing gets nothing.
             if is_seen {
-                super::reduction::soft_max(&mut row)
+                super::reduction::soft_max(&mut row);
             } else {
-                row.fill(0.0)
+                row.fill(0.0);
             }
             scores.iter_mut().zip(&row).for_each(|(score, value)| *score = T::from_double(*value));
             if self.shown == Shown::Probabilities {

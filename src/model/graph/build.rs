@@ -80,9 +80,23 @@ impl Builder {
         let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
         let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
         let (role, column_role) = (role(definition, inputs, &self.constants), column_role(definition, inputs, &self.constants));
-        let (takes_blocks, family) = (entry.takes_blocks, family(definition));
+        let (takes_blocks, family, memory_bytes) = (entry.takes_blocks, family(definition), definition.memory_bytes.get());
+        // Its scale is that of the greatest number of all rows.
+        let mixes_rows = definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
         let inputs = inputs.iter().map(|input| input.map(|id| (id, false))).collect();
-        self.nodes.push(Node { label, kernel, widening: entry.widening, inputs, outputs, role, column_role, takes_blocks, memory_bytes: 0, family });
+        self.nodes.push(Node {
+            label,
+            kernel,
+            widening: entry.widening,
+            inputs,
+            outputs,
+            role,
+            column_role,
+            takes_blocks,
+            memory_bytes,
+            family,
+            mixes_rows,
+        });
         Ok(ids)
     }
 

@@ -97,8 +97,8 @@ impl Step {
     }
 }
 
-/// Computes columns of `row_count` rows; `inputs` are the columns of each input.
-pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: usize) -> Result<Columns<f32>> {
+/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is told how many values an encoder does not know.
+pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: usize, unseen: impl Fn(Place, u64)) -> Result<Columns<f32>> {
     let mut block = Columns::filled(row_count, columns.len(), 0.0_f32);
     let mut known: Option<(Place, &Arc<Encoder>, Vec<u32>)> = None;
     for (position, column) in columns.iter().enumerate() {
@@ -113,8 +113,12 @@ pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: us
                 let is_known = known.as_ref().is_some_and(|(of, by, _)| of == place && Arc::ptr_eq(by, encoder));
                 if !is_known {
                     let places = encoder.categories.places(array(inputs, *place)?)?;
-                    if encoder.refuses_unknown && places.contains(&UNKNOWN) {
-                        return Err(Error::failed("a category was never seen in training, and the model's encoder refuses such"));
+                    match places.iter().filter(|place| **place == UNKNOWN).count() {
+                        0 => {}
+                        _ if encoder.refuses_unknown => {
+                            return Err(Error::failed("a category was never seen in training, and the model's encoder refuses such"));
+                        }
+                        count => unseen(*place, count as u64),
                     }
                     known = Some((*place, encoder, places));
                 }

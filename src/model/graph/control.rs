@@ -6,7 +6,7 @@ use super::layout::{axis_of, length_of};
 use super::movement::{concatenated, part, split_into};
 use super::operator::{Call, Definition, Kernel, Subgraph, several, single};
 use super::registry::{ANY, Entry};
-use super::tensor::Tensor;
+use super::tensor::{ELEMENT_LIMIT, Tensor};
 use super::value::Value;
 use crate::error::{Error, Result};
 
@@ -31,12 +31,17 @@ pub(super) const OPERATORS: &[Entry] = &[
 /// Turns of a loop without a limit of its own.
 const TURN_LIMIT: i64 = 1 << 24;
 
+/// Results of turns that are kept to be stacked.
+const STACK_LIMIT: usize = 1 << 20;
+
 /// Runs a subgraph on its own inputs and what it captures of the call's, which begin at `first` among them.
 fn run(body: &Subgraph, mut own: Vec<Value>, call: &Call, first: usize) -> Result<Vec<Value>> {
     let start = first + body.first_capture;
     for position in start..start + body.capture_count {
         own.push(call.value(position)?.clone());
     }
+    // A body without nodes is a step too.
+    call.fuel.burn(1)?;
     body.graph.run_with(own, call.fuel)
 }
 
@@ -77,7 +82,7 @@ fn repeat(node: &Definition) -> Result<Kernel> {
             carried = results.split_off(1);
             stacked.resize_with(extra.len(), Vec::new);
             for (stack, value) in stacked.iter_mut().zip(extra) {
-                stack.push(value.into_tensor()?);
+                push(stack, value)?;
             }
             turn += 1;
         }
@@ -89,6 +94,18 @@ fn repeat(node: &Definition) -> Result<Kernel> {
         }
         Ok(outputs)
     })
+}
+
+/// Keeps a turn's result.
+fn push(stack: &mut Vec<Tensor>, value: Value) -> Result<()> {
+    let tensor = value.into_tensor()?;
+    // Results of one shape are as large together as each times their number.
+    let so_far = stack.len().saturating_add(1);
+    if so_far > STACK_LIMIT || so_far.saturating_mul(tensor.len()) > ELEMENT_LIMIT {
+        return Err(Error::failed(format!("a loop stacks more than {STACK_LIMIT} results, or {ELEMENT_LIMIT} elements")));
+    }
+    stack.push(tensor);
+    Ok(())
 }
 
 /// The tensors along a new axis.
@@ -144,7 +161,7 @@ fn scan(node: &Definition) -> Result<Kernel> {
             let extra = results.split_off(state_count);
             states = results;
             for (stack, value) in stacks.iter_mut().zip(extra) {
-                stack.push(value.into_tensor()?);
+                push(stack, value)?;
             }
         }
         let mut outputs = states;

@@ -96,7 +96,7 @@ impl Sampling {
     fn neighbours(&self, coordinate: f64, length: usize, is_single: bool) -> Vec<(usize, f64)> {
         let span = length as f64;
         let (least, most) = if self.aligns_corners { (0.0, span - 1.0) } else { (-0.5, span - 0.5) };
-        let mut at = if self.aligns_corners { (coordinate + 1.0) / 2.0 * (span - 1.0) } else { ((coordinate + 1.0) * span - 1.0) / 2.0 };
+        let mut at = if self.aligns_corners { 0.5 * (coordinate + 1.0) * (span - 1.0) } else { 0.5 * ((coordinate + 1.0) * span - 1.0) };
         if is_single {
             at = f64::from(at as f32);
         }

@@ -6,14 +6,17 @@ use half::{bf16, f16};
 
 use super::assembly::{ColumnRole, assemble};
 use super::fuse::Role;
-use super::operator::{Call, Fuel, Kernel};
+use super::operator::{Call, Fuel, Kernel, UnseenCounts};
 use super::registry::Widening;
 use super::tensor::{Data, ElementType, Tensor};
 use super::value::Value;
 use crate::error::{Error, Result};
 
-/// Nodes that one run may execute, loops counted by their turns.
-const STEP_LIMIT: u64 = 50_000_000;
+/// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops take some thousand turns.
+const STEP_LIMIT: u64 = 10_000_000;
+
+/// Elements that count as one node more, so that a loop over large tensors ends as soon.
+const STEP_ELEMENTS: usize = 1 << 10;
 
 /// A value's number.
 pub type ValueId = usize;
@@ -38,6 +41,8 @@ pub(super) struct Node {
     pub(super) memory_bytes: usize,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
+    /// Whether what it makes of a row depends on the rows beside it.
+    pub(super) mixes_rows: bool,
 }
 
 impl std::fmt::Debug for Node {
@@ -79,6 +84,12 @@ impl Graph {
             }
         }
         families
+    }
+
+    /// Whether what it makes of a row depends on the rows beside it.
+    #[must_use]
+    pub fn mixes_rows(&self) -> bool {
+        self.nodes.iter().any(|node| node.mixes_rows)
     }
 
     /// The bytes of all constants and of packed matrices.
@@ -129,6 +140,15 @@ impl Graph {
         self.run_with(inputs, &Fuel::new(STEP_LIMIT))
     }
 
+    /// As [`Graph::run`], and by input and its column the values that no encoder of it knows.
+    ///
+    /// # Errors
+    /// Fails at the first node that cannot be computed, naming it.
+    pub(super) fn run_counting(&self, inputs: Vec<Value>) -> Result<(Vec<Value>, UnseenCounts)> {
+        let fuel = Fuel::new(STEP_LIMIT);
+        Ok((self.run_with(inputs, &fuel)?, fuel.into_unseen()))
+    }
+
     pub(super) fn run_with(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
         if inputs.len() != self.inputs.len() {
             return Err(Error::failed(format!("{} values for a graph of {} inputs", inputs.len(), self.inputs.len())));
@@ -137,7 +157,7 @@ impl Graph {
         self.constants.iter().for_each(|(id, value)| slots[*id] = Some(value.clone()));
         self.inputs.iter().zip(inputs).for_each(|(id, value)| slots[*id] = Some(value));
         for node in &self.nodes {
-            fuel.burn()?;
+            fuel.burn(1)?;
             node.run(&mut slots, fuel).map_err(|error| error.at_node(node.label.clone()))?;
         }
         self.outputs.iter().map(|id| slots[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
@@ -153,6 +173,7 @@ impl Node {
         };
         let inputs: Vec<Option<Value>> = self.inputs.iter().map(value).collect();
         let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
+        fuel.burn(results.iter().map(cost).sum())?;
         if results.len() < self.outputs.len() {
             return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
         }
@@ -162,6 +183,16 @@ impl Node {
             }
         }
         Ok(())
+    }
+}
+
+/// The steps that a value counts as beside its node: large ones take longer to make, and to copy.
+fn cost(value: &Value) -> u64 {
+    match value {
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => (tensor.len() / STEP_ELEMENTS) as u64,
+        Value::Sequence(values) => values.len() as u64 + values.iter().map(cost).sum::<u64>(),
+        Value::Optional(inner) => inner.as_ref().map_or(0, |inner| cost(inner)),
+        Value::Columns(_) | Value::Block(_) => 0,
     }
 }
 

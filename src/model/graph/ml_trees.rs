@@ -119,6 +119,13 @@ impl Scorer {
 }
 
 impl Scorer {
+    fn memory_bytes(&self) -> usize {
+        match &self.engine {
+            Engine::Kernel(forest, ..) => forest.memory_bytes(),
+            Engine::Plain { trees, .. } => trees.iter().map(VoteTree::memory_bytes).sum(),
+        }
+    }
+
     /// Rows × targets, 0 where no tree votes.
     fn scores(&self, value: &Value) -> Result<(Vec<f64>, usize)> {
         let (votes, rows) = self.votes(value)?;
@@ -251,6 +258,7 @@ fn regressor(node: &Definition) -> Result<Kernel> {
     let (trees, is_double) = read_listed(node, "target", targets)?;
     let aggregate = AGGREGATES[node.choice("aggregate_function", &["AVERAGE", "SUM", "MIN", "MAX"], 1)?];
     let scorer = Scorer::new(trees, is_double, aggregate, Base { values: reals(node, "base_values")?.0, is_for_all: false }, targets)?;
+    node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
     single(move |call| {
         let (scores, rows) = scorer.scores(call.value(0)?)?;
@@ -265,6 +273,7 @@ fn ensemble(node: &Definition) -> Result<Kernel> {
     let aggregate = *AGGREGATES.get(choice("aggregate_function", 1)?).ok_or_else(|| Error::failed("an unknown aggregate"))?;
     let transform = *TRANSFORMS.get(choice("post_transform", 0)?).ok_or_else(|| Error::failed("an unknown transform"))?;
     let scorer = Scorer::new(trees, is_double, aggregate, Base { values: Vec::new(), is_for_all: false }, targets)?;
+    node.memory_bytes.set(scorer.memory_bytes());
     single(move |call| {
         let value = call.value(0)?;
         let (scores, rows) = scorer.scores(value)?;
@@ -285,6 +294,7 @@ fn classifier(node: &Definition) -> Result<Kernel> {
     // A model of two classes that votes for one of them has one score, and may have one base value.
     let shift = if is_one_sided && base.len() == 1 { base.pop().filter(|_| voted == 0).unwrap_or(0.0) } else { 0.0 };
     let scorer = Scorer::new(trees, is_double, Aggregate::Sum, Base { values: base, is_for_all: true }, classes)?;
+    node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
     several(move |call| {
         let (votes, rows) = scorer.votes(call.value(0)?)?;

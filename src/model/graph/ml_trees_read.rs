@@ -63,6 +63,10 @@ impl VoteTree {
         (0..self.leaf_count()).map(|leaf| self.leaf(leaf))
     }
 
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(self.branches.as_slice()) + size_of_val(self.votes.as_slice()) + size_of_val(self.ends.as_slice())
+    }
+
     /// The votes of all leaves.
     pub(super) fn votes(&self) -> &[(u32, f64)] {
         &self.votes

@@ -4,6 +4,7 @@
 //! constants are folded, values are dropped after their last use. It must not know file formats, tables or columns.
 
 mod activation;
+pub mod arrays;
 mod assembly;
 mod attention;
 mod broadcast;

@@ -2,8 +2,8 @@
 //!
 //! Owns attributes and their defaults, and access to a call's inputs. It must not know any operator in particular.
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ir::Graph;
@@ -59,6 +59,8 @@ pub struct Definition {
     pub inputs: Vec<bool>,
     /// For each output that the node lists, whether somebody wants it.
     pub outputs: Vec<bool>,
+    /// The bytes that its kernel holds beside its inputs, as the kernel's maker says.
+    pub memory_bytes: Cell<usize>,
 }
 
 macro_rules! getters {
@@ -144,19 +146,36 @@ pub(super) fn lacks(name: &str) -> Error {
     Error::failed(format!("the attribute `{name}` is missing"))
 }
 
-/// The nodes that one run may still execute: what stops a loop that would never end.
+/// By input of the graph and its column, the number of values that no encoder of it knows.
+pub(super) type UnseenCounts = BTreeMap<(usize, usize), u64>;
+
+/// The nodes that one run may still execute, which stops a loop that would never end, and what the run met.
 #[derive(Debug)]
-pub(super) struct Fuel(Cell<u64>);
+pub(super) struct Fuel {
+    steps: Cell<u64>,
+    unseen: RefCell<UnseenCounts>,
+}
 
 impl Fuel {
     pub(super) fn new(steps: u64) -> Self {
-        Self(Cell::new(steps))
+        Self { steps: Cell::new(steps), unseen: RefCell::default() }
     }
 
-    pub(super) fn burn(&self) -> Result<()> {
-        let left = self.0.get().checked_sub(1).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
-        self.0.set(left);
+    pub(super) fn burn(&self, steps: u64) -> Result<()> {
+        let left = self.steps.get().checked_sub(steps).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
+        self.steps.set(left);
         Ok(())
+    }
+
+    /// Notes values that an encoder does not know; of several encoders of a column the one that knows least counts.
+    pub(super) fn met_unseen(&self, input: usize, column: usize, count: u64) {
+        let mut unseen = self.unseen.borrow_mut();
+        let known = unseen.entry((input, column)).or_default();
+        *known = count.max(*known);
+    }
+
+    pub(super) fn into_unseen(self) -> UnseenCounts {
+        self.unseen.into_inner()
     }
 }
 

@@ -23,8 +23,11 @@ fn image_shape(data: &Tensor) -> Result<[usize; 4]> {
     <[usize; 4]>::try_from(data.shape()).map_err(|_| Error::failed(format!("a tensor of shape {:?} where images are wanted", data.shape())))
 }
 
-/// The two neighbours of a coordinate on an axis of this length and the weight of the second; none outside.
-fn between(at: f64, length: usize) -> Option<(usize, usize, f64)> {
+/// The two neighbours of a coordinate and the weight of the second; none outside.
+type Neighbours = Option<(usize, usize, f64)>;
+
+/// The neighbours of a coordinate on an axis of this length.
+fn between(at: f64, length: usize) -> Neighbours {
     if !(-1.0..=length as f64).contains(&at) || length == 0 {
         return None;
     }
@@ -82,7 +85,7 @@ impl Aligning {
     }
 
     /// Where each bin of an axis is sampled.
-    fn samples(&self, [start, end]: [f64; 2], axis: usize, length: usize) -> Result<Vec<Vec<Option<(usize, usize, f64)>>>> {
+    fn samples(&self, [start, end]: [f64; 2], axis: usize, length: usize) -> Result<Vec<Vec<Neighbours>>> {
         let (offset, bins) = (if self.is_half_pixel { 0.5 } else { 0.0 }, self.output[axis]);
         let (start, end) = (start * self.scale - offset, end * self.scale - offset);
         let extent = if self.is_half_pixel { end - start } else { (end - start).max(1.0) };
@@ -93,8 +96,8 @@ impl Aligning {
         Ok((0..bins).map(|place| (0..count).map(|step| between(at(place, step), length)).collect()).collect())
     }
 
-    fn pooled(&self, plane: &[f64], width: usize, rows: &[Option<(usize, usize, f64)>], columns: &[Option<(usize, usize, f64)>]) -> f64 {
-        let sample = |row: &Option<(usize, usize, f64)>, column: &Option<(usize, usize, f64)>| {
+    fn pooled(&self, plane: &[f64], width: usize, rows: &[Neighbours], columns: &[Neighbours]) -> f64 {
+        let sample = |row: &Neighbours, column: &Neighbours| {
             let (Some((top, bottom, y)), Some((left, right, x))) = (row, column) else { return [0.0; 4] };
             let value = |row: &usize, column: &usize| plane[row * width + column];
             [

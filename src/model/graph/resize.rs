@@ -185,7 +185,7 @@ impl Resizing {
         let mut shape = data.shape().to_vec();
         axes.iter().for_each(|axis| shape[axis.number] = axis.output);
         element_count(&shape)?;
-        match axes.iter().find(|axis| axis.input == 0 && axis.output > 0 || !(axis.scale > 0.0 && axis.scale.is_finite()) && axis.output > 0) {
+        match axes.iter().find(|axis| axis.output > 0 && (axis.input == 0 || !(axis.scale > 0.0 && axis.scale.is_finite()))) {
             Some(axis) => Err(Error::failed(format!("an axis of {} cannot be made one of {}", axis.input, axis.output))),
             None => Ok(axes),
         }

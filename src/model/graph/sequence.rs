@@ -35,7 +35,7 @@ fn rotary(node: &Definition) -> Result<Kernel> {
         let rotated = if rotated == 0 { width } else { rotated };
         let half = rotated / 2;
         let (cosine_values, sine_values) = (cosines.doubles()?, sines.doubles()?);
-        let rows = if half == 0 { 0 } else { cosine_values.len() / half };
+        let rows = cosine_values.len().checked_div(half).unwrap_or(0);
         if rotated > width || sine_values.len() != cosine_values.len() || cosines.shape().last() != Some(&half) {
             return Err(Error::failed(format!("caches of shape {:?} to rotate {rotated} of {width}", cosines.shape())));
         }
@@ -178,11 +178,7 @@ impl Linear {
                     }
                 }
                 if let Some((beta, own)) = &beta {
-                    let rate = beta[gate * own + if *own == 1 { 0 } else { head }];
-                    for (column, value) in value.iter_mut().enumerate() {
-                        let known: f64 = key.iter().enumerate().map(|(row, factor)| state[row * value_width + column] * factor).sum();
-                        *value = rate * (*value - known);
-                    }
+                    corrected(state, key, &mut value, beta[gate * own + if *own == 1 { 0 } else { head }]);
                 }
                 for (factor, row) in key.iter().zip(state.chunks_exact_mut(value_width.max(1))) {
                     row.iter_mut().zip(&value).for_each(|(cell, value)| *cell += factor * value);
@@ -190,9 +186,7 @@ impl Linear {
                 for asking in head * group..(head + 1) * group {
                     let query = &queries[((entry * heads + asking) * places + place) * width..][..width];
                     let target = &mut out[((entry * places + place) * heads + asking) * value_width..][..value_width];
-                    for (factor, row) in query.iter().zip(state.chunks_exact(value_width.max(1))) {
-                        target.iter_mut().zip(row).for_each(|(sum, cell)| *sum += scale * factor * cell);
-                    }
+                    read(state, query, scale, target);
                 }
             }
         }
@@ -200,5 +194,21 @@ impl Linear {
         let out = cast(&Tensor::new(vec![batch, places, heads * value_width], out)?, element)?;
         let state_element = past.map_or(element, Tensor::element_type);
         Ok(vec![out.into(), cast(&Tensor::new(vec![batch, key_heads, width, value_width], states)?, state_element)?.into()])
+    }
+}
+
+/// What is new in a value, at this rate: what the state has for its key already is taken away.
+fn corrected(state: &[f64], key: &[f64], value: &mut [f64], rate: f64) {
+    let width = value.len();
+    for (column, value) in value.iter_mut().enumerate() {
+        let known: f64 = key.iter().enumerate().map(|(row, factor)| state[row * width + column] * factor).sum();
+        *value = rate * (*value - known);
+    }
+}
+
+/// What the state has for a query.
+fn read(state: &[f64], query: &[f64], scale: f64, target: &mut [f64]) {
+    for (factor, row) in query.iter().zip(state.chunks_exact(target.len().max(1))) {
+        target.iter_mut().zip(row).for_each(|(sum, cell)| *sum += scale * factor * cell);
     }
 }

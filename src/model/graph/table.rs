@@ -2,14 +2,12 @@
 //!
 //! Owns the groups of rows in which the graph runs and what the outputs are called. It must not know file formats or files.
 
-use std::sync::Arc;
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, Field};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray, UInt64Array};
-use arrow::compute::{concat, take};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
-
-use super::conversion::cast;
-use super::tensor::{Data, ElementType, Tensor, element_count};
+use super::arrays::{column, input_tensor, padded, row_length, spread};
+use super::tensor::{ElementType, Tensor, element_count};
 use super::value::Value;
 use super::{Graph, movement};
 use crate::count::counted;
@@ -32,7 +30,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    fn row_length(&self) -> usize {
+    pub(super) fn row_length(&self) -> usize {
         self.row_shape.iter().product()
     }
 }
@@ -55,6 +53,10 @@ pub enum Answer {
         names: Vec<String>,
     },
 }
+
+/// For each feature, the values that no encoder of it knows: what a worker counts while it scores.
+#[derive(Debug)]
+struct Unseen(Vec<u64>);
 
 /// A graph that scores tables.
 #[derive(Debug)]
@@ -112,7 +114,8 @@ impl GraphModel {
     pub fn runs_as(&self) -> String {
         let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
         let operators = (own > 0).then(|| counted(own, "operator"));
-        self.graph.families().into_iter().map(str::to_owned).chain(operators).collect::<Vec<_>>().join(", ")
+        let alone = self.graph.mixes_rows().then(|| "row by row".to_owned());
+        self.graph.families().into_iter().map(str::to_owned).chain(operators).chain(alone).collect::<Vec<_>>().join(", ")
     }
 
     /// The number of rows that the graph insists on, if it does.
@@ -148,16 +151,25 @@ impl GraphModel {
             }
             Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor)
         };
-        self.outputs(self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?, rows)
+        let inputs = self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?;
+        self.outputs(inputs, rows, &mut [])
     }
 
     /// What the graph gives for a batch of so many rows. Labels that lie side by side in one row, as skl2onnx picks them from a list, become one a row.
-    fn outputs(&self, inputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
+    /// Values that no encoder knows are added to `unseen`, by feature.
+    fn outputs(&self, inputs: Vec<Value>, batch: usize, unseen: &mut [u64]) -> Result<Vec<Value>> {
         let by_row = |value: Value| match value {
             Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
             other => Ok(other),
         };
-        self.graph.run(inputs)?.into_iter().map(by_row).collect()
+        let (outputs, met) = self.graph.run_counting(inputs)?;
+        for ((input, column), count) in met {
+            let feature = self.feeds[..input].iter().map(|feed| feed.column_count).sum::<usize>() + column;
+            if let Some(all) = unseen.get_mut(feature) {
+                *all += count;
+            }
+        }
+        outputs.into_iter().map(by_row).collect()
     }
 
     /// The answer's columns in order.
@@ -168,10 +180,12 @@ impl GraphModel {
 
     fn group_rows(&self) -> usize {
         let width: usize = self.feeds.iter().map(Feed::row_length).sum();
-        self.batch.unwrap_or_else(|| (GROUP_ELEMENTS / width.max(1)).max(1))
+        // A score must not depend on the rows beside it.
+        let most = if self.graph.mixes_rows() { 1 } else { GROUP_ELEMENTS };
+        self.batch.unwrap_or_else(|| (most / width.max(1)).max(1))
     }
 
-    fn group(&self, columns: &[ArrayRef], start: usize, rows: usize) -> Result<Vec<ArrayRef>> {
+    fn group(&self, columns: &[ArrayRef], start: usize, rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
         let mut left = columns.iter();
         let mut inputs = Vec::with_capacity(self.feeds.len());
         for (feed, takes_columns) in self.feeds.iter().zip(&self.takes_columns) {
@@ -186,7 +200,7 @@ impl GraphModel {
                 _ => tensor,
             }));
         }
-        let outputs = self.outputs(inputs, self.batch.unwrap_or(rows))?;
+        let outputs = self.outputs(inputs, self.batch.unwrap_or(rows), unseen)?;
         let columns = self.columns(&outputs, rows)?;
         let other = self.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
         match other {
@@ -247,7 +261,16 @@ impl Model for GraphModel {
         1
     }
 
-    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn scratch(&self) -> Scratch {
+        Scratch(Box::new(Unseen(vec![0; self.feature_count()])))
+    }
+
+    fn take_unseen(&self, scratch: &mut Scratch) -> Vec<u64> {
+        let taken = scratch.0.downcast_mut::<Unseen>().map(|unseen| std::mem::replace(&mut unseen.0, vec![0; self.feature_count()]));
+        taken.unwrap_or_default()
+    }
+
+    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
         let (FeatureBlock::Native(columns), Margins::Native(margins)) = (block, margins) else {
             return Err(Error::internal("a block of another precision than the graph's"));
         };
@@ -260,7 +283,8 @@ impl Model for GraphModel {
         }
         let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
         for start in (0..row_count).step_by(self.group_rows()) {
-            parts.push(self.group(columns, start, self.group_rows().min(row_count - start))?);
+            let unseen = scratch.0.downcast_mut::<Unseen>().map_or(&mut [][..], |unseen| &mut unseen.0);
+            parts.push(self.group(columns, start, self.group_rows().min(row_count - start), unseen)?);
         }
         for column in 0..parts.first().map_or(0, Vec::len) {
             let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
@@ -280,108 +304,4 @@ fn value_tensor(value: &Value) -> Result<&Tensor> {
         Value::Maps { values, .. } => Ok(values),
         other => other.tensor(),
     }
-}
-
-/// The number of elements that belong to one row, even where there are no rows.
-#[must_use]
-pub fn row_length(tensor: &Tensor) -> usize {
-    tensor.shape().iter().skip(1).product()
-}
-
-/// One column for each place of the lists, where there are as many places as columns wanted.
-fn spread(columns: Vec<ArrayRef>, count: usize) -> Result<Vec<ArrayRef>> {
-    let [lists] = columns.as_slice() else { return Ok(columns) };
-    let Some(lists) = lists.as_fixed_size_list_opt().filter(|lists| lists.value_length() as usize == count) else { return Ok(columns) };
-    let place = |place: usize| {
-        let indices = UInt64Array::from_iter_values((0..lists.len()).map(|row| (lists.value_offset_at(row) + place) as u64));
-        take(lists.values(), &indices, None).map_err(|error| Error::internal("a list without its values").because(error))
-    };
-    (0..count).map(place).collect()
-}
-
-/// Rows of the columns, one after another.
-fn input_tensor(feed: &Feed, columns: &[ArrayRef], rows: usize) -> Result<Tensor> {
-    let shape = [&[rows], feed.row_shape.as_slice()].concat();
-    let [first, ..] = columns else { return Err(Error::internal("an input without columns")) };
-    let wrong = || Error::internal("a column of another type than the graph's input");
-    macro_rules! interleaved {
-        ($values:expr) => {{
-            let all = columns.iter().map($values).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
-            (0..rows).flat_map(|row| all.iter().map(move |values| values[row].clone())).collect()
-        }};
-    }
-    if let DataType::FixedSizeList(..) = first.data_type() {
-        let lists = first.as_fixed_size_list_opt().ok_or_else(wrong)?;
-        let width = feed.row_length();
-        let values = lists.values().slice(lists.offset() * width, rows * width);
-        let flat = Feed { row_shape: vec![], ..feed.clone() };
-        return input_tensor(&flat, &[values], rows * width)?.reshaped(shape);
-    }
-    let tensor = match first.data_type() {
-        DataType::Float32 => {
-            Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<Float32Type>().map(|array| array.values().to_vec())))?
-        }
-        DataType::Float64 => {
-            Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<Float64Type>().map(|array| array.values().to_vec())))?
-        }
-        DataType::Int64 => {
-            Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<Int64Type>().map(|array| array.values().to_vec())))?
-        }
-        DataType::Boolean => {
-            Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_boolean_opt().map(|array| array.values().iter().collect::<Vec<bool>>())))?
-        }
-        DataType::Utf8 => {
-            let texts = |column: &ArrayRef| {
-                column.as_string_opt::<i32>().map(|array| array.iter().map(|text| Arc::from(text.unwrap_or_default())).collect::<Vec<Arc<str>>>())
-            };
-            Tensor::new(shape, interleaved!(texts))?
-        }
-        DataType::Utf8View => {
-            let texts = |column: &ArrayRef| {
-                let shared = |text: Option<&str>| Arc::from(text.unwrap_or_default());
-                column.as_string_view_opt().map(|array| array.iter().map(shared).collect::<Vec<Arc<str>>>())
-            };
-            Tensor::new(shape, interleaved!(texts))?
-        }
-        _ => return Err(wrong()),
-    };
-    if tensor.element_type() == feed.element { Ok(tensor) } else { cast(&tensor, feed.element) }
-}
-
-/// The rows, and copies of the first up to the batch that the graph insists on.
-fn padded(tensor: &Tensor, batch: usize) -> Result<Tensor> {
-    let rows = tensor.shape()[0];
-    let run = tensor.len() / rows.max(1);
-    let starts: Vec<usize> = (0..batch).map(|row| if row < rows { row * run } else { 0 }).collect();
-    let shape = [&[batch], &tensor.shape()[1..]].concat();
-    tensor.runs(&starts, run, shape)
-}
-
-/// A column of the first `rows` entries, `width` values each.
-fn column(tensor: &Tensor, width: usize, rows: usize) -> Result<ArrayRef> {
-    let count = rows * width;
-    let plain = |tensor: &Tensor| -> Result<ArrayRef> {
-        Ok(match tensor.data() {
-            Data::Float(values) => Arc::new(Float32Array::from(values[..count].to_vec())),
-            Data::Double(values) => Arc::new(Float64Array::from(values[..count].to_vec())),
-            Data::Int64(values) => Arc::new(Int64Array::from(values[..count].to_vec())),
-            Data::Bool(values) => Arc::new(BooleanArray::from(values[..count].to_vec())),
-            Data::String(values) => Arc::new(StringArray::from_iter_values(values[..count].iter().map(AsRef::<str>::as_ref))),
-            other => return Err(super::element::unsupported(other)),
-        })
-    };
-    let values = match tensor.element_type() {
-        ElementType::Float16 | ElementType::Bfloat16 => plain(&cast(tensor, ElementType::Float)?)?,
-        ElementType::Float | ElementType::Double | ElementType::Int64 | ElementType::Bool | ElementType::String => plain(tensor)?,
-        ElementType::Uint64 => plain(&cast(tensor, ElementType::Double)?)?,
-        _ => plain(&cast(tensor, ElementType::Int64)?)?,
-    };
-    if width == 1 {
-        return Ok(values);
-    }
-    let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-    let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
-    let lists =
-        FixedSizeListArray::try_new(field, width, values, None).map_err(|error| Error::failed("cannot make lists of the output").because(error))?;
-    Ok(Arc::new(lists))
 }

@@ -1,5 +1,6 @@
 //! Chains of dense layers and tables of columns give what their operators give one by one.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ impl Sketch {
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<HashMap<_, _>>(),
             inputs: vec![true; inputs.len()],
             outputs: vec![true],
+            memory_bytes: Cell::default(),
         };
         let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
         self.made.push(self.builder.node(&definition, &inputs).unwrap()[0]);
@@ -230,4 +232,34 @@ fn trees_mean_the_same_in_whatever_order_their_nodes_and_votes_are_listed() {
         let found = listed_trees(order, leaves).run(vec![rows.clone().into()]).unwrap();
         assert_eq!(found[0].tensor().unwrap().values::<f32>().unwrap(), [11.0, 12.0, 21.0, 22.0]);
     }
+}
+
+#[test]
+fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_larger_ones() {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let definition = Definition {
+        name: "q".into(),
+        operator: "DynamicQuantizeLinear".into(),
+        domain: String::new(),
+        version: 20,
+        attributes: HashMap::new(),
+        inputs: vec![true],
+        outputs: vec![true; 3],
+        memory_bytes: Cell::default(),
+    };
+    let quantised = sketch.builder.node(&definition, &[Some(x)]).unwrap();
+    sketch.node("", "DequantizeLinear", &quantised, &[]);
+    let feed = Feed { element: ElementType::Float, row_shape: vec![2], column_count: 2 };
+    let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();
+    let outline = model.run_empty().unwrap();
+    let model = model.answered(vec![Answer::Column { output: 0, name: "y".into() }], &outline).unwrap();
+    let score = |rows: &[[f32; 2]]| {
+        let column = |place: usize| Arc::new(Float32Array::from_iter_values(rows.iter().map(|row| row[place]))) as ArrayRef;
+        let mut margins = Margins::empty(Precision::Native);
+        model.score(&FeatureBlock::Native(vec![column(0), column(1)]), &mut model.scratch(), &mut margins).unwrap();
+        let Margins::Native(columns) = margins else { panic!("columns") };
+        columns[0].slice(0, 1).to_data()
+    };
+    assert_eq!(score(&[[0.3, -0.7]]), score(&[[0.3, -0.7], [900.0, -3.0]]));
 }

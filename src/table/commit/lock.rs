@@ -3,6 +3,7 @@
 //! The lock is the kernel's (`flock`), so it ends with its process, however that ends; what the file holds is for people. A file that
 //! nobody has locked was left behind by a run that was killed, and is taken over.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -26,6 +27,8 @@ pub struct Lock {
     previous_note: Option<String>,
     /// A directory that goes with the lock if nothing is left in it.
     directory: Option<PathBuf>,
+    /// Whether its file outlives it.
+    is_left: Cell<bool>,
 }
 
 impl Lock {
@@ -67,7 +70,14 @@ impl Lock {
             let (previous, previous_note) = left.split_once('\n').unwrap_or((left.as_str(), ""));
             let [previous, previous_note] = [previous, previous_note].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
             begin(&mut file, path, owner).map_err(cannot)?;
-            return Ok(Self { file, path: path.to_owned(), previous, previous_note, directory: directory.map(Path::to_owned) });
+            return Ok(Self {
+                file,
+                path: path.to_owned(),
+                previous,
+                previous_note,
+                directory: directory.map(Path::to_owned),
+                is_left: Cell::new(false),
+            });
         }
         Err(busy("other runs come and go"))
     }
@@ -95,8 +105,18 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Leaves the lock's file where it is when the lock is given back, as if the process had died: the next owner hears of this one and of its note.
+    pub fn leave_behind(&self) {
+        self.is_left.set(true);
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
+        if self.is_left.get() {
+            return;
+        }
         // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
         if has_its_name(&self.file, &self.path).unwrap_or(false) {
             let _ = fault::before(&self.path).and_then(|()| fs::remove_file(&self.path));

@@ -7,6 +7,7 @@ mod append;
 mod fault;
 mod lock;
 mod pending;
+mod spill;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -21,6 +22,7 @@ pub use self::append::AppendFile;
 pub(crate) use self::fault::{Failure, Ordered};
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
+pub use self::spill::{Extent, SpillFile};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -257,8 +259,8 @@ impl SharedFile {
     /// Hands over all bytes, piece by piece.
     ///
     /// # Errors
-    /// Fails if they cannot be read.
-    pub fn read_through(&self, mut take: impl FnMut(&[u8])) -> Result<()> {
+    /// Fails if they cannot be read, or as `take` does.
+    pub fn read_through(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut buffer = vec![0; PIECE_BYTES];
         let mut offset = 0;
         loop {
@@ -266,7 +268,7 @@ impl SharedFile {
             if count == 0 {
                 return Ok(());
             }
-            take(&buffer[..count]);
+            take(&buffer[..count])?;
             offset += count as u64;
         }
     }
@@ -384,7 +386,7 @@ mod tests {
         assert_eq!(file.read_at(&mut buffer, 8).unwrap(), 2);
         assert_eq!(file.read_at(&mut buffer, 80).unwrap(), 0);
         let mut all = Vec::new();
-        file.read_through(|piece| all.extend_from_slice(piece)).unwrap();
+        file.read_through(|piece| Ok(all.extend_from_slice(piece))).unwrap();
         assert_eq!(all, b"0123456789");
         let error = file.read_exact_at(&mut buffer, 8).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot read the file (`{}`)", path.display()));

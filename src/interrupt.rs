@@ -1,0 +1,55 @@
+//! Whether the process was asked to stop: a note that signal handlers leave, and that all long work looks at.
+//!
+//! Who leaves the note is the command line's business. It must not know what the work is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::{Error, Kind, Result};
+
+/// The number of the signal that came; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicUsize>);
+
+impl Interrupt {
+    /// A note in `signal`: 0 until one comes, then its number.
+    #[must_use]
+    pub fn new(signal: Arc<AtomicUsize>) -> Self {
+        Self(signal)
+    }
+
+    /// Whether no signal came.
+    ///
+    /// # Errors
+    /// [`Kind::Signal`] if one did, which the work that asks has not come to its end for.
+    pub fn check(&self) -> Result<()> {
+        self.came().map_or(Ok(()), |number| {
+            let error = Error::new(Kind::Signal(number), format!("by signal {number}, before all was done"));
+            Err(error.hint("the same command again makes the output; a data set goes on after its last finished part"))
+        })
+    }
+
+    /// The number of the signal, if one came.
+    #[must_use]
+    pub fn came(&self) -> Option<u8> {
+        u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|number| *number > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::checkpoint::sha256_of;
+
+    #[test]
+    fn a_signal_stops_what_looks_at_the_note() {
+        let signal = Arc::new(AtomicUsize::new(0));
+        let interrupt = Interrupt::new(Arc::clone(&signal));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file.as_file(), b"some bytes").unwrap();
+        assert!(interrupt.check().is_ok() && sha256_of(file.path(), &interrupt).is_ok());
+        signal.store(15, Ordering::Relaxed);
+        assert_eq!((interrupt.came(), interrupt.check().unwrap_err().kind()), (Some(15), Kind::Signal(15)));
+        assert_eq!(sha256_of(file.path(), &interrupt).unwrap_err().kind(), Kind::Signal(15), "also in the middle of a file");
+    }
+}
