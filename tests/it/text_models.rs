@@ -5,9 +5,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{Float32Type, Int64Type};
 use serde_json::Value as Json;
+use tallow::feature::FeatureBlock;
+use tallow::model::Margins;
+use tallow::model::format::ImportOptions;
+use tallow::model::open::open;
 
 use crate::harness::{Room, Run, column, data, numbers, texts};
 
@@ -410,4 +414,52 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     std::fs::remove_file(model.join("model.safetensors.index.json")).unwrap();
     room.file("model/pytorch_model.bin", b"PK");
     refused("they are a pickle", 6);
+}
+
+/// Bytes changed or cut off, the same ones on every machine.
+fn spoilt(bytes: &[u8], number: usize) -> Vec<u8> {
+    let mut state = number as u64 * 7_919 + 17;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    let mut spoilt = bytes.to_vec();
+    if number.is_multiple_of(4) {
+        spoilt.truncate(next(bytes.len()));
+        return spoilt;
+    }
+    for _ in 0..=number % 3 {
+        // Headers and settings are at the beginning.
+        let place = next(if number.is_multiple_of(2) { bytes.len() } else { bytes.len().min(3_000) });
+        spoilt[place] = [b'0', b'9', b'"', b'{', b'-', 0xff, b'e', b' '][next(8)];
+    }
+    spoilt
+}
+
+#[test]
+fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
+    let room = Room::new();
+    let texts: Vec<ArrayRef> = vec![Arc::new(StringViewArray::from(vec![Some("the quick brown fox"), None, Some("")]))];
+    let block = FeatureBlock::Native(texts);
+    let mut refused = 0;
+    for case in ["bert_mean", "albert_dense", "deberta_hidden", "bert_entities"] {
+        let model = lay_out(&room, case);
+        for name in ["config.json", "tokenizer.json", "model.safetensors", "modules.json", "1_Pooling/config.json"] {
+            let path = model.join(name);
+            let Ok(whole) = std::fs::read(&path) else { continue };
+            for number in 0..24 {
+                std::fs::write(&path, spoilt(&whole, number)).unwrap();
+                match open(&model, &ImportOptions::default()) {
+                    Err(_) => refused += 1,
+                    Ok(opened) => {
+                        let (model, mut margins) = (opened.loaded.model, Margins::Native(Vec::new()));
+                        drop(model.score(&block, &mut model.scratch(), &mut margins));
+                    }
+                }
+            }
+            std::fs::write(&path, whole).unwrap();
+        }
+        open(&model, &ImportOptions::default()).unwrap();
+    }
+    assert!(refused > 150, "{refused} refused");
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use candle_core::safetensors::SliceSafetensors;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Storage, Tensor};
 
 use super::weights::{Linear, Norm};
 use crate::count::counted;
@@ -72,8 +72,7 @@ impl<'a> TensorFiles<'a> {
         }
         let loaded = file.load(name, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F32)?.contiguous());
         let loaded = loaded.map_err(|error| format!("the tensor `{name}`: {error}"))?;
-        let is_finite = numbers(&loaded).is_ok_and(|values| values.iter().fold(true, |all, value| all & value.is_finite()));
-        if !is_finite {
+        if !is_finite(&loaded) {
             return Err(format!("the tensor `{name}` holds NaN or infinity"));
         }
         loaded.to_device(&self.device).map_err(|error| format!("the tensor `{name}`: {error}"))
@@ -117,10 +116,17 @@ impl<'a> TensorFiles<'a> {
 
 const HINT: &str = "config.json and the weights must come from the same model: download or save both again";
 
-/// The numbers of a tensor that lies in this machine's memory, row-major.
+/// Whether no number of a contiguous tensor is NaN or infinite; looks at them where they lie.
+fn is_finite(tensor: &Tensor) -> bool {
+    let (storage, _) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { return false };
+    storage.as_slice::<f32>().is_ok_and(|values| values.iter().fold(true, |all, value| all & value.is_finite()))
+}
+
+/// The numbers of a tensor, row-major.
 ///
 /// # Errors
-/// Fails for a tensor on another device.
+/// Fails if its device cannot be read.
 pub(super) fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(|error| Error::failed("cannot read a tensor").because(error))
 }
