@@ -17,7 +17,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
-use self::memory::{Needs, afford};
+use self::memory::{Needs, RESIDENT_STEP, afford};
 use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
@@ -177,9 +177,6 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
         row_count: dataset.row_count(),
     }
 }
-
-/// What the process takes varies by some pages from run to run; a run must be allowed what the one before said that it needs.
-const RESIDENT_STEP: u64 = 4 << 20;
 
 /// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
 fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
