@@ -64,21 +64,28 @@ impl Builder<'_> {
         let norm = |norm: Option<&weights::Norm>| norm.map(|norm| self.norm(norm, hidden)).transpose();
         Ok(PackedLayer {
             projection: self.side_by_side([&layer.query, &layer.key, &layer.value], [hidden, width])?,
-            attention_output: self.linear(&layer.attention_output, [width, hidden], self.arithmetic)?,
+            attention_output: self.linear(&layer.attention_output, [width, hidden])?,
             attention_norm: norm(layer.attention_norm.as_ref())?,
             feed_forward_norm: norm(layer.feed_forward_norm.as_ref())?,
-            up: self.linear(&layer.up, [hidden, size], self.arithmetic)?,
-            gate: layer.gate.as_ref().map(|gate| self.linear(gate, [hidden, size], self.arithmetic)).transpose()?,
-            down: self.linear(&layer.down, [size, hidden], self.arithmetic)?,
+            up: self.linear(&layer.up, [hidden, size])?,
+            gate: layer.gate.as_ref().map(|gate| self.linear(gate, [hidden, size])).transpose()?,
+            down: self.linear(&layer.down, [size, hidden])?,
             positions: self.positions(layer, bucketed)?,
         })
     }
 
     /// A linear layer whose tensors must have these dimensions, `[in, out]`.
-    fn linear(&self, linear: &weights::Linear, [inner, outer]: [usize; 2], arithmetic: Arithmetic) -> Result<Linear> {
+    fn linear(&self, linear: &weights::Linear, [inner, outer]: [usize; 2]) -> Result<Linear> {
         let weight = numbers(&linear.weight, &[outer, inner])?;
         let bias = linear.bias.as_ref().map(|bias| numbers(bias, &[outer])).transpose()?;
-        Linear::new(self.instructions, arithmetic, [inner, outer], |row, column| weight[column * inner + row], bias.as_deref())
+        Linear::new(self.instructions, self.arithmetic, [inner, outer], |row, column| weight[column * inner + row], bias.as_deref())
+    }
+
+    /// The same in all of single precision: the first rows decide much and cost little, so they are never bytes or parts.
+    fn plain(&self, linear: &weights::Linear, [inner, outer]: [usize; 2]) -> Result<Linear> {
+        let weight = numbers(&linear.weight, &[outer, inner])?;
+        let bias = linear.bias.as_ref().map(|bias| numbers(bias, &[outer])).transpose()?;
+        Dense::for_instructions(self.instructions, [inner, outer], |row, column| weight[column * inner + row], bias.as_deref()).map(Linear::Single)
     }
 
     /// Three linear layers that read the same rows, as one.
@@ -105,8 +112,7 @@ impl Builder<'_> {
         let table = |tensor: &Tensor, rows: usize| numbers(tensor, &[rows, width]).map(|values| Table { values, width });
         let norm_width = if projection == Some(Projection::BeforeNorm) { self.architecture.hidden } else { width };
         let projection = match (projection, &weights.projection) {
-            // The first rows decide much and cost little: never bytes.
-            (Some(place), Some(linear)) => Some((place, self.linear(linear, [width, self.architecture.hidden], Arithmetic::Single)?)),
+            (Some(place), Some(linear)) => Some((place, self.plain(linear, [width, self.architecture.hidden])?)),
             (None, None) if width == self.architecture.hidden => None,
             _ => return Err(Error::contract(format!("no projection from {width} to {} numbers", self.architecture.hidden))),
         };
