@@ -43,7 +43,7 @@ fn singles(index: usize) -> ArrayRef {
 }
 
 fn singles_with_nulls(index: usize) -> ArrayRef {
-    Arc::new((0..ROWS).map(|row| (number(row, index) % 50 != 0).then_some(number(row, index) as f32 / 7.0)).collect::<Float32Array>())
+    Arc::new((0..ROWS).map(|row| (!number(row, index).is_multiple_of(50)).then_some(number(row, index) as f32 / 7.0)).collect::<Float32Array>())
 }
 
 fn doubles(index: usize) -> ArrayRef {

@@ -348,7 +348,7 @@ mod tests {
         }
 
         fn piece(&self, (): &mut (), prepared: &usize, number: usize) -> Result<(usize, ThreadId)> {
-            self.meeting.iter().for_each(|meeting| drop(meeting.wait()));
+            self.meeting.iter().for_each(|meeting| _ = meeting.wait());
             match self.broken {
                 Some((item, first)) if item == *prepared && number >= first => Err(Error::failed(format!("piece {number}"))),
                 _ => Ok((number, std::thread::current().id())),

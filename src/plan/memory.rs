@@ -29,7 +29,7 @@ const QUERY_BYTES: u64 = 32 << 20;
 
 /// What a worker takes beside its portions and its block of features: its stack, the model's scratch space, what the allocator keeps for its
 /// thread.
-const WORKER_BYTES: u64 = 8 << 20;
+const WORKER_BYTES: u64 = 10 << 20;
 
 /// Portions in flight for each worker: one at work, one that waits for its turn.
 const PORTIONS_PER_WORKER: u64 = 2;
