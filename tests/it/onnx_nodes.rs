@@ -156,7 +156,9 @@ fn distorted(value: &Value, state: &mut u64) -> Value {
         ElementType::Float => {
             let extremes = [f32::NAN, f32::INFINITY, f32::MIN, 1e-38, -0.0, 1e9];
             let mut values = tensor.values::<f32>().unwrap().to_vec();
-            values.iter_mut().for_each(|value| *value = if scrambled(state).is_multiple_of(4) { extremes[scrambled(state) % extremes.len()] } else { *value });
+            values
+                .iter_mut()
+                .for_each(|value| *value = if scrambled(state).is_multiple_of(4) { extremes[scrambled(state) % extremes.len()] } else { *value });
             Tensor::new(shape, values)
         }
         _ => return value.clone(),
