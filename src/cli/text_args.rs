@@ -79,8 +79,10 @@ pub enum TaskName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrecisionName {
-    /// In single precision
+    /// In single precision; on processors with AMX 17 bits of each number are multiplied
     F32,
+    /// In single precision, with all 24 bits of each number on every processor
+    F32Exact,
     /// In bytes, scaled for each row and each column
     Int8,
 }

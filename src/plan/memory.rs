@@ -218,7 +218,7 @@ mod tests {
         let allowed = |mebibytes: u64, threads| allow(Some(mebibytes * MIB), threads, &NEEDS, &demands).unwrap();
         let shape = |allowance: Allowance| (allowance.threads, allowance.portion_bytes >> 20);
         assert_eq!([allowed(4_096, 2), allowed(180, 2), allowed(128, 2), allowed(100, 2)].map(shape), [(2, 16), (2, 12), (1, 8), (1, 2)]);
-        assert_eq!([allowed(512, 64), allowed(1_024, 64)].map(shape), [(18, 4), (39, 4)]);
+        assert_eq!([allowed(512, 64), allowed(1_024, 64)].map(shape), [(16, 4), (36, 4)]);
         let estimate = |most: u64, threads| {
             let Allowance { threads, portion_bytes, .. } = allowed(most, threads);
             NEEDS.estimate(threads, &demands[PORTION_BYTES.iter().position(|bytes| *bytes == portion_bytes).unwrap()])

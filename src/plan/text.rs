@@ -61,6 +61,7 @@ pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOpti
         raw: outcome.raw,
         precision: match precision {
             Some(PrecisionName::Int8) => ProductPrecision::Bytes,
+            Some(PrecisionName::F32Exact) => ProductPrecision::SingleExact,
             Some(PrecisionName::F32) | None => ProductPrecision::Single,
         },
         processor: processor(device.as_deref())?,

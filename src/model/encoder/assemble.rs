@@ -16,6 +16,7 @@ use super::tokenizer::{Cut, TextTokenizer};
 use super::{ProductPrecision, forward, names};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
+use crate::model::product::Instructions;
 use crate::model::{Description, LoadedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
@@ -295,7 +296,10 @@ fn description(
         Reading::Tokens { tagging, .. } => (None, None, Some(tagging.labels.join(", "))),
     };
     let arithmetic = match options.precision {
-        ProductPrecision::Single => "f32",
+        ProductPrecision::Single if options.processor == Processor::Cpu && Instructions::available()[0] != Instructions::exact() => {
+            "f32 (products of 17 bits, AMX)"
+        }
+        ProductPrecision::Single | ProductPrecision::SingleExact => "f32",
         ProductPrecision::Bytes => "int8",
     };
     let facts = [

@@ -35,14 +35,17 @@ use self::packed::Forward;
 use self::reference::Reference;
 use self::weights::Weights;
 use crate::error::{Error, Result};
+use crate::model::product::Instructions;
 use crate::model::transformer::{Arithmetic, Transformer};
 
 /// How products of matrices are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProductPrecision {
-    /// In single precision.
+    /// In single precision; on processors with AMX from numbers of 17 bits, see [`crate::model::product`].
     #[default]
     Single,
+    /// In single precision with all 24 bits on every processor.
+    SingleExact,
     /// In bytes, summed exactly; what lies between two products stays in single precision.
     Bytes,
 }
@@ -54,8 +57,9 @@ pub enum ProductPrecision {
 pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: &Device) -> Result<Box<dyn Forward>> {
     match (device.is_cpu(), precision) {
         (true, ProductPrecision::Single) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Single)?)),
+        (true, ProductPrecision::SingleExact) => Ok(Box::new(Transformer::with(Instructions::exact(), &architecture, &weights, Arithmetic::Single)?)),
         (true, ProductPrecision::Bytes) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Bytes)?)),
-        (false, ProductPrecision::Single) => Ok(Box::new(Reference::new(architecture, weights, device.clone()))),
+        (false, ProductPrecision::Single | ProductPrecision::SingleExact) => Ok(Box::new(Reference::new(architecture, weights, device.clone()))),
         (false, ProductPrecision::Bytes) => {
             Err(Error::usage("`--precision int8` runs on the processor only").hint("leave `--precision` or `--device` out"))
         }

@@ -106,6 +106,12 @@ impl Instructions {
         available.push(Self::Portable);
         available
     }
+
+    /// The best of them that keep all bits of single precision.
+    #[must_use]
+    pub fn exact() -> Self {
+        Self::available().into_iter().find(|one| *one != Self::Amx).unwrap_or(Self::Portable)
+    }
 }
 
 /// Rows to be multiplied: row r begins at `r * stride`.
