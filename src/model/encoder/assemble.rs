@@ -13,10 +13,9 @@ use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::text_model::{OTHER_TOKENIZER, Reading, Tables, TextModel, Work};
 use super::tokenizer::{Cut, TextTokenizer};
-use super::{ProductPrecision, forward, names};
+use super::{forward, names};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
-use crate::model::product::Instructions;
 use crate::model::{Description, LoadedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
@@ -295,13 +294,7 @@ fn description(
         Reading::Classification { classes, .. } => (None, None, Some(classes.labels.join(", "))),
         Reading::Tokens { tagging, .. } => (None, None, Some(tagging.labels.join(", "))),
     };
-    let arithmetic = match options.precision {
-        ProductPrecision::Single if options.processor == Processor::Cpu && Instructions::available()[0] != Instructions::exact() => {
-            "f32 (products of 17 bits, AMX)"
-        }
-        ProductPrecision::Single | ProductPrecision::SingleExact => "f32",
-        ProductPrecision::Bytes => "int8",
-    };
+    let arithmetic = options.precision.described(options.processor == Processor::Cpu);
     let facts = [
         ("architecture", text("model_type")),
         ("task", Some(task.name().to_owned())),

@@ -50,18 +50,37 @@ pub enum ProductPrecision {
     Bytes,
 }
 
+impl ProductPrecision {
+    /// How this processor computes so.
+    fn on_processor(self) -> (Instructions, Arithmetic) {
+        match self {
+            Self::Single => (Instructions::available()[0], Arithmetic::Single),
+            Self::SingleExact => (Instructions::exact(), Arithmetic::Single),
+            Self::Bytes => (Instructions::available()[0], Arithmetic::Bytes),
+        }
+    }
+
+    /// What reports call it, on this processor or on another device.
+    fn described(self, is_processor: bool) -> &'static str {
+        match self {
+            Self::Single if is_processor && self.on_processor().0 == Instructions::Amx => "f32 (products of 17 bits, AMX)",
+            Self::Single | Self::SingleExact => "f32",
+            Self::Bytes => "int8",
+        }
+    }
+}
+
 /// The forward pass for these weights on this device: the one place where it is chosen. On a processor our own kernels run, elsewhere candle's.
 ///
 /// # Errors
 /// Fails if the weights cannot be brought into the form that the pass wants, and for bytes on another device.
 pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: &Device) -> Result<Box<dyn Forward>> {
-    match (device.is_cpu(), precision) {
-        (true, ProductPrecision::Single) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Single)?)),
-        (true, ProductPrecision::SingleExact) => Ok(Box::new(Transformer::with(Instructions::exact(), &architecture, &weights, Arithmetic::Single)?)),
-        (true, ProductPrecision::Bytes) => Ok(Box::new(Transformer::new(&architecture, &weights, Arithmetic::Bytes)?)),
-        (false, ProductPrecision::Single | ProductPrecision::SingleExact) => Ok(Box::new(Reference::new(architecture, weights, device.clone()))),
-        (false, ProductPrecision::Bytes) => {
-            Err(Error::usage("`--precision int8` runs on the processor only").hint("leave `--precision` or `--device` out"))
-        }
+    if device.is_cpu() {
+        let (instructions, arithmetic) = precision.on_processor();
+        return Ok(Box::new(Transformer::with(instructions, &architecture, &weights, arithmetic)?));
     }
+    if precision == ProductPrecision::Bytes {
+        return Err(Error::usage("`--precision int8` runs on the processor only").hint("leave `--precision` or `--device` out"));
+    }
+    Ok(Box::new(Reference::new(architecture, weights, device.clone())))
 }

@@ -9,15 +9,7 @@ use super::{LINE, Tile};
 /// Multiplies a tile of `row_count` rows, at most 14.
 pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
     assert!(tile.holds(row_count, out), "a tile lies inside its slices");
-    macro_rules! of_height {
-        ($($rows:literal)*) => {
-            match (row_count, tile.width()) {
-                $(($rows, 1) => run::<$rows, 1>, ($rows, _) => run::<$rows, 2>,)*
-                _ => unreachable!("tiles are at most 14 rows high"),
-            }
-        };
-    }
-    let run: unsafe fn(&Tile<'_>, &mut [f32]) = of_height!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    let run: unsafe fn(&Tile<'_>, &mut [f32]) = of_shape!(run, row_count, tile.width());
     #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
     // SAFETY: `Dense` holds these instructions only where the processor has them, and the tile lies inside its slices.
     unsafe {

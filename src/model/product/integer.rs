@@ -222,12 +222,6 @@ impl IntegerDense {
         Ok(dense)
     }
 
-    /// Numbers of a row that goes in.
-    #[must_use]
-    pub fn inner(&self) -> usize {
-        self.inner
-    }
-
     /// Numbers of a row that comes out.
     #[must_use]
     pub fn outer(&self) -> usize {

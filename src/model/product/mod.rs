@@ -17,6 +17,20 @@
 //! Measured on one core (Sapphire Rapids, shared machine), 112 rows of 512 to 512: 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives
 //! 157–190, 14 × 16 gives 124–134; the `gemm` crate's kernel on the same matrices, packing included, about 60.
 
+/// The kernel `run` of a tile with so many rows, at most 14, and one or two lines.
+#[cfg(target_arch = "x86_64")]
+macro_rules! of_shape {
+    ($run:ident, $row_count:expr, $width:expr) => {
+        of_shape!($run, $row_count, $width, 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+    ($run:ident, $row_count:expr, $width:expr, $($rows:literal)*) => {
+        match ($row_count, $width) {
+            $(($rows, 1) => $run::<$rows, 1>, ($rows, _) => $run::<$rows, 2>,)*
+            _ => unreachable!("tiles are at most 14 rows high"),
+        }
+    };
+}
+
 mod activation;
 #[cfg(target_arch = "x86_64")]
 mod amx;
