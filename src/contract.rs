@@ -69,8 +69,31 @@ pub enum InputKind {
 pub struct NativeType {
     /// What one value is.
     pub element: NativeElement,
-    /// For a column of vectors, their length.
-    pub width: Option<usize>,
+    /// How many values a row has.
+    pub width: Width,
+}
+
+/// How many values of a column belong to one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// One: a column of plain values.
+    One,
+    /// So many: a column of lists.
+    Exactly(usize),
+    /// A whole number of so many, at least once, and not in all rows the same: a column of lists.
+    Multiple(usize),
+}
+
+impl Width {
+    /// Whether a row with so many values fits.
+    #[must_use]
+    pub fn fits(self, count: usize) -> bool {
+        match self {
+            Self::One => count == 1,
+            Self::Exactly(wanted) => count == wanted,
+            Self::Multiple(unit) => count > 0 && count.is_multiple_of(unit.max(1)),
+        }
+    }
 }
 
 /// What one value of a graph's input is.

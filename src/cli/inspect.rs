@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::args::InspectArgs;
 use super::console::Console;
-use crate::contract::{Contract, Input, InputKind};
+use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::model::format::ImportOptions;
@@ -131,7 +131,12 @@ fn kind(input: &Input, most: usize) -> String {
         InputKind::HashedCategory(categories) => format!("category, known by {}", counted(categories.hashes.len(), "hash")),
         InputKind::Native(native) => {
             let element = format!("{:?}", native.element).to_lowercase();
-            native.width.map_or_else(|| element.clone(), |width| format!("{width} × {element}"))
+            match native.width {
+                Width::One => element,
+                Width::Exactly(count) => format!("{count} × {element}"),
+                Width::Multiple(1) => format!("? × {element}"),
+                Width::Multiple(unit) => format!("? × {unit} × {element}"),
+            }
         }
         InputKind::Category(vocabulary) => {
             let values: Vec<String> = vocabulary.values.iter().take(most).map(ToString::to_string).collect();

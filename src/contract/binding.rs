@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
-use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy};
+use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
 use crate::count::counted;
 use crate::error::{Error, Result, shell_word};
 use crate::table::cast::{is_integer, is_number, is_text};
@@ -63,7 +63,14 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none();
     let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
     if !missing.is_empty() {
-        return Err(missing_columns(&missing, schema, dataset));
+        let error = missing_columns(&missing, schema, dataset);
+        let is_open = |input: &Input| matches!(input.kind, InputKind::Native(NativeType { width: Width::Multiple(1), .. }));
+        return Err(match contract.inputs.as_slice() {
+            [one] if is_open(one) => error.hint(
+                "the model reads rows of any length: name the columns of a row, in the order of training, `--features a,b,c`, or one column of lists",
+            ),
+            _ => error,
+        });
     }
     let mut bound = Vec::with_capacity(columns.len());
     for (input, column) in contract.inputs.iter().zip(columns) {
@@ -212,7 +219,7 @@ fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) 
             .hint("write the file with all columns, or leave it out"));
     }
     let data_type = field.data_type().clone();
-    let is_vector = matches!(input.kind, InputKind::Native(NativeType { width: Some(_), .. }));
+    let is_vector = matches!(input.kind, InputKind::Native(NativeType { width: Width::Exactly(_) | Width::Multiple(_), .. }));
     if !(is_parsed(&data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
         let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
@@ -272,12 +279,12 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
 }
 
 fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
-    if let Some(width) = wanted.width {
+    if wanted.width != Width::One {
         // The lengths of lists that may differ are checked row by row.
-        let fits = !matches!(data_type, DataType::FixedSizeList(_, length) if *length as usize != width);
+        let fits = !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
         let holds = |element: &DataType| match wanted.element {
             NativeElement::Integer => is_integer(element) || *element == DataType::Boolean,
-            element_wanted => accepts_native(NativeType { element: element_wanted, width: None }, value_type(element)),
+            element_wanted => accepts_native(NativeType { element: element_wanted, width: Width::One }, value_type(element)),
         };
         return fits && list_element(data_type).is_some_and(holds);
     }
@@ -289,13 +296,17 @@ fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
 
 fn wants(kind: &InputKind) -> String {
     let words = match kind {
-        InputKind::Native(NativeType { width: Some(width), element }) => {
+        InputKind::Native(NativeType { width: width @ (Width::Exactly(_) | Width::Multiple(_)), element }) => {
             let values = match element {
                 NativeElement::Text => "texts",
                 NativeElement::Integer => "whole numbers",
                 _ => "numbers",
             };
-            return format!("lists of {width} {values}");
+            return match width {
+                Width::Exactly(count) => format!("lists of {count} {values}"),
+                Width::Multiple(unit) if *unit > 1 => format!("lists of {values}, a whole number of {unit} in each"),
+                _ => format!("lists of {values}"),
+            };
         }
         InputKind::Text | InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
         InputKind::Number | InputKind::Native(_) => "numbers",

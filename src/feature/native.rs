@@ -14,7 +14,7 @@ use super::fill::{Filling, Real};
 use super::number::parse;
 use super::vector;
 use super::verdict::Reason;
-use crate::contract::{NativeElement, NativeType, Policy};
+use crate::contract::{NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 
 /// What a cell holds.
@@ -28,8 +28,8 @@ enum Cell<T> {
 
 /// Fills an array of the declared type; `filling` carries the place, the policies and the counts, its output is scratch.
 pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
-    if let Some(width) = native.width {
-        return vector::fill(native.element, width, column, filling);
+    if native.width != Width::One {
+        return vector::fill(native.element, native.width, column, filling);
     }
     match native.element {
         NativeElement::Float => {

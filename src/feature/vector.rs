@@ -1,18 +1,18 @@
 //! One input of vectors being filled: lists of any kind to lists of the length that the model reads, under the input's policies.
 //!
-//! A missing list, or a missing value in one, is a missing value of its row; a list of another length is like a text that is no number. It must not
-//! know the other inputs.
+//! A missing list, or a missing value in one, is a missing value of its row; a list of another length is like a text that is no number. Where the model
+//! reads lists of any length, what stands in for one has the least. It must not know the other inputs.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, StringArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use super::fill::Filling;
 use super::native::{decoded, none_instead, whole};
 use super::verdict::Reason;
-use crate::contract::{NativeElement, Policy};
+use crate::contract::{NativeElement, Policy, Width};
 use crate::error::{Error, Result};
 
 /// Lists of whatever lengths over one run of values.
@@ -45,23 +45,29 @@ impl Lists {
         Ok(Self { values: values.clone(), ranges, nulls: column.nulls().cloned() })
     }
 
-    /// The values of all rows, `width` each; `value` is none where one is missing, `instead` turns what the policy says into a value.
+    /// The values of all rows, and how many each has; `value` is none where one is missing, `instead` turns what the policy says into a value.
     fn gathered<T: Clone>(
         &self,
-        width: usize,
+        width: Width,
         filling: &mut Filling<f64>,
         value: impl Fn(usize) -> Option<T>,
         instead: impl Fn(f64) -> Option<T>,
-    ) -> Result<Vec<T>> {
-        let mut all = Vec::with_capacity(self.ranges.len() * width);
+    ) -> Result<(Vec<T>, Vec<usize>)> {
+        let (mut all, mut lengths) = (Vec::with_capacity(self.values.len()), Vec::with_capacity(self.ranges.len()));
         for (row, &(start, length)) in self.ranges.iter().enumerate() {
             let is_null = self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            let is_whole = !is_null && length == width;
+            let is_whole = !is_null && width.fits(length);
+            let own = match width {
+                _ if is_whole => length,
+                Width::One => 1,
+                Width::Exactly(count) | Width::Multiple(count) => count,
+            };
+            lengths.push(own);
             let known = all.len();
             if is_whole {
-                all.extend((start..start + width).map_while(&value));
+                all.extend((start..start + own).map_while(&value));
             }
-            if all.len() == known + width {
+            if all.len() == known + own {
                 continue;
             }
             all.truncate(known);
@@ -74,14 +80,14 @@ impl Lists {
             };
             filling.settle(row, policy, f64::NAN, reason)?;
             let other = instead(if policy == Policy::Reject { 0.0 } else { filling.out[row] }).ok_or_else(|| none_instead(filling, row))?;
-            all.extend((start..start + width).map(|place| if is_whole { value(place) } else { None }.unwrap_or_else(|| other.clone())));
+            all.extend((start..start + own).map(|place| if is_whole { value(place) } else { None }.unwrap_or_else(|| other.clone())));
         }
-        Ok(all)
+        Ok((all, lengths))
     }
 }
 
-/// Fills lists of `width` values of the declared type.
-pub(super) fn fill(element: NativeElement, width: usize, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+/// Fills lists of so many values of the declared type: of one length in a column of that, else of any.
+pub(super) fn fill(element: NativeElement, width: Width, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     let target = match element {
         NativeElement::Float => DataType::Float32,
         NativeElement::Double => DataType::Float64,
@@ -92,35 +98,43 @@ pub(super) fn fill(element: NativeElement, width: usize, column: &ArrayRef, fill
     let mut lists = Lists::of(column)?;
     lists.values = decoded(&lists.values, &target)?;
     let found = &lists.values;
-    let values: ArrayRef = match element {
+    let (values, lengths): (ArrayRef, Vec<usize>) = match element {
         NativeElement::Float => {
             let of = found.as_primitive::<Float32Type>();
             let value = |place: usize| (of.is_valid(place) && !of.value(place).is_nan()).then(|| of.value(place));
-            Arc::new(Float32Array::from(lists.gathered(width, filling, value, |value| Some(value as f32))?))
+            let (values, lengths) = lists.gathered(width, filling, value, |value| Some(value as f32))?;
+            (Arc::new(Float32Array::from(values)), lengths)
         }
         NativeElement::Double => {
             let of = found.as_primitive::<Float64Type>();
             let value = |place: usize| (of.is_valid(place) && !of.value(place).is_nan()).then(|| of.value(place));
-            Arc::new(Float64Array::from(lists.gathered(width, filling, value, Some)?))
+            let (values, lengths) = lists.gathered(width, filling, value, Some)?;
+            (Arc::new(Float64Array::from(values)), lengths)
         }
         NativeElement::Integer => {
             let of = found.as_primitive::<Int64Type>();
-            Arc::new(Int64Array::from(lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), whole)?))
+            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), whole)?;
+            (Arc::new(Int64Array::from(values)), lengths)
         }
         NativeElement::Boolean => {
             let of = found.as_boolean();
             let truth = |value: f64| whole(value).map(|value| value != 0);
-            Arc::new(BooleanArray::from(lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), truth)?))
+            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), truth)?;
+            (Arc::new(BooleanArray::from(values)), lengths)
         }
         NativeElement::Text => {
             let of = found.as_string::<i32>();
             let text = |value: f64| Some(if value.is_nan() { String::new() } else { value.to_string() });
-            Arc::new(StringArray::from(lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place).to_owned()), text)?))
+            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place).to_owned()), text)?;
+            (Arc::new(StringArray::from(values)), lengths)
         }
     };
-    let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
     let field = Arc::new(Field::new_list_field(target, true));
-    let lists =
-        FixedSizeListArray::try_new(field, width, values, None).map_err(|error| Error::internal("a list of another length").because(error))?;
-    Ok(Arc::new(lists))
+    let wrong = |error| Error::internal("a list of another length").because(error);
+    let Width::Exactly(width) = width else {
+        let lists = LargeListArray::try_new(field, OffsetBuffer::from_lengths(lengths), values, None).map_err(wrong)?;
+        return Ok(Arc::new(lists));
+    };
+    let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
+    Ok(Arc::new(FixedSizeListArray::try_new(field, width, values, None).map_err(wrong)?))
 }

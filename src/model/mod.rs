@@ -119,8 +119,12 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// The bytes that the model holds in memory, shared by all workers.
     fn memory_bytes(&self) -> usize;
 
-    /// The rows of a portion and the most that one worker scores at once, for models that take so long for a row that ordinary portions would
-    /// leave workers idle at the end.
+    /// The most rows that one worker scores at once, for models that take so long for a row that ordinary blocks would leave workers idle at the end.
+    fn block_rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// The rows that such models have read at once.
     fn portion_rows(&self) -> Option<usize> {
         None
     }

@@ -160,7 +160,7 @@ fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
     let bytes = said.read_beside(&mlflow.data).map_err(|error| error.at_path(&manifest))?;
     let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(path.join(&mlflow.data), bytes) };
-    let mut loaded = import(&artefact, options)?;
+    let mut loaded = import(&artefact, &ImportOptions { feature_count: options.feature_count.or(mlflow.column_count()), ..options.clone() })?;
     mlflow.apply(&mut loaded.contract).map_err(|error| error.at_path(&manifest))?;
     mlflow.describe(&mut loaded.description);
     let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes));

@@ -113,7 +113,9 @@ impl Package {
             return networks.load(model).map_err(|error| error.at_path(&model.path));
         }
         self.refuse_network_keys()?;
-        format::import(model, options)
+        // One name may be that of a column of lists.
+        let listed = Some(self.manifest.inputs.len()).filter(|count| *count > 1);
+        format::import(model, &ImportOptions { feature_count: options.feature_count.or(listed), ..options.clone() })
     }
 
     fn refuse_network_keys(&self) -> Result<()> {

@@ -101,7 +101,7 @@ impl Scoring {
     #[must_use]
     pub fn block_rows(&self) -> usize {
         let most = (BLOCK_BYTES / self.feature_bytes()).clamp(FEWEST_BLOCK_ROWS, BLOCK_ROWS);
-        self.model.model.portion_rows().map_or(most, |rows| rows.clamp(1, most))
+        self.model.model.block_rows().map_or(most, |rows| rows.clamp(1, most))
     }
 
     /// The outcome's columns.

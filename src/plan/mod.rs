@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::memory::{Needs, RESIDENT_STEP, afford};
 use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
-use crate::cli::args::{OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
+use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
 use crate::contract::binding::{BoundInput, bind, column_names, first_doubled};
@@ -66,7 +66,7 @@ impl Plan {
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
         let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
         let ResourceArgs { threads, batch_rows, memory } = resources;
-        let mut opened = open(model, &import_options(outcome, text)?)?;
+        let mut opened = open(model, &import_options(binding, outcome, text)?)?;
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
             text::refuse(text)?;
@@ -148,9 +148,12 @@ impl Plan {
 }
 
 /// What is asked of the import, whatever the model turns out to be.
-fn import_options(outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOptions> {
+fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOptions> {
     let trees = tree_selection(&outcome.trees)?;
-    Ok(ImportOptions { trees, text: text::options(text, outcome)?, ..ImportOptions::default() })
+    // One name may be that of a column of lists, and a regex stands for as many columns as there are.
+    let features = binding_options(binding)?.features.map(|features| features.len());
+    let feature_count = features.filter(|count| *count > 1);
+    Ok(ImportOptions { trees, text: text::options(text, outcome)?, feature_count, ..ImportOptions::default() })
 }
 
 fn open_dataset(paths: &[Located], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Dataset, Vec<BadFile>)> {

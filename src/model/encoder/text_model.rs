@@ -262,6 +262,10 @@ impl Model for TextModel {
         self.forward.memory_bytes() + behind
     }
 
+    fn block_rows(&self) -> Option<usize> {
+        Some(PORTION_ROWS)
+    }
+
     fn portion_rows(&self) -> Option<usize> {
         Some(PORTION_ROWS)
     }

@@ -85,6 +85,12 @@ impl Mlflow {
         Ok(())
     }
 
+    /// The number of columns of the signature, if it names any.
+    #[must_use]
+    pub fn column_count(&self) -> Option<usize> {
+        Some(self.columns.len()).filter(|count| *count > 0)
+    }
+
     /// Adds to a model's description what the directory says.
     pub fn describe(&self, description: &mut Description) {
         let version = self.version.as_ref().map_or_else(String::new, |version| format!(" of MLflow {version}"));

@@ -115,6 +115,8 @@ pub struct ImportOptions {
     pub for_inspection: bool,
     /// What is asked of a text model.
     pub text: TextOptions,
+    /// The number of features, for models that leave it open.
+    pub feature_count: Option<usize>,
 }
 
 /// One format: recognises its files and turns them into a model.

@@ -3,6 +3,8 @@
 //! Owns how a file is recognised, what it needs of a table and what its outputs are called. The graph itself is translated in
 //! `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
 
+use std::collections::BTreeSet;
+
 use super::onnx_contract::{Answers, Inputs, answers, inputs};
 use super::onnx_graph::{plain_domain, translate};
 use super::onnx_outline::{agrees, declared};
@@ -18,6 +20,10 @@ use crate::model::graph::table::GraphModel;
 use crate::model::graph::{Graph, Value};
 use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
 use crate::outcome::{Finished, Link, Outcome, Task};
+
+/// The longest open axis that is tried, and how many lengths are.
+const MOST_SAMPLE: usize = 1 << 16;
+const MOST_TRIALS: usize = 64;
 
 /// A graph with its inputs and outputs.
 #[derive(Debug)]
@@ -90,7 +96,7 @@ impl Importer for Onnx {
         let graph = graph_of(&model)?;
         let mut description = describe(&model, graph);
         let external = External::new(Some(artefact));
-        match load(&model, graph, &external) {
+        match load(&model, graph, &external, options.feature_count) {
             Ok((model, contract, outcome)) => {
                 description.beside = external.digests();
                 let names: Vec<&str> = description.beside.iter().map(|(name, _)| name.as_str()).collect();
@@ -104,17 +110,36 @@ impl Importer for Onnx {
     }
 }
 
-fn load(model: &ModelProto, graph: &GraphProto, external: &External) -> Result<(GraphModel, Contract, Outcome)> {
+fn load(model: &ModelProto, graph: &GraphProto, external: &External, feature_count: Option<usize>) -> Result<(GraphModel, Contract, Outcome)> {
     let translated = translate(model, graph, external)?;
     let (input_ports, output_ports) = ports(graph)?;
-    let Inputs { contract, feeds, batch } = inputs(model, &input_ports)?;
+    let Inputs { contract, feeds, batch } = inputs(model, &input_ports, feature_count)?;
     let runner = GraphModel::new(translated, feeds, batch)?;
-    let outline = outline(&runner, graph, &output_ports)?;
+    let (runner, outline) = sampled(runner, graph, &output_ports)?;
     let Answers { answers, classes } = answers(graph, &output_ports, &outline)?;
     let runner = runner.answered(answers, &outline)?;
     let columns = Finished { fields: runner.fields().to_vec(), classes, threshold: None };
     let outcome = Outcome { task: Task::Columns(columns), link: Link::Identity };
     Ok((runner, contract, outcome))
+}
+
+/// The model with a length of its open axes that the graph takes, and what its outputs then are. A graph that is open by its file may yet insist on one
+/// length, which is then that of some constant of it.
+fn sampled(mut runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<(GraphModel, Vec<Value>)> {
+    if runner.is_open() && !runner.takes_sample() {
+        let lengths = graph.initializers.iter().flat_map(|tensor| tensor.dims.iter()).filter_map(|length| usize::try_from(*length).ok());
+        let lengths: BTreeSet<usize> = lengths.filter(|length| (1..=MOST_SAMPLE).contains(length)).collect();
+        for length in lengths.into_iter().take(MOST_TRIALS) {
+            let trial = runner.sampled(length);
+            if trial.takes_sample() {
+                let values = outline(&trial, graph, ports)?;
+                return Ok((trial, values));
+            }
+            runner = trial;
+        }
+    }
+    let values = outline(&runner, graph, ports)?;
+    Ok((runner, values))
 }
 
 /// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it on no rows, which no operator can refuse a value

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::onnx_port::{Port, PortKind};
 use super::onnx_schema::{Graph as GraphProto, Model as ModelProto, Node};
 use super::onnx_tensor::{External, decode, text};
-use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy};
+use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
+use crate::model::graph::answer::Answer;
 use crate::model::graph::arrays::row_length;
-use crate::model::graph::table::{Answer, Feed};
+use crate::model::graph::feed::Feed;
 use crate::model::graph::{ElementType, Tensor, Value};
 use crate::outcome::Label;
 
@@ -24,8 +25,8 @@ pub(super) struct Inputs {
 }
 
 /// One input is a matrix whose columns are features, named by `feature_names` in the metadata, or a column of lists; of several inputs each is a
-/// column.
-pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
+/// column. Where the file leaves the number of features open it is `feature_count`, and lists may be of any length if that is open too.
+pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<usize>) -> Result<Inputs> {
     let names = feature_names(model)?;
     let (mut batch, mut vector) = (None, None);
     let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
@@ -40,9 +41,11 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
         let rest = &shape[1.min(shape.len())..];
         if let (1, [width]) = (ports.len(), rest)
             && (*width != Some(1) || names.as_ref().is_some_and(|names| names.len() == 1))
+            && let Some(width) = width.or(names.as_ref().map(Vec::len)).or(feature_count)
         {
-            let width =
-                width.or(names.as_ref().map(Vec::len)).filter(|width| (1..=FEATURE_LIMIT).contains(width)).ok_or_else(|| unknown_width(port))?;
+            if !(1..=FEATURE_LIMIT).contains(&width) {
+                return Err(Error::contract(format!("the input `{}` has {width} features", port.name)));
+            }
             let own = match &names {
                 Some(names) if names.len() == width => names.clone(),
                 Some(names) => {
@@ -51,23 +54,27 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port]) -> Result<Inputs> {
                 None => (0..width).map(|place| format!("f{place}")).collect(),
             };
             is_named = names.is_some();
-            vector = Some(Box::new(input(port.name.clone(), element, Some(width))?));
-            all.extend(own.into_iter().map(|name| input(name, element, None)).collect::<Result<Vec<Input>>>()?);
-            feeds.push(Feed { element, row_shape: vec![width], column_count: width });
+            vector = Some(Box::new(input(port.name.clone(), element, Width::Exactly(width))?));
+            all.extend(own.into_iter().map(|name| input(name, element, Width::One)).collect::<Result<Vec<Input>>>()?);
+            feeds.push(Feed { element, row_shape: vec![Some(width)], column_count: width });
             continue;
         }
-        let row_shape = rest.iter().map(|length| length.ok_or_else(|| unknown_width(port))).collect::<Result<Vec<usize>>>()?;
-        let length = row_shape.iter().try_fold(1_usize, |product, length| product.checked_mul(*length)).ok_or_else(|| unknown_width(port))?;
-        all.push(input(port.name.clone(), element, (length != 1).then_some(length))?);
-        feeds.push(Feed { element, row_shape, column_count: 1 });
+        let known = rest.iter().try_fold(1_usize, |product, length| product.checked_mul(length.unwrap_or(1))).ok_or_else(|| unknown_width(port))?;
+        let width = match rest.iter().filter(|length| length.is_none()).count() {
+            0 if known == 1 => Width::One,
+            0 => Width::Exactly(known),
+            1 => Width::Multiple(known),
+            _ => return Err(unknown_width(port)),
+        };
+        all.push(input(port.name.clone(), element, width)?);
+        feeds.push(Feed { element, row_shape: rest.to_vec(), column_count: 1 });
     }
     Ok(Inputs { contract: Contract { inputs: all, named: is_named, vector }, feeds, batch })
 }
 
 fn unknown_width(port: &Port) -> Error {
-    Error::contract(format!("the input `{}` does not say how many values a row has", port.name)).hint(
-        "export with a fixed number of columns, such as `FloatTensorType([None, 12])` in skl2onnx, or set `feature_names` in the model's metadata",
-    )
+    Error::contract(format!("the input `{}` does not say how many values a row has", port.name))
+        .hint("export with at most one axis open beside that of the rows: the input's other lengths must be fixed")
 }
 
 fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
@@ -79,7 +86,7 @@ fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
 }
 
 /// Reals have NaN for a missing value; other types have none, so a null stops the run unless the user says what to read instead.
-fn input(name: String, element: ElementType, width: Option<usize>) -> Result<Input> {
+fn input(name: String, element: ElementType, width: Width) -> Result<Input> {
     let element = match element {
         ElementType::Float | ElementType::Float16 | ElementType::Bfloat16 => NativeElement::Float,
         ElementType::Double => NativeElement::Double,

@@ -4,12 +4,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, StringArray, UInt64Array,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use super::conversion::cast;
-use super::table::Feed;
+use super::feed::{Feed, list_values};
 use super::tensor::{Data, ElementType, Tensor};
 use crate::error::{Error, Result};
 
@@ -32,22 +35,28 @@ pub(super) fn spread(columns: Vec<ArrayRef>, count: usize) -> Result<Vec<ArrayRe
 
 /// Rows of the columns, one after another.
 pub(super) fn input_tensor(feed: &Feed, columns: &[ArrayRef], rows: usize) -> Result<Tensor> {
-    let shape = [&[rows], feed.row_shape.as_slice()].concat();
     let [first, ..] = columns else { return Err(Error::internal("an input without columns")) };
     let wrong = || Error::internal("a column of another type than the graph's input");
     macro_rules! interleaved {
         ($values:expr) => {{
-            let all = columns.iter().map($values).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
-            (0..rows).flat_map(|row| all.iter().map(move |values| values[row].clone())).collect()
+            let mut all = columns.iter().map($values).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
+            if all.len() == 1 { all.remove(0) } else { (0..rows).flat_map(|row| all.iter().map(move |values| values[row].clone())).collect() }
         }};
     }
     if let DataType::FixedSizeList(..) = first.data_type() {
         let lists = first.as_fixed_size_list_opt().ok_or_else(wrong)?;
-        let width = feed.row_length();
+        let width = feed.row_length(1);
         let values = lists.values().slice(lists.offset() * width, rows * width);
         let flat = Feed { row_shape: vec![], ..feed.clone() };
-        return input_tensor(&flat, &[values], rows * width)?.reshaped(shape);
+        return input_tensor(&flat, &[values], rows * width)?.reshaped(feed.shape(rows, width));
     }
+    if let DataType::LargeList(..) = first.data_type() {
+        let (values, width) = list_values(first)?;
+        let width = width.ok_or_else(|| Error::internal("rows of different lengths at once"))?;
+        let flat = Feed { row_shape: vec![], ..feed.clone() };
+        return input_tensor(&flat, &[values], rows * width)?.reshaped(feed.shape(rows, width));
+    }
+    let shape = feed.shape(rows, columns.len());
     let tensor = match first.data_type() {
         DataType::Float32 => {
             Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<Float32Type>().map(|array| array.values().to_vec())))?
@@ -86,6 +95,16 @@ pub(super) fn padded(tensor: &Tensor, batch: usize) -> Result<Tensor> {
     let starts: Vec<usize> = (0..batch).map(|row| if row < rows { row * run } else { 0 }).collect();
     let shape = [&[batch], &tensor.shape()[1..]].concat();
     tensor.runs(&starts, run, shape)
+}
+
+/// A column of lists of the first `rows` entries, `width` values each, of a type that has no length.
+pub(super) fn lists(tensor: &Tensor, width: usize, rows: usize) -> Result<ArrayRef> {
+    let values = column(&tensor.clone().reshaped(vec![tensor.len()])?, 1, rows * width)?;
+    let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+    let offsets = OffsetBuffer::from_repeated_length(width, rows);
+    let lists =
+        LargeListArray::try_new(field, offsets, values, None).map_err(|error| Error::failed("cannot make lists of the output").because(error))?;
+    Ok(Arc::new(lists))
 }
 
 /// A column of the first `rows` entries, `width` values each.

@@ -53,7 +53,7 @@ impl Builder {
         self.value_count - 1
     }
 
-    /// Adds a node and gives the numbers of its outputs, one for each that `definition` lists.
+    /// Adds a node, whose constant inputs it is told, and gives the numbers of its outputs, one for each that `definition` lists.
     ///
     /// `inputs` are the node's inputs, then what its subgraphs capture.
     ///
@@ -68,6 +68,11 @@ impl Builder {
         if !(least..=most).contains(&count) || (0..least.min(count)).any(|position| !definition.inputs[position]) {
             return Err(Error::failed(format!("{count} inputs, or a wanted one is left out")).at_node(label));
         }
+        let constant = |input: &Option<ValueId>| match self.constants.get(input.as_ref()?)? {
+            Value::Tensor(tensor) => Some(tensor.clone()),
+            _ => None,
+        };
+        definition.constants.replace(inputs.iter().map(constant).collect());
         let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
         let known = |input: &Option<ValueId>| input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some));
         if let Some(values) = inputs.iter().map(known).collect::<Option<Vec<Option<Value>>>>()

@@ -174,6 +174,7 @@ impl Node {
         let inputs: Vec<Option<Value>> = self.inputs.iter().map(value).collect();
         let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
         fuel.burn(results.iter().map(cost).sum())?;
+        results.iter().for_each(|result| note(result, fuel));
         if results.len() < self.outputs.len() {
             return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
         }
@@ -183,6 +184,16 @@ impl Node {
             }
         }
         Ok(())
+    }
+}
+
+/// Tells how large a value is.
+fn note(value: &Value, fuel: &Fuel) {
+    match value {
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => fuel.made_tensor(tensor),
+        Value::Sequence(values) => values.iter().for_each(|value| note(value, fuel)),
+        Value::Optional(inner) => inner.iter().for_each(|inner| note(inner, fuel)),
+        Value::Columns(_) | Value::Block(_) => {}
     }
 }
 

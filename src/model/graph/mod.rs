@@ -4,6 +4,7 @@
 //! constants are folded, values are dropped after their last use. It must not know file formats, tables or columns.
 
 mod activation;
+pub mod answer;
 pub mod arrays;
 mod assembly;
 mod attention;
@@ -16,6 +17,7 @@ mod conversion;
 mod convolution;
 pub mod element;
 mod elementwise;
+pub mod feed;
 mod fuse;
 mod gather;
 mod grid;
@@ -32,9 +34,15 @@ mod movement;
 mod normalization;
 pub mod operator;
 mod pooling;
+mod probe;
 mod product;
 mod quantised;
 mod recurrent;
+mod recurrent_exact;
+mod recurrent_gate;
+mod recurrent_packed;
+#[cfg(test)]
+mod recurrent_tests;
 mod reduction;
 mod region;
 pub mod registry;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ir::Graph;
+use super::probe::Made;
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::error::{Error, Result};
@@ -59,6 +60,8 @@ pub struct Definition {
     pub inputs: Vec<bool>,
     /// For each output that the node lists, whether somebody wants it.
     pub outputs: Vec<bool>,
+    /// The inputs that never change, for kernels that prepare them once.
+    pub constants: RefCell<Vec<Option<Tensor>>>,
     /// The bytes that its kernel holds beside its inputs, as the kernel's maker says.
     pub memory_bytes: Cell<usize>,
 }
@@ -135,6 +138,11 @@ impl Definition {
         words.iter().position(|known| *known == word).ok_or_else(|| Error::contract(format!("`{name} = {word}` is not supported")))
     }
 
+    /// Whether the input of this position is given.
+    pub(super) fn has_input(&self, position: usize) -> bool {
+        self.inputs.get(position).copied().unwrap_or(false)
+    }
+
     /// Whether the output of this position is wanted.
     pub(super) fn has_output(&self, position: usize) -> bool {
         self.outputs.get(position).copied().unwrap_or(false)
@@ -154,11 +162,12 @@ pub(super) type UnseenCounts = BTreeMap<(usize, usize), u64>;
 pub(super) struct Fuel {
     steps: Cell<u64>,
     unseen: RefCell<UnseenCounts>,
+    made: Cell<Made>,
 }
 
 impl Fuel {
     pub(super) fn new(steps: u64) -> Self {
-        Self { steps: Cell::new(steps), unseen: RefCell::default() }
+        Self { steps: Cell::new(steps), unseen: RefCell::default(), made: Cell::default() }
     }
 
     pub(super) fn burn(&self, steps: u64) -> Result<()> {
@@ -172,6 +181,17 @@ impl Fuel {
         let mut unseen = self.unseen.borrow_mut();
         let known = unseen.entry((input, column)).or_default();
         *known = count.max(*known);
+    }
+
+    /// Notes a tensor that a node made.
+    pub(super) fn made_tensor(&self, tensor: &Tensor) {
+        let Made { largest_bytes, elements } = self.made.get();
+        self.made.set(Made { largest_bytes: largest_bytes.max(tensor.byte_count()), elements: elements.saturating_add(tensor.len()) });
+    }
+
+    /// What nodes made so far.
+    pub(super) fn made(&self) -> Made {
+        self.made.get()
     }
 
     pub(super) fn into_unseen(self) -> UnseenCounts {

@@ -2,57 +2,44 @@
 //!
 //! Owns the groups of rows in which the graph runs and what the outputs are called. It must not know file formats or files.
 
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::concat;
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
-use super::arrays::{column, input_tensor, padded, row_length, spread};
-use super::tensor::{ElementType, Tensor, element_count};
+use super::Graph;
+use super::answer::{Answer, Answers};
+use super::arrays::{column, input_tensor, padded, spread};
+use super::feed::{Feed, list_lengths};
+use super::probe::{Made, mixes_rows, row_cost, runs};
+use super::tensor::Tensor;
 use super::value::Value;
-use super::{Graph, movement};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
 
-/// Elements of the graph's inputs that go through at once: wide rows go in smaller groups, so that what lies between layers stays small.
+/// Elements of the graph's inputs that go through at once, at most.
 const GROUP_ELEMENTS: usize = 1 << 20;
 
-/// How columns become one input of the graph.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Feed {
-    /// What the input's elements are.
-    pub element: ElementType,
-    /// The input's shape without the batch's axis.
-    pub row_shape: Vec<usize>,
-    /// The number of columns that it takes; 1 for a column of lists.
-    pub column_count: usize,
-}
+/// Bytes that the largest value between two operators may have: about what the second-level cache holds, beside what it is made of.
+const VALUE_BYTES: usize = 1 << 20;
 
-impl Feed {
-    pub(super) fn row_length(&self) -> usize {
-        self.row_shape.iter().product()
-    }
-}
+/// The length of an open axis of rows that are made up, unless the graph takes another only.
+const SAMPLE_LENGTH: usize = 16;
 
-/// What becomes of an output of the graph.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// One column of values, or of lists of them.
-    Column {
-        /// The output's position.
-        output: usize,
-        /// The column's name.
-        name: String,
-    },
-    /// The probability of each class, as the columns of this name; an empty name leaves the class out.
-    Classes {
-        /// The output's position.
-        output: usize,
-        /// One name for each class.
-        names: Vec<String>,
-    },
-}
+/// The fewest rows that go through at once: an operator's own costs are shared by them.
+const FEWEST_ROWS: usize = 16;
+
+/// Elements of all values that one worker makes before another may take rows over: some hundredths of a second.
+const BLOCK_ELEMENTS: usize = 1 << 22;
+
+/// The blocks of a portion, whose pages are decoded once.
+const PORTION_BLOCKS: usize = 32;
+
+/// Rows of a block from which on a graph is no slower than the blocks of other models expect.
+const ORDINARY_BLOCK_ROWS: usize = 1 << 14;
 
 /// For each feature, the values that no encoder of it knows: what a worker counts while it scores.
 #[derive(Debug)]
@@ -65,11 +52,15 @@ pub struct GraphModel {
     feeds: Vec<Feed>,
     /// For each input, whether the graph wants its columns as they are.
     takes_columns: Vec<bool>,
-    answers: Vec<Answer>,
-    /// The answer's columns.
-    fields: Vec<Field>,
+    answers: Answers,
     /// The number of rows that the graph insists on, if it does.
     batch: Option<usize>,
+    /// How long an open axis is where rows are made up.
+    sample: usize,
+    /// What it makes of a row, if that is known.
+    row_cost: Option<Made>,
+    /// Whether a row must go through alone, because others would change what is made of it.
+    mixes_rows: bool,
 }
 
 impl GraphModel {
@@ -81,16 +72,15 @@ impl GraphModel {
         if feeds.len() != graph.input_count() || batch == Some(0) {
             return Err(Error::failed(format!("{} inputs are fed, the graph has {}", feeds.len(), graph.input_count())));
         }
-        for feed in &feeds {
-            element_count(&feed.row_shape)?;
-        }
+        feeds.iter().try_for_each(Feed::check)?;
         // Where the rows are fixed in number, the last group is filled up, which only tensors are.
         let plain = |feed: &Feed| match feed.row_shape.as_slice() {
-            [width] if *width == feed.column_count && batch.is_none() => Some((feed.element, *width)),
+            [Some(width)] if *width == feed.column_count && batch.is_none() => Some((feed.element, *width)),
             _ => None,
         };
         let takes_columns = graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>());
-        Ok(Self { graph, takes_columns, feeds, answers: Vec::new(), fields: Vec::new(), batch })
+        let mixes_rows = graph.mixes_rows();
+        Ok(Self { graph, takes_columns, feeds, answers: Answers::default(), batch, sample: SAMPLE_LENGTH, row_cost: None, mixes_rows })
     }
 
     /// The same model with these columns as its answer; `outline` are values such as a run gives, of whatever rows.
@@ -98,15 +88,41 @@ impl GraphModel {
     /// # Errors
     /// Fails if an output is of no kind that a column can hold.
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
-        self.answers = answers;
-        let rows = outline.first().map_or(0, |value| value_tensor(value).map_or(0, |tensor| tensor.shape().first().copied().unwrap_or(1)));
-        let columns = self.columns(outline, rows)?;
-        let names = self.answers.iter().flat_map(|answer| match answer {
-            Answer::Column { name, .. } => vec![name.clone()],
-            Answer::Classes { names, .. } => names.iter().filter(|name| !name.is_empty()).cloned().collect(),
-        });
-        self.fields = names.zip(columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+        let longer = self.run_longer();
+        self.answers = Answers::new(answers, outline, longer.as_deref(), self.batch)?;
+        self.row_cost = row_cost(&self);
+        self.mixes_rows |= self.batch.is_none() && mixes_rows(&self);
         Ok(self)
+    }
+
+    /// The same model with open axes so long where rows are made up.
+    #[must_use]
+    pub fn sampled(mut self, length: usize) -> Self {
+        self.sample = length;
+        self
+    }
+
+    /// Whether it runs on rows of zeros whose open axes are as long as they now are.
+    #[must_use]
+    pub fn takes_sample(&self) -> bool {
+        runs(self)
+    }
+
+    /// Whether inputs have axes that are as long as each row has them.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.feeds.iter().any(Feed::is_open)
+    }
+
+    /// What rows give whose open axes are longer than those of the sample.
+    fn run_longer(&mut self) -> Option<Vec<Value>> {
+        if !self.is_open() {
+            return None;
+        }
+        self.sample += 1;
+        let longer = if self.batch.is_some() { self.run_zeros() } else { self.run_empty() };
+        self.sample -= 1;
+        longer.ok()
     }
 
     /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the graph's own operators are.
@@ -114,7 +130,7 @@ impl GraphModel {
     pub fn runs_as(&self) -> String {
         let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
         let operators = (own > 0).then(|| counted(own, "operator"));
-        let alone = self.graph.mixes_rows().then(|| "row by row".to_owned());
+        let alone = self.mixes_rows.then(|| "row by row".to_owned());
         self.graph.families().into_iter().map(str::to_owned).chain(operators).chain(alone).collect::<Vec<_>>().join(", ")
     }
 
@@ -149,19 +165,42 @@ impl GraphModel {
                 let column = column(&Tensor::zeros(feed.element, vec![rows])?, 1, rows)?;
                 return Ok(Value::Columns(vec![column; feed.column_count]));
             }
-            Tensor::zeros(feed.element, [&[rows], feed.row_shape.as_slice()].concat()).map(Value::Tensor)
+            Tensor::zeros(feed.element, feed.shape(rows, feed.row_length(self.sample))).map(Value::Tensor)
         };
         let inputs = self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?;
         self.outputs(inputs, rows, &mut [])
     }
 
-    /// What the graph gives for a batch of so many rows. Labels that lie side by side in one row, as skl2onnx picks them from a list, become one a row.
-    /// Values that no encoder knows are added to `unseen`, by feature.
-    fn outputs(&self, inputs: Vec<Value>, batch: usize, unseen: &mut [u64]) -> Result<Vec<Value>> {
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The feeds, and whether the graph wants their columns as they are.
+    pub(super) fn feeds(&self) -> impl Iterator<Item = (&Feed, bool)> {
+        self.feeds.iter().zip(self.takes_columns.iter().copied())
+    }
+
+    /// The length of an open axis of rows that are made up.
+    pub(super) fn sample(&self) -> usize {
+        self.sample
+    }
+
+    /// The values of a row of all inputs; of one that is made up, where they differ.
+    pub(super) fn row_length(&self) -> usize {
+        self.feeds.iter().map(|feed| feed.row_length(self.sample)).sum()
+    }
+
+    /// The outputs of a batch of so many rows, labels that lie side by side in one row, as skl2onnx picks them from a list, one a row.
+    pub(super) fn by_row(&self, outputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
         let by_row = |value: Value| match value {
             Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
             other => Ok(other),
         };
+        outputs.into_iter().map(by_row).collect()
+    }
+
+    /// What the graph gives for a batch of so many rows. Values that no encoder knows are added to `unseen`, by feature.
+    fn outputs(&self, inputs: Vec<Value>, batch: usize, unseen: &mut [u64]) -> Result<Vec<Value>> {
         let (outputs, met) = self.graph.run_counting(inputs)?;
         for ((input, column), count) in met {
             let feature = self.feeds[..input].iter().map(|feed| feed.column_count).sum::<usize>() + column;
@@ -169,20 +208,66 @@ impl GraphModel {
                 *all += count;
             }
         }
-        outputs.into_iter().map(by_row).collect()
+        self.by_row(outputs, batch)
     }
 
     /// The answer's columns in order.
     #[must_use]
     pub fn fields(&self) -> &[Field] {
-        &self.fields
+        &self.answers.fields
     }
 
+    /// The rows that go through at once; a score must not depend on the rows beside it.
     fn group_rows(&self) -> usize {
-        let width: usize = self.feeds.iter().map(Feed::row_length).sum();
-        // A score must not depend on the rows beside it.
-        let most = if self.graph.mixes_rows() { 1 } else { GROUP_ELEMENTS };
-        self.batch.unwrap_or_else(|| (most / width.max(1)).max(1))
+        if let Some(batch) = self.batch {
+            return batch;
+        }
+        if self.mixes_rows {
+            return 1;
+        }
+        let most = (GROUP_ELEMENTS / self.row_length().max(1)).max(1);
+        let in_cache = self.row_cost.map_or(most, |cost| VALUE_BYTES / cost.largest_bytes.max(1));
+        in_cache.clamp(FEWEST_ROWS.min(most), most)
+    }
+
+    /// All rows, which have as many values, in groups of so many.
+    fn groups(&self, columns: &[ArrayRef], row_count: usize, group_rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
+        let starts = (0..row_count).step_by(group_rows);
+        let parts = starts.map(|start| self.group(columns, start, group_rows.min(row_count - start), unseen));
+        joined(&parts.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Rows that may differ in length: those of one length go through together, and the answers are put in the rows' order again.
+    fn by_length(&self, columns: &[ArrayRef], unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
+        let open = self.feeds.iter().zip(columns).filter(|(feed, _)| feed.is_open());
+        let lengths = open.map(|(_, column)| list_lengths(column)).collect::<Result<Vec<_>>>()?;
+        let mut rows_of = BTreeMap::<Vec<usize>, Vec<u64>>::new();
+        for row in 0..columns.first().map_or(0, |column| column.len()) {
+            rows_of.entry(lengths.iter().map(|lengths| lengths[row]).collect()).or_default().push(row as u64);
+        }
+        let picked = |rows: &UInt64Array, column: &ArrayRef| {
+            take(column, rows, None).map_err(|error| Error::internal("rows that are not there").because(error))
+        };
+        let (mut parts, mut places) = (Vec::new(), vec![0; rows_of.values().map(Vec::len).sum()]);
+        let mut place = 0;
+        for (lengths, rows) in rows_of {
+            for row in &rows {
+                places[*row as usize] = place;
+                place += 1;
+            }
+            let longest = lengths.iter().copied().max().unwrap_or(1).max(1);
+            let rows = UInt64Array::from(rows);
+            let own = columns.iter().map(|column| picked(&rows, column)).collect::<Result<Vec<_>>>()?;
+            let group_rows = if self.mixes_rows { 1 } else { (self.group_rows() * self.sample / longest).max(1) };
+            parts.push(self.groups(&own, rows.len(), self.batch.unwrap_or(group_rows), unseen)?);
+        }
+        let places = UInt64Array::from(places);
+        joined(&parts)?.iter().map(|column| picked(&places, column)).collect()
+    }
+
+    /// The first `rows` values of every column of the answer.
+    pub(super) fn columns(&self, outputs: &[Value], rows: usize) -> Result<Vec<ArrayRef>> {
+        self.answers.columns(outputs, rows, self.batch.unwrap_or(rows).max(rows))
     }
 
     fn group(&self, columns: &[ArrayRef], start: usize, rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
@@ -202,7 +287,7 @@ impl GraphModel {
         }
         let outputs = self.outputs(inputs, self.batch.unwrap_or(rows), unseen)?;
         let columns = self.columns(&outputs, rows)?;
-        let other = self.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
+        let other = self.answers.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
         match other {
             Some((field, column)) => Err(Error::contract(format!(
                 "the graph gives {} for `{}`, which the file declares to be {}",
@@ -212,35 +297,6 @@ impl GraphModel {
             ))),
             None => Ok(columns),
         }
-    }
-
-    /// The first `rows` values of every column of the answer.
-    fn columns(&self, outputs: &[Value], rows: usize) -> Result<Vec<ArrayRef>> {
-        let mut columns = Vec::new();
-        for answer in &self.answers {
-            let (Answer::Column { output, .. } | Answer::Classes { output, .. }) = answer;
-            let tensor = value_tensor(outputs.get(*output).ok_or_else(|| Error::internal("an answer of an output that there is not"))?)?;
-            let batch = self.batch.unwrap_or(rows).max(rows);
-            // A single answer of a batch of one may come without the batch's axis.
-            let fits = tensor.shape().first() == Some(&batch) || tensor.rank() == 0 && batch == 1;
-            if !fits {
-                return Err(Error::contract(format!("an output of shape {:?} does not have one entry for each of {batch} rows", tensor.shape())));
-            }
-            let width = row_length(tensor);
-            match answer {
-                Answer::Column { .. } => columns.push(column(tensor, width, rows)?),
-                Answer::Classes { names, .. } => {
-                    if names.len() != width {
-                        return Err(Error::failed(format!("{width} probabilities for {} classes", names.len())));
-                    }
-                    let table = tensor.clone().reshaped(vec![batch, width])?;
-                    for class in (0..width).filter(|class| !names[*class].is_empty()) {
-                        columns.push(column(&movement::part(&table, 1, class, 1)?, 1, rows)?);
-                    }
-                }
-            }
-        }
-        Ok(columns)
     }
 }
 
@@ -281,27 +337,30 @@ impl Model for GraphModel {
         if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
             return Err(Error::internal(format!("a block of {} columns for a graph of {}", columns.len(), self.feature_count())));
         }
-        let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
-        for start in (0..row_count).step_by(self.group_rows()) {
-            let unseen = scratch.0.downcast_mut::<Unseen>().map_or(&mut [][..], |unseen| &mut unseen.0);
-            parts.push(self.group(columns, start, self.group_rows().min(row_count - start), unseen)?);
-        }
-        for column in 0..parts.first().map_or(0, Vec::len) {
-            let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
-            margins.push(concat(&pieces).map_err(|error| Error::failed("the graph's answers differ in type").because(error))?);
-        }
+        let unseen = scratch.0.downcast_mut::<Unseen>().map_or(&mut [][..], |unseen| &mut unseen.0);
+        *margins = if self.is_open() { self.by_length(columns, unseen)? } else { self.groups(columns, row_count, self.group_rows(), unseen)? };
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
         self.graph.memory_bytes()
     }
+
+    fn block_rows(&self) -> Option<usize> {
+        let rows = (BLOCK_ELEMENTS / self.row_cost?.elements.max(1)).max(1);
+        (rows < ORDINARY_BLOCK_ROWS).then(|| rows.next_multiple_of(self.group_rows()))
+    }
+
+    fn portion_rows(&self) -> Option<usize> {
+        self.block_rows().map(|rows| rows * PORTION_BLOCKS)
+    }
 }
 
-/// The tensor of an output; of maps, their values.
-fn value_tensor(value: &Value) -> Result<&Tensor> {
-    match value {
-        Value::Maps { values, .. } => Ok(values),
-        other => other.tensor(),
-    }
+/// Answers one after another, column by column.
+fn joined(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
+    let column = |column: usize| {
+        let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
+        concat(&pieces).map_err(|error| Error::failed("the graph's answers differ in type").because(error))
+    };
+    (0..parts.first().map_or(0, Vec::len)).map(column).collect()
 }

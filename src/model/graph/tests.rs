@@ -1,14 +1,16 @@
 //! Chains of dense layers and tables of columns give what their operators give one by one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float32Array, StringViewArray};
 
+use super::answer::Answer;
 use super::build::Builder;
+use super::feed::Feed;
 use super::operator::{Attribute, Definition};
-use super::table::{Answer, Feed, GraphModel};
+use super::table::GraphModel;
 use super::{ElementType, Graph, Tensor, Value, ValueId};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::network::sample::noise;
@@ -31,6 +33,7 @@ impl Sketch {
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<HashMap<_, _>>(),
             inputs: vec![true; inputs.len()],
             outputs: vec![true],
+            constants: RefCell::default(),
             memory_bytes: Cell::default(),
         };
         let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
@@ -147,8 +150,8 @@ fn pipeline(refuses_unknown: bool) -> Sketch {
 
 fn feeds() -> Vec<Feed> {
     vec![
-        Feed { element: ElementType::Float, row_shape: vec![2], column_count: 2 },
-        Feed { element: ElementType::String, row_shape: vec![1], column_count: 1 },
+        Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2 },
+        Feed { element: ElementType::String, row_shape: vec![Some(1)], column_count: 1 },
     ]
 }
 
@@ -246,11 +249,12 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
         attributes: HashMap::new(),
         inputs: vec![true],
         outputs: vec![true; 3],
+        constants: RefCell::default(),
         memory_bytes: Cell::default(),
     };
     let quantised = sketch.builder.node(&definition, &[Some(x)]).unwrap();
     sketch.node("", "DequantizeLinear", &quantised, &[]);
-    let feed = Feed { element: ElementType::Float, row_shape: vec![2], column_count: 2 };
+    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2 };
     let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();
     let outline = model.run_empty().unwrap();
     let model = model.answered(vec![Answer::Column { output: 0, name: "y".into() }], &outline).unwrap();

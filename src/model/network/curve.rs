@@ -9,7 +9,7 @@
 macro_rules! vectorised {
     ($(#[$docs:meta])* $name:ident, $one:expr) => {
         $(#[$docs])*
-        pub(super) fn $name(row: &mut [f32]) {
+        pub(crate) fn $name(row: &mut [f32]) {
             #[inline(always)]
             fn all(row: &mut [f32]) {
                 for value in row {

@@ -7,7 +7,7 @@
 pub mod architecture;
 pub(crate) mod block;
 mod build;
-mod curve;
+pub(crate) mod curve;
 mod encoding;
 #[cfg(test)]
 mod reference;
