@@ -1,15 +1,17 @@
 //! Functions of one real number, element by element: roots, exponentials, circular functions, and the activations of networks.
 
-use super::broadcast::{change, map};
+use super::broadcast::{change, change_all, map};
 use super::element::unsupported;
 use super::operator::{Definition, Kernel, single};
 use super::registry::Entry;
 use super::tensor::{Data, Tensor};
+use super::vectors;
 use crate::error::Result;
+use crate::model::network::curve;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Sqrt", 1, 1, |_| real(f32::sqrt, f64::sqrt)).floats(),
-    Entry::new("Exp", 1, 1, |_| real(f32::exp, f64::exp)).floats(),
+    Entry::new("Exp", 1, 1, |_| rows(vectors::exponentials, f64::exp)).floats(),
     Entry::new("Log", 1, 1, |_| real(f32::ln, f64::ln)).floats(),
     Entry::new("Sin", 1, 1, |_| real(f32::sin, f64::sin)).floats(),
     Entry::new("Cos", 1, 1, |_| real(f32::cos, f64::cos)).floats(),
@@ -19,7 +21,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Atan", 1, 1, |_| real(f32::atan, f64::atan)).floats(),
     Entry::new("Sinh", 1, 1, |_| real(f32::sinh, f64::sinh)).floats(),
     Entry::new("Cosh", 1, 1, |_| real(f32::cosh, f64::cosh)).floats(),
-    Entry::new("Tanh", 1, 1, |_| real(f32::tanh, f64::tanh)).floats(),
+    Entry::new("Tanh", 1, 1, |_| rows(curve::tanh, f64::tanh)).floats(),
     Entry::new("Asinh", 1, 1, |_| real(libm::asinhf, libm::asinh)).floats(),
     Entry::new("Acosh", 1, 1, |_| real(libm::acoshf, libm::acosh)).floats(),
     Entry::new("Atanh", 1, 1, |_| real(libm::atanhf, libm::atanh)).floats(),
@@ -27,8 +29,8 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Floor", 1, 1, |_| real(f32::floor, f64::floor)).floats(),
     Entry::new("Round", 1, 1, |_| real(f32::round_ties_even, f64::round_ties_even)).floats(),
     Entry::new("Reciprocal", 1, 1, |_| real(f32::recip, f64::recip)).floats(),
-    Entry::new("Erf", 1, 1, |_| real(libm::erff, libm::erf)).floats(),
-    Entry::new("Sigmoid", 1, 1, |_| real(|x| 1.0 / (1.0 + (-x).exp()), |x| 1.0 / (1.0 + (-x).exp()))).floats(),
+    Entry::new("Erf", 1, 1, |_| rows(vectors::errors, libm::erf)).floats(),
+    Entry::new("Sigmoid", 1, 1, |_| rows(curve::sigmoid, |x| 1.0 / (1.0 + (-x).exp()))).floats(),
     Entry::new("Softplus", 1, 1, |_| wide(soft_plus)).floats(),
     Entry::new("Softsign", 1, 1, |_| wide(|x| x / (1.0 + x.abs()))).floats(),
     Entry::new("HardSwish", 1, 1, |_| wide(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0))).floats(),
@@ -53,6 +55,17 @@ pub(super) const OPERATORS: &[Entry] = &[
 /// A function with an own form in each precision.
 fn real(single_precision: fn(f32) -> f32, double_precision: fn(f64) -> f64) -> Result<Kernel> {
     single(move |call| each(call.take(0)?, single_precision, double_precision))
+}
+
+/// A function that goes over many numbers at a time in single precision.
+fn rows(single_precision: fn(&mut [f32]), double_precision: fn(f64) -> f64) -> Result<Kernel> {
+    single(move |call| {
+        let tensor = call.take(0)?;
+        match tensor.data() {
+            Data::Float(_) => change_all(tensor, single_precision),
+            _ => each(tensor, |value| value, double_precision),
+        }
+    })
 }
 
 /// A function that is worked out in double precision, whatever the tensor's.

@@ -19,6 +19,14 @@ pub(super) fn change<T: Element>(tensor: Tensor, function: impl Fn(&mut T)) -> R
     Tensor::new(shape, values)
 }
 
+/// The same tensor with all elements changed at once, in place where nothing shares them.
+pub(super) fn change_all<T: Element>(tensor: Tensor, function: impl Fn(&mut [T])) -> Result<Tensor> {
+    let shape = tensor.shape().to_vec();
+    let mut values = T::take(tensor.into_data()).ok_or_else(|| Error::internal("a tensor of another type than was asked for"))?;
+    function(&mut values);
+    Tensor::new(shape, values)
+}
+
 /// A tensor of what `function` makes of each pair of elements, broadcast as numpy does.
 pub(super) fn zip<A: Element, B: Element, U: Element>(left: &Tensor, right: &Tensor, function: impl Fn(&A, &B) -> U) -> Result<Tensor> {
     let shape = broadcast(left.shape(), right.shape())?;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::gelu::join_gelus;
 use super::ir::{Node, ValueId};
 use super::operator::{Definition, single};
 use super::registry::Widening;
@@ -21,22 +22,28 @@ use crate::model::product::{Dense, Rows};
 #[derive(Debug)]
 pub(super) struct Role {
     /// The value that flows through.
-    data: ValueId,
-    part: Part,
+    pub(super) data: ValueId,
+    pub(super) part: Part,
 }
 
 #[derive(Debug)]
-enum Part {
+pub(super) enum Part {
     Product(Matrix),
     /// A number for each column, or one for all.
     Add(Tensor),
     Multiply(Tensor),
     Activation(Activation),
+    /// By a number for each column, or one for all; no step of a chain, but part of a larger pattern, as are the next two.
+    Divide(Tensor),
+    /// The error function.
+    Erf,
+    /// Element by element with another value.
+    Times(ValueId),
 }
 
 /// A constant matrix, `outer × inner` if it is turned.
 #[derive(Debug)]
-struct Matrix {
+pub(super) struct Matrix {
     weight: Tensor,
     is_turned: bool,
     scale: f32,
@@ -68,7 +75,10 @@ pub(super) fn role(node: &Definition, inputs: &[Option<ValueId>], constants: &Ha
         "MatMul" => Some(Role { data: id(0)?, part: Part::Product(matrix(constant(1)?, false)?) }),
         "Gemm" => general(node, id(0)?, constant(1)?, inputs.len() > 2 && id(2).is_some(), constant(2)),
         "Add" => either(Part::Add),
+        "Mul" if constant(0).is_none() && constant(1).is_none() => Some(Role { data: id(0)?, part: Part::Times(id(1)?) }),
         "Mul" => either(Part::Multiply),
+        "Div" => Some(Role { data: id(0)?, part: Part::Divide(constant(1)?) }),
+        "Erf" => Some(Role { data: id(0)?, part: Part::Erf }),
         "Relu" => activation(Activation::Relu),
         "Sigmoid" => activation(Activation::Sigmoid),
         "Tanh" => activation(Activation::Tanh),
@@ -141,6 +151,7 @@ impl Chain {
                 (Part::Activation(activation), _) => activate(&mut chain.steps, *activation),
                 (Part::Add(tensor), _) => chain.affine(tensor, |values| (vec![1.0; values.len()], values))?,
                 (Part::Multiply(tensor), _) => chain.affine(tensor, |values| (values.clone(), vec![0.0; values.len()]))?,
+                (Part::Divide(_) | Part::Erf | Part::Times(_), _) => return Err(Error::internal("a chain of what is no step")),
             }
         }
         Ok(chain)
@@ -218,14 +229,29 @@ impl Chain {
     }
 }
 
-/// Puts one node in the place of each chain; `outputs` are the graph's.
-pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+/// The places of the nodes that read each value; a graph's output is read from outside too.
+pub(super) fn readers(nodes: &[Node], outputs: &[ValueId]) -> HashMap<ValueId, Vec<usize>> {
     let mut readers = HashMap::<ValueId, Vec<usize>>::new();
     for (place, node) in nodes.iter().enumerate() {
         node.inputs.iter().flatten().for_each(|(id, _)| readers.entry(*id).or_default().push(place));
     }
-    // A graph's output is read from outside too.
     outputs.iter().for_each(|id| readers.entry(*id).or_default().push(usize::MAX));
+    readers
+}
+
+/// Leaves out the nodes that others stand for.
+pub(super) fn leave_out(nodes: &mut Vec<Node>, is_gone: &[bool]) {
+    let mut place = 0;
+    nodes.retain(|_| {
+        place += 1;
+        !is_gone[place - 1]
+    });
+}
+
+/// Puts one node in the place of each chain; `outputs` are the graph's.
+pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+    join_gelus(nodes, outputs);
+    let readers = readers(nodes, outputs);
     let mut is_gone = vec![false; nodes.len()];
     for first in 0..nodes.len() {
         let is_start = matches!(&nodes[first].role, Some(Role { part: Part::Product(_), .. })) && !is_gone[first];
@@ -244,11 +270,7 @@ pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
             }
         }
     }
-    let mut place = 0;
-    nodes.retain(|_| {
-        place += 1;
-        !is_gone[place - 1]
-    });
+    leave_out(nodes, &is_gone);
 }
 
 /// The nodes that follow one another from this one, each the only reader of the one before.
@@ -258,7 +280,8 @@ fn chain_from(first: usize, nodes: &[Node], readers: &HashMap<ValueId, Vec<usize
         let last = &nodes[places[places.len() - 1]];
         let [Some(result)] = last.outputs.as_slice() else { return places };
         let [reader] = readers.get(result).map_or(&[][..], Vec::as_slice) else { return places };
-        let follows = nodes.get(*reader).and_then(|node| node.role.as_ref()).is_some_and(|role| role.data == *result);
+        let is_step = |role: &Role| !matches!(role.part, Part::Divide(_) | Part::Erf | Part::Times(_));
+        let follows = nodes.get(*reader).and_then(|node| node.role.as_ref()).is_some_and(|role| role.data == *result && is_step(role));
         if !follows {
             return places;
         }

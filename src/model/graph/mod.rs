@@ -20,6 +20,7 @@ mod elementwise;
 pub mod feed;
 mod fuse;
 mod gather;
+mod gelu;
 mod grid;
 mod ir;
 mod layout;
@@ -57,6 +58,7 @@ pub mod tensor;
 mod tests;
 mod text;
 pub mod value;
+mod vectors;
 mod window;
 
 pub use ir::{Graph, ValueId};

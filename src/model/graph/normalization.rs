@@ -1,15 +1,17 @@
 //! Shifting and scaling by statistics: of the batch at training, of a channel, a group or a row.
 
-use super::broadcast::map;
+use super::broadcast::{change_all, map};
 use super::element::unsupported;
 use super::elementwise::{Arithmetic, Number, combine};
 use super::layout::{axes_of, axis_of, product};
-use super::operator::{Definition, Kernel, several, single};
+use super::operator::{Call, Definition, Kernel, several, single};
 use super::reduction::by_rows;
 use super::registry::Entry;
 use super::tensor::{Data, Tensor};
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::model::product::Instructions;
+use crate::model::transformer::norm::Norm;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("BatchNormalization", 5, 5, batch_normalization).since(7).floats(),
@@ -126,6 +128,9 @@ fn layer_normalization(node: &Definition) -> Result<Kernel> {
     let (axis, epsilon) = (node.int("axis", -1)?, f64::from(node.float("epsilon", 1e-5)?));
     let has_statistics = node.has_output(1) || node.has_output(2);
     several(move |call| {
+        if !has_statistics && let Some(result) = normalised_rows(call, axis, epsilon as f32)? {
+            return Ok(vec![result.into()]);
+        }
         let data = call.tensor(0)?;
         let axis = axis_of(axis, data.rank())?;
         let (mut means, mut scales) = (Vec::new(), Vec::new());
@@ -147,6 +152,26 @@ fn layer_normalization(node: &Definition) -> Result<Kernel> {
         let shape: Vec<usize> = (0..data.rank()).map(|other| if other < axis { data.shape()[other] } else { 1 }).collect();
         Ok(vec![Value::Tensor(result), Value::Tensor(Tensor::new(shape.clone(), means)?), Value::Tensor(Tensor::new(shape, scales)?)])
     })
+}
+
+/// Rows of single precision by the kernel of text models, where scale and shift have one number for each of a row's.
+fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Tensor>> {
+    let (data, scale) = (call.tensor(0)?, call.tensor(1)?);
+    let width = product(&data.shape()[axis_of(axis, data.rank())?..]);
+    let (Data::Float(_), Data::Float(gain)) = (data.data(), scale.data()) else { return Ok(None) };
+    let shift = match call.optional(2)? {
+        None => vec![0.0; width],
+        Some(bias) => match bias.data() {
+            Data::Float(values) => values.to_vec(),
+            _ => return Ok(None),
+        },
+    };
+    if width == 0 || gain.len() != width || shift.len() != width {
+        return Ok(None);
+    }
+    let norm = Norm { gain: gain.to_vec(), shift, epsilon };
+    let rows = data.len() / width;
+    change_all(call.take(0)?, |values| norm.apply(Instructions::exact(), values, width, rows)).map(Some)
 }
 
 fn root_normalization(node: &Definition) -> Result<Kernel> {

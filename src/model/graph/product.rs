@@ -1,7 +1,8 @@
-//! Matrix products: `MatMul`, `Gemm` and `Einsum` for reals on the `gemm` crate's kernels, for integers plainly.
+//! Matrix products: `MatMul`, `Gemm` and `Einsum`.
 //!
-//! A row of a product has the same bits whatever rows stand beside it: rows go through in groups of [`GROUP_ROWS`], the last one filled up
-//! with zeros, because the kernels choose their order of addition by the number of rows.
+//! A row of a product has the same bits whatever rows stand beside it. In single precision the right matrix is packed for tallow's own kernels, which see
+//! to it. Doubles go through the kernels of the `gemm` crate in groups of [`GROUP_ROWS`], the last one filled up with zeros, because those choose
+//! their order of addition by the number of rows.
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use super::operator::{Call, Definition, Kernel, single};
 use super::registry::{ANY, Entry};
 use super::tensor::{Data, Tensor, element_count};
 use crate::error::{Error, Result};
+use crate::model::network::step::BLOCK_ROWS;
+use crate::model::product::{Dense, Rows};
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("MatMul", 2, 2, |_| single(|call| matrix_product(call.tensor(0)?, call.tensor(1)?))).widened(),
@@ -26,6 +29,11 @@ const GROUP_ROWS: usize = 64;
 
 /// A type whose matrices are multiplied.
 pub(super) trait Factor: Number {
+    /// `out = left · right`, where `out` is all zeros; the bits of a row do not depend on the other rows.
+    fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], shape: [usize; 3]) {
+        multiply_groups(left, right, out, shape);
+    }
+
     /// `out = left · right`; row-major, `rows × depth` by `depth × columns`.
     fn multiply_matrices(left: &[Self], right: &[Self], out: &mut [Self], shape: [usize; 3]) {
         let [_, depth, columns] = shape;
@@ -42,8 +50,10 @@ impl Factor for i64 {}
 impl Factor for u64 {}
 
 macro_rules! real {
-    ($type:ty) => {
+    ($type:ty $(, $own:item)?) => {
         impl Factor for $type {
+            $($own)?
+
             fn multiply_matrices(left: &[Self], right: &[Self], out: &mut [Self], [rows, depth, columns]: [usize; 3]) {
                 assert!(left.len() == rows * depth && right.len() == depth * columns && out.len() == rows * columns, "matrices of their shapes");
                 if rows == 0 || depth == 0 || columns == 0 {
@@ -80,11 +90,22 @@ macro_rules! real {
     };
 }
 
-real!(f32);
+real!(
+    f32,
+    fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], [rows, depth, columns]: [usize; 3]) {
+        // A matrix without elements leaves zeros.
+        if let Ok(packed) = Dense::of_rows(right, [depth, columns]) {
+            for (left, out) in left.chunks(BLOCK_ROWS * depth).zip(out.chunks_mut(BLOCK_ROWS * columns)) {
+                packed.multiply(Rows { values: left, width: depth, stride: depth, count: left.len() / depth }, out, columns);
+            }
+        }
+        debug_assert!(rows * columns == out.len(), "a result of its shape");
+    }
+);
 real!(f64);
 
-/// `out = left · right` in groups of rows; the bits of a row do not depend on the other rows.
-pub(super) fn multiply_rows<T: Factor>(left: &[T], right: &[T], out: &mut [T], [rows, depth, columns]: [usize; 3]) {
+/// The product in groups of rows.
+fn multiply_groups<T: Factor>(left: &[T], right: &[T], out: &mut [T], [rows, depth, columns]: [usize; 3]) {
     let whole = rows / GROUP_ROWS * GROUP_ROWS;
     for start in (0..whole).step_by(GROUP_ROWS) {
         let end = start + GROUP_ROWS;
@@ -126,14 +147,14 @@ fn typed_product<T: Factor>(left: &Tensor, a: &[T], right: &Tensor, b: &[T]) -> 
     let mut out = vec![T::zero(); element_count(&shape)?];
     if product(right_outer) == 1 && outer == left_outer {
         // One right matrix for all: one tall product.
-        multiply_rows(a, b, &mut out, [product(left_outer) * rows, depth, columns]);
+        T::multiply_rows(a, b, &mut out, [product(left_outer) * rows, depth, columns]);
     } else if !out.is_empty() {
         let strides = [broadcast_strides(left_outer, &outer), broadcast_strides(right_outer, &outer)];
         let mut blocks = out.chunks_exact_mut(rows * columns);
         walk(&outer, [&strides[0], &strides[1]], |[x, y]| {
             let Some(block) = blocks.next() else { return };
             let (a, b) = (&a[x * rows * depth..(x + 1) * rows * depth], &b[y * depth * columns..(y + 1) * depth * columns]);
-            multiply_rows(a, b, block, [rows, depth, columns]);
+            T::multiply_rows(a, b, block, [rows, depth, columns]);
         });
     }
     if is_right_vector {
@@ -358,10 +379,10 @@ mod tests {
         for (depth, columns) in [(1, 1), (3, 1), (17, 5), (64, 33), (300, 40), (700, 1)] {
             let (left, right) = (numbers(200 * depth), numbers(depth * columns));
             let mut all = vec![0.0; 200 * columns];
-            multiply_rows(&left, &right, &mut all, [200, depth, columns]);
+            f32::multiply_rows(&left, &right, &mut all, [200, depth, columns]);
             for rows in [1, 2, 3, 63, 64, 65, 130] {
                 let mut some = vec![0.0; rows * columns];
-                multiply_rows(&left[..rows * depth], &right, &mut some, [rows, depth, columns]);
+                f32::multiply_rows(&left[..rows * depth], &right, &mut some, [rows, depth, columns]);
                 assert_eq!(some, all[..rows * columns], "{rows} rows by {depth} by {columns}");
             }
         }
@@ -371,7 +392,7 @@ mod tests {
     fn the_kernels_agree_with_the_plain_product() {
         let (left, right) = (numbers(70 * 33), numbers(33 * 9));
         let mut fast = vec![0.0; 70 * 9];
-        multiply_rows(&left, &right, &mut fast, [70, 33, 9]);
+        f32::multiply_rows(&left, &right, &mut fast, [70, 33, 9]);
         for (row, column) in (0..70).flat_map(|row| (0..9).map(move |column| (row, column))) {
             let plain: f64 = (0..33).map(|depth| f64::from(left[row * 33 + depth]) * f64::from(right[depth * 9 + column])).sum();
             assert!((plain - f64::from(fast[row * 9 + column])).abs() < 1e-5);

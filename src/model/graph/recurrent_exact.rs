@@ -2,7 +2,7 @@
 
 use super::layout::transposed;
 use super::operator::Call;
-use super::product::multiply_rows;
+use super::product::Factor;
 use super::recurrent::{Cell, Extent, Layer};
 use super::recurrent_gate::Gate;
 use super::tensor::{ElementType, Tensor, element_count};
@@ -93,7 +93,7 @@ impl Layer {
                 .ok_or_else(|| Error::failed("biases of another shape than the layer's"))
         };
         let mut inputs = vec![0.0; element_count(&[steps, batch, rows])?];
-        multiply_rows(values, &turned(1, width)?, &mut inputs, [steps * batch, width, rows]);
+        f64::multiply_rows(values, &turned(1, width)?, &mut inputs, [steps * batch, width, rows]);
         let peepholes = if self.cell == Cell::Memory { optional(7, 3 * self.hidden)? } else { Vec::new() };
         Ok(Parameters { inputs, recurrent: turned(2, self.hidden)?, bias: optional(3, 2 * rows)?, peepholes })
     }

@@ -1,5 +1,6 @@
 //! Along an axis, many numbers to one: sums, means, extremes and their places; running sums; the greatest few; normalised exponentials.
 
+use super::broadcast::change_all;
 use super::element::{number, unsupported};
 use super::elementwise::{Arithmetic, Number};
 use super::layout::{axes_of, axis_of, product, split_at_axis, transposed};
@@ -7,6 +8,7 @@ use super::operator::{Definition, Kernel, single};
 use super::registry::Entry;
 use super::shape::axes_source;
 use super::tensor::{Data, Tensor};
+use super::vectors;
 use crate::error::{Error, Result};
 
 pub(super) const OPERATORS: &[Entry] = &[
@@ -24,9 +26,9 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("ArgMin", 1, 1, |node| arg(node, false)).widened_in(),
     Entry::new("CumSum", 2, 2, |node| running(node, Arithmetic::Add)).floats(),
     Entry::new("CumProd", 2, 2, |node| running(node, Arithmetic::Multiply)).floats(),
-    Entry::new("Softmax", 1, 1, |node| exponentials(node, soft_max)).floats(),
-    Entry::new("LogSoftmax", 1, 1, |node| exponentials(node, log_soft_max)).floats(),
-    Entry::new("Hardmax", 1, 1, |node| exponentials(node, hard_max)).floats(),
+    Entry::new("Softmax", 1, 1, |node| exponentials(node, soft_max, Some(vectors::shares))).floats(),
+    Entry::new("LogSoftmax", 1, 1, |node| exponentials(node, log_soft_max, None)).floats(),
+    Entry::new("Hardmax", 1, 1, |node| exponentials(node, hard_max, None)).floats(),
 ];
 
 /// What becomes of the numbers.
@@ -185,19 +187,25 @@ fn running(node: &Definition, operation: Arithmetic) -> Result<Kernel> {
     })
 }
 
-/// Before operator set 13 all axes from the named one on are taken together.
-fn exponentials(node: &Definition, row: fn(&mut [f64])) -> Result<Kernel> {
+/// Before operator set 13 all axes from the named one on are taken together. Rows of single precision that lie side by side have their own function.
+fn exponentials(node: &Definition, row: fn(&mut [f64]), side_by_side: Option<fn(&mut [f32], usize)>) -> Result<Kernel> {
     let is_flat = node.version < 13;
     let axis = node.int("axis", if is_flat { 1 } else { -1 })?;
     single(move |call| {
-        let data = call.tensor(0)?;
+        let data = call.take(0)?;
         let shape = data.shape().to_vec();
-        if is_flat {
+        let (data, axis) = if is_flat {
             let axis = if axis == data.rank() as i64 { data.rank() } else { axis_of(axis, data.rank())? };
-            let flat = data.clone().reshaped(vec![product(&shape[..axis]), product(&shape[axis..])])?;
-            return by_rows(&flat, 1, row)?.reshaped(shape);
+            (data.reshaped(vec![product(&shape[..axis]), product(&shape[axis..])])?, 1)
+        } else {
+            let axis = axis_of(axis, data.rank())?;
+            (data, axis)
+        };
+        let (_, length, inner) = split_at_axis(data.shape(), axis);
+        match (side_by_side, data.data()) {
+            (Some(rows), Data::Float(_)) if inner == 1 => change_all(data, |values| rows(values, length))?.reshaped(shape),
+            _ => by_rows(&data, axis, row)?.reshaped(shape),
         }
-        by_rows(data, axis_of(axis, data.rank())?, row)
     })
 }
 

@@ -88,6 +88,41 @@ fn a_chain_of_dense_layers_is_one_node_with_the_operators_numbers() {
     }
 }
 
+/// A layer, GELU written out in either order, and another layer.
+fn with_gelu(halves_last: bool) -> Sketch {
+    let mut sketch = Sketch::default();
+    let x = sketch.builder.input();
+    let (first, second) = (sketch.constant(vec![9, 20], noise(180, 1)), sketch.constant(vec![20, 4], noise(80, 2)));
+    let [root, one, half] = [std::f32::consts::SQRT_2, 1.0, 0.5].map(|number| sketch.constant(vec![], vec![number]));
+    let x = sketch.node("", "MatMul", &[x, first], &[]);
+    let scaled = sketch.node("", "Div", &[x, root], &[]);
+    let error = sketch.node("", "Erf", &[scaled], &[]);
+    let sum = sketch.node("", "Add", &[error, one], &[]);
+    let gelu = if halves_last {
+        let product = sketch.node("", "Mul", &[x, sum], &[]);
+        sketch.node("", "Mul", &[product, half], &[])
+    } else {
+        let halved = sketch.node("", "Mul", &[x, half], &[]);
+        sketch.node("", "Mul", &[halved, sum], &[])
+    };
+    sketch.node("", "MatMul", &[gelu, second], &[]);
+    sketch
+}
+
+#[test]
+fn a_gelu_that_is_written_out_is_part_of_its_chain() {
+    for halves_last in [true, false] {
+        let (fused, plain) = (with_gelu(halves_last).fused(), with_gelu(halves_last).plain());
+        assert_eq!((fused.node_count(), plain.node_count()), (1, 7));
+        let rows = Value::from(Tensor::new(vec![50, 9], noise(450, 3)).unwrap());
+        let (found, wanted) = (fused.run(vec![rows.clone()]).unwrap(), plain.run(vec![rows]).unwrap());
+        let wanted = wanted[0].tensor().unwrap().values::<f32>().unwrap().to_vec();
+        for (found, wanted) in found[0].tensor().unwrap().values::<f32>().unwrap().iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-5, "{found}, the operators give {wanted}");
+        }
+    }
+}
+
 #[test]
 fn a_row_of_a_chain_has_the_same_bits_alone_and_in_any_batch() {
     let graph = perceptron().fused();

@@ -149,7 +149,7 @@ pub(crate) fn exp<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
 /// The error function as a rational function of its argument (coefficients of Eigen's `generic_fast_erf_float`). Beyond ±3.8325, where single precision
 /// tells it from ±1 no more, it is ±1 exactly: GELU of a large negative number must be nothing, not a small part of it.
 #[inline(always)]
-fn erf<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
+pub(crate) fn erf<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
     const END: f32 = 3.832_507;
     /// Lifts what rounding leaves below 1 at the end above it.
     const LIFT: f32 = 1.0 + f32::EPSILON;

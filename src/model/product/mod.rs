@@ -68,7 +68,7 @@ mod split_tests;
 mod tests;
 
 pub use self::activation::Activation;
-pub(crate) use self::activation::exp;
+pub(crate) use self::activation::{erf, exp};
 pub use self::finish::Finish;
 pub use self::integer::IntegerDense;
 pub use self::quantised::QuantisedRows;
@@ -196,6 +196,29 @@ impl Dense {
     pub fn new(inner: usize, outer: usize, weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
         let best = Instructions::available()[0];
         Self::with(best, [inner, outer], weight, bias)
+    }
+
+    /// Packs a matrix whose rows lie one after another, for the instructions of [`Instructions::exact`].
+    ///
+    /// # Errors
+    /// As [`Self::new`], and for another number of values.
+    pub(crate) fn of_rows(values: &[f32], [inner, outer]: [usize; 2]) -> Result<Self> {
+        if inner.checked_mul(outer) != Some(values.len()) || values.is_empty() {
+            return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} values", values.len())));
+        }
+        let (mut panels, mut lines) = (Vec::with_capacity(outer.div_ceil(2 * LINE)), Vec::with_capacity(inner * outer.div_ceil(LINE)));
+        for first_column in (0..outer).step_by(2 * LINE) {
+            let columns = (outer - first_column).min(2 * LINE);
+            panels.push(Place { first_column, columns, first_line: lines.len(), bias: [Line::default(); 2] });
+            for row in values.chunks_exact(outer) {
+                for part in row[first_column..first_column + columns].chunks(LINE) {
+                    let mut line = Line::default();
+                    line.0[..part.len()].copy_from_slice(part);
+                    lines.push(line);
+                }
+            }
+        }
+        Ok(Self { inner, outer, panels, lines, rectifies: false, instructions: Instructions::exact() })
     }
 
     /// The same for these instructions, which the processor must have.

@@ -26,7 +26,7 @@ mod embed;
 mod grid;
 mod layer;
 mod linear;
-mod norm;
+pub(crate) mod norm;
 mod rotary;
 mod softmax;
 #[cfg(test)]

@@ -7,16 +7,16 @@ use crate::model::product::{Instructions, LINE};
 
 /// `(x − mean) / √(variance + epsilon) · gain + shift`.
 #[derive(Clone, Debug)]
-pub(super) struct Norm {
-    pub(super) gain: Vec<f32>,
+pub(crate) struct Norm {
+    pub(crate) gain: Vec<f32>,
     /// As long as the gain.
-    pub(super) shift: Vec<f32>,
-    pub(super) epsilon: f32,
+    pub(crate) shift: Vec<f32>,
+    pub(crate) epsilon: f32,
 }
 
 impl Norm {
     /// Normalises the first numbers of each row, in place.
-    pub(super) fn apply(&self, instructions: Instructions, rows: &mut [f32], stride: usize, row_count: usize) {
+    pub(crate) fn apply(&self, instructions: Instructions, rows: &mut [f32], stride: usize, row_count: usize) {
         instructions.run(Normalise { norm: self, rows, stride, row_count });
     }
 
