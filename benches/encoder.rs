@@ -122,7 +122,7 @@ fn minilm_in_single_precision_with(bencher: Bencher, instructions: Instructions)
 fn minilm_on_candle(bencher: Bencher) {
     let architecture = architecture(6, 1536);
     let weights = weights(&architecture);
-    run(bencher, &Reference::new(architecture, weights, Device::Cpu), &texts(1024, 29));
+    run(bencher, &Reference::new(architecture, weights), &texts(1024, 29));
 }
 
 /// One layer with next to no feed-forward part.

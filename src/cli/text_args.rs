@@ -55,7 +55,7 @@ pub struct TextArgs {
     #[arg(long, value_enum, value_name = "PRECISION", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
-    /// Where a text model runs: `cpu`, or `cuda:0` in a build with `--features cuda`
+    /// Where a text model runs: `cpu`; `cuda:0` in a build with `--features cuda`; or `reference`, the CPU without our own kernels, slow, to compare with
     #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

@@ -72,9 +72,10 @@ fn processor(device: Option<&str>) -> Result<Processor> {
     match device {
         None | Some("cpu") => Ok(Processor::Cpu),
         Some("cuda") => Ok(Processor::Cuda(0)),
+        Some("reference") => Ok(Processor::Reference),
         Some(other) => match other.strip_prefix("cuda:").and_then(|number| number.parse().ok()) {
             Some(number) => Ok(Processor::Cuda(number)),
-            None => Err(Error::usage(format!("`--device {other}` is neither `cpu` nor `cuda:0` or another number"))),
+            None => Err(Error::usage(format!("`--device {other}` is neither `cpu` nor `cuda:0` or another number, nor `reference`"))),
         },
     }
 }

@@ -142,8 +142,8 @@ fn entities_differ(found: &ArrayRef, expected: &Json) -> Option<String> {
     })
 }
 
-#[test]
-fn every_text_model_answers_as_its_library_does() {
+/// Where the golden cases' answers differ from their libraries', with these arguments beside the cases' own.
+fn golden_differences(arguments: &[&str]) -> Vec<String> {
     let mut failures = Vec::new();
     let all = cases();
     for case in &all {
@@ -154,7 +154,7 @@ fn every_text_model_answers_as_its_library_does() {
             let own: Vec<String> = run["arguments"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap().to_owned()).collect();
             let input = if own.contains(&"--text-pair".to_owned()) { "pairs.parquet" } else { "texts.parquet" };
             let fixed = ["score", "--model", "model", input, "--text", "text", "--output", "out.parquet", "--passthrough", "none", "--overwrite"];
-            let done = room.run(fixed.iter().map(|part| (*part).to_owned()).chain(own.iter().cloned()));
+            let done = room.run(fixed.iter().chain(arguments).map(|part| (*part).to_owned()).chain(own.iter().cloned()));
             if done.code != 0 {
                 failures.push(format!("{case} {own:?}: {done}"));
                 continue;
@@ -174,6 +174,49 @@ fn every_text_model_answers_as_its_library_does() {
         }
     }
     assert!(all.len() >= 26, "{all:?}");
+    failures
+}
+
+#[test]
+fn every_text_model_answers_as_its_library_does() {
+    let failures = golden_differences(&[]);
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// All that runs on a CUDA device, but the device.
+#[test]
+fn every_text_model_answers_as_its_library_does_by_candles_operations_too() {
+    let failures = golden_differences(&["--device", "reference"]);
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn a_device_is_named_in_the_report_and_takes_no_bytes() {
+    let room = Room::new();
+    lay_out(&room, "bert_mean");
+    table_of(&room, &[Some("the quick brown fox"), None, Some(""), Some("a")]);
+    let report = score(&room, "--device reference --format json --threads 2").ok().json();
+    assert_eq!((&report["model"]["arithmetic"], &report["model"]["device"]), (&Json::from("f32"), &Json::from("reference")), "{report:#}");
+    assert!(score(&room, "--device reference --precision int8").fails(2).stderr.contains("`--precision int8` runs on the CPU only"));
+    score(&room, "--device reference --precision f32-exact").ok();
+}
+
+/// Skipped, with a line that says so, where the build or the machine has no such device.
+#[cfg(feature = "cuda")]
+#[test]
+fn every_text_model_answers_as_its_library_does_on_a_cuda_device() {
+    let room = Room::new();
+    lay_out(&room, "bert_mean");
+    table_of(&room, &[Some("the quick brown fox")]);
+    let run = score(&room, "--device cuda:0 --format json");
+    if run.code != 0 {
+        // An ordinary error: its first line and its hint.
+        assert!(run.code == 1 && run.stderr.starts_with("error: cannot use the CUDA device 0") && run.stderr.contains("hint: "), "{run}");
+        println!("skipped, no CUDA device:\n{run}");
+        return;
+    }
+    assert_eq!(run.json()["model"]["device"], "cuda:0", "{run}");
+    let failures = golden_differences(&["--device", "cuda:0", "--threads", "4"]);
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
 }
 
@@ -333,8 +376,11 @@ fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
     assert!(score(&room, "--aggregation max").fails(2).stderr.contains("says nothing to a model whose task is embedding"));
     assert!(score(&room, "--max-tokens 65").fails(3).stderr.contains("room for 64 tokens"));
     assert!(score(&room, "--max-tokens 2").fails(3).stderr.contains("give at least 3"));
+    #[cfg(not(feature = "cuda"))]
     assert!(score(&room, "--device cuda:0").fails(2).stderr.contains("--features cuda"));
-    assert!(score(&room, "--device tpu").fails(2).stderr.contains("neither `cpu` nor `cuda:0`"));
+    for unknown in ["tpu", "cuda:", "cuda:-1", "cuda:4294967296"] {
+        assert!(score(&room, &format!("--device {unknown}")).fails(2).stderr.contains("neither `cpu` nor `cuda:0`"), "{unknown}");
+    }
     score(&room, "--dimensions 5 --normalize").ok();
     let vector = numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0));
     assert!(vector.len() == 5 && (vector.iter().map(|value| value * value).sum::<f64>() - 1.0).abs() < 1e-6, "{vector:?}");

@@ -1,6 +1,5 @@
 //! From the files of a directory to a model: which task, which head, which cut, and what a person should know of it.
 
-use candle_core::Device;
 use serde_json::Value as Json;
 
 use super::architecture::Architecture;
@@ -13,7 +12,7 @@ use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::text_model::{OTHER_TOKENIZER, Reading, Tables, TextModel, Work};
 use super::tokenizer::{Cut, TextTokenizer};
-use super::{forward, names};
+use super::{device, forward, names};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
@@ -39,9 +38,9 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let described = describe(&parts.config).map_err(|error| error.at_node("config.json"))?;
     let task = task(&parts, options)?;
     refuse_options(task, options)?;
-    let device = device(options.processor)?;
+    let device = device::open(options.processor)?;
     let content = std::mem::take(&mut parts.weights);
-    let mut files = TensorFiles::open(&content, &device)?;
+    let mut files = TensorFiles::open(&content)?;
     let weights = names::weights(&described, &mut files)?;
     let (reading, is_pair) = reading(&parts, options, task, &described, &mut files)?;
     files.check()?;
@@ -69,25 +68,12 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
         positions: embedding.positions,
     };
     let description = description(&parts, options, task, &described, &tokenizer, &reading, parameter_count);
-    let forward = forward(described.architecture, weights, options.precision, &device)?;
+    let forward = forward(described.architecture, weights, options.precision, device)?;
     let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
     let outcome = Outcome { task: Task::Columns(Finished { fields: model.fields(), ..Finished::default() }), link: Link::Identity };
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
     let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true, vector: None };
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
-}
-
-fn device(processor: Processor) -> Result<Device> {
-    match processor {
-        Processor::Cpu => Ok(Device::Cpu),
-        #[cfg(feature = "cuda")]
-        Processor::Cuda(number) => {
-            Device::new_cuda(number).map_err(|error| Error::failed(format!("cannot open the CUDA device {number}")).because(error))
-        }
-        #[cfg(not(feature = "cuda"))]
-        Processor::Cuda(number) => Err(Error::usage(format!("`--device cuda:{number}`: this build of tallow runs on the CPU only"))
-            .hint("build it with `cargo build --release --features cuda`, which needs NVIDIA's CUDA toolkit")),
-    }
 }
 
 /// What the files say, unless the user says otherwise.
@@ -307,6 +293,7 @@ fn description(
         ("labels", labels),
         ("prompt", prompt),
         ("arithmetic", Some(arithmetic.to_owned())),
+        ("device", (options.processor != Processor::Cpu).then(|| options.processor.name())),
     ];
     let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Description { format: "huggingface".to_owned(), format_version: text("transformers_version"), facts: facts.collect(), beside: Vec::new() }

@@ -20,15 +20,14 @@ pub(super) struct TensorFiles<'a> {
     files: Vec<SliceSafetensors<'a>>,
     places: HashMap<String, usize>,
     problems: Vec<String>,
-    device: Device,
     /// Numbers of all tensors that were taken.
     pub(super) parameter_count: usize,
 }
 
 impl<'a> TensorFiles<'a> {
     /// `files` are (name, content).
-    pub(super) fn open(files: &'a [(String, Vec<u8>)], device: &Device) -> Result<Self> {
-        let mut opened = Self { files: Vec::new(), places: HashMap::new(), problems: Vec::new(), device: device.clone(), parameter_count: 0 };
+    pub(super) fn open(files: &'a [(String, Vec<u8>)]) -> Result<Self> {
+        let mut opened = Self { files: Vec::new(), places: HashMap::new(), problems: Vec::new(), parameter_count: 0 };
         for (place, (name, bytes)) in files.iter().enumerate() {
             let file = SliceSafetensors::new(bytes).map_err(|error| {
                 let hint = "the file is cut short, or a pointer of git-lfs instead of the file: download it again";
@@ -45,7 +44,7 @@ impl<'a> TensorFiles<'a> {
         self.places.contains_key(name)
     }
 
-    /// The tensor of this name and shape in single precision. What is wrong is noted, and a stand-in of no use returned.
+    /// The tensor of this name and shape in single precision, on the CPU. What is wrong is noted, and a stand-in of no use returned.
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Tensor {
         match self.read(name, shape) {
             Ok(tensor) => {
@@ -75,7 +74,7 @@ impl<'a> TensorFiles<'a> {
         if !is_finite(&loaded) {
             return Err(format!("the tensor `{name}` holds NaN or infinity"));
         }
-        loaded.to_device(&self.device).map_err(|error| format!("the tensor `{name}`: {error}"))
+        Ok(loaded)
     }
 
     /// `prefix.weight` \[outer, inner\] and, if there should be one, `prefix.bias` \[outer\].

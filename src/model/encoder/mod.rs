@@ -8,6 +8,8 @@ pub mod architecture;
 mod assemble;
 mod classes;
 pub mod config;
+mod device;
+mod distances;
 mod entities;
 pub mod family;
 mod head;
@@ -70,17 +72,18 @@ impl ProductPrecision {
     }
 }
 
-/// The forward pass for these weights on this device: the one place where it is chosen. On a processor our own kernels run, elsewhere candle's.
+/// The forward pass for these weights: the one place where it is chosen. Without a device our own kernels run on the CPU, on a device candle's
+/// operations.
 ///
 /// # Errors
-/// Fails if the weights cannot be brought into the form that the pass wants, and for bytes on another device.
-pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: &Device) -> Result<Box<dyn Forward>> {
-    if device.is_cpu() {
+/// Fails if the weights cannot be brought into the form that the pass wants or to the device, and for bytes on a device.
+pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: Option<Device>) -> Result<Box<dyn Forward>> {
+    let Some(device) = device else {
         let (instructions, arithmetic) = precision.on_processor();
         return Ok(Box::new(Transformer::with(instructions, &architecture, &weights, arithmetic)?));
-    }
+    };
     if precision == ProductPrecision::Bytes {
-        return Err(Error::usage("`--precision int8` runs on the processor only").hint("leave `--precision` or `--device` out"));
+        return Err(Error::usage("`--precision int8` runs on the CPU only").hint("leave `--precision` or `--device` out"));
     }
-    Ok(Box::new(Reference::new(architecture, weights, device.clone())))
+    Ok(Box::new(Reference::on(device, architecture, weights)?))
 }

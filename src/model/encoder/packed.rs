@@ -87,7 +87,7 @@ impl PackedTokens {
 /// A forward pass: immutable, shared by all workers.
 pub trait Forward: Send + Sync + std::fmt::Debug {
     /// The last hidden states, row-major \[tokens × hidden\], into `out`, which is cleared first. A text may be empty of tokens. The numbers
-    /// of a text do not depend on the texts beside it.
+    /// of a text do not depend on the texts beside it; on another device than the CPU they may in their last digits.
     ///
     /// # Errors
     /// Fails if the engine underneath fails.
@@ -100,6 +100,11 @@ pub trait Forward: Send + Sync + std::fmt::Debug {
 
     /// About how many tokens a batch should have to be fastest.
     fn batch_tokens(&self) -> usize;
+
+    /// Rows of a portion, where few are slower.
+    fn portion_rows(&self) -> Option<usize> {
+        None
+    }
 
     /// Bytes that it holds, shared by all workers.
     fn memory_bytes(&self) -> usize;

@@ -81,8 +81,22 @@ pub enum Processor {
     /// On the CPU.
     #[default]
     Cpu,
-    /// On the CUDA device of this number.
-    Cuda(usize),
+    /// On the CUDA device of this number, by candle's operations.
+    Cuda(u16),
+    /// On the CPU, but by candle's operations as on another device: to compare with, slow.
+    Reference,
+}
+
+impl Processor {
+    /// What users call it.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Cpu => "cpu".to_owned(),
+            Self::Cuda(number) => format!("cuda:{number}"),
+            Self::Reference => "reference".to_owned(),
+        }
+    }
 }
 
 /// What a user asks of a text model.

@@ -2,7 +2,6 @@
 //!
 //! Owns the modules behind the encoder. It must not know tokens' ids or columns.
 
-use candle_core::Device;
 use serde_json::Value as Json;
 
 use super::architecture::Activation;
@@ -202,7 +201,7 @@ fn dense(module: &ModulePart, width: usize) -> Result<(VectorLayer, Option<Curve
         return Err(Error::contract("a dense module has no `model.safetensors`").hint(SAVE_AGAIN));
     };
     let files = [("model.safetensors of a dense module".to_owned(), weights.clone())];
-    let mut files = TensorFiles::open(&files, &Device::Cpu)?;
+    let mut files = TensorFiles::open(&files)?;
     let linear = files.linear("linear", outer, width, config.truth("bias", true));
     files.check()?;
     Ok((VectorLayer::new(&linear)?, activation))

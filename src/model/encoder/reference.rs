@@ -1,22 +1,35 @@
-//! The forward pass in candle's own operations, text by text: the truth in tests, the portable path and the path of other devices.
+//! The forward pass in candle's own operations: the truth in tests and the path of other devices than the CPU.
 //!
-//! Owns the arithmetic as transformers writes it down. On a CPU each text goes by itself, so that its numbers cannot depend on others; on
-//! other devices texts of one length that follow one another go together.
+//! Owns the arithmetic as transformers writes it down. As the truth, each text goes by itself, so that its numbers cannot depend on others;
+//! for a device, texts of one length that follow one another go together, and workers take turns.
+
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::{D, DType, Device, Result as CandleResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
-use super::architecture::{Activation, Architecture, AttentionPositions, Layer, NormOrder, Projection, disentangled_index, relative_bucket};
+use super::architecture::{Activation, Architecture, AttentionPositions, Layer, NormOrder, Projection};
+use super::device::failed;
+use super::distances::Distances;
 use super::packed::{Forward, PackedTokens};
 use super::weights::{LayerWeights, Linear, Norm, Weights};
 use crate::error::{Error, Result};
 use crate::model::Scratch;
 
-/// Texts of one length that go together where the device is not a CPU.
+/// Texts of one length that go together on a device.
 const MOST_TOGETHER: usize = 256;
 
-/// Tokens that go together at most, likewise.
+/// Tokens that go together, likewise.
 const MOST_TOKENS_TOGETHER: usize = 16_384;
+
+/// Scores of one layer's attention that go together, likewise: 1 GiB, of which two or three are alive at once. A longer text goes alone.
+const MOST_SCORES_TOGETHER: usize = 1 << 28;
+
+/// Scores of one text on a device: candle's softmax counts them in 32 bits there.
+const MOST_SCORES: usize = i32::MAX as usize;
+
+/// Rows of a portion on a device, where every length in it is a pass of its own: many, so that each pass has many texts.
+const PORTION_ROWS: usize = 4_000;
 
 /// An encoder that runs on candle's operations.
 #[derive(Debug)]
@@ -24,13 +37,25 @@ pub struct Reference {
     architecture: Architecture,
     weights: Weights,
     device: Device,
+    /// Whose turn it is on the device, where texts go together: the handle of its products must not be used by two workers at once, and its
+    /// memory holds one worker's batch.
+    turn: Option<Mutex<()>>,
 }
 
 impl Reference {
-    /// The weights must have the architecture's shapes and lie on `device`.
+    /// The truth in tests: text by text, on the CPU. The weights must have the architecture's shapes.
     #[must_use]
-    pub fn new(architecture: Architecture, weights: Weights, device: Device) -> Self {
-        Self { architecture, weights, device }
+    pub fn new(architecture: Architecture, weights: Weights) -> Self {
+        Self { architecture, weights, device: Device::Cpu, turn: None }
+    }
+
+    /// Texts of one length together, on a device, where the weights are brought. The CPU is one too.
+    ///
+    /// # Errors
+    /// Fails if the device has no room for the weights.
+    pub fn on(device: Device, architecture: Architecture, weights: Weights) -> Result<Self> {
+        let weights = weights.to_device(&device).map_err(|error| failed("cannot bring the weights to the device", error))?;
+        Ok(Self { architecture, weights, device, turn: Some(Mutex::new(())) })
     }
 
     /// The last hidden states \[texts, length, hidden\] of texts of one length.
@@ -39,9 +64,9 @@ impl Reference {
     /// Fails if candle fails.
     pub fn forward(&self, ids: &Tensor, types: &Tensor, positions: &Tensor) -> CandleResult<Tensor> {
         let mut x = self.embed(ids, types, positions)?;
-        let length = ids.dim(1)?;
+        let distances = Distances::new(&self.architecture, ids.dim(1)?, &self.device)?;
         for layer in &self.architecture.layers {
-            x = self.layer(layer, &self.weights.layers[layer.weights], &x, length)?;
+            x = self.layer(layer, &self.weights.layers[layer.weights], &x, &distances)?;
         }
         self.norm(self.weights.final_norm.as_ref(), x)
     }
@@ -65,15 +90,15 @@ impl Reference {
         }
     }
 
-    fn layer(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, length: usize) -> CandleResult<Tensor> {
+    fn layer(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, distances: &Distances) -> CandleResult<Tensor> {
         let (attention_norm, feed_forward_norm) = (weights.attention_norm.as_ref(), weights.feed_forward_norm.as_ref());
         match self.architecture.norm_order {
             NormOrder::Post => {
-                let x = self.norm(attention_norm, (x + self.attention(layer, weights, x, length)?)?)?;
+                let x = self.norm(attention_norm, (x + self.attention(layer, weights, x, distances)?)?)?;
                 self.norm(feed_forward_norm, (&x + self.feed_forward(weights, &x)?)?)
             }
             NormOrder::Pre => {
-                let x = (x + self.attention(layer, weights, &self.norm(attention_norm, x.clone())?, length)?)?;
+                let x = (x + self.attention(layer, weights, &self.norm(attention_norm, x.clone())?, distances)?)?;
                 &x + self.feed_forward(weights, &self.norm(feed_forward_norm, x.clone())?)?
             }
         }
@@ -88,88 +113,62 @@ impl Reference {
         linear(&weights.down, &middle)
     }
 
-    fn attention(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, length: usize) -> CandleResult<Tensor> {
+    fn attention(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, distances: &Distances) -> CandleResult<Tensor> {
         let Architecture { head_count, head_size, score_scale, .. } = self.architecture;
-        let texts = x.dim(0)?;
+        let (texts, length, _) = x.dims3()?;
         let heads = |of: &Linear| linear(of, x)?.reshape((texts, length, head_count, head_size))?.transpose(1, 2)?.contiguous();
         let (mut query, mut key, value) = (heads(&weights.query)?, heads(&weights.key)?, heads(&weights.value)?);
-        if let (AttentionPositions::Rotary { size }, Some(base)) = (self.architecture.attention, layer.rotary_base) {
-            let (cosines, sines) = self.rotation(length, size, base)?;
-            query = rotate(&query, size, &cosines, &sines)?;
-            key = rotate(&key, size, &cosines, &sines)?;
+        if let (AttentionPositions::Rotary { size }, Some(base)) = (self.architecture.attention, layer.rotary_base)
+            && let Some((cosines, sines)) = distances.rotation(base)
+        {
+            query = rotate(&query, size, cosines, sines)?;
+            key = rotate(&key, size, cosines, sines)?;
         }
         let mut scores = query.matmul(&key.t()?)?.affine(score_scale, 0.0)?;
-        if let Some(bias) = self.distance_scores(weights, &query, &key, length)? {
+        if let Some(bias) = self.distance_scores(weights, &query, &key, distances)? {
             scores = scores.broadcast_add(&bias)?;
         }
-        if let Some(window) = layer.window.filter(|window| *window < length) {
-            scores = scores.broadcast_add(&self.window_mask(length, window)?)?;
+        if let Some(mask) = layer.window.and_then(|window| distances.mask(window)) {
+            scores = scores.broadcast_add(mask)?;
         }
         let mixed = softmax_last_dim(&scores.contiguous()?)?.matmul(&value)?;
         linear(&weights.attention_output, &mixed.transpose(1, 2)?.contiguous()?.reshape((texts, length, head_count * head_size))?)
     }
 
     /// What is added to the scaled scores, \[1 or texts, heads, length, length\].
-    fn distance_scores(&self, weights: &LayerWeights, query: &Tensor, key: &Tensor, length: usize) -> CandleResult<Option<Tensor>> {
-        match self.architecture.attention {
-            AttentionPositions::None | AttentionPositions::Rotary { .. } => Ok(None),
-            AttentionPositions::Bucketed { bucket_count, most_distance } => {
-                let Some(table) = &self.weights.relative_bias else { return Ok(None) };
-                let buckets = self.by_distance(length, |query, key| relative_bucket(key - query, bucket_count, most_distance))?;
-                let bias = table.index_select(&buckets.flatten_all()?, 0)?.reshape((length, length, self.architecture.head_count))?;
-                Ok(Some(bias.permute((2, 0, 1))?.unsqueeze(0)?))
-            }
-            AttentionPositions::Disentangled { content_to_position, position_to_content, span, bucket_count, most_distance } => {
-                let rows = |query: i64, key: i64| disentangled_index(query - key, span, bucket_count, most_distance);
-                let mut sum: Option<Tensor> = None;
-                if let (true, Some(table)) = (content_to_position, &weights.position_key) {
-                    let index = self.by_distance(length, rows)?;
-                    sum = Some(self.position_scores(query, table, &index)?);
-                }
-                if let (true, Some(table)) = (position_to_content, &weights.position_query) {
-                    // Of key j and query i, gathered by the key's rows.
-                    let index = self.by_distance(length, |key, query| rows(query, key))?;
-                    let scores = self.position_scores(key, table, &index)?.t()?.contiguous()?;
-                    sum = Some(match sum {
-                        Some(sum) => (sum + scores)?,
-                        None => scores,
-                    });
-                }
-                Ok(sum)
-            }
+    fn distance_scores(&self, weights: &LayerWeights, query: &Tensor, key: &Tensor, distances: &Distances) -> CandleResult<Option<Tensor>> {
+        if let (Some(table), Some(buckets)) = (&self.weights.relative_bias, &distances.buckets) {
+            let length = query.dim(2)?;
+            let bias = table.index_select(buckets, 0)?.reshape((length, length, self.architecture.head_count))?;
+            return Ok(Some(bias.permute((2, 0, 1))?.unsqueeze(0)?));
         }
+        let mut sum: Option<Tensor> = None;
+        if let (Some(table), Some(rows)) = (&weights.position_key, &distances.key_rows) {
+            sum = Some(self.position_scores(query, table, rows)?);
+        }
+        if let (Some(table), Some(rows)) = (&weights.position_query, &distances.query_rows) {
+            // Of key j and query i, gathered by the key's rows.
+            let scores = self.position_scores(key, table, rows)?.t()?;
+            sum = Some(match sum {
+                Some(sum) => (sum + scores)?,
+                None => scores,
+            });
+        }
+        Ok(sum)
     }
 
-    /// Products of \[texts, heads, length, size\] with the rows of a table of positions that `index` \[length, length\] names, scaled.
+    /// Products of \[texts, heads, length, size\] with the rows of a table of positions that `index` \[length, length\] names, scaled:
+    /// \[texts, heads, length, length\].
     fn position_scores(&self, content: &Tensor, table: &Tensor, index: &Tensor) -> CandleResult<Tensor> {
         let Architecture { head_count, head_size, score_scale, .. } = self.architecture;
         let (texts, _, length, _) = content.dims4()?;
         let rows = table.dim(0)?;
-        let table = table.reshape((rows, head_count, head_size))?.permute((1, 2, 0))?.unsqueeze(0)?;
-        let products = content.matmul(&table.expand((texts, head_count, head_size, rows))?.contiguous()?)?;
-        let index = index.reshape((1, 1, length, length))?.expand((texts, head_count, length, length))?.contiguous()?;
-        products.gather(&index, D::Minus1)?.affine(score_scale, 0.0)
-    }
-
-    /// A number for each (row, column) of a square, \[length, length\].
-    fn by_distance(&self, length: usize, number: impl Fn(i64, i64) -> usize) -> CandleResult<Tensor> {
-        let numbers: Vec<u32> = (0..length * length).map(|place| number((place / length) as i64, (place % length) as i64) as u32).collect();
-        Tensor::from_vec(numbers, (length, length), &self.device)
-    }
-
-    /// 0 where two tokens see one another, else minus infinity.
-    fn window_mask(&self, length: usize, window: usize) -> CandleResult<Tensor> {
-        let sees = |place: usize| (place / length).abs_diff(place % length) <= window;
-        let mask: Vec<f32> = (0..length * length).map(|place| if sees(place) { 0.0 } else { f32::NEG_INFINITY }).collect();
-        Tensor::from_vec(mask, (1, 1, length, length), &self.device)
-    }
-
-    /// Cosines and sines \[length, size / 2\], in single precision as the original computes them.
-    fn rotation(&self, length: usize, size: usize, base: f64) -> CandleResult<(Tensor, Tensor)> {
-        let frequencies: Vec<f32> = (0..size).step_by(2).map(|place| 1.0 / (base as f32).powf(place as f32 / size as f32)).collect();
-        let angles = (0..length).flat_map(|position| frequencies.iter().map(move |frequency| position as f32 * frequency));
-        let angles = Tensor::from_vec(angles.collect::<Vec<f32>>(), (length, size / 2), &self.device)?;
-        Ok((angles.cos()?, angles.sin()?))
+        // Heads outermost: the table is then the same for all texts, and no copy of it for each is needed.
+        let table = table.reshape((rows, head_count, head_size))?.permute((1, 2, 0))?.contiguous()?;
+        let content = content.transpose(0, 1)?.contiguous()?.reshape((head_count, texts * length, head_size))?;
+        let products = content.matmul(&table)?.reshape((head_count, texts, length, rows))?;
+        let index = index.reshape((1, 1, length, length))?.expand((head_count, texts, length, length))?.contiguous()?;
+        products.gather(&index, D::Minus1)?.affine(score_scale, 0.0)?.transpose(0, 1)
     }
 
     fn norm(&self, norm: Option<&Norm>, x: Tensor) -> CandleResult<Tensor> {
@@ -179,11 +178,26 @@ impl Reference {
     /// The texts from `first` on that go together: how many.
     fn together(&self, starts: &[usize], first: usize) -> usize {
         let length = |text: usize| starts[text + 1] - starts[text];
-        if self.device.is_cpu() {
+        if self.turn.is_none() {
             return 1;
         }
-        let most = MOST_TOGETHER.min((MOST_TOKENS_TOGETHER / length(first).max(1)).max(1));
+        let (tokens, scores) = (length(first).max(1), self.score_count(length(first)).max(1));
+        let most = MOST_TOGETHER.min(MOST_TOKENS_TOGETHER / tokens).min(MOST_SCORES_TOGETHER / scores).max(1);
         (first..starts.len() - 1).take(most).take_while(|text| length(*text) == length(first)).count()
+    }
+
+    /// Scores of a text's attention in one layer.
+    fn score_count(&self, length: usize) -> usize {
+        self.architecture.head_count.saturating_mul(length).saturating_mul(length)
+    }
+
+    /// Fails for a text of more tokens than a device takes.
+    fn check(&self, length: usize) -> Result<()> {
+        if self.turn.is_none() || self.score_count(length) <= MOST_SCORES {
+            return Ok(());
+        }
+        let most = (MOST_SCORES / self.architecture.head_count.max(1)).isqrt();
+        Err(Error::failed(format!("a text of {length} tokens is too long for `--device`")).hint(format!("`--max-tokens {most}` is the most there")))
     }
 
     fn append(&self, tokens: &PackedTokens, first: usize, count: usize, out: &mut Vec<f32>) -> CandleResult<()> {
@@ -198,13 +212,16 @@ impl Reference {
 
 impl Forward for Reference {
     fn hidden(&self, tokens: &PackedTokens, _scratch: &mut Scratch, out: &mut Vec<f32>) -> Result<()> {
+        let starts = tokens.starts();
         out.clear();
         let mut first = 0;
         while first < tokens.text_count() {
-            let count = self.together(tokens.starts(), first);
-            if tokens.starts()[first + count] > tokens.starts()[first] {
-                let appended = self.append(tokens, first, count, out);
-                appended.map_err(|error| Error::failed("cannot run the encoder").because(error))?;
+            let count = self.together(starts, first);
+            let length = starts[first + 1] - starts[first];
+            if length > 0 {
+                self.check(length)?;
+                let _turn = self.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+                self.append(tokens, first, count, out).map_err(|error| failed("cannot run the encoder", error))?;
             }
             first += count;
         }
@@ -212,7 +229,11 @@ impl Forward for Reference {
     }
 
     fn batch_tokens(&self) -> usize {
-        if self.device.is_cpu() { 1024 } else { 4 * MOST_TOKENS_TOGETHER }
+        if self.turn.is_none() { 1024 } else { MOST_TOKENS_TOGETHER }
+    }
+
+    fn portion_rows(&self) -> Option<usize> {
+        self.turn.as_ref().map(|_| PORTION_ROWS)
     }
 
     fn memory_bytes(&self) -> usize {

@@ -5,7 +5,9 @@ use candle_core::Device;
 use super::architecture::{Activation, AttentionPositions, NormOrder, disentangled_index, relative_bucket};
 use super::config::Config;
 use super::family::{Described, describe};
-use super::sample::{every_kind, texts, weights};
+use super::packed::Forward;
+use super::reference::Reference;
+use super::sample::{bert, every_kind, texts, weights};
 use super::{ProductPrecision, forward};
 use crate::model::Scratch;
 
@@ -13,7 +15,7 @@ use crate::model::Scratch;
 fn a_text_alone_has_the_same_bits_as_beside_others() {
     for (name, architecture) in every_kind() {
         let lengths = [7, 1, 0, 33, 12, 64];
-        let encoder = forward(architecture.clone(), weights(&architecture, 5), ProductPrecision::Single, &Device::Cpu).unwrap();
+        let encoder = forward(architecture.clone(), weights(&architecture, 5), ProductPrecision::Single, None).unwrap();
         let all = texts(&architecture, &lengths, 9);
         let (mut together, mut alone) = (Vec::new(), Vec::new());
         encoder.hidden(&all, &mut encoder.scratch(), &mut together).unwrap();
@@ -27,6 +29,41 @@ fn a_text_alone_has_the_same_bits_as_beside_others() {
             assert_eq!(alone, together[start * architecture.hidden..end * architecture.hidden], "{name}, text {text}");
         }
     }
+}
+
+#[test]
+fn texts_that_go_together_on_a_device_have_the_numbers_that_they_have_alone() {
+    let lengths = [7, 7, 7, 1, 1, 0, 0, 33, 33, 12];
+    for (name, architecture) in every_kind() {
+        let tokens = texts(&architecture, &lengths, 9);
+        let hidden = |encoder: &dyn Forward| {
+            let mut out = Vec::new();
+            encoder.hidden(&tokens, &mut encoder.scratch(), &mut out).unwrap();
+            out
+        };
+        let alone = hidden(&Reference::new(architecture.clone(), weights(&architecture, 5)));
+        let together = forward(architecture.clone(), weights(&architecture, 5), ProductPrecision::SingleExact, Some(Device::Cpu)).unwrap();
+        let together = hidden(together.as_ref());
+        assert_eq!(alone.len(), together.len(), "{name}");
+        let difference = alone.iter().zip(&together).map(|(alone, together)| (alone - together).abs()).fold(0.0, f32::max);
+        assert!(difference < 1e-5, "{name}: {difference}");
+    }
+}
+
+#[test]
+fn a_text_that_a_device_cannot_count_the_scores_of_is_refused_before_it_is_computed() {
+    let architecture = bert(48, 4, 1, 80);
+    let reference = Reference::on(Device::Cpu, architecture.clone(), weights(&architecture, 5)).unwrap();
+    let error = reference.hidden(&texts(&architecture, &[23_171], 9), &mut Scratch::default(), &mut Vec::new()).unwrap_err();
+    assert_eq!(error.message(), "a text of 23171 tokens is too long for `--device`");
+    assert_eq!(error.hint_text(), Some("`--max-tokens 23170` is the most there"));
+}
+
+#[test]
+fn bytes_are_refused_on_a_device() {
+    let architecture = bert(48, 4, 1, 80);
+    let error = forward(architecture.clone(), weights(&architecture, 5), ProductPrecision::Bytes, Some(Device::Cpu)).unwrap_err();
+    assert!(error.kind().exit_code() == 2 && error.message().contains("runs on the CPU only"), "{error}");
 }
 
 #[test]

@@ -267,7 +267,7 @@ impl Model for TextModel {
     }
 
     fn portion_rows(&self) -> Option<usize> {
-        Some(PORTION_ROWS)
+        Some(self.forward.portion_rows().unwrap_or(PORTION_ROWS))
     }
 
     fn take_truncated(&self, scratch: &mut Scratch) -> u64 {

@@ -2,7 +2,7 @@
 //!
 //! Owns the shapes. It must not know names in files.
 
-use candle_core::Tensor;
+use candle_core::{Device, Result, Tensor};
 
 /// `x · weightᵀ + bias`.
 #[derive(Clone, Debug)]
@@ -77,19 +77,41 @@ pub struct Weights {
     pub relative_bias: Option<Tensor>,
 }
 
+fn moved(tensor: Option<Tensor>, device: &Device) -> Result<Option<Tensor>> {
+    tensor.map(|tensor| tensor.to_device(device)).transpose()
+}
+
 impl Linear {
+    fn to_device(self, device: &Device) -> Result<Self> {
+        Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         std::iter::once(&self.weight).chain(&self.bias)
     }
 }
 
 impl Norm {
+    fn to_device(self, device: &Device) -> Result<Self> {
+        Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         std::iter::once(&self.weight).chain(&self.bias)
     }
 }
 
 impl EmbeddingWeights {
+    fn to_device(self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            words: self.words.to_device(device)?,
+            positions: moved(self.positions, device)?,
+            types: moved(self.types, device)?,
+            norm: self.norm.map(|norm| norm.to_device(device)).transpose()?,
+            projection: self.projection.map(|projection| projection.to_device(device)).transpose()?,
+        })
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let tables = std::iter::once(&self.words).chain(&self.positions).chain(&self.types);
         tables.chain(self.norm.iter().flat_map(Norm::tensors)).chain(self.projection.iter().flat_map(Linear::tensors))
@@ -97,6 +119,22 @@ impl EmbeddingWeights {
 }
 
 impl LayerWeights {
+    fn to_device(self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            query: self.query.to_device(device)?,
+            key: self.key.to_device(device)?,
+            value: self.value.to_device(device)?,
+            attention_output: self.attention_output.to_device(device)?,
+            attention_norm: self.attention_norm.map(|norm| norm.to_device(device)).transpose()?,
+            feed_forward_norm: self.feed_forward_norm.map(|norm| norm.to_device(device)).transpose()?,
+            up: self.up.to_device(device)?,
+            gate: self.gate.map(|gate| gate.to_device(device)).transpose()?,
+            down: self.down.to_device(device)?,
+            position_key: moved(self.position_key, device)?,
+            position_query: moved(self.position_query, device)?,
+        })
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Self { query, key, value, attention_output, attention_norm, feed_forward_norm, up, gate, down, position_key, position_query } = self;
         let linear = [query, key, value, attention_output, up, down].into_iter().chain(gate).flat_map(Linear::tensors);
@@ -106,6 +144,19 @@ impl LayerWeights {
 }
 
 impl Weights {
+    /// The same weights on a device; what lies elsewhere is given free one by one.
+    ///
+    /// # Errors
+    /// Fails if the device has no room.
+    pub fn to_device(self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            embedding: self.embedding.to_device(device)?,
+            layers: self.layers.into_iter().map(|layer| layer.to_device(device)).collect::<Result<_>>()?,
+            final_norm: self.final_norm.map(|norm| norm.to_device(device)).transpose()?,
+            relative_bias: moved(self.relative_bias, device)?,
+        })
+    }
+
     /// Every tensor.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let layers = self.layers.iter().flat_map(LayerWeights::tensors);

@@ -1,7 +1,5 @@
 //! The kernels against candle's own operations, texts alone against texts in company, and bytes against single precision.
 
-use candle_core::Device;
-
 use super::{Arithmetic, Transformer};
 use crate::model::Scratch;
 use crate::model::encoder::architecture::Architecture;
@@ -20,7 +18,7 @@ fn hidden(encoder: &dyn Forward, tokens: &PackedTokens) -> Vec<f32> {
 }
 
 fn reference(architecture: &Architecture, tokens: &PackedTokens) -> Vec<f32> {
-    hidden(&Reference::new(architecture.clone(), weights(architecture, 5), Device::Cpu), tokens)
+    hidden(&Reference::new(architecture.clone(), weights(architecture, 5)), tokens)
 }
 
 fn transformer(instructions: Instructions, architecture: &Architecture, arithmetic: Arithmetic) -> Transformer {
