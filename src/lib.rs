@@ -29,7 +29,7 @@
 //!
 //! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not balance fails.
 //! - The output's bytes depend on input, model and options, never on threads, batch size or time.
-//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits.
+//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits (on a CUDA device, all but the last digits).
 //! - An output appears under its name only when it is whole.
 //! - Nothing panics on any input; nothing but `table::commit` touches the file system.
 //!

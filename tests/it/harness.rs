@@ -74,6 +74,9 @@ impl Room {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tallow"));
         command.env_clear().env("NO_COLOR", "1").env("COLUMNS", "100").current_dir(self.0.path()).stdin(Stdio::null());
+        // Where the toolkit's libraries lie, without which that build does not start.
+        #[cfg(feature = "cuda")]
+        command.envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)));
         command
     }
 

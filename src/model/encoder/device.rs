@@ -42,12 +42,21 @@ fn cuda(number: u16) -> Result<Device> {
 
 /// What candle says of a device, with what to do about it.
 pub(super) fn failed(doing: &str, error: candle_core::Error) -> Error {
+    let error = bare(error);
     let said = error.to_string();
     let known = HINTS.iter().find(|(names, _)| names.iter().any(|name| said.contains(name)));
     let failed = Error::failed(doing).because(error);
     match known {
         Some((_, hint)) => failed.hint(*hint),
         None => failed,
+    }
+}
+
+/// Without the calls that led there: with `RUST_BACKTRACE` they would be part of the text.
+fn bare(error: candle_core::Error) -> candle_core::Error {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => bare(*inner),
+        other => other,
     }
 }
 
@@ -85,5 +94,15 @@ mod tests {
         assert!(hint("DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")").contains("`nvidia-smi` lists"));
         assert!(hint("DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, \"\")").contains("CUDA_COMPUTE_CAP"));
         assert_eq!(hint("something else"), "");
+    }
+
+    #[test]
+    fn calls_that_led_to_a_failure_are_no_part_of_its_text() {
+        let traced = candle_core::Error::WithBacktrace {
+            inner: Box::new(candle_core::Error::Msg("full".to_owned())),
+            backtrace: Box::new(std::backtrace::Backtrace::force_capture()),
+        };
+        assert!(traced.to_string().contains("device"));
+        assert_eq!(std::error::Error::source(&failed("cannot run", traced)).unwrap().to_string(), "full");
     }
 }

@@ -54,7 +54,7 @@ impl Reference {
     /// # Errors
     /// Fails if the device has no room for the weights.
     pub fn on(device: Device, architecture: Architecture, weights: Weights) -> Result<Self> {
-        let weights = weights.to_device(&device).map_err(|error| failed("cannot bring the weights to the device", error))?;
+        let weights = weights.moved_to(&device).map_err(|error| failed("cannot bring the weights to the device", error))?;
         Ok(Self { architecture, weights, device, turn: Some(Mutex::new(())) })
     }
 

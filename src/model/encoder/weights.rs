@@ -82,7 +82,7 @@ fn moved(tensor: Option<Tensor>, device: &Device) -> Result<Option<Tensor>> {
 }
 
 impl Linear {
-    fn to_device(self, device: &Device) -> Result<Self> {
+    fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
     }
 
@@ -92,7 +92,7 @@ impl Linear {
 }
 
 impl Norm {
-    fn to_device(self, device: &Device) -> Result<Self> {
+    fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
     }
 
@@ -102,13 +102,13 @@ impl Norm {
 }
 
 impl EmbeddingWeights {
-    fn to_device(self, device: &Device) -> Result<Self> {
+    fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self {
             words: self.words.to_device(device)?,
             positions: moved(self.positions, device)?,
             types: moved(self.types, device)?,
-            norm: self.norm.map(|norm| norm.to_device(device)).transpose()?,
-            projection: self.projection.map(|projection| projection.to_device(device)).transpose()?,
+            norm: self.norm.map(|norm| norm.moved_to(device)).transpose()?,
+            projection: self.projection.map(|projection| projection.moved_to(device)).transpose()?,
         })
     }
 
@@ -119,17 +119,17 @@ impl EmbeddingWeights {
 }
 
 impl LayerWeights {
-    fn to_device(self, device: &Device) -> Result<Self> {
+    fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self {
-            query: self.query.to_device(device)?,
-            key: self.key.to_device(device)?,
-            value: self.value.to_device(device)?,
-            attention_output: self.attention_output.to_device(device)?,
-            attention_norm: self.attention_norm.map(|norm| norm.to_device(device)).transpose()?,
-            feed_forward_norm: self.feed_forward_norm.map(|norm| norm.to_device(device)).transpose()?,
-            up: self.up.to_device(device)?,
-            gate: self.gate.map(|gate| gate.to_device(device)).transpose()?,
-            down: self.down.to_device(device)?,
+            query: self.query.moved_to(device)?,
+            key: self.key.moved_to(device)?,
+            value: self.value.moved_to(device)?,
+            attention_output: self.attention_output.moved_to(device)?,
+            attention_norm: self.attention_norm.map(|norm| norm.moved_to(device)).transpose()?,
+            feed_forward_norm: self.feed_forward_norm.map(|norm| norm.moved_to(device)).transpose()?,
+            up: self.up.moved_to(device)?,
+            gate: self.gate.map(|gate| gate.moved_to(device)).transpose()?,
+            down: self.down.moved_to(device)?,
             position_key: moved(self.position_key, device)?,
             position_query: moved(self.position_query, device)?,
         })
@@ -148,11 +148,11 @@ impl Weights {
     ///
     /// # Errors
     /// Fails if the device has no room.
-    pub fn to_device(self, device: &Device) -> Result<Self> {
+    pub fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self {
-            embedding: self.embedding.to_device(device)?,
-            layers: self.layers.into_iter().map(|layer| layer.to_device(device)).collect::<Result<_>>()?,
-            final_norm: self.final_norm.map(|norm| norm.to_device(device)).transpose()?,
+            embedding: self.embedding.moved_to(device)?,
+            layers: self.layers.into_iter().map(|layer| layer.moved_to(device)).collect::<Result<_>>()?,
+            final_norm: self.final_norm.map(|norm| norm.moved_to(device)).transpose()?,
             relative_bias: moved(self.relative_bias, device)?,
         })
     }
