@@ -85,13 +85,23 @@ fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<
     wanted.iter().filter_map(|name| difference(case, name, expected, found)).collect()
 }
 
-/// The values of lists of one length, one after another.
+/// The values of lists, one after another.
 fn flat(column: &ArrayRef) -> ArrayRef {
-    column.as_fixed_size_list_opt().map_or_else(|| column.clone(), |lists| lists.values().clone())
+    match column.data_type() {
+        DataType::FixedSizeList(..) => column.as_fixed_size_list().values().clone(),
+        DataType::LargeList(_) => column.as_list::<i64>().values().clone(),
+        _ => column.clone(),
+    }
 }
 
 fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
-    let (wanted, given) = (&flat(column(expected, name)), &flat(column(found, name)));
+    let (wanted, given) = (column(expected, name), column(found, name));
+    if let (Some(wanted), Some(given)) = (wanted.as_list_opt::<i64>(), given.as_list_opt::<i64>())
+        && wanted.value_offsets() != given.value_offsets()
+    {
+        return Some(format!("`{name}` has lists of other lengths than expected"));
+    }
+    let (wanted, given) = (&flat(wanted), &flat(given));
     if wanted.data_type() != given.data_type() {
         return Some(format!("`{name}` is {}, expected {}", given.data_type(), wanted.data_type()));
     }

@@ -1,9 +1,9 @@
-//! Rows of a matrix that come as one column of lists: which column is taken, and what becomes of lists that do not fit.
+//! Rows that come as columns of lists: which column is taken, what becomes of lists that do not fit, and rows of different lengths.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, ListArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use crate::harness::{Room, column, data, numbers, table};
 
@@ -79,4 +79,50 @@ fn lists_that_are_missing_or_of_another_length_are_bad_rows() {
     let all = probabilities(&room);
     assert_eq!((all[0], all[2]), (kept[0], kept[1]));
     assert_eq!((all[1], all[3], all[4]), (kept[1], kept[0], kept[1]));
+}
+
+/// Rows of the graph that reads tokens of any number, with a mask of the same lengths.
+fn token_lists(lists: &[Option<Vec<i64>>]) -> RecordBatch {
+    let ones = |list: &Option<Vec<i64>>| list.as_ref().map(|list| vec![Some(1); list.len()]);
+    let tokens = lists.iter().map(|list| list.as_ref().map(|list| list.iter().copied().map(Some).collect::<Vec<_>>()));
+    let tokens: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(tokens));
+    let mask: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists.iter().map(ones)));
+    RecordBatch::try_from_iter([("tokens", tokens), ("mask", mask)]).unwrap()
+}
+
+#[test]
+fn rows_of_different_lengths_keep_their_order_and_score_as_they_do_alone() {
+    let (room, model) = (Room::new(), data("golden/onnx_lengths/model.onnx"));
+    let score = |rows: &str, further: &str| {
+        let line = format!("score --model {} {rows} --output out.parquet --overwrite --passthrough none --format json {further}", model.display());
+        room.tallow(&line)
+    };
+    let lists: Vec<Option<Vec<i64>>> = (0..700_i64).map(|row| Some((0..=row * 7 % 23).map(|place| (row + place) % 50).collect())).collect();
+    room.parquet("all.parquet", &token_lists(&lists), 128);
+    score("all.parquet", "").ok();
+    let all = room.table("out.parquet");
+    let scores = numbers(column(&all, "score"));
+    for row in [0, 1, 22, 699] {
+        room.parquet("one.parquet", &token_lists(&lists[row..=row]), 1);
+        score("one.parquet", "").ok();
+        let one = room.table("out.parquet");
+        assert_eq!(numbers(column(&one, "score")), scores[row..=row], "row {row}");
+        assert_eq!(column(&one, "scores").as_ref(), column(&all, "scores").slice(row, 1).as_ref(), "row {row}");
+    }
+    room.parquet("bad.parquet", &token_lists(&[Some(vec![1, 2]), None, Some(vec![]), Some(vec![3])]), 4);
+    score("bad.parquet", "--on-null reject").fails(1);
+    let run = score("bad.parquet", "--on-null reject --on-unseen reject").ok();
+    assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&2.into(), &2.into()));
+    room.file("rows.csv", "tokens,mask\n1,1\n");
+    assert!(score("rows.csv", "").fails(3).stderr.contains("delimited text holds no lists"));
+}
+
+#[test]
+fn a_matrix_of_any_width_asks_for_its_columns() {
+    let (room, model) = (Room::new(), data("golden/onnx_lengths_open/model.onnx"));
+    let input = data("golden/onnx_lengths_open/input.parquet");
+    let line = format!("score --model {} {} --output out.parquet --passthrough none", model.display(), input.display());
+    assert!(room.tallow(&line).fails(3).stderr.contains("`--features a,b,c`"));
+    room.tallow(&format!("{line} --features a,b,c,d")).ok();
+    room.tallow(&format!("inspect {}", model.display())).ok();
 }

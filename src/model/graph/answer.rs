@@ -89,6 +89,15 @@ impl Answers {
     }
 }
 
+/// The outputs of a batch of so many rows, labels that lie side by side in one row, as skl2onnx picks them from a list, one a row.
+pub(super) fn by_row(outputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
+    let by_row = |value: Value| match value {
+        Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
+        other => Ok(other),
+    };
+    outputs.into_iter().map(by_row).collect()
+}
+
 /// The tensor of an output; of maps, their values.
 fn value_tensor(value: &Value) -> Result<&Tensor> {
     match value {

@@ -5,6 +5,7 @@
 
 use arrow::array::ArrayRef;
 
+use super::answer::by_row;
 use super::conversion::cast;
 use super::feed::Feed;
 use super::operator::Fuel;
@@ -59,7 +60,7 @@ pub(super) fn mixes_rows(model: &GraphModel) -> bool {
     let run = |rows: std::ops::Range<usize>| -> Result<Vec<ArrayRef>> {
         let count = rows.len();
         let inputs = inputs(model, &Tensor::new(vec![count, width], all[rows.start * width..rows.end * width].to_vec())?)?;
-        let outputs = model.by_row(model.graph().run_with(inputs, &Fuel::new(PROBE_STEPS))?, count)?;
+        let outputs = by_row(model.graph().run_with(inputs, &Fuel::new(PROBE_STEPS))?, count)?;
         model.columns(&outputs, count)
     };
     let Ok(together) = run(0..ROWS) else { return false };

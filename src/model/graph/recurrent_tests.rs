@@ -12,6 +12,7 @@ use crate::model::network::sample::noise;
 
 /// A layer with everything that may vary.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
 struct Layer {
     operator: &'static str,
     direction: &'static str,

@@ -9,7 +9,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
 use super::Graph;
-use super::answer::{Answer, Answers};
+use super::answer::{Answer, Answers, by_row};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
 use super::probe::{Made, mixes_rows, row_cost, runs};
@@ -190,15 +190,6 @@ impl GraphModel {
         self.feeds.iter().map(|feed| feed.row_length(self.sample)).sum()
     }
 
-    /// The outputs of a batch of so many rows, labels that lie side by side in one row, as skl2onnx picks them from a list, one a row.
-    pub(super) fn by_row(&self, outputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
-        let by_row = |value: Value| match value {
-            Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
-            other => Ok(other),
-        };
-        outputs.into_iter().map(by_row).collect()
-    }
-
     /// What the graph gives for a batch of so many rows. Values that no encoder knows are added to `unseen`, by feature.
     fn outputs(&self, inputs: Vec<Value>, batch: usize, unseen: &mut [u64]) -> Result<Vec<Value>> {
         let (outputs, met) = self.graph.run_counting(inputs)?;
@@ -208,7 +199,7 @@ impl GraphModel {
                 *all += count;
             }
         }
-        self.by_row(outputs, batch)
+        by_row(outputs, batch)
     }
 
     /// The answer's columns in order.
@@ -242,7 +233,7 @@ impl GraphModel {
         let open = self.feeds.iter().zip(columns).filter(|(feed, _)| feed.is_open());
         let lengths = open.map(|(_, column)| list_lengths(column)).collect::<Result<Vec<_>>>()?;
         let mut rows_of = BTreeMap::<Vec<usize>, Vec<u64>>::new();
-        for row in 0..columns.first().map_or(0, |column| column.len()) {
+        for row in 0..columns.first().map_or(0, Array::len) {
             rows_of.entry(lengths.iter().map(|lengths| lengths[row]).collect()).or_default().push(row as u64);
         }
         let picked = |rows: &UInt64Array, column: &ArrayRef| {
