@@ -80,11 +80,16 @@ pub(super) fn walk<const N: usize>(shape: &[usize], strides: [&[usize]; N], mut 
     if shape.contains(&0) {
         return;
     }
-    let mut index = vec![0; shape.len()];
-    let mut offsets = [0; N];
+    let Some((&last, outer)) = shape.split_last() else { return visit([0; N]) };
+    let steps = strides.map(|strides| strides[outer.len()]);
+    let (mut index, mut offsets) = (vec![0; outer.len()], [0; N]);
     loop {
-        visit(offsets);
-        let mut axis = shape.len();
+        let mut inner = offsets;
+        for _ in 0..last {
+            visit(inner);
+            inner.iter_mut().zip(&steps).for_each(|(offset, step)| *offset += step);
+        }
+        let mut axis = outer.len();
         loop {
             if axis == 0 {
                 return;
@@ -92,10 +97,10 @@ pub(super) fn walk<const N: usize>(shape: &[usize], strides: [&[usize]; N], mut 
             axis -= 1;
             index[axis] += 1;
             (0..N).for_each(|one| offsets[one] += strides[one][axis]);
-            if index[axis] < shape[axis] {
+            if index[axis] < outer[axis] {
                 break;
             }
-            (0..N).for_each(|one| offsets[one] -= strides[one][axis] * shape[axis]);
+            (0..N).for_each(|one| offsets[one] -= strides[one][axis] * outer[axis]);
             index[axis] = 0;
         }
     }

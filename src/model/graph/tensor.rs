@@ -249,10 +249,13 @@ impl Tensor {
 
 fn copy_runs<T: Element>(values: &[T], starts: &[usize], run: usize) -> Data {
     let mut copy = Vec::with_capacity(starts.len() * run);
-    if run == 1 {
-        copy.extend(starts.iter().map(|&start| values[start].clone()));
-    } else {
-        starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + run]));
+    match run {
+        1 => copy.extend(starts.iter().map(|&start| values[start].clone())),
+        // Heads of attention have these widths; a copy of a length that is known takes a few instructions.
+        8 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 8])),
+        16 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 16])),
+        32 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 32])),
+        _ => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + run])),
     }
     T::wrap(Arc::new(copy))
 }
