@@ -23,7 +23,8 @@ const DESCRIBED: usize = 8;
 #[derive(Debug)]
 enum Statistic {
     Number(Box<Distribution>),
-    Label(LabelCounts),
+    /// The labels, and how many rows had an answer, which may be a list without one.
+    Label(LabelCounts, u64),
 }
 
 /// Statistics of all columns that the model adds.
@@ -39,7 +40,8 @@ impl ScoreStatistics {
     #[must_use]
     pub fn new(fields: &[Field], first: usize) -> Self {
         let is_number = |field: &Field| matches!(element(field.data_type()), DataType::Float32 | DataType::Float64);
-        let statistic = |field: &Field| if is_number(field) { Statistic::Number(Box::default()) } else { Statistic::Label(LabelCounts::default()) };
+        let statistic =
+            |field: &Field| if is_number(field) { Statistic::Number(Box::default()) } else { Statistic::Label(LabelCounts::default(), 0) };
         Self { first, columns: fields.iter().map(|field| (field.name().clone(), statistic(field))).collect() }
     }
 
@@ -75,9 +77,14 @@ impl ScoreStatistics {
 
 impl Statistic {
     fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        if let Self::Label(_, rows) = self {
+            *rows += (column.len() - column.null_count()) as u64;
+        }
         let column = &elements(column);
         match self {
             Self::Number(distribution) => {
+                distribution.observe_nulls(column.null_count() as u64);
+                let column = &present(column)?;
                 match column.data_type() {
                     DataType::Float32 => distribution.observe_f32(column.as_primitive::<Float32Type>().values()),
                     DataType::Float64 => distribution.observe_f64(column.as_primitive::<Float64Type>().values()),
@@ -85,21 +92,24 @@ impl Statistic {
                 }
                 Ok(())
             }
-            Self::Label(counts) => observe_labels(counts, column),
+            Self::Label(counts, _) => observe_labels(counts, column),
         }
     }
 
     fn facts(&self, name: &str) -> Vec<Fact> {
         match self {
             Self::Number(distribution) => number_facts(name, distribution),
-            Self::Label(counts) => counts.iter().map(|(label, count)| Fact::count("scores", name, format!("count_{label}"), count, "rows")).collect(),
+            Self::Label(counts, _) => {
+                counts.iter().map(|(label, count)| Fact::count("scores", name, format!("count_{label}"), count, "rows")).collect()
+            }
         }
     }
 
     fn described(&self) -> String {
         match self {
-            Self::Number(distribution) if distribution.count() == 0 => NOTHING_SCORED.to_owned(),
-            Self::Label(counts) if counts.total() == 0 => NOTHING_SCORED.to_owned(),
+            Self::Number(distribution) if distribution.count() == distribution.null_count() => NOTHING_SCORED.to_owned(),
+            Self::Label(_, 0) => NOTHING_SCORED.to_owned(),
+            Self::Label(counts, rows) if counts.total() == 0 => format!("none in {}", counted(usize::try_from(*rows).unwrap_or(usize::MAX), "row")),
             Self::Number(distribution) => {
                 let shown = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), four_digits);
                 let median = shown(distribution.quantile(0.5));
@@ -110,7 +120,7 @@ impl Statistic {
                 }
                 format!("mean {mean}, min {min}, median {median}, max {max}{nan}")
             }
-            Self::Label(counts) => {
+            Self::Label(counts, _) => {
                 let shown: Vec<String> =
                     counts.iter().take(DESCRIBED).map(|(label, count)| format!("{label}: {}", indicatif::HumanCount(count))).collect();
                 let more = counts.iter().count().saturating_sub(DESCRIBED);
@@ -138,12 +148,21 @@ fn elements(column: &ArrayRef) -> ArrayRef {
     }
     let Some(lists) = column.as_fixed_size_list_opt() else { return column.clone() };
     if lists.null_count() > 0
-        && let Ok(present) = is_not_null(column).and_then(|present| filter(column, &present))
+        && let Ok(present) = present(column)
     {
         return elements(&present);
     }
     let width = usize::try_from(lists.value_length()).unwrap_or(0);
     lists.values().slice(lists.offset() * width, lists.len() * width)
+}
+
+/// The values that are not missing: what lies behind a missing one is no score.
+fn present(column: &ArrayRef) -> Result<ArrayRef> {
+    if column.null_count() == 0 {
+        return Ok(column.clone());
+    }
+    let present = is_not_null(column).and_then(|present| filter(column, &present));
+    present.map_err(|error| Error::internal("scores cannot be told from missing ones").because(error))
 }
 
 fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {
@@ -201,10 +220,12 @@ pub(super) fn four_digits(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{FixedSizeListArray, Float32Array};
+    use arrow::array::{FixedSizeListArray, Float32Array, ListArray, StringArray};
+    use arrow::buffer::OffsetBuffer;
     use arrow::datatypes::Float64Type;
 
     use super::*;
+    use crate::report::facts::Value;
 
     #[test]
     fn lists_of_numbers_are_observed_number_by_number() {
@@ -216,5 +237,31 @@ mod tests {
         statistics.observe_columns(&[lists.slice(1, 2), numbers]).unwrap();
         let described = statistics.described();
         assert!(described[0].1.starts_with("mean 4.500, min 3.000") && described[0].1.ends_with("max 6.000"), "{described:?}");
+    }
+
+    #[test]
+    fn missing_scores_are_counted_and_left_out_of_every_other_number() {
+        let fields = [Field::new("probability", DataType::Float32, true)];
+        let mut statistics = ScoreStatistics::new(&fields, 0);
+        statistics.observe_columns(&[std::sync::Arc::new(Float32Array::from(vec![None, None::<f32>]))]).unwrap();
+        assert_eq!(statistics.described()[0].1, NOTHING_SCORED);
+        statistics.observe_columns(&[std::sync::Arc::new(Float32Array::from(vec![Some(0.5), None, Some(0.75)]))]).unwrap();
+        assert!(statistics.described()[0].1.starts_with("mean 0.6250, min 0.5000"), "{:?}", statistics.described());
+        let value = |metric: &str| statistics.facts().into_iter().find(|fact| fact.metric == metric).map(|fact| fact.value);
+        assert_eq!([value("count"), value("null_count"), value("min")], [5.0, 3.0, 0.5].map(|number| Some(Value::Number(number))));
+    }
+
+    #[test]
+    fn lists_without_a_label_are_rows_that_were_scored() {
+        let lists = ListArray::new(
+            std::sync::Arc::new(Field::new_list_field(DataType::Utf8, true)),
+            OffsetBuffer::from_lengths([0, 0, 0]),
+            std::sync::Arc::new(StringArray::from(Vec::<&str>::new())),
+            Some(vec![true, false, true].into()),
+        );
+        let mut statistics = ScoreStatistics::new(&[Field::new("prediction", lists.data_type().clone(), true)], 0);
+        assert_eq!(statistics.described()[0].1, NOTHING_SCORED);
+        statistics.observe_columns(&[std::sync::Arc::new(lists)]).unwrap();
+        assert_eq!(statistics.described()[0].1, "none in 2 rows");
     }
 }
