@@ -225,6 +225,8 @@ fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) 
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
         return Err(error.hint(if is_parsed(&data_type, dataset) {
             "delimited text holds no lists: write the data as Parquet"
+        } else if matches!(input.kind, InputKind::Text) {
+            "name a column of texts with `--text`, or cast this one where the file is written; `tallow inspect` lists the columns of a file"
         } else {
             "cast the column where the file is written; text is never taken for numbers in a typed file"
         }));

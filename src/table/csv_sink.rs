@@ -25,6 +25,21 @@ const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(f
 /// Lines are handed on once they take this much memory.
 const TEXT_BYTES: usize = 1 << 20;
 
+/// What to do about columns that delimited text has no form for.
+const WRITE_PARQUET: &str = "write Parquet: give the file a name that does not end in `.csv`; a column that only comes along can be left out with \
+                             `--passthrough`";
+
+/// A nested type as people call it.
+fn spelled(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Struct(_) => "structs",
+        DataType::Map(..) => "maps",
+        DataType::List(item) | DataType::LargeList(item) if item.data_type().is_nested() => "lists of structs or lists",
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::ListView(_) | DataType::LargeListView(_) => "lists",
+        _ => "nested values",
+    }
+}
+
 /// Writes a line of names and a line for each row, ended by `\n`.
 #[derive(Debug)]
 pub struct CsvSink<W: Write + Send> {
@@ -44,8 +59,8 @@ impl<W: Write + Send> CsvSink<W> {
             return Err(Error::usage("`\"` cannot be the delimiter of delimited text: it is the quote"));
         }
         if let Some(field) = schema.fields().iter().find(|field| field.data_type().is_nested()) {
-            let error = Error::contract(format!("a column of type `{}` cannot be written as CSV", field.data_type()));
-            return Err(error.at_column(field.name()).hint("leave the column out, or write Parquet"));
+            let error = Error::contract(format!("a column of {} cannot be written as CSV", spelled(field.data_type())));
+            return Err(error.at_column(field.name()).hint(WRITE_PARQUET));
         }
         let mut sink = Self { writer, delimiter, schema };
         let mut lines = Lines::new(delimiter);
@@ -282,7 +297,8 @@ mod tests {
     fn nested_columns_and_values_without_a_form_are_refused_by_name() {
         let field = Field::new_list("e", Field::new_list_field(DataType::Float32, false), false);
         let error = CsvSink::new(Vec::new(), Arc::new(Schema::new(vec![field])), b',').unwrap_err();
-        assert!(error.to_string().ends_with("cannot be written as CSV (column `e`)"), "{error}");
+        assert_eq!(error.to_string(), "a column of lists cannot be written as CSV (column `e`)");
+        assert!(error.hint_text().is_some_and(|hint| hint.starts_with("write Parquet: give the file a name")), "{error}");
         let far = batch(vec![("t", Arc::new(TimestampSecondArray::from(vec![i64::MAX])))]);
         let mut sink = CsvSink::new(Vec::new(), far.schema(), b',').unwrap();
         assert_eq!(sink.write(&far).unwrap_err().to_string(), "cannot write a value as text (column `t`)");
