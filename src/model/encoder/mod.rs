@@ -14,6 +14,7 @@ mod entities;
 pub mod family;
 mod head;
 mod load;
+mod long_word;
 mod names;
 pub mod packed;
 pub mod parts;

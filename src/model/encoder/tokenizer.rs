@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::tokenizer::{Decoder, EncodeInput, PostProcessor};
 use tokenizers::{Encoding, ModelWrapper, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::long_word::{self, Shortened};
 use crate::error::{Error, Result};
 
 /// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at a blank and far behind the last token that counts.
@@ -37,6 +38,8 @@ pub(super) struct Cut {
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
     cut: Cut,
+    /// Whether the middle of a word that is too long changes no token.
+    leaves_middles: bool,
     /// Whether texts are turned to lower case before.
     pub(super) lowers: bool,
     /// Stands before every text.
@@ -73,7 +76,8 @@ impl TextTokenizer {
         let truncation = cut.stride.is_none().then_some(TruncationParams { direction, max_length, strategy, stride: 0 });
         let set = tokenizer.with_truncation(truncation).map(|_| ());
         set.map_err(|error| Error::contract("the tokenizer cannot cut texts so").because(std::io::Error::other(error.to_string())))?;
-        Ok(Self { tokenizer, cut, lowers: false, prompt: String::new(), keeps_places: false })
+        let leaves_middles = long_word::can_shorten(&tokenizer);
+        Ok(Self { tokenizer, cut, leaves_middles, lowers: false, prompt: String::new(), keeps_places: false })
     }
 
     /// One more than the greatest id, as far as the vocabulary tells.
@@ -96,17 +100,21 @@ impl TextTokenizer {
     pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Result<Tokens> {
         let text = self.prepared(text)?;
         if let Some(stride) = self.cut.stride {
-            return Ok(Tokens { pieces: self.chunks(&text, stride)?, is_truncated: false });
+            return Ok(Tokens { pieces: self.chunks(&text.text, stride)?, is_truncated: false });
         }
         let mut encoding = match pair {
-            None => self.encode(EncodeInput::from(&*text))?,
-            Some(pair) => self.encode(EncodeInput::from((&*text, &*self.prepared(pair)?)))?,
+            None => self.encode(EncodeInput::from(&*text.text))?,
+            Some(pair) => self.encode(EncodeInput::from((&*text.text, &*self.prepared(pair)?.text)))?,
         };
+        if self.keeps_places {
+            encoding = text.placed(encoding);
+        }
         let is_truncated = !encoding.take_overflowing().is_empty();
         Ok(Tokens { pieces: vec![encoding], is_truncated })
     }
 
-    fn prepared<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
+    /// The text as it is tokenized, without what changes no token that is read.
+    fn prepared<'a>(&self, text: &'a str) -> Result<Shortened<'a>> {
         let mut text = Cow::Borrowed(text);
         if !self.prompt.is_empty() {
             text = Cow::Owned(format!("{}{text}", self.prompt));
@@ -114,15 +122,10 @@ impl TextTokenizer {
         if self.lowers {
             text = Cow::Owned(text.to_lowercase());
         }
+        let mut text = if self.leaves_middles { long_word::shortened(text) } else { Shortened::whole(text) };
         if self.cut.stride.is_none() && !self.cut.is_left {
-            let length = self.shortened(&text)?;
-            text = match text {
-                Cow::Borrowed(text) => Cow::Borrowed(&text[..length]),
-                Cow::Owned(mut text) => {
-                    text.truncate(length);
-                    Cow::Owned(text)
-                }
-            };
+            let length = self.shortened(&text.text)?;
+            text.truncate(length);
         }
         Ok(text)
     }
