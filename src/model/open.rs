@@ -125,11 +125,22 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     open_file(&only_model_in(path)?, path, options)
 }
 
-/// Whether the directory is a text model's: its settings lie there, and weights or modules beside them.
+/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or modules beside them.
 fn is_huggingface(path: &Path) -> Result<bool> {
     for mark in huggingface::MARKS {
         if find(&path.join(mark))?.is_some() {
-            return Ok(mark == huggingface::MODULES || find(&path.join(huggingface::CONFIG))?.is_some());
+            let own = [huggingface::CONFIG, huggingface::TOKENIZER];
+            return Ok(mark == huggingface::MODULES || any_in(path, &own)?);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether one of these files lies in the directory.
+fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
+    for name in names {
+        if find(&path.join(name))?.is_some() {
+            return Ok(true);
         }
     }
     Ok(false)
@@ -229,6 +240,9 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
         [one] => Ok(one.clone()),
         // What is there says more than what is not.
         [] if refused.is_err() => Err(refused.err().unwrap_or_else(|| Error::internal("a refusal that is none"))),
+        [] if any_in(directory, &[huggingface::TOKENIZER])? => {
+            Err(Error::contract("the text model has no `model.safetensors`").at_path(directory).hint(huggingface::DOWNLOAD_WEIGHTS))
+        }
         [] => Err(Error::contract("the directory holds no model that tallow knows")
             .at_path(directory)
             .hint("give the model file itself, or add a `tallow.toml`")),

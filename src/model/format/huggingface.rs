@@ -24,8 +24,14 @@ const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
 
+/// The file that only text models have.
+pub const TOKENIZER: &str = "tokenizer.json";
+
 /// Files of which one lies in every such directory.
 pub const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
+
+/// Letters of a class's name that is shown.
+const LONGEST_CLASS: usize = 100;
 
 /// The most parts of weights, and the most modules.
 const MOST_PARTS: usize = 1 << 10;
@@ -45,14 +51,16 @@ pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel
     let modules = modules(read)?;
     let encoder = modules.as_ref().and_then(|modules| modules.first()).map_or_else(PathBuf::new, |(_, path)| path.clone());
     let config = required(read, &encoder.join(CONFIG), "copy or download the whole directory of the model")?;
-    let tokenizer = encoder.join("tokenizer.json");
+    let tokenizer = encoder.join(TOKENIZER);
+    let config = parsed(&encoder.join(CONFIG), &config)?;
+    let weights = weights(read, &encoder, &config)?;
     let parts = Parts {
-        config: parsed(&encoder.join(CONFIG), &config)?,
+        config,
         tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
         tokenizer_config: settings(read, &encoder.join("tokenizer_config.json"))?,
         transformer_settings: transformer_settings(read, &encoder)?,
         sentence_settings: settings(read, Path::new("config_sentence_transformers.json"))?,
-        weights: weights(read, &encoder)?,
+        weights,
         modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
     };
     assemble(parts, &options.text)
@@ -61,9 +69,19 @@ pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel
 const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
                               AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
 
-const MAKE_SAFETENSORS: &str = "make it once where the model lies: `python -c \"from transformers import AutoModel; \
-                                AutoModel.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, with the class of the model's task, such as \
-                                `AutoModelForSequenceClassification`, where it has a head";
+/// What to do where the weights are missing.
+pub const DOWNLOAD_WEIGHTS: &str = "copy or download the whole directory of the model, `model.safetensors` too";
+
+/// How a pickle becomes safetensors; with the model's own class, because `AutoModel` would leave its head out.
+fn make_safetensors(config: &Config) -> String {
+    let class = config.value(&["architectures"]).and_then(|all| all.get(0)).and_then(Json::as_str).unwrap_or_default();
+    let is_name = !class.is_empty() && class.len() <= LONGEST_CLASS && class.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let class = if is_name { class } else { "AutoModel" };
+    format!(
+        "make it once where the model lies: `python -c \"from transformers import {class}; \
+         {class}.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`"
+    )
+}
 
 fn required(read: ReadFile<'_>, name: &Path, hint: &str) -> Result<Vec<u8>> {
     read(name)?.ok_or_else(|| Error::contract(format!("the text model has no `{}`", name.display())).hint(hint))
@@ -122,16 +140,17 @@ fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePar
 }
 
 /// The files with the encoder's weights.
-fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+fn weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
     if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
         return Ok(vec![(WEIGHTS.to_owned(), bytes)]);
     }
     let Some(index) = read(&encoder.join(INDEX))? else {
         return Err(match read(&encoder.join(PICKLE))? {
             Some(_) => {
-                Error::trust(format!("refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run code")).hint(MAKE_SAFETENSORS)
+                let error = Error::trust(format!("refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run code"));
+                error.hint(make_safetensors(config))
             }
-            None => Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(MAKE_SAFETENSORS),
+            None => Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS),
         });
     };
     let index: Json =
