@@ -233,6 +233,7 @@ fn a_missing_text_gives_a_missing_answer_and_an_empty_one_the_models_own() {
         lay_out(&room, case);
         let run = score(&room, "").ok();
         assert!(run.stderr.contains("text: 1 null"), "{run}");
+        assert!(!run.stderr.contains("min 0,"), "a missing answer is no 0: {run}");
         let found = room.table("out.parquet");
         let column = column(&found, name);
         assert_eq!([0, 1, 2, 3].map(|row| column.is_null(row)), [false, true, false, false], "{case}");
@@ -337,8 +338,14 @@ fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
     table_of(&room, &[Some(&words)]);
     let tokens = score(&room, "--chunk 12 --format json").ok().json()["performance"]["tokens"].as_f64().unwrap();
     assert!(tokens >= 270.0, "{tokens} tokens of 270 words");
+    // One text alone: all of its chunks but the last are full.
+    let padding = score(&room, "--chunk 12 --format json").ok().json()["performance"]["padding_avoided"].as_f64().unwrap();
+    table_of(&room, &[Some(&words), Some("a")]);
+    let beside = score(&room, "--chunk 12 --format json").ok().json()["performance"]["padding_avoided"].as_f64().unwrap();
+    assert!(padding < 12.0 && beside - padding < 12.0, "{padding}, {beside}: chunks are padded to the longest chunk");
     assert!(score(&room, "--stride 3").fails(2).stderr.contains("`--stride` needs `--chunk`"));
     assert!(score(&room, "--chunk 4 --stride 2").fails(3).stderr.contains("give at least 5"));
+    assert!(score(&room, "--chunk 12 --stride 12").fails(3).stderr.contains("chunks of 12 tokens cannot share so many"));
     table_of(&room, &[Some("qzjqzjqzjqkvkvkvkvkv")]);
     score(&room, "--chunk 12 --stride 4").ok();
     assert_ne!(numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0)), both);
@@ -362,7 +369,96 @@ fn the_column_of_texts_is_found_or_asked_for() {
     let numbers = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
     room.parquet("numbers.parquet", &numbers, 10);
     assert!(room.tallow("score --model model numbers.parquet --output out7.parquet").fails(3).stderr.contains("no column of texts"));
-    assert!(room.tallow("score --model model numbers.parquet --text id --output out8.parquet").fails(3).stderr.contains("the model reads texts"));
+    assert!(
+        room.tallow("score --model model numbers.parquet --text id --output out8.parquet")
+            .fails(3)
+            .stderr
+            .contains("name a column of texts with `--text`")
+    );
+}
+
+#[test]
+fn a_word_of_thousands_of_letters_moves_no_place_behind_it() {
+    let room = Room::new();
+    lay_out(&room, "bert_entities");
+    table_of(&room, &[Some(&format!("{} fox", "x".repeat(5_000)))]);
+    score(&room, "--aggregation none").ok();
+    let found = room.table("out.parquet");
+    let entities = column(&found, "entities").as_list::<i32>().value(0);
+    let place = |name: &str| entities.as_struct().column_by_name(name).unwrap().as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!((place("start")[..2].to_vec(), place("end")[0], *place("end").last().unwrap()), (vec![0, 5_001], 5_000, 5_004));
+}
+
+#[test]
+fn answers_that_delimited_text_has_no_form_for_are_refused_before_the_run() {
+    let room = Room::new();
+    table_of(&room, &[Some("hello")]);
+    for (case, name) in [("bert_mean", "lists cannot be written as CSV (column `embedding`)"), ("bert_entities", "CSV (column `entities`)")] {
+        lay_out(&room, case);
+        let run = room.tallow("score --model model texts.parquet --output out.csv").fails(3);
+        assert!(run.stderr.contains(name) && run.stderr.contains("write Parquet: give the file a name"), "{run}");
+        assert!(!room.path("out.csv").exists());
+    }
+}
+
+/// Makes the second row of a table of two rows in a safetensors file what the first is.
+fn doubled_first_row(bytes: &[u8], name: &str) -> Vec<u8> {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Json = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let [start, end] = [0, 1].map(|side| 8 + length + header[name]["data_offsets"][side].as_u64().unwrap() as usize);
+    let (mut changed, middle) = (bytes.to_vec(), usize::midpoint(start, end));
+    changed.copy_within(start..middle, middle);
+    changed
+}
+
+#[test]
+fn tokens_of_pairs_have_types_only_where_transformers_gives_them() {
+    let room = Room::new();
+    let pairs = RecordBatch::try_from_iter([
+        ("query", Arc::new(StringArray::from(vec!["the quick brown fox"])) as ArrayRef),
+        ("passage", Arc::new(StringArray::from(vec!["jumps over the lazy dog"])) as ArrayRef),
+    ]);
+    room.parquet("texts.parquet", &pairs.unwrap(), 10);
+    let model = lay_out(&room, "bert_reranking");
+    let answer = || {
+        score(&room, "--text query --text-pair passage").ok();
+        numbers(column(&room.table("out.parquet"), "prediction"))[0]
+    };
+    let with_types = answer();
+    let settings = std::fs::read_to_string(model.join("tokenizer_config.json")).unwrap();
+    let weights = std::fs::read(model.join("model.safetensors")).unwrap();
+    // With both types alike it does not matter which a token has.
+    std::fs::write(model.join("model.safetensors"), doubled_first_row(&weights, "bert.embeddings.token_type_embeddings.weight")).unwrap();
+    let without_types = answer();
+    assert_ne!(with_types, without_types);
+    std::fs::write(model.join("model.safetensors"), &weights).unwrap();
+    let answer_with = |change: &dyn Fn(&mut serde_json::Map<String, Json>)| {
+        let mut changed: Json = serde_json::from_str(&settings).unwrap();
+        change(changed.as_object_mut().unwrap());
+        std::fs::write(model.join("tokenizer_config.json"), changed.to_string()).unwrap();
+        answer()
+    };
+    let named = |names: Json| answer_with(&|settings| drop(settings.insert("model_input_names".into(), names.clone())));
+    assert_eq!(named(serde_json::json!(["input_ids", "attention_mask"])), without_types);
+    assert_eq!(answer_with(&|settings| drop(settings.remove("model_input_names"))), without_types, "what transformers 5 writes by itself");
+    let older = |settings: &mut serde_json::Map<String, Json>| {
+        settings.remove("model_input_names");
+        settings.insert("tokenizer_class".into(), "BertTokenizer".into());
+    };
+    assert_eq!(answer_with(&older), with_types);
+}
+
+#[test]
+fn a_task_that_the_models_head_is_not_for_is_refused() {
+    let room = Room::new();
+    table_of(&room, &[Some("hello")]);
+    lay_out(&room, "bert_two");
+    let run = score(&room, "--task token-classification").fails(3);
+    assert!(run.stderr.contains("needs a head that the model has not: it is a `BertForSequenceClassification`"), "{run}");
+    score(&room, "--task embedding").ok();
+    lay_out(&room, "bert_mean");
+    let run = score(&room, "--task classification").fails(3);
+    assert!(run.stderr.contains("it is a `BertModel`") && run.stderr.contains("leave `--task` out"), "{run}");
 }
 
 #[test]
@@ -373,7 +469,7 @@ fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
     assert!(score(&room, "").fails(3).stderr.contains("--text query --text-pair passage"));
     lay_out(&room, "nomic_prompts");
     assert!(score(&room, "--prompt qurey").fails(3).stderr.contains("the model has `document`, `query`"));
-    assert!(score(&room, "--dimensions 33").fails(3).stderr.contains("the model's vectors have 32"));
+    assert!(score(&room, "--dimensions 33").fails(3).stderr.contains("give 1 to 32"));
     assert!(score(&room, "--aggregation max").fails(2).stderr.contains("says nothing to a model whose task is embedding"));
     assert!(score(&room, "--max-tokens 65").fails(3).stderr.contains("room for 64 tokens"));
     assert!(score(&room, "--max-tokens 2").fails(3).stderr.contains("give at least 3"));
@@ -463,6 +559,15 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     std::fs::remove_file(model.join("model.safetensors.index.json")).unwrap();
     room.file("model/pytorch_model.bin", b"PK");
     refused("they are a pickle", 6);
+    // `AutoModel` would leave the head out.
+    refused("from transformers import BertForSequenceClassification; BertForSequenceClassification.from_pretrained('DIRECTORY')", 6);
+    with("config.json", &changed("BertForSequenceClassification", "A\\\"; import os; B"), "from transformers import AutoModel; AutoModel.", 6);
+    std::fs::remove_file(model.join("pytorch_model.bin")).unwrap();
+    std::fs::remove_file(model.join("model-00001-of-00001.safetensors")).unwrap();
+    refused("the text model has no `model.safetensors`", 3);
+    room.file("model/model.safetensors", &weights);
+    std::fs::remove_file(model.join("config.json")).unwrap();
+    refused("the text model has no `config.json`", 3);
 }
 
 /// Bytes changed or cut off, the same ones on every machine.

@@ -64,7 +64,7 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let tables = Tables {
         hidden: described.architecture.hidden,
         vocabulary: embedding.vocabulary,
-        type_count: embedding.type_count,
+        type_count: if gives_types(&parts) { embedding.type_count } else { 1 },
         positions: embedding.positions,
     };
     let description = description(&parts, options, task, &described, &tokenizer, &reading, parameter_count);
@@ -76,13 +76,22 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
 }
 
+/// Whether transformers would hand the tokenizer's types of tokens to the model: as its settings say, or the class that wrote them. The class that
+/// transformers 5 writes for tokenizers of no family of their own gives none by itself.
+fn gives_types(parts: &Parts) -> bool {
+    match parts.tokenizer_config.value(&["model_input_names"]).and_then(Json::as_array) {
+        Some(names) => names.iter().any(|name| name == "token_type_ids"),
+        None => parts.tokenizer_config.text("tokenizer_class") != Some("TokenizersBackend"),
+    }
+}
+
 /// What the files say, unless the user says otherwise.
 fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
     let architecture =
         parts.config.value(&["architectures"]).and_then(Json::as_array).and_then(|all| all.first()).and_then(Json::as_str).unwrap_or_default();
     let pools = parts.modules.iter().flatten().any(|module| module.kind == "Pooling");
     if let Some(task) = options.task {
-        return Ok(task);
+        return check_head(architecture, task).map(|()| task);
     }
     if pools {
         return Ok(TextTask::Embedding);
@@ -101,6 +110,33 @@ fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
         return Err(error.hint("supported: embedding, classification, reranking, token-classification; `--task embedding` takes the encoder alone"));
     }
     Ok(TextTask::Embedding)
+}
+
+/// How transformers' classes end, by what stands on the encoder. A class with another end is its author's own, and may have any head.
+const CLASS_ENDS: [&str; 8] = [
+    "Model",
+    "ForMaskedLM",
+    "ForMultipleChoice",
+    "ForNextSentencePrediction",
+    "ForPreTraining",
+    "ForQuestionAnswering",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+];
+
+/// Fails if the model's class has no head for the task.
+fn check_head(architecture: &str, task: TextTask) -> Result<()> {
+    let wanted = match task {
+        TextTask::Embedding => return Ok(()),
+        TextTask::TokenClassification => "ForTokenClassification",
+        TextTask::Classification | TextTask::Reranking => "ForSequenceClassification",
+    };
+    if architecture.ends_with(wanted) || !CLASS_ENDS.iter().any(|end| architecture.ends_with(end)) {
+        return Ok(());
+    }
+    let message = format!("`--task {}` needs a head that the model has not: it is a `{architecture}`", task.name());
+    let hint = format!("leave `--task` out, or give a model whose class in config.json is `…{wanted}`");
+    Err(Error::contract(message).at_node("config.json").hint(hint))
 }
 
 fn is_cross_encoder(parts: &Parts) -> bool {
@@ -216,8 +252,15 @@ fn tokenizer(parts: &Parts, options: &TextOptions, architecture: &Architecture, 
         if let (Some(asked), Some(room)) = (asked, room)
             && asked > room
         {
-            return Err(Error::contract(format!("`{flag} {asked}`: the model has room for {room} tokens")));
+            let error = Error::contract(format!("`{flag} {asked}`: the model has room for {room} tokens"));
+            return Err(error.hint(format!("give at most {room}, or read longer texts in chunks: `--chunk {room}`")));
         }
+    }
+    if let (Some(chunk), Some(stride)) = (options.chunk, options.stride)
+        && stride >= chunk
+    {
+        let error = Error::contract(format!("`--stride {stride}`: chunks of {chunk} tokens cannot share so many"));
+        return Err(error.hint("`--stride` is how many tokens a chunk shares with the one before: give a part of `--chunk`, such as an eighth"));
     }
     let cut = Cut {
         most_tokens: options.chunk.or(options.most_tokens).unwrap_or(most),

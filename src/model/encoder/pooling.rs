@@ -104,7 +104,10 @@ impl Pooling {
         match dimensions {
             None => Ok(()),
             Some(count) if (1..=self.width).contains(&count) => Ok(self.dimensions = count),
-            Some(count) => Err(Error::contract(format!("`--dimensions {count}`: the model's vectors have {}", self.width))),
+            Some(count) => {
+                let error = Error::contract(format!("`--dimensions {count}`: the model's vectors have {}", self.width));
+                Err(error.hint(format!("give 1 to {}", self.width)))
+            }
         }
     }
 

@@ -24,7 +24,7 @@ use crate::model::{Margins, Model, Performed, Scratch};
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes milliseconds.
 const PORTION_ROWS: usize = 256;
 
-/// Rows of the batches that padding is reckoned by: what sentence-transformers takes by default.
+/// Texts, or chunks of them, in the batches that padding is reckoned by: what sentence-transformers takes by default.
 const PADDED_BATCH_ROWS: usize = 32;
 
 /// What becomes of the encoder's vectors.
@@ -125,7 +125,7 @@ impl TextModel {
     }
 
     fn count(&self, rows: &[Option<Tokens>], workspace: &mut Workspace) {
-        let lengths: Vec<u64> = rows.iter().flatten().map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64).sum()).collect();
+        let lengths: Vec<u64> = rows.iter().flatten().flat_map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64)).collect();
         let padding = |batch: &[u64]| batch.iter().max().map_or(0, |most| most * batch.len() as u64) - batch.iter().sum::<u64>();
         self.work.tokens.fetch_add(lengths.iter().sum(), Ordering::Relaxed);
         self.work.padding_avoided.fetch_add(lengths.chunks(PADDED_BATCH_ROWS).map(padding).sum(), Ordering::Relaxed);
