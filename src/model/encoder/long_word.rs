@@ -1,6 +1,6 @@
-//! Words too long for WordPiece, made shorter before they are tokenized.
+//! Words too long for `WordPiece`, made shorter before they are tokenized.
 //!
-//! WordPiece gives one unknown token for a word of more than some hundred characters, however long it is; normalising ten megabytes to learn that costs
+//! `WordPiece` gives one unknown token for a word of more than some hundred characters, however long it is; normalising ten megabytes to learn that costs
 //! seconds, and a hundred times their memory. Of a run of ASCII letters and digits, only the ends count: BERT's normaliser turns each into one of them, its
 //! pre-tokenizer never splits between two, and no added token that holds a mark, such as `[MASK]`, lies inside. So the middle is left out, and the tokens are the same.
 
@@ -11,7 +11,7 @@ use tokenizers::{Encoding, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper,
 /// Bytes of a run that are kept at each of its ends.
 const KEPT_BYTES: usize = 1024;
 
-/// The longest word that WordPiece may split, and the longest added token: with both, what is kept of a run is an unknown word still.
+/// The longest word that `WordPiece` may split, and the longest added token: with both, what is kept of a run is an unknown word still.
 const MOST_CHARACTERS: usize = 256;
 
 /// A text without the middle of its longest words.
@@ -93,7 +93,7 @@ impl<'a> Shortened<'a> {
             encoding.get_special_tokens_mask().to_vec(),
             encoding.get_attention_mask().to_vec(),
             overflowing,
-            Default::default(),
+            std::iter::empty().collect(),
         )
     }
 }
