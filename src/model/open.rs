@@ -2,7 +2,7 @@
 //!
 //! Owns which file is meant and its digest. What is in the file is the importers' business, what is in a manifest the package's.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -109,7 +109,7 @@ impl OpenedModel {
 /// Fails if nothing is there or the content is broken; a contract error if a directory does not hold exactly one model; a trust error for
 /// files that could run code and for digests that do not match.
 pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let found = find(path)?.ok_or_else(|| missing(path))?;
+    let Some(found) = find(path)? else { return Err(missing_model(path)?) };
     if !found.is_directory {
         return open_file(path, path, options);
     }
@@ -123,6 +123,21 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         return open_huggingface(path, options);
     }
     open_file(&only_model_in(path)?, path, options)
+}
+
+/// What is said where no model lies; a name of the hub, of an owner and a model, is told from a path by its first part, which is not there either.
+fn missing_model(path: &Path) -> Result<Error> {
+    let mut parts = path.components();
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(Component::Normal(owner)), Some(Component::Normal(name)), None)
+            if !path.to_string_lossy().contains("://") && find(Path::new(owner))?.is_none() =>
+        {
+            let (whole, name) = (path.display(), Path::new(name).display());
+            let download = format!("hf download {whole} --local-dir {name}");
+            Ok(missing(path).hint(format!("check the spelling; models of the Hugging Face hub are not downloaded by tallow: `{download}` gets one")))
+        }
+        _ => Ok(missing(path)),
+    }
 }
 
 /// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or modules beside them.
@@ -202,7 +217,14 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
 
 fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let files = Files { read: &BESIDE.read, resolve: &canonical, beside: Some(BESIDE) };
-    let (package, loaded) = Package::open(path, files, options)?;
+    let (package, loaded) = match Package::open(path, files, options) {
+        Err(error) if is_huggingface(path)? => {
+            let message = "a text model cannot be part of a package";
+            let hint = "move `tallow.toml` out of the model's directory; `--task`, `--prompt`, `--precision` and the like say what it cannot";
+            return Err(Error::contract(message).at_path(path.join(MANIFEST)).because(error).hint(hint));
+        }
+        opened => opened?,
+    };
     let mut digest = Sha256::new();
     digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
     package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));

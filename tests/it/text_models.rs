@@ -514,6 +514,8 @@ fn inspect_and_check_tell_what_a_text_model_is() {
 fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     let room = Room::new();
     table_of(&room, &[Some("hello")]);
+    let hub = room.tallow("score --model sentence-transformers/all-MiniLM-L6-v2 texts.parquet --output out.parquet").fails(1);
+    assert!(hub.stderr.contains("`hf download sentence-transformers/all-MiniLM-L6-v2 --local-dir all-MiniLM-L6-v2` gets one"), "{hub}");
     let model = lay_out(&room, "bert_two");
     let refused = |what: &str, code: i32| {
         let run = score(&room, "").fails(code);
@@ -566,6 +568,9 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     std::fs::remove_file(model.join("model-00001-of-00001.safetensors")).unwrap();
     refused("the text model has no `model.safetensors`", 3);
     room.file("model/model.safetensors", &weights);
+    room.file("model/tallow.toml", "name = \"sentiment\"\n");
+    refused("a text model cannot be part of a package", 3);
+    std::fs::remove_file(model.join("tallow.toml")).unwrap();
     std::fs::remove_file(model.join("config.json")).unwrap();
     refused("the text model has no `config.json`", 3);
 }

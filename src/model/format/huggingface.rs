@@ -53,15 +53,15 @@ pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel
     let config = required(read, &encoder.join(CONFIG), "copy or download the whole directory of the model")?;
     let tokenizer = encoder.join(TOKENIZER);
     let config = parsed(&encoder.join(CONFIG), &config)?;
-    let weights = weights(read, &encoder, &config)?;
+    // In the order in which they always were read: the model's digest follows it.
     let parts = Parts {
-        config,
         tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
         tokenizer_config: settings(read, &encoder.join("tokenizer_config.json"))?,
         transformer_settings: transformer_settings(read, &encoder)?,
         sentence_settings: settings(read, Path::new("config_sentence_transformers.json"))?,
-        weights,
+        weights: weights(read, &encoder, &config)?,
         modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
+        config,
     };
     assemble(parts, &options.text)
 }
