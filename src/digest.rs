@@ -4,14 +4,30 @@
 //! that passes. It must not know what was digested.
 
 use std::io::{self, Write};
+use std::thread;
 
 use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
 
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// The SHA-256 of bytes, taken on a thread of its own while `work` is done on this one, and what the work gave.
+///
+/// # Errors
+/// Fails only if the thread does.
+pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 32], T)> {
+    let (digest, done) = thread::scope(|scope| {
+        let digest = scope.spawn(|| Sha256::digest(bytes).into());
+        let done = work();
+        (digest.join(), done)
+    });
+    Ok((digest.map_err(|_| Error::internal("a digest was not taken"))?, done))
 }
 
 /// Hands bytes on, and takes the SHA-256 of them and their count.

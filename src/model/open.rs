@@ -10,7 +10,7 @@ use super::format::huggingface;
 use super::format::mlflow::{MLMODEL, Mlflow};
 use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
-use crate::digest::hexadecimal;
+use crate::digest::{hexadecimal, taken_beside};
 use crate::error::{Error, Result};
 use crate::package::{Files, GoldenRows, Package};
 use crate::table::commit::{canonical, find, list, metadata, read};
@@ -207,10 +207,11 @@ pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(file, read(file, MODEL_BYTES_LIMIT)?) };
-    let loaded = import(&artefact, options)?;
-    let own = Sha256::digest(&artefact.bytes);
+    // The one takes about as long as the other.
+    let (own, loaded) = taken_beside(&artefact.bytes, || import(&artefact, options))?;
+    let loaded = loaded?;
     let is_alone = loaded.description.beside.is_empty();
-    let digest = if is_alone { own } else { with_beside(Sha256::new().chain_update(own), &loaded.description).finalize() };
+    let digest = if is_alone { own.into() } else { with_beside(Sha256::new().chain_update(own), &loaded.description).finalize() };
     let digest = hexadecimal(&digest);
     Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
 }

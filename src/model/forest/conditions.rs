@@ -47,7 +47,7 @@ struct CategorySet {
 /// Numbers distinct conditions in the order of their first use.
 #[derive(Debug, Default)]
 pub(super) struct Collector {
-    numbers: HashMap<Question, u32>,
+    numbers: HashMap<Question, u32, ahash::RandomState>,
     questions: Vec<Question>,
     set_numbers: HashMap<CategorySet, u64>,
     sets: Vec<CategorySet>,

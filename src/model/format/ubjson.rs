@@ -6,12 +6,12 @@
 use super::xgboost_value::{DEPTH_LIMIT, Object, Value};
 use crate::error::{Error, Result};
 
-/// Reads a whole file.
+/// Reads a whole file; runs of numbers in fields of the names `unread` are passed over.
 ///
 /// # Errors
 /// Names the byte where it stops to be UBJSON.
-pub(super) fn read(bytes: &[u8]) -> Result<Value> {
-    let mut reader = Reader { bytes, position: 0 };
+pub(super) fn read(bytes: &[u8], unread: &'static [&'static str]) -> Result<Value> {
+    let mut reader = Reader { bytes, position: 0, unread };
     let value = reader.value(0)?;
     if reader.position < bytes.len() {
         return Err(reader.broken("bytes after the end of the model"));
@@ -21,7 +21,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value> {
 
 /// The first name of the object that `head` begins, if it is UBJSON.
 pub(super) fn first_key(head: &[u8]) -> Option<&[u8]> {
-    let mut reader = Reader { bytes: head, position: 0 };
+    let mut reader = Reader { bytes: head, position: 0, unread: &[] };
     (reader.byte().ok()? == b'{').then_some(())?;
     reader.key().ok()
 }
@@ -29,6 +29,7 @@ pub(super) fn first_key(head: &[u8]) -> Option<&[u8]> {
 struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
+    unread: &'static [&'static str],
 }
 
 impl<'a> Reader<'a> {
@@ -115,6 +116,12 @@ impl<'a> Reader<'a> {
         let mut object = Object::default();
         while !self.next_is(b'}') {
             let key = self.text()?;
+            let is_run = self.bytes.get(self.position..).is_some_and(|rest| rest.starts_with(b"[$"));
+            if is_run && self.unread.contains(&key.as_str()) {
+                self.position += 2;
+                self.numbers()?;
+                continue;
+            }
             object.0.push((key, self.value(depth + 1)?));
         }
         Ok(object)
@@ -137,8 +144,8 @@ impl<'a> Reader<'a> {
         Ok(Value::List(items))
     }
 
-    /// Numbers of one type, without a marker each.
-    fn run(&mut self) -> Result<Value> {
+    /// The type and the bytes of numbers of one type, without a marker each.
+    fn numbers(&mut self) -> Result<(u8, &'a [u8])> {
         let marker = self.byte()?;
         let width = match marker {
             b'i' | b'U' => 1,
@@ -151,14 +158,19 @@ impl<'a> Reader<'a> {
             return Err(self.broken("a typed list without its count"));
         }
         let count = self.count(width)?;
-        let bytes = self.take(count * width)?;
+        Ok((marker, self.take(count * width)?))
+    }
+
+    /// Numbers of one type; those of few bits stay so, for they are most of a model.
+    fn run(&mut self) -> Result<Value> {
+        let (marker, bytes) = self.numbers()?;
         Ok(match marker {
             b'd' => Value::Floats(each(bytes, f32::from_be_bytes)),
             b'D' => Value::Floats(each(bytes, |number| f64::from_be_bytes(number) as f32)),
             b'i' => Value::Integers(each(bytes, |number| i64::from(i8::from_be_bytes(number)))),
-            b'U' => Value::Integers(each(bytes, |[number]| i64::from(number))),
+            b'U' => Value::Bytes(bytes.to_vec()),
             b'I' => Value::Integers(each(bytes, |number| i64::from(i16::from_be_bytes(number)))),
-            b'l' => Value::Integers(each(bytes, |number| i64::from(i32::from_be_bytes(number)))),
+            b'l' => Value::Words(each(bytes, i32::from_be_bytes)),
             _ => Value::Integers(each(bytes, i64::from_be_bytes)),
         })
     }
@@ -176,7 +188,7 @@ mod tests {
     #[test]
     fn values_of_every_type_are_read() {
         let bytes = b"{i\x01a[$d#i\x02\x3f\x80\0\0\xbf\x80\0\0i\x01b[#U\x02TZi\x01c[$l#i\x01\xff\xff\xff\xffi\x01dSi\x02hii\x01e[I\x01\0]i\x01fD\x3f\xe0\0\0\0\0\0\0}";
-        let Value::Object(mut object) = read(bytes).expect("it is UBJSON") else { panic!("an object") };
+        let Value::Object(mut object) = read(bytes, &[]).expect("it is UBJSON") else { panic!("an object") };
         assert_eq!(object.floats("a").expect("floats"), [1.0, -1.0]);
         assert_eq!(object.list("b").expect("a list"), [Value::Boolean(true), Value::Null]);
         assert_eq!(object.integers("c").expect("integers"), [-1]);
@@ -184,7 +196,7 @@ mod tests {
         assert_eq!(object.integers("e").expect("integers"), [256]);
         assert_eq!(object.take("f"), Some(Value::Float(0.5)));
         for length in 0..bytes.len() {
-            assert!(read(&bytes[..length]).is_err(), "{length} bytes");
+            assert!(read(&bytes[..length], &[]).is_err(), "{length} bytes");
         }
     }
 
@@ -198,9 +210,9 @@ mod tests {
             (b"H", "`H` is no type of a whole number"),
             (b"ZZ", "bytes after the end"),
         ] {
-            let error = read(bytes).expect_err(expected);
+            let error = read(bytes, &[]).expect_err(expected);
             assert!(error.message().contains(expected), "{error}");
         }
-        assert!(read(&b"[".repeat(100_000)).expect_err("too deep").message().contains("more than 64 levels"));
+        assert!(read(&b"[".repeat(100_000), &[]).expect_err("too deep").message().contains("more than 64 levels"));
     }
 }

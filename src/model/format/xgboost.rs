@@ -6,7 +6,7 @@
 
 use super::xgboost_forest::chosen_rounds;
 use super::xgboost_objective::Objective;
-use super::xgboost_schema::{Booster, File, Forest as StoredForest};
+use super::xgboost_schema::{Booster, File, Forest as StoredForest, UNREAD};
 use super::{Artefact, ImportOptions, Importer, TreeSelection, ubjson, xgboost_json};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::count::counted;
@@ -51,10 +51,10 @@ impl Importer for XgboostImporter {
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         let bytes = artefact.bytes.as_slice();
         let root = match encoding(artefact.head()) {
-            Some(Encoding::Ubjson) => ubjson::read(bytes)?,
+            Some(Encoding::Ubjson) => ubjson::read(bytes, UNREAD)?,
             Some(Encoding::Binary) => return Err(refused("the binary format that XGBoost gave up")),
             Some(Encoding::Snapshot) => return Err(refused("a snapshot of XGBoost's memory, not a saved model")),
-            Some(Encoding::Json) | None => xgboost_json::read(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))?,
+            Some(Encoding::Json) | None => xgboost_json::read(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), UNREAD)?,
         };
         load(&File::new(root)?, bytes.len(), options)
     }

@@ -15,7 +15,7 @@ use crate::model::format::TreeSelection;
 const CATEGORY_SET_BYTES: usize = 1 << 30;
 
 /// The child of a leaf.
-const NO_CHILD: i64 = -1;
+const NO_CHILD: i32 = -1;
 
 impl StoredForest {
     /// Where each boosting round begins in the list of trees, and the end.
@@ -91,7 +91,7 @@ impl StoredTree {
             if let Test::NotIn(codes) = &condition.test {
                 set_bytes += codes.last().map_or(0, |&code| code as usize / 8 + 8);
             }
-            let child = |child: i64| usize::try_from(child).ok().and_then(|child| children[child]).unwrap_or(Child::Leaf(0));
+            let child = |child: i32| usize::try_from(child).ok().and_then(|child| children[child]).unwrap_or(Child::Leaf(0));
             built.push(Node { condition, left: child(self.left[node]), right: child(self.right[node]) });
         }
         let root = children[0].unwrap_or(Child::Leaf(0));
@@ -145,7 +145,7 @@ impl StoredTree {
             None => Test::Less(f64::from(self.condition[node])),
             Some(codes) => Test::NotIn(category_set(codes)?),
         };
-        Ok(Condition { feature, test, missing: Missing::Nan { left: self.default_left[node] != 0 } })
+        Ok(Condition { feature, test, missing: Missing::Nan { left: self.default_left[node] } })
     }
 
     fn leaf_values(&self, leaves: &[usize], weight: Option<f32>) -> Vec<f64> {

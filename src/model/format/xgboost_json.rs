@@ -6,12 +6,12 @@
 use super::xgboost_value::{DEPTH_LIMIT, Object, Value, short};
 use crate::error::{Error, Result};
 
-/// Reads a whole file.
+/// Reads a whole file; runs of numbers in fields of the names `unread` are passed over.
 ///
 /// # Errors
 /// Names the byte where it stops to be JSON.
-pub(super) fn read(bytes: &[u8]) -> Result<Value> {
-    let mut reader = Reader { bytes, position: 0 };
+pub(super) fn read(bytes: &[u8], unread: &'static [&'static str]) -> Result<Value> {
+    let mut reader = Reader { bytes, position: 0, unread };
     let value = reader.value(0)?;
     match reader.peek() {
         None => Ok(value),
@@ -22,6 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value> {
 struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
+    unread: &'static [&'static str],
 }
 
 impl<'a> Reader<'a> {
@@ -87,7 +88,9 @@ impl<'a> Reader<'a> {
             }
             let key = self.text()?;
             self.expect(b':', "`:`")?;
-            object.0.push((key, self.value(depth + 1)?));
+            if !(self.unread.contains(&key.as_str()) && self.pass_over_numbers()) {
+                object.0.push((key, self.value(depth + 1)?));
+            }
             if !self.take(b',') {
                 self.expect(b'}', "`,` or `}`")?;
                 return Ok(object);
@@ -110,6 +113,19 @@ impl<'a> Reader<'a> {
                 return Ok(items);
             }
         }
+    }
+
+    /// Passes over a list that holds nothing but numbers, if there is one.
+    fn pass_over_numbers(&mut self) -> bool {
+        if self.peek() != Some(b'[') {
+            return false;
+        }
+        let rest = &self.bytes[self.position + 1..];
+        let is_number = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' | b',' | b' ' | b'\n' | b'\r' | b'\t');
+        let length = rest.iter().take_while(|byte| is_number(**byte)).count();
+        let is_closed = rest.get(length) == Some(&b']');
+        self.position += if is_closed { length + 2 } else { 0 };
+        is_closed
     }
 
     fn text(&mut self) -> Result<String> {
@@ -195,7 +211,8 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_once_and_runs_stay_flat() {
-        let value = read(br#" {"a": [1, -2], "b": [1, 5E-1, NaN, -Infinity], "c": "x\u00e9\"", "d": [], "e": [true, null]} "#).expect("it is JSON");
+        let value =
+            read(br#" {"a": [1, -2], "b": [1, 5E-1, NaN, -Infinity], "c": "x\u00e9\"", "d": [], "e": [true, null]} "#, &[]).expect("it is JSON");
         let Value::Object(mut object) = value else { panic!("an object") };
         assert_eq!(object.integers("a").expect("whole"), [1, -2]);
         let floats = object.floats("b").expect("numbers");
@@ -204,8 +221,8 @@ mod tests {
         assert!(object.floats("d").expect("empty").is_empty());
         assert_eq!(object.list("e").expect("a list"), [Value::Boolean(true), Value::Null]);
         // The digits lie just above the middle of two floats: rounding to f64 first would land on the middle and go down.
-        assert_eq!(read(b"1.00000005960464477539062500000001").expect("a number"), Value::Float(1.000_000_1));
-        assert!(matches!(read(b"-0").expect("a number"), Value::Float(zero) if zero.is_sign_negative()));
+        assert_eq!(read(b"1.00000005960464477539062500000001", &[]).expect("a number"), Value::Float(1.000_000_1));
+        assert!(matches!(read(b"-0", &[]).expect("a number"), Value::Float(zero) if zero.is_sign_negative()));
     }
 
     #[test]
@@ -218,10 +235,10 @@ mod tests {
             ("{} x", "expected the end of the file at byte 3, but there is `x`"),
             ("\"\\", "expected a closing quote at byte 3, but the file ends"),
         ] {
-            let error = read(text.as_bytes()).expect_err(text);
+            let error = read(text.as_bytes(), &[]).expect_err(text);
             assert!(error.message().contains(expected), "{text}: {error}");
         }
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
-        assert!(read(&deep).expect_err("too deep").message().contains("more than 64 levels"));
+        assert!(read(&deep, &[]).expect_err("too deep").message().contains("more than 64 levels"));
     }
 }

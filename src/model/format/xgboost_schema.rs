@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// every stored category is shifted, and the last ones are lost. Nothing in the file tells such a model from a sound one.
 const ASCII_HINT: &str = "train with whole numbers or plain ASCII texts as categories, or with the codes as numbers and `feature_types` of `c`";
 
+/// Fields of a tree that say how it grew, not what it answers.
+pub(super) const UNREAD: &[&str] = &["loss_changes", "parents", "sum_hessian"];
+
 /// A whole model file.
 #[derive(Debug)]
 pub(super) struct File {
@@ -59,13 +62,13 @@ pub(super) struct Forest {
 #[derive(Debug)]
 pub(super) struct Tree {
     /// −1 for a leaf.
-    pub left: Vec<i64>,
+    pub left: Vec<i32>,
     /// For a leaf of several values since 3.2: its place in `leaf_weights`.
-    pub right: Vec<i64>,
-    pub feature: Vec<i64>,
+    pub right: Vec<i32>,
+    pub feature: Vec<i32>,
     /// The threshold; for a leaf of one value that value.
     pub condition: Vec<f32>,
-    pub default_left: Vec<i64>,
+    pub default_left: Vec<bool>,
     /// Values a leaf holds; 0 and 1 both mean one.
     pub leaf_width: usize,
     /// Values of leaves with several, `leaf_width` for each node.
@@ -174,11 +177,11 @@ impl Tree {
     fn new(mut tree: Object) -> Result<Self> {
         let mut parameters = tree.object("tree_param")?;
         let built = Self {
-            left: tree.integers("left_children")?,
-            right: tree.integers("right_children")?,
-            feature: tree.integers("split_indices")?,
+            left: tree.words("left_children")?,
+            right: tree.words("right_children")?,
+            feature: tree.words("split_indices")?,
             condition: tree.floats("split_conditions")?,
-            default_left: tree.integers("default_left")?,
+            default_left: tree.truths("default_left")?,
             leaf_width: parameters.parameter("size_leaf_vector")?.unwrap_or(1),
             base_weights: tree.floats("base_weights")?,
             leaf_weights: if tree.has("leaf_weights") { Some(tree.floats("leaf_weights")?) } else { None },

@@ -21,6 +21,10 @@ pub(super) enum Value {
     List(Vec<Value>),
     /// A list of whole numbers only.
     Integers(Vec<i64>),
+    /// The same of 32 bits.
+    Words(Vec<i32>),
+    /// The same from 0 to 255.
+    Bytes(Vec<u8>),
     /// A list of numbers, at least one of them a fraction.
     Floats(Vec<f32>),
     Object(Object),
@@ -37,7 +41,7 @@ impl Value {
             Self::Boolean(_) => "a boolean",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
-            Self::List(_) | Self::Integers(_) | Self::Floats(_) => "a list",
+            Self::List(_) | Self::Integers(_) | Self::Words(_) | Self::Bytes(_) | Self::Floats(_) => "a list",
             Self::Object(_) => "an object",
         }
     }
@@ -77,6 +81,8 @@ impl Object {
         match self.need(key)? {
             Value::List(values) => Ok(values),
             Value::Integers(values) => Ok(values.into_iter().map(Value::Integer).collect()),
+            Value::Words(values) => Ok(values.into_iter().map(|value| Value::Integer(value.into())).collect()),
+            Value::Bytes(values) => Ok(values.into_iter().map(|value| Value::Integer(value.into())).collect()),
             Value::Floats(values) => Ok(values.into_iter().map(Value::Float).collect()),
             other => Err(wrong(key, "a list", other.what())),
         }
@@ -94,15 +100,23 @@ impl Object {
 
     /// Whole numbers; booleans count as 0 and 1, as old files write directions so.
     pub(super) fn integers(&mut self, key: &str) -> Result<Vec<i64>> {
-        let integer = |value| match value {
-            Value::Boolean(value) => Ok(i64::from(value)),
-            Value::Integer(value) => Ok(value),
-            other => Err(wrong(key, "a list of whole numbers", other.what())),
-        };
+        integers(key, self.need(key)?)
+    }
+
+    /// The same of 32 bits; what is beyond them is the nearest that is not, as no number of nodes or features is.
+    pub(super) fn words(&mut self, key: &str) -> Result<Vec<i32>> {
+        let word = |value: i64| value.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         match self.need(key)? {
-            Value::Integers(values) => Ok(values),
-            Value::List(values) => values.into_iter().map(integer).collect(),
-            other => Err(wrong(key, "a list of whole numbers", other.what())),
+            Value::Words(values) => Ok(values),
+            other => Ok(integers(key, other)?.into_iter().map(word).collect()),
+        }
+    }
+
+    /// The same as truth values.
+    pub(super) fn truths(&mut self, key: &str) -> Result<Vec<bool>> {
+        match self.need(key)? {
+            Value::Bytes(values) => Ok(values.into_iter().map(|value| value != 0).collect()),
+            other => Ok(integers(key, other)?.into_iter().map(|value| value != 0).collect()),
         }
     }
 
@@ -115,6 +129,8 @@ impl Object {
         match self.need(key)? {
             Value::Floats(values) => Ok(values),
             Value::Integers(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+            Value::Words(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+            Value::Bytes(values) => Ok(values.into_iter().map(f32::from).collect()),
             Value::List(values) => values.into_iter().map(float).collect(),
             other => Err(wrong(key, "a list of numbers", other.what())),
         }
@@ -129,6 +145,21 @@ impl Object {
             Some(other) => return Err(wrong(key, "a number as text", other.what())),
         };
         text.trim().parse().map(Some).map_err(|_| Error::failed(format!("the field `{key}` holds `{}`, which is no such number", short(&text))))
+    }
+}
+
+fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
+    let integer = |value| match value {
+        Value::Boolean(value) => Ok(i64::from(value)),
+        Value::Integer(value) => Ok(value),
+        other => Err(wrong(key, "a list of whole numbers", other.what())),
+    };
+    match list {
+        Value::Integers(values) => Ok(values),
+        Value::Words(values) => Ok(values.into_iter().map(i64::from).collect()),
+        Value::Bytes(values) => Ok(values.into_iter().map(i64::from).collect()),
+        Value::List(values) => values.into_iter().map(integer).collect(),
+        other => Err(wrong(key, "a list of whole numbers", other.what())),
     }
 }
 
