@@ -3,6 +3,7 @@
 //! A model is immutable and shared by all workers; what a worker needs to write on is its [`Scratch`]. Families live in the
 //! folders and files beside this one, formats in [`mod@format`]. Nothing here knows columns of a table, files or threads.
 
+pub mod convolution;
 pub mod encoder;
 pub mod forest;
 pub mod format;

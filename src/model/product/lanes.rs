@@ -50,6 +50,8 @@ pub(crate) trait Lanes: Copy {
     fn sum(self, vector: Self::Vector) -> f32;
     /// The nearest whole numbers, halves to even, of numbers from 0 to 255; others give some byte.
     fn store_bytes(self, vector: Self::Vector, bytes: &mut [u8; LINE]);
+    /// Every other number of two vectors, the first one's first.
+    fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Sixteen vectors of a matrix, its rows made columns.
     fn transpose(self, rows: [Self::Vector; LINE]) -> [Self::Vector; LINE];
 

@@ -102,6 +102,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|place| if place < LINE / 2 { a[2 * place] } else { b[2 * place - LINE] })
+    }
+
+    #[inline(always)]
     fn transpose(self, rows: [Self::Vector; LINE]) -> [Self::Vector; LINE] {
         std::array::from_fn(|column| std::array::from_fn(|row| rows[row][column]))
     }

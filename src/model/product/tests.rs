@@ -182,11 +182,11 @@ fn activations_are_those_of_the_definition_and_the_same_alone() {
     }
 }
 
-/// Each of sixteen vectors, turned; the sum and the greatest of the first; and a power of two.
+/// Each of sixteen vectors, turned; the sum and the greatest of the first; and every other number of the first two.
 struct Turn<'a>(&'a [f32; LINE * LINE]);
 
 impl Task for Turn<'_> {
-    type Output = (Vec<f32>, [f32; 2]);
+    type Output = (Vec<f32>, [f32; 2], Vec<f32>);
 
     #[expect(clippy::inline_always, reason = "compiled with the lanes' instructions")]
     #[inline(always)]
@@ -197,16 +197,19 @@ impl Task for Turn<'_> {
         for (vector, place) in lanes.transpose(vectors).into_iter().zip(turned.as_chunks_mut::<LINE>().0) {
             lanes.store(vector, place);
         }
-        (turned, [lanes.sum(vectors[0]), lanes.greatest(vectors[0])])
+        let mut evens = vec![0.0; LINE];
+        lanes.store_some(lanes.evens(vectors[0], vectors[1]), &mut evens);
+        (turned, [lanes.sum(vectors[0]), lanes.greatest(vectors[0])], evens)
     }
 }
 
 #[test]
-fn lanes_turn_matrices_and_sum_in_one_order() {
+fn lanes_turn_matrices_sum_in_one_order_and_pick_every_other_number() {
     let values: [f32; LINE * LINE] = noise(LINE * LINE, 9).try_into().unwrap();
     let turned: Vec<f32> = (0..LINE * LINE).map(|place| values[place % LINE * LINE + place / LINE]).collect();
     let expected = Instructions::Portable.run(Turn(&values));
     assert_eq!(expected.0, turned);
+    assert_eq!(expected.2, values[..2 * LINE].iter().copied().step_by(2).collect::<Vec<_>>());
     for instructions in Instructions::available() {
         assert_eq!(instructions.run(Turn(&values)), expected, "{instructions:?}");
     }

@@ -1,0 +1,98 @@
+//! Numbers brought to where kernels read them: images with their pads and phases into a buffer, and rows of a buffer into panels.
+
+#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+
+use super::LINE;
+use super::geometry::Row;
+use super::places::{PANEL, Places};
+use crate::model::product::lanes::{Lanes, Task};
+
+/// Channels of an image, written phase by phase between pads that are there.
+pub(super) struct Fill<'a> {
+    pub(super) channels: &'a [f32],
+    pub(super) input_size: usize,
+    pub(super) rows: &'a [Row],
+    /// From one number of a row to the next one in the image.
+    pub(super) stride: usize,
+    pub(super) channel_size: usize,
+    pub(super) buffer: &'a mut [f32],
+}
+
+impl Task for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        for (channel, target) in self.channels.chunks_exact(self.input_size).zip(self.buffer.chunks_exact_mut(self.channel_size)) {
+            for row in self.rows {
+                let inside = &mut target[row.to..row.to + row.length];
+                match self.stride {
+                    1 => copy(lanes, &channel[row.from..row.from + row.length], inside),
+                    2 => halve(lanes, &channel[row.from..channel.len().min(row.from + 2 * row.length)], inside),
+                    stride => inside.iter_mut().zip(channel[row.from..].iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn copy<L: Lanes>(lanes: L, from: &[f32], to: &mut [f32]) {
+    let (lines, rest) = to.as_chunks_mut::<LINE>();
+    let (sources, last) = from.as_chunks::<LINE>();
+    for (line, source) in lines.iter_mut().zip(sources) {
+        lanes.store(lanes.load(source), line);
+    }
+    for (to, from) in rest.iter_mut().zip(last) {
+        *to = *from;
+    }
+}
+
+/// Every other number.
+#[inline(always)]
+fn halve<L: Lanes>(lanes: L, from: &[f32], to: &mut [f32]) {
+    let (lines, _) = to.as_chunks_mut::<LINE>();
+    let (pairs, _) = from.as_chunks::<{ 2 * LINE }>();
+    let whole = lines.len().min(pairs.len());
+    for (line, pair) in lines.iter_mut().zip(pairs) {
+        if let (Some(low), Some(high)) = (pair.first_chunk(), pair.last_chunk()) {
+            lanes.store(lanes.evens(lanes.load(low), lanes.load(high)), line);
+        }
+    }
+    to[whole * LINE..].iter_mut().zip(from[2 * whole * LINE..].iter().step_by(2)).for_each(|(to, from)| *to = *from);
+}
+
+/// Rows of a buffer, packed tap by tap.
+pub(super) struct Pack<'a> {
+    pub(super) buffer: &'a [f32],
+    pub(super) taps: &'a [usize],
+    pub(super) places: &'a Places,
+    /// The taps that a panel has room for.
+    pub(super) depth: usize,
+    /// A line longer than its panels, for what copies write beyond.
+    pub(super) panels: &'a mut [f32],
+}
+
+impl Task for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        for (panel, steps) in self.places.panels.iter().enumerate() {
+            let steps = &self.places.steps[steps.clone()];
+            let target = &mut self.panels[panel * self.depth * PANEL..][..self.taps.len() * PANEL + LINE];
+            for (place, tap) in self.taps.iter().enumerate() {
+                let (target, source) = (&mut target[place * PANEL..][..PANEL + LINE], &self.buffer[*tap..]);
+                for step in steps {
+                    let (from, to) = (&source[step.from..], &mut target[step.to..]);
+                    if let (Some(from), Some(to)) = (from.first_chunk::<LINE>(), to.first_chunk_mut::<LINE>()) {
+                        lanes.store(lanes.load(from), to);
+                    } else {
+                        // The last numbers of the last image, read where it lies.
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            }
+        }
+    }
+}

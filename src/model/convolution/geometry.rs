@@ -1,0 +1,233 @@
+//! Where the numbers that a convolution reads and writes lie: axes cut into phases by their strides, taps as offsets, places as runs.
+//!
+//! An axis of stride s becomes s phases, each of every s-th number: what the tap t of the output place o reads, place o · s + t · d of the padded
+//! axis (d is the dilation), is place o + t · d div s of phase t · d mod s. So every tap reads neighbours for neighbouring outputs, at a distance
+//! that depends on the tap alone. It must not know weights or instructions.
+
+use crate::error::{Error, Result};
+
+/// The most numbers of one buffer: 1 GiB.
+const MOST_NUMBERS: usize = 1 << 28;
+
+/// One axis that the filters slide along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Its length in the images.
+    pub input: usize,
+    /// Its length in the results.
+    pub output: usize,
+    /// Its length in the filters.
+    pub kernel: usize,
+    /// From one position of a filter to the next.
+    pub stride: usize,
+    /// From one number of a filter to the next.
+    pub dilation: usize,
+    /// The zeros before the images; below 0, the places that are left out.
+    pub before: i64,
+}
+
+impl Axis {
+    fn is_plain(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == 0 && self.input == self.output
+    }
+
+    /// The phases that some tap reads, in ascending order.
+    fn phases(&self) -> Vec<usize> {
+        let mut phases: Vec<usize> = (0..self.kernel.min(MOST_NUMBERS)).map(|tap| tap.saturating_mul(self.dilation) % self.stride).collect();
+        phases.sort_unstable();
+        phases.dedup();
+        phases
+    }
+
+    /// How far beyond an output's place taps read in a phase.
+    fn reach(&self) -> usize {
+        (self.kernel - 1).saturating_mul(self.dilation) / self.stride
+    }
+}
+
+/// The axes of a convolution, and what follows from them.
+#[derive(Debug)]
+pub(super) struct Geometry {
+    pub(super) axes: Vec<Axis>,
+    /// The phases of each axis that are read.
+    phases: Vec<Vec<usize>>,
+    /// Channels of a group.
+    channels: usize,
+}
+
+/// Outputs that follow one another in a row: the first one's place in a buffer and among the results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) from: usize,
+    pub(super) out: usize,
+    pub(super) length: usize,
+}
+
+/// Numbers of an image, at equal distances, that lie together in a phase.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Where they begin in a channel's part of a buffer.
+    pub(super) to: usize,
+    pub(super) length: usize,
+    /// The place of the first one in a channel of the image.
+    pub(super) from: usize,
+}
+
+/// The product of lengths, if a buffer may be so large.
+pub(super) fn number_count(lengths: &[usize]) -> Result<usize> {
+    let count = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
+    count.filter(|count| *count <= MOST_NUMBERS).ok_or_else(|| Error::failed(format!("a convolution that needs a buffer of {lengths:?} numbers")))
+}
+
+impl Geometry {
+    /// Axes none of whose lengths is 0, and filters of so many channels.
+    pub(super) fn new(axes: &[Axis], channels: usize) -> Self {
+        let axes = if axes.iter().all(Axis::is_plain) {
+            let length = axes.iter().map(|axis| axis.input).product();
+            vec![Axis { input: length, output: length, kernel: 1, stride: 1, dilation: 1, before: 0 }]
+        } else {
+            axes.to_vec()
+        };
+        Self { phases: axes.iter().map(Axis::phases).collect(), axes, channels }
+    }
+
+    /// Whether the images can be read where they lie.
+    pub(super) fn is_plain(&self) -> bool {
+        self.axes.iter().all(Axis::is_plain)
+    }
+
+    /// The outputs along the first axis.
+    pub(super) fn height(&self) -> usize {
+        self.axes[0].output
+    }
+
+    /// How many rows of a phase along the first axis a band of outputs reads beside its own.
+    pub(super) fn halo(&self) -> usize {
+        self.axes[0].reach()
+    }
+
+    /// Numbers of a channel of an image.
+    pub(super) fn input_size(&self) -> usize {
+        self.axes.iter().map(|axis| axis.input).product()
+    }
+
+    /// Numbers of a filter's results for an image.
+    pub(super) fn output_size(&self) -> usize {
+        self.axes.iter().map(|axis| axis.output).product()
+    }
+
+    /// Results of a filter for one place along the first axis.
+    pub(super) fn row_size(&self) -> usize {
+        self.axes[1..].iter().map(|axis| axis.output).product()
+    }
+
+    /// From one number of a phase's row to the next one in the image.
+    pub(super) fn row_stride(&self) -> usize {
+        self.axes[self.axes.len() - 1].stride
+    }
+
+    /// The lengths of a phase for a band of so many outputs along the first axis.
+    fn lengths(&self, band: usize) -> Vec<usize> {
+        let own = |(place, axis): (usize, &Axis)| (if place == 0 { band } else { axis.output }).saturating_add(axis.reach());
+        self.axes.iter().enumerate().map(own).collect()
+    }
+
+    /// Numbers of a channel's phases.
+    ///
+    /// # Errors
+    /// Fails if they are more than a buffer may hold.
+    pub(super) fn channel_size(&self, band: usize) -> Result<usize> {
+        let counts: Vec<usize> = self.phases.iter().map(Vec::len).chain(self.lengths(band)).collect();
+        number_count(&counts)
+    }
+
+    /// The offset of every tap, channels outside, in the order of a filter's weights; a channel has `channel_size` numbers.
+    pub(super) fn taps(&self, band: usize, channel_size: usize) -> Result<Vec<usize>> {
+        let lengths = self.lengths(band);
+        let strides = strides_of(&lengths);
+        let phase_size: usize = lengths.iter().product();
+        let phase_counts: Vec<usize> = self.phases.iter().map(Vec::len).collect();
+        let phase_strides = strides_of(&phase_counts);
+        let mut window = vec![0];
+        for (place, axis) in self.axes.iter().enumerate() {
+            let along: Vec<usize> = (0..axis.kernel)
+                .map(|tap| {
+                    let phase = self.phases[place].binary_search(&(tap * axis.dilation % axis.stride)).unwrap_or(0);
+                    phase * phase_strides[place] * phase_size + tap * axis.dilation / axis.stride * strides[place]
+                })
+                .collect();
+            window = window.iter().flat_map(|outer| along.iter().map(move |inner| outer + inner)).collect();
+        }
+        number_count(&[self.channels, window.len()])?;
+        Ok((0..self.channels).flat_map(|channel| window.iter().map(move |offset| channel * channel_size + offset)).collect())
+    }
+
+    /// All outputs of `images` images and a band, in order; an image lies `image_size` numbers behind the one before, its results `out_size`.
+    pub(super) fn runs(&self, [images, band]: [usize; 2], image_size: usize, out_size: usize) -> Vec<Run> {
+        let lengths = self.lengths(band);
+        let outputs: Vec<usize> = self.axes.iter().enumerate().map(|(place, axis)| if place == 0 { band } else { axis.output }).collect();
+        let (strides, out_strides) = (strides_of(&lengths), strides_of(&outputs));
+        let mut axis = outputs.len() - 1;
+        let mut length = outputs[axis];
+        // Phases that are as long as the outputs leave nothing between two rows.
+        while axis > 0 && lengths[axis] == outputs[axis] {
+            axis -= 1;
+            length *= outputs[axis];
+        }
+        let mut places: Vec<(usize, usize)> = (0..images).map(|image| (image * image_size, image * out_size)).collect();
+        for outer in 0..axis {
+            let step = |place: usize| (place * strides[outer], place * out_strides[outer]);
+            places = places.iter().flat_map(|from| (0..outputs[outer]).map(move |place| (from.0 + step(place).0, from.1 + step(place).1))).collect();
+        }
+        places.into_iter().map(|(from, out)| Run { from, out, length }).collect()
+    }
+
+    /// The image's rows of a channel's phases for a band of outputs that begins at `start`.
+    pub(super) fn rows(&self, start: usize, band: usize) -> Vec<Row> {
+        let lengths = self.lengths(band);
+        let phase_size: usize = lengths.iter().product();
+        let (strides, last) = (strides_of(&lengths), self.axes.len() - 1);
+        let inputs: Vec<usize> = self.axes.iter().map(|axis| axis.input).collect();
+        let input_strides = strides_of(&inputs);
+        let begin = |place: usize| if place == 0 { start } else { 0 };
+        let mut rows = Vec::new();
+        let counts: Vec<usize> = self.phases.iter().map(Vec::len).collect();
+        let phase_strides = strides_of(&counts);
+        for combination in 0..counts.iter().product() {
+            let phase = |place: usize| self.phases[place][combination / phase_strides[place] % counts[place]];
+            // Where a row begins in the phase and in the image, if it lies in the image.
+            let mut outer = vec![(combination * phase_size, Some(0))];
+            for place in 0..last {
+                let (axis, phase) = (&self.axes[place], phase(place));
+                let source = |index: usize| axis.source(begin(place) + index, phase).map(|found| found * input_strides[place]);
+                let along: Vec<(usize, Option<usize>)> = (0..lengths[place]).map(|index| (index * strides[place], source(index))).collect();
+                let join = |a: &(usize, Option<usize>), b: &(usize, Option<usize>)| (a.0 + b.0, a.1.zip(b.1).map(|(a, b)| a + b));
+                outer = outer.iter().flat_map(|a| along.iter().map(move |b| join(a, b))).collect();
+            }
+            let (axis, phase, length) = (&self.axes[last], phase(last), lengths[last]);
+            let inside = |index: &usize| axis.source(begin(last) + index, phase).is_some();
+            let first = (0..length).find(inside).unwrap_or(length);
+            let end = (first..length).rev().find(inside).map_or(first, |index| index + 1);
+            let start = axis.source(begin(last) + first, phase).unwrap_or(0);
+            let inside = outer.into_iter().filter_map(|(to, from)| from.map(|from| Row { to: to + first, length: end - first, from: from + start }));
+            rows.extend(inside.filter(|row| row.length > 0));
+        }
+        rows
+    }
+}
+
+impl Axis {
+    /// The place in the image that a place of a phase stands for, if it lies in the image.
+    fn source(&self, index: usize, phase: usize) -> Option<usize> {
+        let place = (index * self.stride + phase) as i64 - self.before;
+        usize::try_from(place).ok().filter(|place| *place < self.input)
+    }
+}
+
+fn strides_of(lengths: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; lengths.len()];
+    for axis in (1..lengths.len()).rev() {
+        strides[axis - 1] = strides[axis] * lengths[axis];
+    }
+    strides
+}

@@ -1,0 +1,126 @@
+//! The outputs of a block, sixteen to a vector: where each vector's numbers are read, and where its results go.
+//!
+//! Rows are cut into vectors where they lie, or, where that would leave too many of their lanes empty, packed one behind another. It must not know weights or instructions.
+
+use std::ops::Range;
+
+use super::LINE;
+use super::geometry::Run;
+
+/// Outputs that are packed together.
+pub(super) const PANEL: usize = 2 * LINE;
+
+/// Sixteen outputs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vector {
+    /// Where the first one reads, but for the tap's offset.
+    pub(super) base: usize,
+    /// Where the first one's result goes.
+    pub(super) out: usize,
+    /// Whether all sixteen results lie together.
+    pub(super) is_whole: bool,
+    first_piece: usize,
+    end_piece: usize,
+}
+
+/// Lanes of a vector whose results lie together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    pub(super) lane: usize,
+    pub(super) out: usize,
+    pub(super) length: usize,
+}
+
+/// Sixteen numbers that are copied into a panel; those beyond the row are overwritten by the next copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// The outputs of a block.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    pub(super) vectors: Vec<Vector>,
+    pieces: Vec<Piece>,
+    /// What a panel is made of, if outputs are packed.
+    pub(super) panels: Vec<Range<usize>>,
+    pub(super) steps: Vec<Step>,
+    /// The greatest base, and of whole vectors the greatest place of results.
+    greatest: (usize, Option<usize>),
+}
+
+impl Places {
+    /// Vectors that lie where their numbers do.
+    pub(super) fn in_rows(runs: &[Run]) -> Self {
+        let mut places = Self::default();
+        for run in runs {
+            for start in (0..run.length).step_by(LINE) {
+                places.put(0, run.out + start, LINE.min(run.length - start), run.from + start);
+            }
+        }
+        places.closed()
+    }
+
+    /// Vectors of panels of two each, `depth` taps deep.
+    pub(super) fn packed(runs: &[Run], depth: usize) -> Self {
+        let mut places = Self::default();
+        let mut lane = 0;
+        for run in runs {
+            let mut done = 0;
+            while done < run.length {
+                let count = (run.length - done).min(LINE - lane % LINE);
+                let vector = lane / LINE;
+                places.put(lane, run.out + done, count, vector / 2 * depth * PANEL + vector % 2 * LINE);
+                (lane, done) = (lane + count, done + count);
+            }
+        }
+        lane = 0;
+        for run in runs {
+            let mut done = 0;
+            while done < run.length {
+                if lane % PANEL == 0 {
+                    places.panels.push(places.steps.len()..places.steps.len());
+                }
+                let count = (run.length - done).min(LINE).min(PANEL - lane % PANEL);
+                places.steps.push(Step { from: run.from + done, to: lane % PANEL });
+                let end = places.steps.len();
+                places.panels.last_mut().into_iter().for_each(|panel| panel.end = end);
+                (lane, done) = (lane + count, done + count);
+            }
+        }
+        places.closed()
+    }
+
+    /// Results of some lanes of one vector, joined with those before if they go behind them.
+    fn put(&mut self, lane: usize, out: usize, length: usize, base: usize) {
+        let is_new = lane.is_multiple_of(LINE);
+        match self.pieces.last_mut().filter(|last| !is_new && last.out + last.length == out) {
+            Some(last) => last.length += length,
+            None => self.pieces.push(Piece { lane: lane % LINE, out, length }),
+        }
+        let end_piece = self.pieces.len();
+        if is_new {
+            self.vectors.push(Vector { base, out, is_whole: false, first_piece: end_piece - 1, end_piece });
+        }
+        self.vectors.last_mut().into_iter().for_each(|vector| vector.end_piece = end_piece);
+    }
+
+    fn closed(mut self) -> Self {
+        for vector in &mut self.vectors {
+            vector.is_whole = self.pieces[vector.first_piece].length == LINE;
+            let out = vector.is_whole.then_some(vector.out);
+            self.greatest = (self.greatest.0.max(vector.base), self.greatest.1.max(out));
+        }
+        self
+    }
+
+    pub(super) fn pieces(&self, vector: &Vector) -> &[Piece] {
+        &self.pieces[vector.first_piece..vector.end_piece]
+    }
+
+    /// The greatest base, and of whole vectors the greatest place of results.
+    pub(super) fn greatest(&self) -> (usize, Option<usize>) {
+        self.greatest
+    }
+}
