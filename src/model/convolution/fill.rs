@@ -4,7 +4,7 @@
 
 use super::LINE;
 use super::geometry::Row;
-use super::places::{PANEL, Places};
+use super::places::{PANEL, Part, Places};
 use crate::model::product::lanes::{Lanes, Task};
 
 /// Channels of an image, written phase by phase between pads that are there.
@@ -62,35 +62,51 @@ fn halve<L: Lanes>(lanes: L, from: &[f32], to: &mut [f32]) {
     to[whole * LINE..].iter_mut().zip(from[2 * whole * LINE..].iter().step_by(2)).for_each(|(to, from)| *to = *from);
 }
 
-/// Rows of a buffer, packed tap by tap.
+/// The outputs of a part, packed tap by tap.
 pub(super) struct Pack<'a> {
     pub(super) buffer: &'a [f32],
     pub(super) taps: &'a [usize],
     pub(super) places: &'a Places,
-    /// The taps that a panel has room for.
-    pub(super) depth: usize,
-    /// A line longer than its panels, for what copies write beyond.
-    pub(super) panels: &'a mut [f32],
+    pub(super) part: &'a Part,
+    /// A row of [`PANEL`] numbers for each tap, and a line for what copies write beyond.
+    pub(super) panel: &'a mut [f32],
 }
 
 impl Task for Pack<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        for (panel, steps) in self.places.panels.iter().enumerate() {
-            let steps = &self.places.steps[steps.clone()];
-            let target = &mut self.panels[panel * self.depth * PANEL..][..self.taps.len() * PANEL + LINE];
-            for (place, tap) in self.taps.iter().enumerate() {
-                let (target, source) = (&mut target[place * PANEL..][..PANEL + LINE], &self.buffer[*tap..]);
-                for step in steps {
-                    let (from, to) = (&source[step.from..], &mut target[step.to..]);
-                    if let (Some(from), Some(to)) = (from.first_chunk::<LINE>(), to.first_chunk_mut::<LINE>()) {
-                        lanes.store(lanes.load(from), to);
-                    } else {
-                        // The last numbers of the last image, read where it lies.
-                        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    fn run<L: Lanes>(self, _: L) {
+        match self.places.step_width {
+            4 => self.copy::<4>(),
+            8 => self.copy::<8>(),
+            _ => self.copy::<LINE>(),
+        }
+    }
+}
+
+impl Pack<'_> {
+    /// Copies of `N` numbers each: the fewer, the fewer of them lie on two lines of the cache.
+    #[inline(always)]
+    fn copy<const N: usize>(self) {
+        let (from, to) = self.places.greatest_step();
+        let most_tap = self.taps.iter().copied().max().unwrap_or(0);
+        let are_inside = most_tap + from + N <= self.buffer.len();
+        assert!(to <= PANEL && N <= LINE && self.taps.len() * PANEL + LINE <= self.panel.len(), "the panel is wide and deep enough");
+        let steps = &self.places.steps[self.part.steps.clone()];
+        for (place, tap) in self.taps.iter().enumerate() {
+            let (target, source) = (&mut self.panel[place * PANEL..][..PANEL + LINE], &self.buffer[*tap..]);
+            for step in steps {
+                if are_inside {
+                    #[expect(unsafe_code, reason = "reads and writes without a check for each")]
+                    // SAFETY: the greatest tap and the greatest step leave as many numbers of the buffer, and no step begins behind its panel's row.
+                    unsafe {
+                        let numbers = *source.as_ptr().add(step.from).cast::<[f32; N]>();
+                        *target.as_mut_ptr().add(step.to).cast::<[f32; N]>() = numbers;
                     }
+                } else {
+                    // The last numbers of the last image, read where it lies.
+                    target[step.to..][..N].iter_mut().zip(&source[step.from..]).for_each(|(to, from)| *to = *from);
                 }
             }
         }

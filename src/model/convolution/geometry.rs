@@ -162,18 +162,29 @@ impl Geometry {
         Ok((0..self.channels).flat_map(|channel| window.iter().map(move |offset| channel * channel_size + offset)).collect())
     }
 
+    fn outputs(&self, band: usize) -> Vec<usize> {
+        self.axes.iter().enumerate().map(|(place, axis)| if place == 0 { band } else { axis.output }).collect()
+    }
+
+    /// The axis from which on outputs lie together: phases that are as long as the outputs leave nothing between two rows.
+    fn run_axis(&self, band: usize) -> usize {
+        let (lengths, outputs) = (self.lengths(band), self.outputs(band));
+        (1..outputs.len()).rev().find(|axis| lengths[*axis] != outputs[*axis]).unwrap_or(0)
+    }
+
+    /// The runs of an image, and the length of each.
+    pub(super) fn run_shape(&self, band: usize) -> (usize, usize) {
+        let (outputs, axis) = (self.outputs(band), self.run_axis(band));
+        (outputs[..axis].iter().product(), outputs[axis..].iter().product())
+    }
+
     /// All outputs of `images` images and a band, in order; an image lies `image_size` numbers behind the one before, its results `out_size`.
     pub(super) fn runs(&self, [images, band]: [usize; 2], image_size: usize, out_size: usize) -> Vec<Run> {
         let lengths = self.lengths(band);
-        let outputs: Vec<usize> = self.axes.iter().enumerate().map(|(place, axis)| if place == 0 { band } else { axis.output }).collect();
+        let outputs = self.outputs(band);
         let (strides, out_strides) = (strides_of(&lengths), strides_of(&outputs));
-        let mut axis = outputs.len() - 1;
-        let mut length = outputs[axis];
-        // Phases that are as long as the outputs leave nothing between two rows.
-        while axis > 0 && lengths[axis] == outputs[axis] {
-            axis -= 1;
-            length *= outputs[axis];
-        }
+        let axis = self.run_axis(band);
+        let length = outputs[axis..].iter().product();
         let mut places: Vec<(usize, usize)> = (0..images).map(|image| (image * image_size, image * out_size)).collect();
         for outer in 0..axis {
             let step = |place: usize| (place * strides[outer], place * out_strides[outer]);

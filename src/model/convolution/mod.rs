@@ -23,6 +23,8 @@ mod tests;
 mod tile;
 
 use self::fill::{Fill, Pack};
+use std::mem::MaybeUninit;
+
 pub use self::geometry::Axis;
 use self::geometry::{Geometry, Row, number_count};
 use self::places::{PANEL, Places};
@@ -36,11 +38,14 @@ const MOST_DEPTH: usize = 288;
 /// Numbers of a buffer that are aimed at: a quarter of the second-level cache.
 const BUFFER_NUMBERS: usize = 1 << 17;
 
+/// The most numbers of a buffer: 256 MiB, for windows that reach very far.
+const MOST_BUFFER_NUMBERS: usize = 1 << 26;
+
 /// Outputs of a block that are aimed at, so that weights are not read too often; and the most if they are packed, [`MOST_DEPTH`] numbers for each.
 const BLOCK_OUTPUTS: usize = 256;
 
 /// What packing sixteen outputs costs for each tap and row, in filters that the kernel does meanwhile.
-const PACKING_FILTERS: usize = 3;
+const PACKING_FILTERS: usize = 8;
 
 /// What follows a convolution, number by number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +61,27 @@ pub enum Activation {
     },
     /// Negative numbers times this, which is finite.
     Leaky(f32),
+}
+
+impl Activation {
+    /// What it makes of one number.
+    #[must_use]
+    pub fn of(self, value: f32) -> f32 {
+        match self {
+            Self::None => value,
+            Self::Clamp { least, most } => {
+                let raised = if least > value { least } else { value };
+                if most < raised { most } else { raised }
+            }
+            Self::Leaky(slope) => {
+                if value < 0.0 {
+                    slope * value
+                } else {
+                    value
+                }
+            }
+        }
+    }
 }
 
 /// What is done to results on their way to memory.
@@ -182,29 +208,28 @@ impl Filters {
         if result_count == 0 {
             return Ok(out);
         }
-        if axes.is_empty() {
-            let point = Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
-            self.slide(images, &Geometry::new(&[point], self.channels), finish, &mut out)?;
-        } else {
-            self.slide(images, &Geometry::new(axes, self.channels), finish, &mut out)?;
+        let point = [Axis { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0 }];
+        let geometry = Geometry::new(if axes.is_empty() { &point } else { axes }, self.channels);
+        self.slide(images, &geometry, finish, &mut out.spare_capacity_mut()[..result_count])?;
+        #[expect(unsafe_code, reason = "results are written once, to memory that was not written before")]
+        // SAFETY: `slide` writes every filter's results for every place of every image, and fails otherwise.
+        unsafe {
+            out.set_len(result_count);
         }
         Ok(out)
     }
 
-    fn slide(&self, images: Images<'_>, geometry: &Geometry, finish: Finish<'_>, out: &mut Vec<f32>) -> Result<()> {
+    fn slide(&self, images: Images<'_>, geometry: &Geometry, finish: Finish<'_>, out: &mut [MaybeUninit<f32>]) -> Result<()> {
         let cut = self.cut(geometry, images.count)?;
         let image_results = self.count * geometry.output_size();
         let mut block = self.block(geometry, &cut, [cut.images, cut.band])?;
         let mut padded = if cut.is_plain { Vec::new() } else { zeros(number_count(&[cut.images, self.channels, block.channel_size])? + LINE)? };
-        let mut panels =
-            if cut.is_packed { zeros(number_count(&[block.places.panels.len(), self.block_depth(), PANEL])? + LINE)? } else { Vec::new() };
+        let mut panel = if cut.is_packed { zeros(number_count(&[self.block_depth(), PANEL])? + LINE)? } else { Vec::new() };
         // Where the buffer's pads are for now.
         let (mut rows, mut filled) = (Vec::new(), None);
         for first_image in (0..images.count).step_by(cut.images) {
             let image_count = cut.images.min(images.count - first_image);
-            let start = out.len();
-            // A block's results at a time: what is zeroed is still in the cache when it is written.
-            out.resize(start + image_count * image_results, 0.0);
+            let start = first_image * image_results;
             for first_row in (0..geometry.height()).step_by(cut.band) {
                 let band = cut.band.min(geometry.height() - first_row);
                 if block.shape != [image_count, band] {
@@ -225,7 +250,7 @@ impl Filters {
                         self.fill(geometry, &block, sources.clone(), &rows, &mut padded);
                     }
                     let input = if cut.is_plain { sources.clone().next().map_or(&[][..], |source| &source[first_row..]) } else { &padded };
-                    self.sweep(&block, input, &mut panels, group, finish, &mut out[shift..]);
+                    self.sweep(&block, input, &mut panel, group, finish, &mut out[shift..]);
                 }
             }
         }
@@ -242,32 +267,37 @@ impl Filters {
     }
 
     /// All filters of a group over all outputs of a block.
-    fn sweep(&self, block: &Block, input: &[f32], panels: &mut [f32], group: usize, finish: Finish<'_>, out: &mut [f32]) {
+    fn sweep(&self, block: &Block, input: &[f32], panel: &mut [f32], group: usize, finish: Finish<'_>, out: &mut [MaybeUninit<f32>]) {
         let (own, depth) = (self.count / self.groups, self.block_depth());
         for first_tap in (0..self.depth).step_by(depth) {
-            let mut taps = &block.taps[first_tap..self.depth.min(first_tap + depth)];
-            let is_last = first_tap + taps.len() == self.depth;
-            let mut source = input;
-            let own_taps = first_tap..first_tap + taps.len();
-            if !panels.is_empty() {
-                self.instructions.run(Pack { buffer: input, taps, places: &block.places, panels: &mut *panels, depth });
-                (source, taps) = (&*panels, &block.panel_taps[..taps.len()]);
-            }
-            for tile in &self.tiles[group * self.tiles_of_group..(group + 1) * self.tiles_of_group] {
-                let filters = group * own + tile.first;
-                let weights = &self.weights[filters * self.depth..(filters + tile.height) * self.depth];
-                let shift = tile.first * block.stride;
-                let sweep = Sweep {
-                    input: source,
-                    taps,
-                    weights: &weights[own_taps.start * tile.height..own_taps.end * tile.height],
-                    bias: (first_tap == 0).then_some(&self.bias[filters..filters + tile.height]),
-                    places: &block.places,
-                    stride: block.stride,
-                    finish: is_last.then_some(Finish { residual: finish.residual.map(|residual| &residual[shift..]), ..finish }),
-                    out: &mut out[shift..],
-                };
-                sweep.run(self.instructions, tile.height);
+            let own_taps = first_tap..self.depth.min(first_tap + depth);
+            for part in &block.places.parts {
+                let mut taps = &block.taps[own_taps.clone()];
+                let mut source = input;
+                if !panel.is_empty() {
+                    self.instructions.run(Pack { buffer: input, taps, places: &block.places, part, panel: &mut *panel });
+                    (source, taps) = (&*panel, &block.panel_taps[..taps.len()]);
+                }
+                let most_tap = taps.iter().copied().max().unwrap_or(0);
+                for tile in &self.tiles[group * self.tiles_of_group..(group + 1) * self.tiles_of_group] {
+                    let filters = group * own + tile.first;
+                    let weights = &self.weights[filters * self.depth..(filters + tile.height) * self.depth];
+                    let shift = tile.first * block.stride;
+                    let finish = Finish { residual: finish.residual.map(|residual| &residual[shift..]), ..finish };
+                    let sweep = Sweep {
+                        input: source,
+                        taps,
+                        most_tap,
+                        weights: &weights[own_taps.start * tile.height..own_taps.end * tile.height],
+                        bias: (first_tap == 0).then_some(&self.bias[filters..filters + tile.height]),
+                        places: &block.places,
+                        vectors: &block.places.vectors[part.vectors.clone()],
+                        stride: block.stride,
+                        finish: (own_taps.end == self.depth).then_some(finish),
+                        out: &mut out[shift..],
+                    };
+                    sweep.run(self.instructions, tile.height);
+                }
             }
         }
     }
@@ -284,7 +314,7 @@ impl Filters {
         let image_size = number_count(&[image_channels, channel_size])?;
         number_count(&[images, image_size])?;
         let runs = geometry.runs([images, band], image_size, self.count * geometry.output_size());
-        let places = if cut.is_packed { Places::packed(&runs, self.block_depth()) } else { Places::in_rows(&runs) };
+        let places = if cut.is_packed { Places::packed(&runs) } else { Places::in_rows(&runs) };
         let panel_taps = if cut.is_packed { (0..self.block_depth()).map(|tap| tap * PANEL).collect() } else { Vec::new() };
         let taps = geometry.taps(band, channel_size)?;
         Ok(Block { shape, channel_size, places, taps, panel_taps, stride: geometry.output_size() })
@@ -292,7 +322,8 @@ impl Filters {
 
     fn cut(&self, geometry: &Geometry, image_count: usize) -> Result<Cut> {
         let (height, own, outputs) = (geometry.height(), self.count / self.groups, geometry.output_size());
-        let rows: usize = geometry.runs([1, height], 0, 0).iter().map(|run| run.length.div_ceil(LINE)).sum();
+        let (runs, length) = geometry.run_shape(height);
+        let rows = runs * length.div_ceil(LINE);
         let all = image_count.min(BLOCK_OUTPUTS.div_ceil(outputs));
         // For each tap, in vectors that the kernel multiplies.
         let is_packed = (all * outputs).div_ceil(LINE) * own + PACKING_FILTERS * all * rows < all * rows * own;
@@ -307,7 +338,11 @@ impl Filters {
         let fitting = (BUFFER_NUMBERS / row.max(1)).saturating_sub(geometry.halo()).min(most_outputs / geometry.row_size().max(1));
         // A band that is lower than what it reads beside its own rows would copy more than it uses.
         let band = fitting.max(geometry.halo()).clamp(1, height);
-        Ok(Cut { images: 1, band: height.div_ceil(height.div_ceil(band)), is_packed, is_plain })
+        let band = height.div_ceil(height.div_ceil(band));
+        if number_count(&[self.channels, geometry.channel_size(band)?])? > MOST_BUFFER_NUMBERS {
+            return Err(Error::failed("a convolution whose window reaches farther than its buffer may"));
+        }
+        Ok(Cut { images: 1, band, is_packed, is_plain })
     }
 }
 

@@ -31,11 +31,19 @@ pub(super) struct Piece {
     pub(super) length: usize,
 }
 
-/// Sixteen numbers that are copied into a panel; those beyond the row are overwritten by the next copy.
+/// Some numbers that are copied into a panel; those beyond the row are overwritten by the next copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) from: usize,
     pub(super) to: usize,
+}
+
+/// Outputs that are done together: of a panel, if they are packed, else all.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) vectors: Range<usize>,
+    /// What the panel is made of.
+    pub(super) steps: Range<usize>,
 }
 
 /// The outputs of a block.
@@ -43,11 +51,15 @@ pub(super) struct Step {
 pub(super) struct Places {
     pub(super) vectors: Vec<Vector>,
     pieces: Vec<Piece>,
-    /// What a panel is made of, if outputs are packed.
-    pub(super) panels: Vec<Range<usize>>,
+    /// Outputs that are done together.
+    pub(super) parts: Vec<Part>,
     pub(super) steps: Vec<Step>,
+    /// The numbers of a step: 4, 8 or 16.
+    pub(super) step_width: usize,
     /// The greatest base, and of whole vectors the greatest place of results.
     greatest: (usize, Option<usize>),
+    /// Of the steps, where the last ones read and write.
+    greatest_step: (usize, usize),
 }
 
 impl Places {
@@ -59,19 +71,20 @@ impl Places {
                 places.put(0, run.out + start, LINE.min(run.length - start), run.from + start);
             }
         }
+        places.parts.push(Part { vectors: 0..places.vectors.len(), steps: 0..0 });
         places.closed()
     }
 
-    /// Vectors of panels of two each, `depth` taps deep.
-    pub(super) fn packed(runs: &[Run], depth: usize) -> Self {
-        let mut places = Self::default();
+    /// Vectors of panels of two each.
+    pub(super) fn packed(runs: &[Run]) -> Self {
+        let longest = runs.iter().map(|run| run.length).max().unwrap_or(0);
+        let mut places = Self { step_width: longest.next_power_of_two().clamp(4, LINE), ..Self::default() };
         let mut lane = 0;
         for run in runs {
             let mut done = 0;
             while done < run.length {
                 let count = (run.length - done).min(LINE - lane % LINE);
-                let vector = lane / LINE;
-                places.put(lane, run.out + done, count, vector / 2 * depth * PANEL + vector % 2 * LINE);
+                places.put(lane, run.out + done, count, lane % PANEL);
                 (lane, done) = (lane + count, done + count);
             }
         }
@@ -80,12 +93,13 @@ impl Places {
             let mut done = 0;
             while done < run.length {
                 if lane % PANEL == 0 {
-                    places.panels.push(places.steps.len()..places.steps.len());
+                    let (vector, step) = (lane / LINE, places.steps.len());
+                    places.parts.push(Part { vectors: vector..places.vectors.len().min(vector + PANEL / LINE), steps: step..step });
                 }
-                let count = (run.length - done).min(LINE).min(PANEL - lane % PANEL);
+                let count = (run.length - done).min(places.step_width).min(PANEL - lane % PANEL);
                 places.steps.push(Step { from: run.from + done, to: lane % PANEL });
                 let end = places.steps.len();
-                places.panels.last_mut().into_iter().for_each(|panel| panel.end = end);
+                places.parts.last_mut().into_iter().for_each(|part| part.steps.end = end);
                 (lane, done) = (lane + count, done + count);
             }
         }
@@ -107,6 +121,9 @@ impl Places {
     }
 
     fn closed(mut self) -> Self {
+        for step in &self.steps {
+            self.greatest_step = (self.greatest_step.0.max(step.from), self.greatest_step.1.max(step.to));
+        }
         for vector in &mut self.vectors {
             vector.is_whole = self.pieces[vector.first_piece].length == LINE;
             let out = vector.is_whole.then_some(vector.out);
@@ -117,6 +134,11 @@ impl Places {
 
     pub(super) fn pieces(&self, vector: &Vector) -> &[Piece] {
         &self.pieces[vector.first_piece..vector.end_piece]
+    }
+
+    /// Where the last step reads, and where one writes farthest into a row of a panel.
+    pub(super) fn greatest_step(&self) -> (usize, usize) {
+        self.greatest_step
     }
 
     /// The greatest base, and of whole vectors the greatest place of results.

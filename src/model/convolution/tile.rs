@@ -2,26 +2,33 @@
 
 #![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
 
+use std::mem::MaybeUninit;
+
 use super::places::{Places, Vector};
 use super::{Activation, Finish, LINE};
 use crate::model::product::Instructions;
 use crate::model::product::lanes::{Lanes, Task};
 
-/// Filters over all outputs of a block.
+/// Filters over outputs of a block.
 pub(super) struct Sweep<'a> {
     pub(super) input: &'a [f32],
     /// The offset of each tap.
     pub(super) taps: &'a [usize],
+    /// The greatest of them.
+    pub(super) most_tap: usize,
     /// For each tap a number for each filter.
     pub(super) weights: &'a [f32],
     /// What sums begin with, one number for each filter; none if they go on from the results.
     pub(super) bias: Option<&'a [f32]>,
     pub(super) places: &'a Places,
+    /// Those that are meant.
+    pub(super) vectors: &'a [Vector],
     /// From one filter's results to the next one's.
     pub(super) stride: usize,
     /// What is done to sums that are complete.
     pub(super) finish: Option<Finish<'a>>,
-    pub(super) out: &'a mut [f32],
+    /// Where results go; sums go on only from results that were written.
+    pub(super) out: &'a mut [MaybeUninit<f32>],
 }
 
 /// Filters of the highest tile.
@@ -36,10 +43,9 @@ pub(super) fn most_filters(instructions: Instructions) -> usize {
 impl Sweep<'_> {
     /// Runs with so many filters, at most [`most_filters`].
     pub(super) fn run(self, instructions: Instructions, filters: usize) {
-        let reach = self.taps.iter().copied().max().unwrap_or(0);
         assert!(self.weights.len() == self.taps.len() * filters, "each tap has a weight for each filter");
         let (base, out) = self.places.greatest();
-        assert!(base + reach + LINE <= self.input.len(), "vectors lie inside their buffer");
+        assert!(base + self.most_tap + LINE <= self.input.len(), "vectors lie inside their buffer");
         assert!(out.is_none_or(|out| (filters - 1) * self.stride + out + LINE <= self.out.len()), "whole vectors lie inside the results");
         macro_rules! shapes {
             ($(($filters:literal, $vectors:literal))*) => {
@@ -67,8 +73,7 @@ impl<const F: usize, const V: usize> Task for Shape<'_, F, V> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let places = self.0.places;
-        for vectors in places.vectors.chunks(V) {
+        for vectors in self.0.vectors.chunks(V) {
             if let [vector] = vectors {
                 tile::<L, F, 1>(lanes, &mut self.0, [vector]);
             } else {
@@ -127,7 +132,7 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
     }
     if let Some(finish) = sweep.finish {
         if let Some(residual) = finish.residual {
-            let waiting = gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, residual, sweep.stride);
+            let waiting = gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, as_written(residual), sweep.stride);
             for (sums, waiting) in sums.iter_mut().zip(&waiting.0) {
                 for (sum, line) in sums.iter_mut().zip(waiting) {
                     *sum = lanes.add(*sum, lanes.load(line));
@@ -136,14 +141,21 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
         }
         activate(lanes, &mut sums, finish.activation);
     }
+    put(lanes, sweep, vectors, is_whole, &sums);
+}
+
+/// Sums on their way to memory.
+#[inline(always)]
+fn put<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_>, vectors: [&Vector; V], is_whole: bool, sums: &[[L::Vector; V]; F]) {
     if is_whole {
-        let out = sweep.out.as_mut_ptr();
+        let out = sweep.out.as_mut_ptr().cast::<f32>();
         for (filter, sums) in sums.iter().enumerate() {
             for (sum, vector) in sums.iter().zip(vectors) {
                 #[expect(unsafe_code, reason = "writes without a check for each")]
                 // SAFETY: `Sweep::run` has seen that the last filter's results leave sixteen numbers behind the greatest place.
-                let line = unsafe { &mut *out.add(filter * sweep.stride + vector.out).cast::<[f32; LINE]>() };
-                lanes.store(*sum, line);
+                unsafe {
+                    out.add(filter * sweep.stride + vector.out).cast::<L::Vector>().write_unaligned(*sum);
+                };
             }
         }
     } else {
@@ -157,32 +169,55 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
             for (line, vector) in waiting.iter().zip(vectors) {
                 for piece in sweep.places.pieces(vector) {
                     let results = &mut sweep.out[filter * sweep.stride + piece.out..][..piece.length];
-                    results.copy_from_slice(&line[piece.lane..piece.lane + piece.length]);
+                    results.write_copy_of_slice(&line[piece.lane..piece.lane + piece.length]);
                 }
             }
         }
     }
 }
 
-/// The numbers at the places of a tile.
+/// Numbers as a place for them.
+#[inline(always)]
+fn as_written(values: &[f32]) -> &[MaybeUninit<f32>] {
+    #[expect(unsafe_code, reason = "numbers are allowed where none are wanted")]
+    // SAFETY: the same memory, of which less is promised.
+    unsafe {
+        std::slice::from_raw_parts(values.as_ptr().cast(), values.len())
+    }
+}
+
+/// Numbers that are there.
+///
+/// # Safety
+/// They must have been written.
+#[expect(unsafe_code, reason = "whether memory was written cannot be seen")]
+#[inline(always)]
+unsafe fn written(values: &[MaybeUninit<f32>]) -> &[f32] {
+    // SAFETY: as the caller says.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }
+}
+
+/// The numbers at the places of a tile, which must have been written.
 #[inline(always)]
 fn gathered<L: Lanes, const F: usize, const V: usize>(
     lanes: L,
     places: &Places,
     vectors: [&Vector; V],
     is_whole: bool,
-    values: &[f32],
+    values: &[MaybeUninit<f32>],
     stride: usize,
 ) -> Waiting<F, V> {
     let mut waiting = Waiting([[[0.0; LINE]; V]; F]);
     for (filter, waiting) in waiting.0.iter_mut().enumerate() {
         for (line, vector) in waiting.iter_mut().zip(vectors) {
             let values = &values[filter * stride..];
-            if is_whole && let Some(found) = values[vector.out..].first_chunk() {
-                lanes.store(lanes.load(found), line);
-            } else {
-                for piece in places.pieces(vector) {
-                    line[piece.lane..piece.lane + piece.length].copy_from_slice(&values[piece.out..][..piece.length]);
+            for piece in places.pieces(vector) {
+                #[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
+                // SAFETY: what is added is there; sums go on only behind a block of taps that wrote these very results.
+                let found = unsafe { written(&values[piece.out..piece.out + piece.length]) };
+                match found.first_chunk() {
+                    Some(whole) if is_whole => lanes.store(lanes.load(whole), line),
+                    _ => line[piece.lane..piece.lane + piece.length].copy_from_slice(found),
                 }
             }
         }

@@ -331,6 +331,7 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         inputs: inputs.iter().map(|input| Some((graph.inputs[*input], false))).collect(),
         outputs: vec![Some(made)],
         role: None,
+        joint: None,
         column_role: None,
         takes_blocks: false,
         memory_bytes: 0,

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::assembly::column_role;
 use super::fuse::{fuse, role};
 use super::ir::{Graph, Node, ValueId, run_widened};
+use super::join::{join, joint};
 use super::operator::{Definition, Fuel};
 use super::registry;
 use super::value::Value;
@@ -85,6 +86,7 @@ impl Builder {
         let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
         let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
         let (role, column_role) = (role(definition, inputs, &self.constants), column_role(definition, inputs, &self.constants));
+        let joint = joint(definition, inputs, &self.constants);
         let (takes_blocks, family, memory_bytes) = (entry.takes_blocks, family(definition), definition.memory_bytes.get());
         // Its scale is that of the greatest number of all rows.
         let mixes_rows = definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
@@ -96,6 +98,7 @@ impl Builder {
             inputs,
             outputs,
             role,
+            joint,
             column_role,
             takes_blocks,
             memory_bytes,
@@ -105,9 +108,10 @@ impl Builder {
         Ok(ids)
     }
 
-    /// The finished graph: chains of dense layers are one node each, nodes that nothing reads are left out, and every value's last reader may take it.
+    /// The finished graph: chains of dense layers are one node each, and convolutions with what follows them; nodes that nothing reads are left out, and every value's last reader may take it.
     #[must_use]
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
+        join(&mut self.nodes, &outputs);
         fuse(&mut self.nodes, &outputs);
         let mut constants: Vec<_> = self.constants.into_iter().collect();
         constants.sort_unstable_by_key(|(id, _)| *id);

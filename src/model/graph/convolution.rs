@@ -1,4 +1,5 @@
-//! Convolutions of any number of axes: the windows laid out as a matrix, one product for each image and group.
+//! Convolutions of any number of axes. Those in single precision have a kernel of their own; of other numbers the windows are laid out as a matrix,
+//! with one product for each image and group.
 
 use super::element::unsupported;
 use super::elementwise::Number;
@@ -9,6 +10,7 @@ use super::registry::Entry;
 use super::tensor::{Data, Tensor, element_count};
 use super::window::{OUTSIDE, Padding, Sliding, Window};
 use crate::error::{Error, Result};
+use crate::model::convolution::{Activation, Axis, Filters, Finish, Images};
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Conv", 2, 3, convolution).floats(),
@@ -16,7 +18,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("ConvInteger", 2, 4, integer_convolution),
 ];
 
-fn group_count(node: &Definition) -> Result<usize> {
+pub(super) fn group_count(node: &Definition) -> Result<usize> {
     let groups = length_of(node.int("group", 1)?)?;
     if groups == 0 { Err(Error::failed("a convolution in no groups")) } else { Ok(groups) }
 }
@@ -26,11 +28,79 @@ fn convolution(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
         match data.data() {
+            Data::Float(_) if !weights.is_empty() => {
+                let finish = Finish { residual: None, activation: Activation::None };
+                Packed::new(weights, bias, groups)?.run(data, &sliding, finish)
+            }
             Data::Float(values) => convolved::<f32>(data, values, weights, bias, &sliding, groups),
             Data::Double(values) => convolved::<f64>(data, values, weights, bias, &sliding, groups),
             other => Err(unsupported(other)),
         }
     })
+}
+
+/// Filters in single precision, packed for the kernel.
+pub(super) struct Packed {
+    filters: Filters,
+    /// Filters × channels of a group × window.
+    shape: Vec<usize>,
+    groups: usize,
+}
+
+impl Packed {
+    /// Weights that are not empty, and one bias for each filter.
+    pub(super) fn new(weights: &Tensor, bias: Option<&Tensor>, groups: usize) -> Result<Self> {
+        let &[filters, channels, ref window @ ..] = weights.shape() else {
+            return Err(Error::failed("a convolution of tensors without channels"));
+        };
+        let bias = bias.map(Tensor::values::<f32>).transpose()?;
+        if let Some(bias) = bias.filter(|bias| bias.len() != filters) {
+            return Err(Error::failed(format!("{} biases for {filters} filters", bias.len())));
+        }
+        if !filters.is_multiple_of(groups) {
+            return Err(Error::failed(format!("{filters} filters in {groups} groups")));
+        }
+        let filters = Filters::new(groups, [filters, channels, product(window)], weights.values::<f32>()?, bias)?;
+        Ok(Self { filters, shape: weights.shape().to_vec(), groups })
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.filters.memory_bytes()
+    }
+
+    /// The shape of the results, and the axes that the filters slide along.
+    fn axes(&self, data: &Tensor, sliding: &Sliding) -> Result<(Vec<usize>, Vec<Axis>)> {
+        let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) = (data.shape(), self.shape.as_slice()) else {
+            return Err(Error::failed("a convolution of tensors without channels"));
+        };
+        if group_channels.checked_mul(self.groups) != Some(channels) {
+            return Err(Error::failed(format!("{channels} channels and {filters} filters in {} groups of {group_channels}", self.groups)));
+        }
+        let window = sliding.over(places, kernel)?;
+        let axis = |axis: usize| Axis {
+            input: window.input[axis],
+            output: window.output[axis],
+            kernel: window.kernel[axis],
+            stride: window.strides[axis],
+            dilation: window.dilations[axis],
+            before: window.pads[axis].0,
+        };
+        let axes = (0..places.len()).map(axis).collect();
+        let shape = [&[images, filters], window.output.as_slice()].concat();
+        element_count(&shape).map(|_| (shape, axes))
+    }
+
+    /// The shape of the results for images of this one.
+    pub(super) fn result_shape(&self, data: &Tensor, sliding: &Sliding) -> Result<Vec<usize>> {
+        self.axes(data, sliding).map(|(shape, _)| shape)
+    }
+
+    /// Images × channels × places.
+    pub(super) fn run(&self, data: &Tensor, sliding: &Sliding, finish: Finish<'_>) -> Result<Tensor> {
+        let (shape, axes) = self.axes(data, sliding)?;
+        let images = Images { values: data.values::<f32>()?, count: shape[0] };
+        Tensor::new(shape, self.filters.convolve(images, &axes, finish)?)
+    }
 }
 
 /// Images × channels × places by filters × channels of a group × window.

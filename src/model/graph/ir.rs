@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use super::assembly::{ColumnRole, assemble};
 use super::fuse::Role;
+use super::join::Joint;
 use super::operator::{Call, Fuel, Kernel, UnseenCounts};
 use super::registry::Widening;
 use super::tensor::{Data, ElementType, Tensor};
@@ -33,6 +34,8 @@ pub(super) struct Node {
     pub(super) outputs: Vec<Option<ValueId>>,
     /// What it can be in a chain of dense layers, until chains are formed.
     pub(super) role: Option<Role>,
+    /// What it can be beside a convolution, until they are joined.
+    pub(super) joint: Option<Joint>,
     /// What it does to columns, if nothing else.
     pub(super) column_role: Option<ColumnRole>,
     /// Whether its first input may come as a block of columns.

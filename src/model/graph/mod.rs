@@ -23,6 +23,9 @@ mod gather;
 mod gelu;
 mod grid;
 mod ir;
+mod join;
+#[cfg(test)]
+mod join_tests;
 mod layout;
 mod logic;
 mod loss;

@@ -18,13 +18,13 @@ use crate::model::{Margins, Model};
 
 /// A graph in the making, with what every node gave.
 #[derive(Default)]
-struct Sketch {
-    builder: Builder,
+pub(super) struct Sketch {
+    pub(super) builder: Builder,
     made: Vec<ValueId>,
 }
 
 impl Sketch {
-    fn node(&mut self, domain: &str, operator: &str, inputs: &[ValueId], attributes: &[(&str, Attribute)]) -> ValueId {
+    pub(super) fn node(&mut self, domain: &str, operator: &str, inputs: &[ValueId], attributes: &[(&str, Attribute)]) -> ValueId {
         let definition = Definition {
             name: format!("n{}", self.made.len()),
             operator: operator.into(),
@@ -51,7 +51,7 @@ impl Sketch {
         self.builder.finish(outputs)
     }
 
-    fn fused(self) -> Graph {
+    pub(super) fn fused(self) -> Graph {
         let last = self.made[self.made.len() - 1];
         self.builder.finish(vec![last])
     }

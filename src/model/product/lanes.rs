@@ -18,7 +18,7 @@ pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// Vectors of 16 numbers and what can be done with them.
 pub(crate) trait Lanes: Copy {
-    /// Sixteen numbers.
+    /// Sixteen numbers, in memory one behind another.
     type Vector: Copy;
 
     /// Does a task in a function that is compiled with these instructions.
