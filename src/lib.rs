@@ -36,7 +36,7 @@
 //! # Seams
 //!
 //! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock` after it; plain slices of scores after that.
-//! polars stays in `table::query`, candle in `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by matrices that never change. The library never prints, exits or reads the environment;
+//! polars stays in `table::query`, candle in `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by matrices that never change, `model::convolution` slides filters over images. The library never prints, exits or reads the environment;
 //! `cli` does.
 //!
 //! # Add a format of models in three steps

@@ -230,7 +230,7 @@ impl Geometry {
 impl Axis {
     /// The place in the image that a place of a phase stands for, if it lies in the image.
     fn source(&self, index: usize, phase: usize) -> Option<usize> {
-        let place = (index * self.stride + phase) as i64 - self.before;
+        let place = (index as i64).saturating_mul(self.stride as i64).saturating_add(phase as i64).saturating_sub(self.before);
         usize::try_from(place).ok().filter(|place| *place < self.input)
     }
 }

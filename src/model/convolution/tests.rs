@@ -171,6 +171,8 @@ fn deep_and_large_convolutions_are_the_definition_in_blocks_too() {
         (2, 2, 9, 4, square(8, 1, 1)),
         (2, 17, 1, 1, square(16, 3, 1)),
         (2, 1, 8, 3, vec![axis([48, 16, 16, 1], [0, 0]); 2]),
+        // Pads alone.
+        (2, 1, 3, 2, vec![axis([0, 3, 1, 1], [2, 2]), axis([4, 2, 1, 1], [0, 0])]),
     ] {
         Case { images, groups, filters, channels, axes }.check();
     }
