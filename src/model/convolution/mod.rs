@@ -29,6 +29,16 @@
 //! | 64 of 64 × 3 × 3 over 56 × 56 | 169 | | |
 //! | 128 of 32 × 1 × 1 over 32 × 32, where they lie | 188 | 105 | 30 |
 //! | 1 of 1 × 3 × 3 over each of 128 channels of 32 × 32 | 40 | 37 | 23 |
+//!
+//! Whole networks over images of 32 × 32 on one thread, medians of three runs in turn on a machine that others kept busy: processor seconds of `score`,
+//! reading and starting included, and of ONNX Runtime 1.31's session alone; before are seconds of scoring with windows laid out as a matrix.
+//!
+//! | network | before | tallow | ONNX Runtime |
+//! |---|---|---|---|
+//! | ResNet of 20 convolutions, 32 to 256 filters, 1000 images | 4.8 | 1.89 | 1.62 |
+//! | inverted residuals as in MobileNet, 32 to 256 filters, 2000 images | 7.7 | 1.54 | 1.67 |
+//!
+//! Of the first about 0.3 s are not convolutions: at its kernels the two are level.
 
 mod fill;
 mod geometry;
