@@ -2,6 +2,7 @@
 //!
 //! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
 
+mod agreement;
 pub mod guard;
 pub mod identity;
 pub mod memory;

@@ -4,12 +4,14 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Float64Type, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use super::Plan;
+use super::agreement::difference;
 use crate::cli::args::{OnBadFile, WorkArgs};
+use crate::cli::text_args::TextArgs;
 use crate::error::{Error, Result};
 use crate::model::open::golden_rows;
 use crate::package::GoldenRows;
@@ -17,7 +19,6 @@ use crate::pipeline::part::{PartAccount, Segment};
 use crate::pipeline::run::{Control, Destination, Outcomes, run};
 use crate::pipeline::scoring::Rejection;
 use crate::table::ReadOptions;
-use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::{Dataset, Position};
 
 /// Golden rows that agree.
@@ -68,6 +69,8 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.rows.on_bad_file = OnBadFile::Fail;
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
+    // Where a text model runs is no matter of its answers.
+    own.text = TextArgs { device: own.text.device, ..TextArgs::default() };
     let plan = Plan::resolve(&own)?;
     let mut answers = Answers { schema: plan.job.output_schema.clone(), batches: Vec::new() };
     let whole = Segment { first_part: 0, start: Position::default(), start_byte: None, row_count: u64::MAX };
@@ -111,42 +114,4 @@ fn read(path: &Path) -> Result<RecordBatch> {
     }
     let schema = batches.first().map_or(read, RecordBatch::schema);
     concat_batches(&schema, &batches).map_err(|error| Error::internal("portions of different columns").because(error).at_path(path))
-}
-
-/// The greatest difference of two columns; texts must be equal.
-fn difference(wanted: &ArrayRef, given: &ArrayRef, tolerance: f64) -> Result<f64> {
-    let as_type = |array: &ArrayRef, wanted: &DataType| {
-        cast(array, wanted).map_err(|error| Error::contract(format!("golden answers of {} cannot be compared", array.data_type())).because(error))
-    };
-    let numbers = |array: &ArrayRef| is_number(array.data_type()) || *array.data_type() == DataType::Null;
-    if numbers(wanted) && numbers(given) {
-        let (wanted, given) = (as_type(wanted, &DataType::Float64)?, as_type(given, &DataType::Float64)?);
-        let value = |array: &ArrayRef, row: usize| if array.is_null(row) { f64::NAN } else { array.as_primitive::<Float64Type>().value(row) };
-        let mut greatest = 0.0_f64;
-        for row in 0..wanted.len() {
-            let (wanted, given) = (value(&wanted, row), value(&given, row));
-            let is_same = wanted == given || wanted.is_nan() && given.is_nan();
-            let difference = if is_same { 0.0 } else { (wanted - given).abs() / wanted.abs().max(1.0) };
-            if difference > tolerance || difference.is_nan() {
-                return Err(differs(row, &given.to_string(), &wanted.to_string()));
-            }
-            greatest = greatest.max(difference);
-        }
-        return Ok(greatest);
-    }
-    if is_text(wanted.data_type()) != is_text(given.data_type()) {
-        return Err(Error::contract(format!("the model gives {}, expected is {}", given.data_type(), wanted.data_type())));
-    }
-    let (wanted, given) = (as_type(wanted, &DataType::Utf8)?, as_type(given, &DataType::Utf8)?);
-    let (wanted, given) = (wanted.as_string::<i32>(), given.as_string::<i32>());
-    match (0..wanted.len()).find(|row| wanted.is_null(*row) != given.is_null(*row) || wanted.value(*row) != given.value(*row)) {
-        Some(row) => Err(differs(row, given.value(row), wanted.value(row))),
-        None => Ok(0.0),
-    }
-}
-
-fn differs(row: usize, given: &str, wanted: &str) -> Error {
-    Error::contract(format!("the model does not give its golden rows' answers: `{given}`, expected `{wanted}`"))
-        .at_row(row as u64 + 1)
-        .hint("the model, its manifest or the golden rows were changed: export the package again")
 }
