@@ -1,9 +1,10 @@
 //! Digests as people and files write them.
 //!
-//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text, and a writer that takes one of all
-//! that passes. It must not know what was digested.
+//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text, the one of several files, and a writer that
+//! takes one of all that passes. It must not know what was digested.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::thread;
 
 use sha2::{Digest, Sha256};
@@ -28,6 +29,28 @@ pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 3
         (digest.join(), done)
     });
     Ok((digest.map_err(|_| Error::internal("a digest was not taken"))?, done))
+}
+
+/// The one digest of several files, by their names: another file, one more or less, and another order give another one.
+#[derive(Debug, Default)]
+pub struct FilesDigest {
+    digest: Sha256,
+    byte_count: u64,
+}
+
+impl FilesDigest {
+    /// The next file.
+    pub fn add(&mut self, name: &Path, bytes: &[u8]) {
+        self.digest.update(name.as_os_str().as_encoded_bytes());
+        self.digest.update(Sha256::digest(bytes));
+        self.byte_count += bytes.len() as u64;
+    }
+
+    /// The SHA-256 in hexadecimal digits, and the number of all bytes.
+    #[must_use]
+    pub fn finish(self) -> (String, u64) {
+        (hexadecimal(&self.digest.finalize()), self.byte_count)
+    }
 }
 
 /// Hands bytes on, and takes the SHA-256 of them and their count.

@@ -89,7 +89,7 @@ fn model(opened: &OpenedModel) -> (String, Json) {
         ("precision".to_owned(), loaded.model.precision().name().to_owned()),
         ("memory".to_owned(), HumanBytes(loaded.model.memory_bytes() as u64).to_string()),
         ("inputs".to_owned(), loaded.contract.inputs.len().to_string()),
-        ("named".to_owned(), if loaded.contract.named { "yes" } else { "no: `--features` must say which columns feed it" }.to_owned()),
+        ("named".to_owned(), naming(&loaded.contract).to_owned()),
         ("outputs".to_owned(), outputs(opened).join(", ")),
     ];
     let facts = opened.identity().named();
@@ -98,13 +98,27 @@ fn model(opened: &OpenedModel) -> (String, Json) {
     }
     text.push_str("inputs\n");
     text.push_str(&inputs(&loaded.contract));
+    if !opened.artefacts.is_empty() {
+        text.push_str("artefacts\n");
+        opened.artefacts.iter().for_each(|one| text.push_str(&format!("  {:24} sha256:{}\n", one.path.display(), one.sha256)));
+    }
     let object = json!({
         "kind": "model",
         "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<serde_json::Map<_, _>>(),
         "inputs": loaded.contract.inputs.iter().map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)})).collect::<Vec<_>>(),
+        "artefacts": opened.artefacts.iter().map(|one| json!({"path": one.path, "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
         "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
     });
     (text, object)
+}
+
+/// Whether the columns that feed the model are known by name.
+fn naming(contract: &Contract) -> &'static str {
+    match contract.inputs.first() {
+        _ if contract.named => "yes",
+        Some(input) if input.kind == InputKind::Text => "no: `--text` says which column holds the texts, if there are several",
+        _ => "no: `--features` must say which columns feed it",
+    }
 }
 
 fn outputs(opened: &OpenedModel) -> Vec<String> {

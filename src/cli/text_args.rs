@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-/// Text models.
+/// Text models. What a package says under `[text]`, `[[inputs]]` and `task` comes after what is said here; `device` no package says.
 #[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TextArgs {
@@ -31,10 +31,10 @@ pub struct TextArgs {
     #[arg(long, value_name = "N", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
-    /// Scale vectors to length 1, after `--dimensions`
-    #[arg(long, help_heading = "Text models")]
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub normalize: bool,
+    /// Scale vectors to length 1, after `--dimensions`; `--normalize=false` takes back that a package says so
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Text models")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalize: Option<bool>,
     /// The most tokens of a text, the model's own marks included; what is longer is cut off and counted as truncated [default: what the model was made for]
     #[arg(long, value_name = "TOKENS", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,9 +10,9 @@ use super::format::huggingface;
 use super::format::mlflow::{MLMODEL, Mlflow};
 use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
 use super::{Description, LoadedModel};
-use crate::digest::{hexadecimal, taken_beside};
+use crate::digest::{FilesDigest, hexadecimal, taken_beside};
 use crate::error::{Error, Result};
-use crate::package::{Files, GoldenRows, Package};
+use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
 use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::location::missing;
 use crate::table::query::Derived;
@@ -22,6 +22,9 @@ const MODEL_BYTES_LIMIT: u64 = 8 << 30;
 
 /// How files beside a model are read.
 const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), resolve: canonical };
+
+/// How a package's files are read.
+const FILES: Files<'_> = Files { read: &BESIDE.read, resolve: &BESIDE.resolve, find: &|path| find(path), beside: Some(BESIDE) };
 
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
@@ -44,6 +47,8 @@ pub struct OpenedModel {
     pub digest: String,
     /// Columns that the manifest derives.
     pub derived: Vec<Derived>,
+    /// The files and directories that the manifest lists.
+    pub artefacts: Vec<CheckedArtefact>,
 }
 
 /// Which model it is: what reports, outputs and people are told of it.
@@ -86,6 +91,11 @@ impl Identity {
 }
 
 impl OpenedModel {
+    /// A model without a manifest.
+    fn of(loaded: LoadedModel, path: &Path, digest: String) -> Self {
+        Self { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new(), artefacts: Vec::new() }
+    }
+
     /// Which model it is.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -140,15 +150,9 @@ fn missing_model(path: &Path) -> Result<Error> {
     }
 }
 
-/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or modules beside them.
+/// Whether the directory is a text model's.
 fn is_huggingface(path: &Path) -> Result<bool> {
-    for mark in huggingface::MARKS {
-        if find(&path.join(mark))?.is_some() {
-            let own = [huggingface::CONFIG, huggingface::TOKENIZER];
-            return Ok(mark == huggingface::MODULES || any_in(path, &own)?);
-        }
-    }
-    Ok(false)
+    huggingface::is_model(&|name| Ok(find(&path.join(name))?.is_some()))
 }
 
 /// Whether one of these files lies in the directory.
@@ -163,20 +167,19 @@ fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
 
 /// A text model: its digest covers every file that was read, by name. Links are followed, because the hub's cache consists of them.
 fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let mut digest = Sha256::new();
+    let mut digest = FilesDigest::default();
     let mut read_file = |name: &Path| -> Result<Option<Vec<u8>>> {
         let file = path.join(name);
         if find(&file)?.is_none_or(|found| found.is_directory) {
             return Ok(None);
         }
         let bytes = read(&file, MODEL_BYTES_LIMIT)?;
-        digest.update(name.as_os_str().as_encoded_bytes());
-        digest.update(Sha256::digest(&bytes));
+        digest.add(name, &bytes);
         Ok(Some(bytes))
     };
     let loaded = huggingface::import(&mut read_file, options).map_err(|error| error.at_path(path))?;
     let name = path.file_name().map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
-    Ok(OpenedModel { loaded, path: path.to_owned(), name, version: None, digest: hexadecimal(&digest.finalize()), derived: Vec::new() })
+    Ok(OpenedModel { name, ..OpenedModel::of(loaded, path, digest.finish().0) })
 }
 
 /// The file that `MLmodel` names, under its signature.
@@ -191,7 +194,7 @@ fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     mlflow.describe(&mut loaded.description);
     let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes));
     let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
-    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
+    Ok(OpenedModel::of(loaded, path, digest))
 }
 
 /// The golden rows of the model at `path`, if it is a package that has any.
@@ -202,7 +205,7 @@ pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
     if !metadata(path)?.is_directory || find(&path.join(MANIFEST))?.is_none() {
         return Ok(None);
     }
-    Package::golden_rows(path, Files { read: &BESIDE.read, resolve: &canonical, beside: Some(BESIDE) })
+    Package::golden_rows(path, FILES)
 }
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
@@ -213,26 +216,18 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
     let is_alone = loaded.description.beside.is_empty();
     let digest = if is_alone { own.into() } else { with_beside(Sha256::new().chain_update(own), &loaded.description).finalize() };
     let digest = hexadecimal(&digest);
-    Ok(OpenedModel { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new() })
+    Ok(OpenedModel::of(loaded, path, digest))
 }
 
 fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let files = Files { read: &BESIDE.read, resolve: &canonical, beside: Some(BESIDE) };
-    let (package, loaded) = match Package::open(path, files, options) {
-        Err(error) if is_huggingface(path)? => {
-            let message = "a text model cannot be part of a package";
-            let hint = "move `tallow.toml` out of the model's directory; `--task`, `--prompt`, `--precision` and the like say what it cannot";
-            return Err(Error::contract(message).at_path(path.join(MANIFEST)).because(error).hint(hint));
-        }
-        opened => opened?,
-    };
+    let (package, loaded) = Package::open(path, FILES, options)?;
     let mut digest = Sha256::new();
     digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
     package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));
     let digest = with_beside(digest, &loaded.description);
     let derived = package.derived().iter().map(|one| Derived { name: one.name.clone(), expression: one.expression.clone() }).collect();
     let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
-    Ok(OpenedModel { loaded, path: path.to_owned(), name, version, digest: hexadecimal(&digest.finalize()), derived })
+    Ok(OpenedModel { name, version, derived, artefacts: package.artefacts, ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize())) })
 }
 
 /// The digest with the files beside the model's own that hold parts of it.

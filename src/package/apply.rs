@@ -128,7 +128,7 @@ fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
     Ok(())
 }
 
-fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
+pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
     input.required = entry.required;
     let is_number = input.kind == InputKind::Number;
     match (entry.kind, &entry.categories) {
@@ -206,7 +206,7 @@ fn task_link(task: TaskName) -> Option<LinkName> {
     match task {
         TaskName::Binary => Some(LinkName::Logistic),
         TaskName::Classes => Some(LinkName::Softmax),
-        TaskName::Regression | TaskName::Counts | TaskName::Ranking | TaskName::Values => None,
+        _ => None,
     }
 }
 
@@ -280,5 +280,5 @@ fn agree(name: TaskName, task: &Task) -> Result<()> {
     if fits {
         return Ok(());
     }
-    Err(Error::contract(format!("the manifest says the task is {}, and the model gives {found}", format!("{name:?}").to_lowercase())))
+    Err(Error::contract(format!("the manifest says the task is {}, and the model gives {found}", name.name())))
 }

@@ -1,4 +1,5 @@
-//! The files of a package: inside its directory, and with the digests that the manifest lists.
+//! The files of a package: inside its directory, and with the digests that the manifest lists. Those of a text model are read by
+//! [`super::directory`].
 //!
 //! It must not know formats.
 
@@ -12,12 +13,12 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::model::format::Artefact;
 
-/// A file of a package, as it was found.
+/// A file or directory of a package, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedArtefact {
     /// Where it lies, from the package's directory.
     pub path: PathBuf,
-    /// The SHA-256 of its bytes, in lower-case hexadecimal digits.
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits; of a directory, the one of all files that were read of it.
     pub sha256: String,
     /// The number of its bytes.
     pub byte_count: u64,
@@ -31,7 +32,7 @@ pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) 
     for entry in &entries {
         let path = inside(directory, &entry.path, files)?;
         let bytes = (files.read)(&path)?;
-        checked.push(check(entry, &bytes).map_err(|error| error.at_path(&path))?);
+        checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&path))?);
         model.get_or_insert(Artefact { beside: files.beside, ..Artefact::new(path, bytes) });
     }
     let model = model.ok_or_else(|| Error::internal("a package without a model"))?;
@@ -63,8 +64,13 @@ pub(super) fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<
     if resolved.starts_with((files.resolve)(directory)?) { Ok(joined) } else { Err(refuse()) }
 }
 
-fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
-    let found = hexadecimal(&Sha256::digest(bytes));
+/// The artefact of these bytes, if they have the digest that is listed.
+pub(super) fn check_bytes(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
+    check(entry, hexadecimal(&Sha256::digest(bytes)), bytes.len() as u64)
+}
+
+/// The artefact whose digest was found, if it is the one that is listed.
+pub(super) fn check(entry: &ArtefactEntry, found: String, byte_count: u64) -> Result<CheckedArtefact> {
     if let Some(listed) = &entry.sha256 {
         if listed.len() != found.len() || !listed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Error::contract(format!("`sha256 = \"{listed}\"` is not 64 hexadecimal digits")));
@@ -77,5 +83,5 @@ fn check(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
             return Err(Error::trust(message).hint("restore the file; if the change is meant, write the new digest into `tallow.toml`"));
         }
     }
-    Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count: bytes.len() as u64 })
+    Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count })
 }

@@ -8,10 +8,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::text::{self, TextEntry};
 use crate::contract::{CategoryValue, ColumnType, Policy};
 use crate::error::{Error, Result};
 use crate::model::network::Architecture;
 use crate::outcome::Label;
+use crate::table::spelling::nearest;
 
 /// All that a manifest may say; what it leaves out comes from the artefact.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -25,10 +27,10 @@ pub struct Manifest {
     pub task: Option<TaskName>,
     /// The model card: free text.
     pub description: Option<String>,
-    /// The files of the package; the first one is the model.
+    /// The files of the package; the first one is the model. Of a text model its directory, or all files that are read of it.
     #[serde(default)]
     pub artefacts: Vec<ArtefactEntry>,
-    /// What is known of inputs; for a network all of them, in the order of the first layer.
+    /// What is known of inputs; for a network all of them, in the order of the first layer; for a text model the columns of texts.
     #[serde(default)]
     pub inputs: Vec<InputEntry>,
     /// Columns made of other columns before the inputs are bound.
@@ -39,6 +41,8 @@ pub struct Manifest {
     pub outputs: Outputs,
     /// The layers, if the model is a dense network.
     pub network: Option<Architecture>,
+    /// How texts are read and answered, if the model reads texts.
+    pub text: Option<TextEntry>,
     /// Rows with the answers that the model must give.
     pub golden: Option<Golden>,
 }
@@ -63,7 +67,7 @@ const fn tolerance() -> f64 {
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum TaskName {
     /// One number a row.
     Regression,
@@ -77,6 +81,33 @@ pub enum TaskName {
     Classes,
     /// Several numbers a row.
     Values,
+    /// A vector for each text.
+    Embedding,
+    /// Labels or a number for each text or pair of texts.
+    Classification,
+    /// A score for each pair of texts.
+    Reranking,
+    /// Entities in each text.
+    TokenClassification,
+}
+
+impl TaskName {
+    /// As manifests write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Counts => "counts",
+            Self::Ranking => "ranking",
+            Self::Binary => "binary",
+            Self::Classes => "classes",
+            Self::Values => "values",
+            Self::Embedding => "embedding",
+            Self::Classification => "classification",
+            Self::Reranking => "reranking",
+            Self::TokenClassification => "token-classification",
+        }
+    }
 }
 
 /// A file of the package.
@@ -223,6 +254,7 @@ impl Manifest {
         let text = std::str::from_utf8(bytes).map_err(|error| Error::contract("the manifest is no UTF-8 text").because(error))?;
         let manifest: Self = toml::from_str(text).map_err(|error| {
             let refused = Error::contract(format!("cannot read the manifest: {}", error.message().trim_end().replace('\n', ", ")));
+            let refused = hint(error.message()).into_iter().fold(refused, Error::hint);
             match error.span() {
                 Some(span) => refused.at_node(format!("line {}", line(text, span.start))),
                 None => refused,
@@ -247,6 +279,13 @@ impl Manifest {
         }
         self.outputs.check()
     }
+}
+
+/// What is meant by a name that serde does not know, from its message: ``unknown field `a`, expected one of `b`, `c` ``.
+fn hint(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let name = quoted.next().filter(|_| message.starts_with("unknown "))?;
+    text::said_elsewhere(name, &quoted).or_else(|| Some(format!("did you mean `{}`?", nearest(name, &quoted)?)))
 }
 
 impl InputEntry {

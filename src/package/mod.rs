@@ -5,9 +5,11 @@
 
 mod apply;
 mod artefact;
+mod directory;
 pub mod manifest;
 #[cfg(test)]
 mod tests;
+pub mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,9 @@ pub use manifest::{Derived, Manifest};
 use self::apply::Networks;
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
+use crate::model::encoder::assemble;
 use crate::model::format::{self, Artefact, ImportOptions};
+use crate::table::commit::Metadata;
 
 /// The manifest's name in a package's directory.
 pub const MANIFEST_NAME: &str = "tallow.toml";
@@ -32,6 +36,8 @@ pub struct Files<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
     pub resolve: &'a dyn Fn(&Path) -> Result<PathBuf>,
+    /// What is known of a path; none if there is nothing of that name.
+    pub find: &'a dyn Fn(&Path) -> Result<Option<Metadata>>,
     /// What the model's importer may use to read files beside it.
     pub beside: Option<format::Beside>,
 }
@@ -73,6 +79,10 @@ impl Package {
     pub fn open(directory: &Path, files: Files<'_>, options: &ImportOptions) -> Result<(Self, LoadedModel)> {
         let path = directory.join(MANIFEST_NAME);
         let manifest = Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
+        if let Some(model) = directory::find(&manifest, directory, files).map_err(|error| error.at_path(&path))? {
+            let (artefacts, loaded) = open_text(&manifest, directory, &model, files, options)?;
+            return Ok((Self { directory: directory.to_owned(), manifest, artefacts }, loaded));
+        }
         let (artefacts, model) = artefact::read_all(&manifest, directory, files).map_err(|error| error.at_path(&path))?;
         let package = Self { directory: directory.to_owned(), manifest, artefacts };
         let mut loaded = package.import(&model, options)?;
@@ -127,4 +137,22 @@ impl Package {
             None => Ok(()),
         }
     }
+}
+
+/// The text model of a package. Nothing of it is understood before all of its files have the digests that are listed.
+fn open_text(
+    manifest: &Manifest,
+    directory: &Path,
+    model: &directory::ModelDirectory,
+    files: Files<'_>,
+    options: &ImportOptions,
+) -> Result<(Vec<CheckedArtefact>, LoadedModel)> {
+    let path = directory.join(MANIFEST_NAME);
+    text::check(manifest).map_err(|error| error.at_path(&path))?;
+    let (artefacts, parts) = directory::read(model, directory, files)?;
+    let packaged = text::options(manifest).map_err(|error| error.at_path(&path))?;
+    let mut loaded = assemble(parts, &options.text.clone().over(packaged))
+        .map_err(|error| text::at_manifest(error, manifest, &options.text, &path).at_path(model.within(directory)))?;
+    text::apply(manifest, &mut loaded.contract, &options.text).map_err(|error| error.at_path(&path))?;
+    Ok((artefacts, loaded))
 }

@@ -11,6 +11,7 @@ use crate::model::LoadedModel;
 use crate::model::format::ImportOptions;
 use crate::model::network::sample::{noise, safetensors};
 use crate::outcome::{Label, Link, Outcome, Task};
+use crate::table::commit::Metadata;
 
 const NETWORK: &str = r#"
 name = "churn"
@@ -51,7 +52,12 @@ fn open(manifest: &str) -> Result<(Package, LoadedModel)> {
     let held = BTreeMap::from([(PathBuf::from("p/tallow.toml"), manifest.as_bytes().to_vec()), (PathBuf::from("p/model.safetensors"), weights())]);
     let read = |path: &Path| held.get(path).cloned().ok_or_else(|| Error::failed("no such file").at_path(path));
     let resolve = |path: &Path| Ok(path.to_owned());
-    Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, beside: None }, &ImportOptions::default())
+    let find = |path: &Path| Ok(held.get(path).map(|bytes| plain_file(bytes.len())));
+    Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, find: &find, beside: None }, &ImportOptions::default())
+}
+
+fn plain_file(byte_count: usize) -> Metadata {
+    Metadata { byte_count: byte_count as u64, is_directory: false, is_file: true }
 }
 
 fn refused(manifest: &str) -> Error {
@@ -164,7 +170,8 @@ fn a_link_out_of_the_package_is_not_followed() {
     let read =
         |path: &Path| if path.ends_with("tallow.toml") { Ok(NETWORK.as_bytes().to_vec()) } else { Err(Error::internal("the artefact was read")) };
     let resolve = |path: &Path| Ok(Path::new("/").join(if path.ends_with("model.safetensors") { Path::new("secret") } else { path }));
-    let opened = Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, beside: None }, &ImportOptions::default());
+    let find = |_: &Path| Ok(Some(plain_file(1)));
+    let opened = Package::open(Path::new("p"), Files { read: &read, resolve: &resolve, find: &find, beside: None }, &ImportOptions::default());
     assert_eq!(opened.unwrap_err().message(), "the artefact `model.safetensors` lies outside the package");
 }
 

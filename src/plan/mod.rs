@@ -83,7 +83,7 @@ impl Plan {
         let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
         let mut binding_options = binding_options(binding)?;
         if reads_texts && binding_options.features.is_none() {
-            binding_options.features = Some(text::columns(text, contract, &widened(&schema), is_text)?);
+            binding_options.features = text::columns(text, contract, &widened(&schema), is_text)?;
         }
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;

@@ -59,11 +59,11 @@ pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOpti
         aggregation,
         threshold: outcome.threshold,
         raw: outcome.raw,
-        precision: match precision {
-            Some(PrecisionName::Int8) => ProductPrecision::Bytes,
-            Some(PrecisionName::F32Exact) => ProductPrecision::SingleExact,
-            Some(PrecisionName::F32) | None => ProductPrecision::Single,
-        },
+        precision: precision.map(|precision| match precision {
+            PrecisionName::Int8 => ProductPrecision::Bytes,
+            PrecisionName::F32Exact => ProductPrecision::SingleExact,
+            PrecisionName::F32 => ProductPrecision::Single,
+        }),
         processor: processor(device.as_deref())?,
     })
 }
@@ -80,22 +80,27 @@ fn processor(device: Option<&str>) -> Result<Processor> {
     }
 }
 
-/// The columns that feed the model: those that were named, else the only column of texts, or the one that is called so.
-pub(super) fn columns(args: &TextArgs, contract: &Contract, schema: &Schema, is_delimited: bool) -> Result<Vec<String>> {
+/// The columns that feed the model: those that were named, else the package's, else the only column of texts, or the one that is called so. None where
+/// the contract's own names say all.
+pub(super) fn columns(args: &TextArgs, contract: &Contract, schema: &Schema, is_delimited: bool) -> Result<Option<Vec<String>>> {
+    if contract.named && args.text.is_none() && args.text_pair.is_none() {
+        return Ok(None);
+    }
+    let packaged = |place: usize| contract.inputs.get(place).filter(|_| contract.named).map(|input| input.name.clone());
     for (flag, name) in [("--text", &args.text), ("--text-pair", &args.text_pair)] {
         if let Some(name) = name.as_ref().filter(|name| schema.column_with_name(name).is_none()) {
             let hint = did_you_mean(name, &column_names(schema), "`tallow inspect` lists the columns of a file");
             return Err(Error::contract(format!("`{flag} {name}` names a column that the data lacks")).hint(hint));
         }
     }
-    let first = match &args.text {
-        Some(name) => name.clone(),
+    let first = match args.text.clone().or_else(|| packaged(0)) {
+        Some(name) => name,
         None => default_column(args, schema, is_delimited)?,
     };
-    match (contract.inputs.len(), &args.text_pair) {
-        (2, Some(second)) => Ok(vec![first, second.clone()]),
+    match (contract.inputs.len(), args.text_pair.clone().or_else(|| packaged(1))) {
+        (2, Some(second)) => Ok(Some(vec![first, second])),
         (2, None) => Err(Error::contract("the model reads pairs of texts").hint("name both columns: `--text query --text-pair passage`")),
-        _ => Ok(vec![first]),
+        _ => Ok(Some(vec![first])),
     }
 }
 

@@ -14,6 +14,9 @@ mod golden;
 // Vectors, labels, scores and entities of texts.
 mod text_models;
 
+// Text models with a manifest.
+mod text_packages;
+
 // What must hold whatever the model and the data: threads, batches, order, formats change nothing.
 mod laws;
 

@@ -38,7 +38,7 @@ fn cases() -> Vec<String> {
 }
 
 /// Lays a case's model out in the room as the hub does, under the name `model`.
-fn lay_out(room: &Room, case: &str) -> PathBuf {
+pub(crate) fn lay_out(room: &Room, case: &str) -> PathBuf {
     let source = data("golden/text").join(case).join("model");
     drop(std::fs::remove_dir_all(room.path("model")));
     let mut open = vec![PathBuf::new()];
@@ -62,7 +62,7 @@ fn strings(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
 }
 
 /// A table of texts, with numbers beside them.
-fn table_of(room: &Room, values: &[Option<&str>]) -> PathBuf {
+pub(crate) fn table_of(room: &Room, values: &[Option<&str>]) -> PathBuf {
     let ids: ArrayRef = Arc::new((0..values.len() as i64).collect::<Int64Array>());
     let batch = RecordBatch::try_from_iter([("id", ids), ("text", strings(values.iter().map(|value| value.map(str::to_owned))))]).unwrap();
     room.parquet("texts.parquet", &batch, 1_000)
@@ -221,7 +221,7 @@ fn every_text_model_answers_as_its_library_does_on_a_cuda_device() {
     assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn score(room: &Room, line: &str) -> Run {
+pub(crate) fn score(room: &Room, line: &str) -> Run {
     room.tallow(&format!("score --model model texts.parquet --output out.parquet --overwrite {line}"))
 }
 
@@ -568,9 +568,6 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     std::fs::remove_file(model.join("model-00001-of-00001.safetensors")).unwrap();
     refused("the text model has no `model.safetensors`", 3);
     room.file("model/model.safetensors", &weights);
-    room.file("model/tallow.toml", "name = \"sentiment\"\n");
-    refused("a text model cannot be part of a package", 3);
-    std::fs::remove_file(model.join("tallow.toml")).unwrap();
     std::fs::remove_file(model.join("config.json")).unwrap();
     refused("the text model has no `config.json`", 3);
 }

@@ -68,11 +68,11 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
         positions: embedding.positions,
     };
     let description = description(&parts, options, task, &described, &tokenizer, &reading, parameter_count);
-    let forward = forward(described.architecture, weights, options.precision, device)?;
+    let forward = forward(described.architecture, weights, options.precision.unwrap_or_default(), device)?;
     let model = TextModel { tokenizer, forward, tables, reading, input_count: if is_pair { 2 } else { 1 }, work: Work::default() };
     let outcome = Outcome { task: Task::Columns(Finished { fields: model.fields(), ..Finished::default() }), link: Link::Identity };
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
-    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: true, vector: None };
+    let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: false, vector: None };
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
 }
 
@@ -151,7 +151,7 @@ fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
         ("--prompt", options.prompt.is_some(), &[Embedding]),
         ("--prompt-text", options.prompt_text.is_some(), &[Embedding]),
         ("--dimensions", options.dimensions.is_some(), &[Embedding]),
-        ("--normalize", options.normalizes, &[Embedding]),
+        ("--normalize", options.normalizes == Some(true), &[Embedding]),
         ("--chunk", options.chunk.is_some(), &[Embedding]),
         ("--stride", options.stride.is_some(), &[Embedding]),
         ("--aggregation", options.aggregation.is_some(), &[TokenClassification]),
@@ -186,7 +186,7 @@ fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Des
     match task {
         TextTask::Embedding => {
             let mut pooling = Pooling::load(parts.modules.as_deref().unwrap_or_default(), described.architecture.hidden)?;
-            pooling.shorten(options.dimensions, options.normalizes)?;
+            pooling.shorten(options.dimensions, options.normalizes.unwrap_or(false))?;
             Ok((Reading::Embedding { pooling, passed_over: 0 }, false))
         }
         TextTask::TokenClassification => {
@@ -314,16 +314,16 @@ fn description(
     let architecture = &described.architecture;
     let layers = format!("{} of {} numbers, {} heads", architecture.layers.len(), architecture.hidden, architecture.head_count);
     let prompt = (!tokenizer.prompt.is_empty()).then(|| tokenizer.prompt.clone());
-    let (pooling, dimensions, labels) = match reading {
+    let (pooling, dimensions, labels, aggregation) = match reading {
         Reading::Embedding { pooling, .. } => {
             let described = pooling.described();
             let pooling_text = if parts.modules.is_some() { described } else { format!("{described} (no `modules.json` says otherwise)") };
-            (Some(pooling_text), Some(pooling.dimensions.to_string()), None)
+            (Some(pooling_text), Some(pooling.dimensions.to_string()), None, None)
         }
-        Reading::Classification { classes, .. } => (None, None, Some(classes.labels.join(", "))),
-        Reading::Tokens { tagging, .. } => (None, None, Some(tagging.labels.join(", "))),
+        Reading::Classification { classes, .. } => (None, None, Some(classes.labels.join(", ")), None),
+        Reading::Tokens { tagging, .. } => (None, None, Some(tagging.labels.join(", ")), Some(tagging.aggregation.name().to_owned())),
     };
-    let arithmetic = options.precision.described(options.processor == Processor::Cpu);
+    let arithmetic = options.precision.unwrap_or_default().described(options.processor == Processor::Cpu);
     let facts = [
         ("architecture", text("model_type")),
         ("task", Some(task.name().to_owned())),
@@ -331,9 +331,12 @@ fn description(
         ("parameters", Some(parameter_count.to_string())),
         ("vocabulary", Some(architecture.embedding.vocabulary.to_string())),
         ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+        ("chunk", options.chunk.map(|chunk| chunk.to_string())),
+        ("stride", options.stride.map(|stride| stride.to_string())),
         ("pooling", pooling),
         ("dimensions", dimensions),
         ("labels", labels),
+        ("aggregation", aggregation),
         ("prompt", prompt),
         ("arithmetic", Some(arithmetic.to_owned())),
         ("device", (options.processor != Processor::Cpu).then(|| options.processor.name())),

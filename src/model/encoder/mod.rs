@@ -32,6 +32,7 @@ pub use assemble::{TEXT, TEXT_PAIR, assemble};
 pub use text_model::TextModel;
 
 use candle_core::Device;
+use serde::Deserialize;
 
 use self::architecture::Architecture;
 use self::packed::Forward;
@@ -42,14 +43,17 @@ use crate::model::product::Instructions;
 use crate::model::transformer::{Arithmetic, Transformer};
 
 /// How products of matrices are computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum ProductPrecision {
     /// In single precision; on processors with AMX from numbers of 17 bits, see [`crate::model::product`].
     #[default]
+    #[serde(rename = "f32")]
     Single,
     /// In single precision with all 24 bits on every processor.
+    #[serde(rename = "f32-exact")]
     SingleExact,
     /// In bytes, summed exactly; what lies between two products stays in single precision.
+    #[serde(rename = "int8")]
     Bytes,
 }
 

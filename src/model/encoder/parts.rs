@@ -1,5 +1,7 @@
 //! The files of a text model, read but not understood, and what a user asks of it.
 
+use serde::Deserialize;
+
 use super::ProductPrecision;
 use super::config::Config;
 
@@ -60,7 +62,8 @@ impl TextTask {
 }
 
 /// How the labels of tokens become entities, as in transformers' pipeline.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Aggregation {
     /// Every token by itself.
     None,
@@ -73,6 +76,20 @@ pub enum Aggregation {
     Average,
     /// Words by their surest token.
     Max,
+}
+
+impl Aggregation {
+    /// The name in reports and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Simple => "simple",
+            Self::First => "first",
+            Self::Average => "average",
+            Self::Max => "max",
+        }
+    }
 }
 
 /// Where the encoder runs.
@@ -99,7 +116,7 @@ impl Processor {
     }
 }
 
-/// What a user asks of a text model.
+/// What a user, or a package, asks of a text model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TextOptions {
     /// What it is used for; none: what the files say.
@@ -112,8 +129,8 @@ pub struct TextOptions {
     pub prompt_text: Option<String>,
     /// Numbers of a vector to keep.
     pub dimensions: Option<usize>,
-    /// Whether vectors are scaled to length 1 at the end.
-    pub normalizes: bool,
+    /// Whether vectors are scaled to length 1 at the end; none: they are not.
+    pub normalizes: Option<bool>,
     /// The most tokens of a text, special ones included.
     pub most_tokens: Option<usize>,
     /// Tokens of a chunk, special ones included.
@@ -126,8 +143,40 @@ pub struct TextOptions {
     pub threshold: Option<f64>,
     /// Whether raw scores come out too.
     pub raw: bool,
-    /// How products of matrices are computed.
-    pub precision: ProductPrecision,
+    /// How products of matrices are computed; none: in single precision.
+    pub precision: Option<ProductPrecision>,
     /// Where it runs.
     pub processor: Processor,
+}
+
+impl TextOptions {
+    /// What a user asks, and where they leave something open, what the package says. What was said of one task does not count for another, and of two
+    /// ways to say one thing the user's stands alone.
+    #[must_use]
+    pub fn over(self, package: Self) -> Self {
+        let is_other_task = matches!((self.task, package.task), (Some(asked), Some(packaged)) if asked != packaged);
+        let package =
+            if is_other_task { Self { precision: package.precision, most_tokens: package.most_tokens, ..Self::default() } } else { package };
+        let (prompt, prompt_text) = match (self.prompt, self.prompt_text) {
+            (None, None) => (package.prompt, package.prompt_text),
+            asked => asked,
+        };
+        let is_cut = self.most_tokens.is_some();
+        Self {
+            task: self.task.or(package.task),
+            has_pair: self.has_pair || package.has_pair,
+            prompt,
+            prompt_text,
+            dimensions: self.dimensions.or(package.dimensions),
+            normalizes: self.normalizes.or(package.normalizes),
+            most_tokens: self.most_tokens.or(package.most_tokens.filter(|_| self.chunk.is_none())),
+            chunk: self.chunk.or(package.chunk.filter(|_| !is_cut)),
+            stride: self.stride.or(package.stride.filter(|_| !is_cut)),
+            aggregation: self.aggregation.or(package.aggregation),
+            threshold: self.threshold.or(package.threshold),
+            raw: self.raw,
+            precision: self.precision.or(package.precision),
+            processor: self.processor,
+        }
+    }
 }

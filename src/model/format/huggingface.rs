@@ -28,13 +28,17 @@ const PICKLE: &str = "pytorch_model.bin";
 pub const TOKENIZER: &str = "tokenizer.json";
 
 /// Files of which one lies in every such directory.
-pub const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
+const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
 
 /// Letters of a class's name that is shown.
 const LONGEST_CLASS: usize = 100;
 
 /// The most parts of weights, and the most modules.
 const MOST_PARTS: usize = 1 << 10;
+
+/// What transformers wrote beside the tokenizer, and sentence-transformers beside all.
+const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
+const SENTENCE_SETTINGS: &str = "config_sentence_transformers.json";
 
 /// Settings of the encoder in directories of sentence-transformers, by the names that they had.
 const TRANSFORMER_SETTINGS: [&str; 3] = ["sentence_bert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json"];
@@ -48,22 +52,50 @@ pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
 /// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error is given for weights that are a pickle and for names
 /// that lead out of the directory.
 pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
+    assemble(read_parts(read)?, &options.text)
+}
+
+/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or modules beside them. `has` says whether a file of
+/// this name is there.
+///
+/// # Errors
+/// Fails if `has` does.
+pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
+    for mark in MARKS {
+        if has(mark)? {
+            return Ok(mark == MODULES || has(CONFIG)? || has(TOKENIZER)?);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a file of this name may be one of a text model.
+#[must_use]
+pub fn is_part(name: &Path) -> bool {
+    let settings = TRANSFORMER_SETTINGS.iter().chain(&[CONFIG, MODULES, INDEX, TOKENIZER, TOKENIZER_SETTINGS, SENTENCE_SETTINGS]);
+    name.extension().is_some_and(|end| end == "safetensors") || name.file_name().is_some_and(|name| settings.into_iter().any(|known| name == *known))
+}
+
+/// The files of a text model, all that are read of its directory.
+///
+/// # Errors
+/// A contract error names a file that is missing; a trust error is given for weights that are a pickle and for names that lead out of the directory.
+pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
     let modules = modules(read)?;
     let encoder = modules.as_ref().and_then(|modules| modules.first()).map_or_else(PathBuf::new, |(_, path)| path.clone());
     let config = required(read, &encoder.join(CONFIG), "copy or download the whole directory of the model")?;
     let tokenizer = encoder.join(TOKENIZER);
     let config = parsed(&encoder.join(CONFIG), &config)?;
     // In the order in which they always were read: the model's digest follows it.
-    let parts = Parts {
+    Ok(Parts {
         tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
-        tokenizer_config: settings(read, &encoder.join("tokenizer_config.json"))?,
+        tokenizer_config: settings(read, &encoder.join(TOKENIZER_SETTINGS))?,
         transformer_settings: transformer_settings(read, &encoder)?,
-        sentence_settings: settings(read, Path::new("config_sentence_transformers.json"))?,
+        sentence_settings: settings(read, Path::new(SENTENCE_SETTINGS))?,
         weights: weights(read, &encoder, &config)?,
         modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
         config,
-    };
-    assemble(parts, &options.text)
+    })
 }
 
 const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
