@@ -23,12 +23,17 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 /// # Errors
 /// Fails only if the thread does.
 pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 32], T)> {
-    let (digest, done) = thread::scope(|scope| {
-        let digest = scope.spawn(|| Sha256::digest(bytes).into());
-        let done = work();
-        (digest.join(), done)
+    let digest = || Sha256::digest(bytes).into();
+    let (done, taken) = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("tallow-digest".into()).spawn_scoped(scope, digest);
+        (work(), thread.map(thread::ScopedJoinHandle::join))
     });
-    Ok((digest.map_err(|_| Error::internal("a digest was not taken"))?, done))
+    let taken = match taken {
+        Ok(taken) => taken.map_err(|_| Error::internal("a digest was not taken"))?,
+        // No thread could be had.
+        Err(_) => digest(),
+    };
+    Ok((taken, done))
 }
 
 /// The one digest of several files, by their names: another file, one more or less, and another order give another one.

@@ -156,7 +156,7 @@ fn memory_holds_with_one_large_row_group_and_many_threads() {
 }
 
 #[test]
-fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_twice_that() {
+fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_two_and_a_half_times_that() {
     let room = room();
     let usual = |rows: usize| {
         let key = texts(rows, "key", |row| format!("key-{:03}", scattered(row, 0) % 250));
@@ -170,6 +170,6 @@ fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_twice_that() {
         let (estimate, peak) = (estimate(&room, &line), peak(&room, &format!("{line} --output out.parquet")));
         let told = format!("{rows} rows, {further}: peak {} MiB, expected {} MiB", peak / MIB, estimate / MIB);
         // The allocator keeps more on some machines than on others: a twentieth is let pass.
-        assert!(peak <= estimate + estimate / 20 && estimate <= 2 * peak, "{told}");
+        assert!(peak <= estimate + estimate / 20 && 2 * estimate <= 5 * peak, "{told}");
     }
 }

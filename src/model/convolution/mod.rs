@@ -14,7 +14,6 @@
 //! Taps go in blocks of [`MOST_DEPTH`], so that a tile's weights stay in the first-level cache; between two blocks the sums wait among the results.
 //! Every sum has one running total that begins with the bias and goes through the taps in the order of the filter's weights, so its bits depend
 //! neither on the images beside it nor on where it lies in a tile; AVX-512 and AVX2 give the same bits, because both multiply and add in one rounding.
-
 //!
 //! # What was measured
 //!
@@ -30,15 +29,7 @@
 //! | 128 of 32 × 1 × 1 over 32 × 32, where they lie | 188 | 105 | 30 |
 //! | 1 of 1 × 3 × 3 over each of 128 channels of 32 × 32 | 40 | 37 | 23 |
 //!
-//! Whole networks over images of 32 × 32 on one thread, medians of three runs in turn on a machine that others kept busy: processor seconds of `score`,
-//! reading and starting included, and of ONNX Runtime 1.31's session alone; before are seconds of scoring with windows laid out as a matrix.
-//!
-//! | network | before | tallow | ONNX Runtime |
-//! |---|---|---|---|
-//! | residual network of 20 convolutions, 32 to 256 filters, 1000 images | 4.8 | 1.89 | 1.62 |
-//! | inverted residuals over single channels, 32 to 256 filters, 2000 images | 7.7 | 1.54 | 1.67 |
-//!
-//! Of the first about 0.3 s are not convolutions: at its kernels the two are level.
+//! What whole networks take is in [`crate::model::graph`]'s doc.
 
 mod fill;
 mod geometry;
@@ -47,9 +38,9 @@ mod places;
 mod tests;
 mod tile;
 
-use self::fill::{Fill, Pack};
 use std::mem::MaybeUninit;
 
+use self::fill::{Fill, Pack};
 pub use self::geometry::Axis;
 use self::geometry::{Geometry, Row, number_count};
 use self::places::{PANEL, Places};

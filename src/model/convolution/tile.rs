@@ -104,7 +104,9 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
             }
         }
     } else {
-        let waiting = gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, sweep.out, sweep.stride);
+        #[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
+        // SAFETY: sums go on only behind a block of taps that wrote these very results.
+        let waiting = unsafe { gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, sweep.out, sweep.stride) };
         for (sums, waiting) in sums.iter_mut().zip(&waiting.0) {
             for (sum, line) in sums.iter_mut().zip(waiting) {
                 *sum = lanes.load(line);
@@ -132,7 +134,9 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
     }
     if let Some(finish) = sweep.finish {
         if let Some(residual) = finish.residual {
-            let waiting = gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, as_written(residual), sweep.stride);
+            #[expect(unsafe_code, reason = "reads as if it might not have been written")]
+            // SAFETY: what is added is a slice of numbers, all of which are there.
+            let waiting = unsafe { gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, as_written(residual), sweep.stride) };
             for (sums, waiting) in sums.iter_mut().zip(&waiting.0) {
                 for (sum, line) in sums.iter_mut().zip(waiting) {
                     *sum = lanes.add(*sum, lanes.load(line));
@@ -197,9 +201,13 @@ unsafe fn written(values: &[MaybeUninit<f32>]) -> &[f32] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }
 }
 
-/// The numbers at the places of a tile, which must have been written.
+/// The numbers at the places of a tile.
+///
+/// # Safety
+/// They must have been written.
+#[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
 #[inline(always)]
-fn gathered<L: Lanes, const F: usize, const V: usize>(
+unsafe fn gathered<L: Lanes, const F: usize, const V: usize>(
     lanes: L,
     places: &Places,
     vectors: [&Vector; V],
@@ -212,8 +220,7 @@ fn gathered<L: Lanes, const F: usize, const V: usize>(
         for (line, vector) in waiting.iter_mut().zip(vectors) {
             let values = &values[filter * stride..];
             for piece in places.pieces(vector) {
-                #[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
-                // SAFETY: what is added is there; sums go on only behind a block of taps that wrote these very results.
+                // SAFETY: as the caller says.
                 let found = unsafe { written(&values[piece.out..piece.out + piece.length]) };
                 match found.first_chunk() {
                     Some(whole) if is_whole => lanes.store(lanes.load(whole), line),

@@ -125,19 +125,10 @@ fn load(model: &ModelProto, graph: &GraphProto, external: &External, feature_cou
 
 /// The model with a length of its open axes that the graph takes, and what its outputs then are. A graph that is open by its file may yet insist on one
 /// length, which is then that of some constant of it.
-fn sampled(mut runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<(GraphModel, Vec<Value>)> {
-    if runner.is_open() && !runner.takes_sample() {
-        let lengths = graph.initializers.iter().flat_map(|tensor| tensor.dims.iter()).filter_map(|length| usize::try_from(*length).ok());
-        let lengths: BTreeSet<usize> = lengths.filter(|length| (1..=MOST_SAMPLE).contains(length)).collect();
-        for length in lengths.into_iter().take(MOST_TRIALS) {
-            let trial = runner.sampled(length);
-            if trial.takes_sample() {
-                let values = outline(&trial, graph, ports)?;
-                return Ok((trial, values));
-            }
-            runner = trial;
-        }
-    }
+fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<(GraphModel, Vec<Value>)> {
+    let lengths = graph.initializers.iter().flat_map(|tensor| tensor.dims.iter()).filter_map(|length| usize::try_from(*length).ok());
+    let lengths: BTreeSet<usize> = lengths.filter(|length| (1..=MOST_SAMPLE).contains(length)).collect();
+    let runner = runner.sampled(lengths.into_iter().take(MOST_TRIALS));
     let values = outline(&runner, graph, ports)?;
     Ok((runner, values))
 }

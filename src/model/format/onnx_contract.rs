@@ -59,6 +59,9 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
             feeds.push(Feed { element, row_shape: vec![Some(width)], column_count: width });
             continue;
         }
+        if rest.contains(&Some(0)) {
+            return Err(Error::contract(format!("the input `{}` has an axis of no length", port.name)));
+        }
         let known = rest.iter().try_fold(1_usize, |product, length| product.checked_mul(length.unwrap_or(1))).ok_or_else(|| unknown_width(port))?;
         let width = match rest.iter().filter(|length| length.is_none()).count() {
             0 if known == 1 => Width::One,

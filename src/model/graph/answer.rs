@@ -41,13 +41,14 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// These answers; `outline` are outputs such as a run gives, of whatever rows, and `longer` those of rows whose open axes are longer.
+    /// These answers; `outline` are outputs such as a run gives, of whatever rows, and `longer` those of rows whose open axes are longer, in several ways.
     ///
     /// # Errors
     /// Fails if an output is of no kind that a column can hold.
-    pub(super) fn new(all: Vec<Answer>, outline: &[Value], longer: Option<&[Value]>, batch: Option<usize>) -> Result<Self> {
+    pub(super) fn new(all: Vec<Answer>, outline: &[Value], longer: &[Vec<Value>], batch: Option<usize>) -> Result<Self> {
         let width = |value: &Value| value_tensor(value).map_or(0, row_length);
-        let is_open = longer.into_iter().flatten().zip(outline).map(|(longer, one)| width(longer) != width(one)).collect();
+        let differs = |output: usize| longer.iter().any(|longer| longer.get(output).map(width) != outline.get(output).map(width));
+        let is_open = (0..outline.len()).map(differs).collect();
         let mut answers = Self { all, fields: Vec::new(), is_open };
         let rows = outline.first().map_or(0, |value| value_tensor(value).map_or(0, |tensor| tensor.shape().first().copied().unwrap_or(1)));
         let columns = answers.columns(outline, rows, batch.unwrap_or(rows).max(rows))?;

@@ -10,11 +10,19 @@ use super::ir::{Graph, Node, ValueId, run_widened};
 use super::join::{join, joint};
 use super::operator::{Definition, Fuel};
 use super::registry;
+use super::tensor::Tensor;
 use super::value::Value;
 use crate::error::{Error, Result};
 
 /// Nodes that folding may execute for one node, loops counted by their turns.
 const FOLD_STEPS: u64 = 10_000;
+
+/// Operators that pack their weights as soon as they are built.
+const RECURRENT: [&str; 3] = ["GRU", "LSTM", "RNN"];
+
+/// What packed weights may take: so many bytes, and so many times the bytes of the constants.
+const PACKED_BYTES: usize = 64 << 20;
+const PACKED_SHARE: usize = 4;
 
 /// Constants larger than this many elements are made when they are wanted, not kept.
 const FOLD_ELEMENTS: usize = 1 << 22;
@@ -26,6 +34,8 @@ pub struct Builder {
     constants: HashMap<ValueId, Value>,
     inputs: Vec<ValueId>,
     nodes: Vec<Node>,
+    constant_bytes: usize,
+    packed_bytes: usize,
 }
 
 impl Builder {
@@ -39,6 +49,7 @@ impl Builder {
     /// A new value that never changes.
     pub fn constant(&mut self, value: Value) -> ValueId {
         let id = self.value();
+        self.constant_bytes = self.constant_bytes.saturating_add(value.tensor().map_or(0, Tensor::byte_count));
         self.constants.insert(id, value);
         id
     }
@@ -73,8 +84,11 @@ impl Builder {
             Value::Tensor(tensor) => Some(tensor.clone()),
             _ => None,
         };
-        definition.constants.replace(inputs.iter().map(constant).collect());
+        let is_recurrent = RECURRENT.contains(&definition.operator.as_str());
+        let is_told = is_recurrent && self.room() > 0;
+        definition.constants.replace(if is_told { inputs.iter().map(constant).collect() } else { Vec::new() });
         let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
+        self.packed_bytes += if is_recurrent { definition.memory_bytes.get() } else { 0 };
         let known = |input: &Option<ValueId>| input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some));
         if let Some(values) = inputs.iter().map(known).collect::<Option<Vec<Option<Value>>>>()
             && let Ok(results) = run_widened(&kernel, entry.widening, values, &Fuel::new(FOLD_STEPS))
@@ -108,11 +122,18 @@ impl Builder {
         Ok(ids)
     }
 
-    /// The finished graph: chains of dense layers are one node each, and convolutions with what follows them; nodes that nothing reads are left out, and every value's last reader may take it.
+    /// The bytes that weights may still take in packed form: nodes that share their weights pack them each, and a small file may have many.
+    fn room(&self) -> usize {
+        PACKED_BYTES.saturating_add(self.constant_bytes.saturating_mul(PACKED_SHARE)).saturating_sub(self.packed_bytes)
+    }
+
+    /// The finished graph: chains of dense layers are one node each, and convolutions with what follows them; nodes that nothing reads are left
+    /// out, and every value's last reader may take it.
     #[must_use]
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
-        join(&mut self.nodes, &outputs);
-        fuse(&mut self.nodes, &outputs);
+        let room = self.room();
+        let room = join(&mut self.nodes, &outputs, room);
+        fuse(&mut self.nodes, &outputs, room);
         let mut constants: Vec<_> = self.constants.into_iter().collect();
         constants.sort_unstable_by_key(|(id, _)| *id);
         let mut graph = Graph { value_count: self.value_count, constants, inputs: self.inputs, nodes: self.nodes, outputs };

@@ -30,7 +30,9 @@ fn convolution(node: &Definition) -> Result<Kernel> {
         match data.data() {
             Data::Float(_) if !weights.is_empty() => {
                 let finish = Finish { residual: None, activation: Activation::None };
-                Packed::new(weights, bias, groups)?.run(data, &sliding, finish)
+                let out = Packed::new(weights, bias, groups)?.run(data, &sliding, finish)?;
+                call.fuel.burn_products(out.len().saturating_mul(product(&weights.shape()[1..])), weights.len())?;
+                Ok(out)
             }
             Data::Float(values) => convolved::<f32>(data, values, weights, bias, &sliding, groups),
             Data::Double(values) => convolved::<f64>(data, values, weights, bias, &sliding, groups),
@@ -66,6 +68,11 @@ impl Packed {
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.filters.memory_bytes()
+    }
+
+    /// The taps of a filter.
+    pub(super) fn depth(&self) -> usize {
+        product(&self.shape[1..])
     }
 
     /// The shape of the results, and the axes that the filters slide along.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::gelu::join_gelus;
 use super::ir::{Node, ValueId};
-use super::operator::{Definition, single};
+use super::operator::{Call, Definition, single};
 use super::registry::Widening;
 use super::tensor::{Tensor, element_count};
 use super::value::Value;
@@ -127,6 +127,8 @@ struct Chain {
     steps: Vec<Step>,
     inner: usize,
     outer: usize,
+    /// Products of numbers for each row.
+    products: usize,
     /// The least number of axes that the operators take, and the result has.
     least_rank: usize,
     is_strict: bool,
@@ -136,7 +138,7 @@ impl Chain {
     fn new(parts: &[&Part]) -> Result<Self> {
         let [Part::Product(first), ..] = parts else { return Err(Error::internal("a chain that begins with no product")) };
         let inner = first.weight.shape()[usize::from(first.is_turned)];
-        let mut chain = Self { steps: Vec::new(), inner, outer: inner, least_rank: 1, is_strict: false };
+        let mut chain = Self { steps: Vec::new(), inner, outer: inner, products: 0, least_rank: 1, is_strict: false };
         let mut left = parts;
         while let [part, rest @ ..] = left {
             left = rest;
@@ -170,6 +172,7 @@ impl Chain {
         let bias = bias.map(|(addend, beta)| spread(addend, outer, beta)).transpose()?;
         self.steps.push(Step::Product(Dense::new(inner, outer, weight, bias.as_deref())?));
         self.outer = outer;
+        self.products = self.products.saturating_add(inner.saturating_mul(outer));
         self.is_strict |= matrix.is_strict;
         Ok(())
     }
@@ -180,6 +183,12 @@ impl Chain {
         self.least_rank = self.least_rank.max(tensor.rank());
         then(&mut self.steps, RowStep::Affine { scale, shift });
         Ok(())
+    }
+
+    fn run_counted(&self, call: &Call) -> Result<Tensor> {
+        let out = self.run(call.value(0)?)?;
+        call.fuel.burn_products((out.len() / self.outer.max(1)).saturating_mul(self.products), out.len())?;
+        Ok(out)
     }
 
     /// The rows along the last axis, each taken through all layers.
@@ -248,14 +257,14 @@ pub(super) fn leave_out(nodes: &mut Vec<Node>, is_gone: &[bool]) {
     });
 }
 
-/// Puts one node in the place of each chain; `outputs` are the graph's.
-pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+/// Puts one node in the place of each chain, as long as packed matrices take no more than `room` bytes; `outputs` are the graph's.
+pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) {
     join_gelus(nodes, outputs);
     let readers = readers(nodes, outputs);
     let mut is_gone = vec![false; nodes.len()];
     for first in 0..nodes.len() {
         let is_start = matches!(&nodes[first].role, Some(Role { part: Part::Product(_), .. })) && !is_gone[first];
-        let places = if is_start { chain_from(first, nodes, &readers) } else { Vec::new() };
+        let places = if is_start && room > 0 { chain_from(first, nodes, &readers) } else { Vec::new() };
         let parts: Vec<&Part> = places.iter().filter_map(|place| nodes[*place].role.as_ref()).map(|role| &role.part).collect();
         if let (Some(&last), Ok(chain)) = (places.last(), Chain::new(&parts)) {
             let label = if first == last { nodes[first].label.clone() } else { format!("{} to {}", nodes[first].label, nodes[last].label) };
@@ -263,7 +272,8 @@ pub(super) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
             places.iter().for_each(|place| is_gone[*place] = *place != last);
             let node = &mut nodes[last];
             node.memory_bytes = memory_bytes(&chain.steps);
-            if let Ok(kernel) = single(move |call| chain.run(call.value(0)?)) {
+            room = room.saturating_sub(node.memory_bytes);
+            if let Ok(kernel) = single(move |call| chain.run_counted(call)) {
                 (node.label, node.kernel, node.widening, node.role) = (label, kernel, Widening::None, None);
                 (node.column_role, node.takes_blocks, node.family) = (None, true, Some("network"));
                 node.inputs = vec![data.map(|id| (id, false))];

@@ -126,6 +126,12 @@ struct Joined {
 
 impl Joined {
     fn run(&self, call: &Call) -> Result<Tensor> {
+        let out = self.convolve(call)?;
+        call.fuel.burn_products(out.len().saturating_mul(self.packed.depth()), out.len())?;
+        Ok(out)
+    }
+
+    fn convolve(&self, call: &Call) -> Result<Tensor> {
         let (data, other) = (call.tensor(0)?, call.optional(1)?);
         let Some(other) = other else { return self.packed.run(data, &self.sliding, Finish { residual: None, activation: self.activation }) };
         if let Ok(residual) = other.values::<f32>()
@@ -139,11 +145,15 @@ impl Joined {
     }
 }
 
-/// Puts one node in the place of each convolution with constant filters and what follows it; `outputs` are the graph's.
-pub(super) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+/// Puts one node in the place of each convolution with constant filters and what follows it, as long as packed filters take no more than `room` bytes; gives
+/// what is left of it. `outputs` are the graph's.
+pub(super) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) -> usize {
     let readers = readers(nodes, outputs);
     let mut is_gone = vec![false; nodes.len()];
     for first in 0..nodes.len() {
+        if room == 0 {
+            break;
+        }
         let Some(Joint::Convolution(source)) = &nodes[first].joint else { continue };
         let Some((last, added, joined, gone)) = joined(first, source, nodes, &readers, &is_gone) else { continue };
         let data = source.data;
@@ -151,6 +161,7 @@ pub(super) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
         let label = if first == last { nodes[first].label.clone() } else { format!("{} to {}", nodes[first].label, nodes[last].label) };
         let node = &mut nodes[last];
         node.memory_bytes = joined.packed.memory_bytes();
+        room = room.saturating_sub(node.memory_bytes);
         if let Ok(kernel) = single(move |call| joined.run(call)) {
             (node.label, node.kernel, node.widening) = (label, kernel, Widening::None);
             (node.role, node.joint, node.column_role, node.takes_blocks) = (None, None, None, false);
@@ -158,6 +169,7 @@ pub(super) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
         }
     }
     leave_out(nodes, &is_gone);
+    room
 }
 
 /// The last node that a convolution is joined with, what is added to it, the kernel, and the nodes that are no longer wanted.

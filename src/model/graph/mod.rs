@@ -14,7 +14,7 @@
 //! | network | rows | before | rten | ONNX Runtime | tallow |
 //! |---|---|---|---|---|---|
 //! | ResNet-18 of 32 to 256 channels over 3 × 32 × 32 | 1 000 | 4.8 | 3.54 | 1.54 | 1.67 |
-//! | inverted residuals, as MobileNet has, over 3 × 32 × 32 | 2 000 | 7.7 | 5.99 | 1.56 | 1.32 |
+//! | inverted residuals, as `MobileNet` has, over 3 × 32 × 32 | 2 000 | 7.7 | 5.99 | 1.56 | 1.32 |
 //! | LSTM, two layers of 64, 50 steps of 16 | 10 000 | 7.8 | 1.03 | 0.54 | 0.63 |
 //! | GRU, the same | 10 000 | 5.5 | 0.66 | 0.62 | 0.47 |
 //! | transformer, two layers of 128, 32 tokens | 4 000 | 2.7 | 1.32 | 1.06 | 0.98 |
@@ -61,6 +61,8 @@ mod normalization;
 pub mod operator;
 mod pooling;
 mod probe;
+#[cfg(test)]
+mod probe_tests;
 mod product;
 mod quantised;
 mod recurrent;

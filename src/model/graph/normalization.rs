@@ -154,10 +154,20 @@ fn layer_normalization(node: &Definition) -> Result<Kernel> {
     })
 }
 
+/// A shape without the axes in front that are 1 long.
+fn without_ones(shape: &[usize]) -> &[usize] {
+    &shape[shape.iter().take_while(|length| **length == 1).count()..]
+}
+
 /// Rows of single precision by the kernel of text models, where scale and shift have one number for each of a row's.
 fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Tensor>> {
     let (data, scale) = (call.tensor(0)?, call.tensor(1)?);
-    let width = product(&data.shape()[axis_of(axis, data.rank())?..]);
+    let own = &data.shape()[axis_of(axis, data.rank())?..];
+    let width = product(own);
+    let fits = |tensor: &Tensor| without_ones(tensor.shape()) == without_ones(own);
+    if !fits(scale) || !call.optional(2)?.is_none_or(fits) {
+        return Ok(None);
+    }
     let (Data::Float(_), Data::Float(gain)) = (data.data(), scale.data()) else { return Ok(None) };
     let shift = match call.optional(2)? {
         None => vec![0.0; width],

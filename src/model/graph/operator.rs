@@ -60,7 +60,7 @@ pub struct Definition {
     pub inputs: Vec<bool>,
     /// For each output that the node lists, whether somebody wants it.
     pub outputs: Vec<bool>,
-    /// The inputs that never change, for kernels that prepare them once.
+    /// The inputs that never change, for recurrent layers, which prepare them once.
     pub constants: RefCell<Vec<Option<Tensor>>>,
     /// The bytes that its kernel holds beside its inputs, as the kernel's maker says.
     pub memory_bytes: Cell<usize>,
@@ -163,17 +163,42 @@ pub(super) struct Fuel {
     steps: Cell<u64>,
     unseen: RefCell<UnseenCounts>,
     made: Cell<Made>,
+    /// Whether products count by what is multiplied, as they do where the time of a run must be bounded.
+    weighs_products: bool,
+    is_out: Cell<bool>,
 }
+
+/// Products of numbers, or numbers that they are read from, that count as one node more where they count.
+const STEP_PRODUCTS: usize = 1 << 20;
+const STEP_READS: usize = 1 << 10;
 
 impl Fuel {
     pub(super) fn new(steps: u64) -> Self {
-        Self { steps: Cell::new(steps), unseen: RefCell::default(), made: Cell::default() }
+        Self { steps: Cell::new(steps), unseen: RefCell::default(), made: Cell::default(), weighs_products: false, is_out: Cell::default() }
+    }
+
+    /// The same for runs that are only to see what a graph is like.
+    pub(super) fn probing(steps: u64) -> Self {
+        Self { weighs_products: true, ..Self::new(steps) }
     }
 
     pub(super) fn burn(&self, steps: u64) -> Result<()> {
-        let left = self.steps.get().checked_sub(steps).ok_or_else(|| Error::failed("the graph runs more operators than a run may"))?;
+        let Some(left) = self.steps.get().checked_sub(steps) else {
+            self.is_out.set(true);
+            return Err(Error::failed("the graph runs more operators than a run may"));
+        };
         self.steps.set(left);
         Ok(())
+    }
+
+    /// For so many products of numbers, made of so many numbers.
+    pub(super) fn burn_products(&self, products: usize, read: usize) -> Result<()> {
+        if self.weighs_products { self.burn((products / STEP_PRODUCTS + read / STEP_READS) as u64) } else { Ok(()) }
+    }
+
+    /// Whether a run stopped because it was too long.
+    pub(super) fn is_out(&self) -> bool {
+        self.is_out.get()
     }
 
     /// Notes values that an encoder does not know; of several encoders of a column the one that knows least counts.
@@ -189,9 +214,9 @@ impl Fuel {
         self.made.set(Made { largest_bytes: largest_bytes.max(tensor.byte_count()), elements: elements.saturating_add(tensor.len()) });
     }
 
-    /// What nodes made so far.
-    pub(super) fn made(&self) -> Made {
-        self.made.get()
+    /// What nodes made since this was last asked.
+    pub(super) fn take_made(&self) -> Made {
+        self.made.take()
     }
 
     pub(super) fn into_unseen(self) -> UnseenCounts {

@@ -1,7 +1,7 @@
 //! What a graph is like, found by running it on a few rows that are made up: what a row costs, and whether rows change each other.
 //!
-//! Shapes follow from what a file declares only in part; a run shows them all. What cannot be found, because the graph refuses rows that are made up or
-//! takes too long, is taken to be ordinary.
+//! Shapes follow from what a file declares only in part; a run shows them all. A graph that refuses rows that are made up is taken to be ordinary; of one that
+//! takes too long what was seen until then is a lower bound of its cost, and its rows go through one by one.
 
 use arrow::array::ArrayRef;
 
@@ -15,8 +15,8 @@ use super::value::Value;
 use super::{arrays, movement};
 use crate::error::Result;
 
-/// Nodes that such a run may execute, large values counted more often: about a tenth of a second of the slowest operators.
-const PROBE_STEPS: u64 = 100_000;
+/// Nodes that the runs of one question may execute, large values and products counted more often: some tenths of a second, at worst some seconds.
+const PROBE_STEPS: u64 = 200_000;
 
 /// What a run made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,45 +27,71 @@ pub(super) struct Made {
     pub(super) elements: usize,
 }
 
-/// Whether the graph runs on rows of zeros.
-pub(super) fn runs(model: &GraphModel) -> bool {
-    made(model, model.batch().unwrap_or(2)).is_some()
-}
-
-/// What a run on so many rows of zeros makes.
-fn made(model: &GraphModel, rows: usize) -> Option<Made> {
-    let fuel = Fuel::new(PROBE_STEPS);
-    let inputs = inputs(model, &Tensor::zeros(ElementType::Float, vec![rows, model.row_length()]).ok()?).ok()?;
-    model.graph().run_with(inputs, &fuel).ok().map(|_| fuel.made())
-}
-
-/// What a graph makes of one row more.
-pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
-    if let Some(batch) = model.batch() {
-        let all = made(model, batch)?;
-        return Some(Made { largest_bytes: all.largest_bytes.div_ceil(batch), elements: all.elements.div_ceil(batch) });
+/// The first of these lengths of open axes with which the graph runs on rows of zeros.
+pub(super) fn first_length(model: &mut GraphModel, lengths: impl Iterator<Item = usize>) -> Option<usize> {
+    let fuel = Fuel::probing(PROBE_STEPS);
+    for length in lengths {
+        model.set_sample(length);
+        if run_zeros(model, model.batch().unwrap_or(2), &fuel).is_some_and(|is_done| is_done) {
+            return Some(length);
+        }
+        if fuel.is_out() {
+            return None;
+        }
     }
-    // One row alone may be a case of its own; what two and four have in common no row adds.
-    let (two, four) = (made(model, 2)?, made(model, 4)?);
-    let half = |four: usize, two: usize| four.saturating_sub(two).div_ceil(2);
-    Some(Made { largest_bytes: half(four.largest_bytes, two.largest_bytes), elements: half(four.elements, two.elements) })
+    None
 }
 
-/// Whether what the graph makes of a row depends on the rows beside it, as it does where the mean of a batch is taken: three rows together and
-/// each alone give other bits.
+/// Runs the graph on so many rows of zeros; false if it took too long, none if it refused.
+fn run_zeros(model: &GraphModel, rows: usize, fuel: &Fuel) -> Option<bool> {
+    let inputs = inputs(model, &Tensor::zeros(ElementType::Float, vec![rows, model.row_length()]).ok()?).ok()?;
+    match model.graph().run_with(inputs, fuel) {
+        Ok(_) => Some(true),
+        Err(_) if fuel.is_out() => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// What a graph makes of one row more, or at least that.
+pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
+    let fuel = Fuel::probing(PROBE_STEPS);
+    let share = |made: Made, rows: usize| Made { largest_bytes: made.largest_bytes.div_ceil(rows), elements: made.elements.div_ceil(rows) };
+    if let Some(batch) = model.batch() {
+        run_zeros(model, batch, &fuel)?;
+        return Some(share(fuel.take_made(), batch));
+    }
+    // One row alone may be a case of its own; what two and three have in common no row adds.
+    let is_done = run_zeros(model, 2, &fuel)?;
+    let two = fuel.take_made();
+    if !is_done || run_zeros(model, 3, &fuel) != Some(true) {
+        return Some(share(two, 2));
+    }
+    let three = fuel.take_made();
+    let (largest_bytes, elements) = (three.largest_bytes.saturating_sub(two.largest_bytes), three.elements.saturating_sub(two.elements));
+    Some(Made { largest_bytes, elements })
+}
+
+/// Whether what the graph makes of a row depends on the rows beside it, as it does where the mean of a batch is taken: two rows together and
+/// each alone give other bits, or only each alone gives anything.
 pub(super) fn mixes_rows(model: &GraphModel) -> bool {
-    const ROWS: usize = 3;
-    let width = model.row_length();
+    const ROWS: usize = 2;
+    let (width, fuel) = (model.row_length(), Fuel::probing(PROBE_STEPS));
     let all = varied(ROWS * width);
     let run = |rows: std::ops::Range<usize>| -> Result<Vec<ArrayRef>> {
         let count = rows.len();
         let inputs = inputs(model, &Tensor::new(vec![count, width], all[rows.start * width..rows.end * width].to_vec())?)?;
-        let outputs = by_row(model.graph().run_with(inputs, &Fuel::new(PROBE_STEPS))?, count)?;
+        let outputs = by_row(model.graph().run_with(inputs, &fuel)?, count)?;
         model.columns(&outputs, count)
     };
-    let Ok(together) = run(0..ROWS) else { return false };
-    (0..ROWS).any(|row| {
-        run(row..row + 1).is_ok_and(|alone| together.iter().zip(&alone).any(|(together, alone)| together.slice(row, 1).as_ref() != alone.as_ref()))
+    let together = run(0..ROWS);
+    let alone: Vec<Result<Vec<ArrayRef>>> = (0..ROWS).map(|row| run(row..row + 1)).collect();
+    if fuel.is_out() {
+        return true;
+    }
+    let Ok(together) = together else { return alone.iter().all(Result::is_ok) };
+    alone.iter().enumerate().any(|(row, alone)| {
+        let differs = |(together, alone): (&ArrayRef, &ArrayRef)| together.slice(row, 1).as_ref() != alone.as_ref();
+        alone.as_ref().is_ok_and(|alone| together.iter().zip(alone).any(differs))
     })
 }
 

@@ -15,14 +15,17 @@ use super::registry::{ANY, Entry};
 use super::tensor::{Data, Tensor, element_count};
 use crate::error::{Error, Result};
 use crate::model::network::step::BLOCK_ROWS;
-use crate::model::product::{Dense, Rows};
+use crate::model::product::{Dense, LINE, Rows};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("MatMul", 2, 2, |_| single(|call| matrix_product(call.tensor(0)?, call.tensor(1)?))).widened(),
+    Entry::new("MatMul", 2, 2, |_| single(|call| counted_product(call, call.tensor(0)?, call.tensor(1)?))).widened(),
     Entry::new("Gemm", 2, 3, general).widened(),
     Entry::new("Einsum", 1, ANY, einsum).widened(),
     Entry::new("Det", 1, 1, |_| single(determinant)).floats(),
 ];
+
+/// Numbers of a right matrix that is packed for one product, its filling included: 256 MiB.
+const MOST_PACKED: usize = 1 << 26;
 
 /// Rows of the left factor that go through together.
 const GROUP_ROWS: usize = 64;
@@ -93,13 +96,16 @@ macro_rules! real {
 real!(
     f32,
     fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], [rows, depth, columns]: [usize; 3]) {
-        // A matrix without elements leaves zeros.
-        if let Ok(packed) = Dense::of_rows(right, [depth, columns]) {
-            for (left, out) in left.chunks(BLOCK_ROWS * depth).zip(out.chunks_mut(BLOCK_ROWS * columns)) {
-                packed.multiply(Rows { values: left, width: depth, stride: depth, count: left.len() / depth }, out, columns);
-            }
+        if left.is_empty() || right.is_empty() {
+            return;
         }
-        debug_assert!(rows * columns == out.len(), "a result of its shape");
+        // A long matrix of one column would be nearly all filling.
+        let packed =
+            if depth.saturating_mul(columns.next_multiple_of(LINE)) <= MOST_PACKED { Dense::of_rows(right, [depth, columns]).ok() } else { None };
+        let Some(packed) = packed else { return multiply_groups(left, right, out, [rows, depth, columns]) };
+        for (left, out) in left.chunks(BLOCK_ROWS * depth).zip(out.chunks_mut(BLOCK_ROWS * columns)) {
+            packed.multiply(Rows { values: left, width: depth, stride: depth, count: left.len() / depth }, out, columns);
+        }
     }
 );
 real!(f64);
@@ -118,6 +124,14 @@ fn multiply_groups<T: Factor>(left: &[T], right: &[T], out: &mut [T], [rows, dep
         T::multiply_matrices(&padded, right, &mut result, [GROUP_ROWS, depth, columns]);
         out[whole * columns..].copy_from_slice(&result[..(rows - whole) * columns]);
     }
+}
+
+/// A product that the run accounts for.
+fn counted_product(call: &Call, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    let product = matrix_product(left, right)?;
+    let depth = left.shape().last().copied().unwrap_or(1);
+    call.fuel.burn_products(product.len().saturating_mul(depth), left.len() + right.len())?;
+    Ok(product)
 }
 
 /// The product of the last two axes, broadcast over the others, as numpy's `matmul`.
@@ -182,7 +196,7 @@ fn general(node: &Definition) -> Result<Kernel> {
             }
             if turns { transposed(tensor, &[1, 0]) } else { Ok(tensor.clone()) }
         };
-        let product = matrix_product(&turned(call.tensor(0)?, turns_left)?, &turned(call.tensor(1)?, turns_right)?)?;
+        let product = counted_product(call, &turned(call.tensor(0)?, turns_left)?, &turned(call.tensor(1)?, turns_right)?)?;
         let product = scaled(product, alpha)?;
         match call.optional(2)? {
             None => Ok(product),

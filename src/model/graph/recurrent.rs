@@ -8,7 +8,7 @@ use super::operator::{Call, Definition, Kernel, several};
 use super::recurrent_gate::Gate;
 use super::recurrent_packed::Packed;
 use super::registry::Entry;
-use super::tensor::{Data, Tensor};
+use super::tensor::{Data, ELEMENT_LIMIT, Tensor};
 use super::value::Value;
 use crate::error::{Error, Result};
 
@@ -82,9 +82,13 @@ fn layer(node: &Definition, cell: Cell) -> Result<Kernel> {
     }
     let (alphas, betas) = (node.find_floats("activation_alpha")?.unwrap_or_default(), node.find_floats("activation_beta")?.unwrap_or_default());
     let gates = names.iter().enumerate().map(|(place, name)| Gate::of(name, alphas.get(place).copied(), betas.get(place).copied()));
+    let hidden = length_of(node.wanted_int("hidden_size")?)?;
+    if !(1..=ELEMENT_LIMIT).contains(&hidden) {
+        return Err(Error::failed(format!("a state of {hidden} numbers")));
+    }
     let layer = Layer {
         cell,
-        hidden: length_of(node.wanted_int("hidden_size")?)?,
+        hidden,
         direction,
         gates: gates.collect::<Result<Vec<Gate>>>()?,
         clip: node.find_float("clip")?.filter(|clip| !clip.is_nan()).map(f64::from),
@@ -134,7 +138,10 @@ impl Layer {
             of_call = Packed::new(self, [Some(call.tensor(1)?), Some(call.tensor(2)?), call.optional(3)?, self.peepholes(call)?])?;
             &of_call
         };
-        packed.run(self, values, &extent, [call.optional(5)?, call.optional(6).ok().flatten()])
+        let share = extent.width + self.hidden;
+        call.fuel.burn_products((extent.steps * extent.batch).saturating_mul(self.cell.gates() * self.hidden).saturating_mul(share), values.len())?;
+        let memory = if self.cell == Cell::Memory { call.optional(6)? } else { None };
+        packed.run(self, values, &extent, [call.optional(5)?, memory])
     }
 
     fn peepholes<'c>(&self, call: &'c Call) -> Result<Option<&'c Tensor>> {

@@ -153,3 +153,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_layer_without_a_state_is_refused() {
+    let definition = Definition {
+        name: "layer".into(),
+        operator: "RNN".into(),
+        domain: String::new(),
+        version: 14,
+        attributes: [("hidden_size".to_owned(), Attribute::Int(0))].into_iter().collect(),
+        inputs: vec![true; 3],
+        outputs: vec![true],
+        constants: RefCell::default(),
+        memory_bytes: Cell::default(),
+    };
+    let mut builder = Builder::default();
+    let inputs = [(); 3].map(|()| Some(builder.input()));
+    assert!(builder.node(&definition, &inputs).unwrap_err().to_string().contains("a state of 0 numbers"));
+}

@@ -12,7 +12,7 @@ use super::Graph;
 use super::answer::{Answer, Answers, by_row};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
-use super::probe::{Made, mixes_rows, row_cost, runs};
+use super::probe::{Made, first_length, mixes_rows, row_cost};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
@@ -25,6 +25,9 @@ const GROUP_ELEMENTS: usize = 1 << 20;
 
 /// Bytes that the largest value between two operators may have: about what the second-level cache holds, beside what it is made of.
 const VALUE_BYTES: usize = 1 << 20;
+
+/// Bytes that it may have so that an operator's own costs are shared by more rows.
+const MOST_VALUE_BYTES: usize = 1 << 26;
 
 /// The length of an open axis of rows that are made up, unless the graph takes another only.
 const SAMPLE_LENGTH: usize = 16;
@@ -89,23 +92,24 @@ impl GraphModel {
     /// Fails if an output is of no kind that a column can hold.
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
         let longer = self.run_longer();
-        self.answers = Answers::new(answers, outline, longer.as_deref(), self.batch)?;
+        self.answers = Answers::new(answers, outline, &longer, self.batch)?;
         self.row_cost = row_cost(&self);
         self.mixes_rows |= self.batch.is_none() && mixes_rows(&self);
         Ok(self)
     }
 
-    /// The same model with open axes so long where rows are made up.
+    /// The same model with the first of these lengths for open axes of rows that are made up, unless the graph runs with the usual one, or with none.
     #[must_use]
-    pub fn sampled(mut self, length: usize) -> Self {
-        self.sample = length;
+    pub fn sampled(mut self, lengths: impl Iterator<Item = usize>) -> Self {
+        if self.is_open() {
+            let length = first_length(&mut self, std::iter::once(SAMPLE_LENGTH).chain(lengths));
+            self.sample = length.unwrap_or(SAMPLE_LENGTH);
+        }
         self
     }
 
-    /// Whether it runs on rows of zeros whose open axes are as long as they now are.
-    #[must_use]
-    pub fn takes_sample(&self) -> bool {
-        runs(self)
+    pub(super) fn set_sample(&mut self, length: usize) {
+        self.sample = length;
     }
 
     /// Whether inputs have axes that are as long as each row has them.
@@ -114,15 +118,15 @@ impl GraphModel {
         self.feeds.iter().any(Feed::is_open)
     }
 
-    /// What rows give whose open axes are longer than those of the sample.
-    fn run_longer(&mut self) -> Option<Vec<Value>> {
-        if !self.is_open() {
-            return None;
+    /// What rows give whose open axes are longer than those of the sample; by a little, and by so much that what is pooled is longer too.
+    fn run_longer(&mut self) -> Vec<Vec<Value>> {
+        let (sample, mut longer) = (self.sample, Vec::new());
+        for length in [sample + 1, 2 * sample, 4 * sample].into_iter().filter(|_| self.is_open()).collect::<Vec<usize>>() {
+            self.sample = length;
+            longer.extend(if self.batch.is_some() { self.run_zeros() } else { self.run_empty() });
         }
-        self.sample += 1;
-        let longer = if self.batch.is_some() { self.run_zeros() } else { self.run_empty() };
-        self.sample -= 1;
-        longer.ok()
+        self.sample = sample;
+        longer
     }
 
     /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the graph's own operators are.
@@ -217,8 +221,10 @@ impl GraphModel {
             return 1;
         }
         let most = (GROUP_ELEMENTS / self.row_length().max(1)).max(1);
-        let in_cache = self.row_cost.map_or(most, |cost| VALUE_BYTES / cost.largest_bytes.max(1));
-        in_cache.clamp(FEWEST_ROWS.min(most), most)
+        let Some(Made { largest_bytes, .. }) = self.row_cost else { return most };
+        let in_cache = VALUE_BYTES / largest_bytes.max(1);
+        let in_memory = (MOST_VALUE_BYTES / largest_bytes.max(1)).max(1);
+        in_cache.max(FEWEST_ROWS.min(in_memory)).min(most)
     }
 
     /// All rows, which have as many values, in groups of so many.

@@ -41,7 +41,7 @@ impl Sketch {
         self.made[self.made.len() - 1]
     }
 
-    fn constant(&mut self, shape: Vec<usize>, values: Vec<f32>) -> ValueId {
+    pub(super) fn constant(&mut self, shape: Vec<usize>, values: Vec<f32>) -> ValueId {
         self.builder.constant(Tensor::new(shape, values).unwrap().into())
     }
 
