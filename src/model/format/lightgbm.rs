@@ -49,9 +49,10 @@ impl Importer for LightGbm {
         let round_count = rounds(tree_count / text.trees_per_round, options.trees)?;
         text.trees.truncate(round_count * text.trees_per_round);
         let outcome = outcome(text.objective.as_deref(), text.trees_per_round)?;
-        let ensemble = ensemble(&text, round_count)?;
+        let description = describe(&text, round_count);
+        let ensemble = ensemble(text, round_count)?;
         let model = Box::new(Forest::new(&ensemble)?);
-        Ok(LoadedModel { model, contract, outcome, description: describe(&text, round_count) })
+        Ok(LoadedModel { model, contract, outcome, description })
     }
 }
 
@@ -67,9 +68,10 @@ fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
     }
 }
 
-fn ensemble(text: &TextModel, round_count: usize) -> Result<Ensemble> {
+/// Each tree is given up when it is planted, so that the next one's nodes lie where it lay.
+fn ensemble(text: TextModel, round_count: usize) -> Result<Ensemble> {
     let width = text.trees_per_round;
-    let trees = text.trees.iter().enumerate();
+    let trees = text.trees.into_iter().enumerate();
     let plant = |(index, tree)| tree_of(tree, index % width).map_err(|error| error.at_node(format!("tree {index}")));
     Ok(Ensemble {
         precision: Precision::Double,
@@ -81,13 +83,13 @@ fn ensemble(text: &TextModel, round_count: usize) -> Result<Ensemble> {
     })
 }
 
-fn tree_of(text: &TextTree, margin: usize) -> Result<Tree> {
+fn tree_of(text: TextTree, margin: usize) -> Result<Tree> {
     let mut used_sets = vec![false; text.category_sets.len()];
-    let nodes = (0..text.split_features.len()).map(|index| node(text, index, &mut used_sets)).collect::<Result<Vec<_>>>()?;
-    let linear = text.linear.iter().map(|(constant, terms)| LinearLeaf { constant: *constant, terms: terms.clone() });
+    let nodes = (0..text.split_features.len()).map(|index| node(&text, index, &mut used_sets)).collect::<Result<Vec<_>>>()?;
+    let linear = text.linear.into_iter().map(|(constant, terms)| LinearLeaf { constant, terms });
     Ok(Tree {
         shape: Shape::Branching { root: if nodes.is_empty() { Child::Leaf(0) } else { Child::Node(0) }, nodes },
-        leaf_values: text.leaf_values.clone(),
+        leaf_values: text.leaf_values,
         target: Target::Margin(margin as u32),
         linear: linear.collect(),
     })

@@ -106,7 +106,10 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
 /// Fails if the file is longer or cannot be read.
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     let file = SharedFile::open(path)?;
+    // Grown step by step it would be touched twice over; what the system says of a file that is none, or lies, is no more than a beginning.
     let mut bytes = Vec::new();
+    let known = file.byte_count().min(limit_bytes);
+    bytes.try_reserve_exact(known as usize).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
     at(path, "cannot read the file", file.reader().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
