@@ -41,6 +41,9 @@ fn convolution(node: &Definition) -> Result<Kernel> {
     })
 }
 
+/// Rows of the last axis in a band of one place of the first: each has entries of its own in tables. Films have some thousand.
+const MOST_BAND_ROWS: usize = 1 << 20;
+
 /// Filters in single precision, packed for the kernel.
 pub(super) struct Packed {
     filters: Filters,
@@ -92,7 +95,17 @@ impl Packed {
             dilation: window.dilations[axis],
             before: window.pads[axis].0,
         };
-        let axes = (0..places.len()).map(axis).collect();
+        // An axis of one place in front says nothing, and would keep the kernel from going band by band along the next.
+        let says_nothing = |axis: &Axis| (axis.input, axis.output, axis.kernel, axis.before) == (1, 1, 1, 0);
+        let all: Vec<Axis> = (0..places.len()).map(axis).collect();
+        let silent = all.iter().take(all.len().saturating_sub(1)).take_while(|axis| says_nothing(axis)).count();
+        let axes = all[silent..].to_vec();
+        let rows = axes.iter().rev().skip(1).rev().skip(1).try_fold(1_usize, |rows, axis| rows.checked_mul(axis.input.max(axis.output).max(1)));
+        if rows.is_none_or(|rows| rows > MOST_BAND_ROWS) {
+            return Err(Error::contract(format!(
+                "a convolution over images of shape {places:?}, of which a band has more than {MOST_BAND_ROWS} rows"
+            )));
+        }
         let shape = [&[images, filters], window.output.as_slice()].concat();
         element_count(&shape).map(|_| (shape, axes))
     }

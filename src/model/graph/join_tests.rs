@@ -131,3 +131,20 @@ fn a_window_that_reaches_beyond_any_memory_is_an_error() {
     let refused = reals.sketch.fused().run(vec![rows]).unwrap_err();
     assert!(refused.to_string().contains("a buffer of"), "{refused}");
 }
+
+#[test]
+fn axes_of_one_place_in_front_say_nothing_and_bands_of_endless_rows_are_refused() {
+    let beside = [("pads", Attribute::Ints(vec![0, 0, 1, 0, 0, 1]))];
+    let draw = |reals: &mut Reals, inputs: &[ValueId]| {
+        reals.convolution(inputs[0], [2, 1, 1, 3], &pads(0), 1);
+    };
+    check(draw, &[&[2, 1, 1, 9]], 1);
+    let mut reals = Reals { sketch: Sketch::default(), is_double: false };
+    let data = reals.sketch.builder.input();
+    let weights = reals.constant(&[1, 1, 1, 1, 3], 1);
+    reals.sketch.node("", "Conv", &[data, weights], &beside);
+    let graph = reals.sketch.fused();
+    let run = |shape: &[usize]| graph.run(vec![Tensor::new(shape.to_vec(), vec![1.0_f32; shape.iter().product()]).unwrap().into()]);
+    assert_eq!(run(&[1, 1, 1, 1 << 21, 1]).unwrap()[0].tensor().unwrap().shape(), [1, 1, 1, 1 << 21, 1]);
+    assert!(run(&[1, 1, 2, 1 << 21, 1]).unwrap_err().to_string().contains("a band has more than"));
+}
