@@ -1,7 +1,7 @@
 //! Digests as people and files write them.
 //!
 //! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text, the one of several files, and a writer that
-//! takes one of all that passes. It must not know what was digested.
+//! takes one of all that passes; one of a model is taken on a thread of its own while the model is read. It must not know what was digested.
 
 use std::io::{self, Write};
 use std::path::Path;

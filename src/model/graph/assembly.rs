@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::category::Categories;
 use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
 use super::ir::{Graph, Node, ValueId};
+use super::operand::Operands;
 use super::operator::{Attribute, Call, Definition, several};
 use super::registry::{ML, Widening};
 use super::tensor::{ElementType, Tensor, element_count};
@@ -70,17 +71,16 @@ struct Table {
 }
 
 /// What a node of this definition does to columns, if nothing else.
-pub(super) fn column_role(node: &Definition, inputs: &[Option<ValueId>], constants: &HashMap<ValueId, Value>) -> Option<ColumnRole> {
-    if inputs.len() != node.inputs.len() {
+pub(super) fn column_role(node: &Definition, operands: &Operands<'_>) -> Option<ColumnRole> {
+    if !operands.are_all_listed(node) {
         return None;
     }
-    let data = inputs.first().copied().flatten()?;
-    let constant = |place: usize| match constants.get(&inputs.get(place).copied().flatten()?)? {
-        Value::Tensor(tensor) => Some(tensor),
-        _ => None,
-    };
+    let data = operands.id(0)?;
+    let constant = |place| operands.constant(place);
     match (node.domain.as_str(), node.operator.as_str()) {
-        ("", "Concat") => Some(ColumnRole::Concat { tables: inputs.iter().copied().collect::<Option<_>>()?, axis: node.wanted_int("axis").ok()? }),
+        ("", "Concat") => {
+            Some(ColumnRole::Concat { tables: operands.ids.iter().copied().collect::<Option<_>>()?, axis: node.wanted_int("axis").ok()? })
+        }
         ("", "Reshape") if !node.flag("allowzero", false).ok()? => Some(ColumnRole::Reshape { data, shape: constant(1)?.integers().ok()? }),
         ("", "Identity") => Some(ColumnRole::Same { data }),
         ("", "Cast") => (node.wanted_int("to").ok()? == 1).then_some(ColumnRole::Float { data }),

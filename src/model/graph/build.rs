@@ -8,6 +8,7 @@ use super::assembly::column_role;
 use super::fuse::{fuse, role};
 use super::ir::{Graph, Node, ValueId, run_widened};
 use super::join::{join, joint};
+use super::operand::Operands;
 use super::operator::{Definition, Fuel};
 use super::registry;
 use super::tensor::Tensor;
@@ -80,13 +81,12 @@ impl Builder {
         if !(least..=most).contains(&count) || (0..least.min(count)).any(|position| !definition.inputs[position]) {
             return Err(Error::failed(format!("{count} inputs, or a wanted one is left out")).at_node(label));
         }
-        let constant = |input: &Option<ValueId>| match self.constants.get(input.as_ref()?)? {
-            Value::Tensor(tensor) => Some(tensor.clone()),
-            _ => None,
-        };
+        // Only recurrent layers pack what they are told here.
         let is_recurrent = RECURRENT.contains(&definition.operator.as_str());
         let is_told = is_recurrent && self.room() > 0;
-        definition.constants.replace(if is_told { inputs.iter().map(constant).collect() } else { Vec::new() });
+        let operands = Operands { ids: inputs, constants: &self.constants };
+        let told = (0..if is_told { inputs.len() } else { 0 }).map(|place| operands.constant(place).cloned());
+        definition.constants.replace(told.collect());
         let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
         self.packed_bytes += if is_recurrent { definition.memory_bytes.get() } else { 0 };
         let known = |input: &Option<ValueId>| input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some));
@@ -99,8 +99,8 @@ impl Builder {
         }
         let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
         let outputs = ids.iter().zip(&definition.outputs).map(|(id, wanted)| wanted.then_some(*id)).collect();
-        let (role, column_role) = (role(definition, inputs, &self.constants), column_role(definition, inputs, &self.constants));
-        let joint = joint(definition, inputs, &self.constants);
+        let operands = Operands { ids: inputs, constants: &self.constants };
+        let (role, column_role, joint) = (role(definition, &operands), column_role(definition, &operands), joint(definition, &operands));
         let (takes_blocks, family, memory_bytes) = (entry.takes_blocks, family(definition), definition.memory_bytes.get());
         // Its scale is that of the greatest number of all rows.
         let mixes_rows = definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::gelu::join_gelus;
 use super::ir::{Node, ValueId};
+use super::operand::Operands;
 use super::operator::{Call, Definition, single};
 use super::registry::Widening;
 use super::tensor::{Tensor, element_count};
@@ -53,15 +54,11 @@ pub(super) struct Matrix {
 }
 
 /// What a node of this definition can be, if anything.
-pub(super) fn role(node: &Definition, inputs: &[Option<ValueId>], constants: &HashMap<ValueId, Value>) -> Option<Role> {
-    if !node.domain.is_empty() || inputs.len() != node.inputs.len() {
+pub(super) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {
+    if !node.domain.is_empty() || !operands.are_all_listed(node) {
         return None;
     }
-    let id = |place: usize| inputs.get(place).copied().flatten();
-    let constant = |place: usize| match constants.get(&id(place)?)? {
-        Value::Tensor(tensor) => tensor.values::<f32>().is_ok().then(|| tensor.clone()),
-        _ => None,
-    };
+    let (id, constant) = (|place| operands.id(place), |place| operands.single(place));
     let activation = |activation: Activation| Some(Role { data: id(0)?, part: Part::Activation(activation) });
     let either = |part: fn(Tensor) -> Part| {
         let (data, tensor) = match (constant(0), constant(1)) {
@@ -73,7 +70,7 @@ pub(super) fn role(node: &Definition, inputs: &[Option<ValueId>], constants: &Ha
     };
     match node.operator.as_str() {
         "MatMul" => Some(Role { data: id(0)?, part: Part::Product(matrix(constant(1)?, false)?) }),
-        "Gemm" => general(node, id(0)?, constant(1)?, inputs.len() > 2 && id(2).is_some(), constant(2)),
+        "Gemm" => general(node, id(0)?, constant(1)?, id(2).is_some(), constant(2)),
         "Add" => either(Part::Add),
         "Mul" if constant(0).is_none() && constant(1).is_none() => Some(Role { data: id(0)?, part: Part::Times(id(1)?) }),
         "Mul" => either(Part::Multiply),

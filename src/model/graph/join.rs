@@ -10,10 +10,10 @@ use super::convolution::{Packed, group_count};
 use super::elementwise::{Arithmetic, combine};
 use super::fuse::{leave_out, readers};
 use super::ir::{Node, ValueId};
+use super::operand::Operands;
 use super::operator::{Call, Definition, single};
 use super::registry::Widening;
 use super::tensor::Tensor;
-use super::value::Value;
 use super::window::Sliding;
 use crate::error::Result;
 use crate::model::convolution::{Activation, Finish};
@@ -46,15 +46,11 @@ pub(super) struct Normalization {
 }
 
 /// What a node of this definition can be, if anything.
-pub(super) fn joint(node: &Definition, inputs: &[Option<ValueId>], constants: &HashMap<ValueId, Value>) -> Option<Joint> {
-    if !node.domain.is_empty() || inputs.len() != node.inputs.len() {
+pub(super) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint> {
+    if !node.domain.is_empty() || !operands.are_all_listed(node) {
         return None;
     }
-    let id = |place: usize| inputs.get(place).copied().flatten();
-    let constant = |place: usize| match constants.get(&id(place)?)? {
-        Value::Tensor(tensor) => tensor.values::<f32>().is_ok().then(|| tensor.clone()),
-        _ => None,
-    };
+    let (id, constant) = (|place| operands.id(place), |place| operands.single(place));
     match node.operator.as_str() {
         "Conv" => {
             let bias = constant(2);
@@ -66,7 +62,7 @@ pub(super) fn joint(node: &Definition, inputs: &[Option<ValueId>], constants: &H
         "BatchNormalization" => normalization(node, [constant(1)?, constant(2)?, constant(3)?, constant(4)?]).map(Joint::Normalization),
         "Add" if node.version >= 7 => {
             let both = [id(0)?, id(1)?];
-            (both[0] != both[1] && both.iter().all(|id| !constants.contains_key(id))).then_some(Joint::Sum(both))
+            (both[0] != both[1] && both.iter().all(|id| !operands.constants.contains_key(id))).then_some(Joint::Sum(both))
         }
         "Relu" => Some(Joint::Activation(Activation::Clamp { least: 0.0, most: f32::INFINITY })),
         "LeakyRelu" => node.float("alpha", 0.01).ok().filter(|alpha| alpha.is_finite()).map(|alpha| Joint::Activation(Activation::Leaky(alpha))),

@@ -58,6 +58,7 @@ mod ml_trees;
 mod ml_trees_read;
 mod movement;
 mod normalization;
+mod operand;
 pub mod operator;
 mod pooling;
 mod probe;

@@ -8,6 +8,8 @@
 use std::arch::asm;
 use std::sync::OnceLock;
 
+use super::LINE;
+
 /// Rows of a register, and of the square's half.
 pub(super) const TILE_ROWS: usize = 16;
 
@@ -84,6 +86,29 @@ impl Tiles {
         // SAFETY: the caller's promise; 64 bytes are read.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const ALL, options(nostack, readonly)) };
         Self(())
+    }
+}
+
+/// Stores the square of sums that the first four registers hold, row-major with rows of two lines: the second ones only where there are any.
+///
+/// # Safety
+/// The registers must be configured, `sums` be a square of 32 × 32 numbers of four bytes.
+#[inline]
+pub(super) unsafe fn store_square<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool, T>(sums: *mut T) {
+    let stride = 2 * LINE * size_of::<T>();
+    // SAFETY: each register's 16 rows of 16 sums lie inside the square.
+    unsafe {
+        let second = sums.add(TILE_ROWS * 2 * LINE);
+        asm!("tilestored [{} + {}*1], tmm0", in(reg) sums, in(reg) stride, options(nostack));
+        if SECOND_COLUMNS {
+            asm!("tilestored [{} + {}*1], tmm1", in(reg) sums.add(LINE), in(reg) stride, options(nostack));
+        }
+        if SECOND_ROWS {
+            asm!("tilestored [{} + {}*1], tmm2", in(reg) second, in(reg) stride, options(nostack));
+            if SECOND_COLUMNS {
+                asm!("tilestored [{} + {}*1], tmm3", in(reg) second.add(LINE), in(reg) stride, options(nostack));
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 
 use super::LINE;
-use super::amx::TILE_ROWS;
+use super::amx::{TILE_ROWS, store_square};
 use super::integer::ByteTile;
 
 /// Rows of the highest tile.
@@ -74,21 +74,8 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(tile: &B
             }
         }
     }
-    let stride = 2 * LINE * size_of::<i32>();
-    // SAFETY: each register's 16 rows of 16 sums lie inside the square of 32 × 32.
-    unsafe {
-        let (first, second) = (sums, sums.add(TILE_ROWS * 2 * LINE));
-        asm!("tilestored [{} + {}*1], tmm0", in(reg) first, in(reg) stride, options(nostack));
-        if SECOND_COLUMNS {
-            asm!("tilestored [{} + {}*1], tmm1", in(reg) first.add(LINE), in(reg) stride, options(nostack));
-        }
-        if SECOND_ROWS {
-            asm!("tilestored [{} + {}*1], tmm2", in(reg) second, in(reg) stride, options(nostack));
-            if SECOND_COLUMNS {
-                asm!("tilestored [{} + {}*1], tmm3", in(reg) second.add(LINE), in(reg) stride, options(nostack));
-            }
-        }
-    }
+    // SAFETY: the caller's promise; the sums are such a square.
+    unsafe { store_square::<SECOND_ROWS, SECOND_COLUMNS, _>(sums) };
 }
 
 /// Takes the zeros' share away, and scales, shifts and stores the sums.

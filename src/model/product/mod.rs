@@ -67,6 +67,9 @@ mod split_tests;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 pub use self::activation::Activation;
 pub(crate) use self::activation::{erf, exp};
 pub use self::finish::Finish;
@@ -124,7 +127,8 @@ impl Instructions {
     /// The best of them that keep all bits of single precision.
     #[must_use]
     pub fn exact() -> Self {
-        Self::available().into_iter().find(|one| *one != Self::Amx).unwrap_or(Self::Portable)
+        static EXACT: OnceLock<Instructions> = OnceLock::new();
+        *EXACT.get_or_init(|| Self::available().into_iter().find(|one| *one != Self::Amx).unwrap_or(Self::Portable))
     }
 }
 
@@ -203,22 +207,11 @@ impl Dense {
     /// # Errors
     /// As [`Self::new`], and for another number of values.
     pub(crate) fn of_rows(values: &[f32], [inner, outer]: [usize; 2]) -> Result<Self> {
-        if inner.checked_mul(outer) != Some(values.len()) || values.is_empty() {
+        if inner.checked_mul(outer) != Some(values.len()) {
             return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} values", values.len())));
         }
-        let (mut panels, mut lines) = (Vec::with_capacity(outer.div_ceil(2 * LINE)), Vec::with_capacity(inner * outer.div_ceil(LINE)));
-        for first_column in (0..outer).step_by(2 * LINE) {
-            let columns = (outer - first_column).min(2 * LINE);
-            panels.push(Place { first_column, columns, first_line: lines.len(), bias: [Line::default(); 2] });
-            for row in values.chunks_exact(outer) {
-                for part in row[first_column..first_column + columns].chunks(LINE) {
-                    let mut line = Line::default();
-                    line.0[..part.len()].copy_from_slice(part);
-                    lines.push(line);
-                }
-            }
-        }
-        Ok(Self { inner, outer, panels, lines, rectifies: false, instructions: Instructions::exact() })
+        let part = |row: usize, columns: Range<usize>| &values[row * outer + columns.start..row * outer + columns.end];
+        Self::pack(Instructions::exact(), [inner, outer], None, |row, columns, places| places.copy_from_slice(part(row, columns)))
     }
 
     /// The same for these instructions, which the processor must have.
@@ -238,7 +231,19 @@ impl Dense {
     }
 
     /// Packs a matrix for these instructions, which the processor must have.
-    fn with(instructions: Instructions, [inner, outer]: [usize; 2], weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
+    fn with(instructions: Instructions, shape: [usize; 2], weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
+        Self::pack(instructions, shape, bias, |row, columns, places| {
+            places.iter_mut().zip(columns).for_each(|(place, column)| *place = weight(row, column));
+        })
+    }
+
+    /// The same; `fill` puts the numbers of a row in some columns, at most a line of them, in their places.
+    fn pack(
+        instructions: Instructions,
+        [inner, outer]: [usize; 2],
+        bias: Option<&[f32]>,
+        fill: impl Fn(usize, Range<usize>, &mut [f32]),
+    ) -> Result<Self> {
         if inner == 0 || outer == 0 || bias.is_some_and(|bias| bias.len() != outer) {
             return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} biases", bias.map_or(0, <[f32]>::len))));
         }
@@ -256,8 +261,8 @@ impl Dense {
             for row in 0..inner {
                 for start in (0..columns).step_by(LINE) {
                     let mut line = Line::default();
-                    let places = line.0.iter_mut().zip(start..columns);
-                    places.for_each(|(place, column)| *place = weight(row, first_column + column));
+                    let end = columns.min(start + LINE);
+                    fill(row, first_column + start..first_column + end, &mut line.0[..end - start]);
                     lines.push(line);
                 }
             }
@@ -307,7 +312,7 @@ impl Dense {
     }
 
     /// The same for all panels that hold one of these columns; the others are left alone.
-    pub(crate) fn multiply_columns(&self, rows: Rows<'_>, columns: std::ops::Range<usize>, finish: Finish, out: &mut [f32], out_stride: usize) {
+    pub(crate) fn multiply_columns(&self, rows: Rows<'_>, columns: Range<usize>, finish: Finish, out: &mut [f32], out_stride: usize) {
         if rows.count == 0 {
             return;
         }

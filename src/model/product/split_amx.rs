@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 
 use super::LINE;
-use super::amx::TILE_ROWS;
+use super::amx::{TILE_ROWS, store_square};
 use super::split::{PARTS, PairLine, STEP, SplitTile};
 
 /// Rows of the highest tile.
@@ -114,21 +114,8 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(tile: &S
             }
         }
     }
-    let stride = 2 * LINE * size_of::<f32>();
-    // SAFETY: each register's 16 rows of 16 sums lie inside the square of 32 × 32.
-    unsafe {
-        let second = sums.add(TILE_ROWS * 2 * LINE);
-        asm!("tilestored [{} + {}*1], tmm0", in(reg) sums, in(reg) stride, options(nostack));
-        if SECOND_COLUMNS {
-            asm!("tilestored [{} + {}*1], tmm1", in(reg) sums.add(LINE), in(reg) stride, options(nostack));
-        }
-        if SECOND_ROWS {
-            asm!("tilestored [{} + {}*1], tmm2", in(reg) second, in(reg) stride, options(nostack));
-            if SECOND_COLUMNS {
-                asm!("tilestored [{} + {}*1], tmm3", in(reg) second.add(LINE), in(reg) stride, options(nostack));
-            }
-        }
-    }
+    // SAFETY: the caller's promise; the sums are such a square.
+    unsafe { store_square::<SECOND_ROWS, SECOND_COLUMNS, _>(sums) };
 }
 
 /// Adds the bias and stores the sums.
