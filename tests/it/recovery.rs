@@ -293,7 +293,7 @@ fn foreign_files_are_never_touched() {
 #[test]
 fn a_second_run_is_busy_at_once() {
     let room = room();
-    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(300_000)));
+    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(1_500_000)));
     for (output, lock) in [("out/", "out/_tallow/lock"), ("out.parquet", ".lock-out.parquet")] {
         let line = format!("score --quiet --model good.json rows.csv --batch-rows 16 --output {output}");
         let mut first = room.command().args(line.split(' ')).stderr(Stdio::null()).spawn().unwrap();
