@@ -7,7 +7,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tallow::feature::{Columns, FeatureBlock, Precision};
-use tallow::model::forest::{Child, Condition, Ensemble, Forest, Instructions, Kernel, Missing, Node, Shape, Target, Test, Tree};
+use tallow::model::forest::{Child, Condition, Ensemble, Forest, Frame, Instructions, Kernel, Missing, Node, Shape, Target, Test, Tree};
 use tallow::model::{Margins, Model};
 
 const FEATURES: usize = 28;
@@ -112,10 +112,10 @@ fn score(
 ) {
     let mut maker = Maker { state: 7, grid, precision };
     let trees = (0..tree_count).map(|_| tree(&mut maker)).collect();
-    let ensemble = Ensemble { precision, feature_count: FEATURES, base: vec![0.0], scale: 1.0, bias: Vec::new(), trees };
+    let ensemble = Ensemble { frame: Frame { precision, feature_count: FEATURES, base: vec![0.0], scale: 1.0, bias: Vec::new() }, trees };
     let forest = match kernel {
-        Some(kernel) => Forest::with_kernel(&ensemble, kernel).expect("a well-formed ensemble"),
-        None => Some(Forest::new(&ensemble).expect("a well-formed ensemble")),
+        Some(kernel) => Forest::with_kernel(ensemble, kernel).expect("a well-formed ensemble"),
+        None => Some(Forest::of(ensemble).expect("a well-formed ensemble")),
     };
     let Some(forest) = forest else { return };
     let block = maker.block(rows);

@@ -5,11 +5,11 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::beside::both;
+use crate::error::Result;
 
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
@@ -23,17 +23,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 /// # Errors
 /// Fails only if the thread does.
 pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 32], T)> {
-    let digest = || Sha256::digest(bytes).into();
-    let (done, taken) = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("tallow-digest".into()).spawn_scoped(scope, digest);
-        (work(), thread.map(thread::ScopedJoinHandle::join))
-    });
-    let taken = match taken {
-        Ok(taken) => taken.map_err(|_| Error::internal("a digest was not taken"))?,
-        // No thread could be had.
-        Err(_) => digest(),
-    };
-    Ok((taken, done))
+    both(work, || Sha256::digest(bytes).into()).map(|(done, taken)| (taken, done))
 }
 
 /// The one digest of several files, by their names: another file, one more or less, and another order give another one.

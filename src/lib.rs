@@ -21,6 +21,7 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`digest`] | how is a digest written? | |
+//! | [`beside`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`count`] | how is a number of things told? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
@@ -45,6 +46,7 @@
 //! 2. Add it to [`model::format::IMPORTERS`]; help, detection and the completeness tests iterate that list.
 //! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that is kept.
 
+pub mod beside;
 pub mod cli;
 pub mod contract;
 pub mod count;

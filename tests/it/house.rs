@@ -78,8 +78,8 @@ fn names_say_something_and_paths_stay_short() {
 const RESERVED: [(&str, &str, &[&str]); 7] = [
     ("the file system", r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b", &["table/commit/"]),
     ("the environment", r"\benv::|\bstd::env\b|\bstd::\{[^;]*\benv\b", &["cli/", "process.rs", "main.rs"]),
-    // The parser of expressions needs a deep stack of its own for a moment, and a model's digest is taken while it is read.
-    ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["pipeline/", "digest.rs", "table/expression.rs"]),
+    // The parser of expressions needs a deep stack of its own for a moment.
+    ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["beside.rs", "pipeline/", "table/expression.rs"]),
     ("standard output and error", r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(", &["cli/console.rs"]),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),
     ("polars", r"\bpolars(_\w+)?::", &["table/expression.rs", "table/polars_bridge.rs", "table/query.rs", "table/row_wise.rs", "table/temporal.rs"]),

@@ -99,7 +99,7 @@ fn is_nan<T: Real>(value: T) -> bool {
 }
 
 /// A categorical column's bins: one for each code up to the largest that a condition knows, one for all others, and those of [`Oddity`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Codes {
     /// Codes from here on are known to no condition; also the bin of values that are no known category.
     pub(super) known: u16,
@@ -136,6 +136,16 @@ impl Oddity {
 impl Codes {
     /// The most codes: a set of them takes 2 KiB.
     pub(super) const MOST: u32 = 1 << 14;
+
+    /// The bins that also tell these categories apart, ascending and below [`Self::MOST`].
+    pub(super) fn with(self, categories: &[u32]) -> Self {
+        Self { known: categories.last().map_or(self.known, |&code| self.known.max(code as u16 + 1)) }
+    }
+
+    /// Whether a byte holds every bin.
+    pub(super) fn is_narrow(self) -> bool {
+        self.bin_count() <= 256
+    }
 
     /// The bin of an odd value.
     pub(super) fn odd(self, oddity: Oddity) -> u16 {

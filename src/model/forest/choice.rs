@@ -1,7 +1,6 @@
-//! Which kernel is cheapest for which trees and how many rows: an estimate from counts.
+//! Which kernel is cheapest for which trees: an estimate from counts.
 //!
-//! The bit-sliced kernel pays for nodes, whether a row visits them or not, and for a whole slice, however few its rows; the walking kernel pays for steps of rows. The
-//! constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
+//! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
 //! conditions, single precision, ns for a row and a tree, best of many:
 //!
 //! | leaves | walking | AVX-512 | AVX2 | portable |
@@ -12,9 +11,10 @@
 //! | 4 000 | **53** | 74 | 181 | 332 |
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
-//! Few rows, 500 trees of depth 8, AVX-512: a call with 16 rows takes 191 µs chosen and 180 µs walked, 32 rows 196 and 329, 64 rows 199 and 609; fewer are walked.
+//! A slice costs the same however few its rows: 500 trees of depth 8 take 191 µs for 16 rows with AVX-512, and 180 µs walked. Laying all trees out for the other kernel too would
+//! save less than that for each slice of fewer rows, and cost milliseconds and as much memory again.
 //!
-//! Trees that share conditions are cheaper to slice. Whole groups are judged once their conditions are known, so that a forest of 255-leaf trees is not taken for one that
+//! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all their trees, so that a forest of 255-leaf trees is not taken for one that
 //! shares nothing.
 
 use super::bins::Codes;
@@ -80,10 +80,11 @@ pub(super) struct Estimate {
     pub(super) walked: f64,
 }
 
-impl std::ops::AddAssign for Estimate {
-    fn add_assign(&mut self, other: Self) {
-        self.sliced += other.sliced;
-        self.walked += other.walked;
+impl std::ops::Add for Estimate {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { sliced: self.sliced + other.sliced, walked: self.walked + other.walked }
     }
 }
 
@@ -123,8 +124,8 @@ impl Plan {
         let (nodes, steps) = match &tree.shape {
             Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2]),
             Shape::Branching { .. } => {
-                let is_wide = usize::from(outline.leaf_count > NARROW_LEAVES);
-                let boundaries = outline.preorder.len() as f64 * self.costs.boundary[is_wide];
+                let is_wide = usize::from(outline.visit.leaf_count > NARROW_LEAVES);
+                let boundaries = outline.visit.preorder.len() as f64 * self.costs.boundary[is_wide];
                 let nodes = levels(outline).map_or(boundaries, |levels| f64::from(1 << levels) * self.costs.choice);
                 (nodes, (outline.mean_depth() + 1.0) * STEP[is_double])
             }
@@ -133,17 +134,11 @@ impl Plan {
         (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
     }
 
-    /// The estimate with the group's conditions; none if it is cheaper to walk after all.
-    pub(super) fn judge(&self, trees: Estimate, counts: Counts) -> Option<Estimate> {
+    /// Whether a group of these trees is cheaper to slice, its conditions counted.
+    pub(super) fn is_worth_slicing(&self, trees: Estimate, counts: Counts) -> bool {
         let Counts { conditions, columns, wide_sets } = counts;
         let conditions = conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET;
-        let estimate = Estimate { sliced: trees.sliced + conditions, walked: trees.walked };
-        (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
-    }
-
-    /// The fewest rows of a slice that are worth slicing.
-    pub(super) fn fewest_rows(&self, total: Estimate) -> usize {
-        if self.only.is_some() || total.walked <= 0.0 { 0 } else { (SLICE as f64 * total.sliced / total.walked).ceil() as usize }
+        self.only.is_some() || trees.sliced + conditions < trees.walked
     }
 }
 
@@ -163,7 +158,7 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
     };
     let shape = match &tree.shape {
         Shape::Branching { nodes, .. } => {
-            outline.preorder.len() <= MOST_NODES && nodes.len() <= MOST_NODES && nodes.iter().all(|node| fits(&node.condition))
+            outline.visit.preorder.len() <= MOST_NODES && nodes.len() <= MOST_NODES && nodes.iter().all(|node| fits(&node.condition))
         }
         Shape::Symmetric(conditions) => conditions.len() <= MOST_SYMMETRIC && conditions.iter().all(fits),
     };
@@ -172,5 +167,5 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
 
 /// How many levels a branching tree is filled up to; none if boundaries are cheaper.
 pub(super) fn levels(outline: &Outline) -> Option<u32> {
-    (outline.depth <= MOST_LEVELS && (1 << outline.depth) <= FILLING * (outline.preorder.len() + 1)).then_some(outline.depth)
+    (outline.visit.depth <= MOST_LEVELS && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1)).then_some(outline.visit.depth)
 }

@@ -1,11 +1,11 @@
-//! The ensemble laid out for walking, and the kernel that walks blocks of rows through it.
+//! Trees laid out for walking, and the kernel that walks blocks of rows through it.
 //!
 //! Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its block passes, and each margin is still added
-//! up in tree order. It can do every tree; the bit-sliced kernel does most of them faster, but not huge ones and not few rows.
+//! up in tree order. It can do every tree; the bit-sliced kernel does most of them faster, but not huge ones.
 
 use std::ops::Range;
 
-use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
+use super::ensemble::{Child, Condition, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
 use super::lanes::{Rows, Slice};
 use super::real::{Cut, Real};
 use super::walk::{LANES, Plain};
@@ -60,7 +60,7 @@ enum Roots<T> {
     Symmetric(std::ops::Range<usize>),
 }
 
-/// An ensemble's trees, ready to be walked.
+/// Trees, ready to be walked.
 #[derive(Debug)]
 pub(super) struct Compiled<T> {
     trees: Vec<Planted<T>>,
@@ -72,22 +72,15 @@ pub(super) struct Compiled<T> {
     sets: Vec<Vec<u64>>,
 }
 
-impl<T: Real> Compiled<T> {
-    /// Lays out an ensemble that is valid.
-    pub(super) fn new(ensemble: &Ensemble) -> Self {
-        let mut compiled = Self {
-            trees: Vec::with_capacity(ensemble.trees.len()),
-            branches: Vec::new(),
-            conditions: Vec::new(),
-            leaf_values: Vec::new(),
-            linear: Vec::new(),
-            sets: Vec::new(),
-        };
-        ensemble.trees.iter().for_each(|tree| compiled.plant(tree, ensemble.margin_count()));
-        compiled
+impl<T> Default for Compiled<T> {
+    fn default() -> Self {
+        Self { trees: Vec::new(), branches: Vec::new(), conditions: Vec::new(), leaf_values: Vec::new(), linear: Vec::new(), sets: Vec::new() }
     }
+}
 
-    fn plant(&mut self, tree: &Tree, margin_count: usize) {
+impl<T: Real> Compiled<T> {
+    /// Lays out a tree that is valid, and gives its number.
+    pub(super) fn plant(&mut self, tree: &Tree, margin_count: usize) -> usize {
         let roots = match &tree.shape {
             Shape::Symmetric(conditions) => {
                 let start = self.conditions.len();
@@ -103,6 +96,7 @@ impl<T: Real> Compiled<T> {
         self.trees.push(Planted { roots, leaf_offset: self.leaf_values.len(), target: tree.target, linear_offset });
         self.linear.extend_from_slice(&tree.linear);
         self.leaf_values.extend(tree.leaf_values.iter().map(|&value| T::from_double(value)));
+        self.trees.len() - 1
     }
 
     fn root(&mut self, root: Child, nodes: &[Node], leaf_count: usize) -> Roots<T> {
@@ -228,10 +222,14 @@ impl<T: Real> Compiled<T> {
         T::from_double(sum)
     }
 
-    /// The leaf of every tree for every row, row-major.
-    pub(super) fn leaves(&self, columns: &Columns<T>) -> Vec<u32> {
-        let rows = 0..columns.row_count();
-        rows.flat_map(|row| self.trees.iter().map(move |tree| u32::try_from(self.leaf(tree, columns, row)).unwrap_or(u32::MAX))).collect()
+    /// Calls `put` with each of these rows, counted from the first, each of these trees, counted likewise, and the row's leaf; gives the number of trees.
+    pub(super) fn leaves(&self, trees: Range<usize>, rows: Rows<'_, T>, mut put: impl FnMut(usize, usize, u32)) -> usize {
+        for (index, tree) in self.trees[trees.clone()].iter().enumerate() {
+            for row in 0..rows.count {
+                put(row, index, u32::try_from(self.leaf(tree, rows.columns, rows.first + row)).unwrap_or(u32::MAX));
+            }
+        }
+        trees.len()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -1,184 +1,18 @@
-//! The distinct conditions of a group of trees: collected once, answered once for each slice of rows, a mask each.
+//! The distinct conditions of a group of trees, answered once for each slice of rows, a mask each, column after column.
 //!
-//! Trees of one ensemble ask the same questions again and again: a model of 80 000 nodes may hold 7 000 distinct ones. [`Collector`] numbers them while the trees
-//! are read; [`Conditions`] answers them, column after column. Knows nothing of trees.
-
-use std::collections::HashMap;
+//! Knows nothing of trees.
 
 use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
-use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
+use super::collector::{ALWAYS, CategorySet, Collector, Question, Rule};
+use super::ensemble::ZERO_THRESHOLD;
 use super::lanes::{self, ByteSet, Lanes, Mask, Rows, Slice};
-use super::real::{Cut, Real};
-
-/// What happens to missing values, in the order in which the masks of a column lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Rule {
-    MissingRight,
-    ZeroAndMissingRight,
-    ZeroAndMissingLeft,
-    MissingLeft,
-    /// The question is which category it is; the set knows the rest.
-    Member,
-}
-
-/// A condition in a form that is equal for equal questions and sorts by column and cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Question {
-    feature: u32,
-    rule: Rule,
-    /// [`Real::order`] of the cut, [`ALWAYS`], or the number of the set.
-    cut: u64,
-}
-
-/// Above the order of every number.
-const ALWAYS: u64 = u64::MAX;
-
-/// Which categories go left, and what else does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct CategorySet {
-    feature: u32,
-    categories: Vec<u32>,
-    /// Whether the categories go left, or all others.
-    inside: bool,
-    /// For each of [`Oddity::ALL`], whether it goes left.
-    odd_left: [bool; 4],
-}
-
-/// Numbers distinct conditions in the order of their first use.
-#[derive(Debug, Default)]
-pub(super) struct Collector {
-    numbers: HashMap<Question, u32, ahash::RandomState>,
-    questions: Vec<Question>,
-    set_numbers: HashMap<CategorySet, u64>,
-    sets: Vec<CategorySet>,
-}
-
-impl Collector {
-    /// The number of distinct conditions.
-    pub(super) fn len(&self) -> usize {
-        self.questions.len()
-    }
-
-    /// The condition's number.
-    pub(super) fn number<T: Real>(&mut self, condition: &Condition) -> u32 {
-        let question = match Cut::<T>::of(&condition.test) {
-            Some(cut) => Question { feature: condition.feature, rule: rule(condition.missing, cut), cut: order(cut) },
-            None => Question { feature: condition.feature, rule: Rule::Member, cut: self.set_number(condition) },
-        };
-        *self.numbers.entry(question).or_insert_with(|| {
-            self.questions.push(question);
-            self.questions.len() as u32 - 1
-        })
-    }
-
-    fn set_number(&mut self, condition: &Condition) -> u64 {
-        let set = CategorySet::of(condition);
-        if let Some(&number) = self.set_numbers.get(&set) {
-            return number;
-        }
-        let number = self.sets.len() as u64;
-        self.sets.push(set.clone());
-        self.set_numbers.insert(set, number);
-        number
-    }
-
-    /// Forgets the conditions from this number on.
-    pub(super) fn truncate(&mut self, count: usize) {
-        for question in self.questions.drain(count..) {
-            self.numbers.remove(&question);
-        }
-    }
-
-    /// The conditions, column after column, and for each number the index of its mask.
-    pub(super) fn finish<T: Real>(self) -> (Conditions<T>, Vec<u16>) {
-        let mut sorted: Vec<u32> = (0..self.questions.len() as u32).collect();
-        sorted.sort_unstable_by_key(|&number| self.questions[number as usize]);
-        let mut indices = vec![0; sorted.len()];
-        for (index, &number) in sorted.iter().enumerate() {
-            indices[number as usize] = index as u16;
-        }
-        let questions: Vec<Question> = sorted.iter().map(|&number| self.questions[number as usize]).collect();
-        let mut conditions = Conditions { numeric: Vec::new(), categorical: Vec::new(), count: questions.len() };
-        let mut first = 0;
-        for column in questions.chunk_by(|one, other| one.feature == other.feature) {
-            let comparisons = column.partition_point(|question| question.rule != Rule::Member);
-            if comparisons > 0 {
-                conditions.numeric.push(Numeric::new(&column[..comparisons], first));
-            }
-            if comparisons < column.len() {
-                let sets = column[comparisons..].iter().map(|question| &self.sets[question.cut as usize]);
-                conditions.categorical.push(Categorical::new(sets, first + comparisons));
-            }
-            first += column.len();
-        }
-        (conditions, indices)
-    }
-}
-
-fn order<T: Real>(cut: Cut<T>) -> u64 {
-    match cut {
-        Cut::Below(cut) => cut.order(),
-        Cut::Always => ALWAYS,
-    }
-}
-
-fn rule<T: Real>(missing: Missing, cut: Cut<T>) -> Rule {
-    match missing {
-        Missing::Nan { left } => {
-            if left {
-                Rule::MissingLeft
-            } else {
-                Rule::MissingRight
-            }
-        }
-        Missing::ZeroOrNan { left: true } => Rule::ZeroAndMissingLeft,
-        Missing::ZeroOrNan { left: false } => Rule::ZeroAndMissingRight,
-        Missing::NanIsZero => rule(Missing::Nan { left: cut.holds(T::default()) }, cut),
-    }
-}
-
-impl CategorySet {
-    fn of(condition: &Condition) -> Self {
-        let (categories, inside) = match &condition.test {
-            Test::In(categories) => (categories.as_slice(), true),
-            Test::NotIn(categories) => (categories.as_slice(), false),
-            Test::Less(_) | Test::LessOrEqual(_) => (&[][..], true),
-        };
-        // Any value that an oddity stands for will do.
-        let odd_left = [0.0, -ZERO_THRESHOLD, -0.5, f64::NAN].map(|value| condition.goes_left(value));
-        Self { feature: condition.feature, categories: categories.to_vec(), inside, odd_left }
-    }
-
-    /// Says for each bin of note whether it goes left; all others go left unless the categories do.
-    fn answer(&self, codes: Codes, mut put: impl FnMut(u16, bool)) {
-        self.categories.iter().for_each(|&code| put(code as u16, self.inside));
-        Oddity::ALL.into_iter().zip(self.odd_left).for_each(|(oddity, left)| put(codes.odd(oddity), left));
-    }
-
-    /// The bins that go left, all below 256.
-    fn narrow(&self, codes: Codes) -> ByteSet {
-        let mut bytes = if self.inside { ByteSet::default() } else { [u8::MAX; 32] };
-        self.answer(codes, |bin, left| lanes::put(&mut bytes, bin as u8, left));
-        bytes
-    }
-
-    /// The bins that go left, a bit each.
-    fn wide(&self, codes: Codes) -> Vec<u64> {
-        let mut words = vec![if self.inside { 0 } else { u64::MAX }; codes.bin_count().div_ceil(64)];
-        self.answer(codes, |bin, left| {
-            let word = &mut words[usize::from(bin / 64)];
-            *word = *word & !(1 << (bin % 64)) | u64::from(left) << (bin % 64);
-        });
-        words
-    }
-}
+use super::real::Real;
 
 /// The distinct conditions of a group of trees.
 #[derive(Debug)]
 pub(super) struct Conditions<T> {
     numeric: Vec<Numeric<T>>,
     categorical: Vec<Categorical>,
-    count: usize,
 }
 
 /// The comparisons of a column.
@@ -224,20 +58,49 @@ pub(super) struct Bins {
     narrow: Slice<u8>,
 }
 
+impl CategorySet {
+    /// Says for each bin of note whether it goes left; all others go left unless the categories do.
+    fn answer(&self, codes: Codes, mut put: impl FnMut(u16, bool)) {
+        self.categories.iter().for_each(|&code| put(code as u16, self.inside));
+        Oddity::ALL.into_iter().zip(self.odd_left).for_each(|(oddity, left)| put(codes.odd(oddity), left));
+    }
+
+    /// The bins that go left, all below 256.
+    fn narrow(&self, codes: Codes) -> ByteSet {
+        let mut bytes = if self.inside { ByteSet::default() } else { [u8::MAX; 32] };
+        self.answer(codes, |bin, left| lanes::put(&mut bytes, bin as u8, left));
+        bytes
+    }
+
+    /// The bins that go left, a bit each.
+    fn wide(&self, codes: Codes) -> Vec<u64> {
+        let mut words = vec![if self.inside { 0 } else { u64::MAX }; codes.bin_count().div_ceil(64)];
+        self.answer(codes, |bin, left| {
+            let word = &mut words[usize::from(bin / 64)];
+            *word = *word & !(1 << (bin % 64)) | u64::from(left) << (bin % 64);
+        });
+        words
+    }
+}
+
 impl<T: Real> Conditions<T> {
-    /// The number of masks.
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
-    /// The number of columns, one that holds both numbers and categories counted twice.
-    pub(super) fn column_count(&self) -> usize {
-        self.numeric.len() + self.categorical.len()
-    }
-
-    /// The number of category sets of more than 251 codes.
-    pub(super) fn wide_set_count(&self) -> usize {
-        self.categorical.iter().map(|column| if let Sets::Wide(sets) = &column.sets { sets.len() } else { 0 }).sum()
+    /// All that were collected, and for each number the index of its mask.
+    pub(super) fn of(collector: &Collector<T>) -> (Self, Vec<u16>) {
+        let (questions, indices) = collector.sorted();
+        let mut conditions = Self { numeric: Vec::new(), categorical: Vec::new() };
+        let mut first = 0;
+        for column in questions.chunk_by(|one, other| one.feature() == other.feature()) {
+            let comparisons = column.partition_point(|question| question.rule() != Rule::Member);
+            if comparisons > 0 {
+                conditions.numeric.push(Numeric::new(&column[..comparisons], first));
+            }
+            if comparisons < column.len() {
+                let sets = column[comparisons..].iter().map(|question| collector.set(*question));
+                conditions.categorical.push(Categorical::new(sets, first + comparisons));
+            }
+            first += column.len();
+        }
+        (conditions, indices)
     }
 
     /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
@@ -261,25 +124,31 @@ impl<T: Real> Conditions<T> {
 
 impl<T: Real> Numeric<T> {
     /// The comparisons of one column, whose masks begin at `first`.
-    fn new(questions: &[Question], first: usize) -> Self {
-        let mut orders: Vec<u64> = questions.iter().map(|question| question.cut).filter(|&cut| cut != ALWAYS).collect();
+    fn new(questions: &[Question<T::Packed>], first: usize) -> Self {
+        let mut orders: Vec<u64> = questions.iter().map(|question| question.cut()).filter(|&cut| cut != ALWAYS).collect();
         orders.sort_unstable();
         orders.dedup();
         let cuts = Cuts::new(orders.iter().map(|&order| T::from_order(order)).collect());
-        let bound = |cut: u64| orders.partition_point(|&order| order < cut) as u16;
         // What always holds is a bound above all cuts, in the chunk of the last one.
         let last = cuts.count().saturating_sub(1) as u16;
-        let chunk = |question: &Question| (bound(question.cut).min(last) / CHUNK_CUTS, question.rule);
         let mut lists: Vec<List> = Vec::new();
-        let mut start = first;
-        for list in questions.chunk_by(|one, other| chunk(one) == chunk(other)) {
-            let (chunk, rule) = chunk(&list[0]);
-            let lift = u16::from(rule == Rule::MissingLeft);
-            let bounds = list.iter().map(|question| (bound(question.cut) - chunk * CHUNK_CUTS + lift) as u8).collect();
-            lists.push(List { rule, first_cut: chunk * CHUNK_CUTS, first: start, bounds });
-            start += list.len();
+        let (mut bound, mut before) = (0, questions[0]);
+        for (place, &question) in questions.iter().enumerate() {
+            let rule = question.rule();
+            if rule != before.rule() {
+                bound = 0;
+            }
+            bound += orders[usize::from(bound)..].iter().take_while(|order| **order < question.cut()).count() as u16;
+            let chunk = bound.min(last) / CHUNK_CUTS;
+            if lists.last().is_none_or(|list| list.rule != rule || list.first_cut != chunk * CHUNK_CUTS) {
+                lists.push(List { rule, first_cut: chunk * CHUNK_CUTS, first: first + place, bounds: Vec::new() });
+            }
+            if let Some(list) = lists.last_mut() {
+                list.bounds.push((bound - chunk * CHUNK_CUTS + u16::from(rule == Rule::MissingLeft)) as u8);
+            }
+            before = question;
         }
-        Self { feature: questions[0].feature as usize, cuts, lists }
+        Self { feature: questions[0].feature() as usize, cuts, lists }
     }
 
     #[inline(always)]
@@ -319,12 +188,12 @@ impl Rule {
 
 impl Categorical {
     fn new<'a>(sets: impl Iterator<Item = &'a CategorySet> + Clone, first: usize) -> Self {
-        let known = sets.clone().filter_map(|set| set.categories.last()).max().map_or(0, |&code| code + 1);
+        let codes = sets.clone().fold(Codes::default(), |codes, set| codes.with(&set.categories));
         let feature = sets.clone().next().map_or(0, |set| set.feature as usize);
-        let codes = Codes { known: known as u16 };
-        let sets = match codes.bin_count() {
-            ..=256 => Sets::Narrow(sets.map(|set| set.narrow(codes)).collect()),
-            _ => Sets::Wide(sets.map(|set| set.wide(codes)).collect()),
+        let sets = if codes.is_narrow() {
+            Sets::Narrow(sets.map(|set| set.narrow(codes)).collect())
+        } else {
+            Sets::Wide(sets.map(|set| set.wide(codes)).collect())
         };
         Self { feature, codes, first, sets }
     }

@@ -22,10 +22,10 @@ pub enum Test {
     /// `value <= threshold` (LightGBM, CatBoost, scikit-learn).
     LessOrEqual(f64),
     /// The value, cut to a whole number as LightGBM's cast does (−0.5 is 0), is one of these categories (ascending).
-    In(Vec<u32>),
+    In(Box<[u32]>),
     /// The value, cut to a whole number, is not one of these categories (ascending); unknown ones go left too, and so does every value
     /// below 0, −0.5 among them (XGBoost's `InvalidCat`).
-    NotIn(Vec<u32>),
+    NotIn(Box<[u32]>),
 }
 
 /// Which values count as missing, and where they go.
@@ -112,9 +112,9 @@ pub struct Tree {
     pub linear: Vec<LinearLeaf>,
 }
 
-/// Trees that are added up: margin = (base + Σ leaf values in tree order) · scale + bias, all in `precision`.
+/// What is said of all trees at once.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ensemble {
+pub struct Frame {
     /// The width of every comparison and addition.
     pub precision: Precision,
     /// The number of features that a row has.
@@ -125,6 +125,13 @@ pub struct Ensemble {
     pub scale: f64,
     /// What is added to each margin at the end; empty for nothing.
     pub bias: Vec<f64>,
+}
+
+/// Trees that are added up: margin = (base + Σ leaf values in tree order) · scale + bias, all in the frame's precision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ensemble {
+    /// What is said of all trees.
+    pub frame: Frame,
     /// The trees in the order of addition.
     pub trees: Vec<Tree>,
 }
@@ -135,8 +142,11 @@ pub const ZERO_THRESHOLD: f64 = 1e-35_f32 as f64;
 /// Codes at or above this are refused: XGBoost's own limit (2^24, the last whole number that f32 counts to), and a cap on a set's memory.
 pub const CATEGORY_LIMIT: u32 = 1 << 24;
 
+/// Features of an ensemble: conditions are packed with 29 bits of their feature.
+const FEATURE_LIMIT: usize = 1 << 28;
+
 /// Nodes of all trees together; the compiled layout links them by `i32`.
-const NODE_LIMIT: usize = 1 << 30;
+pub(super) const NODE_LIMIT: usize = 1 << 30;
 
 impl Condition {
     /// Whether a value goes left; `value` is already rounded to the ensemble's precision.
@@ -197,18 +207,13 @@ impl Tree {
 }
 
 impl Ensemble {
-    /// The number of margins.
-    #[must_use]
-    pub fn margin_count(&self) -> usize {
-        self.base.len()
-    }
-
     /// The margins of one row, the plain way. Values of `row` must already be of the ensemble's precision; the ensemble's own numbers
     /// are rounded to it.
     #[must_use]
     pub fn score_row(&self, row: &[f64]) -> Vec<f64> {
-        let round = |value: f64| if self.precision == Precision::Single { f64::from(value as f32) } else { value };
-        let mut margins: Vec<f64> = self.base.iter().map(|&base| round(base)).collect();
+        let Frame { precision, base, scale, bias, .. } = &self.frame;
+        let round = |value: f64| if *precision == Precision::Single { f64::from(value as f32) } else { value };
+        let mut margins: Vec<f64> = base.iter().map(|&base| round(base)).collect();
         for tree in &self.trees {
             let leaf = tree.leaf(row);
             match tree.target {
@@ -217,34 +222,54 @@ impl Ensemble {
                     margins[margin as usize] = round(margins[margin as usize] + round(value));
                 }
                 Target::All => {
-                    for (margin, value) in margins.iter_mut().zip(&tree.leaf_values[leaf * self.base.len()..]) {
+                    for (margin, value) in margins.iter_mut().zip(&tree.leaf_values[leaf * base.len()..]) {
                         *margin = round(*margin + round(*value));
                     }
                 }
             }
         }
         for margin in &mut margins {
-            *margin = round(*margin * round(self.scale));
+            *margin = round(*margin * round(*scale));
         }
-        margins.iter_mut().zip(&self.bias).for_each(|(margin, bias)| *margin = round(*margin + round(*bias)));
+        margins.iter_mut().zip(bias).for_each(|(margin, bias)| *margin = round(*margin + round(*bias)));
         margins
     }
+}
 
-    /// Checks every index, shape and threshold, so that scoring can neither panic nor loop.
+impl Frame {
+    /// The number of margins.
+    #[must_use]
+    pub fn margin_count(&self) -> usize {
+        self.base.len()
+    }
+
+    /// Checks what is said of all trees.
     ///
     /// # Errors
-    /// Names the tree and the node that is wrong.
+    /// Fails if the base scores and biases do not fit each other, and for more features than can be told apart.
     pub fn validate(&self) -> Result<()> {
-        let margin_count = self.base.len();
+        let margin_count = self.margin_count();
         if margin_count == 0 || !(self.bias.is_empty() || self.bias.len() == margin_count) {
             return Err(Error::failed("the ensemble's base scores do not match its outputs"));
         }
-        let node_count: usize = self.trees.iter().map(|tree| if let Shape::Branching { nodes, .. } = &tree.shape { nodes.len() } else { 0 }).sum();
-        if node_count > NODE_LIMIT {
-            return Err(Error::failed(format!("{node_count} nodes are more than the {NODE_LIMIT} that a forest may have")));
+        if self.feature_count > FEATURE_LIMIT {
+            return Err(Error::failed(format!("{} features are more than the {FEATURE_LIMIT} that a forest may have", self.feature_count)));
         }
-        self.trees.iter().enumerate().try_for_each(|(index, tree)| tree.validate(self.feature_count, margin_count, index))
+        Ok(())
     }
+}
+
+/// What is met on the way through a branching tree; nothing in a symmetric one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// The nodes that are reached, parents before children, left before right.
+    pub preorder: Vec<u32>,
+    /// The leaves that are reached.
+    pub leaf_count: usize,
+    /// The most questions to a leaf.
+    pub depth: u32,
+    /// The questions to all leaves together.
+    pub total_depth: u64,
 }
 
 impl LinearLeaf {
@@ -264,7 +289,12 @@ impl LinearLeaf {
 }
 
 impl Tree {
-    fn validate(&self, feature_count: usize, margin_count: usize, index: usize) -> Result<()> {
+    /// Checks every index, shape and threshold, so that scoring can neither panic nor loop, and tells what was met on the way.
+    ///
+    /// # Errors
+    /// Names the tree, which is the one of number `index`, and the node that is wrong.
+    pub fn validate(&self, frame: &Frame, index: usize) -> Result<Visit> {
+        let (feature_count, margin_count) = (frame.feature_count, frame.margin_count());
         let broken = |message: String| Error::failed(message).at_node(format!("tree {index}"));
         let width = if self.target == Target::All { margin_count } else { 1 };
         if self.leaf_values.is_empty() || !self.leaf_values.len().is_multiple_of(width) {
@@ -286,9 +316,10 @@ impl Tree {
                 if conditions.len() > 24 || leaf_count != 1 << conditions.len() {
                     return Err(broken(format!("{leaf_count} leaves for {} splits", conditions.len())));
                 }
-                conditions.iter().enumerate().try_for_each(|(bit, condition)| condition.validate(feature_count, index, bit))
+                conditions.iter().enumerate().try_for_each(|(bit, condition)| condition.validate(feature_count, index, bit))?;
+                Ok(Visit::default())
             }
-            Shape::Branching { root, nodes } => validate_branches(*root, nodes, leaf_count, feature_count, index),
+            Shape::Branching { root, nodes } => visit(*root, nodes, [leaf_count, feature_count], index),
         }
     }
 }
@@ -310,25 +341,30 @@ impl Condition {
     }
 }
 
-/// Each node and each leaf must be reached exactly once at most: a second visit is a cycle or a shared branch.
-fn validate_branches(root: Child, nodes: &[Node], leaf_count: usize, feature_count: usize, tree: usize) -> Result<()> {
-    let broken = |message: String, node: usize| Error::failed(message).at_node(format!("tree {tree}, node {node}"));
+/// Each node must be reached once at most: a second visit is a cycle or a shared branch.
+fn visit(root: Child, nodes: &[Node], [leaf_count, feature_count]: [usize; 2], tree: usize) -> Result<Visit> {
+    let broken = |message: String, node: u32| Error::failed(message).at_node(format!("tree {tree}, node {node}"));
     let mut seen = vec![false; nodes.len()];
-    let mut open = vec![(root, 0_usize)];
-    while let Some((child, parent)) = open.pop() {
+    let mut visit = Visit { preorder: Vec::with_capacity(nodes.len()), ..Visit::default() };
+    let mut open = vec![(root, 0, 0)];
+    while let Some((child, parent, depth)) = open.pop() {
         match child {
             Child::Leaf(leaf) if leaf as usize >= leaf_count => return Err(broken(format!("leads to leaf {leaf} of {leaf_count}"), parent)),
-            Child::Leaf(_) => {}
+            Child::Leaf(_) => {
+                visit.leaf_count += 1;
+                visit.depth = visit.depth.max(depth);
+                visit.total_depth += u64::from(depth);
+            }
             Child::Node(index) => {
                 let node = nodes.get(index as usize).ok_or_else(|| broken(format!("leads to node {index} of {}", nodes.len()), parent))?;
                 if std::mem::replace(&mut seen[index as usize], true) {
                     return Err(broken(format!("leads to node {index}, which is reached twice: the tree has a cycle"), parent));
                 }
                 node.condition.validate(feature_count, tree, index as usize)?;
-                open.push((node.left, index as usize));
-                open.push((node.right, index as usize));
+                visit.preorder.push(index);
+                open.extend([(node.right, index, depth + 1), (node.left, index, depth + 1)]);
             }
         }
     }
-    Ok(())
+    Ok(visit)
 }

@@ -1,17 +1,17 @@
-//! A forest ready to score: which kernel does which trees, for how many rows.
+//! A forest ready to score: every tree laid out for the kernel that does it.
 //!
 //! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's order, so that both kernels and any mixture of them give the same
 //! bits. Then the sums are scaled, biased and laid out as margins.
 
-use std::ops::Range;
-
-use super::choice::{Estimate, Plan};
+use super::choice::Plan;
 use super::compiled::Compiled;
-use super::ensemble::{Ensemble, Tree};
+use super::ensemble::{Ensemble, Frame, Tree};
 use super::lanes::{Instructions, Processor, Rows, SLICE, Slice};
+use super::planting::{Planter, Segment};
 use super::program::Outline;
 use super::real::Real;
-use super::sliced::{Builder, Group, Workspace};
+use super::sliced::Workspace;
+use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
@@ -36,27 +36,35 @@ enum Layout {
 }
 
 impl Forest {
-    /// Checks the ensemble and lays it out, with the kernels that are estimated to be the fastest on this processor.
+    /// Checks the trees one after the other and lays each out at once, with the kernel that is estimated to be the fastest on this processor.
     ///
     /// # Errors
-    /// What [`Ensemble::validate`] finds.
-    pub fn new(ensemble: &Ensemble) -> Result<Self> {
-        Self::planned(ensemble, Plan::fastest())
+    /// Those of the trees, and what [`Frame::validate`] and [`Tree::validate`] find.
+    pub fn new(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>) -> Result<Self> {
+        Self::planned(frame, trees, &Plan::fastest())
     }
 
-    /// Checks the ensemble and lays it out for this kernel whatever it costs, to compare kernels; none if this processor cannot run it.
+    /// The same of an ensemble that is at hand.
     ///
     /// # Errors
-    /// What [`Ensemble::validate`] finds.
-    pub fn with_kernel(ensemble: &Ensemble, kernel: Kernel) -> Result<Option<Self>> {
-        Plan::only(kernel).map(|plan| Self::planned(ensemble, plan)).transpose()
+    /// What [`Frame::validate`] and [`Tree::validate`] find.
+    pub fn of(ensemble: Ensemble) -> Result<Self> {
+        Self::new(&ensemble.frame, ensemble.trees.into_iter().map(Ok))
     }
 
-    fn planned(ensemble: &Ensemble, plan: Plan) -> Result<Self> {
-        ensemble.validate()?;
-        Ok(Self(match ensemble.precision {
-            Precision::Single => Layout::Single(Engine::new(ensemble, plan)),
-            Precision::Double => Layout::Double(Engine::new(ensemble, plan)),
+    /// The ensemble laid out for this kernel whatever it costs, to compare kernels; none if this processor cannot run it.
+    ///
+    /// # Errors
+    /// What [`Frame::validate`] and [`Tree::validate`] find.
+    pub fn with_kernel(ensemble: Ensemble, kernel: Kernel) -> Result<Option<Self>> {
+        Plan::only(kernel).map(|plan| Self::planned(&ensemble.frame, ensemble.trees.into_iter().map(Ok), &plan)).transpose()
+    }
+
+    fn planned(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
+        frame.validate()?;
+        Ok(Self(match frame.precision {
+            Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
+            Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),
             Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         }))
     }
@@ -132,13 +140,6 @@ impl<T> Default for Working<T> {
     }
 }
 
-/// Consecutive trees and how they are evaluated.
-#[derive(Debug)]
-enum Segment<T> {
-    Walked(Range<usize>),
-    Sliced(Group<T>),
-}
-
 /// An ensemble in one precision.
 #[derive(Debug)]
 struct Engine<T> {
@@ -147,28 +148,37 @@ struct Engine<T> {
     scale: T,
     bias: Vec<T>,
     tree_count: usize,
+    /// The trees that are walked.
     walking: Compiled<T>,
     segments: Vec<Segment<T>>,
     processor: Processor,
-    /// Slices of fewer rows are walked.
-    fewest_rows: usize,
 }
 
 impl<T: Real> Engine<T> {
-    fn new(ensemble: &Ensemble, plan: Plan) -> Self {
+    fn new(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
+        let checked = trees.into_iter().enumerate().map(|(index, tree)| {
+            let tree = tree?;
+            let outline = Outline::new(&tree, tree.validate(frame, index)?);
+            Ok((tree, outline))
+        });
+        let node_count = |one: &Result<(Tree, Outline)>| one.as_ref().map_or(0, |(_, outline)| outline.visit.preorder.len());
+        let mut planter = Planter::new(frame, plan);
+        let tree_count = ahead(checked, node_count, |trees| {
+            let mut plant = |(tree, outline): (Tree, Outline)| planter.plant(tree, &outline);
+            trees.map(|tree| tree.and_then(&mut plant)).try_fold(0, |count, planted| planted.map(|()| count + 1))
+        })??;
+        let (walking, segments) = planter.finish();
         let numbers = |values: &[f64]| values.iter().map(|&value| T::from_double(value)).collect();
-        let (segments, estimate) = Cutter::new(ensemble, &plan).cut();
-        Self {
-            feature_count: ensemble.feature_count,
-            base: numbers(&ensemble.base),
-            scale: T::from_double(ensemble.scale),
-            bias: numbers(&ensemble.bias),
-            tree_count: ensemble.trees.len(),
-            walking: Compiled::new(ensemble),
+        Ok(Self {
+            feature_count: frame.feature_count,
+            base: numbers(&frame.base),
+            scale: T::from_double(frame.scale),
+            bias: numbers(&frame.bias),
+            tree_count,
+            walking,
             segments,
             processor: plan.processor,
-            fewest_rows: plan.fewest_rows(estimate),
-        }
+        })
     }
 
     fn check(&self, columns: &Columns<T>) -> Result<()> {
@@ -187,8 +197,7 @@ impl<T: Real> Engine<T> {
         working.sums.resize(self.base.len(), Slice::default());
         margins.clear();
         margins.reserve(columns.row_count() * self.base.len());
-        for first in (0..columns.row_count()).step_by(SLICE) {
-            let rows = Rows { columns, first, count: SLICE.min(columns.row_count() - first) };
+        for rows in slices(columns) {
             self.add(rows, working);
             self.finish(&working.sums, rows.count, margins);
         }
@@ -198,9 +207,6 @@ impl<T: Real> Engine<T> {
     fn add(&self, rows: Rows<'_, T>, working: &mut Working<T>) {
         for (sums, &base) in working.sums.iter_mut().zip(&self.base) {
             sums.0[..rows.count].fill(base);
-        }
-        if rows.count < self.fewest_rows {
-            return self.walking.add(0..self.tree_count, rows, &mut working.sums);
         }
         for segment in &self.segments {
             match segment {
@@ -228,7 +234,19 @@ impl<T: Real> Engine<T> {
 
     fn leaves(&self, columns: &Columns<T>) -> Result<Vec<u32>> {
         self.check(columns)?;
-        Ok(self.walking.leaves(columns))
+        let mut leaves = vec![0; columns.row_count() * self.tree_count];
+        let mut workspace = Workspace::default();
+        for rows in slices(columns) {
+            let mut first_tree = 0;
+            for segment in &self.segments {
+                let put = |row: usize, tree: usize, leaf: u32| leaves[(rows.first + row) * self.tree_count + first_tree + tree] = leaf;
+                first_tree += match segment {
+                    Segment::Walked(trees) => self.walking.leaves(trees.clone(), rows, put),
+                    Segment::Sliced(group) => group.leaves(rows, self.processor, &mut workspace, put),
+                };
+            }
+        }
+        Ok(leaves)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -237,66 +255,8 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// Cuts an ensemble's trees into segments.
-struct Cutter<'a, T> {
-    ensemble: &'a Ensemble,
-    plan: &'a Plan,
-    segments: Vec<Segment<T>>,
-    /// The group that is being filled, and its first tree.
-    builder: Option<(usize, Builder<T>)>,
-    /// Of the group that is being filled, its conditions not counted.
-    trees: Estimate,
-    /// Of all groups.
-    total: Estimate,
-}
-
-impl<'a, T: Real> Cutter<'a, T> {
-    fn new(ensemble: &'a Ensemble, plan: &'a Plan) -> Self {
-        Self { ensemble, plan, segments: Vec::new(), builder: None, trees: Estimate::default(), total: Estimate::default() }
-    }
-
-    fn cut(mut self) -> (Vec<Segment<T>>, Estimate) {
-        for (index, tree) in self.ensemble.trees.iter().enumerate() {
-            let outline = Outline::of(tree);
-            if let Some(estimate) = self.plan.estimate(tree, &outline, self.ensemble.precision, self.ensemble.margin_count()) {
-                self.slice(index, tree, &outline, estimate);
-            } else {
-                self.close(index);
-                self.walk(index..index + 1);
-            }
-        }
-        self.close(self.ensemble.trees.len());
-        (self.segments, self.total)
-    }
-
-    fn slice(&mut self, index: usize, tree: &Tree, outline: &Outline, estimate: Estimate) {
-        if !self.builder.as_mut().is_some_and(|(_, builder)| builder.push(tree, outline)) {
-            self.close(index);
-            let mut builder = Builder::new(self.ensemble.margin_count(), self.plan.processor);
-            builder.push(tree, outline);
-            self.builder = Some((index, builder));
-        }
-        self.trees += estimate;
-    }
-
-    /// Ends the group before the tree `end`.
-    fn close(&mut self, end: usize) {
-        let Some((start, builder)) = self.builder.take() else { return };
-        let trees = std::mem::take(&mut self.trees);
-        let group = builder.finish();
-        match self.plan.judge(trees, group.counts()) {
-            Some(estimate) => {
-                self.total += estimate;
-                self.segments.push(Segment::Sliced(group));
-            }
-            None => self.walk(start..end),
-        }
-    }
-
-    fn walk(&mut self, trees: Range<usize>) {
-        match self.segments.last_mut() {
-            Some(Segment::Walked(before)) => before.end = trees.end,
-            _ => self.segments.push(Segment::Walked(trees)),
-        }
-    }
+/// The rows of a block, slice by slice.
+fn slices<T: Real>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
+    let starts = (0..columns.row_count()).step_by(SLICE);
+    starts.map(|first| Rows { columns, first, count: SLICE.min(columns.row_count() - first) })
 }

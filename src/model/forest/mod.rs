@@ -7,10 +7,10 @@
 //! # The kernels
 //!
 //! The **bit-sliced** kernel ([`sliced`]) turns the problem by 90 degrees. For a slice of 512 rows, every value becomes its rank among the model's own cuts of its column
-//! ([`bins`]), every distinct condition of the ensemble one mask of 512 bits ([`conditions`]), every tree bit logic on masks ([`program`]), every row's leaf a byte, every byte
+//! ([`bins`]), every distinct condition of the ensemble ([`collector`]) one mask of 512 bits ([`conditions`]), every tree bit logic on masks ([`program`]), every row's leaf a byte, every byte
 //! a leaf value. What depends on the processor is behind [`lanes::Lanes`]: AVX-512, AVX2 and portable twins, chosen at run time. The **walking** kernel ([`compiled`],
 //! [`walk`]) follows each row through the nodes; it does what the other cannot (linear leaves, sets of more than 16 384 categories, symmetric trees of more than 16
-//! conditions) and what it does dearly (huge trees, few rows). [`choice`] estimates which is cheaper.
+//! conditions) and what it does dearly (huge trees). [`choice`] estimates which is cheaper, [`planting`] lays each tree out for it and gives the tree up.
 //!
 //! # What was tried, and what it gave
 //!
@@ -37,6 +37,7 @@
 
 mod bins;
 mod choice;
+mod collector;
 mod compiled;
 mod conditions;
 pub mod ensemble;
@@ -49,6 +50,7 @@ mod lanes_avx512;
 mod lanes_portable;
 #[cfg(target_arch = "x86_64")]
 mod leaves_avx512;
+mod planting;
 mod program;
 #[cfg(target_arch = "x86_64")]
 mod ranks_avx512;
@@ -58,6 +60,6 @@ mod sliced;
 mod tests;
 mod walk;
 
-pub use ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
+pub use ensemble::{Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
 pub use kernel::{Forest, Kernel};
 pub use lanes::Instructions;

@@ -6,7 +6,7 @@
 //! the exclusive or of all `T(j)` whose j ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
 
 use super::choice;
-use super::ensemble::{Child, Node, Shape, Target, Tree};
+use super::ensemble::{Child, Node, Shape, Target, Tree, Visit};
 use super::lanes::{NARROW_LEAVES, Processor};
 use super::real::Real;
 
@@ -77,6 +77,8 @@ pub(super) struct Step {
     pub(super) start: usize,
     /// Where its leaf values begin.
     pub(super) table: usize,
+    /// Where the leaves of its leaf numbers begin.
+    pub(super) leaves: usize,
     /// For [`Target::All`], where the next margin's leaf values begin, seen from this one's.
     pub(super) stride: usize,
     /// What it adds to.
@@ -94,12 +96,19 @@ pub(super) struct Program<T> {
     pub(super) boundaries: Vec<Boundary>,
     /// Leaf values in the order of the leaf numbers.
     pub(super) tables: Vec<T>,
+    /// Leaves of the trees in the same order, as the trees number them.
+    pub(super) leaves: Vec<u32>,
 }
 
 impl<T: Real> Program<T> {
     /// No tree yet.
     pub(super) fn new(processor: Processor) -> Self {
-        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new() }
+        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new(), leaves: Vec::new() }
+    }
+
+    /// The trees so far; the next tree begins another program.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.processor))
     }
 
     /// Adds a tree; `numbers` are those of its conditions, node after node.
@@ -121,7 +130,8 @@ impl<T: Real> Program<T> {
             self.tables.append(&mut values);
         }
         let stride = (self.tables.len() - table) / width.max(1);
-        self.steps.push(Step { method: start.0, start: start.1, table, stride, target: tree.target });
+        self.steps.push(Step { method: start.0, start: start.1, table, leaves: self.leaves.len(), stride, target: tree.target });
+        self.leaves.extend(positions);
     }
 
     fn push_symmetric(&mut self, count: usize, numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
@@ -166,7 +176,7 @@ impl<T: Real> Program<T> {
             Child::Node(node) => first[node as usize] = position,
         };
         place(root, 0, &mut first);
-        for &index in &outline.preorder {
+        for &index in &outline.visit.preorder {
             let node = &nodes[index as usize];
             let above = first[index as usize];
             let middle = above + outline.count(node.left);
@@ -196,60 +206,43 @@ impl<T: Real> Program<T> {
             + size_of_val(self.codes.as_slice())
             + size_of_val(self.boundaries.as_slice())
             + size_of_val(self.tables.as_slice())
+            + size_of_val(self.leaves.as_slice())
     }
 }
 
 /// What must be known of a branching tree before it is laid out; nothing of a symmetric one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outline {
-    /// The nodes that are reached, parents before children.
-    pub(super) preorder: Vec<u32>,
+    pub(super) visit: Visit,
     /// For each node the leaves below it.
     leaf_counts: Vec<u32>,
-    /// The leaves that are reached.
-    pub(super) leaf_count: usize,
-    /// The most questions to a leaf.
-    pub(super) depth: u32,
-    /// The questions to all leaves together.
-    total_depth: u64,
 }
 
 impl Outline {
-    /// Reads a tree that is valid: no node is reached twice.
-    pub(super) fn of(tree: &Tree) -> Self {
-        let Shape::Branching { root, nodes } = &tree.shape else { return Self::default() };
-        let mut outline = Self { preorder: Vec::with_capacity(nodes.len()), leaf_counts: vec![0; nodes.len()], ..Self::default() };
-        let mut open = vec![(*root, 0)];
-        while let Some((child, depth)) = open.pop() {
-            match child {
-                Child::Node(index) => {
-                    outline.preorder.push(index);
-                    let node = &nodes[index as usize];
-                    open.extend([(node.right, depth + 1), (node.left, depth + 1)]);
-                }
-                Child::Leaf(_) => {
-                    outline.leaf_count += 1;
-                    outline.depth = outline.depth.max(depth);
-                    outline.total_depth += u64::from(depth);
-                }
-            }
-        }
-        for &index in outline.preorder.iter().rev() {
+    /// Of a tree that was visited.
+    pub(super) fn new(tree: &Tree, visit: Visit) -> Self {
+        let Shape::Branching { nodes, .. } = &tree.shape else { return Self { visit, leaf_counts: Vec::new() } };
+        let mut leaf_counts = vec![0; nodes.len()];
+        for &index in visit.preorder.iter().rev() {
             let node = &nodes[index as usize];
-            outline.leaf_counts[index as usize] = outline.count(node.left) + outline.count(node.right);
+            leaf_counts[index as usize] = count(&leaf_counts, node.left) + count(&leaf_counts, node.right);
         }
-        outline
+        Self { visit, leaf_counts }
     }
 
     /// The questions to a leaf, all leaves alike.
     pub(super) fn mean_depth(&self) -> f64 {
-        self.total_depth as f64 / self.leaf_count.max(1) as f64
+        self.visit.total_depth as f64 / self.visit.leaf_count.max(1) as f64
     }
 
     fn count(&self, child: Child) -> u32 {
-        match child {
-            Child::Leaf(_) => 1,
-            Child::Node(node) => self.leaf_counts[node as usize],
-        }
+        count(&self.leaf_counts, child)
+    }
+}
+
+fn count(leaf_counts: &[u32], child: Child) -> u32 {
+    match child {
+        Child::Leaf(_) => 1,
+        Child::Node(node) => leaf_counts[node as usize],
     }
 }

@@ -5,6 +5,7 @@
 //! trees, blocks or kernels.
 
 use super::bins::Cuts;
+use super::collector::Packed;
 use super::ensemble::Test;
 use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
 
@@ -12,6 +13,9 @@ use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
 pub(super) trait Real:
     Copy + Default + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug + 'static
 {
+    /// What holds a condition.
+    type Packed: Packed;
+
     /// The nearest number.
     fn from_double(value: f64) -> Self;
     /// The same number.
@@ -33,8 +37,10 @@ pub(super) trait Real:
 }
 
 macro_rules! real {
-    ($type:ty, $bits:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident) => {
+    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident) => {
         impl Real for $type {
+            type Packed = $packed;
+
             #[inline]
             fn from_double(value: f64) -> Self {
                 value as Self
@@ -81,8 +87,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, 31, rank_single, add_single, arrange_single);
-real!(f64, u64, 63, rank_double, add_double, arrange_double);
+real!(f32, u32, u64, 31, rank_single, add_single, arrange_single);
+real!(f64, u64, u128, 63, rank_double, add_double, arrange_double);
 
 /// What a comparison asks of a present value.
 #[derive(Clone, Copy, Debug, PartialEq)]

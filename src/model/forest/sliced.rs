@@ -4,7 +4,8 @@
 //! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
 
 use super::choice::{Counts, MOST_CONDITIONS};
-use super::conditions::{Bins, Collector, Conditions};
+use super::collector::Collector;
+use super::conditions::{Bins, Conditions};
 use super::ensemble::{Shape, Target, Tree};
 use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
 use super::program::{Boundary, Method, Outline, Program, Step};
@@ -19,8 +20,8 @@ pub(super) struct Group<T> {
 
 /// Trees are added while their conditions fit.
 #[derive(Debug)]
-pub(super) struct Builder<T> {
-    collector: Collector,
+pub(super) struct Builder<T: Real> {
+    collector: Collector<T>,
     program: Program<T>,
     margin_count: usize,
 }
@@ -31,14 +32,15 @@ impl<T: Real> Builder<T> {
         Self { collector: Collector::default(), program: Program::new(processor), margin_count }
     }
 
-    /// Adds a tree, or says no if the group is full; an empty group takes any tree.
-    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline) -> bool {
+    /// Adds a tree, or says no if the group is full or `judge` does of what it would ask; an empty group takes any tree.
+    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline, judge: impl FnOnce(Counts) -> bool) -> bool {
         let before = self.collector.len();
         let numbers: Vec<u32> = match &tree.shape {
-            Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number::<T>(&node.condition)).collect(),
-            Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number::<T>(condition)).collect(),
+            Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number(&node.condition)).collect(),
+            Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number(condition)).collect(),
         };
-        if before > 0 && self.collector.len() > MOST_CONDITIONS {
+        let is_welcome = judge(self.collector.counts());
+        if before > 0 && (self.collector.len() > MOST_CONDITIONS || !is_welcome) {
             self.collector.truncate(before);
             return false;
         }
@@ -46,11 +48,19 @@ impl<T: Real> Builder<T> {
         true
     }
 
-    /// The group of the trees so far.
-    pub(super) fn finish(mut self) -> Group<T> {
-        let (conditions, indices) = self.collector.finish();
-        self.program.finish(&indices);
-        Group { conditions, program: self.program }
+    /// The group of the trees so far; the next tree begins another.
+    pub(super) fn finish(&mut self) -> Group<T> {
+        let (conditions, indices) = Conditions::of(&self.collector);
+        let mut program = self.program.take();
+        program.finish(&indices);
+        self.collector.clear();
+        Group { conditions, program }
+    }
+
+    /// Forgets the trees so far.
+    pub(super) fn clear(&mut self) {
+        self.program.take();
+        self.collector.clear();
     }
 }
 
@@ -88,12 +98,6 @@ fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
 }
 
 impl<T: Real> Group<T> {
-    /// What the group asks.
-    pub(super) fn counts(&self) -> Counts {
-        let conditions = &self.conditions;
-        Counts { conditions: conditions.len(), columns: conditions.column_count(), wide_sets: conditions.wide_set_count() }
-    }
-
     pub(super) fn memory_bytes(&self) -> usize {
         self.conditions.memory_bytes() + self.program.memory_bytes()
     }
@@ -101,6 +105,12 @@ impl<T: Real> Group<T> {
     /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
     pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
         processor.run(Addition { group: self, rows, sums, workspace });
+    }
+
+    /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each tree, counted likewise, and the row's leaf; gives the number of trees.
+    pub(super) fn leaves(&self, rows: Rows<'_, T>, processor: Processor, workspace: &mut Workspace, put: impl FnMut(usize, usize, u32)) -> usize {
+        processor.run(Finding { group: self, rows, workspace, put });
+        self.program.steps.len()
     }
 }
 
@@ -138,6 +148,31 @@ impl<T: Real> Task for Addition<'_, T> {
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
                     add_wide(&low, &high, &program.tables[first_table + position * step.stride..][..size], sums);
                 }
+            }
+        }
+    }
+}
+
+struct Finding<'a, T, P> {
+    group: &'a Group<T>,
+    rows: Rows<'a, T>,
+    workspace: &'a mut Workspace,
+    put: P,
+}
+
+impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
+    #[inline(always)]
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let Workspace { bins, masks, slots } = self.workspace;
+        let Group { conditions, program } = self.group;
+        conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
+        let mut planes = [Mask::default(); 16];
+        for (tree, step) in program.steps.iter().enumerate() {
+            lanes.vectorised(Numbering { step, codes: &program.codes, boundaries: &program.boundaries, masks, slots, planes: &mut planes });
+            for row in 0..self.rows.count {
+                let bit = |plane: &Mask| (plane.0[row / 64] >> (row % 64) & 1) as usize;
+                let number = planes.iter().rev().fold(0, |number, plane| number << 1 | bit(plane));
+                (self.put)(row, tree, program.leaves[step.leaves + number]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::ensemble::{Child, Condition, Ensemble, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD};
+use super::ensemble::{Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD};
 use super::{Forest, Instructions, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
@@ -65,8 +65,8 @@ impl Maker {
         let missing = [Missing::Nan { left }, Missing::Nan { left }, Missing::ZeroOrNan { left }, Missing::NanIsZero][self.below(4) as usize];
         let kind = if self.recipe.category_count > 0 { self.below(4) } else { 2 + self.below(2) };
         let test = match kind {
-            0 => Test::In(self.categories()),
-            1 => Test::NotIn(self.categories()),
+            0 => Test::In(self.categories().into()),
+            1 => Test::NotIn(self.categories().into()),
             2 => Test::Less(self.threshold()),
             _ => Test::LessOrEqual(self.threshold()),
         };
@@ -126,7 +126,8 @@ impl Maker {
         let base = numbers(self);
         let bias = if self.below(2) == 0 { numbers(self) } else { Vec::new() };
         let scale = if self.below(2) == 0 { 1.0 } else { self.number() };
-        Ensemble { precision, feature_count, base, scale, bias, trees: (0..tree_count).map(|_| self.tree()).collect() }
+        let frame = Frame { precision, feature_count, base, scale, bias };
+        Ensemble { frame, trees: (0..tree_count).map(|_| self.tree()).collect() }
     }
 
     fn value(&mut self) -> f64 {
@@ -200,8 +201,9 @@ fn every_kernel_agrees(recipe: Recipe) {
         Precision::Native => unreachable!("forests compute in one precision"),
     };
     let block = block(&rows, &recipe);
-    let forests = KERNELS.iter().filter_map(|&kernel| Forest::with_kernel(&ensemble, kernel).unwrap().map(|forest| (format!("{kernel:?}"), forest)));
-    for (name, forest) in forests.chain([("the fastest".into(), Forest::new(&ensemble).unwrap())]) {
+    let forests =
+        KERNELS.iter().filter_map(|&kernel| Forest::with_kernel(ensemble.clone(), kernel).unwrap().map(|forest| (format!("{kernel:?}"), forest)));
+    for (name, forest) in forests.chain([("the fastest".into(), Forest::of(ensemble.clone()).unwrap())]) {
         let mut scratch = forest.scratch();
         for _again in 0..2 {
             let scored = score(&forest, &block, &mut scratch);
@@ -269,11 +271,12 @@ fn exactly_as_many_thresholds_as_a_chunk_and_one_more() {
         });
         let shape = Shape::Branching { root: Child::Node(0), nodes: nodes.collect() };
         let tree = Tree { shape, leaf_values: (0..leaves).map(f64::from).collect(), target: Target::Margin(0), linear: Vec::new() };
-        let ensemble = Ensemble { precision: Precision::Single, feature_count: 1, base: vec![0.0], scale: 1.0, bias: vec![], trees: vec![tree] };
+        let frame = Frame { precision: Precision::Single, feature_count: 1, base: vec![0.0], scale: 1.0, bias: vec![] };
+        let ensemble = Ensemble { frame, trees: vec![tree] };
         let rows: Vec<Vec<f64>> = (0..1_030).map(|row| vec![if row % 50 == 7 { f64::NAN } else { f64::from(row) / 2.0 - 1.0 }]).collect();
         let expected: Vec<u64> = rows.iter().map(|row| u64::from((ensemble.score_row(row)[0] as f32).to_bits())).collect();
         for kernel in KERNELS {
-            let Some(forest) = Forest::with_kernel(&ensemble, kernel).unwrap() else { continue };
+            let Some(forest) = Forest::with_kernel(ensemble.clone(), kernel).unwrap() else { continue };
             assert_eq!(
                 score(&forest, &block(&rows, &Recipe { feature_count: 1, ..RECIPE }), &mut forest.scratch()),
                 expected,
@@ -292,9 +295,10 @@ fn many_features_and_many_conditions_make_several_groups() {
 fn a_forest_without_features_is_its_constants() {
     let tree =
         Tree { shape: Shape::Branching { root: Child::Leaf(0), nodes: vec![] }, leaf_values: vec![1.5], target: Target::Margin(0), linear: vec![] };
-    let ensemble = Ensemble { precision: Precision::Double, feature_count: 1, base: vec![0.25], scale: 1.0, bias: vec![], trees: vec![tree] };
+    let frame = Frame { precision: Precision::Double, feature_count: 1, base: vec![0.25], scale: 1.0, bias: vec![] };
+    let ensemble = Ensemble { frame, trees: vec![tree] };
     for kernel in KERNELS {
-        let Some(forest) = Forest::with_kernel(&ensemble, kernel).unwrap() else { continue };
+        let Some(forest) = Forest::with_kernel(ensemble.clone(), kernel).unwrap() else { continue };
         let block = FeatureBlock::Double(Columns::filled(3, 1, f64::NAN));
         assert_eq!(score(&forest, &block, &mut Scratch::default()), [1.75_f64.to_bits(); 3]);
     }
@@ -303,8 +307,45 @@ fn a_forest_without_features_is_its_constants() {
 #[test]
 fn a_block_of_other_features_is_refused() {
     let ensemble = Maker { state: 1, recipe: RECIPE }.ensemble();
-    let forest = Forest::new(&ensemble).unwrap();
+    let forest = Forest::of(ensemble.clone()).unwrap();
     let block = FeatureBlock::Single(Columns::filled(2, 2, 0.0));
     assert!(forest.score(&block, &mut forest.scratch(), &mut Margins::empty(Precision::Single)).is_err());
     assert!(forest.leaves(&block).is_err());
+}
+
+/// A tree of so many leaves whose questions are all its own, or the same as every other tree's.
+fn chain(leaves: u32, first_cut: u32) -> Tree {
+    let nodes = (0..leaves - 1).map(|node| Node {
+        condition: Condition { feature: 0, test: Test::Less(f64::from(first_cut + node)), missing: Missing::Nan { left: true } },
+        left: Child::Leaf(node),
+        right: if node + 2 == leaves { Child::Leaf(node + 1) } else { Child::Node(node + 1) },
+    });
+    let shape = Shape::Branching { root: Child::Node(0), nodes: nodes.collect() };
+    Tree { shape, leaf_values: (0..leaves).map(f64::from).collect(), target: Target::Margin(0), linear: Vec::new() }
+}
+
+#[test]
+fn groups_begin_and_end_wherever_trees_stop_sharing_and_nothing_changes() {
+    let trees = (0..60).map(|tree| chain(180, if tree % 20 < 10 { 0 } else { tree * 180 })).collect();
+    let ensemble = Ensemble { frame: Frame { precision: Precision::Single, feature_count: 1, base: vec![0.5], scale: 1.0, bias: vec![] }, trees };
+    let forest = Forest::of(ensemble.clone()).unwrap();
+    let rows: Vec<Vec<f64>> = (0..1_100).map(|row| vec![f64::from(row) * 11.0 - 3.5]).collect();
+    let expected: Vec<u64> = rows.iter().map(|row| u64::from((ensemble.score_row(row)[0] as f32).to_bits())).collect();
+    let block = block(&rows, &Recipe { feature_count: 1, ..RECIPE });
+    assert_eq!(score(&forest, &block, &mut forest.scratch()), expected);
+    let leaves: Vec<u32> = rows.iter().flat_map(|row| ensemble.trees.iter().map(|tree| tree.leaf(row) as u32)).collect();
+    assert_eq!(forest.leaves(&block).unwrap().unwrap(), leaves);
+}
+
+#[test]
+fn what_a_tree_that_comes_later_lacks_is_told_as_of_that_tree() {
+    let frame = Frame { precision: Precision::Double, feature_count: 1, base: vec![0.0], scale: 1.0, bias: vec![] };
+    let mut trees: Vec<Tree> = (0..300).map(|_| chain(40, 0)).collect();
+    trees[217].leaf_values.pop();
+    let error = Forest::of(Ensemble { frame: frame.clone(), trees }).unwrap_err();
+    assert_eq!(error.to_string(), "leads to leaf 39 of 39 (tree 217, node 38)");
+    let trees = (0..300).map(|tree| if tree < 150 { Ok(chain(40, 0)) } else { Err(crate::error::Error::failed(format!("tree {tree} is gone"))) });
+    assert_eq!(Forest::new(&frame, trees).unwrap_err().to_string(), "tree 150 is gone");
+    let wide = Frame { feature_count: 1 << 30, ..frame };
+    assert!(Forest::new(&wide, []).unwrap_err().to_string().starts_with("1073741824 features are more than"));
 }

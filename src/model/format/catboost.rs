@@ -64,7 +64,7 @@ fn translate(file: &File, options: &ImportOptions) -> Result<LoadedModel> {
     let held = file.oblivious_trees.as_ref().map(Vec::len).or(file.trees.as_ref().map(Vec::len)).unwrap_or(0);
     let tree_count = if let TreeSelection::First(count) = options.trees { count.min(held) } else { held };
     let ensemble = ensemble(file, &positions, contract.inputs.len(), tree_count, &outputs)?;
-    let model: Box<dyn Model> = Box::new(Forest::new(&ensemble)?);
+    let model: Box<dyn Model> = Box::new(Forest::of(ensemble)?);
     Ok(LoadedModel { model, contract, outcome, description: description(file, tree_count, held) })
 }
 

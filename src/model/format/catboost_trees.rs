@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::catboost_file::{Branch, File, FloatFeature, Numbers, Split, SymmetricTree};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
-use crate::model::forest::{Child, Condition, Ensemble, Missing, Node, Shape, Target, Test, Tree};
+use crate::model::forest::{Child, Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree};
 
 /// The most splits of a symmetric tree: twice CatBoost's own limit would still be a table of 2^32 leaves.
 const DEPTH_LIMIT: usize = 24;
@@ -123,7 +123,8 @@ pub(super) fn ensemble(file: &File, positions: &Positions, feature_count: usize,
     let trees = planted.into_iter().enumerate().map(translate).collect::<Result<Vec<Tree>>>()?;
     let (scale, bias) = file.scale_and_bias.clone().unwrap_or((1.0, Numbers::default()));
     let bias = outputs.place_bias(bias.0)?;
-    Ok(Ensemble { precision: Precision::Double, feature_count, base: outputs.base(), scale, bias, trees })
+    let frame = Frame { precision: Precision::Double, feature_count, base: outputs.base(), scale, bias };
+    Ok(Ensemble { frame, trees })
 }
 
 /// The outputs of the trees and the margins that they stand for.
@@ -265,7 +266,7 @@ fn condition(split: &Split, positions: &Positions) -> Result<Condition> {
             let codes = hash(value)
                 .and_then(|hash| codes.get(&hash))
                 .ok_or_else(|| Error::failed(format!("a split asks for `{value}`, which is no hash")))?;
-            Ok(Condition { feature: *feature, test: Test::NotIn(codes.clone()), missing: Missing::Nan { left: true } })
+            Ok(Condition { feature: *feature, test: Test::NotIn(codes.as_slice().into()), missing: Missing::Nan { left: true } })
         }
         other => Err(Error::contract(format!("a split of type `{other}` is not supported"))),
     }

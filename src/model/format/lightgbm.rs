@@ -1,18 +1,21 @@
 //! LightGBM text models, 2.x to 4.x: what the file's trees, objective and features mean in tallow's terms.
 //!
-//! Owns the translation of [`super::lightgbm_text`] to an [`Ensemble`], a contract and an outcome. The rules are
+//! Owns the translation of [`super::lightgbm_text`] to a [`Forest`], a contract and an outcome. The rules are
 //! those of `Tree::Predict`, `NumericalDecision` and `CategoricalDecision` in LightGBM's `tree.h`, and of the objectives'
 //! `ConvertOutput`: doubles throughout, each margin is 0.0 plus its leaf values in the order of the trees, which is LightGBM's own
 //! order and precision. A random forest's margin is that sum times 1 / rounds (LightGBM's `raw_score` is the sum itself).
 
+use std::collections::BTreeSet;
+
 use super::lightgbm_contract;
+use super::lightgbm_lines::Fields;
 use super::lightgbm_text::{self, TextModel, TextTree};
 use super::{Artefact, ImportOptions, Importer, TreeSelection};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::ZERO_THRESHOLD;
-use crate::model::forest::{Child, Condition, Ensemble, Forest, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
+use crate::model::forest::{Child, Condition, Forest, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
 use crate::model::{Description, LoadedModel};
 use crate::outcome::{Label, Link, Outcome, Task};
 
@@ -39,20 +42,17 @@ impl Importer for LightGbm {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        let mut text = lightgbm_text::parse(&artefact.bytes)?;
-        let contract = lightgbm_contract::contract(&text)?;
+        let text = lightgbm_text::parse(&artefact.bytes)?;
         let tree_count = text.trees.len();
         if text.trees_per_round == 0 || tree_count == 0 || !tree_count.is_multiple_of(text.trees_per_round) {
             return Err(Error::failed(format!("{tree_count} trees do not make rounds of {} trees", text.trees_per_round))
                 .hint("train the model for one round at least, and save it again"));
         }
         let round_count = rounds(tree_count / text.trees_per_round, options.trees)?;
-        text.trees.truncate(round_count * text.trees_per_round);
         let outcome = outcome(text.objective.as_deref(), text.trees_per_round)?;
-        let description = describe(&text, round_count);
-        let ensemble = ensemble(text, round_count)?;
-        let model = Box::new(Forest::new(&ensemble)?);
-        Ok(LoadedModel { model, contract, outcome, description })
+        let (model, found) = forest(&text, round_count)?;
+        let contract = lightgbm_contract::contract(&text, &found.categorical)?;
+        Ok(LoadedModel { model: Box::new(model), contract, outcome, description: describe(&text, round_count, found.is_linear) })
     }
 }
 
@@ -68,19 +68,43 @@ fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
     }
 }
 
-/// Each tree is given up when it is planted, so that the next one's nodes lie where it lay.
-fn ensemble(text: TextModel, round_count: usize) -> Result<Ensemble> {
+/// What trees tell of the whole model.
+#[derive(Default)]
+struct Found {
+    /// Features that are split by category.
+    categorical: BTreeSet<usize>,
+    /// Whether a leaf is a linear model.
+    is_linear: bool,
+}
+
+impl Found {
+    fn read(&mut self, fields: &Fields) -> Result<TextTree> {
+        let tree = TextTree::read(fields)?;
+        let splits = tree.split_features.iter().zip(&tree.decision_types);
+        self.categorical.extend(splits.filter(|&(_, kind)| kind & CATEGORICAL != 0).map(|(&feature, _)| feature as usize));
+        self.is_linear |= !tree.linear.is_empty();
+        Ok(tree)
+    }
+}
+
+/// Trees are read one after the other and given up when they are planted. Those that are not wanted tell of the features too.
+fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     let width = text.trees_per_round;
-    let trees = text.trees.into_iter().enumerate();
-    let plant = |(index, tree)| tree_of(tree, index % width).map_err(|error| error.at_node(format!("tree {index}")));
-    Ok(Ensemble {
+    let frame = Frame {
         precision: Precision::Double,
         feature_count: text.feature_names.len(),
         base: vec![0.0; width],
         scale: if text.average_output { 1.0 / round_count as f64 } else { 1.0 },
         bias: Vec::new(),
-        trees: trees.map(plant).collect::<Result<_>>()?,
-    })
+    };
+    let mut found = Found::default();
+    let mut fields = text.trees.iter().enumerate();
+    let place = |index: usize| move |error: Error| error.at_node(format!("tree {index}"));
+    let wanted = fields.by_ref().take(round_count * width);
+    let trees = wanted.map(|(index, fields)| found.read(fields).and_then(|tree| tree_of(tree, index % width)).map_err(place(index)));
+    let forest = Forest::new(&frame, trees)?;
+    fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(place(index)))?;
+    Ok((forest, found))
 }
 
 fn tree_of(text: TextTree, margin: usize) -> Result<Tree> {
@@ -101,7 +125,7 @@ fn node(text: &TextTree, index: usize, used_sets: &mut [bool]) -> Result<Node> {
         (Test::LessOrEqual(beyond_zero(threshold)), missing(kind, index)?)
     } else {
         // NaN goes right whatever the missing type: 4.x says so, older ones cast it to the smallest integer, which goes right too.
-        (Test::In(codes(text, threshold, used_sets).map_err(|error| error.at_node(format!("node {index}")))?), Missing::Nan { left: false })
+        (Test::In(codes(text, threshold, used_sets).map_err(|error| error.at_node(format!("node {index}")))?.into()), Missing::Nan { left: false })
     };
     let condition = Condition { feature: text.split_features[index], test: question, missing };
     Ok(Node { condition, left: child(text.left_children[index]), right: child(text.right_children[index]) })
@@ -187,12 +211,12 @@ fn slope(settings: &[&str]) -> Result<f64> {
         .ok_or_else(|| Error::failed(format!("the objective's `sigmoid` is `{text}`")))
 }
 
-fn describe(text: &TextModel, round_count: usize) -> Description {
+fn describe(text: &TextModel, round_count: usize, is_linear: bool) -> Description {
     let mut facts = vec![("objective".to_owned(), text.objective.clone().unwrap_or_else(|| "custom".into()))];
     facts.extend(text.parameters.get("boosting").map(|boosting| ("boosting".to_owned(), boosting.clone())));
     facts.push(("rounds".into(), round_count.to_string()));
-    facts.push(("trees".into(), text.trees.len().to_string()));
-    if text.trees.iter().any(|tree| !tree.linear.is_empty()) {
+    facts.push(("trees".into(), (round_count * text.trees_per_round).to_string()));
+    if is_linear {
         facts.push(("leaves".into(), "linear".into()));
     }
     Description { format: "lightgbm".into(), format_version: Some(text.version.clone()), facts, beside: Vec::new() }

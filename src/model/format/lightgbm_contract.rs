@@ -10,9 +10,9 @@ use super::lightgbm_text::TextModel;
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Vocabulary};
 use crate::error::{Error, Result};
 
-/// One input per feature. A model without names gets LightGBM's own `Column_0`, `Column_1`, …
-pub(super) fn contract(text: &TextModel) -> Result<Contract> {
-    let categorical = categorical(text);
+/// One input per feature; `split` are those that trees split by category. A model without names gets LightGBM's own `Column_0`, `Column_1`, …
+pub(super) fn contract(text: &TextModel, split: &BTreeSet<usize>) -> Result<Contract> {
+    let categorical = categorical(text, split);
     let mut kinds = vec![InputKind::Number; text.feature_names.len()];
     for &feature in &categorical {
         kinds[feature] = InputKind::CategoryCode;
@@ -30,13 +30,11 @@ pub(super) fn contract(text: &TextModel) -> Result<Contract> {
 }
 
 /// The features known to be categorical: their info lists codes, a tree splits them by category, or the parameters name them.
-fn categorical(text: &TextModel) -> BTreeSet<usize> {
+fn categorical(text: &TextModel, split: &BTreeSet<usize>) -> BTreeSet<usize> {
     let feature_count = text.feature_names.len();
     let listed = (0..feature_count).filter(|&feature| lists_codes(&text.feature_infos[feature]));
-    let split = text.trees.iter().flat_map(|tree| tree.split_features.iter().zip(&tree.decision_types));
-    let split = split.filter(|&(_, kind)| kind & 1 == 1).map(|(&feature, _)| feature as usize);
     let declared = declared(text).unwrap_or_default();
-    listed.chain(split).chain(declared).filter(|&feature| feature < feature_count).collect()
+    listed.chain(split.iter().copied()).chain(declared).filter(|&feature| feature < feature_count).collect()
 }
 
 fn lists_codes(info: &str) -> bool {

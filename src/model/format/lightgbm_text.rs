@@ -5,14 +5,14 @@
 //! arrays are read first and measured against their counts afterwards.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
+use super::lightgbm_lines::{Fields, Lines, array, cut_off, is_importance_heading, number, parse_all};
 use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 
-/// The whole file.
+/// The whole file, its trees not read yet.
 #[derive(Debug)]
-pub(super) struct TextModel {
+pub(super) struct TextModel<'a> {
     /// `v2`, `v3` or `v4`.
     pub(super) version: String,
     /// `num_tree_per_iteration`, or `num_class` where it is missing.
@@ -26,7 +26,7 @@ pub(super) struct TextModel {
     /// One per feature: `[min:max]`, codes such as `-1:0:2`, or `none` for a feature of one value.
     pub(super) feature_infos: Vec<String>,
     /// In the order of addition.
-    pub(super) trees: Vec<TextTree>,
+    pub(super) trees: Vec<Fields<'a>>,
     /// The training parameters.
     pub(super) parameters: HashMap<String, String>,
     /// The categories of each pandas column of type `category`, in the order of columns; empty if there were none.
@@ -51,62 +51,18 @@ pub(super) struct TextTree {
 /// A leaf's constant, and its features with their coefficients.
 pub(super) type TextLinear = (f64, Vec<(u32, f64)>);
 
-type Fields<'a> = HashMap<&'a str, &'a str>;
-
-/// Lines with their offsets, one of them looked at.
-struct Lines<'a> {
-    text: &'a str,
-    offset: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn peek(&self) -> Option<&'a str> {
-        let rest = &self.text[self.offset..];
-        (!rest.is_empty()).then(|| rest.split('\n').next().unwrap_or(rest).trim_end_matches('\r'))
-    }
-
-    fn advance(&mut self) {
-        let rest = &self.text[self.offset..];
-        self.offset += rest.find('\n').map_or(rest.len(), |end| end + 1);
-    }
-
-    /// The `key=value` lines up to the next line that begins a tree or ends them; a line without `=` is a flag.
-    fn fields(&mut self) -> Fields<'a> {
-        let mut fields = Fields::new();
-        while let Some(line) = self.peek().filter(|line| !line.starts_with("Tree=") && !ends_trees(line)) {
-            let (key, value) = line.split_once('=').unwrap_or((line, ""));
-            fields.insert(key, value);
-            self.advance();
-        }
-        fields
-    }
-}
-
-fn ends_trees(line: &str) -> bool {
-    line == "end of trees" || is_importance_heading(line)
-}
-
-/// Up to 2.1 with a space, since then with an underscore.
-fn is_importance_heading(line: &str) -> bool {
-    line == "feature importances:" || line == "feature_importances:"
-}
-
-fn cut_off(what: &str) -> Error {
-    Error::failed(format!("the LightGBM model ends before {what}")).hint("the file is incomplete: copy or export it again with `save_model`")
-}
-
 /// Whether the first lines are those of a text model.
 pub(super) fn recognises(head: &[u8]) -> bool {
     let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     lines.next() == Some(b"tree") && lines.next().is_some_and(|line| line.starts_with(b"version=") || line.starts_with(b"num_class="))
 }
 
-/// Reads the whole file.
-pub(super) fn parse(bytes: &[u8]) -> Result<TextModel> {
+/// Reads the whole file but for what stands in its trees.
+pub(super) fn parse(bytes: &[u8]) -> Result<TextModel<'_>> {
     let text = std::str::from_utf8(bytes).map_err(|error| Error::failed("the LightGBM model is not UTF-8 text").because(error))?;
-    let mut lines = Lines { text, offset: 0 };
+    let mut lines = Lines::new(text);
     let header = lines.fields();
-    let version = header.get("version").copied().unwrap_or("v1").to_owned();
+    let version = header.get("version").unwrap_or("v1").to_owned();
     if !["v2", "v3", "v4"].contains(&version.as_str()) {
         let hint = "load the model with LightGBM 2.x to 4.x and save it again with `save_model`";
         return Err(Error::contract(format!("LightGBM's model version `{version}` is not supported")).hint(hint));
@@ -120,12 +76,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<TextModel> {
         }
     }
     let class_count: usize = number(&header, "num_class")?;
-    let trees = trees(&mut lines, header.get("tree_sizes").copied())?;
+    let trees = trees(&mut lines, header.get("tree_sizes"))?;
     let (parameters, pandas_categories) = footer(&mut lines, &version)?;
     Ok(TextModel {
         version,
         trees_per_round: if header.contains_key("num_tree_per_iteration") { number(&header, "num_tree_per_iteration")? } else { class_count },
-        objective: header.get("objective").map(|&objective| objective.to_owned()),
+        objective: header.get("objective").map(str::to_owned),
         average_output: header.contains_key("average_output"),
         feature_names,
         feature_infos,
@@ -135,7 +91,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<TextModel> {
     })
 }
 
-fn trees(lines: &mut Lines<'_>, tree_sizes: Option<&str>) -> Result<Vec<TextTree>> {
+fn trees<'a>(lines: &mut Lines<'a>, tree_sizes: Option<&str>) -> Result<Vec<Fields<'a>>> {
     let mut trees = Vec::new();
     let mut starts = Vec::new();
     while let Some(index) = lines.peek().and_then(|line| line.strip_prefix("Tree=")) {
@@ -144,14 +100,14 @@ fn trees(lines: &mut Lines<'_>, tree_sizes: Option<&str>) -> Result<Vec<TextTree
         }
         starts.push(lines.offset);
         lines.advance();
-        trees.push(tree(&lines.fields()).map_err(|error| error.at_node(format!("tree {}", trees.len())))?);
+        trees.push(lines.fields());
     }
     starts.push(lines.offset);
     if lines.peek().is_none() {
         return Err(cut_off("the end of its trees"));
     }
     let Some(sizes) = tree_sizes else { return Ok(trees) };
-    let sizes: Vec<usize> = parse_all(sizes).ok_or_else(|| Error::failed("`tree_sizes` holds something that is no size"))?;
+    let sizes: Vec<usize> = parse_all(sizes, trees.len()).ok_or_else(|| Error::failed("`tree_sizes` holds something that is no size"))?;
     if sizes.len() != trees.len() {
         return Err(Error::failed(format!("`tree_sizes` announces {} trees, the file holds {}", sizes.len(), trees.len())));
     }
@@ -166,37 +122,40 @@ fn trees(lines: &mut Lines<'_>, tree_sizes: Option<&str>) -> Result<Vec<TextTree
     }
 }
 
-fn tree(fields: &Fields<'_>) -> Result<TextTree> {
-    let leaf_count: usize = number(fields, "num_leaves")?;
-    if leaf_count == 0 {
-        return Err(Error::failed("`num_leaves` is 0"));
-    }
-    let leaf_values = array(fields, "leaf_value", leaf_count)?;
-    let linear = if fields.get("is_linear").is_some_and(|&flag| flag.trim() == "1") { linear(fields, leaf_count)? } else { Vec::new() };
-    let node_count = leaf_count - 1;
-    if node_count == 0 {
-        return Ok(TextTree {
-            split_features: Vec::new(),
-            thresholds: Vec::new(),
-            decision_types: Vec::new(),
-            left_children: Vec::new(),
-            right_children: Vec::new(),
+impl TextTree {
+    /// Reads a tree's lines.
+    pub(super) fn read(fields: &Fields<'_>) -> Result<Self> {
+        let leaf_count: usize = number(fields, "num_leaves")?;
+        if leaf_count == 0 {
+            return Err(Error::failed("`num_leaves` is 0"));
+        }
+        let leaf_values = array(fields, "leaf_value", leaf_count)?;
+        let linear = if fields.get("is_linear").is_some_and(|flag| flag.trim() == "1") { linear(fields, leaf_count)? } else { Vec::new() };
+        let node_count = leaf_count - 1;
+        if node_count == 0 {
+            return Ok(Self {
+                split_features: Vec::new(),
+                thresholds: Vec::new(),
+                decision_types: Vec::new(),
+                left_children: Vec::new(),
+                right_children: Vec::new(),
+                leaf_values,
+                category_sets: Vec::new(),
+                linear,
+            });
+        }
+        let without_types = !fields.contains_key("decision_type");
+        Ok(Self {
+            split_features: array(fields, "split_feature", node_count)?,
+            thresholds: array(fields, "threshold", node_count)?,
+            decision_types: if without_types { vec![0; node_count] } else { array(fields, "decision_type", node_count)? },
+            left_children: array(fields, "left_child", node_count)?,
+            right_children: array(fields, "right_child", node_count)?,
             leaf_values,
-            category_sets: Vec::new(),
+            category_sets: category_sets(fields)?,
             linear,
-        });
+        })
     }
-    let without_types = !fields.contains_key("decision_type");
-    Ok(TextTree {
-        split_features: array(fields, "split_feature", node_count)?,
-        thresholds: array(fields, "threshold", node_count)?,
-        decision_types: if without_types { vec![0; node_count] } else { array(fields, "decision_type", node_count)? },
-        left_children: array(fields, "left_child", node_count)?,
-        right_children: array(fields, "right_child", node_count)?,
-        leaf_values,
-        category_sets: category_sets(fields)?,
-        linear,
-    })
 }
 
 fn category_sets(fields: &Fields<'_>) -> Result<Vec<Vec<u32>>> {
@@ -275,21 +234,6 @@ fn words(fields: &Fields<'_>, key: &str) -> Result<Vec<String>> {
     Ok(value.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect())
 }
 
-fn number<T: FromStr>(fields: &Fields<'_>, key: &str) -> Result<T> {
-    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
-    value.trim().parse().map_err(|_| Error::failed(format!("`{key}` is `{value}`, which is no number that it may be")))
-}
-
-fn array<T: FromStr>(fields: &Fields<'_>, key: &str, count: usize) -> Result<Vec<T>> {
-    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
-    let values: Vec<T> = parse_all(value).ok_or_else(|| Error::failed(format!("`{key}` holds something that is no number of its kind")))?;
-    if values.len() == count { Ok(values) } else { Err(Error::failed(format!("`{key}` has {} entries and should have {count}", values.len()))) }
-}
-
-fn parse_all<T: FromStr>(text: &str) -> Option<Vec<T>> {
-    text.split_ascii_whitespace().map(|word| word.parse().ok()).collect()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -316,22 +260,31 @@ pub(super) mod tests {
         file("binary sigmoid:0.5", 1, &[BRANCHING, CONSTANT])
     }
 
+    /// The file and its trees.
+    fn read(text: &str) -> Result<(TextModel<'_>, Vec<TextTree>)> {
+        let model = parse(text.as_bytes())?;
+        let tree = |(index, fields)| TextTree::read(fields).map_err(|error| error.at_node(format!("tree {index}")));
+        let trees = model.trees.iter().enumerate().map(tree).collect::<Result<Vec<TextTree>>>()?;
+        Ok((model, trees))
+    }
+
     fn refusal(text: &str) -> String {
-        parse(text.as_bytes()).map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
+        read(text).map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
     }
 
     #[test]
     fn a_file_is_read_as_it_is_written() {
-        let model = parse(sample().as_bytes()).unwrap();
+        let text = sample();
+        let (model, trees) = read(&text).unwrap();
         assert_eq!((model.version.as_str(), model.trees_per_round, model.average_output), ("v4", 1, false));
         assert_eq!((model.feature_names.join(","), model.trees.len()), ("age,shop".to_owned(), 2));
-        assert_eq!((&model.trees[0].category_sets, &model.trees[0].decision_types), (&vec![vec![2, 2]], &vec![10, 1]));
+        assert_eq!((&trees[0].category_sets, &trees[0].decision_types), (&vec![vec![2, 2]], &vec![10, 1]));
         assert_eq!(model.parameters["boosting"], "gbdt");
     }
 
     #[test]
     fn line_ends_of_another_system_change_nothing() {
-        assert_eq!(parse(sample().replace('\n', "\r\n").as_bytes()).unwrap().trees.len(), 2);
+        assert_eq!(read(&sample().replace('\n', "\r\n")).unwrap().1.len(), 2);
     }
 
     #[test]
@@ -340,7 +293,7 @@ pub(super) mod tests {
         let marker = "end of parameters";
         let whole_without_python = text.find(marker).unwrap() + marker.len()..=text.find("pandas_categorical").unwrap();
         for length in 0..text.len() - 1 {
-            let accepted = parse(&text.as_bytes()[..length]).is_ok();
+            let accepted = read(&text[..length]).is_ok();
             assert_eq!(accepted, whole_without_python.contains(&length), "cut at {length}");
         }
     }
@@ -359,7 +312,7 @@ pub(super) mod tests {
             ("cat_boundaries=0 2", "cat_boundaries=3 2", "`cat_boundaries` does not ascend"),
             ("cat_boundaries=0 2", "cat_boundaries=0 9", "`cat_threshold` has 2 entries and should have 9"),
         ] {
-            let found = refusal(&sample().replacen(from, to, 1));
+            let found = refusal(&file("binary sigmoid:0.5", 1, &[&BRANCHING.replacen(from, to, 1), CONSTANT]));
             assert_eq!(found, format!("{message} (tree 0)"), "{to}");
         }
     }
@@ -386,7 +339,7 @@ pub(super) mod tests {
     fn linear_leaves_take_their_terms_in_order() {
         let text = "num_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0\ndecision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=1\n\
                     leaf_const=3 4\nnum_features=0 2\nleaf_features= 0 1 \nleaf_coeff= 0.5 0.25 \n";
-        let linear = &parse(file("regression", 1, &[text]).as_bytes()).unwrap().trees[0].linear;
+        let linear = &read(&file("regression", 1, &[text])).unwrap().1[0].linear;
         assert_eq!(*linear, [(3.0, vec![]), (4.0, vec![(0, 0.5), (1, 0.25)])]);
         let hostile = text.replace("num_features=0 2", "num_features=18446744073709551615 2");
         assert_eq!(refusal(&file("regression", 1, &[&hostile])), "`leaf_features` has 2 entries and should have 18446744073709551615 (tree 0)");

@@ -209,12 +209,12 @@ fn class_names(graph: &GraphProto, label: &str, scores: &Value, count: usize) ->
 /// The classes that a node names: its labels, or the constant list that it picks the label from by its place.
 fn own_names(graph: &GraphProto, node: &Node, count: usize) -> Result<Option<Vec<String>>> {
     for attribute in node.attributes.iter().filter(|attribute| attribute.name.starts_with("classlabels")) {
-        let (strings, ints) = (attribute.strings()?, attribute.ints()?);
+        let (strings, ints) = (attribute.strings.iter(), &attribute.ints);
         if strings.len() == count {
-            return strings.iter().map(|bytes| text(bytes).map(|text| text.to_string())).collect::<Result<_>>().map(Some);
+            return strings.map(|bytes| text(bytes).map(|text| text.to_string())).collect::<Result<_>>().map(Some);
         }
         if ints.len() == count {
-            return Ok(Some(ints.iter().map(ToString::to_string).collect()));
+            return Ok(Some(ints.iter().map(|number| number.to_string()).collect()));
         }
     }
     if !matches!(node.operator, "ArrayFeatureExtractor" | "Gather") {

@@ -3,14 +3,15 @@
 //! Owns the scopes of names: a subgraph sees the names around it, a function body only its own.
 
 use std::cell::{Cell, RefCell};
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::onnx_schema::{AttributeProto, Function, Graph as GraphProto, Model, Node, OperatorSet};
+use super::onnx_attribute::{AttributeProto, StringList};
+use super::onnx_schema::{Function, Graph as GraphProto, Model, Node, OperatorSet};
 use super::onnx_tensor::{External, decode, text};
 use crate::error::{Error, Result};
 use crate::model::graph::build::Builder;
+use crate::model::graph::lists::TextList;
 use crate::model::graph::operator::{Attribute, Definition, Subgraph};
 use crate::model::graph::{Graph, ValueId, registry};
 
@@ -276,9 +277,9 @@ impl<'a> Translator<'_, 'a> {
                 let input_count = graph.input_count() - taken.len();
                 Attribute::Graph(Arc::new(Subgraph { graph, input_count, first_capture, capture_count: taken.len() }))
             }
-            6 => Attribute::Floats(attribute.floats()?),
-            7 => Attribute::Ints(attribute.ints()?),
-            8 => Attribute::Strings(texts(&attribute.strings()?)?),
+            6 => Attribute::Floats(Arc::clone(&attribute.floats)),
+            7 => Attribute::Ints(Arc::clone(&attribute.ints)),
+            8 => Attribute::Strings(texts(&attribute.strings)?),
             9 => Attribute::Tensors(attribute.tensors.iter().map(|tensor| decode(tensor, self.external)).collect::<Result<_>>()?),
             other => return Err(Error::contract(format!("the attribute `{}` is of the kind {other}, which is not supported", attribute.name))),
         };
@@ -286,17 +287,10 @@ impl<'a> Translator<'_, 'a> {
     }
 }
 
-/// The texts of a list; equal ones are one.
-fn texts(list: &[&[u8]]) -> Result<Vec<Arc<str>>> {
-    let mut known = HashMap::<&[u8], Arc<str>>::new();
-    let mut all = Vec::with_capacity(list.len());
-    for bytes in list {
-        all.push(match known.entry(bytes) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(new) => new.insert(text(bytes)?).clone(),
-        });
-    }
-    Ok(all)
+/// The texts of a list.
+fn texts(list: &StringList) -> Result<TextList> {
+    let distinct = list.distinct.iter().map(|bytes| text(bytes)).collect::<Result<_>>()?;
+    Ok(TextList { distinct, places: Arc::clone(&list.places) })
 }
 
 fn empty(attribute: &AttributeProto) -> Error {

@@ -30,11 +30,10 @@ fn value(graph: &GraphProto, port: &Port, rows: usize) -> Option<Value> {
 fn keys(graph: &GraphProto, output: &str) -> Option<Tensor> {
     let node = graph.nodes.iter().find(|node| node.operator == "ZipMap" && node.outputs.first() == Some(&output))?;
     let attribute = |name: &str| node.attributes.iter().find(|attribute| attribute.name == name);
-    let texts = attribute("classlabels_strings").and_then(|attribute| attribute.strings().ok()).unwrap_or_default();
-    if !texts.is_empty() {
-        return Some(Tensor::vector(texts.iter().map(|bytes| text(bytes)).collect::<Result<Vec<_>, _>>().ok()?));
+    if let Some(texts) = attribute("classlabels_strings").map(|attribute| &attribute.strings).filter(|texts| texts.iter().len() > 0) {
+        return Some(Tensor::vector(texts.iter().map(text).collect::<Result<Vec<_>, _>>().ok()?));
     }
-    attribute("classlabels_int64s").and_then(|attribute| attribute.ints().ok()).filter(|numbers| !numbers.is_empty()).map(Tensor::vector)
+    attribute("classlabels_int64s").map(|attribute| attribute.ints.to_vec()).filter(|numbers| !numbers.is_empty()).map(Tensor::vector)
 }
 
 /// Whether values are as wide as the file declares, as far as it does: a run on no rows may divide nothing by nothing and find no length.

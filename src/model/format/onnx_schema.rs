@@ -2,7 +2,9 @@
 //!
 //! Owns field numbers and nothing else: names are unresolved, tensors undecoded. Source: `onnx.proto`, IR version 14.
 
+use super::onnx_attribute::{AttributeProto, UNREAD};
 use super::protobuf::{Message, Wire};
+use crate::beside::each;
 use crate::error::Result;
 
 /// Implements reading a message: each arm takes a field of that number; others are skipped, as the format asks.
@@ -29,7 +31,7 @@ macro_rules! message {
         outermost!($name { $($arms)* });
 
         impl<'a> $name<'a> {
-            fn inside(wire: Wire<'a>) -> Result<Self> {
+            pub(super) fn inside(wire: Wire<'a>) -> Result<Self> {
                 Self::read(wire.message()?)
             }
         }
@@ -107,84 +109,26 @@ pub(super) struct Node<'a> {
     pub(super) attributes: Vec<AttributeProto<'a>>,
 }
 
-message!(Node {
-    1 => |node, wire| node.inputs.push(wire.text()?),
-    2 => |node, wire| node.outputs.push(wire.text()?),
-    3 => |node, wire| node.name = wire.text()?,
-    4 => |node, wire| node.operator = wire.text()?,
-    5 => |node, wire| node.attributes.push(AttributeProto::inside(wire)?),
-    7 => |node, wire| node.domain = wire.text()?,
-    8 => |node, wire| node.overload = wire.text()?,
-});
-
-#[derive(Debug, Default)]
-pub(super) struct AttributeProto<'a> {
-    pub(super) name: &'a str,
-    pub(super) reference: &'a str,
-    pub(super) kind: i64,
-    pub(super) float: f32,
-    pub(super) int: i64,
-    pub(super) string: &'a [u8],
-    pub(super) tensor: Option<TensorProto<'a>>,
-    pub(super) graph: Option<Box<Graph<'a>>>,
-    pub(super) tensors: Vec<TensorProto<'a>>,
-    /// The whole message: lists are read when they are wanted, since those of a forest are as large as the file.
-    whole: Option<Message<'a>>,
-}
-
-impl<'a> AttributeProto<'a> {
+impl<'a> Node<'a> {
     fn inside(wire: Wire<'a>) -> Result<Self> {
         let mut message = wire.message()?;
-        let mut attribute = Self { whole: Some(message), ..Self::default() };
+        let (mut node, mut attributes) = (Self::default(), Vec::new());
         while let Some((number, wire)) = message.next()? {
             match number {
-                1 => attribute.name = wire.text()?,
-                2 => attribute.float = wire.float()?,
-                3 => attribute.int = wire.integer()?,
-                4 => attribute.string = wire.bytes()?,
-                5 => attribute.tensor = Some(TensorProto::inside(wire)?),
-                6 => attribute.graph = Some(Box::new(Graph::inside(wire)?)),
-                10 => attribute.tensors.push(TensorProto::inside(wire)?),
-                20 => attribute.kind = wire.integer()?,
-                21 => attribute.reference = wire.text()?,
+                1 => node.inputs.push(wire.text()?),
+                2 => node.outputs.push(wire.text()?),
+                3 => node.name = wire.text()?,
+                4 => node.operator = wire.text()?,
+                5 => attributes.push(wire.message()?),
+                7 => node.domain = wire.text()?,
+                8 => node.overload = wire.text()?,
                 _ => {}
             }
         }
-        Ok(attribute)
-    }
-
-    /// Calls `take` with every field of this number.
-    fn each(&self, wanted: u64, mut take: impl FnMut(Wire<'a>) -> Result<()>) -> Result<()> {
-        let Some(mut message) = self.whole else { return Ok(()) };
-        while let Some((number, wire)) = message.next()? {
-            if number == wanted {
-                take(wire)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The single-precision numbers of a list.
-    pub(super) fn floats(&self) -> Result<Vec<f32>> {
-        let mut floats = Vec::new();
-        self.each(7, |wire| wire.floats(&mut floats))?;
-        floats.shrink_to_fit();
-        Ok(floats)
-    }
-
-    /// The whole numbers of a list.
-    pub(super) fn ints(&self) -> Result<Vec<i64>> {
-        let mut ints = Vec::new();
-        self.each(8, |wire| wire.integers(&mut ints))?;
-        ints.shrink_to_fit();
-        Ok(ints)
-    }
-
-    /// The texts of a list, as bytes.
-    pub(super) fn strings(&self) -> Result<Vec<&'a [u8]>> {
-        let mut strings = Vec::new();
-        self.each(9, |wire| wire.bytes().map(|bytes| strings.push(bytes)))?;
-        Ok(strings)
+        // A forest's are as large as its file.
+        let attributes = each(&attributes, Message::byte_count, |message| AttributeProto::read(*message))?;
+        node.attributes = attributes.into_iter().filter(|one| one.as_ref().map_or(true, |one| !UNREAD.contains(&one.name))).collect::<Result<_>>()?;
+        Ok(node)
     }
 }
 

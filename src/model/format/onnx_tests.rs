@@ -63,6 +63,37 @@ fn a_graph_multiplies() {
     assert_eq!(outputs[0].tensor().unwrap().values::<f32>().unwrap(), [2.0, 6.0, 6.0, 12.0]);
 }
 
+/// What a `Constant` gives whose attribute `name` of this kind has these fields.
+fn constant(name: &str, kind: u64, fields: &[u8]) -> Tensor {
+    let attribute = [bytes(1, name.as_bytes()), fields.to_vec(), number(20, kind)].concat();
+    let node = [node("Constant", &[], "y"), bytes(5, &attribute)].concat();
+    let graph = [bytes(1, &node), bytes(11, &port("x", 2)), bytes(12, &port("y", 2))].concat();
+    let model = [number(1, 8), bytes(7, &graph), bytes(8, &number(2, 17))].concat();
+    let x = Value::Tensor(Tensor::new(vec![1, 2], vec![1.0_f32, 2.0]).unwrap());
+    open_graph(&model).unwrap().graph.run(vec![x]).unwrap().remove(0).into_tensor().unwrap()
+}
+
+#[test]
+fn lists_are_read_one_by_one_or_packed_and_as_wide_as_their_numbers() {
+    let lists: [&[i64]; 4] = [&[1, -1, 300, 32_767, -32_768], &[1, 32_768, -5], &[7, -40_000, 1 << 31, 2], &[5, i64::MAX, i64::MIN, 127, 128]];
+    for list in lists {
+        let single: Vec<u8> = list.iter().flat_map(|value| number(8, *value as u64)).collect();
+        let packed = bytes(8, &list.iter().flat_map(|value| varint(*value as u64)).collect::<Vec<u8>>());
+        let doubled = [list, list].concat();
+        assert_eq!(constant("value_ints", 7, &single).values::<i64>().unwrap(), list);
+        assert_eq!(constant("value_ints", 7, &[packed.clone(), single.clone()].concat()).values::<i64>().unwrap(), doubled);
+        // What stands between them ends one run and begins another.
+        assert_eq!(constant("value_ints", 7, &[single.clone(), number(3, 4), single].concat()).values::<i64>().unwrap(), doubled);
+    }
+    let floats: Vec<u8> = [1.5_f32, -2.0].iter().flat_map(|value| [varint(7 << 3 | 5), value.to_le_bytes().to_vec()].concat()).collect();
+    let packed = bytes(7, &[3.0_f32, 4.0].iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    assert_eq!(constant("value_floats", 6, &[floats, packed].concat()).values::<f32>().unwrap(), [1.5, -2.0, 3.0, 4.0]);
+    let texts = ["a", "b", "a", "", "c", "b", "a", "é"];
+    let fields: Vec<u8> = texts.iter().flat_map(|text| bytes(9, text.as_bytes())).collect();
+    let read = constant("value_strings", 8, &fields);
+    assert_eq!(read.values::<std::sync::Arc<str>>().unwrap().iter().map(|text| &**text).collect::<Vec<_>>(), texts);
+}
+
 #[test]
 fn columns_are_named_by_the_metadata_and_the_answer_by_the_graph() {
     let artefact = Artefact::new("m.onnx", model("Mul"));

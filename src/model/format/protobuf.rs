@@ -5,7 +5,7 @@
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
 
@@ -18,12 +18,12 @@ const MESSAGE_LIMIT: usize = 1 << 21;
 /// What is left of the limits, shared by all messages of a file.
 #[derive(Debug)]
 pub(super) struct Budget {
-    messages: Cell<usize>,
+    messages: AtomicUsize,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { messages: Cell::new(MESSAGE_LIMIT) }
+        Self { messages: AtomicUsize::new(MESSAGE_LIMIT) }
     }
 }
 
@@ -33,6 +33,42 @@ pub(super) struct Message<'a> {
     rest: &'a [u8],
     depth: usize,
     budget: &'a Budget,
+}
+
+/// How a field's value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Varint = 0,
+    Bytes = 2,
+    Fixed32 = 5,
+}
+
+/// A field's number, below 16, and how its value is written: the byte in front of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    kind: Kind,
+    byte: u8,
+}
+
+impl Key {
+    /// Of a number.
+    pub(super) const fn varint(number: u8) -> Self {
+        Self::new(number, Kind::Varint)
+    }
+
+    /// Of a number of single precision.
+    pub(super) const fn fixed32(number: u8) -> Self {
+        Self::new(number, Kind::Fixed32)
+    }
+
+    /// Of bytes.
+    pub(super) const fn bytes(number: u8) -> Self {
+        Self::new(number, Kind::Bytes)
+    }
+
+    const fn new(number: u8, kind: Kind) -> Self {
+        Self { kind, byte: number << 3 | kind as u8 }
+    }
 }
 
 /// One field's value as it lies in the file.
@@ -48,6 +84,11 @@ impl<'a> Message<'a> {
     /// The outermost message of a file.
     pub(super) fn new(bytes: &'a [u8], budget: &'a Budget) -> Self {
         Self { rest: bytes, depth: 0, budget }
+    }
+
+    /// The bytes that are left.
+    pub(super) fn byte_count(&self) -> usize {
+        self.rest.len()
     }
 
     /// The next field and its number; none at the end.
@@ -69,16 +110,61 @@ impl<'a> Message<'a> {
         if key >> 3 == 0 { Err(broken()) } else { Ok(Some((key >> 3, wire))) }
     }
 
-    fn varint(&mut self) -> Result<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array()?;
-            value |= u64::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
+    /// Passes over the fields under this key that follow each other, as those of a list do that is not packed. A broken one ends them.
+    pub(super) fn pass(&mut self, key: Key) {
+        match key.kind {
+            Kind::Varint => self.varints(key, drop),
+            Kind::Fixed32 => self.fixed32s(key, drop),
+            Kind::Bytes => self.parts(key, drop),
         }
-        Err(broken())
+    }
+
+    /// No fewer than the fields under this key that follow; none if the next one is another.
+    pub(super) fn most(&self, key: Key) -> usize {
+        let least_bytes = if key.kind == Kind::Fixed32 { 5 } else { 2 };
+        if self.rest.first() == Some(&key.byte) { self.rest.len() / least_bytes } else { 0 }
+    }
+
+    /// The same, with each number.
+    #[inline]
+    pub(super) fn varints(&mut self, Key { byte: key, .. }: Key, mut take: impl FnMut(u64)) {
+        loop {
+            // Most numbers are small.
+            let (value, rest) = match *self.rest {
+                [first, a, ref rest @ ..] if first == key && a < 0x80 => (a.into(), rest),
+                [first, a, b, ref rest @ ..] if first == key && b < 0x80 => (u64::from(a & 0x7F) | u64::from(b) << 7, rest),
+                [first, ref number @ ..] if first == key => match varint(number) {
+                    Some(read) => read,
+                    None => return,
+                },
+                _ => return,
+            };
+            take(value);
+            self.rest = rest;
+        }
+    }
+
+    /// The same of numbers of single precision.
+    pub(super) fn fixed32s(&mut self, key: Key, mut take: impl FnMut(f32)) {
+        while let Some((bytes, rest)) = self.rest.strip_prefix(&[key.byte]).and_then(<[u8]>::split_first_chunk) {
+            take(f32::from_le_bytes(*bytes));
+            self.rest = rest;
+        }
+    }
+
+    /// The same of bytes.
+    pub(super) fn parts(&mut self, key: Key, mut take: impl FnMut(&'a [u8])) {
+        let part = |bytes: &'a [u8]| varint(bytes).and_then(|(length, rest)| rest.split_at_checked(usize::try_from(length).ok()?));
+        while let Some((bytes, rest)) = self.rest.strip_prefix(&[key.byte]).and_then(part) {
+            take(bytes);
+            self.rest = rest;
+        }
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        let (value, rest) = varint(self.rest).ok_or_else(broken)?;
+        self.rest = rest;
+        Ok(value)
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
@@ -108,9 +194,8 @@ impl<'a> Wire<'a> {
     /// A message inside this one.
     pub(super) fn message(self) -> Result<Message<'a>> {
         let Self::Bytes(message) = self else { return Err(broken()) };
-        let left =
-            message.budget.messages.get().checked_sub(1).ok_or_else(|| Error::failed(format!("more than {MESSAGE_LIMIT} parts in one file")))?;
-        message.budget.messages.set(left);
+        let left = message.budget.messages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map_err(|_| Error::failed(format!("more than {MESSAGE_LIMIT} parts in one file")))?;
         if message.depth > DEPTH_LIMIT {
             return Err(Error::failed(format!("parts nest more than {DEPTH_LIMIT} deep")));
         }
@@ -166,6 +251,19 @@ impl<'a> Wire<'a> {
         }
         Ok(())
     }
+}
+
+/// A number of up to ten bytes, seven bits in each, and what follows it.
+#[inline]
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (place, &byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7F) << (7 * place);
+        if byte < 0x80 {
+            return Some((value, &bytes[place + 1..]));
+        }
+    }
+    None
 }
 
 fn broken() -> Error {

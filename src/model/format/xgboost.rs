@@ -141,8 +141,7 @@ fn forest(file: &File, trees: &StoredForest, base: &[f32], options: &ImportOptio
         facts.push(("rounds used", format!("{rounds} ({})", counted(tree_count, "tree"))));
     }
     description.facts.extend(facts.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    let ensemble = trees.ensemble(tree_count, base.iter().map(|&margin| f64::from(margin)).collect(), file.feature_count)?;
-    Forest::new(&ensemble)
+    trees.forest(tree_count, base.iter().map(|&margin| f64::from(margin)).collect(), file.feature_count)
 }
 
 fn best_iteration(file: &File) -> Result<Option<usize>> {

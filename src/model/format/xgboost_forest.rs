@@ -1,4 +1,4 @@
-//! XGBoost's trees as an ensemble: rounds chosen, nodes checked, leaves numbered.
+//! XGBoost's trees as a forest: rounds chosen, nodes checked, leaves numbered.
 //!
 //! Owns the meaning of a node: `value < threshold` goes left in single precision, a category in the node's list goes right, a missing
 //! value follows `default_left`; and `dart`'s weights, multiplied into the leaves in single precision as XGBoost does row by row.
@@ -8,7 +8,7 @@ use super::xgboost_schema::{Forest as StoredForest, Tree as StoredTree};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::CATEGORY_LIMIT;
-use crate::model::forest::{Child, Condition, Ensemble, Missing, Node, Shape, Target, Test, Tree};
+use crate::model::forest::{Child, Condition, Forest, Frame, Missing, Node, Shape, Target, Test, Tree};
 use crate::model::format::TreeSelection;
 
 /// Bytes that all category sets of a model may take as bits; one node may ask for 2 MiB with a single absurd code.
@@ -37,15 +37,16 @@ impl StoredForest {
             .ok_or_else(|| Error::failed(format!("`iteration_indptr` does not rise from 0 to the {} trees", self.trees.len())))
     }
 
-    /// The ensemble of the first `tree_count` trees on top of `base`, one margin per output.
+    /// The forest of the first `tree_count` trees on top of `base`, one margin per output.
     ///
     /// # Errors
     /// Names the tree and the node, numbered as in the file, that is wrong.
-    pub(super) fn ensemble(&self, tree_count: usize, base: Vec<f64>, feature_count: usize) -> Result<Ensemble> {
+    pub(super) fn forest(&self, tree_count: usize, base: Vec<f64>, feature_count: usize) -> Result<Forest> {
+        let frame = Frame { feature_count, precision: Precision::Single, base, scale: 1.0, bias: Vec::new() };
         let mut set_bytes = 0;
         let trees = self.trees.iter().zip(&self.tree_info).enumerate().take(tree_count).map(|(index, (tree, &group))| {
             let weight = self.weight_drop.as_ref().and_then(|weights| weights.get(index)).copied();
-            let built = tree.translate(index, group, base.len(), weight).map_err(|error| error.at_node(format!("tree {index}")))?;
+            let built = tree.translate(index, group, frame.margin_count(), weight).map_err(|error| error.at_node(format!("tree {index}")))?;
             set_bytes += built.1;
             if set_bytes > CATEGORY_SET_BYTES {
                 return Err(
@@ -54,8 +55,7 @@ impl StoredForest {
             }
             Ok(built.0)
         });
-        let trees = trees.collect::<Result<Vec<Tree>>>()?;
-        Ok(Ensemble { feature_count, precision: Precision::Single, base, trees, scale: 1.0, bias: Vec::new() })
+        Forest::new(&frame, trees)
     }
 }
 
@@ -143,7 +143,7 @@ impl StoredTree {
         let test = match categories {
             None if self.condition[node].is_nan() => return Err(Error::failed("the threshold is NaN")),
             None => Test::Less(f64::from(self.condition[node])),
-            Some(codes) => Test::NotIn(category_set(codes)?),
+            Some(codes) => Test::NotIn(category_set(codes)?.into()),
         };
         Ok(Condition { feature, test, missing: Missing::Nan { left: self.default_left[node] } })
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::category::Categories;
 use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
-use super::ir::{Graph, Node, ValueId};
+use super::ir::{Beside, Graph, Node, ValueId};
 use super::operand::Operands;
 use super::operator::{Attribute, Call, Definition, several};
 use super::registry::{ML, Widening};
@@ -127,9 +127,9 @@ fn coded(node: &Definition, data: ValueId) -> Option<ColumnRole> {
     let (categories, count) = Categories::of(node, "keys_strings", "keys_int64s").ok()??;
     let exact = |value: i64| (value.unsigned_abs() < 1 << f32::MANTISSA_DIGITS).then_some(value as f32);
     let (codes, unknown_code, kind) = match (node.attributes.get("values_floats"), node.attributes.get("values_int64s")) {
-        (Some(Attribute::Floats(codes)), _) => (codes.clone(), node.float("default_float", -0.0).ok()?, Kind::Real),
+        (Some(Attribute::Floats(codes)), _) => (codes.to_vec(), node.float("default_float", -0.0).ok()?, Kind::Real),
         (None, Some(Attribute::Ints(codes))) => {
-            let codes = codes.iter().copied().map(exact).collect::<Option<Vec<f32>>>()?;
+            let codes = codes.iter().map(exact).collect::<Option<Vec<f32>>>()?;
             (codes, exact(node.int("default_int64", -1).ok()?)?, Kind::Whole)
         }
         _ => return None,
@@ -336,6 +336,6 @@ fn replaced(graph: &mut Graph, id: ValueId, known: &HashMap<ValueId, Table>, tak
         takes_blocks: false,
         memory_bytes: 0,
         family: None,
-        mixes_rows: false,
+        beside: Beside::Nothing,
     })
 }

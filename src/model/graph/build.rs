@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::assembly::column_role;
 use super::fuse::{fuse, role};
-use super::ir::{Graph, Node, ValueId, run_widened};
+use super::ir::{Beside, Graph, Node, ValueId, run_widened};
 use super::join::{join, joint};
 use super::operand::Operands;
 use super::operator::{Definition, Fuel};
@@ -103,7 +103,12 @@ impl Builder {
         let (role, column_role, joint) = (role(definition, &operands), column_role(definition, &operands), joint(definition, &operands));
         let (takes_blocks, family, memory_bytes) = (entry.takes_blocks, family(definition), definition.memory_bytes.get());
         // Its scale is that of the greatest number of all rows.
-        let mixes_rows = definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
+        let is_mixed = definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
+        let beside = match entry.keeps_rows_apart {
+            _ if is_mixed => Beside::Mixed,
+            true => Beside::Nothing,
+            false => Beside::Unknown,
+        };
         let inputs = inputs.iter().map(|input| input.map(|id| (id, false))).collect();
         self.nodes.push(Node {
             label,
@@ -117,7 +122,7 @@ impl Builder {
             takes_blocks,
             memory_bytes,
             family,
-            mixes_rows,
+            beside,
         });
         Ok(ids)
     }

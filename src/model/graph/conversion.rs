@@ -13,7 +13,7 @@ use super::tensor::{Data, Element, ElementType, Tensor};
 use crate::error::{Error, Result};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("Cast", 1, 1, cast_to),
+    Entry::new("Cast", 1, 1, cast_to).by_row(),
     Entry::new("CastLike", 2, 2, |_| single(|call| cast(call.tensor(0)?, call.tensor(1)?.element_type()))),
     Entry::new("BitCast", 1, 1, bit_cast),
 ];

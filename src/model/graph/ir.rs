@@ -44,8 +44,19 @@ pub(super) struct Node {
     pub(super) memory_bytes: usize,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
-    /// Whether what it makes of a row depends on the rows beside it.
-    pub(super) mixes_rows: bool,
+    /// What the rows beside a row are to it.
+    pub(super) beside: Beside,
+}
+
+/// What the rows beside a row are to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Nothing, where the rows are the first axis of its input.
+    Nothing,
+    /// Nobody knows.
+    Unknown,
+    /// What it makes of a row depends on them.
+    Mixed,
 }
 
 impl std::fmt::Debug for Node {
@@ -92,7 +103,12 @@ impl Graph {
     /// Whether what it makes of a row depends on the rows beside it.
     #[must_use]
     pub fn mixes_rows(&self) -> bool {
-        self.nodes.iter().any(|node| node.mixes_rows)
+        self.nodes.iter().any(|node| node.beside == Beside::Mixed)
+    }
+
+    /// Whether every node is known to make of a row what it would make of it alone, where the rows are the first axis of every input.
+    pub(super) fn keeps_rows_apart(&self) -> bool {
+        self.nodes.iter().all(|node| node.beside == Beside::Nothing)
     }
 
     /// The bytes of all constants and of packed matrices.

@@ -42,7 +42,7 @@ impl Reals {
 }
 
 fn pads(one: i64) -> [(&'static str, Attribute); 1] {
-    [("pads", Attribute::Ints(vec![one; 4]))]
+    [("pads", Attribute::integers(vec![one; 4]))]
 }
 
 /// Runs what `draw` draws in single precision, and checks its numbers against those in double precision.
@@ -69,7 +69,7 @@ fn a_convolution_its_normalisation_a_sum_and_limits_are_one_node() {
     let draw = |reals: &mut Reals, inputs: &[ValueId]| {
         let first = reals.convolution(inputs[0], [8, 3, 3, 3], &pads(1), 1);
         let first = reals.sketch.node("", "LeakyRelu", &[first], &[("alpha", Attribute::Float(0.2))]);
-        let second = reals.convolution(first, [8, 4, 3, 3], &[("pads", Attribute::Ints(vec![1; 4])), ("group", Attribute::Int(2))], 3);
+        let second = reals.convolution(first, [8, 4, 3, 3], &[("pads", Attribute::integers(vec![1; 4])), ("group", Attribute::Int(2))], 3);
         let second = reals.normalization(second, 8);
         let sum = reals.sketch.node("", "Add", &[first, second], &[]);
         let (least, most) = (reals.limit(-0.5), reals.limit(0.75));
@@ -115,7 +115,7 @@ fn what_others_read_too_is_not_joined() {
 #[test]
 fn filters_that_come_with_the_rows_are_packed_on_the_way() {
     let draw = |reals: &mut Reals, inputs: &[ValueId]| {
-        reals.sketch.node("", "Conv", inputs, &[("strides", Attribute::Ints(vec![2])), ("dilations", Attribute::Ints(vec![3]))]);
+        reals.sketch.node("", "Conv", inputs, &[("strides", Attribute::integers(vec![2])), ("dilations", Attribute::integers(vec![3]))]);
     };
     check(draw, &[&[2, 3, 40], &[6, 3, 5], &[6]], 1);
 }
@@ -124,7 +124,7 @@ fn filters_that_come_with_the_rows_are_packed_on_the_way() {
 fn a_window_that_reaches_beyond_any_memory_is_an_error() {
     let mut reals = Reals { sketch: Sketch::default(), is_double: false };
     let data = reals.sketch.builder.input();
-    let far = [("dilations", Attribute::Ints(vec![1 << 40])), ("pads", Attribute::Ints(vec![1 << 39; 2]))];
+    let far = [("dilations", Attribute::integers(vec![1 << 40])), ("pads", Attribute::integers(vec![1 << 39; 2]))];
     let weights = reals.constant(&[1, 1, 2], 1);
     reals.sketch.node("", "Conv", &[data, weights], &far);
     let rows = reals.tensor(&[1, 1, 3], vec![1.0; 3]);
@@ -134,7 +134,7 @@ fn a_window_that_reaches_beyond_any_memory_is_an_error() {
 
 #[test]
 fn axes_of_one_place_in_front_say_nothing_and_bands_of_endless_rows_are_refused() {
-    let beside = [("pads", Attribute::Ints(vec![0, 0, 1, 0, 0, 1]))];
+    let beside = [("pads", Attribute::integers(vec![0, 0, 1, 0, 0, 1]))];
     let draw = |reals: &mut Reals, inputs: &[ValueId]| {
         reals.convolution(inputs[0], [2, 1, 1, 3], &pads(0), 1);
     };

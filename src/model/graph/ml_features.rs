@@ -21,13 +21,13 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Normalizer", 1, 1, normalizer).of(ML),
     Entry::new("Binarizer", 1, 1, binarizer).of(ML),
     Entry::new("OneHotEncoder", 1, 1, one_hot_encoder).of(ML),
-    Entry::new("LabelEncoder", 1, 1, label_encoder).of(ML),
+    Entry::new("LabelEncoder", 1, 1, label_encoder).of(ML).by_row(),
     Entry::new("CategoryMapper", 1, 1, category_mapper).of(ML),
     Entry::new("ArrayFeatureExtractor", 2, 2, |_| single(extract)).of(ML),
     Entry::new("FeatureVectorizer", 1, ANY, feature_vectorizer).of(ML),
     Entry::new("DictVectorizer", 1, 1, dict_vectorizer).of(ML),
     Entry::new("CastMap", 1, 1, cast_map).of(ML),
-    Entry::new("ZipMap", 1, 1, zip_map).of(ML),
+    Entry::new("ZipMap", 1, 1, zip_map).of(ML).by_row(),
 ];
 
 /// Rows × columns, a vector being one row.
@@ -175,9 +175,9 @@ fn keys(tensor: &Tensor) -> Result<Vec<Key>> {
 fn vector(node: &Definition, prefix: &str) -> Option<Tensor> {
     let find = |suffix: &str| node.attributes.get(&format!("{prefix}_{suffix}"));
     match (find("strings"), find("int64s"), find("floats"), find("tensor")) {
-        (Some(Attribute::Strings(values)), ..) => Some(Tensor::vector(values.clone())),
-        (_, Some(Attribute::Ints(values)), ..) => Some(Tensor::vector(values.clone())),
-        (_, _, Some(Attribute::Floats(values)), _) => Some(Tensor::vector(values.clone())),
+        (Some(Attribute::Strings(values)), ..) => Some(Tensor::vector(values.to_vec())),
+        (_, Some(Attribute::Ints(values)), ..) => Some(Tensor::vector(values.to_vec())),
+        (_, _, Some(Attribute::Floats(values)), _) => Some(Tensor::vector(values.to_vec())),
         (.., Some(Attribute::Tensor(tensor))) => Some(tensor.clone()),
         _ => None,
     }

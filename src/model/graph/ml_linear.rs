@@ -13,8 +13,8 @@ use crate::feature::Columns;
 use crate::model::product::{Dense, Rows};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("LinearRegressor", 1, 1, regressor).of(ML).blocks(),
-    Entry::new("LinearClassifier", 1, 1, classifier).of(ML).blocks(),
+    Entry::new("LinearRegressor", 1, 1, regressor).of(ML).blocks().by_row(),
+    Entry::new("LinearClassifier", 1, 1, classifier).of(ML).blocks().by_row(),
     Entry::new("SVMRegressor", 1, 1, vector_regressor).of(ML),
     Entry::new("SVMClassifier", 1, 1, vector_classifier).of(ML),
 ];

@@ -1,14 +1,17 @@
 //! `ai.onnx.ml`: tree ensembles, scored by the forest kernels wherever their questions are orderings.
 //!
-//! Owns the way from votes to [`Ensemble`]; equality and membership, and the greatest or least leaf in place of the sum, are walked
+//! Owns the way from votes to [`Forest`]; equality and membership, and the greatest or least leaf in place of the sum, are walked
 //! plainly, because no exporter writes them where speed matters. Labels and second classes follow ONNX Runtime.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use super::layout::length_of;
 use super::ml_features::{labels, table_shape};
 use super::ml_scores::{TRANSFORMS, Transform, labelled, logistic};
-use super::ml_trees_read::{Branch, Mode, VoteTree, read_compact, read_listed, reals};
+use super::ml_trees_compact::CompactTrees;
+use super::ml_trees_listed::with_listed;
+use super::ml_trees_read::{Branch, Listing, Mode, Questions, Reals, VoteTree, Votes};
 use super::operator::{Definition, Kernel, several, single};
 use super::registry::{Entry, ML};
 use super::tensor::{Data, Tensor, element_count};
@@ -16,13 +19,13 @@ use super::value::Value;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::forest::Forest;
-use crate::model::forest::ensemble::{Child, Condition, Ensemble, Missing, Node, Shape, Target, Test, Tree};
+use crate::model::forest::ensemble::{Child, Condition, Frame, Missing, Node, Shape, Target, Test, Tree};
 use crate::model::{Margins, Model, Scratch};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("TreeEnsembleRegressor", 1, 1, regressor).of(ML).blocks(),
-    Entry::new("TreeEnsembleClassifier", 1, 1, classifier).of(ML).blocks(),
-    Entry::new("TreeEnsemble", 1, 1, ensemble).of(ML).blocks(),
+    Entry::new("TreeEnsembleRegressor", 1, 1, regressor).of(ML).blocks().by_row(),
+    Entry::new("TreeEnsembleClassifier", 1, 1, classifier).of(ML).blocks().by_row(),
+    Entry::new("TreeEnsemble", 1, 1, ensemble).of(ML).blocks().by_row(),
 ];
 
 /// What becomes of the leaves of all trees.
@@ -57,27 +60,25 @@ enum Engine {
 }
 
 impl Scorer {
-    fn new(trees: Vec<VoteTree>, is_double: bool, aggregate: Aggregate, base: Base, target_count: usize) -> Result<Self> {
+    /// The listed trees, given up one by one as they are laid out for the kernels, or kept where those cannot do them.
+    fn new(listing: &dyn Listing, aggregate: Aggregate, base: Base, target_count: usize) -> Result<Self> {
         let Base { values: base, is_for_all } = base;
         if !(base.is_empty() || base.len() == target_count) {
             return Err(Error::failed(format!("{} base values for {target_count} outputs", base.len())));
         }
-        let branches = || trees.iter().flat_map(|tree| &tree.branches);
-        let feature_count = branches().map(|branch| branch.feature as usize + 1).max().unwrap_or(0);
-        let is_ordered = |branch: &Branch| !matches!(branch.mode, Mode::Equal | Mode::NotEqual | Mode::Member) && !branch.threshold.is_nan();
+        let (Questions { feature_count, are_ordered }, is_double) = (listing.questions()?, listing.is_double());
         let adds = matches!(aggregate, Aggregate::Sum | Aggregate::Average);
         // Where a row may get no vote for an output, ONNX Runtime gives it no base value and never names it.
-        let is_voted = |target: usize| trees.iter().any(|tree| tree.leaves().all(|votes| votes.iter().any(|vote| vote.0 as usize == target)));
-        let is_harmless = base.is_empty() && trees.iter().flat_map(VoteTree::votes).all(|vote| vote.1 >= 0.0);
-        let is_complete = is_harmless || is_for_all && !base.is_empty() || (0..target_count).all(is_voted);
-        let engine = if adds && is_complete && !trees.is_empty() && branches().all(is_ordered) {
+        let is_harmless = base.is_empty() && listing.votes().are_positive;
+        let is_complete = || Ok(is_harmless || is_for_all && !base.is_empty() || all_are_voted(listing, target_count)?);
+        let engine = if adds && listing.tree_count() > 0 && are_ordered && is_complete()? {
             let precision = if is_double { Precision::Double } else { Precision::Single };
-            let scale = if aggregate == Aggregate::Average { 1.0 / trees.len() as f64 } else { 1.0 };
-            let trees = trees.into_iter().map(|tree| translated(&tree, target_count)).collect::<Result<Vec<Tree>>>()?;
-            let ensemble = Ensemble { precision, feature_count: feature_count.max(1), base: vec![0.0; target_count], scale, bias: base, trees };
-            Engine::Kernel(Box::new(Forest::new(&ensemble)?), precision, Workspaces::default())
+            let scale = if aggregate == Aggregate::Average { 1.0 / listing.tree_count() as f64 } else { 1.0 };
+            let frame = Frame { precision, feature_count: feature_count.max(1), base: vec![0.0; target_count], scale, bias: base };
+            let trees = listing.trees().map(|tree| translated(&tree?, target_count));
+            Engine::Kernel(Box::new(Forest::new(&frame, trees)?), precision, Workspaces::default())
         } else {
-            Engine::Plain { trees, aggregate, base, is_for_all, is_double }
+            Engine::Plain { trees: listing.trees().collect::<Result<_>>()?, aggregate, base, is_for_all, is_double }
         };
         Ok(Self { target_count, feature_count, engine })
     }
@@ -90,6 +91,10 @@ impl Scorer {
             let block = FeatureBlock::Single(columns.first(self.feature_count.max(1)));
             let scores = workspaces.score(forest, &block, Precision::Single)?;
             return Ok((scores.into_iter().map(Some).collect(), columns.row_count()));
+        }
+        // A block of no rows does not tell its columns.
+        if value.block().is_some_and(|columns| columns.row_count() == 0) {
+            return Ok((Vec::new(), 0));
         }
         let data = &*value.table()?;
         let (rows, columns) = table_shape(data)?;
@@ -131,6 +136,22 @@ impl Scorer {
         let (votes, rows) = self.votes(value)?;
         Ok((votes.into_iter().map(Option::unwrap_or_default).collect(), rows))
     }
+}
+
+/// Whether for each output some tree votes with every leaf.
+fn all_are_voted(listing: &dyn Listing, target_count: usize) -> Result<bool> {
+    let mut is_voted = vec![false; target_count];
+    for tree in listing.trees() {
+        let tree = tree?;
+        let mut leaf_counts = HashMap::<u32, usize>::new();
+        for votes in tree.leaves() {
+            let targets: HashSet<u32> = votes.iter().map(|vote| vote.0).collect();
+            targets.into_iter().for_each(|target| *leaf_counts.entry(target).or_default() += 1);
+        }
+        let complete = leaf_counts.into_iter().filter(|(_, count)| *count == tree.leaf_count());
+        complete.for_each(|(target, _)| is_voted[target as usize] = true);
+    }
+    Ok(is_voted.into_iter().all(|is_voted| is_voted))
 }
 
 /// What runs of a forest write on, kept from one run to the next.
@@ -248,6 +269,10 @@ fn finished(scores: &[f64], rows: usize, targets: usize, transform: Transform, i
     Tensor::new(vec![rows, targets], scores)
 }
 
+fn base_values(node: &Definition) -> Result<Vec<f64>> {
+    Ok(Reals::of(node, "base_values")?.0.iter().collect())
+}
+
 fn target_count(node: &Definition) -> Result<usize> {
     let count = length_of(node.int("n_targets", 1)?)?;
     if count == 0 { Err(Error::failed("an ensemble without outputs")) } else { element_count(&[count]) }
@@ -255,9 +280,9 @@ fn target_count(node: &Definition) -> Result<usize> {
 
 fn regressor(node: &Definition) -> Result<Kernel> {
     let targets = target_count(node)?;
-    let (trees, is_double) = read_listed(node, "target", targets)?;
     let aggregate = AGGREGATES[node.choice("aggregate_function", &["AVERAGE", "SUM", "MIN", "MAX"], 1)?];
-    let scorer = Scorer::new(trees, is_double, aggregate, Base { values: reals(node, "base_values")?.0, is_for_all: false }, targets)?;
+    let base = Base { values: base_values(node)?, is_for_all: false };
+    let scorer = with_listed(node, "target", targets, |listing| Scorer::new(listing, aggregate, base, targets))?;
     node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
     single(move |call| {
@@ -268,11 +293,11 @@ fn regressor(node: &Definition) -> Result<Kernel> {
 
 fn ensemble(node: &Definition) -> Result<Kernel> {
     let targets = target_count(node)?;
-    let (trees, is_double) = read_compact(node, targets)?;
+    let listing = CompactTrees::of(node, targets)?;
     let choice = |name: &str, default: i64| usize::try_from(node.int(name, default)?).map_err(|_| Error::failed(format!("`{name}` is out of range")));
     let aggregate = *AGGREGATES.get(choice("aggregate_function", 1)?).ok_or_else(|| Error::failed("an unknown aggregate"))?;
     let transform = *TRANSFORMS.get(choice("post_transform", 0)?).ok_or_else(|| Error::failed("an unknown transform"))?;
-    let scorer = Scorer::new(trees, is_double, aggregate, Base { values: Vec::new(), is_for_all: false }, targets)?;
+    let scorer = Scorer::new(&listing, aggregate, Base { values: Vec::new(), is_for_all: false }, targets)?;
     node.memory_bytes.set(scorer.memory_bytes());
     single(move |call| {
         let value = call.value(0)?;
@@ -285,15 +310,15 @@ fn ensemble(node: &Definition) -> Result<Kernel> {
 fn classifier(node: &Definition) -> Result<Kernel> {
     let labels = labels(node, "classlabels_strings", "classlabels_int64s")?;
     let classes = labels.len();
-    let (trees, is_double) = read_listed(node, "class", classes)?;
-    let votes = || trees.iter().flat_map(VoteTree::votes);
-    let is_one_sided = classes == 2 && votes().next().is_some_and(|first| votes().all(|vote| vote.0 == first.0));
-    let is_positive = votes().all(|vote| vote.1 >= 0.0);
-    let voted = votes().next().map_or(0, |vote| vote.0 as usize);
-    let mut base = reals(node, "base_values")?.0;
-    // A model of two classes that votes for one of them has one score, and may have one base value.
-    let shift = if is_one_sided && base.len() == 1 { base.pop().filter(|_| voted == 0).unwrap_or(0.0) } else { 0.0 };
-    let scorer = Scorer::new(trees, is_double, Aggregate::Sum, Base { values: base, is_for_all: true }, classes)?;
+    let mut base = base_values(node)?;
+    let ((is_one_sided, is_positive, voted, shift), scorer) = with_listed(node, "class", classes, |listing| {
+        let Votes { first_target, have_one_target, are_positive } = listing.votes();
+        let (is_one_sided, voted) = (classes == 2 && first_target.is_some() && have_one_target, first_target.unwrap_or(0) as usize);
+        // A model of two classes that votes for one of them has one score, and may have one base value.
+        let shift = if is_one_sided && base.len() == 1 { base.pop().filter(|_| voted == 0).unwrap_or(0.0) } else { 0.0 };
+        let scorer = Scorer::new(listing, Aggregate::Sum, Base { values: base, is_for_all: true }, classes)?;
+        Ok(((is_one_sided, are_positive, voted, shift), scorer))
+    })?;
     node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
     several(move |call| {

@@ -1,13 +1,11 @@
-//! The three ways in which ONNX writes trees, read to one: branches and leaves with votes.
+//! Trees as ONNX means them, whichever way they are written: branches, and leaves with votes.
 //!
-//! Every index is checked and every tree is walked once, so that no later walk can leave it or go in circles. The lists of a forest are as large as
-//! its file, so they are borrowed and searched, not copied into maps.
+//! Every index is checked, and a tree is walked once when it is read, so that no later walk can leave it or go in circles. The lists of a forest are as large as its
+//! file: they are borrowed, and each tree is read of them when it is wanted.
 
-use std::collections::HashSet;
-
-use super::layout::length_of;
+use super::lists::IntegerList;
 use super::operator::{Attribute, Definition, lacks};
-use super::tensor::{ElementType, Tensor};
+use super::tensor::ElementType;
 use crate::error::{Error, Result};
 use crate::model::forest::ensemble::Child;
 
@@ -21,6 +19,13 @@ pub(super) enum Mode {
     Equal,
     NotEqual,
     Member,
+}
+
+impl Mode {
+    /// Whether it asks which of two numbers is greater.
+    pub(super) fn is_order(self) -> bool {
+        !matches!(self, Self::Equal | Self::NotEqual | Self::Member)
+    }
 }
 
 /// One question and where its answers lead.
@@ -37,13 +42,16 @@ pub(super) struct Branch {
     pub(super) no: Child,
 }
 
-/// A tree; a leaf is its votes: (target, weight).
+/// What a leaf gives an output: (target, weight).
+pub(super) type Vote = (u32, f64);
+
+/// A tree; a leaf is its votes.
 #[derive(Clone, Debug)]
 pub(super) struct VoteTree {
     pub(super) root: Child,
     pub(super) branches: Vec<Branch>,
     /// The votes of all leaves, and where each leaf's end.
-    votes: Vec<(u32, f64)>,
+    votes: Vec<Vote>,
     ends: Vec<u32>,
 }
 
@@ -52,14 +60,14 @@ impl VoteTree {
         self.ends.len()
     }
 
-    /// The votes of a leaf: (target, weight).
-    pub(super) fn leaf(&self, leaf: usize) -> &[(u32, f64)] {
+    /// The votes of a leaf.
+    pub(super) fn leaf(&self, leaf: usize) -> &[Vote] {
         let start = leaf.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         &self.votes[start..self.ends[leaf] as usize]
     }
 
     /// The votes of each leaf.
-    pub(super) fn leaves(&self) -> impl Iterator<Item = &[(u32, f64)]> {
+    pub(super) fn leaves(&self) -> impl Iterator<Item = &[Vote]> {
         (0..self.leaf_count()).map(|leaf| self.leaf(leaf))
     }
 
@@ -68,171 +76,137 @@ impl VoteTree {
     }
 
     /// The votes of all leaves.
-    pub(super) fn votes(&self) -> &[(u32, f64)] {
+    pub(super) fn votes(&self) -> &[Vote] {
         &self.votes
     }
 }
 
-/// The numbers of an attribute, or of the one that ends in `_as_tensor`; true if they are in double precision.
-pub(super) fn reals(node: &Definition, name: &str) -> Result<(Vec<f64>, bool)> {
-    if let Some(Attribute::Tensor(tensor)) = node.attributes.get(&format!("{name}_as_tensor")).or_else(|| node.attributes.get(name)) {
-        return Ok((tensor.doubles()?, tensor.element_type() == ElementType::Double));
+/// What branches ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Questions {
+    /// The number of features that they read.
+    pub(super) feature_count: usize,
+    /// Whether every branch asks which of two numbers is greater, and none of a NaN.
+    pub(super) are_ordered: bool,
+}
+
+impl Questions {
+    /// Of branches: (feature, mode, threshold).
+    pub(super) fn of(mut branches: impl Iterator<Item = (i64, Mode, f64)>) -> Result<Self> {
+        branches.try_fold(Self { feature_count: 0, are_ordered: true }, |all, (feature, mode, threshold)| {
+            let feature_count = all.feature_count.max(feature_of(feature)? as usize + 1);
+            Ok(Self { feature_count, are_ordered: all.are_ordered && mode.is_order() && !threshold.is_nan() })
+        })
     }
-    Ok((node.floats_of(name)?.unwrap_or_default().iter().map(|value| f64::from(*value)).collect(), false))
 }
 
-fn integers<'a>(node: &'a Definition, name: &str) -> Result<&'a [i64]> {
-    node.ints_of(name)?.ok_or_else(|| lacks(name))
+/// What leaves vote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Votes {
+    /// The target of the first vote of the file.
+    pub(super) first_target: Option<u32>,
+    /// Whether all votes are for that one.
+    pub(super) have_one_target: bool,
+    /// Whether no vote is negative or a NaN.
+    pub(super) are_positive: bool,
 }
 
-fn wrong(what: &str) -> Error {
+impl Votes {
+    /// No vote yet.
+    pub(super) const NONE: Self = Self { first_target: None, have_one_target: true, are_positive: true };
+
+    /// With the next vote of the file.
+    pub(super) fn with(self, (target, weight): Vote) -> Self {
+        let first = self.first_target.unwrap_or(target);
+        Self { first_target: Some(first), have_one_target: self.have_one_target && target == first, are_positive: self.are_positive && weight >= 0.0 }
+    }
+}
+
+/// The trees of a node, read one by one.
+pub(super) trait Listing: Sync {
+    /// Whether thresholds and votes are in double precision.
+    fn is_double(&self) -> bool;
+
+    /// The number of trees.
+    fn tree_count(&self) -> usize;
+
+    /// A tree.
+    fn tree(&self, index: usize) -> Result<VoteTree>;
+
+    /// What all branches ask, reached or not.
+    fn questions(&self) -> Result<Questions>;
+
+    /// What all leaves vote, reached or not.
+    fn votes(&self) -> Votes;
+
+    /// All trees in their order.
+    fn trees(&self) -> Box<dyn Iterator<Item = Result<VoteTree>> + Send + '_> {
+        Box::new((0..self.tree_count()).map(|index| self.tree(index)))
+    }
+}
+
+/// Numbers of either precision.
+pub(super) enum Reals<'a> {
+    Single(&'a [f32]),
+    Double(Vec<f64>),
+}
+
+impl<'a> Reals<'a> {
+    /// The numbers of an attribute, or of the one that ends in `_as_tensor`; true if they are in double precision.
+    pub(super) fn of(node: &'a Definition, name: &str) -> Result<(Self, bool)> {
+        if let Some(Attribute::Tensor(tensor)) = node.attributes.get(&format!("{name}_as_tensor")).or_else(|| node.attributes.get(name)) {
+            return Ok((Self::Double(tensor.doubles()?), tensor.element_type() == ElementType::Double));
+        }
+        Ok((Self::Single(node.floats_of(name)?.unwrap_or_default()), false))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Single(values) => values.len(),
+            Self::Double(values) => values.len(),
+        }
+    }
+
+    /// The number at this place, which there is.
+    pub(super) fn get(&self, place: usize) -> f64 {
+        match self {
+            Self::Single(values) => f64::from(values[place]),
+            Self::Double(values) => values[place],
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..self.len()).map(|place| self.get(place))
+    }
+}
+
+/// The whole numbers of an attribute that must be there.
+pub(super) fn integers<'a>(node: &'a Definition, name: &str) -> Result<&'a IntegerList> {
+    node.integer_list_of(name)?.ok_or_else(|| lacks(name))
+}
+
+pub(super) fn wrong(what: &str) -> Error {
     Error::failed(format!("the trees are broken: {what}"))
 }
 
-fn feature_of(number: i64) -> Result<u32> {
+/// A feature's number.
+pub(super) fn feature_of(number: i64) -> Result<u32> {
     u32::try_from(number).ok().filter(|&feature| feature < 1 << 24).ok_or_else(|| wrong("a feature's number is out of range"))
 }
 
-/// Where the node of a tree lies in the lists.
-struct Places<'a> {
-    trees: &'a [i64],
-    nodes: &'a [i64],
-    /// The places in the order of tree and node, where the lists are in another.
-    order: Vec<u32>,
-}
-
-impl<'a> Places<'a> {
-    fn new(trees: &'a [i64], nodes: &'a [i64]) -> Result<Self> {
-        let key = |place: usize| (trees[place], nodes[place]);
-        let count = u32::try_from(trees.len()).map_err(|_| wrong("there are too many nodes"))?;
-        let mut order = Vec::new();
-        if !(1..trees.len()).all(|place| key(place - 1) < key(place)) {
-            order = (0..count).collect();
-            order.sort_unstable_by_key(|place| key(*place as usize));
-            if order.windows(2).any(|pair| key(pair[0] as usize) == key(pair[1] as usize)) {
-                return Err(wrong("two nodes of a tree have one number"));
-            }
-        }
-        Ok(Self { trees, nodes, order })
-    }
-
-    /// `near` is a place to look from: nodes of a tree mostly lie in the order of their numbers.
-    fn find(&self, tree: i64, node: i64, near: usize) -> Option<usize> {
-        let key = |place: usize| (self.trees[place], self.nodes[place]);
-        let guess = self.nodes.get(near).and_then(|known| usize::try_from((near as i64).checked_add(node.checked_sub(*known)?)?).ok());
-        if let Some(guess) = guess.filter(|guess| *guess < self.trees.len() && key(*guess) == (tree, node)) {
-            return Some(guess);
-        }
-        if self.order.is_empty() {
-            let (start, end) = (self.trees.partition_point(|known| *known < tree), self.trees.partition_point(|known| *known <= tree));
-            return self.nodes[start..end].binary_search(&node).ok().map(|index| start + index);
-        }
-        self.order.binary_search_by_key(&(tree, node), |place| key(*place as usize)).ok().map(|index| self.order[index] as usize)
-    }
-}
-
-/// The trees of `TreeEnsembleClassifier` and `TreeEnsembleRegressor`; votes are in `class_*` or `target_*`. True if in double precision.
-pub(super) fn read_listed(node: &Definition, votes: &str, target_count: usize) -> Result<(Vec<VoteTree>, bool)> {
-    let (tree_ids, node_ids) = (integers(node, "nodes_treeids")?, integers(node, "nodes_nodeids")?);
-    let (features, yes, no) = (integers(node, "nodes_featureids")?, integers(node, "nodes_truenodeids")?, integers(node, "nodes_falsenodeids")?);
-    let modes = node.strings_of("nodes_modes")?.ok_or_else(|| lacks("nodes_modes"))?;
-    let (thresholds, is_double) = reals(node, "nodes_values")?;
-    let missing = node.ints_of("nodes_missing_value_tracks_true")?.unwrap_or_default();
-    let count = tree_ids.len();
-    if [node_ids.len(), features.len(), yes.len(), no.len(), modes.len(), thresholds.len()] != [count; 6]
-        || !(missing.is_empty() || missing.len() == count)
-    {
-        return Err(wrong("the `nodes_*` attributes are of different lengths"));
-    }
-    let places = Places::new(tree_ids, node_ids)?;
-    let leaf_votes = LeafVotes::new(node, votes, target_count, &places)?;
-    let mut seen = HashSet::new();
-    let roots: Vec<usize> = (0..count).filter(|place| seen.insert(tree_ids[*place])).collect();
-    let mut trees = Vec::with_capacity(roots.len());
-    for root in roots {
-        let child = |parent: usize, number: i64| places.find(tree_ids[parent], number, parent).ok_or_else(|| wrong("a branch leads to no node"));
-        let describe = |place: usize| -> Result<Option<Found>> {
-            let Some(mode) = mode_of(&modes[place])? else { return Ok(None) };
-            let missing_is_true = missing.get(place).is_some_and(|flag| *flag != 0);
-            let branch = (feature_of(features[place])?, mode, thresholds[place], Box::default(), missing_is_true);
-            Ok(Some(Found { branch, yes: child(place, yes[place])?, no: child(place, no[place])? }))
-        };
-        trees.push(walk(root, count, describe, |place, votes| {
-            leaf_votes.add(place, votes);
-            Ok(())
-        })?);
-    }
-    Ok((trees, is_double))
-}
-
-/// The votes of all leaves, in the order of the leaves' places.
-struct LeafVotes {
-    /// Where the votes of each place begin, and where the last end.
-    starts: Vec<u32>,
-    votes: Vec<(u32, f64)>,
-}
-
-impl LeafVotes {
-    fn new(node: &Definition, votes: &str, target_count: usize, places: &Places) -> Result<Self> {
-        let attribute = |suffix: &str| integers(node, &format!("{votes}_{suffix}"));
-        let (trees, nodes, targets) = (attribute("treeids")?, attribute("nodeids")?, attribute("ids")?);
-        let (weights, _) = reals(node, &format!("{votes}_weights"))?;
-        if [nodes.len(), targets.len(), weights.len()] != [trees.len(); 3] || u32::try_from(trees.len()).is_err() {
-            return Err(wrong("the votes' attributes are of different lengths"));
-        }
-        let mut found = Vec::with_capacity(trees.len());
-        let mut starts = vec![0_u32; places.trees.len() + 1];
-        let mut near = 0;
-        for ((tree, node), target) in trees.iter().zip(nodes).zip(targets) {
-            near = places.find(*tree, *node, near).ok_or_else(|| wrong("a vote of no node"))?;
-            if length_of(*target)? >= target_count {
-                return Err(wrong("a vote for an output that there is not"));
-            }
-            starts[near + 1] += 1;
-            found.push(near as u32);
-        }
-        (1..starts.len()).for_each(|place| starts[place] += starts[place - 1]);
-        let mut next = starts.clone();
-        let mut sorted = vec![(0, 0.0); found.len()];
-        for (vote, place) in found.into_iter().enumerate() {
-            let index = &mut next[place as usize];
-            sorted[*index as usize] = (targets[vote] as u32, weights[vote]);
-            *index += 1;
-        }
-        Ok(Self { starts, votes: sorted })
-    }
-
-    fn add(&self, place: usize, to: &mut Vec<(u32, f64)>) {
-        to.extend_from_slice(&self.votes[self.starts[place] as usize..self.starts[place + 1] as usize]);
-    }
-}
-
-/// None for a leaf.
-fn mode_of(name: &str) -> Result<Option<Mode>> {
-    Ok(Some(match name {
-        "LEAF" => return Ok(None),
-        "BRANCH_LEQ" => Mode::LessOrEqual,
-        "BRANCH_LT" => Mode::Less,
-        "BRANCH_GTE" => Mode::GreaterOrEqual,
-        "BRANCH_GT" => Mode::Greater,
-        "BRANCH_EQ" => Mode::Equal,
-        "BRANCH_NEQ" => Mode::NotEqual,
-        other => return Err(Error::contract(format!("branches of the mode `{other}` are not supported"))),
-    }))
-}
-
-struct Found {
-    branch: (u32, Mode, f64, Box<[f64]>, bool),
-    yes: usize,
-    no: usize,
+/// A branch, and the places that it leads to.
+pub(super) struct Found {
+    pub(super) branch: (u32, Mode, f64, Box<[f64]>, bool),
+    pub(super) yes: usize,
+    pub(super) no: usize,
 }
 
 /// Numbers the nodes below a root from 0 on, branches and leaves apart. A node that is met twice is refused.
-fn walk(
+pub(super) fn walk(
     root: usize,
     node_count: usize,
     describe: impl Fn(usize) -> Result<Option<Found>>,
-    votes: impl Fn(usize, &mut Vec<(u32, f64)>) -> Result<()>,
+    votes: impl Fn(usize, &mut Vec<Vote>),
 ) -> Result<VoteTree> {
     let mut tree = VoteTree { root: Child::Leaf(0), branches: Vec::new(), votes: Vec::new(), ends: Vec::new() };
     // (place in the file, branch that leads here and whether by yes)
@@ -245,7 +219,7 @@ fn walk(
         }
         let child = match describe(place)? {
             None => {
-                votes(place, &mut tree.votes)?;
+                votes(place, &mut tree.votes);
                 tree.ends.push(u32::try_from(tree.votes.len()).map_err(|_| wrong("there are too many votes"))?);
                 Child::Leaf(tree.ends.len() as u32 - 1)
             }
@@ -268,58 +242,4 @@ fn walk(
     tree.votes.shrink_to_fit();
     tree.ends.shrink_to_fit();
     Ok(tree)
-}
-
-/// The trees of `TreeEnsemble` (version 5). True if in double precision.
-pub(super) fn read_compact(node: &Definition, target_count: usize) -> Result<(Vec<VoteTree>, bool)> {
-    let roots = integers(node, "tree_roots")?;
-    let modes = node.find_tensor("nodes_modes")?.ok_or_else(|| lacks("nodes_modes"))?.integers()?;
-    let (splits, is_double) = reals(node, "nodes_splits")?;
-    let (features, yes, no) = (integers(node, "nodes_featureids")?, integers(node, "nodes_truenodeids")?, integers(node, "nodes_falsenodeids")?);
-    let (yes_leaf, no_leaf) = (integers(node, "nodes_trueleafs")?, integers(node, "nodes_falseleafs")?);
-    let missing = node.ints_of("nodes_missing_value_tracks_true")?.unwrap_or_default();
-    let count = modes.len();
-    if [splits.len(), features.len(), yes.len(), no.len(), yes_leaf.len(), no_leaf.len()] != [count; 6]
-        || !(missing.is_empty() || missing.len() == count)
-    {
-        return Err(wrong("the `nodes_*` attributes are of different lengths"));
-    }
-    let members = member_sets(node, &modes)?;
-    let targets = integers(node, "leaf_targetids")?;
-    let (weights, _) = reals(node, "leaf_weights")?;
-    if targets.len() != weights.len() || targets.iter().any(|target| length_of(*target).map_or(true, |target| target >= target_count)) {
-        return Err(wrong("the leaves' attributes do not fit"));
-    }
-    // Leaves are numbered after the branches.
-    let child = |number: i64, is_leaf: i64| {
-        let number = length_of(number)?;
-        let (limit, offset) = if is_leaf != 0 { (weights.len(), count) } else { (count, 0) };
-        if number < limit { Ok(number + offset) } else { Err(wrong("a branch leads to no node")) }
-    };
-    let all = [Mode::LessOrEqual, Mode::Less, Mode::GreaterOrEqual, Mode::Greater, Mode::Equal, Mode::NotEqual, Mode::Member];
-    let describe = |place: usize| -> Result<Option<Found>> {
-        if place >= count {
-            return Ok(None);
-        }
-        let mode = *usize::try_from(modes[place]).ok().and_then(|mode| all.get(mode)).ok_or_else(|| wrong("an unknown mode"))?;
-        let missing_is_true = missing.get(place).is_some_and(|flag| *flag != 0);
-        let branch = (feature_of(features[place])?, mode, splits[place], members[place].clone(), missing_is_true);
-        Ok(Some(Found { branch, yes: child(yes[place], yes_leaf[place])?, no: child(no[place], no_leaf[place])? }))
-    };
-    let votes = |place: usize, votes: &mut Vec<(u32, f64)>| {
-        votes.push((targets[place - count] as u32, weights[place - count]));
-        Ok(())
-    };
-    let root_of = |root: &i64| child(*root, 0);
-    let limit = 2 * count + 1;
-    let trees = roots.iter().map(|root| walk(root_of(root)?, limit, describe, votes)).collect::<Result<Vec<VoteTree>>>()?;
-    Ok((trees, is_double))
-}
-
-/// The members of each `Member` branch, which the file lists one set after another with NaN between.
-fn member_sets(node: &Definition, modes: &[i64]) -> Result<Vec<Box<[f64]>>> {
-    let values = node.find_tensor("membership_values")?.as_ref().map(Tensor::doubles).transpose()?.unwrap_or_default();
-    let mut sets = values.split(|value| value.is_nan());
-    let set = |mode: &i64| if *mode == 6 { sets.next().map(Box::from).ok_or_else(|| wrong("a set without members")) } else { Ok(Box::default()) };
-    modes.iter().map(set).collect()
 }

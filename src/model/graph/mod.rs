@@ -49,12 +49,15 @@ mod join;
 #[cfg(test)]
 mod join_tests;
 mod layout;
+pub mod lists;
 mod logic;
 mod loss;
 mod ml_features;
 mod ml_linear;
 mod ml_scores;
 mod ml_trees;
+mod ml_trees_compact;
+mod ml_trees_listed;
 mod ml_trees_read;
 mod movement;
 mod normalization;

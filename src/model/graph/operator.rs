@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ir::Graph;
+use super::lists::{IntegerList, TextList};
 use super::probe::Made;
 use super::tensor::Tensor;
 use super::value::Value;
@@ -24,10 +25,21 @@ pub enum Attribute {
     String(String),
     Tensor(Tensor),
     Graph(Arc<Subgraph>),
-    Floats(Vec<f32>),
-    Ints(Vec<i64>),
-    Strings(Vec<Arc<str>>),
+    Floats(Arc<Vec<f32>>),
+    Ints(Arc<IntegerList>),
+    Strings(TextList),
     Tensors(Vec<Tensor>),
+}
+
+#[cfg(test)]
+impl Attribute {
+    pub(super) fn integers(values: impl IntoIterator<Item = i64>) -> Self {
+        Self::Ints(Arc::new(values.into_iter().collect()))
+    }
+
+    pub(super) fn floats(values: impl IntoIterator<Item = f32>) -> Self {
+        Self::Floats(Arc::new(values.into_iter().collect()))
+    }
 }
 
 /// A graph inside a node; what it reads of the graph around it comes as further inputs.
@@ -72,7 +84,7 @@ macro_rules! getters {
             match self.attributes.get(name) {
                 None => Ok(None),
                 Some(Attribute::$variant(value)) => Ok(Some(value.clone())),
-                Some(_) => Err(Error::failed(format!("the attribute `{name}` is of another type than the operator's"))),
+                Some(_) => Err(of_another_type(name)),
             }
         })*
     };
@@ -84,7 +96,7 @@ macro_rules! borrowers {
             match self.attributes.get(name) {
                 None => Ok(None),
                 Some(Attribute::$variant(values)) => Ok(Some(values)),
-                Some(_) => Err(Error::failed(format!("the attribute `{name}` is of another type than the operator's"))),
+                Some(_) => Err(of_another_type(name)),
             }
         })*
     };
@@ -93,8 +105,6 @@ macro_rules! borrowers {
 impl Definition {
     borrowers! {
         floats_of, Floats, f32;
-        ints_of, Ints, i64;
-        strings_of, Strings, Arc<str>;
     }
 
     getters! {
@@ -102,10 +112,35 @@ impl Definition {
         find_int, Int, i64;
         find_string, String, String;
         find_tensor, Tensor, Tensor;
-        find_ints, Ints, Vec<i64>;
-        find_floats, Floats, Vec<f32>;
-        find_strings, Strings, Vec<Arc<str>>;
         find_graph, Graph, Arc<Subgraph>;
+    }
+
+    pub(super) fn integer_list_of(&self, name: &str) -> Result<Option<&IntegerList>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Ints(values)) => Ok(Some(values)),
+            Some(_) => Err(of_another_type(name)),
+        }
+    }
+
+    pub(super) fn find_ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
+        Ok(self.integer_list_of(name)?.map(IntegerList::to_vec))
+    }
+
+    pub(super) fn find_floats(&self, name: &str) -> Result<Option<Vec<f32>>> {
+        Ok(self.floats_of(name)?.map(<[f32]>::to_vec))
+    }
+
+    pub(super) fn text_list_of(&self, name: &str) -> Result<Option<&TextList>> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(Attribute::Strings(texts)) => Ok(Some(texts)),
+            Some(_) => Err(of_another_type(name)),
+        }
+    }
+
+    pub(super) fn find_strings(&self, name: &str) -> Result<Option<Vec<Arc<str>>>> {
+        Ok(self.text_list_of(name)?.map(TextList::to_vec))
     }
 
     pub(super) fn float(&self, name: &str, default: f32) -> Result<f32> {
@@ -147,6 +182,10 @@ impl Definition {
     pub(super) fn has_output(&self, position: usize) -> bool {
         self.outputs.get(position).copied().unwrap_or(false)
     }
+}
+
+fn of_another_type(name: &str) -> Error {
+    Error::failed(format!("the attribute `{name}` is of another type than the operator's"))
 }
 
 /// The error for an attribute that the operator cannot do without.
@@ -208,10 +247,15 @@ impl Fuel {
         *known = count.max(*known);
     }
 
-    /// Notes a tensor that a node made.
+    /// Notes a tensor that a node made; of one of no rows, what a row would take.
     pub(super) fn made_tensor(&self, tensor: &Tensor) {
+        let len = match tensor.shape() {
+            [0, row @ ..] => row.iter().copied().fold(1, usize::saturating_mul),
+            _ => tensor.len(),
+        };
         let Made { largest_bytes, elements } = self.made.get();
-        self.made.set(Made { largest_bytes: largest_bytes.max(tensor.byte_count()), elements: elements.saturating_add(tensor.len()) });
+        let bytes = len.saturating_mul(tensor.element_bytes());
+        self.made.set(Made { largest_bytes: largest_bytes.max(bytes), elements: elements.saturating_add(len) });
     }
 
     /// What nodes made since this was last asked.

@@ -78,7 +78,7 @@ fn a_norm_whose_scale_goes_along_another_axis_is_that_of_the_definition() {
 fn an_output_whose_length_follows_its_rows_by_steps_is_a_list() {
     let mut sketch = Sketch::default();
     let x = sketch.builder.input();
-    let ends = [("kernel_shape", Attribute::Ints(vec![2])), ("strides", Attribute::Ints(vec![2]))];
+    let ends = [("kernel_shape", Attribute::integers(vec![2])), ("strides", Attribute::integers(vec![2]))];
     sketch.node("", "MaxPool", &[x], &ends);
     let feed = Feed { element: ElementType::Float, row_shape: vec![Some(1), None], column_count: 1 };
     let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();

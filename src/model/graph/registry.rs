@@ -34,6 +34,8 @@ pub(crate) struct Entry {
     pub(super) widening: Widening,
     /// Whether the first input may be a block of columns.
     pub(super) takes_blocks: bool,
+    /// Whether it makes of each row of its first input, which is the same row of its outputs, what it would make of it alone.
+    pub(super) keeps_rows_apart: bool,
     /// Makes a kernel of a node.
     pub(super) build: fn(&Definition) -> Result<Kernel>,
 }
@@ -44,7 +46,8 @@ pub(super) const ANY: usize = usize::MAX;
 impl Entry {
     /// An operator of `ai.onnx`, of every version, that takes what it gets.
     pub(super) const fn new(name: &'static str, least: usize, most: usize, build: fn(&Definition) -> Result<Kernel>) -> Self {
-        Self { domain: "", name, since: 1, until: i64::MAX, inputs: (least, most), widening: Widening::None, takes_blocks: false, build }
+        let (inputs, widening) = ((least, most), Widening::None);
+        Self { domain: "", name, since: 1, until: i64::MAX, inputs, widening, takes_blocks: false, keeps_rows_apart: false, build }
     }
 
     /// The same in another domain.
@@ -62,6 +65,12 @@ impl Entry {
     /// With blocks of columns as they are.
     pub(super) const fn blocks(mut self) -> Self {
         self.takes_blocks = true;
+        self
+    }
+
+    /// Whatever stands beside a row.
+    pub(super) const fn by_row(mut self) -> Self {
+        self.keeps_rows_apart = true;
         self
     }
 

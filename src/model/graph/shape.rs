@@ -9,7 +9,7 @@ use super::value::Value;
 use crate::error::{Error, Result};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("Identity", 1, 1, |_| several(|call| Ok(vec![call.take_value(0)?]))),
+    Entry::new("Identity", 1, 1, |_| several(|call| Ok(vec![call.take_value(0)?]))).by_row(),
     Entry::new("Dropout", 1, 3, dropout).since(7),
     Entry::new("Reshape", 1, 2, reshape),
     Entry::new("Flatten", 1, 1, flatten),
@@ -158,9 +158,9 @@ fn constant(node: &Definition) -> Result<Kernel> {
         Attribute::Float(value) => Tensor::scalar(*value),
         Attribute::Int(value) => Tensor::scalar(*value),
         Attribute::String(value) => Tensor::scalar(std::sync::Arc::<str>::from(value.as_str())),
-        Attribute::Floats(values) => Tensor::vector(values.clone()),
-        Attribute::Ints(values) => Tensor::vector(values.clone()),
-        Attribute::Strings(values) => Tensor::vector(values.clone()),
+        Attribute::Floats(values) => Tensor::vector(values.to_vec()),
+        Attribute::Ints(values) => Tensor::vector(values.to_vec()),
+        Attribute::Strings(values) => Tensor::vector(values.to_vec()),
         _ => return Err(Error::contract(format!("a constant of the kind `{name}` is not supported"))),
     };
     single(move |_| Ok(tensor.clone()))

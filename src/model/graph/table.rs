@@ -93,8 +93,9 @@ impl GraphModel {
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
         let longer = self.run_longer();
         self.answers = Answers::new(answers, outline, &longer, self.batch)?;
-        self.row_cost = row_cost(&self);
-        self.mixes_rows |= self.batch.is_none() && mixes_rows(&self);
+        let are_apart = self.batch.is_none() && self.graph.keeps_rows_apart() && self.feeds.iter().all(|feed| !feed.row_shape.is_empty());
+        self.row_cost = row_cost(&self, are_apart);
+        self.mixes_rows |= self.batch.is_none() && !are_apart && mixes_rows(&self);
         Ok(self)
     }
 
@@ -164,6 +165,11 @@ impl GraphModel {
     }
 
     fn run_rows(&self, rows: usize) -> Result<Vec<Value>> {
+        self.outputs(self.zeros(rows)?, rows, &mut [])
+    }
+
+    /// The graph's inputs for so many rows of zeros and empty texts.
+    pub(super) fn zeros(&self, rows: usize) -> Result<Vec<Value>> {
         let zeros = |(feed, takes_columns): (&Feed, &bool)| {
             if *takes_columns {
                 let column = column(&Tensor::zeros(feed.element, vec![rows])?, 1, rows)?;
@@ -171,8 +177,7 @@ impl GraphModel {
             }
             Tensor::zeros(feed.element, feed.shape(rows, feed.row_length(self.sample))).map(Value::Tensor)
         };
-        let inputs = self.feeds.iter().zip(&self.takes_columns).map(zeros).collect::<Result<Vec<Value>>>()?;
-        self.outputs(inputs, rows, &mut [])
+        self.feeds.iter().zip(&self.takes_columns).map(zeros).collect()
     }
 
     pub(super) fn graph(&self) -> &Graph {

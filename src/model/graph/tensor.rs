@@ -156,6 +156,14 @@ impl Tensor {
         any!(&self.data, values => bytes(values))
     }
 
+    /// The bytes of an element, a text's by its reference.
+    pub(super) fn element_bytes(&self) -> usize {
+        fn bytes<T>(_: &[T]) -> usize {
+            size_of::<T>()
+        }
+        any!(&self.data, values => bytes(values))
+    }
+
     /// Whole numbers of any integer type, as shapes, axes and indices are given.
     ///
     /// # Errors

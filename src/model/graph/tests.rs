@@ -169,11 +169,11 @@ fn pipeline(refuses_unknown: bool) -> Sketch {
     let mut sketch = Sketch::default();
     let (numbers, text) = (sketch.builder.input(), sketch.builder.input());
     let shape = sketch.builder.constant(Tensor::vector(vec![-1_i64, 3]).into());
-    let floats = |values: &[f32]| Attribute::Floats(values.to_vec());
+    let floats = |values: &[f32]| Attribute::floats(values.iter().copied());
     let imputed = [("imputed_value_floats", floats(&[5.0, 7.0])), ("replaced_value_float", Attribute::Float(f32::NAN))];
     let mut table = sketch.node("ai.onnx.ml", "Imputer", &[numbers], &imputed);
     table = sketch.node("ai.onnx.ml", "Scaler", &[table], &[("offset", floats(&[1.0, 2.0])), ("scale", floats(&[0.3, 0.7]))]);
-    let categories = ["a", "b", "ccc"].map(Arc::from).to_vec();
+    let categories = ["a", "b", "ccc"].map(Arc::from).into_iter().collect();
     let zeros = Attribute::Int(i64::from(!refuses_unknown));
     let hot = sketch.node("ai.onnx.ml", "OneHotEncoder", &[text], &[("cats_strings", Attribute::Strings(categories)), ("zeros", zeros)]);
     let flat = sketch.node("", "Reshape", &[hot, shape], &[]);
@@ -242,8 +242,8 @@ fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
 fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
     let mut sketch = Sketch::default();
     let x = sketch.builder.input();
-    let ints = |all: [i64; 6]| Attribute::Ints(order.iter().map(|place| all[*place]).collect());
-    let votes = |all: [i64; 4]| Attribute::Ints(leaves.iter().map(|place| all[*place]).collect());
+    let ints = |all: [i64; 6]| Attribute::integers(order.iter().map(|place| all[*place]));
+    let votes = |all: [i64; 4]| Attribute::integers(leaves.iter().map(|place| all[*place]));
     let modes = ["BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"];
     let attributes = [
         ("nodes_treeids", ints([4, 4, 4, 9, 9, 9])),
@@ -252,14 +252,23 @@ fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
         ("nodes_truenodeids", ints([1, 0, 0, 3, 0, 0])),
         ("nodes_falsenodeids", ints([2, 0, 0, 5, 0, 0])),
         ("nodes_modes", Attribute::Strings(order.iter().map(|place| Arc::from(modes[*place])).collect())),
-        ("nodes_values", Attribute::Floats(order.iter().map(|place| [0.5, 0.0, 0.0, 2.0, 0.0, 0.0][*place]).collect())),
+        ("nodes_values", Attribute::floats(order.iter().map(|place| [0.5, 0.0, 0.0, 2.0, 0.0, 0.0][*place]))),
         ("target_treeids", votes([4, 4, 9, 9])),
         ("target_nodeids", votes([1, 2, 3, 5])),
         ("target_ids", votes([0; 4])),
-        ("target_weights", Attribute::Floats(leaves.iter().map(|place| [1.0, 2.0, 10.0, 20.0][*place]).collect())),
+        ("target_weights", Attribute::floats(leaves.iter().map(|place| [1.0, 2.0, 10.0, 20.0][*place]))),
     ];
     sketch.node("ai.onnx.ml", "TreeEnsembleRegressor", &[x], &attributes);
     sketch.fused()
+}
+
+#[test]
+fn graphs_of_trees_are_known_to_keep_rows_apart_and_products_are_not() {
+    assert!(listed_trees([0, 1, 2, 3, 4, 5], [0, 1, 2, 3]).keeps_rows_apart());
+    let mut sketch = Sketch::default();
+    let (x, weight) = (sketch.builder.input(), sketch.constant(vec![2, 2], vec![1.0; 4]));
+    sketch.node("", "MatMul", &[x, weight], &[]);
+    assert!(!sketch.fused().keeps_rows_apart());
 }
 
 #[test]
@@ -267,7 +276,8 @@ fn trees_mean_the_same_in_whatever_order_their_nodes_and_votes_are_listed() {
     let rows = Tensor::new(vec![4, 2], vec![0.0_f32, 0.0, 1.0, 0.0, 0.0, 3.0, 1.0, 3.0]).unwrap();
     // The first node of a tree is its root, wherever the others lie.
     for (order, leaves) in [([0, 1, 2, 3, 4, 5], [0, 1, 2, 3]), ([3, 0, 5, 2, 4, 1], [3, 0, 2, 1])] {
-        let found = listed_trees(order, leaves).run(vec![rows.clone().into()]).unwrap();
+        let trees = listed_trees(order, leaves);
+        let found = trees.run(vec![rows.clone().into()]).unwrap();
         assert_eq!(found[0].tensor().unwrap().values::<f32>().unwrap(), [11.0, 12.0, 21.0, 22.0]);
     }
 }

@@ -107,10 +107,11 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     let file = SharedFile::open(path)?;
     // Grown step by step it would be touched twice over; what the system says of a file that is none, or lies, is no more than a beginning.
+    let known = file.byte_count().min(limit_bytes) as usize;
     let mut bytes = Vec::new();
-    let known = file.byte_count().min(limit_bytes);
-    bytes.try_reserve_exact(known as usize).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
-    at(path, "cannot read the file", file.reader().take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes))?;
+    bytes.try_reserve_exact(known + 1).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
+    let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
+    at(path, "cannot read the file", file.append(&mut bytes, most, 0))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
     }
@@ -242,21 +243,29 @@ impl SharedFile {
     /// Fails if the file ends before or cannot be read.
     pub fn bytes_at(&self, length: usize, offset: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(length);
-        let mut read = || {
-            fault::before(&self.path)?;
-            while bytes.len() < length {
-                let so_far = bytes.len() as u64;
-                match rustix::io::pread(&self.file, spare_capacity(&mut bytes), offset + so_far) {
-                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Ok(())
-        };
-        at(&self.path, "cannot read the file", read())?;
+        let read = self
+            .append(&mut bytes, length, offset)
+            .and_then(|()| if bytes.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) });
+        at(&self.path, "cannot read the file", read)?;
         bytes.truncate(length);
         Ok(bytes)
+    }
+
+    /// Reads from `offset` on, into memory that is not cleared first, until there are at least `most` bytes or the file ends.
+    fn append(&self, bytes: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<()> {
+        fault::before(&self.path)?;
+        while bytes.len() < most {
+            if bytes.len() == bytes.capacity() {
+                bytes.reserve(PIECE_BYTES.min(most - bytes.len()));
+            }
+            let so_far = bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(bytes), offset + so_far) {
+                Ok(0) => return Ok(()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Hands over all bytes, piece by piece.
