@@ -1,6 +1,7 @@
 //! Work on a second thread while this one goes on: what shortens the way to the first row.
 //!
-//! Owns the threads outside the pipeline. Where no thread can be had the work is done on this one, so that nothing depends on it. It must not know what is worked out.
+//! Owns the threads outside the pipeline, which `--threads` does not count: they end before the first row is read. Where no thread can be had the work is done on this
+//! one, so that nothing depends on it. It must not know what is worked out.
 
 use std::cmp::Reverse;
 use std::iter;
@@ -42,7 +43,7 @@ pub fn both<A, B: Send>(own: impl FnOnce() -> A, other: impl FnOnce() -> B + Sen
 /// # Errors
 /// Fails only if the thread does.
 pub fn each<T: Sync, R: Send>(items: &[T], weigh: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Result<Vec<R>> {
-    if items.iter().map(&weigh).sum::<usize>() < WORTH_A_THREAD {
+    if items.iter().map(&weigh).fold(0, usize::saturating_add) < WORTH_A_THREAD {
         return Ok(items.iter().map(work).collect());
     }
     let mut heaviest_first: Vec<usize> = (0..items.len()).collect();
@@ -88,9 +89,9 @@ pub fn ahead<T: Send, R>(
 }
 
 fn send<T>(items: impl Iterator<Item = T>, weigh: impl Fn(&T) -> usize, to: &SyncSender<Vec<T>>) {
-    let (mut portion, mut weight) = (Vec::new(), 0);
+    let (mut portion, mut weight) = (Vec::new(), 0_usize);
     for item in items {
-        weight += weigh(&item);
+        weight = weight.saturating_add(weigh(&item));
         portion.push(item);
         if weight >= PORTION_WEIGHT {
             weight = 0;

@@ -78,7 +78,7 @@ fn names_say_something_and_paths_stay_short() {
 const RESERVED: [(&str, &str, &[&str]); 7] = [
     ("the file system", r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b", &["table/commit/"]),
     ("the environment", r"\benv::|\bstd::env\b|\bstd::\{[^;]*\benv\b", &["cli/", "process.rs", "main.rs"]),
-    // The parser of expressions needs a deep stack of its own for a moment.
+    // `beside` shortens the way to the first row; the parser of expressions needs a deep stack of its own for a moment.
     ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["beside.rs", "pipeline/", "table/expression.rs"]),
     ("standard output and error", r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(", &["cli/console.rs"]),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),

@@ -102,7 +102,7 @@ mod tests {
             inner: Box::new(candle_core::Error::Msg("full".to_owned())),
             backtrace: Box::new(std::backtrace::Backtrace::force_capture()),
         };
-        assert!(traced.to_string().contains("device"));
+        assert_ne!(traced.to_string(), "full");
         assert_eq!(std::error::Error::source(&failed("cannot run", traced)).unwrap().to_string(), "full");
     }
 }

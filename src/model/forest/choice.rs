@@ -1,6 +1,7 @@
 //! Which kernel is cheapest for which trees: an estimate from counts.
 //!
-//! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
+//! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The
+//! constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
 //! conditions, single precision, ns for a row and a tree, best of many:
 //!
 //! | leaves | walking | AVX-512 | AVX2 | portable |
@@ -12,7 +13,7 @@
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
 //! A slice costs the same however few its rows: 500 trees of depth 8 take 191 µs for 16 rows with AVX-512, and 180 µs walked. Laying all trees out for the other kernel too would
-//! save less than that for each slice of fewer rows, and cost milliseconds and as much memory again.
+//! save less than that for each slice of fewer rows, and cost milliseconds and as much memory again. Where a graph mixes rows, so that each goes through alone, that is what a row pays.
 //!
 //! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all their trees, so that a forest of 255-leaf trees is not taken for one that
 //! shares nothing.
@@ -111,6 +112,12 @@ impl Plan {
             Kernel::Sliced(instructions) => Processor::with(instructions)?,
         };
         Some(Self { processor, costs: costs(processor.instructions()), only: Some(kernel) })
+    }
+
+    /// The plan of a processor of these instructions, whatever this one has.
+    #[cfg(test)]
+    pub(super) fn of(instructions: Instructions) -> Self {
+        Self { processor: Processor::best(), costs: costs(instructions), only: None }
     }
 
     /// What the tree costs, its conditions not counted; none if it is walked in any case.

@@ -1,4 +1,4 @@
-//! Trees laid out for walking, and the kernel that walks blocks of rows through it.
+//! Trees laid out for walking, and the kernel that walks blocks of rows through them.
 //!
 //! Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its block passes, and each margin is still added
 //! up in tree order. It can do every tree; the bit-sliced kernel does most of them faster, but not huge ones.

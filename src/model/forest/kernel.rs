@@ -3,6 +3,8 @@
 //! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's order, so that both kernels and any mixture of them give the same
 //! bits. Then the sums are scaled, biased and laid out as margins.
 
+use std::iter;
+
 use super::choice::Plan;
 use super::compiled::Compiled;
 use super::ensemble::{Ensemble, Frame, Tree};
@@ -60,7 +62,7 @@ impl Forest {
         Plan::only(kernel).map(|plan| Self::planned(&ensemble.frame, ensemble.trees.into_iter().map(Ok), &plan)).transpose()
     }
 
-    fn planned(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
+    pub(super) fn planned(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
         frame.validate()?;
         Ok(Self(match frame.precision {
             Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
@@ -156,18 +158,24 @@ struct Engine<T> {
 
 impl<T: Real> Engine<T> {
     fn new(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
-        let checked = trees.into_iter().enumerate().map(|(index, tree)| {
-            let tree = tree?;
-            let outline = Outline::new(&tree, tree.validate(frame, index)?);
-            Ok((tree, outline))
+        let (mut trees, mut is_broken) = (trees.into_iter().enumerate(), false);
+        let checked = iter::from_fn(|| {
+            // What follows a broken tree is not worth reading.
+            let (index, tree) = if is_broken { None } else { trees.next() }?;
+            let checked = tree.and_then(|tree| tree.validate(frame, index).map(|visit| (Outline::new(&tree, visit), tree)));
+            is_broken = checked.is_err();
+            Some(checked)
         });
-        let node_count = |one: &Result<(Tree, Outline)>| one.as_ref().map_or(0, |(_, outline)| outline.visit.preorder.len());
+        let weigh = |one: &Result<(Outline, Tree)>| one.as_ref().map_or(usize::MAX, |(outline, tree)| outline.weight() + tree.leaf_values.len());
         let mut planter = Planter::new(frame, plan);
-        let tree_count = ahead(checked, node_count, |trees| {
-            let mut plant = |(tree, outline): (Tree, Outline)| planter.plant(tree, &outline);
+        let tree_count = ahead(checked, weigh, |trees| {
+            let mut plant = |(outline, tree): (Outline, Tree)| planter.plant(tree, &outline);
             trees.map(|tree| tree.and_then(&mut plant)).try_fold(0, |count, planted| planted.map(|()| count + 1))
         })??;
         let (walking, segments) = planter.finish();
+        if segments.iter().map(Segment::tree_count).sum::<usize>() != tree_count {
+            return Err(Error::internal("trees were lost between the kernels"));
+        }
         let numbers = |values: &[f64]| values.iter().map(|&value| T::from_double(value)).collect();
         Ok(Self {
             feature_count: frame.feature_count,

@@ -44,6 +44,16 @@ struct Filling {
     is_worth_it: bool,
 }
 
+impl<T: Real> Segment<T> {
+    /// The number of its trees.
+    pub(super) fn tree_count(&self) -> usize {
+        match self {
+            Self::Walked(trees) => trees.len(),
+            Self::Sliced(group) => group.tree_count(),
+        }
+    }
+}
+
 impl<'a, T: Real> Planter<'a, T> {
     /// No tree yet.
     pub(super) fn new(frame: &'a Frame, plan: &'a Plan) -> Self {

@@ -230,6 +230,11 @@ impl Outline {
         Self { visit, leaf_counts }
     }
 
+    /// What the tree's shape takes, in nodes.
+    pub(super) fn weight(&self) -> usize {
+        1 + self.leaf_counts.len()
+    }
+
     /// The questions to a leaf, all leaves alike.
     pub(super) fn mean_depth(&self) -> f64 {
         self.visit.total_depth as f64 / self.visit.leaf_count.max(1) as f64

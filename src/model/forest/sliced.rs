@@ -39,8 +39,9 @@ impl<T: Real> Builder<T> {
             Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number(&node.condition)).collect(),
             Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number(condition)).collect(),
         };
-        let is_welcome = judge(self.collector.counts());
-        if before > 0 && (self.collector.len() > MOST_CONDITIONS || !is_welcome) {
+        let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MOST_CONDITIONS;
+        // Trees that are one leaf ask nothing: what is empty is told by trees, not by conditions.
+        if !self.program.steps.is_empty() && !is_welcome {
             self.collector.truncate(before);
             return false;
         }
@@ -98,6 +99,11 @@ fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
 }
 
 impl<T: Real> Group<T> {
+    /// The number of trees.
+    pub(super) fn tree_count(&self) -> usize {
+        self.program.steps.len()
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.conditions.memory_bytes() + self.program.memory_bytes()
     }
@@ -110,7 +116,7 @@ impl<T: Real> Group<T> {
     /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each tree, counted likewise, and the row's leaf; gives the number of trees.
     pub(super) fn leaves(&self, rows: Rows<'_, T>, processor: Processor, workspace: &mut Workspace, put: impl FnMut(usize, usize, u32)) -> usize {
         processor.run(Finding { group: self, rows, workspace, put });
-        self.program.steps.len()
+        self.tree_count()
     }
 }
 

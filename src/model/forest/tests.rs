@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::choice::Plan;
 use super::ensemble::{Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD};
 use super::{Forest, Instructions, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
@@ -203,7 +204,11 @@ fn every_kernel_agrees(recipe: Recipe) {
     let block = block(&rows, &recipe);
     let forests =
         KERNELS.iter().filter_map(|&kernel| Forest::with_kernel(ensemble.clone(), kernel).unwrap().map(|forest| (format!("{kernel:?}"), forest)));
-    for (name, forest) in forests.chain([("the fastest".into(), Forest::of(ensemble.clone()).unwrap())]) {
+    let estimated = [Instructions::Portable, Instructions::Avx2, Instructions::Avx512].map(|instructions| {
+        let trees = ensemble.trees.iter().cloned().map(Ok);
+        (format!("as if {instructions:?}"), Forest::planned(&ensemble.frame, trees, &Plan::of(instructions)).unwrap())
+    });
+    for (name, forest) in forests.chain(estimated).chain([("the fastest".into(), Forest::of(ensemble.clone()).unwrap())]) {
         let mut scratch = forest.scratch();
         for _again in 0..2 {
             let scored = score(&forest, &block, &mut scratch);
@@ -216,7 +221,7 @@ fn every_kernel_agrees(recipe: Recipe) {
 }
 
 fn recipes() -> impl Strategy<Value = Recipe> {
-    let sizes = (1..6_usize, 1..4_usize, 1..12_usize, prop_oneof![Just(2_usize), Just(9), Just(40), Just(300), Just(700)]);
+    let sizes = (prop_oneof![1..6_usize, Just(60)], 1..4_usize, 1..12_usize, prop_oneof![Just(2_usize), Just(9), Just(40), Just(300), Just(700)]);
     let values =
         (prop_oneof![Just(4_u64), Just(60), Just(2_000)], prop_oneof![Just(0_u64), Just(5), Just(200), Just(3_000), Just(100_000)], 1..1_100_usize);
     (any::<u64>(), any::<bool>(), sizes, values).prop_map(|(seed, is_single, (feature_count, margin_count, tree_count, most_leaves), values)| {
@@ -335,6 +340,40 @@ fn groups_begin_and_end_wherever_trees_stop_sharing_and_nothing_changes() {
     assert_eq!(score(&forest, &block, &mut forest.scratch()), expected);
     let leaves: Vec<u32> = rows.iter().flat_map(|row| ensemble.trees.iter().map(|tree| tree.leaf(row) as u32)).collect();
     assert_eq!(forest.leaves(&block).unwrap().unwrap(), leaves);
+}
+
+#[test]
+fn trees_of_one_leaf_are_not_lost_before_trees_that_are_walked() {
+    let constant =
+        Tree { shape: Shape::Branching { root: Child::Leaf(0), nodes: vec![] }, leaf_values: vec![0.25], target: Target::Margin(0), linear: vec![] };
+    // One question for each of 60 columns: too dear to rank them all for one tree.
+    let mut wide = chain(61, 0);
+    let Shape::Branching { nodes, .. } = &mut wide.shape else { unreachable!("a chain branches") };
+    nodes.iter_mut().zip(0..).for_each(|(node, feature)| node.condition.feature = feature);
+    let frame = Frame { precision: Precision::Single, feature_count: 60, base: vec![0.0], scale: 1.0, bias: vec![] };
+    let rows: Vec<Vec<f64>> = (0..600).map(|row| (0..60).map(|feature| f64::from((row * 7 + feature * 13) % 100)).collect()).collect();
+    let block = block(&rows, &Recipe { feature_count: 60, ..RECIPE });
+    for trees in [vec![constant.clone(), wide.clone()], vec![wide.clone(), constant.clone(), wide.clone()], vec![constant.clone(), constant, wide]] {
+        let ensemble = Ensemble { frame: frame.clone(), trees };
+        let expected: Vec<u64> = rows.iter().map(|row| u64::from((ensemble.score_row(row)[0] as f32).to_bits())).collect();
+        for instructions in [Instructions::Portable, Instructions::Avx2, Instructions::Avx512] {
+            let forest = Forest::planned(&frame, ensemble.trees.iter().cloned().map(Ok), &Plan::of(instructions)).unwrap();
+            assert_eq!(score(&forest, &block, &mut forest.scratch()), expected, "{instructions:?}");
+            assert_eq!(forest.leaves(&block).unwrap().unwrap().len(), 600 * ensemble.trees.len());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_read_after_a_tree_that_is_broken() {
+    let frame = Frame { precision: Precision::Single, feature_count: 1, base: vec![0.0], scale: 1.0, bias: vec![] };
+    let mut read = 0;
+    let trees = (0..1_000).map(|tree| {
+        read = tree;
+        if tree == 3 { Err(crate::error::Error::failed("broken")) } else { Ok(chain(3, 0)) }
+    });
+    assert_eq!(Forest::new(&frame, trees).unwrap_err().to_string(), "broken");
+    assert_eq!(read, 3);
 }
 
 #[test]

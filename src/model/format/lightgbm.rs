@@ -73,7 +73,7 @@ fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
 struct Found {
     /// Features that are split by category.
     categorical: BTreeSet<usize>,
-    /// Whether a leaf is a linear model.
+    /// Whether a leaf of those that are used is a linear model.
     is_linear: bool,
 }
 
@@ -103,8 +103,9 @@ fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     let wanted = fields.by_ref().take(round_count * width);
     let trees = wanted.map(|(index, fields)| found.read(fields).and_then(|tree| tree_of(tree, index % width)).map_err(place(index)));
     let forest = Forest::new(&frame, trees)?;
+    let is_linear = found.is_linear;
     fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(place(index)))?;
-    Ok((forest, found))
+    Ok((forest, Found { is_linear, ..found }))
 }
 
 fn tree_of(text: TextTree, margin: usize) -> Result<Tree> {

@@ -50,7 +50,9 @@ impl<'a> Lines<'a> {
     pub(super) fn fields(&mut self) -> Fields<'a> {
         let mut fields = Fields::default();
         while let Some(line) = self.peek().filter(|line| !line.starts_with("Tree=") && !ends_trees(line)) {
-            fields.0.push(line.split_once('=').unwrap_or((line, "")));
+            if !line.is_empty() {
+                fields.0.push(line.split_once('=').unwrap_or((line, "")));
+            }
             self.advance();
         }
         fields

@@ -288,6 +288,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn empty_lines_are_nothing() {
+        let text = file("binary sigmoid:0.5", 1, &[&BRANCHING.replace('\n', "\n\n\n"), CONSTANT]);
+        assert_eq!(read(&text).unwrap().1.len(), 2);
+        assert!(format!("{:?}", parse(text.as_bytes()).unwrap().trees[0]).len() < 500);
+    }
+
+    #[test]
     fn a_cut_file_is_refused_wherever_it_is_cut() {
         let text = sample();
         let marker = "end of parameters";

@@ -67,7 +67,8 @@ impl<'a> AttributeProto<'a> {
                 7..=9 if UNREAD.contains(&attribute.name) => [FLOATS, INTS, STRINGS].into_iter().for_each(|key| message.pass(key)),
                 7 => {
                     wire.floats(&mut floats)?;
-                    floats.reserve(message.most(FLOATS));
+                    // Memory that is not touched costs nothing; what cannot be had at once may be had piece by piece.
+                    let _ = floats.try_reserve(message.most(FLOATS));
                     message.fixed32s(FLOATS, |value| floats.push(value));
                 }
                 8 => {
@@ -86,6 +87,7 @@ impl<'a> AttributeProto<'a> {
                 _ => {}
             }
         }
+        floats.shrink_to_fit();
         (attribute.floats, attribute.ints, attribute.strings) = (Arc::new(floats), Arc::new(ints), strings.finish());
         Ok(attribute)
     }
@@ -96,12 +98,13 @@ fn read_ints(message: &mut Message, ints: &mut IntegerList) {
     macro_rules! read {
         ($values:ident, $type:ty) => {{
             let (before, count, mut fit) = (*message, $values.len(), true);
-            $values.reserve(message.most(INTS));
+            let _ = $values.try_reserve(message.most(INTS));
             message.varints(INTS, |value| {
                 fit &= <$type>::try_from(value as i64).is_ok();
                 $values.push(value as $type);
             });
             if fit {
+                $values.shrink_to_fit();
                 return;
             }
             $values.truncate(count);

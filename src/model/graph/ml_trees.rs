@@ -140,18 +140,24 @@ impl Scorer {
 
 /// Whether for each output some tree votes with every leaf.
 fn all_are_voted(listing: &dyn Listing, target_count: usize) -> Result<bool> {
-    let mut is_voted = vec![false; target_count];
+    let mut is_voted = HashSet::new();
     for tree in listing.trees() {
         let tree = tree?;
-        let mut leaf_counts = HashMap::<u32, usize>::new();
-        for votes in tree.leaves() {
-            let targets: HashSet<u32> = votes.iter().map(|vote| vote.0).collect();
-            targets.into_iter().for_each(|target| *leaf_counts.entry(target).or_default() += 1);
+        // (leaves that vote for the target, the last of them)
+        let mut leaf_counts = HashMap::<u32, (usize, usize)>::new();
+        for (leaf, votes) in tree.leaves().enumerate() {
+            for (target, _) in votes {
+                let (count, last) = leaf_counts.entry(*target).or_insert((0, usize::MAX));
+                *count += usize::from(*last != leaf);
+                *last = leaf;
+            }
         }
-        let complete = leaf_counts.into_iter().filter(|(_, count)| *count == tree.leaf_count());
-        complete.for_each(|(target, _)| is_voted[target as usize] = true);
+        is_voted.extend(leaf_counts.into_iter().filter(|(_, (count, _))| *count == tree.leaf_count()).map(|(target, _)| target));
+        if is_voted.len() == target_count {
+            return Ok(true);
+        }
     }
-    Ok(is_voted.into_iter().all(|is_voted| is_voted))
+    Ok(false)
 }
 
 /// What runs of a forest write on, kept from one run to the next.

@@ -52,16 +52,20 @@ fn run_zeros(model: &GraphModel, rows: usize, fuel: &Fuel) -> Option<bool> {
     }
 }
 
-/// What a graph makes of one row more, or at least that. Where rows are apart no row needs to be run: the shapes of what is made of none say it.
-pub(super) fn row_cost(model: &GraphModel, are_apart: bool) -> Option<Made> {
+/// What a graph that keeps rows apart makes of a row, as the shapes of what it makes of none say it; none if it refuses to run on none.
+pub(super) fn row_cost_of_none(model: &GraphModel) -> Option<Made> {
+    let fuel = Fuel::probing(PROBE_STEPS);
+    model.graph().run_with(model.zeros(0).ok()?, &fuel).ok()?;
+    Some(fuel.take_made())
+}
+
+/// What a graph makes of one row more, or at least that.
+pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
     let fuel = Fuel::probing(PROBE_STEPS);
     let share = |made: Made, rows: usize| Made { largest_bytes: made.largest_bytes.div_ceil(rows), elements: made.elements.div_ceil(rows) };
     if let Some(batch) = model.batch() {
         run_zeros(model, batch, &fuel)?;
         return Some(share(fuel.take_made(), batch));
-    }
-    if are_apart && model.graph().run_with(model.zeros(0).ok()?, &fuel).is_ok() {
-        return Some(fuel.take_made());
     }
     // One row alone may be a case of its own; what two and three have in common no row adds.
     let is_done = run_zeros(model, 2, &fuel)?;

@@ -12,7 +12,7 @@ use super::Graph;
 use super::answer::{Answer, Answers, by_row};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
-use super::probe::{Made, first_length, mixes_rows, row_cost};
+use super::probe::{Made, first_length, mixes_rows, row_cost, row_cost_of_none};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
@@ -94,8 +94,10 @@ impl GraphModel {
         let longer = self.run_longer();
         self.answers = Answers::new(answers, outline, &longer, self.batch)?;
         let are_apart = self.batch.is_none() && self.graph.keeps_rows_apart() && self.feeds.iter().all(|feed| !feed.row_shape.is_empty());
-        self.row_cost = row_cost(&self, are_apart);
-        self.mixes_rows |= self.batch.is_none() && !are_apart && mixes_rows(&self);
+        // What refuses no rows takes its input for something else than rows.
+        let made = if are_apart { row_cost_of_none(&self) } else { None };
+        self.row_cost = made.or_else(|| row_cost(&self));
+        self.mixes_rows |= self.batch.is_none() && made.is_none() && mixes_rows(&self);
         Ok(self)
     }
 

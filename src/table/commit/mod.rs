@@ -251,14 +251,15 @@ impl SharedFile {
         Ok(bytes)
     }
 
-    /// Reads from `offset` on, into memory that is not cleared first, until there are at least `most` bytes or the file ends.
+    /// Adds what is read from `offset` on, into memory that is not cleared first, until there are at least `most` bytes more or the file ends.
     fn append(&self, bytes: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<()> {
         fault::before(&self.path)?;
-        while bytes.len() < most {
+        let first = bytes.len();
+        while bytes.len() - first < most {
             if bytes.len() == bytes.capacity() {
-                bytes.reserve(PIECE_BYTES.min(most - bytes.len()));
+                bytes.try_reserve(PIECE_BYTES)?;
             }
-            let so_far = bytes.len() as u64;
+            let so_far = (bytes.len() - first) as u64;
             match rustix::io::pread(&self.file, spare_capacity(bytes), offset + so_far) {
                 Ok(0) => return Ok(()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
