@@ -78,7 +78,8 @@ impl Scorer {
             let trees = listing.trees().map(|tree| translated(&tree?, target_count));
             Engine::Kernel(Box::new(Forest::new(&frame, trees)?), precision, Workspaces::default())
         } else {
-            Engine::Plain { trees: listing.trees().collect::<Result<_>>()?, aggregate, base, is_for_all, is_double }
+            let trees = listing.trees().map(|tree| tree.map(VoteTree::shrunk)).collect::<Result<_>>()?;
+            Engine::Plain { trees, aggregate, base, is_for_all, is_double }
         };
         Ok(Self { target_count, feature_count, engine })
     }

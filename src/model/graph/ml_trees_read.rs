@@ -71,6 +71,14 @@ impl VoteTree {
         (0..self.leaf_count()).map(|leaf| self.leaf(leaf))
     }
 
+    /// The same tree in no more memory than it needs, to be kept.
+    pub(super) fn shrunk(mut self) -> Self {
+        self.branches.shrink_to_fit();
+        self.votes.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         size_of_val(self.branches.as_slice()) + size_of_val(self.votes.as_slice()) + size_of_val(self.ends.as_slice())
     }
@@ -201,7 +209,7 @@ pub(super) struct Found {
     pub(super) no: usize,
 }
 
-/// Numbers the nodes below a root from 0 on, branches and leaves apart. A node that is met twice is refused.
+/// Numbers the nodes below a root from 0 on, branches and leaves apart. More of them than there are nodes are refused.
 pub(super) fn walk(
     root: usize,
     node_count: usize,
@@ -238,8 +246,5 @@ pub(super) fn walk(
             Some((parent, false)) => tree.branches[parent].no = child,
         }
     }
-    tree.branches.shrink_to_fit();
-    tree.votes.shrink_to_fit();
-    tree.ends.shrink_to_fit();
     Ok(tree)
 }

@@ -92,7 +92,7 @@ macro_rules! getters {
 
 macro_rules! borrowers {
     ($($name:ident, $variant:ident, $type:ty;)*) => {
-        $(pub(super) fn $name(&self, name: &str) -> Result<Option<&[$type]>> {
+        $(pub(super) fn $name(&self, name: &str) -> Result<Option<&$type>> {
             match self.attributes.get(name) {
                 None => Ok(None),
                 Some(Attribute::$variant(values)) => Ok(Some(values)),
@@ -104,7 +104,9 @@ macro_rules! borrowers {
 
 impl Definition {
     borrowers! {
-        floats_of, Floats, f32;
+        floats_of, Floats, [f32];
+        integer_list_of, Ints, IntegerList;
+        text_list_of, Strings, TextList;
     }
 
     getters! {
@@ -115,28 +117,12 @@ impl Definition {
         find_graph, Graph, Arc<Subgraph>;
     }
 
-    pub(super) fn integer_list_of(&self, name: &str) -> Result<Option<&IntegerList>> {
-        match self.attributes.get(name) {
-            None => Ok(None),
-            Some(Attribute::Ints(values)) => Ok(Some(values)),
-            Some(_) => Err(of_another_type(name)),
-        }
-    }
-
     pub(super) fn find_ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
         Ok(self.integer_list_of(name)?.map(IntegerList::to_vec))
     }
 
     pub(super) fn find_floats(&self, name: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.floats_of(name)?.map(<[f32]>::to_vec))
-    }
-
-    pub(super) fn text_list_of(&self, name: &str) -> Result<Option<&TextList>> {
-        match self.attributes.get(name) {
-            None => Ok(None),
-            Some(Attribute::Strings(texts)) => Ok(Some(texts)),
-            Some(_) => Err(of_another_type(name)),
-        }
     }
 
     pub(super) fn find_strings(&self, name: &str) -> Result<Option<Vec<Arc<str>>>> {

@@ -150,10 +150,7 @@ impl Tensor {
     /// The bytes that the elements take, texts counted by their references.
     #[must_use]
     pub fn byte_count(&self) -> usize {
-        fn bytes<T>(values: &[T]) -> usize {
-            size_of_val(values)
-        }
-        any!(&self.data, values => bytes(values))
+        self.len() * self.element_bytes()
     }
 
     /// The bytes of an element, a text's by its reference.
