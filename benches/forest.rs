@@ -41,6 +41,12 @@ impl Maker {
         Condition { feature: (self.number() * FEATURES as f64) as u32, test, missing: Missing::Nan { left: self.number() < 0.5 } }
     }
 
+    /// A set of categories of a feature that has 200 of them.
+    fn membership(&mut self) -> Condition {
+        let categories = (0..200).filter(|_| self.number() < 0.3).collect();
+        Condition { test: Test::In(categories), ..self.condition() }
+    }
+
     fn tree(&mut self, shape: Shape, leaf_count: usize) -> Tree {
         Tree { shape, leaf_values: (0..leaf_count).map(|_| self.number()).collect(), target: Target::Margin(0), linear: Vec::new() }
     }
@@ -54,7 +60,7 @@ impl Maker {
     }
 
     /// Random leaves are split until there are enough, as leaf-wise growing does: some twice as deep as a complete tree's.
-    fn grown(&mut self, leaf_count: usize) -> Tree {
+    fn grown(&mut self, leaf_count: usize, mut condition: impl FnMut(&mut Self) -> Condition) -> Tree {
         let mut nodes: Vec<Node> = Vec::new();
         let mut leaves: Vec<Option<(usize, bool)>> = vec![None];
         while leaves.len() < leaf_count {
@@ -63,7 +69,7 @@ impl Maker {
             let index = nodes.len();
             attach(&mut nodes, parent, Child::Node(index as u32));
             leaves.extend([Some((index, true)), Some((index, false))]);
-            nodes.push(Node { condition: self.condition(), left: Child::Leaf(0), right: Child::Leaf(0) });
+            nodes.push(Node { condition: condition(self), left: Child::Leaf(0), right: Child::Leaf(0) });
         }
         leaves.into_iter().enumerate().for_each(|(leaf, parent)| attach(&mut nodes, parent, Child::Leaf(leaf as u32)));
         self.tree(Shape::Branching { root: Child::Node(0), nodes }, leaf_count)
@@ -118,10 +124,13 @@ fn score(
         None => Some(Forest::of(ensemble).expect("a well-formed ensemble")),
     };
     let Some(forest) = forest else { return };
-    let block = maker.block(rows);
+    // Rows that always come again would be learnt by the branch predictor.
+    let blocks: Vec<FeatureBlock> = (0..(ROWS / rows).min(64)).map(|_| maker.block(rows)).collect();
+    let mut blocks = blocks.iter().cycle();
     let (mut scratch, mut margins) = (forest.scratch(), Margins::empty(precision));
     bencher.counter(ItemsCount::new(rows * tree_count)).bench_local(|| {
-        forest.score(black_box(&block), &mut scratch, &mut margins).expect("a block of the forest's shape");
+        let block = blocks.next().expect("a cycle of at least one block");
+        forest.score(black_box(block), &mut scratch, &mut margins).expect("a block of the forest's shape");
     });
 }
 
@@ -137,7 +146,7 @@ fn depth_8(bencher: Bencher, kernel: Kernel) {
 
 #[divan::bench(args = KERNELS)]
 fn leaves_255(bencher: Bencher, kernel: Kernel) {
-    score(bencher, Some(kernel), Precision::Double, 254.0, ROWS, 500, |maker| maker.grown(255));
+    score(bencher, Some(kernel), Precision::Double, 254.0, ROWS, 500, |maker| maker.grown(255, Maker::condition));
 }
 
 #[divan::bench(args = KERNELS)]
@@ -147,15 +156,61 @@ fn symmetric_6(bencher: Bencher, kernel: Kernel) {
 
 #[divan::bench(args = KERNELS, consts = [500, 1_000, 2_000, 4_000, 8_000])]
 fn leaves_of_a_random_forest<const LEAVES: usize>(bencher: Bencher, kernel: Kernel) {
-    score(bencher, Some(kernel), Precision::Single, 1e9, ROWS, 50, |maker| maker.grown(LEAVES));
+    score(bencher, Some(kernel), Precision::Single, 1e9, ROWS, 50, |maker| maker.grown(LEAVES, Maker::condition));
 }
 
-#[divan::bench(args = [4, 16, 32, 64, 128, 256])]
-fn few_rows_walking(bencher: Bencher, rows: usize) {
-    score(bencher, Some(Kernel::Walking), Precision::Single, 255.0, rows, 500, |maker| maker.complete(8));
+/// The ways of few rows: through trees laid out for walking, in a slice, each alone through what is laid out for slices, and as the estimate says.
+const WAYS: [Option<Kernel>; 8] = [
+    Some(Kernel::Walking),
+    Some(Kernel::Sliced(Instructions::Avx512)),
+    Some(Kernel::Sliced(Instructions::Avx2)),
+    Some(Kernel::Sliced(Instructions::Portable)),
+    Some(Kernel::FewRows(Instructions::Avx512)),
+    Some(Kernel::FewRows(Instructions::Avx2)),
+    Some(Kernel::FewRows(Instructions::Portable)),
+    None,
+];
+
+fn ways(rows: &[usize]) -> impl Iterator<Item = Way> {
+    rows.iter().flat_map(|&rows| WAYS.map(|kernel| Way { kernel, rows }))
 }
 
-#[divan::bench(args = [4, 16, 32, 64, 128, 256])]
-fn few_rows_chosen(bencher: Bencher, rows: usize) {
-    score(bencher, None, Precision::Single, 255.0, rows, 500, |maker| maker.complete(8));
+#[derive(Debug)]
+struct Way {
+    kernel: Option<Kernel>,
+    rows: usize,
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.kernel {
+            Some(kernel) => write!(f, "{} rows, {kernel:?}", self.rows),
+            None => write!(f, "{} rows, chosen", self.rows),
+        }
+    }
+}
+
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_depth_8(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Single, 255.0, way.rows, 500, |maker| maker.complete(8));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_leaves_255(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 500, |maker| maker.grown(255, Maker::condition));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_symmetric_6(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 500, |maker| maker.symmetric(6));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_of_a_random_forest(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Single, 1e9, way.rows, 50, |maker| maker.grown(1_000, Maker::condition));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_of_categories(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 300, |maker| maker.grown(31, Maker::membership));
 }

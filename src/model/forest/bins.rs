@@ -64,18 +64,26 @@ impl<T: Real> Cuts<T> {
 pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
     for (values, bins) in values.chunks(IN_FLIGHT).zip(bins.0.as_chunks_mut().0) {
         if let Some(values) = values.as_array() {
-            rank_eight(values, cuts, bins);
+            rank_together(values, cuts, bins);
         } else {
             let mut last = [T::default(); IN_FLIGHT];
             last[..values.len()].copy_from_slice(values);
-            rank_eight(&last, cuts, bins);
+            rank_together(&last, cuts, bins);
         }
     }
 }
 
+/// The bin of one value.
 #[inline(always)]
-fn rank_eight<T: Real>(values: &[T; IN_FLIGHT], cuts: &Cuts<T>, bins: &mut [u16; IN_FLIGHT]) {
-    let mut at = [0_usize; IN_FLIGHT];
+pub(super) fn rank_one<T: Real>(value: T, cuts: &Cuts<T>) -> u16 {
+    let mut bin = [0];
+    rank_together(&[value], cuts, &mut bin);
+    bin[0]
+}
+
+#[inline(always)]
+fn rank_together<T: Real, const COUNT: usize>(values: &[T; COUNT], cuts: &Cuts<T>, bins: &mut [u16; COUNT]) {
+    let mut at = [0_usize; COUNT];
     for level in (0..cuts.levels()).rev() {
         let half = 1 << level;
         for (at, &value) in at.iter_mut().zip(values) {
@@ -159,29 +167,43 @@ impl Codes {
 
     /// The bins of up to [`SLICE`] values. Bins past the values are left as they were.
     pub(super) fn bins<T: Real>(self, values: &[T], bins: &mut Slice<u16>) {
-        for (bin, &value) in bins.0.iter_mut().zip(values) {
-            let value = value.to_double();
-            *bin = match (Oddity::of(value), category(value)) {
-                (Some(oddity), _) => self.odd(oddity),
-                (None, Some(code)) if code < u32::from(self.known) => code as u16,
-                (None, _) => self.known,
-            };
+        bins.0.iter_mut().zip(values).for_each(|(bin, &value)| *bin = self.bin(value));
+    }
+
+    /// The bin of one value.
+    #[inline(always)]
+    pub(super) fn bin<T: Real>(self, value: T) -> u16 {
+        let value = value.to_double();
+        match (Oddity::of(value), category(value)) {
+            (Some(oddity), _) => self.odd(oddity),
+            (None, Some(code)) if code < u32::from(self.known) => code as u16,
+            (None, _) => self.known,
         }
     }
 }
 
-/// The ranks as seen by the cuts from `first` on, [`CHUNK_CUTS`] of them: 0 for all below, 254 for all above, 255 for missing values.
+/// A rank as seen by the cuts from `first` on, [`CHUNK_CUTS`] of them: 0 for below all, 254 for above all, 255 for a missing value.
 #[inline(always)]
-pub(super) fn chunk(ranks: &Slice<u16>, first: u16, bins: &mut Slice<u8>) {
-    for (bin, &rank) in bins.0.iter_mut().zip(&ranks.0) {
-        *bin = rank.saturating_sub(first).min(CHUNK_CUTS + u16::from(rank == MISSING)) as u8;
-    }
+pub(super) fn within_chunk(rank: u16, first: u16) -> u8 {
+    rank.saturating_sub(first).min(CHUNK_CUTS + u16::from(rank == MISSING)) as u8
 }
 
 /// The same with missing values at the bottom: every bin one up, 255 at 0.
 #[inline(always)]
+pub(super) fn missing_first(bin: u8) -> u8 {
+    bin.wrapping_add(1)
+}
+
+/// [`within_chunk`] of every row.
+#[inline(always)]
+pub(super) fn chunk(ranks: &Slice<u16>, first: u16, bins: &mut Slice<u8>) {
+    bins.0.iter_mut().zip(&ranks.0).for_each(|(bin, &rank)| *bin = within_chunk(rank, first));
+}
+
+/// [`missing_first`] of every row.
+#[inline(always)]
 pub(super) fn move_missing(bins: &mut Slice<u8>) {
-    bins.0.iter_mut().for_each(|bin| *bin = bin.wrapping_add(1));
+    bins.0.iter_mut().for_each(|bin| *bin = missing_first(*bin));
 }
 
 /// Bins below 256 in a byte each.

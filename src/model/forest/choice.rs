@@ -1,4 +1,4 @@
-//! Which kernel is cheapest for which trees: an estimate from counts.
+//! Which kernel is cheapest for which trees, and which way for how many rows: estimates from counts.
 //!
 //! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The
 //! constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
@@ -12,8 +12,19 @@
 //! | 4 000 | **53** | 74 | 181 | 332 |
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
-//! A slice costs the same however few its rows: 500 trees of depth 8 take 191 µs for 16 rows with AVX-512, and 180 µs walked. Laying all trees out for the other kernel too would
-//! save less than that for each slice of fewer rows, and cost milliseconds and as much memory again. Where a graph mixes rows, so that each goes through alone, that is what a row pays.
+//! A slice costs the same however few its rows; a row that goes alone ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds, medians, on a processor
+//! with AMX, where slices take two thirds of what the constants say, so that those of a row are its own times one and a half:
+//!
+//! | | a slice: AVX-512, AVX2, portable | a row alone | few rows, estimated | measured |
+//! |---|---|---|---|---|
+//! | 500 trees of depth 8, single precision | 141, 323, 950 | 9–10 | 14, 41, 108 | 14, 35, 103 |
+//! | 500 trees of 255 leaves, double | 340, 595, 1 060 | 16–18 | 21, 52, 88 | 19, 37, 62 |
+//! | 50 trees of 1 000 leaves that share nothing, single | 315, 655, 1 880 | 11–12 | 32, 88, 160 | 27, 57, 163 |
+//! | 500 symmetric trees of 6 conditions, double | 52, 121, 303 | 5–7 | 10, 49, 70 | 7, 23, 57 |
+//! | 300 trees of 31 leaves that ask for categories, double | 100, 250, 195 | 19 | 4, 15, 24 | 5, 13, 10 |
+//!
+//! Laid out for walking as huge trees are, one row takes one to four times as long and sixteen rows about as long (those of the third line a half and a tenth); but that would
+//! be another layout of every tree, for milliseconds at the start and as much memory again.
 //!
 //! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all their trees, so that a forest of 255-leaf trees is not taken for one that
 //! shares nothing.
@@ -51,17 +62,37 @@ struct Costs {
     leaves: [f64; 2],
     /// Ranking the values of a column.
     column: f64,
+    /// Looking up the leaf of one row, in single and in double precision.
+    leaf: [f64; 2],
 }
 
-const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0 };
-const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 600.0], column: 5_000.0 };
-const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0 };
+const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0, leaf: [6.0, 8.0] };
+const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 600.0], column: 5_000.0, leaf: [3.0; 2] };
+const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0, leaf: [3.0; 2] };
 
 /// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
 const STEP: [f64; 3] = [2.6, 6.0, 4.0];
 
 /// Nanoseconds for a slice of a set of more than 251 categories, which is looked up row by row.
 const WIDE_SET: f64 = 700.0;
+
+/// Nanoseconds of a row that goes alone through trees that are laid out for slicing.
+const ROW: RowCosts = RowCosts { choice: 2.0, boundary: 3.0, condition: 0.22, set: 2.3, column: 45.0 };
+
+/// What a row pays that goes alone, besides its leaves.
+#[derive(Clone, Copy, Debug)]
+struct RowCosts {
+    /// A level of a complete tree, or a condition of a symmetric one.
+    choice: f64,
+    /// A step between boundaries.
+    boundary: f64,
+    /// Answering a comparison.
+    condition: f64,
+    /// Looking a category up in a set.
+    set: f64,
+    /// Ranking the value of a column.
+    column: f64,
+}
 
 /// What a group of trees asks.
 #[derive(Clone, Copy, Debug)]
@@ -70,22 +101,27 @@ pub(super) struct Counts {
     pub(super) conditions: usize,
     /// Columns whose values are ranked or looked up.
     pub(super) columns: usize,
-    /// Category sets of more than 251 codes.
+    /// Category sets, and those of more than 251 codes.
+    pub(super) sets: usize,
     pub(super) wide_sets: usize,
 }
 
-/// What trees cost for a slice of rows.
+/// What trees cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Estimate {
+    /// A slice, by bit logic.
     pub(super) sliced: f64,
+    /// A slice's rows, walking.
     pub(super) walked: f64,
+    /// One row, alone through what is laid out for slicing.
+    pub(super) row: f64,
 }
 
 impl std::ops::Add for Estimate {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { sliced: self.sliced + other.sliced, walked: self.walked + other.walked }
+        Self { sliced: self.sliced + other.sliced, walked: self.walked + other.walked, row: self.row + other.row }
     }
 }
 
@@ -109,7 +145,7 @@ impl Plan {
     pub(super) fn only(kernel: Kernel) -> Option<Self> {
         let processor = match kernel {
             Kernel::Walking => Processor::best(),
-            Kernel::Sliced(instructions) => Processor::with(instructions)?,
+            Kernel::Sliced(instructions) | Kernel::FewRows(instructions) => Processor::with(instructions)?,
         };
         Some(Self { processor, costs: costs(processor.instructions()), only: Some(kernel) })
     }
@@ -128,24 +164,42 @@ impl Plan {
         let is_double = usize::from(precision == Precision::Double);
         let width = if tree.target == Target::All { margin_count } else { 1 };
         let leaves = self.costs.leaves[is_double] * width as f64;
-        let (nodes, steps) = match &tree.shape {
-            Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2]),
+        let (nodes, steps, row) = match &tree.shape {
+            Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2], conditions.len() as f64 * ROW.choice),
             Shape::Branching { .. } => {
                 let is_wide = usize::from(outline.visit.leaf_count > NARROW_LEAVES);
                 let boundaries = outline.visit.preorder.len() as f64 * self.costs.boundary[is_wide];
-                let nodes = levels(outline).map_or(boundaries, |levels| f64::from(1 << levels) * self.costs.choice);
-                (nodes, (outline.mean_depth() + 1.0) * STEP[is_double])
+                let (nodes, row) = match levels(outline) {
+                    Some(levels) => (f64::from(1 << levels) * self.costs.choice, f64::from(levels) * ROW.choice),
+                    None => (boundaries, outline.mean_depth() * ROW.boundary),
+                };
+                (nodes, (outline.mean_depth() + 1.0) * STEP[is_double], row)
             }
         };
-        let estimate = Estimate { sliced: nodes + leaves, walked: steps * SLICE as f64 };
+        let estimate = Estimate { sliced: nodes + leaves, walked: steps * SLICE as f64, row: row + self.costs.leaf[is_double] * width as f64 };
         (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
     }
 
     /// Whether a group of these trees is cheaper to slice, its conditions counted.
     pub(super) fn is_worth_slicing(&self, trees: Estimate, counts: Counts) -> bool {
-        let Counts { conditions, columns, wide_sets } = counts;
-        let conditions = conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET;
-        self.only.is_some() || trees.sliced + conditions < trees.walked
+        self.only.is_some() || trees.sliced + self.conditions(counts) < trees.walked
+    }
+
+    /// How many rows of a slice cost less one by one through a group of these trees than all together.
+    pub(super) fn few_rows(&self, trees: Estimate, counts: Counts) -> usize {
+        let Counts { conditions, columns, sets, .. } = counts;
+        let row = trees.row + columns as f64 * ROW.column + (conditions - sets) as f64 * ROW.condition + sets as f64 * ROW.set;
+        match self.only {
+            None => (((trees.sliced + self.conditions(counts)) / row) as usize).min(SLICE),
+            Some(Kernel::FewRows(_)) => SLICE,
+            Some(Kernel::Sliced(_) | Kernel::Walking) => 0,
+        }
+    }
+
+    /// What answering the conditions of a group costs for a slice.
+    fn conditions(&self, counts: Counts) -> f64 {
+        let Counts { conditions, columns, wide_sets, .. } = counts;
+        conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET
     }
 }
 
@@ -175,4 +229,30 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
 /// How many levels a branching tree is filled up to; none if boundaries are cheaper.
 pub(super) fn levels(outline: &Outline) -> Option<u32> {
     (outline.visit.depth <= MOST_LEVELS && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1)).then_some(outline.visit.depth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, Estimate, Instructions, Kernel, Plan, SLICE};
+
+    #[test]
+    fn a_few_rows_go_alone_and_most_of_a_slice_together() {
+        let trees = |instructions, leaf_nanoseconds: f64| {
+            let costs = super::costs(instructions);
+            Estimate { sliced: 500.0 * (256.0 * costs.choice + costs.leaves[0]), walked: f64::MAX, row: 500.0 * leaf_nanoseconds }
+        };
+        let counts = Counts { conditions: 14_280, columns: 28, sets: 0, wide_sets: 0 };
+        for instructions in [Instructions::Portable, Instructions::Avx2, Instructions::Avx512] {
+            let plan = Plan::of(instructions);
+            let few_rows = plan.few_rows(trees(instructions, 20.0), counts);
+            assert!((8..SLICE / 4).contains(&few_rows), "{instructions:?}: {few_rows}");
+            assert!(plan.few_rows(trees(instructions, 40.0), counts) < few_rows);
+            assert!(plan.few_rows(trees(instructions, 20.0), Counts { sets: 7_000, ..counts }) < few_rows);
+        }
+        let none = Counts { conditions: 0, columns: 0, sets: 0, wide_sets: 0 };
+        assert!(Plan::of(Instructions::Avx512).few_rows(Estimate::default(), none) <= SLICE);
+        let trees = trees(Instructions::Portable, 20.0);
+        assert_eq!(Plan::only(Kernel::Sliced(Instructions::Portable)).unwrap().few_rows(trees, counts), 0);
+        assert_eq!(Plan::only(Kernel::FewRows(Instructions::Portable)).unwrap().few_rows(trees, counts), SLICE);
+    }
 }

@@ -143,7 +143,7 @@ impl<T: Real> Collector<T> {
 
     /// What the conditions ask.
     pub(super) fn counts(&self) -> Counts {
-        Counts { conditions: self.len(), columns: self.compared.len() + self.looked_up.len(), wide_sets: self.wide_sets }
+        Counts { conditions: self.len(), columns: self.compared.len() + self.looked_up.len(), sets: self.sets.len(), wide_sets: self.wide_sets }
     }
 
     /// The condition's number.

@@ -1,7 +1,10 @@
-//! The distinct conditions of a group of trees, answered once for each slice of rows, a mask each, column after column.
+//! The distinct conditions of a group of trees, answered once for each slice of rows, a mask each, column after column; or for one row, a bit each.
 //!
 //! Knows nothing of trees.
 
+use std::ops::Range;
+
+use super::answers::Answers;
 use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
 use super::collector::{ALWAYS, CategorySet, Collector, Question, Rule};
 use super::ensemble::ZERO_THRESHOLD;
@@ -11,6 +14,7 @@ use super::real::Real;
 /// The distinct conditions of a group of trees.
 #[derive(Debug)]
 pub(super) struct Conditions<T> {
+    count: usize,
     numeric: Vec<Numeric<T>>,
     categorical: Vec<Categorical>,
 }
@@ -87,7 +91,7 @@ impl<T: Real> Conditions<T> {
     /// All that were collected, and for each number the index of its mask.
     pub(super) fn of(collector: &Collector<T>) -> (Self, Vec<u16>) {
         let (questions, indices) = collector.sorted();
-        let mut conditions = Self { numeric: Vec::new(), categorical: Vec::new() };
+        let mut conditions = Self { count: questions.len(), numeric: Vec::new(), categorical: Vec::new() };
         let mut first = 0;
         for column in questions.chunk_by(|one, other| one.feature() == other.feature()) {
             let comparisons = column.partition_point(|question| question.rule() != Rule::Member);
@@ -111,6 +115,17 @@ impl<T: Real> Conditions<T> {
         }
         for column in &self.categorical {
             column.answer(lanes, rows.values(column.feature), bins, masks);
+        }
+    }
+
+    /// Answers every condition for the row that lies so far behind the first.
+    pub(super) fn answer_one(&self, rows: Rows<'_, T>, row: usize, answers: &mut Answers) {
+        answers.clear(self.count);
+        for column in &self.numeric {
+            column.answer_one(rows.values(column.feature)[row], answers);
+        }
+        for column in &self.categorical {
+            column.answer_one(rows.values(column.feature)[row], answers);
         }
     }
 
@@ -164,21 +179,55 @@ impl<T: Real> Numeric<T> {
             list.rule.send(values, masks);
         }
     }
+
+    #[inline(always)]
+    fn answer_one(&self, value: T, answers: &mut Answers) {
+        let rank = bins::rank_one(value, &self.cuts);
+        self.lists.iter().for_each(|list| answers.fill(list.yes(rank, value)));
+    }
+}
+
+impl List {
+    /// The conditions that a row of this rank answers with yes, counted from the last: bounds ascend, so that they stand together.
+    #[inline(always)]
+    fn yes<T: Real>(&self, rank: u16, value: T) -> Range<usize> {
+        let end = self.first + self.bounds.len();
+        if let Some(left) = self.rule.zero_left()
+            && is_zero_or_missing(value)
+        {
+            return if left { self.first..end } else { end..end };
+        }
+        let bin = bins::within_chunk(rank, self.first_cut);
+        let bin = if self.rule == Rule::MissingLeft { bins::missing_first(bin) } else { bin };
+        self.first + self.bounds.partition_point(|&bound| bound < bin)..end
+    }
+}
+
+/// Whether a value is one that [`Rule::zero_left`] speaks of.
+#[inline(always)]
+fn is_zero_or_missing<T: Real>(value: T) -> bool {
+    let value = value.to_double();
+    value.is_nan() | (value.abs() <= ZERO_THRESHOLD)
 }
 
 impl Rule {
+    /// Where zero and missing values go, if they go together.
+    #[inline(always)]
+    fn zero_left(self) -> Option<bool> {
+        match self {
+            Self::MissingRight | Self::MissingLeft | Self::Member => None,
+            Self::ZeroAndMissingLeft => Some(true),
+            Self::ZeroAndMissingRight => Some(false),
+        }
+    }
+
     /// Sends zero and missing values where the rule says, if they go together.
     #[inline(always)]
     fn send<T: Real>(self, values: &[T], masks: &mut [Mask]) {
-        let (zero, left) = match self {
-            Self::MissingRight | Self::MissingLeft | Self::Member => return,
-            Self::ZeroAndMissingLeft => (ZERO_THRESHOLD, true),
-            Self::ZeroAndMissingRight => (ZERO_THRESHOLD, false),
-        };
+        let Some(left) = self.zero_left() else { return };
         let mut sent = Mask::default();
-        for (row, value) in values.iter().enumerate() {
-            let value = value.to_double();
-            sent.0[row / 64] |= u64::from(value.is_nan() | (value.abs() <= zero)) << (row % 64);
+        for (row, &value) in values.iter().enumerate() {
+            sent.0[row / 64] |= u64::from(is_zero_or_missing(value)) << (row % 64);
         }
         for (word, sent) in masks.iter_mut().flat_map(|mask| mask.0.iter_mut().zip(&sent.0)) {
             *word = if left { *word | sent } else { *word & !sent };
@@ -210,12 +259,27 @@ impl Categorical {
                 for (set, mask) in sets.iter().zip(&mut masks[self.first..]) {
                     *mask = Mask::default();
                     for (row, &bin) in bins.wide.0[..values.len()].iter().enumerate() {
-                        mask.0[row / 64] |= (set[usize::from(bin / 64)] >> (bin % 64) & 1) << (row % 64);
+                        mask.0[row / 64] |= u64::from(has(set, bin)) << (row % 64);
                     }
                 }
             }
         }
     }
+
+    #[inline(always)]
+    fn answer_one<T: Real>(&self, value: T, answers: &mut Answers) {
+        let bin = self.codes.bin(value);
+        match &self.sets {
+            Sets::Narrow(sets) => answers.extend(self.first, sets.iter().map(|set| lanes::contains(set, bin as u8))),
+            Sets::Wide(sets) => answers.extend(self.first, sets.iter().map(|set| has(set, bin))),
+        }
+    }
+}
+
+/// Whether a bin is in a set that has a bit for each.
+#[inline(always)]
+fn has(set: &[u64], bin: u16) -> bool {
+    set[usize::from(bin / 64)] >> (bin % 64) & 1 == 1
 }
 
 impl Sets {

@@ -25,6 +25,8 @@ pub enum Kernel {
     Walking,
     /// As bit logic on the conditions of 512 rows, wherever a tree allows it.
     Sliced(Instructions),
+    /// Row by row through trees that are laid out for that, as few rows go.
+    FewRows(Instructions),
 }
 
 /// A tree ensemble, ready to score.

@@ -218,6 +218,18 @@ pub(super) trait Lanes: Copy {
     /// Puts a table of leaf values, a power of two of them and at most [`NARROW_LEAVES`], into the form that [`Lanes::add_single`] reads.
     fn arrange_single(self, _table: &mut Vec<f32>) {}
 
+    /// The value of one leaf out of a table in the form of [`Lanes::arrange_single`].
+    #[inline(always)]
+    fn leaf_single(self, table: &[f32], leaf: usize) -> f32 {
+        table[leaf]
+    }
+
+    /// The value of one leaf out of a table in the form of [`Lanes::arrange_double`].
+    #[inline(always)]
+    fn leaf_double(self, table: &[f64], leaf: usize) -> f64 {
+        table[leaf]
+    }
+
     /// Adds to each row's sum the value of its leaf, out of 2^`levels`.
     #[inline(always)]
     fn add_single(self, leaves: &Slice<u8>, _levels: u32, values: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {

@@ -125,6 +125,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn leaf_single(self, table: &[f32], leaf: usize) -> f32 {
+        leaf::value_single(table, leaf)
+    }
+
+    #[inline(always)]
+    fn leaf_double(self, table: &[f64], leaf: usize) -> f64 {
+        leaf::value_double(table, leaf)
+    }
+
+    #[inline(always)]
     fn add_single(self, leaves: &Slice<u8>, levels: u32, table: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {
         // SAFETY: as above.
         unsafe { leaf::add_single(leaves, levels, table, sums) }

@@ -32,6 +32,22 @@ pub(super) fn arrange_double(table: &mut Vec<f64>) {
     table.iter_mut().zip(planes.as_chunks().0).for_each(|(value, bytes)| *value = f64::from_le_bytes(*bytes));
 }
 
+/// One number of a table that is arranged.
+#[inline(always)]
+pub(super) fn value_single(table: &[f32], leaf: usize) -> f32 {
+    // SAFETY: numbers may be read as the bytes that they are, four each.
+    let bytes: &[u8] = unsafe { std::slice::from_raw_parts(table.as_ptr().cast(), size_of_val(table)) };
+    f32::from_le_bytes(std::array::from_fn(|plane| bytes[plane * table.len() + leaf]))
+}
+
+/// One number of a table that is arranged.
+#[inline(always)]
+pub(super) fn value_double(table: &[f64], leaf: usize) -> f64 {
+    // SAFETY: numbers may be read as the bytes that they are, eight each.
+    let bytes: &[u8] = unsafe { std::slice::from_raw_parts(table.as_ptr().cast(), size_of_val(table)) };
+    f64::from_le_bytes(std::array::from_fn(|plane| bytes[plane * table.len() + leaf]))
+}
+
 /// Adds to each row's sum the value of its leaf.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 #[inline]

@@ -10,7 +10,8 @@
 //! ([`bins`]), every distinct condition of the ensemble ([`collector`]) one mask of 512 bits ([`conditions`]), every tree bit logic on masks ([`program`]), every row's leaf a byte, every byte
 //! a leaf value. What depends on the processor is behind [`lanes::Lanes`]: AVX-512, AVX2 and portable twins, chosen at run time. The **walking** kernel ([`compiled`],
 //! [`walk`]) follows each row through the nodes; it does what the other cannot (linear leaves, sets of more than 16 384 categories, symmetric trees of more than 16
-//! conditions) and what it does dearly (huge trees). [`choice`] estimates which is cheaper, [`planting`] lays each tree out for it and gives the tree up.
+//! conditions) and what it does dearly (huge trees). Where the rows of a slice are few, each walks alone through what is laid out for slicing ([`few_rows`], [`answers`]).
+//! [`choice`] estimates what is cheaper, [`planting`] lays each tree out for it and gives the tree up.
 //!
 //! # What was tried, and what it gave
 //!
@@ -36,12 +37,14 @@
 
 #![expect(clippy::inline_always, reason = "a part of the kernel that is not inlined is compiled without the instructions it was written for")]
 
+mod answers;
 mod bins;
 mod choice;
 mod collector;
 mod compiled;
 mod conditions;
 pub mod ensemble;
+mod few_rows;
 mod kernel;
 mod lanes;
 #[cfg(target_arch = "x86_64")]

@@ -115,7 +115,8 @@ impl<'a, T: Real> Planter<'a, T> {
     fn close(&mut self) {
         let group = std::mem::take(&mut self.group);
         if group.is_worth_it {
-            self.segments.push(Segment::Sliced(self.builder.finish()));
+            let few_rows = self.plan.few_rows(group.trees, self.builder.counts());
+            self.segments.push(Segment::Sliced(self.builder.finish(few_rows)));
         } else {
             self.builder.clear();
             group.kept.iter().for_each(|tree| self.walk(tree));

@@ -5,6 +5,8 @@
 //! whose subtree covers the positions a..b and whose right child begins at m is one operation, `T(m) = T(b) | (T(a) & !condition)`, and bit i of the Gray-coded position is
 //! the exclusive or of all `T(j)` whose j ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
 
+use std::ops::Range;
+
 use super::choice;
 use super::ensemble::{Child, Node, Shape, Target, Tree, Visit};
 use super::lanes::{NARROW_LEAVES, Processor};
@@ -83,6 +85,17 @@ pub(super) struct Step {
     pub(super) stride: usize,
     /// What it adds to.
     pub(super) target: Target,
+}
+
+impl Step {
+    /// The margins that it adds to, of so many.
+    #[inline(always)]
+    pub(super) fn margins(&self, count: usize) -> Range<usize> {
+        match self.target {
+            Target::Margin(margin) => margin as usize..margin as usize + 1,
+            Target::All => 0..count,
+        }
+    }
 }
 
 /// Trees, one after the other.
@@ -186,6 +199,25 @@ impl<T: Real> Program<T> {
             self.boundaries.push(Boundary::new(numbers[index as usize] as u16, above as u16, below as u16, middle as u16));
         }
         ((method, start), leaves)
+    }
+
+    /// The codes of a tree that is chosen or of which all is asked.
+    #[inline(always)]
+    pub(super) fn codes(&self, step: &Step) -> &[u16] {
+        match step.method {
+            Method::Choose(levels) => &self.codes[step.start..][..(1 << levels) - 1],
+            Method::All(count) => &self.codes[step.start..][..count as usize],
+            Method::Boundaries(_) => &[],
+        }
+    }
+
+    /// The nodes of a tree between whose leaves there are boundaries.
+    #[inline(always)]
+    pub(super) fn nodes(&self, step: &Step) -> &[Boundary] {
+        match step.method {
+            Method::Boundaries(leaves) => &self.boundaries[step.start..][..leaves as usize - 1],
+            Method::Choose(_) | Method::All(_) => &[],
+        }
     }
 
     /// Replaces the numbers of conditions by the indices of their masks, and rounds the tables up.

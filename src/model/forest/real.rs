@@ -32,12 +32,14 @@ pub(super) trait Real:
     fn rank_values<L: Lanes>(lanes: L, values: &[Self], cuts: &Cuts<Self>, bins: &mut Slice<u16>);
     /// [`Lanes::arrange_single`] or its twin.
     fn arrange(processor: Processor, table: &mut Vec<Self>);
+    /// [`Lanes::leaf_single`] or its twin.
+    fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self;
     /// [`Lanes::add_single`] or its twin.
     fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>);
 }
 
 macro_rules! real {
-    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident) => {
+    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident, $leaf:ident) => {
         impl Real for $type {
             type Packed = $packed;
 
@@ -80,6 +82,11 @@ macro_rules! real {
             }
 
             #[inline(always)]
+            fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self {
+                lanes.$leaf(table, leaf)
+            }
+
+            #[inline(always)]
             fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>) {
                 lanes.$add(leaves, levels, values, sums);
             }
@@ -87,8 +94,8 @@ macro_rules! real {
     };
 }
 
-real!(f32, u32, u64, 31, rank_single, add_single, arrange_single);
-real!(f64, u64, u128, 63, rank_double, add_double, arrange_double);
+real!(f32, u32, u64, 31, rank_single, add_single, arrange_single, leaf_single);
+real!(f64, u64, u128, 63, rank_double, add_double, arrange_double, leaf_double);
 
 /// What a comparison asks of a present value.
 #[derive(Clone, Copy, Debug, PartialEq)]

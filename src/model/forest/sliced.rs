@@ -3,10 +3,12 @@
 //! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
 //! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
 
+use super::answers::Answers;
 use super::choice::{Counts, MOST_CONDITIONS};
 use super::collector::Collector;
 use super::conditions::{Bins, Conditions};
-use super::ensemble::{Shape, Target, Tree};
+use super::ensemble::{Shape, Tree};
+use super::few_rows;
 use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
 use super::program::{Boundary, Method, Outline, Program, Step};
 use super::real::Real;
@@ -14,8 +16,10 @@ use super::real::Real;
 /// Trees and the distinct conditions that they ask.
 #[derive(Debug)]
 pub(super) struct Group<T> {
-    conditions: Conditions<T>,
-    program: Program<T>,
+    pub(super) conditions: Conditions<T>,
+    pub(super) program: Program<T>,
+    /// So many rows of a slice, or fewer, are cheaper one by one.
+    few_rows: usize,
 }
 
 /// Trees are added while their conditions fit.
@@ -39,7 +43,7 @@ impl<T: Real> Builder<T> {
             Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number(&node.condition)).collect(),
             Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number(condition)).collect(),
         };
-        let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MOST_CONDITIONS;
+        let is_welcome = judge(self.counts()) && self.collector.len() <= MOST_CONDITIONS;
         // Trees that are one leaf ask nothing: what is empty is told by trees, not by conditions.
         if !self.program.steps.is_empty() && !is_welcome {
             self.collector.truncate(before);
@@ -49,13 +53,18 @@ impl<T: Real> Builder<T> {
         true
     }
 
-    /// The group of the trees so far; the next tree begins another.
-    pub(super) fn finish(&mut self) -> Group<T> {
+    /// What the conditions of the trees so far ask.
+    pub(super) fn counts(&self) -> Counts {
+        self.collector.counts()
+    }
+
+    /// The group of the trees so far, of which so many rows are few; the next tree begins another.
+    pub(super) fn finish(&mut self, few_rows: usize) -> Group<T> {
         let (conditions, indices) = Conditions::of(&self.collector);
         let mut program = self.program.take();
         program.finish(&indices);
         self.collector.clear();
-        Group { conditions, program }
+        Group { conditions, program, few_rows }
     }
 
     /// Forgets the trees so far.
@@ -71,6 +80,7 @@ pub(super) struct Workspace {
     bins: Bins,
     masks: Box<Masks>,
     slots: Slots,
+    answers: Answers,
 }
 
 /// `T(j)` of the tree that is being run.
@@ -86,7 +96,7 @@ type NarrowSlots = [Mask; NARROW_LEAVES + 8];
 
 impl Default for Workspace {
     fn default() -> Self {
-        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() } }
+        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() }, answers: Answers::default() }
     }
 }
 
@@ -110,12 +120,20 @@ impl<T: Real> Group<T> {
 
     /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
     pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
-        processor.run(Addition { group: self, rows, sums, workspace });
+        if rows.count <= self.few_rows {
+            processor.run(few_rows::Addition { group: self, rows, sums, answers: &mut workspace.answers });
+        } else {
+            processor.run(Addition { group: self, rows, sums, workspace });
+        }
     }
 
     /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each tree, counted likewise, and the row's leaf; gives the number of trees.
     pub(super) fn leaves(&self, rows: Rows<'_, T>, processor: Processor, workspace: &mut Workspace, put: impl FnMut(usize, usize, u32)) -> usize {
-        processor.run(Finding { group: self, rows, workspace, put });
+        if rows.count <= self.few_rows {
+            few_rows::leaves(self, rows, &mut workspace.answers, put);
+        } else {
+            processor.run(Finding { group: self, rows, workspace, put });
+        }
         self.tree_count()
     }
 }
@@ -130,8 +148,8 @@ struct Addition<'a, T> {
 impl<T: Real> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Workspace { bins, masks, slots } = self.workspace;
-        let Group { conditions, program } = self.group;
+        let Workspace { bins, masks, slots, .. } = self.workspace;
+        let Group { conditions, program, .. } = self.group;
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
@@ -139,20 +157,17 @@ impl<T: Real> Task for Addition<'_, T> {
             lanes.vectorised(Numbering { step, codes: &program.codes, boundaries: &program.boundaries, masks, slots, planes: &mut planes });
             lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
             let size = 1 << step.method.planes();
-            let (range, first_table) = match step.target {
-                Target::Margin(margin) => (margin as usize..margin as usize + 1, step.table),
-                Target::All => (0..self.sums.len(), step.table),
-            };
+            let range = step.margins(self.sums.len());
             if size <= NARROW_LEAVES {
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    let table = program.tables[first_table + position * step.stride..].first_chunk().expect("tables are rounded up");
+                    let table = program.tables[step.table + position * step.stride..].first_chunk().expect("tables are rounded up");
                     T::add_leaves(lanes, &low, step.method.planes(), table, sums);
                 }
             } else {
                 let mut high = Slice::default();
                 lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    add_wide(&low, &high, &program.tables[first_table + position * step.stride..][..size], sums);
+                    add_wide(&low, &high, &program.tables[step.table + position * step.stride..][..size], sums);
                 }
             }
         }
@@ -169,8 +184,8 @@ struct Finding<'a, T, P> {
 impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let Workspace { bins, masks, slots } = self.workspace;
-        let Group { conditions, program } = self.group;
+        let Workspace { bins, masks, slots, .. } = self.workspace;
+        let Group { conditions, program, .. } = self.group;
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         for (tree, step) in program.steps.iter().enumerate() {

@@ -8,8 +8,15 @@ use super::{Forest, Instructions, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{Margins, Model, Scratch};
 
-const KERNELS: [Kernel; 4] =
-    [Kernel::Walking, Kernel::Sliced(Instructions::Portable), Kernel::Sliced(Instructions::Avx2), Kernel::Sliced(Instructions::Avx512)];
+const KERNELS: [Kernel; 7] = [
+    Kernel::Walking,
+    Kernel::Sliced(Instructions::Portable),
+    Kernel::Sliced(Instructions::Avx2),
+    Kernel::Sliced(Instructions::Avx512),
+    Kernel::FewRows(Instructions::Portable),
+    Kernel::FewRows(Instructions::Avx2),
+    Kernel::FewRows(Instructions::Avx512),
+];
 
 /// What a random ensemble looks like.
 #[derive(Clone, Copy, Debug)]
