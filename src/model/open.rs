@@ -73,6 +73,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What else the format tells under this name.
+    #[must_use]
+    pub fn told(&self, name: &str) -> Option<&str> {
+        self.further.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
     /// (name, value) of all that is known, in the order of the report.
     #[must_use]
     pub fn named(&self) -> Vec<(String, String)> {

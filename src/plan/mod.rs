@@ -140,9 +140,8 @@ impl Plan {
         if unreadable.is_empty() {
             return Ok(());
         }
-        let indices: Vec<usize> = unreadable.iter().map(|(file, _)| *file).collect();
+        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))?.leave_out(&unreadable)?;
         self.bad_files.extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
-        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))?.leave_out(&indices)?;
         self.run_id = self.name.run_id(&self.job.dataset)?;
         Ok(())
     }

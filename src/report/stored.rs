@@ -104,6 +104,8 @@ impl StoredReport {
         lines.extend(self.section("rejections").filter_map(rejection));
         lines.extend(self.score_lines());
         lines.extend(self.section("coercions").filter_map(coercion));
+        lines.extend(self.tokens().map(|tokens| ("tokens".to_owned(), tokens)));
+        lines.extend(self.text("model", "arithmetic").map(|arithmetic| ("arithmetic".to_owned(), arithmetic.to_owned())));
         lines.extend(self.section("bad_files").map(|fact| ("left out".to_owned(), format!("{}: {}", fact.subject, told(&fact.value)))));
         lines
     }
@@ -119,6 +121,13 @@ impl StoredReport {
         let speed = HumanCount(number("rows_per_second")? as u64);
         let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes as u64)));
         Some(format!("{:.2} s ({speed} rows/s{memory})", number("wall_seconds")?))
+    }
+
+    /// What a text model read.
+    fn tokens(&self) -> Option<String> {
+        let number = |metric: &str| Some(HumanCount(self.number("performance", "", metric)? as u64));
+        let (tokens, speed, padding) = (number("tokens")?, number("tokens_per_second")?, number("padding_avoided")?);
+        Some(format!("{tokens} ({speed} tokens/s), {padding} of padding avoided"))
     }
 
     /// One line for each column of scores: moments of numbers, counts of labels.

@@ -32,6 +32,7 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, file
     lines.extend(score_lines(&outcomes.scores));
     lines.extend(coercions(job, outcomes));
     lines.extend(tokens(job, circumstances));
+    lines.extend(circumstances.model.told("arithmetic").map(|arithmetic| line("arithmetic", arithmetic)));
     if verbose {
         lines.extend(Stage::ALL.iter().map(|stage| line(stage.name(), &format!("{:.3} s of work", outcomes.times.of(*stage).as_secs_f64()))));
     }

@@ -140,19 +140,22 @@ impl Dataset {
         }
     }
 
-    /// Leaves out the files of these indices; the columns stay what they were.
+    /// Leaves out these files, which are given with their indices; the columns stay what they were.
     ///
     /// # Errors
     /// Fails if no file is left.
-    pub fn leave_out(&mut self, indices: &[usize]) -> Result<()> {
+    pub fn leave_out(&mut self, unreadable: &[(usize, BadFile)]) -> Result<()> {
         let mut index = 0;
         self.files.retain(|_| {
             index += 1;
-            !indices.contains(&(index - 1))
+            unreadable.iter().all(|(left_out, _)| *left_out != index - 1)
         });
         // Indices are others now; a column that is missing in a file is told again only where a model needs it, which was checked.
         self.partial.clear();
-        if self.files.is_empty() { Err(Error::failed("no file of the data can be read")) } else { Ok(()) }
+        match unreadable.first().filter(|_| self.files.is_empty()) {
+            Some((_, first)) => Err(Error::failed("no file of the data can be read").at_path(&first.path).because(first.reason.clone())),
+            None => Ok(()),
+        }
     }
 
     fn of(files: Vec<DatasetFile>, renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {

@@ -364,6 +364,9 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
     assert!(run.json()["bad_files"]["in-1.parquet"]["reason"].as_str().unwrap().contains("cannot decode"), "{run}");
     assert!(run.json()["bad_files"]["in-2.parquet"]["reason"].as_str().unwrap().contains("footer"), "{run}");
     assert!(run.stderr.contains("left out"), "{run}");
+    let run = room.tallow("score --model good.json in-1.parquet --output one.parquet --on-bad-file skip").fails(1);
+    let first_line = "error: no file of the data can be read (`in-1.parquet`)\n  caused by: cannot decode ";
+    assert!(run.stderr.starts_with(first_line), "{run}");
 }
 
 #[test]

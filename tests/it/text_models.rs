@@ -301,8 +301,11 @@ fn the_report_counts_tokens_cut_texts_and_padding_that_was_not_needed() {
     assert!(performance["tokens_per_second"].as_f64().unwrap() > 0.0);
     assert_eq!(report["coercions"]["text"]["truncated"], 1.0, "{report:#}");
     assert!(report["model"]["arithmetic"].as_str().unwrap().starts_with("f32"), "{report:#}");
-    let text = score(&room, "").ok().stderr;
+    let text = score(&room, "--precision int8").ok().stderr;
     assert!(text.contains("  tokens  ") && text.contains("padding avoided"), "{text}");
+    assert!(text.contains("  arithmetic   int8"), "{text}");
+    let stored = room.tallow("inspect out.report.parquet").ok().stdout;
+    assert!(stored.contains("  tokens  ") && stored.contains("padding avoided") && stored.contains("  arithmetic       int8"), "{stored}");
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //!
 //! # What was measured
 //!
-//! GFLOP/s on one core (Sapphire Rapids, shared machine), the best of many runs of 8 or 16 images, copies and packing included:
+//! GFLOP/s on one core in November 2026 (Sapphire Rapids, shared machine), the best of many runs of 8 or 16 images, copies and packing included:
 //!
 //! | filters and images | AVX-512 | AVX2 | portable |
 //! |---|---|---|---|

@@ -1,7 +1,7 @@
 //! Which kernel is cheapest for which trees, and which way for how many rows: estimates from counts.
 //!
 //! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The
-//! constants are nanoseconds as `cargo bench --bench forest` gave them (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
+//! constants are nanoseconds as `cargo bench --bench forest` gave them in November 2026 (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
 //! conditions, single precision, ns for a row and a tree, best of many:
 //!
 //! | leaves | walking | AVX-512 | AVX2 | portable |

@@ -8,7 +8,7 @@
 //! A panel of 32 columns holds, for each four rows of the matrix, one line of 64 bytes for 16 columns: four bytes a column, the order of `vpdpbusd`. The tiles are
 //! 14 rows high as those of single precision. AVX2 without VNNI widens to 16 bits: `vpmaddubsw`, which takes bytes, would saturate. AMX reads the same lines, 16 at a time.
 //!
-//! Measured on one core (Emerald Rapids, shared machine), 64 to 256 rows on the shapes of MiniLM and BERT, scaled and stored: AMX 1 400–2 900 GOP/s, AVX-512 VNNI 610–880, AVX-VNNI 250–390;
+//! Measured on one core in November 2026 (Emerald Rapids, shared machine), 64 to 256 rows on the shapes of MiniLM and BERT, scaled and stored: AMX 1 400–2 900 GOP/s, AVX-512 VNNI 610–880, AVX-VNNI 250–390;
 //! making bytes of rows 0.2 ns a number. With AMX GELU costs more than the product that it follows.
 
 use super::{Finish, Instructions, LINE, Line, QuantisedRows};

@@ -14,7 +14,7 @@
 //! of about a hundred rows, so that what lies between two layers stays in the second-level cache too. Tiles of a block are of nearly equal height,
 //! so that none is left with one row. AVX2 works on half panels with tiles of 6 rows, the portable form with 4.
 //!
-//! Measured on one core (Sapphire Rapids, shared machine), 112 rows of 512 to 512: 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives
+//! Measured on one core in November 2026 (Sapphire Rapids, shared machine), 112 rows of 512 to 512: 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives
 //! 157–190, 14 × 16 gives 124–134; the `gemm` crate's kernel on the same matrices, packing included, about 60.
 
 /// The kernel `run` of a tile with so many rows, at most 14, and one or two lines.
