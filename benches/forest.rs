@@ -24,6 +24,8 @@ struct Maker {
     state: u64,
     /// Thresholds of a feature to choose from.
     grid: f64,
+    /// Categories of a feature, if conditions ask for them.
+    categories: u32,
     precision: Precision,
 }
 
@@ -41,9 +43,10 @@ impl Maker {
         Condition { feature: (self.number() * FEATURES as f64) as u32, test, missing: Missing::Nan { left: self.number() < 0.5 } }
     }
 
-    /// A set of categories of a feature that has 200 of them.
-    fn membership(&mut self) -> Condition {
-        let categories = (0..200).filter(|_| self.number() < 0.3).collect();
+    /// A set of a third of a feature's categories.
+    fn membership(&mut self, categories: u32) -> Condition {
+        self.categories = categories;
+        let categories = (0..categories).filter(|_| self.number() < 0.3).collect();
         Condition { test: Test::In(categories), ..self.condition() }
     }
 
@@ -82,7 +85,13 @@ impl Maker {
 
     fn block(&mut self, rows: usize) -> FeatureBlock {
         let precision = self.precision;
-        let mut value = || if self.number() < 0.02 { f64::NAN } else { self.number() };
+        // Some categories are known to no condition.
+        let categories = f64::from(self.categories) * 1.1;
+        let mut value = || match (self.number(), self.number()) {
+            (missing, _) if missing < 0.02 => f64::NAN,
+            (_, number) if categories > 0.0 => (number * categories).floor(),
+            (_, number) => number,
+        };
         match precision {
             Precision::Single => {
                 let mut columns = Columns::filled(rows, FEATURES, 0.0_f32);
@@ -116,9 +125,11 @@ fn score(
     tree_count: usize,
     tree: impl Fn(&mut Maker) -> Tree,
 ) {
-    let mut maker = Maker { state: 7, grid, precision };
-    let trees = (0..tree_count).map(|_| tree(&mut maker)).collect();
-    let ensemble = Ensemble { frame: Frame { precision, feature_count: FEATURES, base: vec![0.0], scale: 1.0, bias: Vec::new() }, trees };
+    let mut maker = Maker { state: 7, grid, categories: 0, precision };
+    let trees: Vec<Tree> = (0..tree_count).map(|_| tree(&mut maker)).collect();
+    let margin_count = trees.iter().map(|tree| if tree.target == Target::All { 8 } else { 1 }).max().unwrap_or(1);
+    let frame = Frame { precision, feature_count: FEATURES, base: vec![0.0; margin_count], scale: 1.0, bias: Vec::new() };
+    let ensemble = Ensemble { frame, trees };
     let forest = match kernel {
         Some(kernel) => Forest::with_kernel(ensemble, kernel).expect("a well-formed ensemble"),
         None => Some(Forest::of(ensemble).expect("a well-formed ensemble")),
@@ -190,27 +201,55 @@ impl std::fmt::Display for Way {
     }
 }
 
-#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+#[divan::bench(args = ways(&[1, 16, 64]))]
 fn few_rows_depth_8(bencher: Bencher, way: &Way) {
     score(bencher, way.kernel, Precision::Single, 255.0, way.rows, 500, |maker| maker.complete(8));
 }
 
-#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+#[divan::bench(args = ways(&[1, 16, 64]))]
 fn few_rows_leaves_255(bencher: Bencher, way: &Way) {
     score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 500, |maker| maker.grown(255, Maker::condition));
 }
 
-#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+#[divan::bench(args = ways(&[1, 16, 64]))]
 fn few_rows_symmetric_6(bencher: Bencher, way: &Way) {
     score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 500, |maker| maker.symmetric(6));
 }
 
-#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+#[divan::bench(args = ways(&[1, 16, 64]))]
 fn few_rows_of_a_random_forest(bencher: Bencher, way: &Way) {
     score(bencher, way.kernel, Precision::Single, 1e9, way.rows, 50, |maker| maker.grown(1_000, Maker::condition));
 }
 
-#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+#[divan::bench(args = ways(&[1, 16, 64]))]
 fn few_rows_of_categories(bencher: Bencher, way: &Way) {
-    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 300, |maker| maker.grown(31, Maker::membership));
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 300, |maker| maker.grown(31, |maker| maker.membership(200)));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64]))]
+fn few_rows_of_many_categories(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 50, |maker| maker.grown(31, |maker| maker.membership(2_000)));
+}
+
+/// Trees of all depths, as pruning leaves them.
+#[divan::bench(args = ways(&[1, 16, 64]))]
+fn few_rows_of_mixed_depths(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Single, 255.0, way.rows, 500, |maker| {
+        let depth = 3 + (maker.number() * 6.0) as u32;
+        if maker.number() < 0.5 { maker.complete(depth) } else { maker.grown(1 << depth, Maker::condition) }
+    });
+}
+
+/// Large trees that share their conditions.
+#[divan::bench(args = ways(&[1, 16, 64, 256]))]
+fn few_rows_of_large_trees(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 50, |maker| maker.grown(4_000, Maker::condition));
+}
+
+#[divan::bench(args = ways(&[1, 16, 64]))]
+fn few_rows_of_eight_margins(bencher: Bencher, way: &Way) {
+    score(bencher, way.kernel, Precision::Double, 254.0, way.rows, 200, |maker| {
+        let tree = maker.complete(6);
+        Tree { leaf_values: (0..64 * 8).map(|_| maker.number()).collect(), target: Target::All, ..tree }
+    });
 }

@@ -21,7 +21,7 @@ impl Answers {
         self.0[..count.div_ceil(64)].fill(0);
     }
 
-    /// Yes to these, where nothing was said before.
+    /// Yes to these.
     #[inline(always)]
     pub(super) fn fill(&mut self, conditions: Range<usize>) {
         if conditions.is_empty() {
@@ -60,16 +60,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_range_is_filled_and_nothing_else(start in 0..400_usize, length in 0..300_usize, count in 0..800_usize) {
+        fn a_range_is_filled_and_nothing_else(
+            start in prop_oneof![0..400_usize, 65_000..65_238_usize],
+            length in 0..300_usize,
+            again in 0..800_usize,
+        ) {
+            let range = start..start + length;
             let mut answers = Answers::default();
-            answers.fill(start..start + length);
-            prop_assert!((0..800).all(|condition| answers.yes(condition) == (start..start + length).contains(&usize::from(condition))));
-            answers.clear(count);
-            prop_assert!((0..count).all(|condition| !answers.yes(condition as u16)));
-            let mut one_by_one = Answers::default();
-            one_by_one.extend(start, (0..length).map(|answer| answer % 3 == 1));
-            let expected = |place: usize| place < length && place % 3 == 1;
-            prop_assert!((0..800).all(|condition| one_by_one.yes(condition) == expected(usize::from(condition).wrapping_sub(start))));
+            answers.fill(range.clone());
+            prop_assert!((0..=u16::MAX).all(|condition| answers.yes(condition) == range.contains(&usize::from(condition))));
+            answers.clear(again);
+            prop_assert!((0..again).all(|condition| !answers.yes(condition as u16)));
+            answers.clear(range.end);
+            let every_third = |condition: usize| range.contains(&condition) && (condition - start) % 3 == 1;
+            answers.extend(start, range.clone().map(every_third));
+            prop_assert!((0..=u16::MAX).all(|condition| answers.yes(condition) == every_third(condition.into())));
         }
     }
 }

@@ -12,19 +12,24 @@
 //! | 4 000 | **53** | 74 | 181 | 332 |
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
-//! A slice costs the same however few its rows; a row that goes alone ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds, medians, on a processor
-//! with AMX, where slices take two thirds of what the constants say, so that those of a row are its own times one and a half:
+//! A slice costs nearly the same however few its rows; a row that goes alone ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds in November 2026, on
+//! a processor with AMX, where slices take two thirds of what the constants say, so that those of a row are its own times one and a half; few rows are those of which a
+//! slice costs more than all of them alone, each with AVX-512, AVX2 and portable:
 //!
-//! | | a slice: AVX-512, AVX2, portable | a row alone | few rows, estimated | measured |
+//! | | a slice of few | a row alone | few rows, measured | estimated |
 //! |---|---|---|---|---|
-//! | 500 trees of depth 8, single precision | 141, 323, 950 | 9–10 | 14, 41, 108 | 14, 35, 103 |
-//! | 500 trees of 255 leaves, double | 340, 595, 1 060 | 16–18 | 21, 52, 88 | 19, 37, 62 |
-//! | 50 trees of 1 000 leaves that share nothing, single | 315, 655, 1 880 | 11–12 | 32, 88, 160 | 27, 57, 163 |
-//! | 500 symmetric trees of 6 conditions, double | 52, 121, 303 | 5–7 | 10, 49, 70 | 7, 23, 57 |
-//! | 300 trees of 31 leaves that ask for categories, double | 100, 250, 195 | 19 | 4, 15, 24 | 5, 13, 10 |
+//! | 500 trees of depth 8, single precision | 170, 340, 930 | 9–12 | 14, 34, 101 | 12, 32, 100 |
+//! | 500 trees of depths 3 to 8, half of them complete, single | 106, 287, 610 | 10–11 | 10, 28, 58 | 10, 26, 70 |
+//! | 500 trees of 255 leaves, double | 350, 600, 1 080 | 17–20 | 18, 36, 60 | 18, 38, 74 |
+//! | 50 trees of 1 000 leaves that share nothing, single | 312, 650, 1 880 | 11–13 | 25, 57, 160 | 29, 73, 147 |
+//! | 50 trees of 4 000 leaves that share their conditions, double | 510, 1 000, 1 930 | 3.7–4 | 140, 270, 490 | 159, 401, all |
+//! | 500 symmetric trees of 6 conditions, double | 52, 124, 305 | 6–8 | 6, 21, 53 | 7, 27, 56 |
+//! | 200 trees of depth 6 with eight values a leaf, double | 154, 310, 520 | 7–12 | 14, 52, 80 | 11, 55, 119 |
+//! | 300 trees of 31 leaves between sets of 60 of 200 categories, double | 101, 250, 270–2 000 | 19–21 | 5, 13, 100 | 3, 8, 19 |
+//! | 50 of the same between sets of 600 of 2 000 categories | 9–150, 17–170, 25–180 | 3.6 | 6, 16, 24 | 4, 11, 26 |
 //!
-//! Laid out for walking as huge trees are, one row takes one to four times as long and sixteen rows about as long (those of the third line a half and a tenth); but that would
-//! be another layout of every tree, for milliseconds at the start and as much memory again.
+//! Laid out for walking as huge trees are, one row takes 0.4 to 4 times as long and 16 rows 0.1 to 1.5 times (least where nothing is shared); but that would be another layout
+//! of every tree, for milliseconds at the start and as much memory again.
 //!
 //! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all their trees, so that a forest of 255-leaf trees is not taken for one that
 //! shares nothing.
@@ -66,25 +71,29 @@ struct Costs {
     leaf: [f64; 2],
 }
 
-const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0, leaf: [6.0, 8.0] };
-const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 600.0], column: 5_000.0, leaf: [3.0; 2] };
+const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0, leaf: [6.0, 9.0] };
+// Doubles of leaves are gathered, which differs most between processors: 600 on the first, 330 on the other.
+const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 450.0], column: 5_000.0, leaf: [3.0; 2] };
 const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0, leaf: [3.0; 2] };
 
 /// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
 const STEP: [f64; 3] = [2.6, 6.0, 4.0];
 
+/// What a further margin of a tree costs, as a part of what the first does.
+const FURTHER_MARGIN: f64 = 0.6;
+
 /// Nanoseconds for a slice of a set of more than 251 categories, which is looked up row by row.
 const WIDE_SET: f64 = 700.0;
 
 /// Nanoseconds of a row that goes alone through trees that are laid out for slicing.
-const ROW: RowCosts = RowCosts { choice: 2.0, boundary: 3.0, condition: 0.22, set: 2.3, column: 45.0 };
+const ROW: RowCosts = RowCosts { choice: 2.0, boundary: 2.2, condition: 0.22, set: 2.3, column: 45.0 };
 
 /// What a row pays that goes alone, besides its leaves.
 #[derive(Clone, Copy, Debug)]
 struct RowCosts {
     /// A level of a complete tree, or a condition of a symmetric one.
     choice: f64,
-    /// A step between boundaries.
+    /// A step between boundaries, of as many as the tree is deep: trees of one depth go at the same time.
     boundary: f64,
     /// Answering a comparison.
     condition: f64,
@@ -95,7 +104,7 @@ struct RowCosts {
 }
 
 /// What a group of trees asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     /// Distinct conditions.
     pub(super) conditions: usize,
@@ -163,7 +172,7 @@ impl Plan {
         }
         let is_double = usize::from(precision == Precision::Double);
         let width = if tree.target == Target::All { margin_count } else { 1 };
-        let leaves = self.costs.leaves[is_double] * width as f64;
+        let leaves = self.costs.leaves[is_double] * (1.0 + FURTHER_MARGIN * (width as f64 - 1.0));
         let (nodes, steps, row) = match &tree.shape {
             Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2], conditions.len() as f64 * ROW.choice),
             Shape::Branching { .. } => {
@@ -171,7 +180,7 @@ impl Plan {
                 let boundaries = outline.visit.preorder.len() as f64 * self.costs.boundary[is_wide];
                 let (nodes, row) = match levels(outline) {
                     Some(levels) => (f64::from(1 << levels) * self.costs.choice, f64::from(levels) * ROW.choice),
-                    None => (boundaries, outline.mean_depth() * ROW.boundary),
+                    None => (boundaries, f64::from(outline.visit.depth) * ROW.boundary),
                 };
                 (nodes, (outline.mean_depth() + 1.0) * STEP[is_double], row)
             }
@@ -182,24 +191,30 @@ impl Plan {
 
     /// Whether a group of these trees is cheaper to slice, its conditions counted.
     pub(super) fn is_worth_slicing(&self, trees: Estimate, counts: Counts) -> bool {
-        self.only.is_some() || trees.sliced + self.conditions(counts) < trees.walked
+        self.only.is_some() || trees.sliced + self.answers(counts) + SLICE as f64 * self.rows(counts) < trees.walked
     }
 
     /// How many rows of a slice cost less one by one through a group of these trees than all together.
     pub(super) fn few_rows(&self, trees: Estimate, counts: Counts) -> usize {
         let Counts { conditions, columns, sets, .. } = counts;
         let row = trees.row + columns as f64 * ROW.column + (conditions - sets) as f64 * ROW.condition + sets as f64 * ROW.set;
+        // A row costs something in a slice too.
+        let dearer = (row - self.rows(counts)).max(1.0);
         match self.only {
-            None => (((trees.sliced + self.conditions(counts)) / row) as usize).min(SLICE),
+            None => (((trees.sliced + self.answers(counts)) / dearer) as usize).min(SLICE),
             Some(Kernel::FewRows(_)) => SLICE,
             Some(Kernel::Sliced(_) | Kernel::Walking) => 0,
         }
     }
 
-    /// What answering the conditions of a group costs for a slice.
-    fn conditions(&self, counts: Counts) -> f64 {
-        let Counts { conditions, columns, wide_sets, .. } = counts;
-        conditions as f64 * self.costs.condition + columns as f64 * self.costs.column + wide_sets as f64 * WIDE_SET
+    /// What answering the conditions of a group costs for a slice, however few its rows.
+    fn answers(&self, counts: Counts) -> f64 {
+        counts.conditions as f64 * self.costs.condition
+    }
+
+    /// What answering the conditions of a group costs for each row of a slice.
+    fn rows(&self, counts: Counts) -> f64 {
+        (counts.columns as f64 * self.costs.column + counts.wide_sets as f64 * WIDE_SET) / SLICE as f64
     }
 }
 
@@ -229,30 +244,4 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
 /// How many levels a branching tree is filled up to; none if boundaries are cheaper.
 pub(super) fn levels(outline: &Outline) -> Option<u32> {
     (outline.visit.depth <= MOST_LEVELS && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1)).then_some(outline.visit.depth)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Counts, Estimate, Instructions, Kernel, Plan, SLICE};
-
-    #[test]
-    fn a_few_rows_go_alone_and_most_of_a_slice_together() {
-        let trees = |instructions, leaf_nanoseconds: f64| {
-            let costs = super::costs(instructions);
-            Estimate { sliced: 500.0 * (256.0 * costs.choice + costs.leaves[0]), walked: f64::MAX, row: 500.0 * leaf_nanoseconds }
-        };
-        let counts = Counts { conditions: 14_280, columns: 28, sets: 0, wide_sets: 0 };
-        for instructions in [Instructions::Portable, Instructions::Avx2, Instructions::Avx512] {
-            let plan = Plan::of(instructions);
-            let few_rows = plan.few_rows(trees(instructions, 20.0), counts);
-            assert!((8..SLICE / 4).contains(&few_rows), "{instructions:?}: {few_rows}");
-            assert!(plan.few_rows(trees(instructions, 40.0), counts) < few_rows);
-            assert!(plan.few_rows(trees(instructions, 20.0), Counts { sets: 7_000, ..counts }) < few_rows);
-        }
-        let none = Counts { conditions: 0, columns: 0, sets: 0, wide_sets: 0 };
-        assert!(Plan::of(Instructions::Avx512).few_rows(Estimate::default(), none) <= SLICE);
-        let trees = trees(Instructions::Portable, 20.0);
-        assert_eq!(Plan::only(Kernel::Sliced(Instructions::Portable)).unwrap().few_rows(trees, counts), 0);
-        assert_eq!(Plan::only(Kernel::FewRows(Instructions::Portable)).unwrap().few_rows(trees, counts), SLICE);
-    }
 }

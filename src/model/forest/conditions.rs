@@ -188,7 +188,7 @@ impl<T: Real> Numeric<T> {
 }
 
 impl List {
-    /// The conditions that a row of this rank answers with yes, counted from the last: bounds ascend, so that they stand together.
+    /// The conditions that a row of this rank answers with yes: bounds ascend, so that they are the last ones.
     #[inline(always)]
     fn yes<T: Real>(&self, rank: u16, value: T) -> Range<usize> {
         let end = self.first + self.bounds.len();

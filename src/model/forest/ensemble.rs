@@ -366,5 +366,8 @@ fn visit(root: Child, nodes: &[Node], [leaf_count, feature_count]: [usize; 2], t
             }
         }
     }
+    // What is never reached is laid out all the same.
+    let unreached = nodes.iter().enumerate().zip(seen).filter(|(_, seen)| !seen);
+    unreached.map(|(node, _)| node).try_for_each(|(index, node)| node.condition.validate(feature_count, tree, index))?;
     Ok(visit)
 }

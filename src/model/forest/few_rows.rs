@@ -1,11 +1,12 @@
 //! Few rows through trees that are laid out for slicing: each row goes its own way, node after node, from the root to a leaf.
 //!
-//! A slice costs the same however few its rows. A row alone costs its answers to all conditions, which are runs of bits, and a step for each level of each tree. Nothing is
-//! laid out for it: nodes stand in preorder, so that the left child is the next one and the right child stands behind the left subtree, whose size both layouts tell; leaf
-//! values are read as the slice's look-up left them. The numbers of leaves are the slice's, and so are the order and the precision of the additions.
+//! A slice costs the same however few its rows. A row alone costs its answers to all conditions, those of a column a run of bits, and a step for each level of each tree.
+//! Nothing is laid out for it: nodes stand in preorder, so that the left child is the next one and the right child stands behind the left subtree, whose size both layouts
+//! tell; leaf values are read as the slice's look-up left them. The numbers of leaves are the slice's, and so are the order and the precision of the additions.
 //!
-//! Microseconds for a row, 500 trees of depth 8 and 255 leaves (`cargo bench --bench forest -- few_rows`): choices as branches, of which half are guessed wrongly, 27 and 27;
-//! without branches 14; eight trees at the same time **9** and **16**. With AVX-512 the bytes of leaf values lie apart: 1 and 2 more.
+//! Microseconds for a row through 500 trees of depth 8 and of 255 leaves (`cargo bench --bench forest -- few_rows`, November 2026): choices as branches, of which half are
+//! guessed wrongly, 27 and 27; without branches, one tree after the other, 14 and 16; eight trees at the same time **9** and **16**. Those eight are alike: trees are
+//! visited in the order of their layout and depth, so that none waits for a deeper one, and added in their own. With AVX-512 the bytes of leaf values lie apart: 1 to 3 more.
 
 use super::answers::Answers;
 use super::lanes::{Lanes, NARROW_LEAVES, Rows, Slice, Task};
@@ -19,34 +20,41 @@ const IN_FLIGHT: usize = 8;
 /// Steps between two checks whether all have arrived.
 const STEPS_PER_CHECK: usize = 4;
 
+/// What a row that goes alone writes on.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    answers: Answers,
+    /// For each tree the number of the row's leaf.
+    numbers: Vec<u16>,
+}
+
 impl<T: Real> Program<T> {
-    /// Calls `put` with each tree and the number of the leaf that a row of these answers reaches.
+    /// Finds the numbers of the leaves that a row of these answers reaches.
     #[inline(always)]
-    fn numbers(&self, answers: &Answers, mut put: impl FnMut(usize, &Step, usize)) {
-        let (eights, rest) = self.steps.as_chunks::<IN_FLIGHT>();
-        for (eight, steps) in eights.iter().enumerate() {
-            let numbers = self.together(steps, answers);
-            (0..IN_FLIGHT).for_each(|tree| put(eight * IN_FLIGHT + tree, &steps[tree], numbers[tree]));
+    fn find(&self, Notes { answers, numbers }: &mut Notes) {
+        numbers.resize(self.steps.len(), 0);
+        let (eights, rest) = self.alike.as_chunks::<IN_FLIGHT>();
+        for trees in eights {
+            let found = self.together(trees.map(|tree| &self.steps[tree as usize]), answers);
+            trees.iter().zip(found).for_each(|(&tree, number)| numbers[tree as usize] = number as u16);
         }
-        let first = eights.len() * IN_FLIGHT;
-        rest.iter().enumerate().for_each(|(tree, step)| put(first + tree, step, self.number(step, answers)));
+        for &tree in rest {
+            numbers[tree as usize] = self.number(&self.steps[tree as usize], answers) as u16;
+        }
     }
 
-    /// The leaves' numbers in trees that go together if all are alike.
+    /// The leaves' numbers in trees, which go at the same time if they are alike.
     #[inline(always)]
-    fn together(&self, steps: &[Step; IN_FLIGHT], answers: &Answers) -> [usize; IN_FLIGHT] {
-        match steps[0].method {
-            Method::Choose(levels) if steps.iter().all(|step| step.method == Method::Choose(levels)) => {
-                chosen(steps.each_ref().map(|step| self.codes(step)), levels, answers)
-            }
-            Method::Boundaries(_) if steps.iter().all(|step| matches!(step.method, Method::Boundaries(_))) => {
-                between(steps.each_ref().map(|step| self.nodes(step)), answers)
-            }
-            _ => steps.each_ref().map(|step| self.number(step, answers)),
+    fn together(&self, steps: [&Step; IN_FLIGHT], answers: &Answers) -> [usize; IN_FLIGHT] {
+        match (steps[0].method, steps[IN_FLIGHT - 1].method) {
+            (Method::Choose(levels), Method::Choose(most)) if levels == most => chosen(steps.map(|step| self.codes(step)), levels, answers),
+            (Method::Boundaries(_), Method::Boundaries(_)) => between(steps.map(|step| self.nodes(step)), answers),
+            _ => steps.map(|step| self.number(step, answers)),
         }
     }
 
     /// The leaf's number in one tree.
+    #[inline(always)]
     fn number(&self, step: &Step, answers: &Answers) -> usize {
         let [number] = match step.method {
             Method::Choose(levels) => chosen([self.codes(step)], levels, answers),
@@ -100,7 +108,7 @@ impl Way {
     /// The next step. Where a row has arrived, its last answer is asked for again, and leads nowhere else.
     #[inline(always)]
     fn step(&mut self, nodes: &[Boundary], answers: &Answers) {
-        let Some(&node) = nodes.get(self.node) else { return };
+        let node = nodes[self.node];
         let (above, middle) = (usize::from(node.above()), usize::from(node.middle()));
         let left = usize::from(answers.yes(node.condition()));
         let (if_left, if_right) = (left.wrapping_neg(), left.wrapping_sub(1));
@@ -117,7 +125,7 @@ pub(super) struct Addition<'a, T> {
     pub(super) group: &'a Group<T>,
     pub(super) rows: Rows<'a, T>,
     pub(super) sums: &'a mut [Slice<T>],
-    pub(super) answers: &'a mut Answers,
+    pub(super) notes: &'a mut Notes,
 }
 
 impl<T: Real> Task for Addition<'_, T> {
@@ -126,23 +134,27 @@ impl<T: Real> Task for Addition<'_, T> {
         let Group { conditions, program, .. } = self.group;
         let margin_count = self.sums.len();
         for row in 0..self.rows.count {
-            conditions.answer_one(self.rows, row, self.answers);
-            program.numbers(self.answers, |_, step, leaf| {
+            conditions.answer_one(self.rows, row, &mut self.notes.answers);
+            program.find(self.notes);
+            for (step, &number) in program.steps.iter().zip(&self.notes.numbers) {
                 let is_arranged = step.method.planes() <= NARROW_LEAVES.ilog2();
                 for (position, sums) in self.sums[step.margins(margin_count)].iter_mut().enumerate() {
                     let table = &program.tables[step.table + position * step.stride..][..step.stride];
-                    let value = if is_arranged { T::leaf(lanes, table, leaf) } else { table[leaf] };
+                    let value = if is_arranged { T::leaf(lanes, table, number.into()) } else { table[usize::from(number)] };
                     sums.0[row] = sums.0[row] + value;
                 }
-            });
+            }
         }
     }
 }
 
 /// Calls `put` with each of these rows, each tree and the row's leaf.
-pub(super) fn leaves<T: Real>(group: &Group<T>, rows: Rows<'_, T>, answers: &mut Answers, mut put: impl FnMut(usize, usize, u32)) {
+pub(super) fn leaves<T: Real>(group: &Group<T>, rows: Rows<'_, T>, notes: &mut Notes, mut put: impl FnMut(usize, usize, u32)) {
     for row in 0..rows.count {
-        group.conditions.answer_one(rows, row, answers);
-        group.program.numbers(answers, |tree, step, leaf| put(row, tree, group.program.leaves[step.leaves + leaf]));
+        group.conditions.answer_one(rows, row, &mut notes.answers);
+        group.program.find(notes);
+        for (tree, (step, &number)) in group.program.steps.iter().zip(&notes.numbers).enumerate() {
+            put(row, tree, group.program.leaves[step.leaves + usize::from(number)]);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A forest ready to score: every tree laid out for the kernel that does it.
 //!
-//! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's order, so that both kernels and any mixture of them give the same
+//! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's order, so that all kernels and any mixture of them give the same
 //! bits. Then the sums are scaled, biased and laid out as margins.
 
 use std::iter;
@@ -25,7 +25,7 @@ pub enum Kernel {
     Walking,
     /// As bit logic on the conditions of 512 rows, wherever a tree allows it.
     Sliced(Instructions),
-    /// Row by row through trees that are laid out for that, as few rows go.
+    /// Row by row through trees that are laid out for slicing, as few rows go.
     FewRows(Instructions),
 }
 
@@ -71,6 +71,20 @@ impl Forest {
             Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),
             Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         }))
+    }
+}
+
+#[cfg(test)]
+impl Forest {
+    /// For each segment how many rows are few; none if its trees are walked.
+    pub(super) fn few_rows(&self) -> Vec<Option<usize>> {
+        fn of<T: Real>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
+            segments.iter().map(|segment| if let Segment::Sliced(group) = segment { Some(group.few_rows()) } else { None }).collect()
+        }
+        match &self.0 {
+            Layout::Single(engine) => of(&engine.segments),
+            Layout::Double(engine) => of(&engine.segments),
+        }
     }
 }
 

@@ -45,6 +45,8 @@ mod compiled;
 mod conditions;
 pub mod ensemble;
 mod few_rows;
+#[cfg(test)]
+mod few_rows_tests;
 mod kernel;
 mod lanes;
 #[cfg(target_arch = "x86_64")]

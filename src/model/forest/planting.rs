@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::choice::{Estimate, Plan};
+use super::choice::{Counts, Estimate, Plan};
 use super::compiled::Compiled;
 use super::ensemble::{Frame, NODE_LIMIT, Shape, Tree};
 use super::program::Outline;
@@ -39,6 +39,8 @@ pub(super) struct Planter<'a, T: Real> {
 struct Filling {
     /// What its trees cost, their conditions not counted.
     trees: Estimate,
+    /// What their conditions ask.
+    asked: Counts,
     /// Its trees, as long as walking them is cheaper.
     kept: Vec<Tree>,
     is_worth_it: bool,
@@ -100,13 +102,14 @@ impl<'a, T: Real> Planter<'a, T> {
     fn push(&mut self, tree: &Tree, outline: &Outline, estimate: Estimate) -> bool {
         let trees = self.group.trees + estimate;
         let was_worth_it = self.group.is_worth_it;
-        let mut is_worth_it = false;
+        let (mut is_worth_it, mut asked) = (false, Counts::default());
         let is_taken = self.builder.push(tree, outline, |counts| {
+            asked = counts;
             is_worth_it = self.plan.is_worth_slicing(trees, counts);
             is_worth_it || !was_worth_it
         });
         if is_taken {
-            (self.group.trees, self.group.is_worth_it) = (trees, is_worth_it);
+            (self.group.trees, self.group.asked, self.group.is_worth_it) = (trees, asked, is_worth_it);
         }
         is_taken
     }
@@ -115,7 +118,7 @@ impl<'a, T: Real> Planter<'a, T> {
     fn close(&mut self) {
         let group = std::mem::take(&mut self.group);
         if group.is_worth_it {
-            let few_rows = self.plan.few_rows(group.trees, self.builder.counts());
+            let few_rows = self.plan.few_rows(group.trees, group.asked);
             self.segments.push(Segment::Sliced(self.builder.finish(few_rows)));
         } else {
             self.builder.clear();

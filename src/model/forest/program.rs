@@ -83,6 +83,8 @@ pub(super) struct Step {
     pub(super) leaves: usize,
     /// For [`Target::All`], where the next margin's leaf values begin, seen from this one's.
     pub(super) stride: usize,
+    /// The most questions to a leaf.
+    pub(super) depth: u32,
     /// What it adds to.
     pub(super) target: Target,
 }
@@ -111,12 +113,14 @@ pub(super) struct Program<T> {
     pub(super) tables: Vec<T>,
     /// Leaves of the trees in the same order, as the trees number them.
     pub(super) leaves: Vec<u32>,
+    /// The trees, those that are alike side by side.
+    pub(super) alike: Vec<u32>,
 }
 
 impl<T: Real> Program<T> {
     /// No tree yet.
     pub(super) fn new(processor: Processor) -> Self {
-        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new(), leaves: Vec::new() }
+        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new(), leaves: Vec::new(), alike: Vec::new() }
     }
 
     /// The trees so far; the next tree begins another program.
@@ -143,7 +147,8 @@ impl<T: Real> Program<T> {
             self.tables.append(&mut values);
         }
         let stride = (self.tables.len() - table) / width.max(1);
-        self.steps.push(Step { method: start.0, start: start.1, table, leaves: self.leaves.len(), stride, target: tree.target });
+        let depth = outline.visit.depth;
+        self.steps.push(Step { method: start.0, start: start.1, table, leaves: self.leaves.len(), stride, depth, target: tree.target });
         self.leaves.extend(positions);
     }
 
@@ -231,6 +236,15 @@ impl<T: Real> Program<T> {
         }
         // A table is read as an array of NARROW_LEAVES, of which only its own are looked up.
         self.tables.resize(self.tables.len() + NARROW_LEAVES, T::default());
+        self.alike = (0..self.steps.len() as u32).collect();
+        self.alike.sort_by_key(|&tree| {
+            let step = &self.steps[tree as usize];
+            match step.method {
+                Method::All(count) => (0, count),
+                Method::Choose(levels) => (1, levels),
+                Method::Boundaries(_) => (2, step.depth),
+            }
+        });
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -239,6 +253,7 @@ impl<T: Real> Program<T> {
             + size_of_val(self.boundaries.as_slice())
             + size_of_val(self.tables.as_slice())
             + size_of_val(self.leaves.as_slice())
+            + size_of_val(self.alike.as_slice())
     }
 }
 

@@ -1,14 +1,13 @@
-//! The bit-sliced kernel: a group of trees, all rows of a slice at once.
+//! The bit-sliced kernel: a group of trees, all rows of a slice at once, unless they are few: those go alone ([`few_rows`]).
 //!
 //! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
 //! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
 
-use super::answers::Answers;
 use super::choice::{Counts, MOST_CONDITIONS};
 use super::collector::Collector;
 use super::conditions::{Bins, Conditions};
 use super::ensemble::{Shape, Tree};
-use super::few_rows;
+use super::few_rows::{self, Notes};
 use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
 use super::program::{Boundary, Method, Outline, Program, Step};
 use super::real::Real;
@@ -43,7 +42,7 @@ impl<T: Real> Builder<T> {
             Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number(&node.condition)).collect(),
             Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number(condition)).collect(),
         };
-        let is_welcome = judge(self.counts()) && self.collector.len() <= MOST_CONDITIONS;
+        let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MOST_CONDITIONS;
         // Trees that are one leaf ask nothing: what is empty is told by trees, not by conditions.
         if !self.program.steps.is_empty() && !is_welcome {
             self.collector.truncate(before);
@@ -51,11 +50,6 @@ impl<T: Real> Builder<T> {
         }
         self.program.push(tree, outline, &numbers, self.margin_count);
         true
-    }
-
-    /// What the conditions of the trees so far ask.
-    pub(super) fn counts(&self) -> Counts {
-        self.collector.counts()
     }
 
     /// The group of the trees so far, of which so many rows are few; the next tree begins another.
@@ -80,7 +74,7 @@ pub(super) struct Workspace {
     bins: Bins,
     masks: Box<Masks>,
     slots: Slots,
-    answers: Answers,
+    notes: Notes,
 }
 
 /// `T(j)` of the tree that is being run.
@@ -96,7 +90,7 @@ type NarrowSlots = [Mask; NARROW_LEAVES + 8];
 
 impl Default for Workspace {
     fn default() -> Self {
-        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() }, answers: Answers::default() }
+        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() }, notes: Notes::default() }
     }
 }
 
@@ -114,6 +108,12 @@ impl<T: Real> Group<T> {
         self.program.steps.len()
     }
 
+    /// So many rows, or fewer, go alone.
+    #[cfg(test)]
+    pub(super) fn few_rows(&self) -> usize {
+        self.few_rows
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.conditions.memory_bytes() + self.program.memory_bytes()
     }
@@ -121,7 +121,7 @@ impl<T: Real> Group<T> {
     /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
     pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
         if rows.count <= self.few_rows {
-            processor.run(few_rows::Addition { group: self, rows, sums, answers: &mut workspace.answers });
+            processor.run(few_rows::Addition { group: self, rows, sums, notes: &mut workspace.notes });
         } else {
             processor.run(Addition { group: self, rows, sums, workspace });
         }
@@ -130,7 +130,7 @@ impl<T: Real> Group<T> {
     /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each tree, counted likewise, and the row's leaf; gives the number of trees.
     pub(super) fn leaves(&self, rows: Rows<'_, T>, processor: Processor, workspace: &mut Workspace, put: impl FnMut(usize, usize, u32)) -> usize {
         if rows.count <= self.few_rows {
-            few_rows::leaves(self, rows, &mut workspace.answers, put);
+            few_rows::leaves(self, rows, &mut workspace.notes, put);
         } else {
             processor.run(Finding { group: self, rows, workspace, put });
         }

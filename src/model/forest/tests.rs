@@ -20,18 +20,18 @@ const KERNELS: [Kernel; 7] = [
 
 /// What a random ensemble looks like.
 #[derive(Clone, Copy, Debug)]
-struct Recipe {
-    seed: u64,
-    precision: Precision,
-    feature_count: usize,
-    margin_count: usize,
-    tree_count: usize,
-    most_leaves: usize,
+pub(super) struct Recipe {
+    pub(super) seed: u64,
+    pub(super) precision: Precision,
+    pub(super) feature_count: usize,
+    pub(super) margin_count: usize,
+    pub(super) tree_count: usize,
+    pub(super) most_leaves: usize,
     /// Thresholds of a feature to choose from.
-    threshold_count: u64,
+    pub(super) threshold_count: u64,
     /// Categories to choose from; 0 for none.
-    category_count: u64,
-    row_count: usize,
+    pub(super) category_count: u64,
+    pub(super) row_count: usize,
 }
 
 /// Random numbers (splitmix64), and the things made of them.
@@ -199,8 +199,13 @@ fn score(forest: &Forest, block: &FeatureBlock, scratch: &mut Scratch) -> Vec<u6
 
 /// Scores random rows with every kernel that this processor has, and as the library does by itself.
 fn every_kernel_agrees(recipe: Recipe) {
-    let mut maker = Maker { state: recipe.seed, recipe };
-    let ensemble = maker.ensemble();
+    let ensemble = Maker { state: recipe.seed, recipe }.ensemble();
+    every_kernel_agrees_on(&ensemble, recipe);
+}
+
+/// The same of an ensemble that is at hand.
+pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
+    let mut maker = Maker { state: recipe.seed.wrapping_add(1), recipe };
     let rows: Vec<Vec<f64>> = (0..recipe.row_count).map(|_| (0..recipe.feature_count).map(|_| maker.value()).collect()).collect();
     let plain = rows.iter().flat_map(|row| ensemble.score_row(row)).collect::<Vec<f64>>();
     let expected = match recipe.precision {
@@ -246,7 +251,7 @@ fn recipes() -> impl Strategy<Value = Recipe> {
     })
 }
 
-const RECIPE: Recipe = Recipe {
+pub(super) const RECIPE: Recipe = Recipe {
     seed: 1,
     precision: Precision::Single,
     feature_count: 3,
@@ -394,4 +399,14 @@ fn what_a_tree_that_comes_later_lacks_is_told_as_of_that_tree() {
     assert_eq!(Forest::new(&frame, trees).unwrap_err().to_string(), "tree 150 is gone");
     let wide = Frame { feature_count: 1 << 30, ..frame };
     assert!(Forest::new(&wide, []).unwrap_err().to_string().starts_with("1073741824 features are more than"));
+}
+
+#[test]
+fn a_node_that_is_never_reached_is_checked_all_the_same() {
+    let mut tree = chain(3, 0);
+    let Shape::Branching { nodes, .. } = &mut tree.shape else { unreachable!("a chain branches") };
+    nodes.push(Node { condition: Condition { feature: 7, ..nodes[0].condition.clone() }, left: Child::Leaf(0), right: Child::Leaf(1) });
+    let frame = Frame { precision: Precision::Single, feature_count: 1, base: vec![0.0], scale: 1.0, bias: vec![] };
+    let error = Forest::of(Ensemble { frame, trees: vec![tree; 20] }).unwrap_err();
+    assert_eq!(error.to_string(), "splits on feature 7 of 1 (tree 0, node 2)");
 }
