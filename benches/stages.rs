@@ -70,7 +70,7 @@ fn encode(bencher: Bencher, column: impl Fn(usize) -> ArrayRef, kind: &InputKind
         column: field.name().clone(),
         data_type: field.data_type().clone(),
     };
-    let encoder = Encoder::new(batch.schema().fields().iter().map(bound).collect(), Vec::new(), Precision::Single);
+    let encoder = Encoder::new(batch.schema().fields().iter().map(bound).collect(), None, Precision::Single);
     let origin = Origin { path: Path::new("rows"), kept_rows: None, first_row: 0 };
     let (mut block, mut counts) = (FeatureBlock::empty(Precision::Single), vec![Coercions::default(); COLUMNS]);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {

@@ -308,7 +308,7 @@ pub struct RowsArgs {
     /// Delimited text has no header line; its columns are `column_1`, `column_2`, …
     #[arg(long, help_heading = "Rows")]
     pub no_header: bool,
-    /// Texts that mean a missing value in the model's columns of delimited text
+    /// Texts that mean a missing value in the model's columns of delimited text, unless they are categories of the model
     #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_value = ",NA,N/A,NaN,nan,null,NULL,None", help_heading = "Rows")]
     pub missing: Vec<String>,
     /// What to do with a file that cannot be read

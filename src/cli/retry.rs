@@ -64,16 +64,17 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     }
     let names: Vec<String> = manifest.identity.inputs.iter().map(|input| input.path.display().to_string()).collect();
     let files: HashMap<String, usize> = names.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
-    let now = MendedRows::read(&changed, &run.plan.job, &files)?;
+    let kept = directory.join(CORRECTIONS);
+    let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
+    let (before, now) = (MendedRows::read(&kept, &run.plan.job, &files)?, MendedRows::read(&changed, &run.plan.job, &files)?);
+    let Rejected { tables, open } = Rejected::of(&manifest, &directory, run.interrupt())?;
+    now.must_have_been_rejected(&before, &MendedRows::places(&tables, &files)?, &open, &files)?;
     let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) =
         manifest.parts.iter().partition(|part| part.rejected.is_some() && now.touches(part));
     if mending.is_empty() {
         return Ok(run.nothing_to_do("mend in", "the mended rows belong to parts that have no rejected ones"));
     }
-    // What was mended before comes first: of two rows for one place the later wins.
-    let kept = directory.join(CORRECTIONS);
-    let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
-    let mended = MendedRows::read(&[kept, changed].concat(), &run.plan.job, &files)?;
+    let mended = before.replaced_by(&now)?;
     let (parts, rows) = (counted(manifest.parts.len(), "part"), counted(now.len(), "mended row"));
     run.console.tell(&format!("making {} of {parts} again with {rows}", mending.len()));
     let mut checkpoint = Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
@@ -84,6 +85,29 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     }
     run.plan.job.corrections = Some(mended.into_corrections()?);
     score::score_parts(run, checkpoint, manifest.identity)
+}
+
+/// What a data set tells of its rejected rows.
+struct Rejected<'a> {
+    /// The tables that are as the run wrote them.
+    tables: Vec<PathBuf>,
+    /// The parts whose tables are not: a person mends there.
+    open: Vec<&'a PartRecord>,
+}
+
+impl<'a> Rejected<'a> {
+    fn of(manifest: &'a Manifest, directory: &Path, interrupt: &Interrupt) -> Result<Self> {
+        let mut rejected = Self { tables: Vec::new(), open: Vec::new() };
+        for (part, file) in manifest.parts.iter().filter_map(|part| Some((part, part.rejected.as_ref()?))) {
+            let path = directory.join(&file.path);
+            if find(&path)?.is_some() && sha256_of(&path, interrupt)? == file.sha256 {
+                rejected.tables.push(path);
+            } else {
+                rejected.open.push(part);
+            }
+        }
+        Ok(rejected)
+    }
 }
 
 /// The command that made the data set, as it was given, with this run's resources.

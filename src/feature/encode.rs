@@ -17,14 +17,15 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Encoder {
     inputs: Vec<(BoundInput, Lookup)>,
-    missing_tokens: Vec<String>,
+    /// Texts that mean null, if the columns are untyped: those of delimited text.
+    missing_tokens: Option<Vec<String>>,
     precision: Precision,
 }
 
 impl Encoder {
-    /// An encoder for these inputs; `missing_tokens` are texts of delimited files that mean null.
+    /// An encoder for these inputs; `missing_tokens` are texts that mean null in columns of delimited text, none if the columns have types.
     #[must_use]
-    pub fn new(inputs: Vec<BoundInput>, missing_tokens: Vec<String>, precision: Precision) -> Self {
+    pub fn new(inputs: Vec<BoundInput>, missing_tokens: Option<Vec<String>>, precision: Precision) -> Self {
         let with_lookup = |bound: BoundInput| (Lookup::new(&bound.input.kind), bound);
         let inputs = inputs.into_iter().map(with_lookup).map(|(lookup, bound)| (bound, lookup)).collect();
         Self { inputs, missing_tokens, precision }
@@ -80,7 +81,8 @@ impl Encoder {
                 bound,
                 lookup,
                 index,
-                tokens: &self.missing_tokens,
+                tokens: self.missing_tokens.as_deref().unwrap_or_default(),
+                is_untyped: self.missing_tokens.is_some(),
                 out: block.column_mut(index),
                 counts: &mut counts[index],
                 verdicts,
@@ -103,7 +105,17 @@ impl Encoder {
         let mut scratch = vec![0.0; row_count];
         for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
-            let mut filling = Filling { bound, lookup, index, tokens: &self.missing_tokens, out, counts, verdicts, origin };
+            let mut filling = Filling {
+                bound,
+                lookup,
+                index,
+                tokens: self.missing_tokens.as_deref().unwrap_or_default(),
+                is_untyped: self.missing_tokens.is_some(),
+                out,
+                counts,
+                verdicts,
+                origin,
+            };
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),

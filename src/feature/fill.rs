@@ -12,7 +12,7 @@ use super::lookup::{Lookup, Number};
 use super::number::{parse, plain};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
-use crate::contract::{ColumnType, InputKind, Policy};
+use crate::contract::{ColumnType, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
 
 /// A floating-point type that blocks are made of.
@@ -72,6 +72,8 @@ pub(super) struct Filling<'a, 'b, T> {
     pub(super) lookup: &'a Lookup,
     pub(super) index: usize,
     pub(super) tokens: &'a [String],
+    /// Whether a text may stand for a value of any type.
+    pub(super) is_untyped: bool,
     pub(super) out: &'a mut [T],
     pub(super) counts: &'a mut Coercions,
     pub(super) verdicts: &'b mut Verdicts,
@@ -84,8 +86,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     where
         'a: 'c,
     {
-        let Self { bound, lookup, index, tokens, counts, verdicts, origin, .. } = self;
-        Filling { bound, lookup, index: *index, tokens, out, counts, verdicts, origin: *origin }
+        let Self { bound, lookup, index, tokens, is_untyped, counts, verdicts, origin, .. } = self;
+        Filling { bound, lookup, index: *index, tokens, is_untyped: *is_untyped, out, counts, verdicts, origin: *origin }
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
@@ -223,7 +225,9 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
-            return self.category(row, self.lookup.code_of_text(text));
+            let typed = if self.is_untyped { self.lookup.code_of_spelling(text) } else { None };
+            self.counts.parsed_count += u64::from(typed.is_some());
+            return self.category(row, typed.or_else(|| self.lookup.code_of_text(text)));
         }
         if let Some(value) = Self::parsed(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
@@ -308,10 +312,17 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn stop(&self, row: usize, reason: Reason) -> Error {
         let policy = |name: &str| shell_word(&format!("{}={name}", self.bound.column));
         let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
+        let (instead, as_what) = match &self.bound.input.kind {
+            InputKind::Native(NativeType { element: NativeElement::Text, .. }) => ("null", "as the empty text"),
+            InputKind::Native(NativeType { element: NativeElement::Integer | NativeElement::Boolean, .. }) => ("0", "as 0"),
+            InputKind::Native(_) => ("null", "as NaN"),
+            _ => ("null", "as missing"),
+        };
+        let spelt = if self.is_untyped && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
         Error::failed(reason.message()).at_row(self.origin.row_number(row)).hint(format!(
-            "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them as missing",
+            "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them {as_what}{spelt}",
             policy("reject"),
-            policy("null")
+            policy(instead)
         ))
     }
 }

@@ -76,6 +76,20 @@ impl Lookup {
         }
     }
 
+    /// The code of the whole number or truth value that a text of no known type spells, if it is no category itself: `True` is read as 1 and `10.0` as
+    /// 10, as they would be had the column a type.
+    pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
+        if self.knows(text) {
+            return None;
+        }
+        let whole = spelt(text)?;
+        match self {
+            Self::None => None,
+            Self::Values { numbers, .. } => numbers.get(&whole).copied(),
+            Self::Hashes { codes, .. } => codes.get(&category_hash(&whole.to_string())).copied(),
+        }
+    }
+
     /// The code of a number; none if it is unseen. By hash, a whole number is the text of its digits; there are no others.
     pub(super) fn code_of_number(&self, number: Number) -> Option<f64> {
         match self {
@@ -94,6 +108,19 @@ impl Lookup {
             Self::None => false,
             Self::Values { texts, numbers } => !texts.is_empty() || numbers.is_empty(),
             Self::Hashes { .. } => true,
+        }
+    }
+}
+
+/// The whole number of a truth value, or of a number that is written with zeros behind its point; `007` may be the name of something else.
+fn spelt(text: &str) -> Option<i128> {
+    match text {
+        "true" | "True" | "TRUE" => Some(1),
+        "false" | "False" | "FALSE" => Some(0),
+        _ => {
+            let (whole, zeros) = text.split_once('.')?;
+            let is_whole = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
+            whole.parse().ok().filter(|value: &i128| is_whole && value.to_string() == whole)
         }
     }
 }
@@ -131,6 +158,9 @@ mod tests {
         assert_eq!(numbers.map(|number| lookup.code_of_number(number)), [Some(1.0), Some(1.0), Some(2.0), Some(-1.0)]);
         assert_eq!([0.5, f64::INFINITY].map(|value| lookup.code_of_number(Number::Real(value))), [None, None]);
         assert!(lookup.knows("red") && !lookup.knows("NA") && lookup.holds_texts());
+        let spellings = ["True", "-5.0", "1.00", "1", "False", "1.5", "01.0", "1.", ".0", "red", "7.0"];
+        let codes = spellings.map(|text| lookup.code_of_spelling(text));
+        assert_eq!(codes, [Some(2.0), Some(1.0), Some(2.0), None, None, None, None, None, None, None, None]);
     }
 
     #[test]

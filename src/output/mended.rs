@@ -3,7 +3,7 @@
 //! A mended row is known by its file and its row there, which the quarantine wrote beside it. All rows that were ever mended stay with the
 //! data set, because a part is always made from the input and them. Owns these tables. It must not know how parts are scored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,11 +37,11 @@ pub struct MendedRows {
 }
 
 impl MendedRows {
-    /// Reads tables of mended rows; of two for one place the later wins. `files` are the input's files by the names that the tables use.
+    /// Reads tables of mended rows. `files` are the input's files by the names that the tables use.
     ///
     /// # Errors
     /// A contract error, with the table and column, if a table lacks a column that the job reads or holds values that are not of its type,
-    /// or names a file that is no input.
+    /// or names a file that is no input; one with the row's place if two rows are of one place.
     pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
         let mut batches = Vec::new();
         let mut places = Vec::new();
@@ -54,10 +54,64 @@ impl MendedRows {
             }
         }
         let rows = concat_batches(&job.read_schema, &batches).map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
-        Self { rows, places }.without_repetitions()
+        let all = Self { rows, places };
+        let distinct = all.last_of_each_place()?;
+        if distinct.len() == all.len() {
+            return Ok(distinct);
+        }
+        let mut seen = HashSet::new();
+        let twice = all.places.iter().find(|place| !seen.insert(**place));
+        Err(twice.map_or_else(|| Error::internal("mended rows were lost"), |&place| told_of(place, files, "a row is mended twice")))
     }
 
-    fn without_repetitions(self) -> Result<Self> {
+    /// These rows and others; of two for one place the other is taken.
+    ///
+    /// # Errors
+    /// An internal error: both are in the types that the job reads.
+    pub fn replaced_by(&self, others: &Self) -> Result<Self> {
+        let rows = concat_batches(&self.rows.schema(), [&self.rows, &others.rows]);
+        let rows = rows.map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+        Self { rows, places: [self.places.as_slice(), others.places.as_slice()].concat() }.last_of_each_place()
+    }
+
+    /// Says no to a row that is neither among `rejected` nor mended before, nor of one of the `open` parts, whose own tables say what was rejected.
+    ///
+    /// # Errors
+    /// A contract error with the row's place.
+    pub fn must_have_been_rejected(
+        &self,
+        before: &Self,
+        rejected: &HashSet<(usize, u64)>,
+        open: &[&PartRecord],
+        files: &HashMap<String, usize>,
+    ) -> Result<()> {
+        let is_open = |place: &(usize, u64)| {
+            let position = Position { file: place.0, row: place.1 };
+            open.iter().any(|part| (part.account.start..part.account.end).contains(&position))
+        };
+        let is_known = |place: &(usize, u64)| rejected.contains(place) || before.places.binary_search(place).is_ok();
+        match self.places.iter().find(|place| !is_known(place) && !is_open(place)) {
+            Some(&place) => Err(told_of(place, files, "a row is to be mended that was not rejected")),
+            None => Ok(()),
+        }
+    }
+
+    /// The places, (file, row in it from 0), of the rows of tables that a run wrote of rejected rows.
+    ///
+    /// # Errors
+    /// Fails if they cannot be read.
+    pub fn places(tables: &[PathBuf], files: &HashMap<String, usize>) -> Result<HashSet<(usize, u64)>> {
+        let mut places = HashSet::new();
+        for path in tables {
+            let dataset = Dataset::of_file(path)?;
+            for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
+                places.extend(places_of(&batch?, files).map_err(|error| error.at_path(path))?);
+            }
+        }
+        Ok(places)
+    }
+
+    fn last_of_each_place(&self) -> Result<Self> {
         let last: BTreeMap<(usize, u64), u64> = self.places.iter().enumerate().map(|(index, place)| (*place, index as u64)).collect();
         self.taken(last.into_iter().collect())
     }
@@ -127,6 +181,13 @@ impl MendedRows {
     pub fn into_corrections(self) -> Result<Corrections> {
         Corrections::new(self.rows, &self.places)
     }
+}
+
+/// An error about the row at a place of the input.
+fn told_of((file, row): (usize, u64), files: &HashMap<String, usize>, message: &str) -> Error {
+    let path = files.iter().find(|(_, index)| **index == file).map_or("", |(path, _)| path);
+    let error = Error::contract(message).at_path(Path::new(path)).at_row(row + 1);
+    error.hint("keep `rejected_file` and `rejected_row` as they are: they say where the row belongs")
 }
 
 fn schema(own: &Schema) -> SchemaRef {

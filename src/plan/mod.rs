@@ -96,7 +96,7 @@ impl Plan {
         let name = Name::new(args, &opened)?;
         let run_id = name.run_id(&dataset)?;
         let identity = opened.identity();
-        let missing_tokens = if is_text { rows.missing.clone() } else { Vec::new() };
+        let missing_tokens = is_text.then(|| rows.missing.clone());
         let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
         let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;

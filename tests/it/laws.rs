@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
+use arrow::datatypes::DataType;
 use serde_json::Value;
 
-use crate::harness::{Room, data, table};
+use crate::harness::{Room, data, table, texts};
 
 /// Rows of a law's table: several batches and row groups, and no multiple of either.
 const ROWS: u64 = 5_003;
@@ -159,5 +160,39 @@ fn no_rows_in_gives_a_valid_empty_output() {
         let empty = room.table("out.parquet");
         assert_eq!(empty.num_rows(), 0, "{}", law.name);
         assert!(empty.num_columns() > 0, "{}", law.name);
+    }
+}
+
+/// Columns as pandas writes them into delimited text: truth values with a capital letter, whole numbers with a point once there were gaps.
+fn as_pandas_writes(column: &ArrayRef) -> Vec<String> {
+    let texts = texts(column).into_iter().map(Option::unwrap_or_default);
+    match column.data_type() {
+        DataType::Boolean => texts.map(|text| if text == "true" { "True".into() } else { "False".into() }).collect(),
+        DataType::Int8 | DataType::Int64 | DataType::UInt64 => texts.map(|text| format!("{text}.0")).collect(),
+        _ => texts.map(|text| format!("\"{}\"", text.replace('"', "\"\""))).collect(),
+    }
+}
+
+#[test]
+fn categories_of_any_type_are_the_same_in_delimited_text() {
+    for case in ["catboost_one_hot", "catboost_hashes", "lightgbm_4_7_0_pandas_floats"] {
+        let room = Room::new();
+        let directory = data("golden").join(case);
+        let rows = table(&directory.join("input.parquet"));
+        let columns: Vec<Vec<String>> = rows.columns().iter().map(as_pandas_writes).collect();
+        let names: Vec<String> = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let lines = (0..rows.num_rows()).map(|row| columns.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(",") + "\n");
+        room.file("rows.csv", names.join(",") + "\n" + &lines.collect::<String>());
+        let model = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        let model = model.into_iter().find(|path| path.file_stem().is_some_and(|name| name == "model")).unwrap();
+        let predictions = |input: &str, output: &str| {
+            let line =
+                format!("score --model {} {input} --output {output} --passthrough id --missing '' --on-unseen null --on-null null", model.display());
+            room.tallow(&line).ok();
+            room.table(output)
+        };
+        let (typed, text) =
+            (predictions(&directory.join("input.parquet").display().to_string(), "typed.parquet"), predictions("rows.csv", "text.parquet"));
+        assert_eq!(typed.columns()[1..], text.columns()[1..], "{case}");
     }
 }

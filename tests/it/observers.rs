@@ -497,7 +497,7 @@ fn a_log_as_json_holds_an_object_in_every_line() {
     let run = room.tallow(&format!("{SCORE} --log-format json --on-null error")).fails(1);
     let mut error = entries(&run).pop().unwrap();
     (error["time"], error["run_id"], error["invocation_id"]) = ("TIME".into(), "RUN".into(), "UUID".into());
-    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing","invocation_id":"UUID","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
+    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing; `--missing` says which texts mean a missing value","invocation_id":"UUID","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
     let run = room.tallow("score --log-format=json --no-such-flag").fails(2);
     assert_eq!((&entries(&run)[0]["kind"], &entries(&run)[0]["exit_code"]), (&"usage error".into(), &2.into()));
     let run = room.tallow("--log-format json").fails(2);

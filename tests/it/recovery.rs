@@ -498,6 +498,24 @@ fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
 fn mended_rows_that_do_not_fit_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
+    let files_before = files(&room.path("out"));
+    let rejected = table(&room.path("out/_rejected/part-00000.parquet"));
+    let row = texts(column(&rejected, "rejected_row"))[0].clone().unwrap();
+    let mended = |rows: &[&str]| {
+        let lines: String = rows.iter().map(|row| format!("1,north,0.25,,in-0.parquet,{row}\n")).collect::<Vec<_>>().concat();
+        room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n{lines}"));
+        room.tallow("retry out --mended mended.csv").fails(3).stderr
+    };
+    let twice = mended(&[&row, &row]);
+    assert!(twice.starts_with(&format!("contract error: a row is mended twice (`in-0.parquet`, row {row})\n")), "{twice}");
+    for other in ["1", "999999"] {
+        let never = mended(&[&row, other]);
+        assert!(
+            never.starts_with(&format!("contract error: a row is to be mended that was not rejected (`in-0.parquet`, row {other})\n")),
+            "{never}"
+        );
+    }
+    assert!(files(&room.path("out")) == files_before, "nothing was touched");
     let bad = room.tallow("retry out --mended in-0.parquet").fails(3);
     assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
     room.parquet("in-0.parquet", &rows(9, ROWS), 2_500);

@@ -70,6 +70,11 @@ fn lists_that_are_missing_or_of_another_length_are_bad_rows() {
     let lists = [whole(0.5), None, whole(0.25), Some(vec![Some(1.0); 4]), Some(vec![None; 6])];
     room.parquet("bad.parquet", &batch("X", Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(lists))), 64);
     let run = room.tallow(&line("bad.parquet", "")).fails(1);
+    assert!(
+        run.stderr.contains("a value is missing (`bad.parquet`, row 2, column `X`)") && run.stderr.contains("X=null` reads them as NaN"),
+        "{run}"
+    );
+    let run = room.tallow(&line("bad.parquet", "--on-null null")).fails(1);
     assert!(run.stderr.contains("a list is of another length than the model reads") && run.stderr.contains("row 4"), "{run}");
     let run = room.tallow(&line("bad.parquet", "--on-unseen reject --on-null reject")).ok();
     assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&2.into(), &3.into()));

@@ -1,5 +1,6 @@
 //! From a graph's declared inputs to the columns of a table, and from its outputs to the columns that come out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::onnx_port::{Port, PortKind};
@@ -30,8 +31,10 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
     let names = feature_names(model)?;
     let (mut batch, mut vector) = (None, None);
     let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
+    let missing = Missing::of(model);
     for port in ports {
         let (element, shape) = tensor_port(port)?;
+        let input = |name: String, width: Width| input(name, element, width, missing.is_told(&port.name));
         if let Some(Some(rows)) = shape.first() {
             if batch.is_some_and(|known| known != *rows) {
                 return Err(Error::contract("the inputs insist on different numbers of rows"));
@@ -54,8 +57,8 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
                 None => (0..width).map(|place| format!("f{place}")).collect(),
             };
             is_named = names.is_some();
-            vector = Some(Box::new(input(port.name.clone(), element, Width::Exactly(width))?));
-            all.extend(own.into_iter().map(|name| input(name, element, Width::One)).collect::<Result<Vec<Input>>>()?);
+            vector = Some(Box::new(input(port.name.clone(), Width::Exactly(width))?));
+            all.extend(own.into_iter().map(|name| input(name, Width::One)).collect::<Result<Vec<Input>>>()?);
             feeds.push(Feed { element, row_shape: vec![Some(width)], column_count: width });
             continue;
         }
@@ -69,7 +72,7 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
             1 => Width::Multiple(known),
             _ => return Err(unknown_width(port)),
         };
-        all.push(input(port.name.clone(), element, width)?);
+        all.push(input(port.name.clone(), width)?);
         feeds.push(Feed { element, row_shape: rest.to_vec(), column_count: 1 });
     }
     Ok(Inputs { contract: Contract { inputs: all, named: is_named, vector }, feeds, batch })
@@ -88,8 +91,58 @@ fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
     }
 }
 
-/// Reals have NaN for a missing value; other types have none, so a null stops the run unless the user says what to read instead.
-fn input(name: String, element: ElementType, width: Width) -> Result<Input> {
+/// Operators that tell a missing value from others, or may: trees, imputers, comparisons and encoders. All others make NaN of NaN.
+const TELLING: [&str; 14] = [
+    "TreeEnsemble",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "Imputer",
+    "IsNaN",
+    "Where",
+    "Equal",
+    "Less",
+    "LessOrEqual",
+    "Greater",
+    "GreaterOrEqual",
+    "LabelEncoder",
+    "OneHotEncoder",
+    "CategoryMapper",
+];
+
+/// Where missing values go in a graph.
+struct Missing<'a> {
+    /// Values on whose way there is an operator that tells missing ones; none if that cannot be known.
+    told: Option<HashSet<&'a str>>,
+    /// Values that any operator reads.
+    read: HashSet<&'a str>,
+}
+
+impl<'a> Missing<'a> {
+    /// From the last node to the first: nodes stand in the order in which they run.
+    fn of(model: &ModelProto<'a>) -> Self {
+        let nodes = model.graph.as_ref().map_or(&[][..], |graph| &graph.nodes);
+        let read = nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
+        if !model.functions.is_empty() || nodes.iter().any(|node| node.attributes.iter().any(|attribute| attribute.graph.is_some())) {
+            return Self { told: None, read };
+        }
+        let mut told = HashSet::new();
+        for node in nodes.iter().rev() {
+            if TELLING.contains(&node.operator) || node.outputs.iter().any(|output| told.contains(output)) {
+                told.extend(node.inputs.iter().copied());
+            }
+        }
+        Self { told: Some(told), read }
+    }
+
+    /// Whether the graph does something about missing values of this input, or nothing at all with it.
+    fn is_told(&self, name: &str) -> bool {
+        self.told.as_ref().is_none_or(|told| told.contains(name)) || !self.read.contains(name)
+    }
+}
+
+/// Reals have NaN for a missing value, which a graph of layers makes NaN of; other types have none. Where a null would not be told from other values it
+/// stops the run unless the user says what to read instead.
+fn input(name: String, element: ElementType, width: Width, is_told: bool) -> Result<Input> {
     let element = match element {
         ElementType::Float | ElementType::Float16 | ElementType::Bfloat16 => NativeElement::Float,
         ElementType::Double => NativeElement::Double,
@@ -99,7 +152,7 @@ fn input(name: String, element: ElementType, width: Width) -> Result<Input> {
         _ => NativeElement::Integer,
     };
     let is_real = matches!(element, NativeElement::Float | NativeElement::Double);
-    let on_null = if is_real { Policy::Null } else { Policy::Error };
+    let on_null = if is_real && is_told { Policy::Null } else { Policy::Error };
     Ok(Input { name, kind: InputKind::Native(NativeType { element, width }), column_type: None, required: true, on_null, on_unseen: Policy::Error })
 }
 
