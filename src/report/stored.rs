@@ -103,7 +103,7 @@ impl StoredReport {
         line("output", self.text("run", "output").map(|output| format!("{output}{size}")));
         lines.extend(self.section("rejections").filter_map(rejection));
         lines.extend(self.score_lines());
-        lines.extend(self.section("coercions").filter_map(coercion));
+        lines.extend(self.coercions());
         lines.extend(self.tokens().map(|tokens| ("tokens".to_owned(), tokens)));
         lines.extend(self.text("model", "arithmetic").map(|arithmetic| ("arithmetic".to_owned(), arithmetic.to_owned())));
         lines.extend(self.section("bad_files").map(|fact| ("left out".to_owned(), format!("{}: {}", fact.subject, told(&fact.value)))));
@@ -121,6 +121,18 @@ impl StoredReport {
         let speed = HumanCount(number("rows_per_second")? as u64);
         let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes as u64)));
         Some(format!("{:.2} s ({speed} rows/s{memory})", number("wall_seconds")?))
+    }
+
+    /// One line for each column.
+    fn coercions(&self) -> Vec<(String, String)> {
+        let facts: Vec<&Fact> = self.section("coercions").collect();
+        let columns = facts.chunk_by(|one, other| one.subject == other.subject);
+        let told = |facts: &[&Fact]| {
+            let counts: Vec<String> =
+                facts.iter().filter_map(|fact| Some(format!("{} {}", HumanCount(fact.as_number()? as u64), fact.metric))).collect();
+            format!("{}: {}", facts[0].subject, counts.join(", "))
+        };
+        columns.map(|facts| ("coerced".to_owned(), told(facts))).collect()
     }
 
     /// What a text model read.
@@ -159,10 +171,6 @@ impl StoredReport {
 
 fn rejection(fact: &Fact) -> Option<(String, String)> {
     Some(("rejected".to_owned(), format!("{}: {} in `{}`", counted(fact.as_number()? as u64, "row"), fact.metric, fact.subject)))
-}
-
-fn coercion(fact: &Fact) -> Option<(String, String)> {
-    Some(("coerced".to_owned(), format!("{}: {} {}", fact.subject, HumanCount(fact.as_number()? as u64), fact.metric)))
 }
 
 fn told(value: &Value) -> String {

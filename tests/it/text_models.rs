@@ -515,6 +515,7 @@ fn inspect_and_check_tell_what_a_text_model_is() {
 
 #[test]
 fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
+    const LAYERS: &str = "\"num_hidden_layers\": 2";
     let room = Room::new();
     table_of(&room, &[Some("hello")]);
     let hub = room.tallow("score --model sentence-transformers/all-MiniLM-L6-v2 texts.parquet --output out.parquet").fails(1);
@@ -532,17 +533,17 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
         std::fs::write(model.join(name), before).unwrap();
     };
     let changed = |from: &str, to: &str| String::from_utf8(kept("config.json")).unwrap().replace(from, to).into_bytes();
-    with("config.json", &changed("\"bert\"", "\"t5\""), "text models of type `t5` are not supported", 3);
-    with("config.json", &changed("\"hidden_size\": 32", "\"hidden_size\": 48"), "has the shape [32, 32], wanted [48, 48]; and", 3);
-    with(
-        "config.json",
-        &changed("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"),
-        "no tensor `bert.encoder.layer.2.attention.self.query.weight`",
-        3,
-    );
-    with("config.json", &changed("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 4000000000"), "wanted a whole number from 1 to 1024", 3);
-    with("config.json", &changed("\"num_attention_heads\": 4", "\"num_attention_heads\": 5"), "not a multiple of 5 heads", 3);
-    with("config.json", &changed("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"snake\""), "the activation \"snake\" is not supported", 3);
+    for (from, to, what) in [
+        ("\"bert\"", "\"t5\"", "text models of type `t5` are not supported"),
+        ("\"hidden_size\": 32", "\"hidden_size\": 48", "has the shape [32, 32], wanted [48, 48]; and"),
+        (LAYERS, "\"num_hidden_layers\": 1", "`bert.encoder.layer.1.attention.output.LayerNorm.bias` is of a layer more than there should be"),
+        (LAYERS, "\"num_hidden_layers\": 3", "no tensor `bert.encoder.layer.2.attention.self.query.weight`"),
+        (LAYERS, "\"num_hidden_layers\": 4000000000", "wanted a whole number from 1 to 1024"),
+        ("\"num_attention_heads\": 4", "\"num_attention_heads\": 5", "not a multiple of 5 heads"),
+        ("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"snake\"", "the activation \"snake\" is not supported"),
+    ] {
+        with("config.json", &changed(from, to), what, 3);
+    }
     with("config.json", b"[1]", "no JSON object", 1);
     with("model.safetensors", &kept("model.safetensors")[..900], "cannot read the weights", 1);
     with("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "download it again", 1);

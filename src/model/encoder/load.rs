@@ -77,6 +77,13 @@ impl<'a> TensorFiles<'a> {
         Ok(loaded)
     }
 
+    /// Notes that something is wrong if a tensor's name begins like this.
+    pub(super) fn must_not_go_on(&mut self, start: &str) {
+        if let Some(name) = self.places.keys().filter(|name| name.starts_with(start)).min() {
+            self.problems.push(format!("`{name}` is of a layer more than there should be"));
+        }
+    }
+
     /// `prefix.weight` \[outer, inner\] and, if there should be one, `prefix.bias` \[outer\].
     pub(super) fn linear(&mut self, prefix: &str, outer: usize, inner: usize, has_bias: bool) -> Linear {
         let weight = self.take(&format!("{prefix}.weight"), &[outer, inner]);
