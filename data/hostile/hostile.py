@@ -55,6 +55,7 @@ field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
 graph = field(1, field(4, b"serve")) + field(5, field(1, b"serving_default"))
 (here / "saved_model.pb").write_bytes(b"\x08\x01" + field(2, graph))
 booster.save_model(here / "good.ubj")
+(here / "truncated.onnx").write_bytes((here.parent / "golden/onnx_logistic_nameless/model.onnx").read_bytes()[:400])
 (here / "truncated.ubj").write_bytes((here / "good.ubj").read_bytes()[:900])
 (here / "good.ubj").unlink()
 

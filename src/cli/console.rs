@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::log::{self, Level};
@@ -187,15 +187,15 @@ pub(super) fn bound_object(bound: &BoundInput) -> Json {
 
 /// A line of the terminal: the bar takes what the numbers leave, which is something from 50 columns on.
 fn style(is_total_known: bool) -> ProgressStyle {
-    let template = if is_total_known {
-        "{wide_bar} {percent:>3}%  {human_pos} rows  {speed}  {eta} left"
-    } else {
-        "{spinner} {human_pos} rows  {speed}  {elapsed}"
-    };
+    let template =
+        if is_total_known { "{wide_bar} {percent:>3}%  {human_pos} rows{speed}{left}" } else { "{spinner} {human_pos} rows{speed}  {elapsed}" };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
-        // A bar that cannot be drawn is no reason to stop.
-        let _ = write!(text, "{}/s", short(state.per_sec()));
+    // Before the first rows nothing is known of either. A bar that cannot be drawn is no reason to stop.
+    let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = if state.pos() > 0 { write!(text, "  {}/s", short(state.per_sec())) } else { Ok(()) };
+    });
+    style.with_key("left", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        let _ = if state.pos() > 0 { write!(text, "  {:#} left", HumanDuration(state.eta())) } else { Ok(()) };
     })
 }
 

@@ -9,8 +9,11 @@ use crate::model::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 
-/// Width of the labels at the left.
-const LABEL_WIDTH: usize = 12;
+/// Width of the labels at the left, which columns of long names make wider, up to the other.
+const LABEL_WIDTHS: [usize; 2] = [12, 24];
+
+/// A label and what is said.
+type Line = (String, String);
 
 /// The most columns with coercions that are listed.
 const COERCIONS_SHOWN: usize = 6;
@@ -27,7 +30,7 @@ pub struct Files<'a> {
 /// The lines, without colour; `verbose` adds the time per stage.
 #[must_use]
 pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, files: &Files, verbose: bool) -> Vec<String> {
-    let mut lines = vec![headline(outcomes, circumstances), String::new(), rows(outcomes)];
+    let mut lines = vec![rows(outcomes)];
     lines.extend(rejections(job, outcomes));
     lines.extend(score_lines(&outcomes.scores));
     lines.extend(coercions(job, outcomes));
@@ -40,11 +43,14 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, file
     lines.extend(files.report.map(|path| line("report", path)));
     lines.extend(files.rejected.map(|path| line("rejected in", path)));
     lines.extend(circumstances.bad_files.iter().map(|file| line("left out", &format!("{}: {}", file.path.display(), file.reason))));
-    lines
+    let [least, most] = LABEL_WIDTHS;
+    let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).clamp(least, most);
+    let lines = lines.into_iter().map(|(label, text)| format!("  {label:width$} {text}"));
+    [headline(outcomes, circumstances), String::new()].into_iter().chain(lines).collect()
 }
 
-fn line(label: &str, text: &str) -> String {
-    format!("  {label:LABEL_WIDTH$} {text}")
+fn line(label: &str, text: &str) -> Line {
+    (label.to_owned(), text.to_owned())
 }
 
 fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
@@ -57,7 +63,7 @@ fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
 }
 
 /// What a text model read.
-fn tokens(job: &Job, circumstances: &Circumstances) -> Option<String> {
+fn tokens(job: &Job, circumstances: &Circumstances) -> Option<Line> {
     let performed = job.scoring.model().model.performed();
     let of = |metric: &str| performed.iter().find(|performed| performed.metric == metric).map(|performed| performed.count);
     let (tokens, padding) = (of("tokens")?, of("padding_avoided")?);
@@ -66,13 +72,13 @@ fn tokens(job: &Job, circumstances: &Circumstances) -> Option<String> {
     Some(line("tokens", &format!("{tokens} ({speed} tokens/s), {padding} of padding avoided")))
 }
 
-fn rows(outcomes: &Outcomes) -> String {
+fn rows(outcomes: &Outcomes) -> Line {
     let total = outcomes.ledger.total();
     let counts = [total.rows_in, total.scored, total.rejected, total.filtered].map(|count| HumanCount(count).to_string());
     line("rows", &format!("{} in = {} scored + {} rejected + {} filtered", counts[0], counts[1], counts[2], counts[3]))
 }
 
-fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<String> {
+fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
     let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
     let reasons = outcomes.ledger.reasons.iter();
     reasons
@@ -80,7 +86,7 @@ fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<String> {
         .collect()
 }
 
-fn score_lines(scores: &ScoreStatistics) -> Vec<String> {
+fn score_lines(scores: &ScoreStatistics) -> Vec<Line> {
     let mut lines = Vec::new();
     for (name, text) in scores.described() {
         lines.push(line(&name, &text));
@@ -88,7 +94,7 @@ fn score_lines(scores: &ScoreStatistics) -> Vec<String> {
     lines
 }
 
-fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<String> {
+fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
     let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
     let mut texts = Vec::new();
     for (bound, counts) in inputs {

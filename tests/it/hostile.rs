@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 21] = [
+const MODELS: [(&str, i32, &str); 22] = [
     ("absurd_count.json", 1, "error: `num_nodes` says 4000000000, but `left_children` has 7 entries (`absurd_count.json`, tree 1)"),
     ("child_out_of_range.json", 1, "error: a child of the node is not among the 7 nodes (`child_out_of_range.json`, tree 1, node 0)"),
     ("cycle.json", 1, "error: the node is reached twice: the tree has a cycle (`cycle.json`, tree 1, node 0)"),
@@ -29,6 +29,7 @@ const MODELS: [(&str, i32, &str); 21] = [
     ("pickled.pkl", 6, "trust error: refusing a pickle: loading it could run code (`pickled.pkl`)"),
     ("short_array.json", 1, "error: `num_nodes` says 7, but `split_conditions` has 6 entries (`short_array.json`, tree 1)"),
     ("truncated.json", 1, "error: cannot read the JSON: expected `,` or `]` at byte 1500, but the file ends (`truncated.json`)"),
+    ("truncated.onnx", 1, "error: the file is no whole ONNX model (`truncated.onnx`)"),
     ("truncated.ubj", 1, "error: cannot read the UBJSON: a count of 7 with 9 bytes left at byte 891 (`truncated.ubj`)"),
     ("unknown_objective.json", 3, "contract error: the objective `binary:astrology` is not supported (`unknown_objective.json`)"),
     ("good.parquet", 3, "contract error: the file is no model that tallow knows (`good.parquet`)"),
