@@ -1,7 +1,7 @@
 //! A table being written to a file that has not its name yet: a sink, and a digest of every byte.
 
 use std::io::{self, Write};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -103,6 +103,7 @@ fn path_below<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 
 /// A table being written.
 pub struct TableWriter {
+    path: PathBuf,
     sink: Box<dyn Sink>,
     file: SharedWriter,
     rows: u64,
@@ -130,7 +131,7 @@ impl TableWriter {
     pub fn create(path: &Path, overwrite: bool, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
         let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(PendingFile::create(path, overwrite)?))));
         let sink = format.sink(file.clone(), schema, metadata)?;
-        Ok(Self { sink, file, rows: 0 })
+        Ok(Self { path: path.to_owned(), sink, file, rows: 0 })
     }
 
     /// Appends rows.
@@ -139,7 +140,7 @@ impl TableWriter {
     /// Fails if they cannot be written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.sink.write(batch)
+        self.sink.write(batch).map_err(|error| error.at_path(&self.path))
     }
 
     /// Writes the table's end. The file still waits for its name; `path` is what it is called in accounts.
@@ -147,8 +148,8 @@ impl TableWriter {
     /// # Errors
     /// Fails if what is left cannot be written.
     pub fn finish(self, path: String) -> Result<(PendingFile, WrittenFile)> {
-        let Self { sink, file, rows } = self;
-        sink.finish()?;
+        let Self { path: own, sink, file, rows } = self;
+        sink.finish().map_err(|error| error.at_path(own))?;
         let file = Arc::into_inner(file.0).ok_or_else(|| Error::internal("a finished table is still being written"))?;
         let (file, sha256, bytes) = file.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         Ok((file, WrittenFile { path, rows, bytes, sha256 }))

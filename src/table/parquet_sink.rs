@@ -20,6 +20,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::Sink;
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks};
+use super::commit::io_error;
 use crate::error::{Error, Result};
 
 /// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
@@ -214,5 +215,12 @@ fn repeats_itself(column: &ArrayRef) -> bool {
 }
 
 fn failed(source: ParquetError) -> Error {
-    Error::failed("cannot write the Parquet file").because(source)
+    const DOING: &str = "cannot write the Parquet file";
+    match source {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(error) => io_error(DOING, *error),
+            Err(source) => Error::failed(DOING).because(source),
+        },
+        source => Error::failed(DOING).because(source),
+    }
 }

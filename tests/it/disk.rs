@@ -84,7 +84,8 @@ fn a_data_set_on_a_full_disk_keeps_the_old_one_and_goes_on_when_there_is_space()
     let in_own_space = if may_mount(&room) { "unshare -rm bash -c \"$SCRIPT\"" } else { "bash -c \"$SCRIPT\"" };
     let (code, message) = bash(&room, &format!("SCRIPT=$(cat <<'END'\n{script}\nEND\n); {in_own_space}"));
     assert_eq!(code, Some(0), "{message}");
-    assert!(message.contains("cannot write"), "{message}");
+    let told = message.lines().find(|line| line.starts_with("error: cannot write the Parquet file (`out/set/"));
+    assert!(told.is_some() && message.contains("`)\n  caused by: ") && !message.contains("External"), "{message}");
     assert!(seen(&room.path("before")) == old && seen(&room.path("after")) == old, "the old data set: {:?}", seen(&room.path("after")).keys());
     assert!(seen(&room.path("end")) == new, "{:?}", seen(&room.path("end")).keys());
 }
