@@ -370,7 +370,7 @@ pub struct RetryArgs {
     /// The data set, as `tallow score --output DIR/` wrote it
     #[arg(value_name = "DIR", required = true)]
     pub directory: PathBuf,
-    /// Tables with the mended rows [default: the data set's own `_rejected/`]
+    /// Tables with the mended rows, each of a row that was rejected [default: the data set's own `_rejected/`]
     #[arg(long, value_name = "FILES")]
     pub mended: Vec<PathBuf>,
     /// Exit with this code instead of 0 if nothing was mended: 99 is what Airflow skips on

@@ -225,9 +225,10 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
-            let typed = if self.is_untyped { self.lookup.code_of_spelling(text) } else { None };
-            self.counts.parsed_count += u64::from(typed.is_some());
-            return self.category(row, typed.or_else(|| self.lookup.code_of_text(text)));
+            let known = self.lookup.known_code(text);
+            let spelt = if known.is_none() && self.is_untyped { self.lookup.code_of_spelling(text) } else { None };
+            self.counts.parsed_count += u64::from(spelt.is_some());
+            return self.category(row, known.or(spelt).or(self.lookup.other_code()));
         }
         if let Some(value) = Self::parsed(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;

@@ -60,33 +60,36 @@ impl Lookup {
 
     /// Whether the model asks for this text by name or hash.
     pub(super) fn knows(&self, text: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::Values { texts, .. } => texts.contains_key(text),
-            Self::Hashes { codes, .. } => codes.contains_key(&category_hash(text)),
-        }
+        self.known_code(text).is_some()
     }
 
-    /// The code of a text; none if it is unseen.
-    pub(super) fn code_of_text(&self, text: &str) -> Option<f64> {
+    /// The code of a text that the model asks for by name or hash.
+    pub(super) fn known_code(&self, text: &str) -> Option<f64> {
         match self {
             Self::None => None,
             Self::Values { texts, .. } => texts.get(text).copied(),
-            Self::Hashes { codes, other_code } => Some(codes.get(&category_hash(text)).copied().unwrap_or(*other_code)),
+            Self::Hashes { codes, .. } => codes.get(&category_hash(text)).copied(),
         }
     }
 
-    /// The code of the whole number or truth value that a text of no known type spells, if it is no category itself: `True` is read as 1 and `10.0` as
-    /// 10, as they would be had the column a type.
-    pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
-        if self.knows(text) {
-            return None;
+    /// The code of any other text; none if it is unseen.
+    pub(super) fn other_code(&self) -> Option<f64> {
+        match self {
+            Self::None | Self::Values { .. } => None,
+            Self::Hashes { other_code, .. } => Some(*other_code),
         }
-        let whole = spelt(text)?;
+    }
+
+    /// The code of the number or truth value that a text of no known type spells, if it is no category itself: `True` is read as 1 and `10.0` as 10, as
+    /// they would be had the column a type.
+    pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
         match self {
             Self::None => None,
-            Self::Values { numbers, .. } => numbers.get(&whole).copied(),
-            Self::Hashes { codes, .. } => codes.get(&category_hash(&whole.to_string())).copied(),
+            Self::Values { numbers, .. } => {
+                let real = || text.parse().ok().filter(|value: &f64| value.to_string() == text).map(Number::Real);
+                numbers.get(&key(spelt(text).map(Number::Integer).or_else(real)?)).copied()
+            }
+            Self::Hashes { codes, .. } => codes.get(&category_hash(&spelt(text)?.to_string())).copied(),
         }
     }
 
@@ -97,7 +100,7 @@ impl Lookup {
             Self::Values { numbers, .. } => numbers.get(&key(number)).copied(),
             Self::Hashes { .. } => match number {
                 Number::Real(value) if value.fract() != 0.0 || !value.is_finite() => None,
-                whole => self.code_of_text(&key(whole).to_string()),
+                whole => self.known_code(&key(whole).to_string()).or(self.other_code()),
             },
         }
     }
@@ -112,13 +115,13 @@ impl Lookup {
     }
 }
 
-/// The whole number of a truth value, or of a number that is written with zeros behind its point; `007` may be the name of something else.
+/// The whole number of a truth value or of digits, with or without zeros behind a point; `007` may be the name of something else.
 fn spelt(text: &str) -> Option<i128> {
     match text {
         "true" | "True" | "TRUE" => Some(1),
         "false" | "False" | "FALSE" => Some(0),
         _ => {
-            let (whole, zeros) = text.split_once('.')?;
+            let (whole, zeros) = text.split_once('.').unwrap_or((text, "0"));
             let is_whole = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
             whole.parse().ok().filter(|value: &i128| is_whole && value.to_string() == whole)
         }
@@ -153,14 +156,25 @@ mod tests {
     fn a_value_without_a_name_is_found_by_the_hash_of_its_text() {
         let hashes = vec![category_hash("red"), category_hash("-5"), category_hash("1")];
         let lookup = Lookup::new(&InputKind::HashedCategory(HashedCategories { hashes, other_code: -1.0 }));
-        assert_eq!(["red", "-5", "blue", "-05"].map(|text| lookup.code_of_text(text)), [Some(0.0), Some(1.0), Some(-1.0), Some(-1.0)]);
+        assert_eq!(["red", "-5", "blue", "-05"].map(|text| lookup.known_code(text)), [Some(0.0), Some(1.0), None, None]);
+        assert_eq!(lookup.other_code(), Some(-1.0));
         let numbers = [Number::Integer(-5), Number::Real(-5.0), Number::Integer(1), Number::Integer(i128::from(u64::MAX))];
         assert_eq!(numbers.map(|number| lookup.code_of_number(number)), [Some(1.0), Some(1.0), Some(2.0), Some(-1.0)]);
         assert_eq!([0.5, f64::INFINITY].map(|value| lookup.code_of_number(Number::Real(value))), [None, None]);
         assert!(lookup.knows("red") && !lookup.knows("NA") && lookup.holds_texts());
-        let spellings = ["True", "-5.0", "1.00", "1", "False", "1.5", "01.0", "1.", ".0", "red", "7.0"];
+        let spellings = ["True", "-5.0", "1.00", "1", "False", "1.5", "01.0", "01", "1.", ".0", "red", "7.0"];
         let codes = spellings.map(|text| lookup.code_of_spelling(text));
-        assert_eq!(codes, [Some(2.0), Some(1.0), Some(2.0), None, None, None, None, None, None, None, None]);
+        assert_eq!(codes, [Some(2.0), Some(1.0), Some(2.0), Some(2.0), None, None, None, None, None, None, None, None]);
+    }
+
+    #[test]
+    fn texts_of_no_known_type_spell_the_numbers_of_a_mixed_vocabulary() {
+        let values = vec![CategoryValue::Integer(4), CategoryValue::Number(2.5), CategoryValue::Boolean(true), CategoryValue::Text("x".into())];
+        let lookup = Lookup::new(&InputKind::Category(Vocabulary { values, unseen_code: f64::NAN }));
+        assert!(lookup.holds_texts() && lookup.known_code("x") == Some(3.0) && lookup.known_code("4").is_none());
+        let spellings = ["4", "4.0", "2.5", "True", "1", "04", "2.50", "x", "inf", "5"];
+        let codes = spellings.map(|text| lookup.code_of_spelling(text));
+        assert_eq!(codes, [Some(0.0), Some(0.0), Some(1.0), Some(2.0), Some(2.0), None, None, None, None, None]);
     }
 
     #[test]

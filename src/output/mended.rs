@@ -16,6 +16,7 @@ use super::checkpoint::PartRecord;
 use super::dataset::{part_name, staged};
 use super::quarantine::COLUMNS;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
@@ -44,8 +45,9 @@ impl MendedRows {
     /// or names a file that is no input; one with the row's place if two rows are of one place.
     pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
         let mut batches = Vec::new();
-        let mut places = Vec::new();
+        let (mut places, mut firsts) = (Vec::new(), Vec::new());
         for path in tables {
+            firsts.push(places.len());
             let dataset = Dataset::of_file(path)?;
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
@@ -59,9 +61,12 @@ impl MendedRows {
         if distinct.len() == all.len() {
             return Ok(distinct);
         }
-        let mut seen = HashSet::new();
-        let twice = all.places.iter().find(|place| !seen.insert(**place));
-        Err(twice.map_or_else(|| Error::internal("mended rows were lost"), |&place| told_of(place, files, "a row is mended twice")))
+        let mut seen = HashMap::new();
+        let twice = all.places.iter().enumerate().find_map(|(index, place)| Some((*place, [seen.insert(*place, index)?, index])));
+        let Some((place, indices)) = twice else { return Err(Error::internal("mended rows were lost")) };
+        let [first, second] = indices.map(|index| tables[firsts.partition_point(|first| *first <= index) - 1].display().to_string());
+        let where_else = if first == second { String::new() } else { format!(" and in `{second}`") };
+        Err(told_of(place, files, &format!("a row is mended twice, in `{first}`{where_else}")).hint("leave one of both out"))
     }
 
     /// These rows and others; of two for one place the other is taken.
@@ -85,15 +90,25 @@ impl MendedRows {
         open: &[&PartRecord],
         files: &HashMap<String, usize>,
     ) -> Result<()> {
+        const NEVER: &str = "a row is to be mended that was not rejected";
+        const HINT: &str = "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
+        let is_new = |place: &(usize, u64)| before.places.binary_search(place).is_err();
         let is_open = |place: &(usize, u64)| {
             let position = Position { file: place.0, row: place.1 };
             open.iter().any(|part| (part.account.start..part.account.end).contains(&position))
         };
-        let is_known = |place: &(usize, u64)| rejected.contains(place) || before.places.binary_search(place).is_ok();
-        match self.places.iter().find(|place| !is_known(place) && !is_open(place)) {
-            Some(&place) => Err(told_of(place, files, "a row is to be mended that was not rejected")),
-            None => Ok(()),
+        if let Some(&place) = self.places.iter().find(|place| is_new(place) && !rejected.contains(place) && !is_open(place)) {
+            return Err(told_of(place, files, NEVER).hint(HINT));
         }
+        for part in open {
+            let most = part.rejected.as_ref().map_or(0, |file| file.rows);
+            let mut own = self.places[self.of(part)].iter().filter(|place| is_new(place));
+            if let Some(&place) = own.nth(usize::try_from(most).unwrap_or(usize::MAX)) {
+                let message = format!("more rows are to be mended than the {} that were rejected there", counted(most as usize, "row"));
+                return Err(told_of(place, files, &message).hint(HINT));
+            }
+        }
+        Ok(())
     }
 
     /// The places, (file, row in it from 0), of the rows of tables that a run wrote of rejected rows.
@@ -104,7 +119,9 @@ impl MendedRows {
         let mut places = HashSet::new();
         for path in tables {
             let dataset = Dataset::of_file(path)?;
-            for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
+            let schema = dataset.schema();
+            let wanted = COLUMNS[..2].iter().filter_map(|name| schema.field_with_name(name).ok().cloned());
+            for batch in dataset.batches(&dataset.as_read(&Schema::new(wanted.collect::<Vec<_>>()))) {
                 places.extend(places_of(&batch?, files).map_err(|error| error.at_path(path))?);
             }
         }
@@ -186,8 +203,7 @@ impl MendedRows {
 /// An error about the row at a place of the input.
 fn told_of((file, row): (usize, u64), files: &HashMap<String, usize>, message: &str) -> Error {
     let path = files.iter().find(|(_, index)| **index == file).map_or("", |(path, _)| path);
-    let error = Error::contract(message).at_path(Path::new(path)).at_row(row + 1);
-    error.hint("keep `rejected_file` and `rejected_row` as they are: they say where the row belongs")
+    Error::contract(message).at_path(Path::new(path)).at_row(row + 1)
 }
 
 fn schema(own: &Schema) -> SchemaRef {

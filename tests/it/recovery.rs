@@ -495,7 +495,7 @@ fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
 }
 
 #[test]
-fn mended_rows_that_do_not_fit_are_refused() {
+fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let files_before = files(&room.path("out"));
@@ -507,7 +507,7 @@ fn mended_rows_that_do_not_fit_are_refused() {
         room.tallow("retry out --mended mended.csv").fails(3).stderr
     };
     let twice = mended(&[&row, &row]);
-    assert!(twice.starts_with(&format!("contract error: a row is mended twice (`in-0.parquet`, row {row})\n")), "{twice}");
+    assert!(twice.starts_with(&format!("contract error: a row is mended twice, in `mended.csv` (`in-0.parquet`, row {row})\n")), "{twice}");
     for other in ["1", "999999"] {
         let never = mended(&[&row, other]);
         assert!(
@@ -516,6 +516,26 @@ fn mended_rows_that_do_not_fit_are_refused() {
         );
     }
     assert!(files(&room.path("out")) == files_before, "nothing was touched");
+    // Without the part's table only the number of rows can be checked; what was mended before may be mended again.
+    let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row")).into_iter().flatten().collect();
+    std::fs::remove_file(room.path("out/_rejected/part-00000.parquet")).unwrap();
+    let all: Vec<&str> = row_numbers.iter().map(String::as_str).collect();
+    let more = mended(&[&all[..], &["999"]].concat());
+    assert!(
+        more.starts_with("contract error: more rows are to be mended than the 10 rows that were rejected there (`in-0.parquet`, row 999)"),
+        "{more}"
+    );
+    room.file("out/_rejected/part-00000.parquet", &files_before["_rejected/part-00000.parquet"]);
+    room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n1,north,0.25,,in-0.parquet,{row}\n"));
+    for _again in 0..2 {
+        room.tallow("retry --quiet out --mended mended.csv").ok();
+    }
+}
+
+#[test]
+fn mended_rows_that_do_not_fit_are_refused() {
+    let room = room();
+    room.tallow(&format!("{SCORE} --output out/")).ok();
     let bad = room.tallow("retry out --mended in-0.parquet").fails(3);
     assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
     room.parquet("in-0.parquet", &rows(9, ROWS), 2_500);

@@ -120,7 +120,7 @@ pub(super) fn weights(described: &Described, files: &mut TensorFiles<'_>) -> Res
     let embedding = embedding(described, prefix, files);
     let mut layers = Vec::with_capacity(architecture.weight_layer_count());
     let mut position_layers = Vec::new();
-    let start = |place: usize, files: &TensorFiles<'_>| match family {
+    let layer_start = |place: usize, files: &TensorFiles<'_>| match family {
         Family::Albert => albert_layer(architecture, place, prefix, files),
         Family::DistilBert => format!("{prefix}transformer.layer.{place}."),
         Family::ModernBert => format!("{prefix}layers.{place}."),
@@ -128,12 +128,12 @@ pub(super) fn weights(described: &Described, files: &mut TensorFiles<'_>) -> Res
         _ => format!("{prefix}encoder.layer.{place}."),
     };
     for place in 0..architecture.weight_layer_count() {
-        let start = start(place, files);
+        let start = layer_start(place, files);
         layers.push(layer(architecture, *biases, *family, &start, files));
         position_layers.push(positions(described, &start, files));
     }
     // Another layer would be left out without a word, and every answer be another one.
-    let beyond = start(architecture.weight_layer_count(), files);
+    let beyond = layer_start(architecture.weight_layer_count(), files);
     files.must_not_go_on(&beyond);
     let hidden = architecture.hidden;
     let final_norm = (*family == Family::ModernBert).then(|| files.norm(&format!("{prefix}final_norm"), hidden, biases.norm));

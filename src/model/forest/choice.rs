@@ -72,7 +72,7 @@ struct Costs {
 }
 
 const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0, leaf: [6.0, 9.0] };
-// Doubles of leaves are gathered, which differs most between processors: 600 on the first, 330 on the other.
+// Doubles of leaves are gathered, which differs most between processors: 600 on Ice Lake, 330 on the one with AMX.
 const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 450.0], column: 5_000.0, leaf: [3.0; 2] };
 const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0, leaf: [3.0; 2] };
 

@@ -1,6 +1,6 @@
 //! Few rows through trees that are laid out for slicing: each row goes its own way, node after node, from the root to a leaf.
 //!
-//! A slice costs the same however few its rows. A row alone costs its answers to all conditions, those of a column a run of bits, and a step for each level of each tree.
+//! A slice costs nearly the same however few its rows. A row alone costs its answers to all conditions, those of a column a run of bits, and a step for each level of each tree.
 //! Nothing is laid out for it: nodes stand in preorder, so that the left child is the next one and the right child stands behind the left subtree, whose size both layouts
 //! tell; leaf values are read as the slice's look-up left them. The numbers of leaves are the slice's, and so are the order and the precision of the additions.
 //!
@@ -105,7 +105,8 @@ struct Way {
 }
 
 impl Way {
-    /// The next step. Where a row has arrived, its last answer is asked for again, and leads nowhere else.
+    /// The next step. Where a row has arrived, its last answer is asked for again, and leads nowhere else. There is a node: a tree of one leaf is a
+    /// complete one of no level.
     #[inline(always)]
     fn step(&mut self, nodes: &[Boundary], answers: &Answers) {
         let node = nodes[self.node];

@@ -165,9 +165,11 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     match refusal::refused(artefact) {
         Some(refused) => (Kind::Trust, refused.message.into(), refused.hint.into()),
         // The format has no magic number: without its end a file cannot be told from others.
-        None if artefact.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) => {
-            (Kind::Failed, "the file is no whole ONNX model".into(), "it is damaged or cut short: copy or export it again".into())
-        }
+        None if artefact.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) => (
+            Kind::Failed,
+            "the file is no whole ONNX model".into(),
+            "it is damaged or cut short, or a pointer of git-lfs instead of the file: copy or export it again".into(),
+        ),
         None => {
             (Kind::Contract, "the file is no model that tallow knows".into(), format!("known formats: {}; {}", known.join(", "), refusal::EXPORT))
         }

@@ -91,27 +91,54 @@ fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
     }
 }
 
-/// Operators that tell a missing value from others, or may: trees, imputers, comparisons and encoders. All others make NaN of NaN.
-const TELLING: [&str; 14] = [
+/// Operators that tell a missing value from others, or may. To all others it is NaN, of which they make NaN or something that means nothing.
+const TELLING: [&str; 9] = [
     "TreeEnsemble",
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
     "Imputer",
     "IsNaN",
-    "Where",
     "Equal",
-    "Less",
-    "LessOrEqual",
-    "Greater",
-    "GreaterOrEqual",
     "LabelEncoder",
     "OneHotEncoder",
     "CategoryMapper",
 ];
 
+/// Operators behind which a missing value is still one value among others; behind those that mix values, such as products, all would be NaN.
+const KEEPING_APART: [&str; 28] = [
+    "Abs",
+    "Add",
+    "ArrayFeatureExtractor",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Div",
+    "Dropout",
+    "Exp",
+    "Expand",
+    "FeatureVectorizer",
+    "Flatten",
+    "Gather",
+    "GatherElements",
+    "Identity",
+    "Log",
+    "Mul",
+    "Neg",
+    "Pow",
+    "Reshape",
+    "Scaler",
+    "Slice",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+];
+
 /// Where missing values go in a graph.
 struct Missing<'a> {
-    /// Values on whose way there is an operator that tells missing ones; none if that cannot be known.
+    /// Values that reach an operator which tells missing ones; none if that cannot be known.
     told: Option<HashSet<&'a str>>,
     /// Values that any operator reads.
     read: HashSet<&'a str>,
@@ -121,14 +148,17 @@ impl<'a> Missing<'a> {
     /// From the last node to the first: nodes stand in the order in which they run.
     fn of(model: &ModelProto<'a>) -> Self {
         let nodes = model.graph.as_ref().map_or(&[][..], |graph| &graph.nodes);
-        let read = nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
+        // An operand that is left out has no name.
+        let named = |names: &[&'a str]| names.iter().copied().filter(|name| !name.is_empty()).collect::<Vec<_>>();
+        let read = nodes.iter().flat_map(|node| named(&node.inputs)).collect();
         if !model.functions.is_empty() || nodes.iter().any(|node| node.attributes.iter().any(|attribute| attribute.graph.is_some())) {
             return Self { told: None, read };
         }
         let mut told = HashSet::new();
         for node in nodes.iter().rev() {
-            if TELLING.contains(&node.operator) || node.outputs.iter().any(|output| told.contains(output)) {
-                told.extend(node.inputs.iter().copied());
+            let leads_on = || KEEPING_APART.contains(&node.operator) && named(&node.outputs).iter().any(|output| told.contains(output));
+            if TELLING.contains(&node.operator) || leads_on() {
+                told.extend(named(&node.inputs));
             }
         }
         Self { told: Some(told), read }
@@ -140,7 +170,7 @@ impl<'a> Missing<'a> {
     }
 }
 
-/// Reals have NaN for a missing value, which a graph of layers makes NaN of; other types have none. Where a null would not be told from other values it
+/// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none. Where a null would not be told from other values it
 /// stops the run unless the user says what to read instead.
 fn input(name: String, element: ElementType, width: Width, is_told: bool) -> Result<Input> {
     let element = match element {
@@ -284,5 +314,43 @@ fn texts(labels: &Tensor) -> Result<Vec<String>> {
     match labels.element_type() {
         ElementType::String => Ok(labels.values::<Arc<str>>()?.iter().map(ToString::to_string).collect()),
         _ => Ok(labels.integers()?.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node<'a>(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Node<'a> {
+        Node { operator, inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..Node::default() }
+    }
+
+    /// Whether missing values of `x` are told in a graph of these nodes, from the first to the last.
+    fn is_told(nodes: Vec<Node>) -> bool {
+        let model = ModelProto { graph: Some(GraphProto { nodes, ..GraphProto::default() }), ..ModelProto::default() };
+        Missing::of(&model).is_told("x")
+    }
+
+    #[test]
+    fn missing_values_are_told_where_their_own_way_leads_to_something_that_tells_them() {
+        let scaled = || node("Scaler", &["x"], &["scaled"]);
+        assert!(is_told(vec![node("Imputer", &["x"], &["full"]), node("Gemm", &["full", "w"], &["y"])]));
+        assert!(is_told(vec![scaled(), node("Concat", &["scaled", "other"], &["all"]), node("TreeEnsembleRegressor", &["all"], &["y"])]));
+        assert!(is_told(vec![node("IsNaN", &["x"], &["gap"]), node("Where", &["gap", "zero", "x"], &["y"])]));
+        assert!(is_told(vec![node("Relu", &["other"], &["y"])]), "what nothing reads stops nothing");
+        assert!(!is_told(vec![scaled(), node("LinearRegressor", &["scaled"], &["y"])]));
+        assert!(!is_told(vec![node("Gemm", &["x", "w"], &["score"]), node("Greater", &["score", "half"], &["y"])]));
+        assert!(!is_told(vec![node("LinearClassifier", &["x"], &["class"]), node("LabelEncoder", &["class"], &["y"])]));
+        let shape = vec![node("Shape", &["x"], &["shape"]), node("Equal", &["shape", "one"], &["is_one"]), node("MatMul", &["x", "w"], &["y"])];
+        assert!(!is_told(shape));
+        let left_out = vec![node("LSTM", &["x", "w", "r", "", ""], &["", "y"]), node("Imputer", &["", "other"], &["z"])];
+        assert!(!is_told(left_out));
+    }
+
+    #[test]
+    fn what_functions_do_with_missing_values_is_not_known() {
+        let graph = Some(GraphProto { nodes: vec![node("Gemm", &["x", "w"], &["y"])], ..GraphProto::default() });
+        let model = ModelProto { graph, functions: vec![super::super::onnx_schema::Function::default()], ..ModelProto::default() };
+        assert!(Missing::of(&model).is_told("x"));
     }
 }
