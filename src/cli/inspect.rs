@@ -15,10 +15,10 @@ use crate::model::open::{MODEL_MARKS, OpenedModel, open};
 use crate::output::checkpoint::IDENTITY;
 use crate::output::dataset::STATE;
 use crate::output::publication::Manifest;
-use crate::pipeline::part::RowCounts;
 use crate::plan::options::tree_selection;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
+use crate::report::summary::rows_told;
 use crate::table::commit::{find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
@@ -187,9 +187,7 @@ fn report(path: &Path, reports: &[StoredReport]) -> Result<(String, Json)> {
 /// A data set that tallow wrote: what its manifest says, then its columns.
 fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
     let is_whole = manifest.is_whole(path)?;
-    let RowCounts { rows_in, scored, rejected, filtered } = manifest.ledger;
     let bytes: u64 = manifest.parts.iter().flat_map(|part| &part.files).map(|file| file.bytes).sum();
-    let [all, kept, refused, left] = [rows_in, scored, rejected, filtered].map(HumanCount);
     let state = if is_whole { "yes" } else { "no: files are missing or of another size" };
     let model = ["name", "version"].iter().filter_map(|key| manifest.model.get(*key)).cloned().collect::<Vec<_>>().join(" ");
     let facts = [
@@ -200,7 +198,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
         ("model", model),
         ("model_digest", manifest.identity.model_digest.clone()),
         ("inputs", counted(manifest.identity.inputs.len(), "file")),
-        ("rows", format!("{all} in = {kept} scored + {refused} rejected + {left} filtered")),
+        ("rows", rows_told(&manifest.ledger)),
         ("parts", manifest.parts.len().to_string()),
         ("size", HumanBytes(bytes).to_string()),
         ("whole", state.to_owned()),

@@ -58,7 +58,8 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
         return Ok(run.nothing_to_do("mend in", "no row of it was rejected"));
     }
     check_unchanged(run, &manifest)?;
-    let changed = changed_tables(args, &directory, &manifest, run.interrupt())?;
+    let rejected = Rejected::of(&manifest, &directory, run.interrupt())?;
+    let changed = changed_tables(args, &directory, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
         return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_rejected/`"));
     }
@@ -67,8 +68,7 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     let kept = directory.join(CORRECTIONS);
     let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
     let (before, now) = (MendedRows::read(&kept, &run.plan.job, &files)?, MendedRows::read(&changed, &run.plan.job, &files)?);
-    let Rejected { tables, open } = Rejected::of(&manifest, &directory, run.interrupt())?;
-    now.must_have_been_rejected(&before, &MendedRows::places(&tables, &files)?, &open, &files)?;
+    now.must_have_been_rejected(&before, &MendedRows::places(&rejected.tables, &files)?, &rejected.open, &files)?;
     let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) =
         manifest.parts.iter().partition(|part| part.rejected.is_some() && now.touches(part));
     if mending.is_empty() {
@@ -90,18 +90,18 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
 /// What a data set tells of its rejected rows.
 struct Rejected<'a> {
     /// The tables that are as the run wrote them.
-    tables: Vec<PathBuf>,
+    tables: HashSet<PathBuf>,
     /// The parts whose tables are not: a person mends there.
     open: Vec<&'a PartRecord>,
 }
 
 impl<'a> Rejected<'a> {
     fn of(manifest: &'a Manifest, directory: &Path, interrupt: &Interrupt) -> Result<Self> {
-        let mut rejected = Self { tables: Vec::new(), open: Vec::new() };
+        let mut rejected = Self { tables: HashSet::new(), open: Vec::new() };
         for (part, file) in manifest.parts.iter().filter_map(|part| Some((part, part.rejected.as_ref()?))) {
             let path = directory.join(&file.path);
             if find(&path)?.is_some() && sha256_of(&path, interrupt)? == file.sha256 {
-                rejected.tables.push(path);
+                rejected.tables.insert(path);
             } else {
                 rejected.open.push(part);
             }
@@ -150,12 +150,12 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
 }
 
 /// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend nothing.
-fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
-    let rejected: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
+fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest, rejected: &Rejected<'_>, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
+    let digests: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
     let named = if args.mended.is_empty() { vec![directory.join(REJECTED)] } else { args.mended.clone() };
     let mut changed = Vec::new();
     for table in resolve(&named)? {
-        if !rejected.contains(sha256_of(&table, interrupt)?.as_str()) {
+        if !rejected.tables.contains(&table) && !digests.contains(sha256_of(&table, interrupt)?.as_str()) {
             changed.push(table);
         }
     }

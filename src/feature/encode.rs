@@ -77,17 +77,9 @@ impl Encoder {
     ) -> Result<()> {
         block.reset(row_count, self.inputs.len(), T::MISSING);
         for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
-            let mut filling = Filling {
-                bound,
-                lookup,
-                index,
-                tokens: self.missing_tokens.as_deref().unwrap_or_default(),
-                is_untyped: self.missing_tokens.is_some(),
-                out: block.column_mut(index),
-                counts: &mut counts[index],
-                verdicts,
-                origin,
-            };
+            let (out, counts) = (block.column_mut(index), &mut counts[index]);
+            let missing_tokens = self.missing_tokens.as_deref();
+            let mut filling = Filling { bound, lookup, index, missing_tokens, out, counts, verdicts, origin };
             filling.fill(column).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
         }
         Ok(())
@@ -105,17 +97,8 @@ impl Encoder {
         let mut scratch = vec![0.0; row_count];
         for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
-            let mut filling = Filling {
-                bound,
-                lookup,
-                index,
-                tokens: self.missing_tokens.as_deref().unwrap_or_default(),
-                is_untyped: self.missing_tokens.is_some(),
-                out,
-                counts,
-                verdicts,
-                origin,
-            };
+            let missing_tokens = self.missing_tokens.as_deref();
+            let mut filling = Filling { bound, lookup, index, missing_tokens, out, counts, verdicts, origin };
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),

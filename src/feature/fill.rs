@@ -71,9 +71,8 @@ pub(super) struct Filling<'a, 'b, T> {
     pub(super) bound: &'a BoundInput,
     pub(super) lookup: &'a Lookup,
     pub(super) index: usize,
-    pub(super) tokens: &'a [String],
-    /// Whether a text may stand for a value of any type.
-    pub(super) is_untyped: bool,
+    /// Texts that mean null, if the columns are untyped: there a text may stand for a value of any type.
+    pub(super) missing_tokens: Option<&'a [String]>,
     pub(super) out: &'a mut [T],
     pub(super) counts: &'a mut Coercions,
     pub(super) verdicts: &'b mut Verdicts,
@@ -86,8 +85,13 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     where
         'a: 'c,
     {
-        let Self { bound, lookup, index, tokens, is_untyped, counts, verdicts, origin, .. } = self;
-        Filling { bound, lookup, index: *index, tokens, is_untyped: *is_untyped, out, counts, verdicts, origin: *origin }
+        let Self { bound, lookup, index, missing_tokens, counts, verdicts, origin, .. } = self;
+        Filling { bound, lookup, index: *index, missing_tokens: *missing_tokens, out, counts, verdicts, origin: *origin }
+    }
+
+    /// The texts that mean null.
+    pub(super) fn tokens(&self) -> &'a [String] {
+        self.missing_tokens.unwrap_or_default()
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
@@ -207,7 +211,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 continue;
             }
             // A category that the model knows is a value, even if it is spelt like a missing one.
-            if values.is_null(row) || self.tokens.iter().any(|token| token == text) && !self.lookup.knows(text) {
+            if values.is_null(row) || self.tokens().iter().any(|token| token == text) && !self.lookup.knows(text) {
                 self.missing(row)?;
             } else {
                 self.text(row, text)?;
@@ -220,13 +224,13 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn takes_any_number(&self) -> bool {
         matches!(self.lookup, Lookup::None)
             && matches!(self.bound.input.column_type, None | Some(ColumnType::Float | ColumnType::Double))
-            && !self.tokens.iter().any(|token| plain(token.as_bytes()).is_some())
+            && !self.tokens().iter().any(|token| plain(token.as_bytes()).is_some())
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
             let known = self.lookup.known_code(text);
-            let spelt = if known.is_none() && self.is_untyped { self.lookup.code_of_spelling(text) } else { None };
+            let spelt = if known.is_none() && self.missing_tokens.is_some() { self.lookup.code_of_spelling(text) } else { None };
             self.counts.parsed_count += u64::from(spelt.is_some());
             return self.category(row, known.or(spelt).or(self.lookup.other_code()));
         }
@@ -319,7 +323,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             InputKind::Native(_) => ("null", "as NaN"),
             _ => ("null", "as missing"),
         };
-        let spelt = if self.is_untyped && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
+        let spelt = if self.missing_tokens.is_some() && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
         Error::failed(reason.message()).at_row(self.origin.row_number(row)).hint(format!(
             "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them {as_what}{spelt}",
             policy("reject"),

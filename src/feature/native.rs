@@ -59,7 +59,7 @@ fn each<T>(
 ) -> Result<Vec<T>> {
     let mut values = Vec::with_capacity(count);
     for row in 0..count {
-        let (policy, reason) = match cell(row, filling.tokens) {
+        let (policy, reason) = match cell(row, filling.tokens()) {
             Cell::Value(value) => {
                 values.push(value);
                 continue;
@@ -136,7 +136,7 @@ pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Resul
     let texts = decoded(column, &DataType::Utf8View)?;
     let views = texts.as_string_view();
     let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
-    let missing: Vec<usize> = (0..views.len()).filter(|row| is_missing(*row, filling.tokens)).collect();
+    let missing: Vec<usize> = (0..views.len()).filter(|row| is_missing(*row, filling.tokens())).collect();
     if missing.is_empty() {
         return Ok(texts);
     }
@@ -154,7 +154,7 @@ fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     let texts = decoded(column, &DataType::Utf8View)?;
     let views = texts.as_string_view();
     let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
-    if (views.null_count() == 0 && filling.tokens.is_empty()) || !(0..views.len()).any(|row| is_missing(row, filling.tokens)) {
+    if (views.null_count() == 0 && filling.tokens().is_empty()) || !(0..views.len()).any(|row| is_missing(row, filling.tokens())) {
         return Ok(texts);
     }
     let cell = |row: usize, tokens: &[String]| match views.value(row) {

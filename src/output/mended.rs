@@ -115,7 +115,7 @@ impl MendedRows {
     ///
     /// # Errors
     /// Fails if they cannot be read.
-    pub fn places(tables: &[PathBuf], files: &HashMap<String, usize>) -> Result<HashSet<(usize, u64)>> {
+    pub fn places<'a>(tables: impl IntoIterator<Item = &'a PathBuf>, files: &HashMap<String, usize>) -> Result<HashSet<(usize, u64)>> {
         let mut places = HashSet::new();
         for path in tables {
             let dataset = Dataset::of_file(path)?;

@@ -9,8 +9,10 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::facts::{Fact, Value, from_table, schema};
 use super::scores::four_digits;
+use super::summary::{rows_told, tokens_told};
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::pipeline::part::RowCounts;
 use crate::table::dataset::Dataset;
 
 /// Labels of a column that are told; the report has them all.
@@ -111,9 +113,13 @@ impl StoredReport {
     }
 
     fn rows(&self) -> Option<String> {
-        let count = |metric: &str| Some(HumanCount(self.number("ledger", "", metric)? as u64));
-        let (all, scored, rejected, filtered) = (count("rows_in")?, count("scored")?, count("rejected")?, count("filtered")?);
-        Some(format!("{all} in = {scored} scored + {rejected} rejected + {filtered} filtered"))
+        let count = |metric: &str| Some(self.number("ledger", "", metric)? as u64);
+        Some(rows_told(&RowCounts {
+            rows_in: count("rows_in")?,
+            scored: count("scored")?,
+            rejected: count("rejected")?,
+            filtered: count("filtered")?,
+        }))
     }
 
     fn time(&self) -> Option<String> {
@@ -137,9 +143,8 @@ impl StoredReport {
 
     /// What a text model read.
     fn tokens(&self) -> Option<String> {
-        let number = |metric: &str| Some(HumanCount(self.number("performance", "", metric)? as u64));
-        let (tokens, speed, padding) = (number("tokens")?, number("tokens_per_second")?, number("padding_avoided")?);
-        Some(format!("{tokens} ({speed} tokens/s), {padding} of padding avoided"))
+        let number = |metric: &str| Some(self.number("performance", "", metric)? as u64);
+        Some(tokens_told(number("tokens")?, number("tokens_per_second")?, number("padding_avoided")?))
     }
 
     /// One line for each column of scores: moments of numbers, counts of labels.

@@ -6,6 +6,7 @@ use super::run::Circumstances;
 use super::scores::ScoreStatistics;
 use crate::count::counted;
 use crate::model::open::Identity;
+use crate::pipeline::part::RowCounts;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 
@@ -68,14 +69,25 @@ fn tokens(job: &Job, circumstances: &Circumstances) -> Option<Line> {
     let of = |metric: &str| performed.iter().find(|performed| performed.metric == metric).map(|performed| performed.count);
     let (tokens, padding) = (of("tokens")?, of("padding_avoided")?);
     let speed = (tokens as f64 / circumstances.wall.as_secs_f64().max(1e-9)) as u64;
+    Some(line("tokens", &tokens_told(tokens, speed, padding)))
+}
+
+/// What a text model read, how fast, and what it need not have.
+pub(super) fn tokens_told(tokens: u64, speed: u64, padding: u64) -> String {
     let [tokens, speed, padding] = [tokens, speed, padding].map(HumanCount);
-    Some(line("tokens", &format!("{tokens} ({speed} tokens/s), {padding} of padding avoided")))
+    format!("{tokens} ({speed} tokens/s), {padding} of padding avoided")
 }
 
 fn rows(outcomes: &Outcomes) -> Line {
-    let total = outcomes.ledger.total();
-    let counts = [total.rows_in, total.scored, total.rejected, total.filtered].map(|count| HumanCount(count).to_string());
-    line("rows", &format!("{} in = {} scored + {} rejected + {} filtered", counts[0], counts[1], counts[2], counts[3]))
+    line("rows", &rows_told(&outcomes.ledger.total()))
+}
+
+/// What became of rows.
+#[must_use]
+pub fn rows_told(counts: &RowCounts) -> String {
+    let RowCounts { rows_in, scored, rejected, filtered } = *counts;
+    let [all, scored, rejected, filtered] = [rows_in, scored, rejected, filtered].map(HumanCount);
+    format!("{all} in = {scored} scored + {rejected} rejected + {filtered} filtered")
 }
 
 fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<Line> {

@@ -9,7 +9,7 @@ use super::conditions::{Bins, Conditions};
 use super::ensemble::{Shape, Tree};
 use super::few_rows::{self, Notes};
 use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
-use super::program::{Boundary, Method, Outline, Program, Step};
+use super::program::{Boundary, Method, Outline, Program};
 use super::real::Real;
 
 /// Trees and the distinct conditions that they ask.
@@ -154,7 +154,14 @@ impl<T: Real> Task for Addition<'_, T> {
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
         for step in &program.steps {
-            lanes.vectorised(Numbering { step, codes: &program.codes, boundaries: &program.boundaries, masks, slots, planes: &mut planes });
+            lanes.vectorised(Numbering {
+                method: step.method,
+                codes: program.codes(step),
+                nodes: program.nodes(step),
+                masks,
+                slots,
+                planes: &mut planes,
+            });
             lanes.bytes(planes.first_chunk().expect("16 planes"), &mut low);
             let size = 1 << step.method.planes();
             let range = step.margins(self.sums.len());
@@ -189,7 +196,14 @@ impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         for (tree, step) in program.steps.iter().enumerate() {
-            lanes.vectorised(Numbering { step, codes: &program.codes, boundaries: &program.boundaries, masks, slots, planes: &mut planes });
+            lanes.vectorised(Numbering {
+                method: step.method,
+                codes: program.codes(step),
+                nodes: program.nodes(step),
+                masks,
+                slots,
+                planes: &mut planes,
+            });
             for row in 0..self.rows.count {
                 let bit = |plane: &Mask| (plane.0[row / 64] >> (row % 64) & 1) as usize;
                 let number = planes.iter().rev().fold(0, |number, plane| number << 1 | bit(plane));
@@ -209,9 +223,9 @@ fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut
 
 /// The bits of each row's leaf number. A task of its own: it is the same for both precisions, and most of what the compiler has to do here.
 struct Numbering<'a> {
-    step: &'a Step,
+    method: Method,
     codes: &'a [u16],
-    boundaries: &'a [Boundary],
+    nodes: &'a [Boundary],
     masks: &'a Masks,
     slots: &'a mut Slots,
     planes: &'a mut [Mask; 16],
@@ -225,22 +239,21 @@ impl Task for Numbering<'_> {
 }
 
 #[inline(always)]
-fn number<L: Lanes>(lanes: L, Numbering { step, codes, boundaries, masks, slots, planes }: Numbering) {
-    planes[step.method.planes() as usize..].fill(Mask::default());
-    match step.method {
+fn number<L: Lanes>(lanes: L, Numbering { method, codes, nodes, masks, slots, planes }: Numbering) {
+    planes[method.planes() as usize..].fill(Mask::default());
+    match method {
         Method::Choose(levels) => {
             for part in 0..L::PARTS {
-                choose(lanes, levels, &codes[step.start..], masks, part, planes);
+                choose(lanes, levels, codes, masks, part, planes);
             }
         }
-        Method::All(count) => {
-            for (plane, &code) in planes.iter_mut().zip(&codes[step.start..step.start + count as usize]) {
+        Method::All(_) => {
+            for (plane, &code) in planes.iter_mut().zip(codes) {
                 *plane = masks[usize::from(code)];
             }
         }
         Method::Boundaries(leaves) => {
             let leaves = leaves as usize;
-            let nodes = &boundaries[step.start..step.start + leaves - 1];
             if leaves <= NARROW_LEAVES {
                 prepare(leaves, slots.narrow.as_mut_slice());
                 for part in 0..L::PARTS {
