@@ -10,8 +10,9 @@ use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tallow::contract::binding::BoundInput;
-use tallow::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use tallow::contract::{CategoryValue, Input, InputKind, Policy, Vocabulary};
 use tallow::feature::encode::Encoder;
+use tallow::feature::missing::MissingValues;
 use tallow::feature::verdict::{Coercions, Origin};
 use tallow::feature::{FeatureBlock, Precision};
 use tallow::model::Margins;
@@ -70,7 +71,7 @@ fn encode(bencher: Bencher, column: impl Fn(usize) -> ArrayRef, kind: &InputKind
         column: field.name().clone(),
         data_type: field.data_type().clone(),
     };
-    let encoder = Encoder::new(batch.schema().fields().iter().map(bound).collect(), None, Precision::Single);
+    let encoder = Encoder::new(batch.schema().fields().iter().map(bound).collect(), &MissingValues::default(), Precision::Single);
     let origin = Origin { path: Path::new("rows"), kept_rows: None, first_row: 0 };
     let (mut block, mut counts) = (FeatureBlock::empty(Precision::Single), vec![Coercions::default(); COLUMNS]);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
@@ -116,8 +117,8 @@ fn encode_categories(bencher: Bencher) {
 #[divan::bench(args = ["f0 > 70000", "f0 > 70000 AND f1 < f2 * 2 OR f3 IS NULL"])]
 fn query(bencher: Bencher, filter: &str) {
     let batch = batch(singles_with_nulls);
-    let contract = Contract { inputs: Vec::new(), named: true, vector: None };
-    let selection = Selection::new(Some(filter), &[], &batch.schema(), false, &contract, &[]).expect("a filter that fits").expect("a filter");
+    let selection =
+        Selection::new(Some(filter), &[], &batch.schema(), &[], &MissingValues::default()).expect("a filter that fits").expect("a filter");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| selection.apply(&batch).expect("rows").0.num_rows());
 }
 

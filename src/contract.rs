@@ -159,19 +159,22 @@ pub struct Input {
     pub on_null: Policy,
     /// What to do with a value outside the vocabulary, or with text that is no number.
     pub on_unseen: Policy,
+    /// Values that stand for a missing one, as texts; a number among them is compared as a number.
+    pub missing: Vec<String>,
 }
 
 impl Input {
     /// A numeric input that takes null as missing and stops at text that is no number.
     #[must_use]
     pub fn number(name: impl Into<String>) -> Self {
-        Self { name: name.into(), kind: InputKind::Number, column_type: None, required: true, on_null: Policy::Null, on_unseen: Policy::Error }
+        Self { on_unseen: Policy::Error, ..Self::of_kind(name, InputKind::Number) }
     }
 
     /// An input of another kind that takes null as missing and lets unseen values through as the model itself treats them.
     #[must_use]
     pub fn of_kind(name: impl Into<String>, kind: InputKind) -> Self {
-        Self { name: name.into(), kind, column_type: None, required: true, on_null: Policy::Null, on_unseen: Policy::Null }
+        let (on_null, on_unseen) = (Policy::Null, Policy::Null);
+        Self { name: name.into(), kind, column_type: None, required: true, on_null, on_unseen, missing: Vec::new() }
     }
 }
 

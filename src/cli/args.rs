@@ -60,7 +60,15 @@ pub struct ConsoleArgs {
     #[arg(short, long, global = true, help_heading = "Display")]
     pub verbose: bool,
     /// Seconds between two lines that tell how far a run came, where standard error is no terminal
-    #[arg(long, global = true, value_name = "N", default_value_t = 30, env = "TALLOW_PROGRESS_SECONDS", help_heading = "Display")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 30,
+        env = "TALLOW_PROGRESS_SECONDS",
+        help_heading = "Display"
+    )]
     pub progress_seconds: u64,
 }
 
@@ -113,7 +121,7 @@ pub struct ObserverArgs {
     #[arg(long, value_name = "FILE.jsonl", help_heading = "Observers")]
     pub lineage_file: Option<PathBuf>,
     /// What the job is called in metrics and lineage [default: the model's name]
-    #[arg(long, value_name = "NAME", help_heading = "Observers")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, help_heading = "Observers")]
     pub job: Option<String>,
 }
 
@@ -137,15 +145,16 @@ pub struct OutputArgs {
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub output_format: Option<OutputFormat>,
     /// Rows of the input in each part of a data set [default: 1048576]
-    #[arg(long, value_name = "ROWS", help_heading = "Output", conflicts_with = "bytes_per_part")]
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Output", conflicts_with = "bytes_per_part")]
     pub rows_per_part: Option<u64>,
     /// About how large each part should become, such as `256MiB`; turned into rows before the run by what the inputs take
-    #[arg(long, value_name = "SIZE", help_heading = "Output")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true, help_heading = "Output")]
     pub bytes_per_part: Option<String>,
     /// Sort the rows of each part into Hive directories by these columns: `region=north/part-00000.parquet`
     ///
     /// They wait until their part has all of its rows: in memory while they are few, then on the output's disk.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Output")]
+    /// Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Output")]
     pub partition_by: Vec<String>,
     /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.parquet`;
     /// `_report.parquet` in a data set]
@@ -161,30 +170,30 @@ pub struct OutputArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct GuardArgs {
     /// Fail (exit 4) if more rows than this are rejected
-    #[arg(long, value_name = "ROWS", help_heading = "Guards")]
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Guards")]
     pub max_errors: Option<u64>,
     /// Fail (exit 4) if a larger share of the rows than this is rejected: `0.01` or `1%`
-    #[arg(long, value_name = "SHARE", help_heading = "Guards")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Guards")]
     pub max_error_rate: Option<String>,
     /// What to do with the output when too many rows are rejected; the exit code is 4 in either case
     #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Guards")]
     pub on_budget: OnBudget,
     /// Fail (exit 5) if the input has fewer rows
-    #[arg(long, value_name = "ROWS", help_heading = "Guards")]
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Guards")]
     pub min_rows: Option<u64>,
     /// Fail (exit 5) if no input file is younger than this: `26h`, `90m`, `2d`
-    #[arg(long, value_name = "AGE", help_heading = "Guards")]
+    #[arg(long, value_name = "AGE", allow_negative_numbers = true, help_heading = "Guards")]
     pub max_age: Option<String>,
     /// Fail (exit 5) if the number of rows differs by a larger share from that of the last good run: `30%`
     ///
     /// The last good run is the one whose report this run would replace, or the newest of `--previous-report`. Without one, the guard lets the run pass.
-    #[arg(long, value_name = "SHARE", help_heading = "Guards")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Guards")]
     pub max_row_delta: Option<String>,
     /// Reports of earlier runs of the same job: a file or a pattern
     #[arg(long, value_name = "FILES", help_heading = "Guards")]
     pub previous_report: Option<PathBuf>,
     /// Exit with this code instead of 0 if the output is there already, made from the same inputs by the same model: 99 is what Airflow skips on
-    #[arg(long, value_name = "CODE", help_heading = "Guards")]
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true, help_heading = "Guards")]
     pub skip_code: Option<u8>,
 }
 
@@ -264,26 +273,26 @@ pub struct WorkArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct BindingArgs {
     /// Read the data's column FROM as TO; may be repeated
-    #[arg(long, value_name = "FROM=TO", help_heading = "Binding")]
+    #[arg(long, value_name = "FROM=TO", allow_hyphen_values = true, help_heading = "Binding")]
     pub rename: Vec<String>,
     /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's columns
     ///
     /// Only needed for models that do not name their features; for others it binds by position, which is what it says. A regex takes the columns in the
-    /// data's order, and a warning names it.
-    #[arg(long, value_name = "COLUMNS", help_heading = "Binding")]
+    /// data's order, and a warning names it. Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Binding")]
     pub features: Option<String>,
     /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column
     ///
     /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see a missing value, a number is put in its place.
     /// By default models that know missing values see them, and others stop the run.
-    #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
+    #[arg(long, value_name = "[COLUMN=]POLICY", allow_hyphen_values = true, help_heading = "Binding")]
     pub on_null: Vec<String>,
     /// What to do with unseen categories, with text that is no number and with lists of another length: as `--on-null`
     ///
     /// By default an unseen category goes where the model's own library sends it, and stops the run where that library refuses it (XGBoost with stored
     /// categories, networks); text that is no number and a list of another length than the model reads stop the run. A graph's encoders decide
     /// themselves about categories.
-    #[arg(long, value_name = "[COLUMN=]POLICY", help_heading = "Binding")]
+    #[arg(long, value_name = "[COLUMN=]POLICY", allow_hyphen_values = true, help_heading = "Binding")]
     pub on_unseen: Vec<String>,
 }
 
@@ -293,23 +302,28 @@ pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
     /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row; rows left out are counted as filtered.
-    #[arg(long = "where", value_name = "SQL", help_heading = "Rows")]
+    #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true, help_heading = "Rows")]
     #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
     /// Read at most this many rows, counted before `--where`
-    #[arg(long, value_name = "ROWS", help_heading = "Rows")]
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Rows")]
     pub limit: Option<u64>,
     /// The character between the fields of delimited text; `tab` is one too [default: a comma; a tab for `.tsv`]
-    #[arg(long, value_name = "CHARACTER", help_heading = "Rows")]
+    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Rows")]
     pub delimiter: Option<String>,
     /// The character around fields that hold delimiters
-    #[arg(long, value_name = "CHARACTER", default_value = "\"", help_heading = "Rows")]
+    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, default_value = "\"", help_heading = "Rows")]
     pub quote: String,
     /// Delimited text has no header line; its columns are `column_1`, `column_2`, …
     #[arg(long, help_heading = "Rows")]
     pub no_header: bool,
-    /// Texts that mean a missing value in the model's columns of delimited text, unless they are categories of the model
-    #[arg(long, value_name = "TOKENS", value_delimiter = ',', default_value = ",NA,N/A,NaN,nan,null,NULL,None", help_heading = "Rows")]
+    /// Values that mean a missing one in the model's columns: `-999`, `NA,unknown`, or `age=-1` for one column; may be repeated
+    ///
+    /// They count in every format. A number is compared as a number: `-999` is also `-999.0`. In delimited text they replace the words that count
+    /// otherwise, `,NA,N/A,NaN,nan,null,NULL,None`; those of one column come on top. A category of the model that is spelt so stays a category,
+    /// unless its own column is named.
+    #[arg(long, value_name = "[COLUMN=]VALUES", allow_hyphen_values = true, help_heading = "Rows")]
+    #[serde(default)]
     pub missing: Vec<String>,
     /// What to do with a file that cannot be read
     #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Rows")]
@@ -320,13 +334,15 @@ pub struct RowsArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct OutcomeArgs {
     /// The columns that come along: `id,region`, `all` or `none` [default: all that are not features]
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Outcome")]
+    ///
+    /// Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Outcome")]
     pub passthrough: Option<Vec<String>>,
     /// Also write the raw scores before the link, as `margin`
     #[arg(long, help_heading = "Outcome")]
     pub raw: bool,
     /// The least probability that is called positive, of two classes [default: the model's, else 0.5]
-    #[arg(long, value_name = "PROBABILITY", help_heading = "Outcome")]
+    #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true, help_heading = "Outcome")]
     pub threshold: Option<f64>,
     /// How many trees to use: `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
     #[arg(long, value_name = "best|all|N", default_value = "best", help_heading = "Outcome")]
@@ -337,16 +353,16 @@ pub struct OutcomeArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct ResourceArgs {
     /// Worker threads [default: what affinity and the container's CPU quota allow]
-    #[arg(short = 'j', long, value_name = "N", env = "TALLOW_THREADS", help_heading = "Resources")]
+    #[arg(short = 'j', long, value_name = "N", allow_negative_numbers = true, env = "TALLOW_THREADS", help_heading = "Resources")]
     pub threads: Option<usize>,
     /// The most rows of a batch; the output does not depend on it
-    #[arg(long, value_name = "ROWS", help_heading = "Resources")]
+    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Resources")]
     pub batch_rows: Option<usize>,
     /// The most memory of the whole process, such as `1GiB`; the output does not depend on it
     ///
     /// It holds as peak resident size: portions become smaller and workers fewer. What cannot hold is refused before the first row, and the message
     /// says what would do. `tallow check` says what a run is expected to take at most.
-    #[arg(long, value_name = "SIZE", env = "TALLOW_MEMORY", help_heading = "Resources")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true, env = "TALLOW_MEMORY", help_heading = "Resources")]
     pub memory: Option<String>,
 }
 
@@ -374,7 +390,7 @@ pub struct RetryArgs {
     #[arg(long, value_name = "FILES")]
     pub mended: Vec<PathBuf>,
     /// Exit with this code instead of 0 if nothing was mended: 99 is what Airflow skips on
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
     pub skip_code: Option<u8>,
     /// Who is told of the run
     #[command(flatten)]

@@ -103,8 +103,28 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = without_empty_variables(Cli::command());
+    if let Some((flag, next)) = flag_as_value(&command, arguments) {
+        let message = format!("a value is required for '{flag}', and '{next}' is a flag of its own: write '{flag}={next}' if it is the value");
+        return Err(command.error(ErrorKind::InvalidValue, message));
+    }
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The first flag whose value may begin with a dash and is followed by another flag: the value was forgotten.
+fn flag_as_value<'a>(command: &Command, arguments: &'a [OsString]) -> Option<(&'a str, &'a str)> {
+    let all: Vec<&Arg> = command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments)).collect();
+    let named = |text: &str| {
+        let Some(name) = text.strip_prefix("--") else {
+            let mut letters = text.strip_prefix('-')?.chars();
+            let letter = letters.next().filter(|_| letters.next().is_none())?;
+            return all.iter().find(|arg| arg.get_short() == Some(letter));
+        };
+        all.iter().find(|arg| arg.get_long() == Some(name.split_once('=').map_or(name, |(name, _)| name)))
+    };
+    let takes_dashes = |text: &str| !text.contains('=') && named(text).is_some_and(|arg| arg.is_allow_hyphen_values_set());
+    let pairs = arguments.windows(2).filter_map(|pair| Some((pair[0].to_str()?, pair[1].to_str()?)));
+    pairs.take_while(|(flag, _)| *flag != "--").find(|(flag, next)| takes_dashes(flag) && named(next).is_some())
 }
 
 /// A variable that is set to nothing counts as not set: that is how a job file without a value for it leaves it.

@@ -117,7 +117,7 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         );
     };
     let columns = match features.as_slice() {
-        [pattern] if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') => matching_columns(pattern, schema)?,
+        [pattern] if is_pattern(pattern) => matching_columns(pattern, schema)?,
         names => names.to_vec(),
     };
     if let Some(name) = first_doubled(columns.iter().map(String::as_str)) {
@@ -189,6 +189,36 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
         }
     }
     Ok(())
+}
+
+/// Checks that every column that `--missing` names feeds the model.
+///
+/// # Errors
+/// A usage error that names the first one that does not.
+pub fn check_missing_names(bound: &[BoundInput], columns: &[(String, Vec<String>)]) -> Result<()> {
+    let is_known = |name: &str| bound.iter().any(|one| one.column == name || one.input.name == name);
+    let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) else { return Ok(()) };
+    let names = bound.iter().flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
+    let otherwise = "`tallow check` shows the model's inputs and the columns that feed them; quote a value that holds a `=`: `'\"a=b\"'`";
+    Err(Error::usage(format!("`--missing` names `{name}`, which is not an input of the model")).hint(did_you_mean(name, &names, otherwise)))
+}
+
+/// The inputs with the columns that feed them, before derived columns are known: as far as names say it.
+///
+/// # Errors
+/// A usage error for a regex that is broken.
+pub fn fed_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<(String, Input)>> {
+    let names: Vec<String> = match options.features.as_deref() {
+        Some([pattern]) if is_pattern(pattern) => matching_columns(pattern, schema)?,
+        Some(names) => names.to_vec(),
+        None if contract.named => contract.inputs.iter().map(|input| input.name.clone()).collect(),
+        None => Vec::new(),
+    };
+    Ok(names.into_iter().zip(contract.inputs.iter().cloned()).collect())
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.len() > 1 && text.starts_with('/') && text.ends_with('/')
 }
 
 /// A graph decides itself what becomes of a category that it does not know, so a policy for one column would promise what nobody keeps.

@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 
 use super::fill::{Filling, Real};
 use super::lookup::Lookup;
+use super::missing::{MissingValues, Sentinels};
 use super::verdict::{Coercions, Origin, Verdicts};
 use super::{Columns, FeatureBlock, Precision, native};
 use crate::contract::InputKind;
@@ -16,25 +17,25 @@ use crate::error::{Error, Result};
 /// Turns the columns of a batch into a feature block.
 #[derive(Debug)]
 pub struct Encoder {
-    inputs: Vec<(BoundInput, Lookup)>,
-    /// Texts that mean null, if the columns are untyped: those of delimited text.
-    missing_tokens: Option<Vec<String>>,
+    inputs: Vec<(BoundInput, Lookup, Sentinels)>,
     precision: Precision,
 }
 
 impl Encoder {
-    /// An encoder for these inputs; `missing_tokens` are texts that mean null in columns of delimited text, none if the columns have types.
+    /// An encoder for these inputs.
     #[must_use]
-    pub fn new(inputs: Vec<BoundInput>, missing_tokens: Option<Vec<String>>, precision: Precision) -> Self {
-        let with_lookup = |bound: BoundInput| (Lookup::new(&bound.input.kind), bound);
-        let inputs = inputs.into_iter().map(with_lookup).map(|(lookup, bound)| (bound, lookup)).collect();
-        Self { inputs, missing_tokens, precision }
+    pub fn new(inputs: Vec<BoundInput>, missing: &MissingValues, precision: Precision) -> Self {
+        let equipped = |bound: BoundInput| {
+            let (lookup, sentinels) = (Lookup::new(&bound.input.kind), missing.of(&bound.input, &bound.column));
+            (bound, lookup, sentinels)
+        };
+        Self { inputs: inputs.into_iter().map(equipped).collect(), precision }
     }
 
     /// The inputs in the order of the model's features.
     #[must_use]
     pub fn inputs(&self) -> impl ExactSizeIterator<Item = &BoundInput> {
-        self.inputs.iter().map(|(bound, _)| bound)
+        self.inputs.iter().map(|(bound, ..)| bound)
     }
 
     /// Fills `block` with the columns (one array per input, all of `row_count` rows), counts what was done to each column and says which
@@ -76,10 +77,9 @@ impl Encoder {
         verdicts: &mut Verdicts,
     ) -> Result<()> {
         block.reset(row_count, self.inputs.len(), T::MISSING);
-        for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
+        for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (block.column_mut(index), &mut counts[index]);
-            let missing_tokens = self.missing_tokens.as_deref();
-            let mut filling = Filling { bound, lookup, index, missing_tokens, out, counts, verdicts, origin };
+            let mut filling = Filling { bound, lookup, index, missing, out, counts, verdicts, origin };
             filling.fill(column).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
         }
         Ok(())
@@ -95,10 +95,9 @@ impl Encoder {
     ) -> Result<Vec<ArrayRef>> {
         let mut arrays = Vec::with_capacity(columns.len());
         let mut scratch = vec![0.0; row_count];
-        for (index, ((bound, lookup), column)) in self.inputs.iter().zip(columns).enumerate() {
+        for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
-            let missing_tokens = self.missing_tokens.as_deref();
-            let mut filling = Filling { bound, lookup, index, missing_tokens, out, counts, verdicts, origin };
+            let mut filling = Filling { bound, lookup, index, missing, out, counts, verdicts, origin };
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),

@@ -3,12 +3,15 @@
 //! Numbers without nulls are copied in one sweep; everything else goes value by value, so that each step can be counted. It must not know
 //! the other inputs.
 
+use std::any::TypeId;
+
 use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256};
 
 use super::lookup::{Lookup, Number};
+use super::missing::Sentinels;
 use super::number::{parse, plain};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
@@ -71,8 +74,8 @@ pub(super) struct Filling<'a, 'b, T> {
     pub(super) bound: &'a BoundInput,
     pub(super) lookup: &'a Lookup,
     pub(super) index: usize,
-    /// Texts that mean null, if the columns are untyped: there a text may stand for a value of any type.
-    pub(super) missing_tokens: Option<&'a [String]>,
+    /// Values that stand for a missing one.
+    pub(super) missing: &'a Sentinels,
     pub(super) out: &'a mut [T],
     pub(super) counts: &'a mut Coercions,
     pub(super) verdicts: &'b mut Verdicts,
@@ -85,13 +88,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     where
         'a: 'c,
     {
-        let Self { bound, lookup, index, missing_tokens, counts, verdicts, origin, .. } = self;
-        Filling { bound, lookup, index: *index, missing_tokens: *missing_tokens, out, counts, verdicts, origin: *origin }
-    }
-
-    /// The texts that mean null.
-    pub(super) fn tokens(&self) -> &'a [String] {
-        self.missing_tokens.unwrap_or_default()
+        let Self { bound, lookup, index, missing, counts, verdicts, origin, .. } = self;
+        Filling { bound, lookup, index: *index, missing, out, counts, verdicts, origin: *origin }
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
@@ -159,7 +157,14 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 
     /// Numbers: straight to the model, or through the vocabulary.
-    fn numbers<V: Copy>(&mut self, values: &[V], nulls: Option<&NullBuffer>, wide: impl Fn(V) -> Number, narrow: impl Fn(V) -> T) -> Result<()> {
+    fn numbers<V: Copy + 'static>(
+        &mut self,
+        values: &[V],
+        nulls: Option<&NullBuffer>,
+        wide: impl Fn(V) -> Number,
+        narrow: impl Fn(V) -> T,
+    ) -> Result<()> {
+        let is_single = TypeId::of::<V>() == TypeId::of::<f32>();
         if !matches!(self.lookup, Lookup::None) {
             let is_null = |row| nulls.is_some_and(|nulls| nulls.is_null(row));
             return values
@@ -168,6 +173,9 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 .try_for_each(|(row, &value)| if is_null(row) { self.missing(row) } else { self.number(row, wide(value)) });
         }
         self.out.iter_mut().zip(values).for_each(|(out, &value)| *out = narrow(value));
+        if self.missing.has_numbers() {
+            self.forget_sentinels(is_single);
+        }
         if nulls.is_none_or(|nulls| nulls.null_count() == 0) && !self.out.iter().any(|value| value.is_missing()) {
             return Ok(());
         }
@@ -181,6 +189,16 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             }
         }
         Ok(())
+    }
+
+    /// Makes NaN of the numbers that stand for a missing value. They are compared in the precision that the column and the model
+    /// have in common, as XGBoost compares its `missing`.
+    fn forget_sentinels(&mut self, is_single: bool) {
+        let narrow = |value: f64| T::from_double(if is_single { f64::from(value as f32) } else { value }).to_double();
+        let sentinels: Vec<f64> = self.missing.numbers().map(narrow).collect();
+        for out in self.out.iter_mut().filter(|out| sentinels.contains(&out.to_double())) {
+            *out = T::MISSING;
+        }
     }
 
     /// What [`Filling::missing`] does under [`Policy::Null`], for all rows in one sweep.
@@ -210,8 +228,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 self.out[row] = T::from_double(value);
                 continue;
             }
-            // A category that the model knows is a value, even if it is spelt like a missing one.
-            if values.is_null(row) || self.tokens().iter().any(|token| token == text) && !self.lookup.knows(text) {
+            if values.is_null(row) || self.is_missing_text(text) {
                 self.missing(row)?;
             } else {
                 self.text(row, text)?;
@@ -224,13 +241,29 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn takes_any_number(&self) -> bool {
         matches!(self.lookup, Lookup::None)
             && matches!(self.bound.input.column_type, None | Some(ColumnType::Float | ColumnType::Double))
-            && !self.tokens().iter().any(|token| plain(token.as_bytes()).is_some())
+            && !self.missing.has_numbers()
+    }
+
+    /// Whether a number stands for a missing value: compared as the model reads it, or exactly where it is a category.
+    fn is_missing_number(&self, value: Number) -> bool {
+        let narrow = |value: f64| T::from_double(value).to_double();
+        match self.lookup {
+            Lookup::None => self.missing.numbers().any(|sentinel| narrow(sentinel) == narrow(value.to_double())),
+            lookup => self.missing.is_number(value.to_double(), || lookup.knows_number(value)),
+        }
+    }
+
+    /// Whether a text stands for a missing value. A category that the model knows is a value, even if it is spelt like a missing one; an
+    /// empty field of delimited text is no number, so it is missing where one is expected.
+    fn is_missing_text(&self, text: &str) -> bool {
+        let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
+        is_empty || self.missing.is_text(text, || self.lookup.knows(text))
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
             let known = self.lookup.known_code(text);
-            let spelt = if known.is_none() && self.missing_tokens.is_some() { self.lookup.code_of_spelling(text) } else { None };
+            let spelt = if known.is_none() && self.missing.is_untyped { self.lookup.code_of_spelling(text) } else { None };
             self.counts.parsed_count += u64::from(spelt.is_some());
             return self.category(row, known.or(spelt).or(self.lookup.other_code()));
         }
@@ -266,6 +299,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn number(&mut self, row: usize, value: Number) -> Result<()> {
         match (self.lookup, value) {
             (_, Number::Real(value)) if value.is_nan() => self.missing(row),
+            (_, value) if self.is_missing_number(value) => self.missing(row),
             (Lookup::None, Number::Real(value)) => Ok(self.out[row] = T::from_double(value)),
             (Lookup::None, Number::Integer(value)) => {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
@@ -323,7 +357,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             InputKind::Native(_) => ("null", "as NaN"),
             _ => ("null", "as missing"),
         };
-        let spelt = if self.missing_tokens.is_some() && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
+        let spelt = if self.missing.is_untyped && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
         Error::failed(reason.message()).at_row(self.origin.row_number(row)).hint(format!(
             "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them {as_what}{spelt}",
             policy("reject"),

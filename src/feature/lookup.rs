@@ -17,6 +17,16 @@ pub(super) enum Number {
     Real(f64),
 }
 
+impl Number {
+    /// The nearest double.
+    pub(super) fn to_double(self) -> f64 {
+        match self {
+            Self::Integer(value) => value as f64,
+            Self::Real(value) => value,
+        }
+    }
+}
+
 /// The categories of a vocabulary. It may hold texts and numbers side by side.
 #[derive(Debug)]
 pub(super) enum Lookup {
@@ -69,6 +79,15 @@ impl Lookup {
             Self::None => None,
             Self::Values { texts, .. } => texts.get(text).copied(),
             Self::Hashes { codes, .. } => codes.get(&category_hash(text)).copied(),
+        }
+    }
+
+    /// Whether the model asks for this number by value or hash.
+    pub(super) fn knows_number(&self, number: Number) -> bool {
+        match self {
+            Self::None => false,
+            Self::Values { numbers, .. } => numbers.contains_key(&key(number)),
+            Self::Hashes { .. } => self.knows(&key(number).to_string()),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod category_hash;
 pub mod encode;
 pub mod fill;
 mod lookup;
+pub mod missing;
 mod native;
 pub mod number;
 pub mod stand_in;

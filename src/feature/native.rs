@@ -11,6 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 use super::fill::{Filling, Real};
+use super::missing::Sentinels;
 use super::number::parse;
 use super::vector;
 use super::verdict::Reason;
@@ -54,12 +55,12 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
 fn each<T>(
     count: usize,
     filling: &mut Filling<f64>,
-    cell: impl Fn(usize, &[String]) -> Cell<T>,
+    cell: impl Fn(usize, &Sentinels) -> Cell<T>,
     instead: impl Fn(f64) -> Option<T>,
 ) -> Result<Vec<T>> {
     let mut values = Vec::with_capacity(count);
     for row in 0..count {
-        let (policy, reason) = match cell(row, filling.tokens()) {
+        let (policy, reason) = match cell(row, filling.missing) {
             Cell::Value(value) => {
                 values.push(value);
                 continue;
@@ -101,20 +102,24 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
     if is_text(column.data_type()) {
         let texts = decoded(column, &DataType::Utf8)?;
         let texts = texts.as_string::<i32>().clone();
-        let cell = |row: usize, tokens: &[String]| {
+        let cell = |row: usize, missing: &Sentinels| {
             let text = texts.value(row);
-            if texts.is_null(row) || tokens.iter().any(|token| token == text) {
+            let is_empty = text.is_empty() && missing.is_untyped;
+            if texts.is_null(row) || is_empty || missing.is_text(text, || false) {
                 return Cell::Missing;
             }
-            text.trim().parse().ok().or_else(|| parse(text).and_then(whole)).map_or(Cell::NotOne, Cell::Parsed)
+            match text.trim().parse().ok().or_else(|| parse(text).and_then(whole)) {
+                Some(value) if missing.is_number(value as f64, || false) => Cell::Missing,
+                value => value.map_or(Cell::NotOne, Cell::Parsed),
+            }
         };
         return each(count, filling, cell, whole);
     }
     if matches!(column.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..)) {
         let numbers = decoded(column, &DataType::Float64)?;
         let numbers = numbers.as_primitive::<Float64Type>().clone();
-        let cell = |row: usize, _: &[String]| match numbers.value(row) {
-            value if numbers.is_null(row) || value.is_nan() => Cell::Missing,
+        let cell = |row: usize, missing: &Sentinels| match numbers.value(row) {
+            value if numbers.is_null(row) || value.is_nan() || missing.is_number(value, || false) => Cell::Missing,
             value => whole(value).map_or(Cell::NotOne, Cell::Value),
         };
         return each(count, filling, cell, whole);
@@ -122,8 +127,9 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
     let numbers = decoded(column, &DataType::Int64)?;
     let numbers = numbers.as_primitive::<Int64Type>().clone();
     // A number too large for 64 bits with a sign is null after the cast and was none before.
-    let cell = |row: usize, _: &[String]| match (column.is_null(row), numbers.is_null(row)) {
+    let cell = |row: usize, missing: &Sentinels| match (column.is_null(row), numbers.is_null(row)) {
         (true, _) => Cell::Missing,
+        (false, false) if missing.is_number(numbers.value(row) as f64, || false) => Cell::Missing,
         (false, true) if *column.data_type() == DataType::Null => Cell::Missing,
         (false, true) => Cell::NotOne,
         _ => Cell::Value(numbers.value(row)),
@@ -135,8 +141,8 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
 pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     let texts = decoded(column, &DataType::Utf8View)?;
     let views = texts.as_string_view();
-    let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
-    let missing: Vec<usize> = (0..views.len()).filter(|row| is_missing(*row, filling.tokens())).collect();
+    let is_missing = |row: usize| views.is_null(row) || filling.missing.is_text(views.value(row), || false);
+    let missing: Vec<usize> = (0..views.len()).filter(|row| is_missing(*row)).collect();
     if missing.is_empty() {
         return Ok(texts);
     }
@@ -153,12 +159,17 @@ pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Resul
 fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     let texts = decoded(column, &DataType::Utf8View)?;
     let views = texts.as_string_view();
-    let is_missing = |row: usize, tokens: &[String]| views.is_null(row) || tokens.iter().any(|token| token == views.value(row));
-    if (views.null_count() == 0 && filling.tokens().is_empty()) || !(0..views.len()).any(|row| is_missing(row, filling.tokens())) {
+    let holds_numbers = !is_text(column.data_type());
+    let is_sentinel = |text: &str, missing: &Sentinels| {
+        let is_number = |value: f64| missing.is_number(value, || false);
+        missing.is_text(text, || false) || holds_numbers && text.parse().is_ok_and(is_number)
+    };
+    let is_missing = |row: usize, missing: &Sentinels| views.is_null(row) || is_sentinel(views.value(row), missing);
+    if (views.null_count() == 0 && filling.missing.is_empty()) || !(0..views.len()).any(|row| is_missing(row, filling.missing)) {
         return Ok(texts);
     }
-    let cell = |row: usize, tokens: &[String]| match views.value(row) {
-        _ if is_missing(row, tokens) => Cell::Missing,
+    let cell = |row: usize, missing: &Sentinels| match views.value(row) {
+        _ if is_missing(row, missing) => Cell::Missing,
         text => Cell::Value(Cow::Borrowed(text)),
     };
     let instead = |value: f64| Some(Cow::Owned(if value.is_nan() { String::new() } else { value.to_string() }));

@@ -97,23 +97,28 @@ pub(super) fn fill(element: NativeElement, width: Width, column: &ArrayRef, fill
     };
     let mut lists = Lists::of(column)?;
     lists.values = decoded(&lists.values, &target)?;
+    let missing = filling.missing;
+    let is_missing = |value: f64| value.is_nan() || missing.is_number(value, || false);
     let found = &lists.values;
     let (values, lengths): (ArrayRef, Vec<usize>) = match element {
         NativeElement::Float => {
             let of = found.as_primitive::<Float32Type>();
-            let value = |place: usize| (of.is_valid(place) && !of.value(place).is_nan()).then(|| of.value(place));
+            let sentinels: Vec<f32> = missing.numbers().map(|value| value as f32).collect();
+            let is_missing = |value: f32| value.is_nan() || sentinels.contains(&value);
+            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place))).then(|| of.value(place));
             let (values, lengths) = lists.gathered(width, filling, value, |value| Some(value as f32))?;
             (Arc::new(Float32Array::from(values)), lengths)
         }
         NativeElement::Double => {
             let of = found.as_primitive::<Float64Type>();
-            let value = |place: usize| (of.is_valid(place) && !of.value(place).is_nan()).then(|| of.value(place));
+            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place))).then(|| of.value(place));
             let (values, lengths) = lists.gathered(width, filling, value, Some)?;
             (Arc::new(Float64Array::from(values)), lengths)
         }
         NativeElement::Integer => {
             let of = found.as_primitive::<Int64Type>();
-            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), whole)?;
+            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place) as f64)).then(|| of.value(place));
+            let (values, lengths) = lists.gathered(width, filling, value, whole)?;
             (Arc::new(Int64Array::from(values)), lengths)
         }
         NativeElement::Boolean => {
@@ -125,7 +130,9 @@ pub(super) fn fill(element: NativeElement, width: Width, column: &ArrayRef, fill
         NativeElement::Text => {
             let of = found.as_string::<i32>();
             let text = |value: f64| Some(if value.is_nan() { String::new() } else { value.to_string() });
-            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place).to_owned()), text)?;
+            let is_value = |place: usize| of.is_valid(place) && !missing.is_text(of.value(place), || false);
+            let value = |place: usize| is_value(place).then(|| of.value(place).to_owned());
+            let (values, lengths) = lists.gathered(width, filling, value, text)?;
             (Arc::new(StringArray::from(values)), lengths)
         }
     };

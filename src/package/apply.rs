@@ -76,7 +76,7 @@ fn input(entry: &InputEntry, codes: Option<usize>) -> Result<Input> {
             return Err(Error::contract(format!("the default of `{key}` is `{code}`, and the embedding has the codes 0 to {}", codes - 1)));
         }
     }
-    Ok(Input { name: entry.name.clone(), kind, column_type: None, required: true, on_null: Policy::Error, on_unseen: Policy::Error })
+    Ok(Input { on_null: Policy::Error, on_unseen: Policy::Error, ..Input::of_kind(entry.name.clone(), kind) })
 }
 
 /// An unseen value that is let through is missing.
@@ -167,6 +167,7 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
     input.column_type = entry.r#type.or(input.column_type);
     input.on_null = entry.on_null.unwrap_or(input.on_null);
     input.on_unseen = entry.on_unseen.unwrap_or(input.on_unseen);
+    input.missing = entry.missing.as_ref().map_or_else(Vec::new, |missing| missing.tokens());
     Ok(())
 }
 

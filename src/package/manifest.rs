@@ -136,6 +136,8 @@ pub struct InputEntry {
     pub on_null: Option<Policy>,
     /// What to do with a value outside the categories, or with text that is no number.
     pub on_unseen: Option<Policy>,
+    /// Values that stand for a missing one, such as `-999` or `["unknown", -1]`.
+    pub missing: Option<Sentinels>,
     /// For networks: what is taken away from the number.
     pub mean: Option<f64>,
     /// For networks: what the difference is divided by.
@@ -164,6 +166,28 @@ pub enum KindName {
     Category,
     /// The model's own code of a category.
     Code,
+}
+
+/// One value that stands for a missing one, or several.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "`missing` is a number, a text or a list of these")]
+pub enum Sentinels {
+    /// One.
+    One(Category),
+    /// Several.
+    Several(Vec<Category>),
+}
+
+impl Sentinels {
+    /// The values as texts.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        let values = match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values.as_slice(),
+        };
+        values.iter().map(|value| CategoryValue::from(value).to_string()).collect()
+    }
 }
 
 /// A value of a category.

@@ -69,7 +69,7 @@ pub(super) fn check(manifest: &Manifest) -> Result<()> {
 }
 
 fn check_input(entry: &InputEntry) -> Result<()> {
-    let InputEntry { name: _, r#type: _, kind, categories, on_null: _, on_unseen, mean, scale, embedding, one_hot, required: _ } = entry;
+    let InputEntry { name: _, r#type: _, kind, categories, on_null: _, on_unseen, missing: _, mean, scale, embedding, one_hot, required: _ } = entry;
     let values = [
         ("kind", kind.is_some()),
         ("categories", categories.is_some()),

@@ -1,54 +1,138 @@
 //! The rows that a run scores: derived columns appended, filtered rows dropped, every row's place in its file remembered.
 //!
 //! In delimited text all columns are text; the columns that the model reads as numbers are numbers to the expressions as well, while the
-//! model's encoder still sees the text itself, with its own policies for what is no number.
+//! model's encoder still sees the text itself, with its own policies for text that is not a number. A value that stands for a missing one
+//! is null to the expressions, in every format.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{cast, filter_record_batch, nullif};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 
-use crate::contract::{Contract, Input, InputKind};
+use crate::contract::{CategoryValue, Input, InputKind};
 use crate::error::{Error, Result};
+use crate::feature::category_hash::category_hash;
+use crate::feature::missing::{MissingValues, Sentinels};
 use crate::feature::number::parse;
+use crate::table::cast::{is_number, is_text};
 use crate::table::query::{Derived, Query, Selection as Selected};
 
-/// A query, and which text columns are numbers to it.
+/// A query, and how it sees the columns that it reads.
 #[derive(Debug)]
 pub struct Selection {
     query: Query,
-    numeric: Vec<String>,
-    missing_tokens: Vec<String>,
+    views: HashMap<String, View>,
     derived_count: usize,
 }
 
+/// How an expression sees a column.
+#[derive(Debug)]
+enum View {
+    /// Text that the model reads as numbers.
+    Number(Sentinels),
+    /// The values as they are, but for those that stand for a missing one.
+    Values { sentinels: Sentinels, kind: InputKind },
+    /// Delimited text that the model does not read: an empty field is null, as in every other reader of SQL.
+    Text,
+}
+
+impl View {
+    /// How a column of this type is seen; none if as it is. `input` is what the column feeds.
+    fn new(data_type: &DataType, name: &str, input: Option<&Input>, missing: &MissingValues) -> Option<Self> {
+        let is_text = is_text(data_type);
+        let Some(input) = input else { return (missing.is_untyped && is_text).then_some(Self::Text) };
+        let sentinels = missing.of(input, name);
+        let is_category = matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_) | InputKind::Text);
+        if missing.is_untyped && is_text && !is_category && !is_native_text(&input.kind) {
+            return Some(Self::Number(sentinels));
+        }
+        (!sentinels.is_empty()).then(|| Self::Values { sentinels, kind: input.kind.clone() })
+    }
+
+    fn seen(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        let is_missing: BooleanArray = match self {
+            Self::Number(sentinels) => return numbers(column, sentinels),
+            Self::Text => match column.as_string_opt::<i32>() {
+                Some(texts) => texts.iter().map(|text| Some(text == Some(""))).collect(),
+                None => return Ok(column.clone()),
+            },
+            Self::Values { sentinels, kind } => missing_values(column, sentinels, kind)?,
+        };
+        if is_missing.true_count() == 0 {
+            return Ok(column.clone());
+        }
+        nullif(column, &is_missing).map_err(|error| Error::internal("cannot leave values out of a column").because(error))
+    }
+}
+
+fn is_native_text(kind: &InputKind) -> bool {
+    use crate::contract::{NativeElement, NativeType};
+    matches!(kind, InputKind::Native(NativeType { element: NativeElement::Text, .. }))
+}
+
+/// The numbers that texts stand for; null for any other text.
+fn numbers(column: &ArrayRef, sentinels: &Sentinels) -> Result<ArrayRef> {
+    let texts = cast(column, &DataType::Utf8).map_err(|error| Error::failed("cannot decode the column").because(error))?;
+    let number = |text: Option<&str>| {
+        let value = text.filter(|text| !sentinels.is_text(text, || false)).and_then(parse);
+        value.filter(|value| !sentinels.is_number(*value, || false))
+    };
+    Ok(Arc::new(texts.as_string::<i32>().iter().map(number).collect::<Float64Array>()))
+}
+
+/// Which values stand for a missing one.
+fn missing_values(column: &ArrayRef, sentinels: &Sentinels, kind: &InputKind) -> Result<BooleanArray> {
+    let decoded = |wanted| cast(column, &wanted).map_err(|error| Error::failed("cannot decode the column").because(error));
+    let value_type = if let DataType::Dictionary(_, value) = column.data_type() { value.as_ref() } else { column.data_type() };
+    if is_text(value_type) {
+        let texts = decoded(DataType::Utf8)?;
+        let is_missing = |text: &str| sentinels.is_text(text, || is_category(kind, text));
+        return Ok(texts.as_string::<i32>().iter().map(|text| Some(text.is_some_and(is_missing))).collect());
+    }
+    if !is_number(value_type) || !sentinels.has_numbers() {
+        return Ok(BooleanArray::from(vec![false; column.len()]));
+    }
+    if *value_type == DataType::Float32 {
+        let narrow: Vec<f32> = sentinels.numbers().map(|value| value as f32).collect();
+        let values = decoded(DataType::Float32)?;
+        return Ok(values.as_primitive::<Float32Type>().iter().map(|value| Some(value.is_some_and(|value| narrow.contains(&value)))).collect());
+    }
+    let values = decoded(DataType::Float64)?;
+    let is_missing = |value: f64| sentinels.is_number(value, || false);
+    Ok(values.as_primitive::<Float64Type>().iter().map(|value| Some(value.is_some_and(is_missing))).collect())
+}
+
+/// Whether the model knows a text as a category.
+fn is_category(kind: &InputKind, text: &str) -> bool {
+    match kind {
+        InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| matches!(value, CategoryValue::Text(known) if known == text)),
+        InputKind::HashedCategory(categories) => categories.hashes.contains(&category_hash(text)),
+        _ => false,
+    }
+}
+
 impl Selection {
-    /// Binds filter and derived columns to a table of this schema; none if there are none. In text files (`is_text`) the inputs that `contract`
-    /// calls numbers are numbers.
+    /// Binds filter and derived columns to a table of this schema; none if there are none. `fed` are the columns that feed the model's
+    /// inputs, as far as that is known.
     ///
     /// # Errors
     /// What [`Query::new`] finds wrong with an expression.
-    pub fn new(
-        filter: Option<&str>,
-        derived: &[Derived],
-        schema: &Schema,
-        is_text: bool,
-        contract: &Contract,
-        missing_tokens: &[String],
-    ) -> Result<Option<Self>> {
+    pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema, fed: &[(String, Input)], missing: &MissingValues) -> Result<Option<Self>> {
         if filter.is_none() && derived.is_empty() {
             return Ok(None);
         }
-        let is_category = |input: &Input| matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_));
-        let is_numeric = |name: &str| is_text && contract.inputs.iter().any(|input| input.name == name && !is_category(input));
-        let typed = schema
-            .fields()
-            .iter()
-            .map(|field| if is_numeric(field.name()) { Arc::new(Field::new(field.name(), DataType::Float64, true)) } else { field.clone() });
+        let inputs: HashMap<&str, &Input> = fed.iter().map(|(name, input)| (name.as_str(), input)).collect();
+        let view = |field: &Field| View::new(field.data_type(), field.name(), inputs.get(field.name().as_str()).copied(), missing);
+        let mut views: HashMap<String, View> = schema.fields().iter().filter_map(|field| Some((field.name().clone(), view(field)?))).collect();
+        let typed = schema.fields().iter().map(|field| match views.get(field.name()) {
+            Some(View::Number(_)) => Arc::new(Field::new(field.name(), DataType::Float64, true)),
+            _ => field.clone(),
+        });
         let query = Query::new(filter, derived, &Schema::new(typed.collect::<Vec<_>>()))?;
-        let numeric = query.columns().iter().filter(|name| is_numeric(name)).cloned().collect();
-        Ok(Some(Self { query, numeric, missing_tokens: missing_tokens.to_vec(), derived_count: derived.len() }))
+        views.retain(|name, _| query.columns().contains(name));
+        Ok(Some(Self { query, views, derived_count: derived.len() }))
     }
 
     /// Whether an expression reads the column of the table, or the derived one.
@@ -70,16 +154,17 @@ impl Selection {
     /// # Errors
     /// Fails if a value cannot be computed.
     pub fn apply(&self, batch: &RecordBatch) -> Result<(RecordBatch, Option<Vec<u32>>)> {
-        let selected = if self.numeric.is_empty() { self.query.apply(batch)? } else { self.apply_to_text(batch)? };
+        let selected = if self.views.is_empty() { self.query.apply(batch)? } else { self.apply_to_views(batch)? };
         let kept_rows = selected.kept.is_some().then(|| selected.kept_rows().map(|row| row as u32).collect());
         Ok((selected.batch, kept_rows))
     }
 
-    /// The expressions see numbers; what goes on is the text itself.
-    fn apply_to_text(&self, batch: &RecordBatch) -> Result<Selected> {
+    /// The expressions see numbers and nulls; what goes on are the columns themselves.
+    fn apply_to_views(&self, batch: &RecordBatch) -> Result<Selected> {
         let internal = |error| Error::internal("a batch of text and numbers").because(error);
-        let columns =
-            batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| self.seen(field.name(), column)).collect::<Vec<ArrayRef>>();
+        let seen =
+            |(field, column): (&Arc<Field>, &ArrayRef)| self.views.get(field.name()).map_or_else(|| Ok(column.clone()), |view| view.seen(column));
+        let columns = batch.schema().fields().iter().zip(batch.columns()).map(seen).collect::<Result<Vec<ArrayRef>>>()?;
         let fields = batch
             .schema()
             .fields()
@@ -99,11 +184,5 @@ impl Selection {
         let options = RecordBatchOptions::new().with_row_count(Some(own.num_rows()));
         let batch = RecordBatch::try_new_with_options(self.widened(&batch.schema()), columns, &options).map_err(internal)?;
         Ok(Selected { batch, kept: selected.kept })
-    }
-
-    fn seen(&self, name: &str, column: &ArrayRef) -> ArrayRef {
-        let Some(texts) = column.as_string_opt::<i32>().filter(|_| self.numeric.iter().any(|numeric| numeric == name)) else { return column.clone() };
-        let number = |text: Option<&str>| text.filter(|text| !self.missing_tokens.iter().any(|token| token == text)).and_then(parse);
-        Arc::new(texts.iter().map(number).collect::<Float64Array>())
     }
 }

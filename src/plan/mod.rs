@@ -5,6 +5,7 @@
 mod agreement;
 pub mod guard;
 pub mod identity;
+pub mod list;
 pub mod memory;
 pub mod options;
 pub mod replay;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
+use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford};
-use self::options::{binding_options, byte_size, read_options, renames, set_threshold, tree_selection};
+use self::options::{binding_options, byte_size, missing_values, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
-use crate::contract::binding::{BoundInput, bind, column_names, first_doubled};
+use crate::contract::binding::{BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
@@ -79,13 +81,18 @@ impl Plan {
         let (mut dataset, bad_files) = open_dataset(&locate(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
-        let selection = Selection::new(rows.filter.as_deref(), &opened.derived, &schema, is_text, contract, &rows.missing)?;
-        let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
+        let missing = missing_values(&rows.missing, is_text)?;
         let mut binding_options = binding_options(binding)?;
+        let selection = {
+            let names = fed_columns(contract, &schema, &binding_options)?;
+            Selection::new(rows.filter.as_deref(), &opened.derived, &schema, &names, &missing)?
+        };
+        let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
         if reads_texts && binding_options.features.is_none() {
             binding_options.features = text::columns(text, contract, &widened(&schema), is_text)?;
         }
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
+        check_missing_names(&bound, &missing.columns)?;
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
         let mut warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
         warnings.extend(warning::other_names(binding.features.as_deref(), contract, &bound).into_iter().chain(warning::read_again(&dataset)));
@@ -96,8 +103,7 @@ impl Plan {
         let name = Name::new(args, &opened)?;
         let run_id = name.run_id(&dataset)?;
         let identity = opened.identity();
-        let missing_tokens = is_text.then(|| rows.missing.clone());
-        let encoder = Encoder::new(bound, missing_tokens, opened.loaded.model.precision());
+        let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision());
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
         let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
@@ -184,7 +190,8 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
 /// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
 fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
     let all = || schema.fields().iter().map(|field| field.name().clone());
-    match outcome.passthrough.as_deref() {
+    let named = outcome.passthrough.as_deref().map(|texts| all_items("--passthrough", texts)).transpose()?;
+    match named.as_deref() {
         None => {
             let features: HashSet<&str> = bound.iter().map(|input| input.column.as_str()).collect();
             Ok(all().filter(|name| !features.contains(name.as_str())).collect())

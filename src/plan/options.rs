@@ -1,9 +1,11 @@
 //! Texts of flags as values.
 
+use super::list::{assignment, items};
 use crate::cli::args::{BindingArgs, RowsArgs};
 use crate::contract::Policy;
 use crate::contract::binding::BindingOptions;
 use crate::error::{Error, Result};
+use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
 use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
@@ -77,8 +79,22 @@ fn feature_list(text: &str) -> Result<Vec<String>> {
     match text.strip_prefix('/') {
         Some(rest) if rest.len() > 1 && rest.ends_with('/') => Ok(vec![text.to_owned()]),
         Some(_) => Err(Error::usage(format!("`--features {text}` begins a regex that no `/` ends"))),
-        None => Ok(text.split(',').map(str::to_owned).collect()),
+        None => items("--features", text),
     }
+}
+
+/// What `--missing` says: tokens for all of the model's columns, and for single ones.
+pub(super) fn missing_values(texts: &[String], is_untyped: bool) -> Result<MissingValues> {
+    let mut values = MissingValues { is_untyped, ..MissingValues::default() };
+    for text in texts {
+        match assignment(text) {
+            Some((column, tokens)) => values.columns.push((column, items("--missing", tokens)?)),
+            None => values.everywhere.get_or_insert_default().extend(items("--missing", text)?),
+        }
+    }
+    // The default, typed out, says nothing new.
+    values.everywhere = values.everywhere.filter(|tokens| *tokens != DEFAULT_WORDS);
+    Ok(values)
 }
 
 /// `POLICY` for all columns (`*`) or `COLUMN=POLICY`.

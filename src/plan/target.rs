@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::Schema;
 
 use super::Plan;
+use super::list::all_items;
 use super::options::byte_size;
 use crate::cli::args::{OutputArgs, OutputFormat};
 use crate::error::{Error, Result, shell_word};
@@ -87,7 +88,7 @@ impl Target {
             report: wanted(report, if is_dataset { output.join(REPORT) } else { output.with_extension("report.parquet") }),
             is_report_named: report.is_some(),
             rejected: wanted(rejected, if is_dataset { output.join(REJECTED) } else { output.with_extension("rejected.parquet") }),
-            partition_by: partition_by.clone(),
+            partition_by: all_items("--partition-by", partition_by)?,
             overwrite: *overwrite,
             restart: *restart,
             path: output.clone(),

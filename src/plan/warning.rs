@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::list::written;
 use crate::contract::Contract;
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, shell_word};
@@ -17,7 +18,10 @@ pub(super) fn chosen_by_regex(features: Option<&str>, bound: &[BoundInput]) -> O
     let pattern = features.filter(|text| text.starts_with('/'))?;
     let columns: Vec<&str> = bound.iter().map(|one| one.column.as_str()).collect();
     let message = format!("`--features {}` feeds the model in the order of the data: {}", shell_word(pattern), listed(&columns));
-    Some(Error::contract(message).hint(format!("if that is the order of training, write it down: `--features {}`", shell_word(&columns.join(",")))))
+    Some(Error::contract(message).hint(format!(
+        "if that is the order of training, write it down: `--features {}`",
+        shell_word(&columns.iter().map(|name| written(name)).collect::<Vec<_>>().join(","))
+    )))
 }
 
 /// Warns of columns that feed features of other names: `--features` binds by position, whatever the model calls its features.

@@ -28,6 +28,7 @@ mod score;
 
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
+mod missing;
 
 // Rows that come as one column of lists.
 mod vector;

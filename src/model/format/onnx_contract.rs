@@ -183,7 +183,8 @@ fn input(name: String, element: ElementType, width: Width, is_told: bool) -> Res
     };
     let is_real = matches!(element, NativeElement::Float | NativeElement::Double);
     let on_null = if is_real && is_told { Policy::Null } else { Policy::Error };
-    Ok(Input { name, kind: InputKind::Native(NativeType { element, width }), column_type: None, required: true, on_null, on_unseen: Policy::Error })
+    let kind = InputKind::Native(NativeType { element, width });
+    Ok(Input { on_null, on_unseen: Policy::Error, ..Input::of_kind(name, kind) })
 }
 
 /// The names that exporters write: a JSON list, or names with commas between.
