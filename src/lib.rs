@@ -20,10 +20,12 @@
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
+//! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
 //! | [`digest`] | how is a digest written? | |
 //! | [`beside`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`count`] | how is a number of things told? | |
+//! | [`escape`] | how is text from data shown safely? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
 //!
 //! # Invariants
@@ -52,8 +54,10 @@ pub mod contract;
 pub mod count;
 pub mod digest;
 pub mod error;
+pub mod escape;
 pub mod feature;
 pub mod interrupt;
+pub mod memory;
 pub mod model;
 pub mod outcome;
 pub mod output;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::args::{CheckArgs, OnBadFile};
 use super::console::{BINDING, Console, bound_object};
+use super::page::Page;
 use crate::count::counted;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -21,42 +22,32 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let estimated_bytes = plan.estimated_bytes()?;
     plan.warnings.iter().for_each(|warning| console.advise(warning));
     let replay = replay(&work)?;
-    console.data(&if console.is_json() { format!("{}\n", object(&plan, estimated_bytes, replay)) } else { text(&plan, estimated_bytes, replay) })
+    if console.is_json() { console.json(&object(&plan, estimated_bytes, replay)) } else { console.show(&page(&plan, estimated_bytes, replay)) }
 }
 
-fn text(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> String {
+fn page(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> Page {
     let job = &plan.job;
-    let mut text = format!(
-        "model and data fit\n  model   {} ({}, {})\n",
-        plan.model.name,
-        plan.model.format,
-        HumanBytes(job.scoring.model().model.memory_bytes() as u64)
-    );
+    let mut page = Page::new("model and data fit");
+    let model_bytes = HumanBytes(job.scoring.model().model.memory_bytes() as u64);
+    page.line(format!("  model   {} ({}, {model_bytes})", plan.model.name, plan.model.format));
     if let Some(Replay { row_count, greatest_difference, tolerance }) = replay {
         let rows = counted(row_count as u64, "row");
-        text.push_str(&format!("  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed {tolerance:e})\n"));
+        page.line(format!("  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed {tolerance:e})"));
     }
     for file in &job.dataset.files {
         let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| counted(rows, "row"));
         let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {}", counted(groups, "row group")));
-        text.push_str(&format!(
-            "  input   {} ({}, {rows}{groups}, {})\n",
-            file.path.display(),
-            file.format,
-            HumanBytes(file.table.identity().byte_count())
-        ));
+        let bytes = HumanBytes(file.table.identity().byte_count());
+        page.line(format!("  input   {} ({}, {rows}{groups}, {bytes})", file.path.display(), file.format));
     }
-    text.push_str(&format!("  threads {}\n  memory  about {} at most\n", job.threads, HumanBytes(estimated_bytes)));
-    plan.bad_files.iter().for_each(|file| text.push_str(&format!("  left out {}: {}\n", file.path.display(), file.reason)));
-    text.push_str(&format!("{BINDING}\n"));
-    for bound in job.scoring.encoder().inputs() {
-        text.push_str(&format!("  {bound}\n"));
-    }
-    text.push_str("columns of the output\n");
-    for field in job.output_schema.fields() {
-        text.push_str(&format!("  {} ({})\n", field.name(), field.data_type()));
-    }
-    text
+    page.line(format!("  threads {}", job.threads));
+    page.line(format!("  memory  about {} at most", HumanBytes(estimated_bytes)));
+    plan.bad_files.iter().for_each(|file| page.line(format!("  left out {}: {}", file.path.display(), file.reason)));
+    page.line(BINDING);
+    job.scoring.encoder().inputs().for_each(|bound| page.line(format!("  {bound}")));
+    page.line("columns of the output");
+    job.output_schema.fields().iter().for_each(|field| page.line(format!("  {} ({})", field.name(), field.data_type())));
+    page
 }
 
 fn object(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> Json {

@@ -12,10 +12,12 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 
 use super::args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::log::{self, Level};
+use super::page::Page;
 use serde_json::{Map, Value as Json, json};
 
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::report::json::failure;
 
 /// The heading above the columns that feed the model.
@@ -82,10 +84,26 @@ impl Console {
         written.map_err(|error| Error::failed("cannot write to standard output").because(error))
     }
 
-    /// Tells a person something, on standard error.
+    /// Writes lines for people to standard output.
+    ///
+    /// # Errors
+    /// Fails if standard output cannot be written.
+    pub(super) fn show(&self, page: &Page) -> Result<()> {
+        self.data(page.text())
+    }
+
+    /// Writes an object to standard output, in a line of its own.
+    ///
+    /// # Errors
+    /// Fails if standard output cannot be written.
+    pub fn json(&self, object: &Json) -> Result<()> {
+        self.data(&format!("{}\n", escape::json(&object.to_string())))
+    }
+
+    /// Tells a person something, on standard error, in one line.
     pub fn tell(&self, text: &str) {
         if !self.quiet {
-            self.write(Level::Info, text, &format!("{text}\n"), Map::new);
+            self.write(Level::Info, text, &format!("{}\n", escape::line(text)), Map::new);
         }
     }
 
@@ -93,7 +111,7 @@ impl Console {
     pub fn summary(&self, lines: &[String], object: &Map<String, Json>) {
         if !self.quiet {
             let headline = lines.first().map_or("", String::as_str);
-            let text = format!("{}\n", lines.join("\n"));
+            let text = lines.iter().fold(String::new(), |text, line| text + &escape::line(line) + "\n");
             self.write(Level::Info, headline, &text, || Map::from_iter([("summary".to_owned(), Json::Object(object.clone()))]));
         }
     }
@@ -109,7 +127,7 @@ impl Console {
     pub fn binding<'a>(&self, inputs: impl Iterator<Item = &'a BoundInput>) {
         if self.verbose && !self.quiet {
             let inputs: Vec<&BoundInput> = inputs.collect();
-            let text = inputs.iter().fold(format!("{BINDING}\n"), |text, bound| format!("{text}  {bound}\n"));
+            let text = inputs.iter().fold(format!("{BINDING}\n"), |text, bound| format!("{text}  {}\n", escape::line(&bound.to_string())));
             let objects = || inputs.iter().map(|bound| bound_object(bound)).collect::<Vec<_>>();
             self.write(Level::Info, BINDING, &text, || Map::from_iter([("binding".to_owned(), objects().into())]));
         }
@@ -128,19 +146,19 @@ impl Console {
         self.write(Level::Error, error.message(), &text, || log::error_fields(Level::Error, error));
         if self.is_json() {
             failure(error).into_iter().for_each(|(name, value)| _ = object.entry(name).or_insert(value));
-            let _ = self.data(&format!("{}\n", Json::Object(object)));
+            let _ = self.json(&Json::Object(object));
         }
     }
 
     fn told(&self, heading: &str, error: &Error) -> String {
-        let mut text = format!("{heading}: {error}\n");
+        let mut text = format!("{heading}: {}\n", escape::line(&error.to_string()));
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
-            text.push_str(&format!("  caused by: {inner}\n"));
+            text.push_str(&format!("  caused by: {}\n", escape::lines(&inner.to_string(), "    ")));
             cause = inner.source();
         }
         if let Some(hint) = error.hint_text() {
-            text.push_str(&format!("{}: {hint}\n", self.paint("1;36", "hint")));
+            text.push_str(&format!("{}: {}\n", self.paint("1;36", "hint"), escape::lines(hint, "  ")));
         }
         text
     }
@@ -149,7 +167,7 @@ impl Console {
         // Nothing can be done about a standard error that is closed.
         let _ = match self.log_format {
             LogFormat::Text => io::stderr().lock().write_all(text.as_bytes()),
-            LogFormat::Json => io::stderr().lock().write_all(log::line(level, message, &self.names(), further()).as_bytes()),
+            LogFormat::Json => io::stderr().lock().write_all(escape::json(&log::line(level, message, &self.names(), further())).as_bytes()),
         };
     }
 

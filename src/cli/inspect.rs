@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::args::InspectArgs;
 use super::console::Console;
+use super::page::Page;
 use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::counted;
 use crate::error::{Error, Kind, Result};
@@ -41,12 +42,12 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
         let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
         return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
     }
-    let (text, object) = match manifest {
+    let (page, object) = match manifest {
         Some(manifest) => data_set(path, &manifest)?,
         None if is_data(path, found.is_directory)? => data_or_report(path)?,
         None => model(&open(path, &options).map_err(|error| neither(error, path))?),
     };
-    console.data(&if console.is_json() { format!("{object}\n") } else { text })
+    if console.is_json() { console.json(&object) } else { console.show(&page) }
 }
 
 /// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
@@ -82,9 +83,9 @@ fn neither(error: Error, path: &Path) -> Error {
     error
 }
 
-fn model(opened: &OpenedModel) -> (String, Json) {
+fn model(opened: &OpenedModel) -> (Page, Json) {
     let loaded = &opened.loaded;
-    let mut text = String::from("model\n");
+    let mut page = Page::new("model");
     let shape = [
         ("precision".to_owned(), loaded.model.precision().name().to_owned()),
         ("memory".to_owned(), HumanBytes(loaded.model.memory_bytes() as u64).to_string()),
@@ -94,13 +95,13 @@ fn model(opened: &OpenedModel) -> (String, Json) {
     ];
     let facts = opened.identity().named();
     for (name, value) in facts.iter().chain(&shape) {
-        text.push_str(&format!("  {name:16} {value}\n"));
+        page.fact(name, value);
     }
-    text.push_str("inputs\n");
-    text.push_str(&inputs(&loaded.contract));
+    page.line("inputs");
+    inputs(&mut page, &loaded.contract);
     if !opened.artefacts.is_empty() {
-        text.push_str("artefacts\n");
-        opened.artefacts.iter().for_each(|one| text.push_str(&format!("  {:24} sha256:{}\n", one.path.display(), one.sha256)));
+        page.line("artefacts");
+        opened.artefacts.iter().for_each(|one| page.line(format!("  {:24} sha256:{}", one.path.display().to_string(), one.sha256)));
     }
     let object = json!({
         "kind": "model",
@@ -109,7 +110,7 @@ fn model(opened: &OpenedModel) -> (String, Json) {
         "artefacts": opened.artefacts.iter().map(|one| json!({"path": one.path, "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
         "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
     });
-    (text, object)
+    (page, object)
 }
 
 /// Whether the columns that feed the model are known by name.
@@ -126,15 +127,13 @@ fn outputs(opened: &OpenedModel) -> Vec<String> {
     loaded.outcome.fields(loaded.model.margin_count(), loaded.model.precision(), false).iter().map(|field| field.name().clone()).collect()
 }
 
-fn inputs(contract: &Contract) -> String {
-    let mut text = String::new();
+fn inputs(page: &mut Page, contract: &Contract) {
     for input in contract.inputs.iter().take(LISTED) {
-        text.push_str(&format!("  {:24} {}\n", input.name, kind(input, CATEGORIES_LISTED)));
+        page.line(format!("  {:24} {}", input.name, kind(input, CATEGORIES_LISTED)));
     }
     if contract.inputs.len() > LISTED {
-        text.push_str(&format!("  and {} more (`--format json` lists them all)\n", contract.inputs.len() - LISTED));
+        page.line(format!("  and {} more (`--format json` lists them all)", contract.inputs.len() - LISTED));
     }
-    text
 }
 
 fn kind(input: &Input, most: usize) -> String {
@@ -160,7 +159,7 @@ fn kind(input: &Input, most: usize) -> String {
     }
 }
 
-fn data_or_report(path: &Path) -> Result<(String, Json)> {
+fn data_or_report(path: &Path) -> Result<(Page, Json)> {
     let dataset = Dataset::open(&locate(&[path.to_owned()])?, &[], &ReadOptions::default())?;
     match dataset.files.as_slice() {
         [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
@@ -169,23 +168,24 @@ fn data_or_report(path: &Path) -> Result<(String, Json)> {
 }
 
 /// What the last run in a report did.
-fn report(path: &Path, reports: &[StoredReport]) -> Result<(String, Json)> {
+fn report(path: &Path, reports: &[StoredReport]) -> Result<(Page, Json)> {
     let last = reports.last().ok_or_else(|| Error::internal("a report without a run"))?;
-    let mut text = format!("report\n{}", line("path", &path.display().to_string()));
+    let mut page = Page::new("report");
+    page.fact("path", path.display().to_string());
     if reports.len() > 1 {
-        text.push_str(&line("runs", &format!("{}, of which the last is shown", reports.len())));
+        page.fact("runs", format!("{}, of which the last is shown", reports.len()));
     }
-    last.described().iter().for_each(|(label, told)| text.push_str(&line(label, told)));
+    last.described().iter().for_each(|(label, told)| page.fact(label, told));
     let mut object = sections(&last.facts);
     object.extend(
         [("kind", json!("report")), ("path", json!(path)), ("run_id", json!(last.run_id)), ("runs", json!(reports.len()))]
             .map(|(name, value)| (name.to_owned(), value)),
     );
-    Ok((text, Json::Object(object)))
+    Ok((page, Json::Object(object)))
 }
 
 /// A data set that tallow wrote: what its manifest says, then its columns.
-fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
+fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
     let is_whole = manifest.is_whole(path)?;
     let bytes: u64 = manifest.parts.iter().flat_map(|part| &part.files).map(|file| file.bytes).sum();
     let state = if is_whole { "yes" } else { "no: files are missing or of another size" };
@@ -203,20 +203,21 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(String, Json)> {
         ("size", HumanBytes(bytes).to_string()),
         ("whole", state.to_owned()),
     ];
-    let mut text = facts.iter().fold("data set\n".to_owned(), |text, (label, told)| text + &line(label, told));
+    let mut page = Page::new("data set");
+    facts.iter().for_each(|(label, told)| page.fact(label, told));
     // Without a row there may be no part to take columns from.
     let dataset = locate(&[path.to_owned()]).ok().map(|files| Dataset::open(&files, &[], &ReadOptions::default())).transpose()?;
-    text.push_str(&dataset.as_ref().map_or(String::new(), columns));
+    dataset.iter().for_each(|dataset| columns(&mut page, dataset));
     let object = json!({
         "kind": "data_set",
         "is_whole": is_whole,
         "columns": dataset.as_ref().map_or(Vec::new(), column_objects),
         "manifest": serde_json::to_value(manifest).map_err(|error| Error::internal("a manifest that is no JSON").because(error))?,
     });
-    Ok((text, object))
+    Ok((page, object))
 }
 
-fn data(path: &Path, dataset: &Dataset) -> (String, Json) {
+fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
     let rows = dataset.row_count();
     let groups: Option<usize> = dataset.files.iter().map(|file| file.table.row_group_count()).sum();
     let bytes: u64 = dataset.files.iter().map(|file| file.table.identity().byte_count()).sum();
@@ -228,28 +229,25 @@ fn data(path: &Path, dataset: &Dataset) -> (String, Json) {
         ("row_groups", groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string())),
         ("size", HumanBytes(bytes).to_string()),
     ];
-    let text = facts.iter().fold("data\n".to_owned(), |text, (label, told)| text + &line(label, told)) + &columns(dataset);
+    let mut page = Page::new("data");
+    facts.iter().for_each(|(label, told)| page.fact(label, told));
+    columns(&mut page, dataset);
     let object = json!({
         "kind": "data", "path": path, "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
         "columns": column_objects(dataset)
     });
-    (text, object)
+    (page, object)
 }
 
-fn line(label: &str, text: &str) -> String {
-    format!("  {label:16} {text}\n")
-}
-
-fn columns(dataset: &Dataset) -> String {
+fn columns(page: &mut Page, dataset: &Dataset) {
     let schema = dataset.schema();
-    let mut text = format!("columns ({})\n", schema.fields().len());
+    page.line(format!("columns ({})", schema.fields().len()));
     for field in schema.fields().iter().take(LISTED) {
-        text.push_str(&format!("  {:24} {}\n", field.name(), field.data_type()));
+        page.line(format!("  {:24} {}", field.name(), field.data_type()));
     }
     if schema.fields().len() > LISTED {
-        text.push_str(&format!("  and {} more (`--format json` lists them all)\n", schema.fields().len() - LISTED));
+        page.line(format!("  and {} more (`--format json` lists them all)", schema.fields().len() - LISTED));
     }
-    text
 }
 
 fn column_objects(dataset: &Dataset) -> Vec<Json> {

@@ -11,6 +11,7 @@ mod failing_disk;
 mod inspect;
 mod log;
 mod observers;
+mod page;
 mod retry;
 mod run;
 mod scheduler;
@@ -31,6 +32,7 @@ use args::{Cli, ConsoleArgs, LogFormat, Verb};
 use console::Console;
 
 use crate::error::{Error, Result};
+use crate::escape::escaped;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard output is success.
 #[must_use]
@@ -38,7 +40,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, &arguments),
+        Err(error) => return usage(&shown(error, &arguments), &arguments),
     };
     let console = Console::new(&cli.console);
     // A panic of a library becomes an error of ours, told once and in our words.
@@ -78,7 +80,7 @@ impl Ending {
     fn tell(self, console: &Console) -> Result<(), Failure> {
         let Self { object, code, was_idle: _ } = self;
         if console.is_json() {
-            console.data(&format!("{}\n", Json::Object(object)))?;
+            console.json(&Json::Object(object))?;
         }
         if code == 0 { Ok(()) } else { Err(Failure { error: None, object: Map::new(), code }) }
     }
@@ -133,6 +135,12 @@ fn without_empty_variables(command: Command) -> Command {
     command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg }).mut_subcommands(without_empty_variables)
 }
 
+/// The error as it is for arguments without characters that a terminal would obey, where it repeats some that have them.
+fn shown(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let safe = arguments.iter().map(|argument| OsString::from(&*escaped(&argument.to_string_lossy()))).collect::<Vec<_>>();
+    if safe == arguments { error } else { parse(&safe).err().unwrap_or(error) }
+}
+
 /// clap's own messages, which know the flags; JSON as well, or instead, where it was asked for.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let wants_json_log = wants_json(arguments, "--log-format", "TALLOW_LOG_FORMAT");
@@ -149,7 +157,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         console.error(&usage_error(error), Map::new());
     }
     if wants_json(arguments, "--format", "TALLOW_FORMAT") {
-        let _ = console.data(&format!("{}\n", Json::Object(crate::report::json::failure(&usage_error(error)))));
+        let _ = console.json(&Json::Object(crate::report::json::failure(&usage_error(error))));
     }
     ExitCode::from(2)
 }

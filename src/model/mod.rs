@@ -12,6 +12,7 @@ pub mod linear;
 pub mod network;
 pub mod open;
 pub mod product;
+mod reading;
 pub mod transformer;
 
 use std::any::Any;
@@ -119,6 +120,11 @@ pub trait Model: Send + Sync + std::fmt::Debug {
 
     /// The bytes that the model holds in memory, shared by all workers.
     fn memory_bytes(&self) -> usize;
+
+    /// The bytes that one worker's values take while it scores, apart from its block and its scratch space, where the model decides that.
+    fn worker_bytes(&self) -> usize {
+        0
+    }
 
     /// The most rows that one worker scores at once, for models that take so long for a row that ordinary blocks would leave workers idle at the end.
     fn block_rows(&self) -> Option<usize> {

@@ -8,20 +8,15 @@ use sha2::{Digest, Sha256};
 
 use super::format::huggingface;
 use super::format::mlflow::{MLMODEL, Mlflow};
-use super::format::{Artefact, Beside, IMPORTERS, ImportOptions, import, refuse};
+use super::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecognised};
+use super::reading::{self, BESIDE, Found, read_file, read_held};
 use super::{Description, LoadedModel};
 use crate::digest::{FilesDigest, hexadecimal, taken_beside};
 use crate::error::{Error, Result};
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
-use crate::table::commit::{canonical, find, list, metadata, read};
+use crate::table::commit::{find, list, metadata};
 use crate::table::location::missing;
 use crate::table::query::Derived;
-
-/// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
-const MODEL_BYTES_LIMIT: u64 = 8 << 30;
-
-/// How files beside a model are read.
-const BESIDE: Beside = Beside { read: |path| read(path, MODEL_BYTES_LIMIT), resolve: canonical };
 
 /// How a package's files are read.
 const FILES: Files<'_> = Files { read: &BESIDE.read, resolve: &BESIDE.resolve, find: &|path| find(path), beside: Some(BESIDE) };
@@ -173,17 +168,18 @@ fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
 
 /// A text model: its digest covers every file that was read, by name. Links are followed, because the hub's cache consists of them.
 fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let mut digest = FilesDigest::default();
-    let mut read_file = |name: &Path| -> Result<Option<Vec<u8>>> {
+    let (mut digest, mut held) = (FilesDigest::default(), Vec::new());
+    let mut read_part = |name: &Path| -> Result<Option<Vec<u8>>> {
         let file = path.join(name);
         if find(&file)?.is_none_or(|found| found.is_directory) {
             return Ok(None);
         }
-        let bytes = read(&file, MODEL_BYTES_LIMIT)?;
+        let (bytes, reservation) = read_held(&file)?;
+        held.push(reservation);
         digest.add(name, &bytes);
         Ok(Some(bytes))
     };
-    let loaded = huggingface::import(&mut read_file, options).map_err(|error| error.at_path(path))?;
+    let loaded = huggingface::import(&mut read_part, options).map_err(|error| error.at_path(path))?;
     let name = path.file_name().map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
     Ok(OpenedModel { name, ..OpenedModel::of(loaded, path, digest.finish().0) })
 }
@@ -191,7 +187,7 @@ fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel>
 /// The file that `MLmodel` names, under its signature.
 fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let manifest = path.join(MLMODEL);
-    let said = Artefact { beside: Some(BESIDE), ..Artefact::new(&manifest, read(&manifest, MODEL_BYTES_LIMIT)?) };
+    let said = Artefact { beside: Some(BESIDE), ..Artefact::new(&manifest, read_file(&manifest)?) };
     let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
     let bytes = said.read_beside(&mlflow.data).map_err(|error| error.at_path(&manifest))?;
     let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(path.join(&mlflow.data), bytes) };
@@ -215,7 +211,10 @@ pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
 }
 
 fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(file, read(file, MODEL_BYTES_LIMIT)?) };
+    let (artefact, _held) = match reading::find(file.to_owned())? {
+        Found::Whole(artefact, held) => (artefact, held),
+        Found::Ends(ends) => return unrecognised(&ends),
+    };
     // The one takes about as long as the other.
     let (own, loaded) = taken_beside(&artefact.bytes, || import(&artefact, options))?;
     let loaded = loaded?;
@@ -228,7 +227,7 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
 fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let (package, loaded) = Package::open(path, FILES, options)?;
     let mut digest = Sha256::new();
-    digest.update(read(&path.join(MANIFEST), MODEL_BYTES_LIMIT)?);
+    digest.update(read_file(&path.join(MANIFEST))?);
     package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));
     let digest = with_beside(digest, &loaded.description);
     let derived = package.derived().iter().map(|one| Derived { name: one.name.clone(), expression: one.expression.clone() }).collect();
@@ -250,8 +249,14 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
     let (mut models, mut refused) = (Vec::new(), Ok(()));
     for path in list(directory)? {
         if !metadata(&path)?.is_directory {
-            let artefact = Artefact::new(path.clone(), read(&path, MODEL_BYTES_LIMIT)?);
-            if IMPORTERS.iter().any(|importer| importer.recognises(&artefact)) {
+            let (artefact, is_model) = match reading::find(path)? {
+                Found::Whole(artefact, _held) => {
+                    let is_model = IMPORTERS.iter().any(|importer| importer.recognises(&artefact));
+                    (artefact, is_model)
+                }
+                Found::Ends(ends) => (ends, false),
+            };
+            if is_model {
                 models.push(artefact.path);
             } else if refused.is_ok() {
                 refused = refuse(&artefact);

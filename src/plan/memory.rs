@@ -3,11 +3,15 @@
 //! What a run takes is added up from above: the process as it is once the model is read, what reading takes of each worker (which the files say,
 //! see [`Demand`]), the rows that wait for the writer. Nothing of it changes a byte of the output. The pipeline also looks at the resident size
 //! while it runs, and begins nothing new beside what is at work while that is near the ceiling.
+//!
+//! What is planned here is what we choose. What a model, an expression or a file makes larger than planned is counted by [`crate::memory`], whose
+//! limit is [`before_rows`] until there is a plan and [`Allowance::foreign_bytes`] after it.
 
 use arrow::datatypes::Schema;
 
 use crate::error::{Error, Result};
 use crate::pipeline::scoring::BLOCK_ROWS;
+use crate::process;
 use crate::table::chunk::CHUNK_BYTES;
 use crate::table::dataset::Dataset;
 use crate::table::demand::Demand;
@@ -57,6 +61,8 @@ pub struct Needs {
     pub may_reject: bool,
     /// A worker's block of features.
     pub block_bytes: u64,
+    /// What a worker's model makes of it on the way to scores.
+    pub model_bytes: u64,
     /// What the scores of a row take.
     pub score_row_bytes: u64,
     /// What a row of the output takes, its texts and lists apart.
@@ -76,27 +82,56 @@ pub struct Allowance {
     pub portion_bytes: usize,
     /// The resident size at which no further portion is begun beside others.
     pub pressure_bytes: Option<u64>,
+    /// What models, expressions and files may take during the run beyond what they hold now.
+    pub foreign_bytes: Option<u64>,
 }
+
+/// What models, expressions and files may take of `--memory` before it is known what a run needs.
+#[must_use]
+pub fn before_rows(memory_bytes: u64) -> u64 {
+    let resident = process::memory_bytes().unwrap_or(0).next_multiple_of(RESIDENT_STEP);
+    memory_bytes.saturating_sub(resident + WORKING_BYTES).max(LEAST_FOREIGN_BYTES)
+}
+
+/// Of what a plan leaves, models and expressions may hold so much at once, in hundredths: what they make and drop in turn, of many sizes, the allocator
+/// keeps for a while.
+const SPARE_PERCENT: u64 = 50;
+
+/// With less no model could be opened, to say what would be enough.
+const LEAST_FOREIGN_BYTES: u64 = 32 << 20;
 
 impl Needs {
     /// What a run of `threads` workers takes at most that reads so.
     #[must_use]
     pub fn estimate(&self, threads: usize, demand: &Demand) -> u64 {
         let workers = (threads as u64).min(demand.portion_count);
-        // Who has no portion helps with the blocks of another's.
-        let blocks = demand.portion_rows.map_or(u64::MAX, |rows| rows.div_ceil(BLOCK_ROWS as u64));
-        let helpers = (threads as u64).min(demand.portion_count.saturating_mul(blocks));
+        let helpers = Self::helpers(threads, demand);
         let in_flight = (PORTIONS_PER_WORKER * workers).min(demand.portion_count);
         // The rows as they were read; of those at work also what a filter leaves of them, or what is rejected.
         let at_work = demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
         let scores = demand.portion_rows.unwrap_or(0).saturating_mul(self.score_row_bytes);
         let in_use = in_flight.saturating_mul(demand.portion_bytes.saturating_add(scores))
             + workers.saturating_mul(at_work.saturating_add(demand.decoding_bytes))
-            + helpers.saturating_mul(self.block_bytes)
+            + helpers.saturating_mul(self.block_bytes.saturating_add(self.model_bytes))
             + self.writer_bytes(demand);
         let fixed = self.resident_bytes + WORKING_BYTES + if self.has_query { QUERY_BYTES } else { 0 };
         let estimate = fixed.saturating_add(helpers * WORKER_BYTES).saturating_add(in_use).saturating_add(in_use / 100 * KEPT_PERCENT);
         estimate.max(self.peak_bytes)
+    }
+
+    /// The workers that have something to do: who has no portion helps with the blocks of another's.
+    fn helpers(threads: usize, demand: &Demand) -> u64 {
+        let blocks = demand.portion_rows.map_or(u64::MAX, |rows| rows.div_ceil(BLOCK_ROWS as u64));
+        (threads as u64).min(demand.portion_count.saturating_mul(blocks))
+    }
+
+    /// What the plan of so many workers leaves of `most`, and what it has for models and expressions.
+    fn foreign_bytes(&self, most: u64, threads: usize, demand: &Demand) -> u64 {
+        let workers = (threads as u64).min(demand.portion_count);
+        let query = if self.has_query { workers.saturating_mul(demand.portion_bytes).saturating_add(QUERY_BYTES / 2) } else { 0 };
+        let model = Self::helpers(threads, demand).saturating_mul(self.model_bytes);
+        let spare = most.saturating_sub(self.estimate(threads, demand)) / 100 * SPARE_PERCENT;
+        spare.saturating_add(query).saturating_add(model).max(WORKING_BYTES)
     }
 
     /// The rows that wait until their row group is full, the chunk that is put together, an encoder; twice where rows may be rejected.
@@ -117,15 +152,18 @@ impl Needs {
 /// # Errors
 /// A usage error if not even one worker with the smallest portions fits; it says what would, and what it is that takes so much.
 pub fn allow(memory_bytes: Option<u64>, threads: usize, needs: &Needs, demands: &[Demand]) -> Result<Allowance> {
-    let Some(most) = memory_bytes else { return Ok(Allowance { threads, portion_bytes: DEFAULT_PORTION_BYTES, pressure_bytes: None }) };
+    let Some(most) = memory_bytes else {
+        return Ok(Allowance { threads, portion_bytes: DEFAULT_PORTION_BYTES, pressure_bytes: None, foreign_bytes: None });
+    };
     let sizes = || PORTION_BYTES.into_iter().zip(demands);
     let fits = |threads: usize, demand: &Demand| needs.estimate(threads, demand) <= most;
     let worthwhile = sizes().find(|(bytes, _)| *bytes == WORTHWHILE_PORTION_BYTES);
     let workers = worthwhile.map_or(1, |(_, demand)| (1..=threads).take_while(|&workers| fits(workers, demand)).last().unwrap_or(1));
-    let Some((portion_bytes, _)) = sizes().find(|(_, demand)| fits(workers, demand)) else {
+    let Some((portion_bytes, demand)) = sizes().find(|(_, demand)| fits(workers, demand)) else {
         return Err(too_little(most, needs, demands));
     };
-    Ok(Allowance { threads: workers, portion_bytes, pressure_bytes: Some((most as f64 * PRESSURE) as u64) })
+    let foreign_bytes = Some(needs.foreign_bytes(most, workers, demand));
+    Ok(Allowance { threads: workers, portion_bytes, pressure_bytes: Some((most as f64 * PRESSURE) as u64), foreign_bytes })
 }
 
 /// What a run of `threads` workers may have, by what the files say from above; where that is not enough, by what their page headers say.
@@ -197,6 +235,7 @@ mod tests {
         has_query: false,
         may_reject: false,
         block_bytes: MIB,
+        model_bytes: 0,
         score_row_bytes: 12,
         output_row_bytes: 24,
         has_texts: true,

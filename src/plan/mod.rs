@@ -20,7 +20,7 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use sha2::{Digest, Sha256};
 
 use self::list::all_items;
-use self::memory::{Needs, RESIDENT_STEP, afford};
+use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
 use self::options::{binding_options, byte_size, missing_values, read_options, renames, set_threshold, tree_selection};
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
@@ -29,6 +29,7 @@ use crate::contract::binding::{BoundInput, bind, check_missing_names, column_nam
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
+use crate::memory::Pool;
 use crate::model::format::ImportOptions;
 use crate::model::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
@@ -69,13 +70,14 @@ impl Plan {
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
         let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
         let ResourceArgs { threads, batch_rows, memory } = resources;
+        let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
+        Pool::of_process().set_limit(memory.map(before_rows));
         let mut opened = open(model, &import_options(binding, outcome, text)?)?;
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
             text::refuse(text)?;
             set_threshold(&mut opened, outcome.threshold)?;
         }
-        let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         let threads = thread_count(*threads)?;
         let options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()))?;
         let (mut dataset, bad_files) = open_dataset(&locate(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
@@ -108,6 +110,9 @@ impl Plan {
         let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
         let allowance = afford(memory, threads, &needs, &dataset, &read_schema, dataset.options())?;
+        if let Some(bytes) = allowance.foreign_bytes {
+            Pool::of_process().set_limit(Some(Pool::of_process().used().saturating_add(bytes)));
+        }
         let options = ReadOptions { portion_bytes: allowance.portion_bytes, ..dataset.options().clone() };
         let most_portion_bytes = if memory.is_some() { allowance.portion_bytes } else { options.most_portion_bytes };
         dataset.set_options(ReadOptions { most_portion_bytes, ..options });
@@ -180,6 +185,7 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
         has_query,
         may_reject: inputs.any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject),
         block_bytes: scoring.block_bytes() as u64,
+        model_bytes: scoring.model().model.worker_bytes() as u64,
         score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
         output_row_bytes: row_bytes(output.fields()),
         has_texts: output.fields().iter().any(|field| is_varying(field.data_type())),

@@ -8,6 +8,7 @@
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
 
 use super::facts::{Fact, Value};
+use crate::escape::escaped;
 
 /// How every file of ours begins, to know one from what is not ours.
 pub const OPENING: &str = "# HELP tallow_";
@@ -127,7 +128,8 @@ fn number(value: &Value) -> f64 {
 
 /// A label's value between its quotes.
 fn escape(text: &str) -> String {
-    text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+    let shown: Vec<_> = text.split('\n').map(escaped).collect();
+    shown.join("\n").replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 #[cfg(test)]

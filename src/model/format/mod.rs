@@ -132,6 +132,11 @@ pub trait Importer: Sync {
     /// Whether the content, not the name, is of this format. Must be cheap and must not fail.
     fn recognises(&self, artefact: &Artefact) -> bool;
 
+    /// Whether a file that begins so may be of this format; of a large file this is asked before the rest is read.
+    fn may_begin(&self, head: &Artefact) -> bool {
+        self.recognises(head)
+    }
+
     /// Parses and translates.
     ///
     /// # Errors
@@ -142,6 +147,20 @@ pub trait Importer: Sync {
 /// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
 pub static IMPORTERS: &[&dyn Importer] =
     &[&xgboost::XgboostImporter, &lightgbm::LightGbm, &catboost::CatBoost, &safetensors::Safetensors, &onnx::Onnx];
+
+/// Whether a file that begins so may be of any format.
+#[must_use]
+pub fn may_be_model(head: &Artefact) -> bool {
+    IMPORTERS.iter().any(|importer| importer.may_begin(head))
+}
+
+/// The error for a file that no importer takes, by its two ends.
+///
+/// # Errors
+/// Always.
+pub fn unrecognised<T>(ends: &Artefact) -> Result<T> {
+    Err(unknown(ends))
+}
 
 /// Finds the format by content and imports the model.
 ///

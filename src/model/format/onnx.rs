@@ -21,6 +21,9 @@ use crate::model::graph::{Graph, Value};
 use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
+/// The fields of `ModelProto`.
+const KNOWN_FIELDS: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
+
 /// The longest open axis that is tried, and how many lengths are.
 const MOST_SAMPLE: usize = 1 << 16;
 const MOST_TRIALS: usize = 64;
@@ -74,7 +77,6 @@ impl Importer for Onnx {
 
     /// The format has no magic number: every field must be one of `ModelProto`, a graph and a version among them.
     fn recognises(&self, artefact: &Artefact) -> bool {
-        const KNOWN: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
         let budget = Budget::new();
         let mut message = Message::new(&artefact.bytes, &budget);
         let (mut has_version, mut has_graph) = (false, false);
@@ -83,9 +85,24 @@ impl Importer for Onnx {
                 Ok(Some((1, Wire::Varint(version)))) if (1..=64).contains(&version) => has_version = true,
                 Ok(Some((7, Wire::Bytes(_)))) => has_graph = true,
                 Ok(Some((5, Wire::Varint(_)))) => {}
-                Ok(Some((number, Wire::Bytes(_)))) if KNOWN.contains(&number) => {}
+                Ok(Some((number, Wire::Bytes(_)))) if KNOWN_FIELDS.contains(&number) => {}
                 Ok(None) => return has_version && has_graph,
                 _ => return false,
+            }
+        }
+    }
+
+    /// The fields that end within the head are ones of `ModelProto`, and so is the first one that does not.
+    fn may_begin(&self, head: &Artefact) -> bool {
+        let budget = Budget::new();
+        let mut message = Message::new(&head.bytes, &budget);
+        loop {
+            let key = message.key();
+            match message.next() {
+                Ok(Some((number, _))) if KNOWN_FIELDS.contains(&number) => {}
+                Ok(None) => return true,
+                Ok(Some(_)) => return false,
+                Err(_) => return key.is_some_and(|(number, is_bytes)| is_bytes && KNOWN_FIELDS.contains(&number)),
             }
         }
     }

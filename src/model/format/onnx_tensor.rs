@@ -10,17 +10,19 @@ use super::Artefact;
 use super::onnx_schema::TensorProto;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::model::graph::tensor::{Data, Element, ElementType, Tensor, element_count};
+use crate::memory::{self, Reservation};
+use crate::model::graph::tensor::{Data, Element, ElementType, Tensor, shape_count};
 
 /// Files beside a model, each read once.
 pub(super) struct External<'a> {
     artefact: Option<&'a Artefact>,
     files: std::cell::RefCell<std::collections::HashMap<String, Arc<Vec<u8>>>>,
+    held: std::cell::RefCell<Vec<Reservation>>,
 }
 
 impl<'a> External<'a> {
     pub(super) fn new(artefact: Option<&'a Artefact>) -> Self {
-        Self { artefact, files: std::cell::RefCell::default() }
+        Self { artefact, files: std::cell::RefCell::default(), held: std::cell::RefCell::default() }
     }
 
     /// (name, SHA-256) of every file that was read, by name.
@@ -37,6 +39,7 @@ impl<'a> External<'a> {
         }
         let artefact = self.artefact.ok_or_else(|| Error::contract(format!("the model's data are in another file, `{name}`")))?;
         let bytes = Arc::new(artefact.read_beside(Path::new(name))?);
+        self.held.borrow_mut().push(memory::reserve(bytes.len() as u64, "the model's data file")?);
         self.files.borrow_mut().insert(name.to_owned(), bytes.clone());
         Ok(bytes)
     }
@@ -58,7 +61,7 @@ fn decode_nameless(tensor: &TensorProto, external: &External) -> Result<Tensor> 
     let element_type = ElementType::from_code(tensor.data_type)?;
     let length = |&length: &i64| usize::try_from(length).map_err(|_| Error::failed(format!("an axis of length {length}")));
     let shape = tensor.dims.iter().map(length).collect::<Result<Vec<usize>>>()?;
-    let count = element_count(&shape)?;
+    let count = shape_count(&shape)?;
     let data = if tensor.location == 1 {
         let (bytes, range) = external_range(tensor, external)?;
         from_bytes(element_type, bytes.get(range).ok_or_else(|| Error::failed("the model's data file is too short"))?, count)?

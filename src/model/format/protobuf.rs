@@ -91,6 +91,12 @@ impl<'a> Message<'a> {
         self.rest.len()
     }
 
+    /// The number of the next field and whether bytes follow, without reading it.
+    pub(super) fn key(&self) -> Option<(u64, bool)> {
+        let key = Self { ..*self }.varint().ok()?;
+        Some((key >> 3, key & 7 == Kind::Bytes as u64))
+    }
+
     /// The next field and its number; none at the end.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Wire<'a>)>> {
         if self.rest.is_empty() {

@@ -104,7 +104,8 @@ fn by_members(names: &[String]) -> Option<&'static Refused> {
     (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5"))).then_some(&KERAS)
 }
 
-/// The names in a ZIP archive's directory; none if it is no such archive. A broken directory ends the list.
+/// The names in a ZIP archive's directory; none if it is no such archive. A broken directory ends the list. Of a large archive the two ends are
+/// enough: the directory is found from its own end.
 fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
     const END: &[u8] = b"PK\x05\x06";
     const ENTRY: &[u8] = b"PK\x01\x02";
@@ -120,7 +121,7 @@ fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
     let tail = bytes.len().saturating_sub(LONGEST_COMMENT + 22);
     let mut names = Vec::new();
     let end = bytes[tail..].windows(END.len()).rposition(|window| window == END).map(|place| tail + place);
-    let mut place = end.and_then(|end| number(end + 16, 4));
+    let mut place = end.and_then(|end| end.checked_sub(number(end + 12, 4)?));
     while let Some(at) = place.filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(ENTRY))) {
         let lengths = [28, 30, 32].map(|field| number(at + field, 2));
         let [Some(name), Some(extra), Some(comment)] = lengths else { break };
@@ -146,8 +147,11 @@ mod tests {
         let mut archive = b"PK\x03\x04".to_vec();
         let directory = archive.len() as u8;
         archive.extend([b"PK\x01\x02".as_slice(), &[0; 24], &[length.0, length.1], &[0; 16], name].concat());
-        archive.extend([b"PK\x05\x06".as_slice(), &[0; 12], &[directory, 0, 0, 0, 0, 0]].concat());
+        let size = archive.len() as u8 - directory;
+        archive.extend([b"PK\x05\x06".as_slice(), &[0; 8], &[size, 0, 0, 0], &[directory, 0, 0, 0, 0, 0]].concat());
         assert_eq!(message("m.pt", &archive), Some(TORCH_PICKLE.message));
+        let ends = [b"PK\x03\x04 and much more".as_slice(), &archive[usize::from(directory)..]].concat();
+        assert_eq!(message("m.pt", &ends), Some(TORCH_PICKLE.message), "the middle of a large file is missing");
         for place in 0..archive.len() {
             message("m.pt", &archive[..place]);
             for byte in [0, 0x7f, 0xff] {

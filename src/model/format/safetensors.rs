@@ -43,6 +43,10 @@ impl Importer for Safetensors {
         fits && rest.first() == Some(&b'{')
     }
 
+    fn may_begin(&self, head: &Artefact) -> bool {
+        head.bytes.split_first_chunk::<8>().is_some_and(|(length, rest)| u64::from_le_bytes(*length) >= 2 && rest.first() == Some(&b'{'))
+    }
+
     fn import(&self, _artefact: &Artefact, _options: &ImportOptions) -> Result<LoadedModel> {
         Err(Error::contract("a safetensors file holds weights, but not the layers that they belong to").hint(EXAMPLE))
     }

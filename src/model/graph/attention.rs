@@ -9,7 +9,7 @@ use super::movement::concatenated;
 use super::operator::{Call, Definition, Kernel, several};
 use super::product::Factor;
 use super::registry::Entry;
-use super::tensor::{Data, Tensor, element_count};
+use super::tensor::{Data, Tensor, room_of};
 use super::value::Value;
 use crate::error::{Error, Result};
 
@@ -112,8 +112,8 @@ impl Attention {
             |tensor: &Tensor| -> Result<Vec<T>> { Ok(tensor.values::<T>()?.iter().map(|one| one.multiply(T::from_double(scale))).collect()) };
         let (query, turned) = (scaled(&query)?, scaled(&transposed(&key, &[0, 1, 3, 2])?)?);
         let all = value.values::<T>()?;
-        let mut out = vec![T::zero(); element_count(&[batch, heads, queries, value_width])?];
-        let mut shown = vec![T::zero(); element_count(&[batch, heads, queries, keys])?];
+        let mut out = vec![T::zero(); room_of::<T>(&[batch, heads, queries, value_width])?];
+        let mut shown = vec![T::zero(); room_of::<T>(&[batch, heads, queries, keys])?];
         let (cells, query_cells, value_cells) = (queries * keys, queries * width, keys * value_width);
         for head in 0..batch * heads {
             let own = head / heads * key_heads + head % heads / (heads / key_heads);

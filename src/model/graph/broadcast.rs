@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::layout::{broadcast, broadcast_strides, walk};
-use super::tensor::{Element, Tensor, element_count};
+use super::tensor::{Element, Tensor, room_of};
 use crate::error::{Error, Result};
 
 /// A tensor of what `function` makes of each element.
 pub(super) fn map<T: Element, U: Element>(tensor: &Tensor, function: impl Fn(&T) -> U) -> Result<Tensor> {
+    room_of::<U>(tensor.shape())?;
     Tensor::new(tensor.shape().to_vec(), tensor.values::<T>()?.iter().map(function).collect())
 }
 
 /// The same tensor with each element changed, in place where nothing shares it.
 pub(super) fn change<T: Element>(tensor: Tensor, function: impl Fn(&mut T)) -> Result<Tensor> {
     let shape = tensor.shape().to_vec();
-    let mut values = T::take(tensor.into_data()).ok_or_else(|| Error::internal("a tensor of another type than was asked for"))?;
+    let mut values = tensor.into_values::<T>()?;
     values.iter_mut().for_each(function);
     Tensor::new(shape, values)
 }
@@ -22,7 +23,7 @@ pub(super) fn change<T: Element>(tensor: Tensor, function: impl Fn(&mut T)) -> R
 /// The same tensor with all elements changed at once, in place where nothing shares them.
 pub(super) fn change_all<T: Element>(tensor: Tensor, function: impl Fn(&mut [T])) -> Result<Tensor> {
     let shape = tensor.shape().to_vec();
-    let mut values = T::take(tensor.into_data()).ok_or_else(|| Error::internal("a tensor of another type than was asked for"))?;
+    let mut values = tensor.into_values::<T>()?;
     function(&mut values);
     Tensor::new(shape, values)
 }
@@ -31,10 +32,11 @@ pub(super) fn change_all<T: Element>(tensor: Tensor, function: impl Fn(&mut [T])
 pub(super) fn zip<A: Element, B: Element, U: Element>(left: &Tensor, right: &Tensor, function: impl Fn(&A, &B) -> U) -> Result<Tensor> {
     let shape = broadcast(left.shape(), right.shape())?;
     let (a, b) = (left.values::<A>()?, right.values::<B>()?);
+    let count = room_of::<U>(&shape)?;
     if left.shape() == right.shape() {
         return Tensor::new(shape, a.iter().zip(b).map(|(a, b)| function(a, b)).collect());
     }
-    let mut values = Vec::with_capacity(element_count(&shape)?);
+    let mut values = Vec::with_capacity(count);
     let (a_strides, b_strides) = (broadcast_strides(left.shape(), &shape), broadcast_strides(right.shape(), &shape));
     let Some((&width, outer)) = shape.split_last() else { return Err(Error::internal("two scalars of different shapes")) };
     let last = outer.len();
@@ -53,7 +55,7 @@ pub(super) fn choose(condition: &Tensor, yes: &Tensor, no: &Tensor) -> Result<Te
     fn pick<T: Element>(condition: &Tensor, yes: (&Tensor, &[T]), no: &Tensor, shape: Vec<usize>) -> Result<Tensor> {
         let (flags, yes_values, no_values) = (condition.values::<bool>()?, yes.1, no.values::<T>()?);
         let strides = [condition, yes.0, no].map(|tensor| broadcast_strides(tensor.shape(), &shape));
-        let mut values = Vec::with_capacity(element_count(&shape)?);
+        let mut values = Vec::with_capacity(room_of::<T>(&shape)?);
         walk(&shape, [&strides[0], &strides[1], &strides[2]], |[flag, yes, no]| {
             values.push(if flags[flag] { yes_values[yes].clone() } else { no_values[no].clone() });
         });

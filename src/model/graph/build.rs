@@ -9,11 +9,12 @@ use super::fuse::{fuse, role};
 use super::ir::{Beside, Graph, Node, ValueId, run_widened};
 use super::join::{join, joint};
 use super::operand::Operands;
-use super::operator::{Definition, Fuel};
-use super::registry;
+use super::operator::{Definition, Fuel, Kernel};
+use super::registry::{self, Widening};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Nodes that folding may execute for one node, loops counted by their turns.
 const FOLD_STEPS: u64 = 10_000;
@@ -24,6 +25,14 @@ const RECURRENT: [&str; 3] = ["GRU", "LSTM", "RNN"];
 /// What packed weights may take: so many bytes, and so many times the bytes of the constants.
 const PACKED_BYTES: usize = 64 << 20;
 const PACKED_SHARE: usize = 4;
+
+/// What folding may take for one node: so many bytes, and so many times the bytes of its inputs.
+const FOLD_BYTES: u64 = 64 << 20;
+const FOLD_SHARE: u64 = 8;
+
+/// What is made of constants may take in all, and as a part of the bytes of the file's own.
+const FOLDED_BYTES: usize = 64 << 20;
+const FOLDED_SHARE: usize = 4;
 
 /// Constants larger than this many elements are made when they are wanted, not kept.
 const FOLD_ELEMENTS: usize = 1 << 22;
@@ -37,6 +46,7 @@ pub struct Builder {
     nodes: Vec<Node>,
     constant_bytes: usize,
     packed_bytes: usize,
+    folded_bytes: usize,
 }
 
 impl Builder {
@@ -91,9 +101,10 @@ impl Builder {
         self.packed_bytes += if is_recurrent { definition.memory_bytes.get() } else { 0 };
         let known = |input: &Option<ValueId>| input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some));
         if let Some(values) = inputs.iter().map(known).collect::<Option<Vec<Option<Value>>>>()
-            && let Ok(results) = run_widened(&kernel, entry.widening, values, &Fuel::new(FOLD_STEPS))
+            && let Ok(results) = folded(&kernel, entry.widening, values)
             && results.len() >= definition.outputs.len()
             && results.iter().all(is_small)
+            && self.may_keep(&results)
         {
             return Ok(results.into_iter().take(definition.outputs.len()).map(|value| self.constant(value)).collect());
         }
@@ -127,6 +138,15 @@ impl Builder {
         Ok(ids)
     }
 
+    /// Whether what was made of constants may be kept as constants: a small file may have many nodes.
+    fn may_keep(&mut self, made: &[Value]) -> bool {
+        let bytes: usize = made.iter().filter_map(|value| value.tensor().ok()).map(Tensor::byte_count).sum();
+        let most = FOLDED_BYTES.saturating_add(self.constant_bytes.saturating_sub(self.folded_bytes).saturating_mul(FOLDED_SHARE));
+        let is_kept = self.folded_bytes.saturating_add(bytes) <= most;
+        self.folded_bytes += if is_kept { bytes } else { 0 };
+        is_kept
+    }
+
     /// The bytes that weights may still take in packed form: nodes that share their weights pack them each, and a small file may have many.
     fn room(&self) -> usize {
         PACKED_BYTES.saturating_add(self.constant_bytes.saturating_mul(PACKED_SHARE)).saturating_sub(self.packed_bytes)
@@ -145,6 +165,13 @@ impl Builder {
         graph.relink();
         graph
     }
+}
+
+/// What a node makes of constants, in a share of the memory that there is: what takes more is made when it is wanted, or refused then.
+fn folded(kernel: &Kernel, widening: Widening, values: Vec<Option<Value>>) -> Result<Vec<Value>> {
+    let given: usize = values.iter().flatten().filter_map(|value| value.tensor().ok()).map(Tensor::byte_count).sum();
+    let most = FOLD_BYTES.saturating_add(FOLD_SHARE.saturating_mul(given as u64));
+    memory::confined(most, || run_widened(kernel, widening, values, &Fuel::new(FOLD_STEPS))).0
 }
 
 /// The family whose kernels run an operator of classical machine learning.

@@ -11,6 +11,10 @@ use super::operator::{Definition, Kernel, single};
 use super::registry::Entry;
 use super::tensor::{Data, Element, ElementType, Tensor};
 use crate::error::{Error, Result};
+use crate::memory;
+
+/// What the text of a number takes, as a rule.
+const NUMBER_TEXT_BYTES: usize = 48;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Cast", 1, 1, cast_to).by_row(),
@@ -100,6 +104,9 @@ fn real_text(value: f64, shown: &str) -> String {
 /// # Errors
 /// Fails for a text that is no number.
 pub(super) fn cast(tensor: &Tensor, to: ElementType) -> Result<Tensor> {
+    let makes_texts = to == ElementType::String && tensor.element_type() != ElementType::String;
+    let content = if makes_texts { tensor.len().saturating_mul(NUMBER_TEXT_BYTES) } else { 0 };
+    memory::room_for(tensor.len().saturating_mul(to.bytes()).saturating_add(content))?;
     let data = match tensor.data() {
         Data::Float(values) => convert(values, to),
         Data::Double(values) => convert(values, to),
@@ -116,7 +123,8 @@ pub(super) fn cast(tensor: &Tensor, to: ElementType) -> Result<Tensor> {
         Data::Bool(values) => convert(values, to),
         Data::String(values) => parsed(values, to)?,
     };
-    Tensor::from_data(tensor.shape().to_vec(), data)
+    let cast = Tensor::from_data(tensor.shape().to_vec(), data)?;
+    if makes_texts { cast.with_content(content) } else { Ok(cast) }
 }
 
 fn convert<S: Source>(values: &[S], to: ElementType) -> Data {
@@ -170,6 +178,7 @@ fn bit_cast(node: &Definition) -> Result<Kernel> {
     let wanted = ElementType::from_code(node.wanted_int("to")?)?;
     single(move |call| {
         let tensor = call.tensor(0)?;
+        memory::temporary(tensor.len().saturating_mul(3 * size_of::<u64>()))?;
         let bits = bits(tensor)?;
         let width = bits.first().map_or(0, |(width, _)| *width);
         let bits: Vec<u64> = bits.into_iter().map(|(_, bits)| bits).collect();

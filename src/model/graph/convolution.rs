@@ -7,7 +7,7 @@ use super::layout::{length_of, product};
 use super::operator::{Definition, Kernel, single};
 use super::product::Factor;
 use super::registry::Entry;
-use super::tensor::{Data, Tensor, element_count};
+use super::tensor::{Data, Tensor, element_count, room_of};
 use super::window::{OUTSIDE, Padding, Sliding, Window};
 use crate::error::{Error, Result};
 use crate::model::convolution::{Activation, Axis, Filters, Finish, Images};
@@ -142,9 +142,9 @@ pub(super) fn convolved<T: Factor>(
     let (weights, map) = (weights.values::<T>()?, window.places());
     let (size, input_size, rows) = (window.output_size(), product(places), filters / groups);
     let depth = group_channels * window.kernel_size();
-    let mut columns = vec![T::zero(); element_count(&[depth, size])?];
+    let mut columns = vec![T::zero(); room_of::<T>(&[depth, size])?];
     let shape = [&[images, filters], window.output.as_slice()].concat();
-    let mut out = vec![T::zero(); element_count(&shape)?];
+    let mut out = vec![T::zero(); room_of::<T>(&shape)?];
     for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
         for channel in 0..group_channels {
             let source = &values[(image * channels + group * group_channels + channel) * input_size..][..input_size];
@@ -231,9 +231,9 @@ fn spread<T: Factor>(data: &Tensor, values: &[T], weights: &Tensor, bias: Option
     // Channels × (filters × window) turned to (filters × window) × channels, group by group.
     let turned = super::layout::transposed(&weights.clone().reshaped(vec![groups, own, rows])?, &[0, 2, 1])?;
     let turned = turned.values::<T>()?;
-    let mut columns = vec![T::zero(); element_count(&[rows, size])?];
+    let mut columns = vec![T::zero(); room_of::<T>(&[rows, size])?];
     let shape = [&[images, filters * groups], window.input.as_slice()].concat();
-    let mut out = vec![T::zero(); element_count(&shape)?];
+    let mut out = vec![T::zero(); room_of::<T>(&shape)?];
     for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
         let source = &values[(image * channels + group * own) * size..][..own * size];
         columns.fill(T::zero());

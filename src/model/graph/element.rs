@@ -53,6 +53,18 @@ impl ElementType {
         })
     }
 
+    /// The bytes of an element, a text's by its reference.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Int8 | Self::Uint8 | Self::Bool => 1,
+            Self::Float16 | Self::Bfloat16 | Self::Int16 | Self::Uint16 => 2,
+            Self::Float | Self::Int32 | Self::Uint32 => 4,
+            Self::Double | Self::Int64 | Self::Uint64 => 8,
+            Self::String => size_of::<Arc<str>>(),
+        }
+    }
+
     /// Whether it is one of the four floating-point types.
     #[must_use]
     pub const fn is_float(self) -> bool {
@@ -239,6 +251,21 @@ pub(super) fn mixed(left: &Data, right: &Data) -> Error {
 }
 
 impl Data {
+    /// The bytes of an element, a text's by its reference.
+    pub(super) fn element_bytes(&self) -> usize {
+        self.element_type().bytes()
+    }
+
+    /// Whether something else holds the same elements.
+    pub(super) fn is_shared(&self) -> bool {
+        any!(self, values => Arc::strong_count(values) > 1)
+    }
+
+    /// The bytes that the elements take, texts counted by their references.
+    pub(super) fn byte_count(&self) -> usize {
+        self.len().saturating_mul(self.element_bytes())
+    }
+
     /// Whether there is no element.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 
-use super::tensor::{ElementType, element_count};
+use super::tensor::{ElementType, shape_count};
 use crate::error::{Error, Result};
 
 /// How columns become one input of the graph.
@@ -22,7 +22,7 @@ impl Feed {
     /// # Errors
     /// Fails for shapes that are too large, and for more than one axis of no fixed length.
     pub(super) fn check(&self) -> Result<()> {
-        element_count(&self.row_shape.iter().map(|length| length.unwrap_or(1)).collect::<Vec<usize>>())?;
+        shape_count(&self.row_shape.iter().map(|length| length.unwrap_or(1)).collect::<Vec<usize>>())?;
         match self.row_shape.iter().filter(|length| length.is_none()).count() {
             0 | 1 => Ok(()),
             open => Err(Error::contract(format!("an input of {open} axes whose length is open, beside that of the rows"))),

@@ -11,7 +11,7 @@ use super::ir::{Node, ValueId};
 use super::operand::Operands;
 use super::operator::{Call, Definition, single};
 use super::registry::Widening;
-use super::tensor::{Tensor, element_count};
+use super::tensor::{Tensor, room_of};
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::feature::Columns;
@@ -203,7 +203,7 @@ impl Chain {
         while shape.len() < self.least_rank {
             shape.insert(0, 1);
         }
-        let mut out = Vec::with_capacity(element_count(&shape)?);
+        let mut out = Vec::with_capacity(room_of::<f32>(&shape)?);
         let mut pool = Pool::default();
         for rows in values.chunks(BLOCK_ROWS * width) {
             self.take(Rows { values: rows, width, stride: width, count: rows.len() / width }, &mut pool, &mut out);
@@ -217,7 +217,7 @@ impl Chain {
             return Err(Error::failed(format!("a table of {} columns for a matrix of {} rows", columns.feature_count(), self.inner)));
         }
         let shape = vec![row_count, self.outer];
-        let mut out = Vec::with_capacity(element_count(&shape)?);
+        let mut out = Vec::with_capacity(room_of::<f32>(&shape)?);
         let mut pool = Pool::default();
         for first_row in (0..row_count).step_by(BLOCK_ROWS) {
             let count = BLOCK_ROWS.min(row_count - first_row);

@@ -5,8 +5,9 @@ use super::elementwise::Number;
 use super::layout::{axis_of, length_of, product, split_at_axis, strides_of, walk};
 use super::operator::{Definition, Kernel, single};
 use super::registry::Entry;
-use super::tensor::{Element, Tensor, element_count};
+use super::tensor::{Element, Tensor, element_count, shape_count};
 use crate::error::{Error, Result};
+use crate::memory;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Gather", 2, 2, gather),
@@ -44,7 +45,9 @@ pub(super) fn gathered(data: &Tensor, indices: &Tensor, axis: i64) -> Result<Ten
     let (outer, length, inner) = split_at_axis(data.shape(), axis);
     let places = places(indices, length)?;
     let shape = [&data.shape()[..axis], indices.shape(), &data.shape()[axis + 1..]].concat();
-    element_count(&shape)?;
+    shape_count(&shape)?;
+    memory::room_for(product(&shape).saturating_mul(data.element_bytes()))?;
+    memory::temporary(outer.saturating_mul(places.len()).saturating_mul(size_of::<usize>()))?;
     let starts: Vec<usize> = (0..outer).flat_map(|block| places.iter().map(move |place| (block * length + place) * inner)).collect();
     if inner == 0 { data.runs(&[], 0, shape) } else { data.runs(&starts, inner, shape) }
 }
@@ -59,6 +62,7 @@ fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<us
     let strides = strides_of(data.shape());
     let mut others = strides.clone();
     others[axis] = 0;
+    memory::temporary(along.len().saturating_mul(size_of::<usize>()))?;
     let mut found = Vec::with_capacity(along.len());
     let mut next = along.iter();
     walk(indices.shape(), [&others], |[offset]| found.extend(next.next().map(|place| offset + place * strides[axis])));
@@ -129,7 +133,10 @@ fn meeting(node: &Definition) -> Result<Meeting> {
 fn scattered(data: Tensor, updates: &Tensor, starts: &[usize], run: usize, meeting: Meeting) -> Result<Tensor> {
     fn put<T: Element>(data: Tensor, updates: &[T], starts: &[usize], run: usize, join: impl Fn(&T, &T) -> T) -> Result<Tensor> {
         let shape = data.shape().to_vec();
-        let mut values = T::take(data.into_data()).ok_or_else(|| Error::contract("updates of another type than the tensor"))?;
+        if T::TYPE != data.element_type() {
+            return Err(Error::contract("updates of another type than the tensor"));
+        }
+        let mut values = data.into_values::<T>()?;
         for (start, update) in starts.iter().zip(updates.chunks_exact(run.max(1))) {
             let target = values.get_mut(*start..start + run).ok_or_else(|| Error::failed("an update outside the tensor"))?;
             target.iter_mut().zip(update).for_each(|(old, new)| *old = join(old, new));
@@ -219,7 +226,8 @@ fn one_hot(node: &Definition) -> Result<Kernel> {
         let axis = axis_of(axis, indices.rank() + 1)?;
         let mut shape = indices.shape().to_vec();
         shape.insert(axis, depth);
-        let mut chosen = vec![0_usize; element_count(&shape)?];
+        memory::temporary(shape_count(&shape)?.saturating_mul(size_of::<usize>()))?;
+        let mut chosen = vec![0_usize; shape_count(&shape)?];
         let inner = product(&indices.shape()[axis..]);
         for (place, index) in indices.doubles()?.into_iter().enumerate() {
             let counted = if index < 0.0 { index + depth as f64 } else { index };
@@ -245,13 +253,17 @@ fn compress(node: &Definition) -> Result<Kernel> {
 }
 
 fn non_zero(data: &Tensor) -> Result<Tensor> {
+    // A list that grows has twice the places that it needs.
+    memory::temporary(data.len().saturating_mul(2 * size_of::<usize>()))?;
     fn found<T: Element>(values: &[T]) -> Vec<usize> {
         values.iter().enumerate().filter(|(_, value)| **value != T::zero()).map(|(place, _)| place).collect()
     }
     let places = any!(data.data(), values => found(values));
     let strides = strides_of(data.shape());
+    let count = element_count(&[data.rank(), places.len()])?;
     let axes = data.shape().iter().zip(&strides);
-    let indices = axes.flat_map(|(&length, &stride)| places.iter().map(move |place| (place / stride % length) as i64));
-    let indices: Vec<i64> = indices.collect();
+    let found = axes.flat_map(|(&length, &stride)| places.iter().map(move |place| (place / stride % length) as i64));
+    let mut indices: Vec<i64> = Vec::with_capacity(count);
+    indices.extend(found);
     Tensor::new(vec![data.rank(), places.len()], indices)
 }

@@ -9,9 +9,10 @@ use super::fuse::Role;
 use super::join::Joint;
 use super::operator::{Call, Fuel, Kernel, UnseenCounts};
 use super::registry::Widening;
-use super::tensor::{Data, ElementType, Tensor};
+use super::tensor::{Data, ElementType, Tensor, room_of};
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops take some thousand turns.
 const STEP_LIMIT: u64 = 10_000_000;
@@ -172,47 +173,66 @@ impl Graph {
         if inputs.len() != self.inputs.len() {
             return Err(Error::failed(format!("{} values for a graph of {} inputs", inputs.len(), self.inputs.len())));
         }
-        let mut slots: Vec<Option<Value>> = vec![None; self.value_count];
-        self.constants.iter().for_each(|(id, value)| slots[*id] = Some(value.clone()));
-        self.inputs.iter().zip(inputs).for_each(|(id, value)| slots[*id] = Some(value));
+        let mut slots = Slots { values: vec![None; self.value_count], live_bytes: vec![0; self.value_count] };
+        self.constants.iter().for_each(|(id, value)| slots.values[*id] = Some(value.clone()));
+        self.inputs.iter().zip(inputs).for_each(|(id, value)| slots.put(*id, value, 0, fuel));
         for node in &self.nodes {
             fuel.burn(1)?;
             node.run(&mut slots, fuel).map_err(|error| error.at_node(node.label.clone()))?;
         }
-        self.outputs.iter().map(|id| slots[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
+        slots.live_bytes.iter().for_each(|bytes| fuel.dropped(*bytes));
+        self.outputs.iter().map(|id| slots.values[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
+    }
+}
+
+/// The values of a run, by their numbers.
+struct Slots {
+    values: Vec<Option<Value>>,
+    /// What each takes that the run made, until its last reader has run.
+    live_bytes: Vec<usize>,
+}
+
+impl Slots {
+    fn put(&mut self, id: ValueId, value: Value, bytes: usize, fuel: &Fuel) {
+        fuel.lives(bytes);
+        self.live_bytes[id] = bytes;
+        self.values[id] = Some(value);
     }
 }
 
 impl Node {
-    fn run(&self, slots: &mut [Option<Value>], fuel: &Fuel) -> Result<()> {
+    fn run(&self, slots: &mut Slots, fuel: &Fuel) -> Result<()> {
         let value = |input: &Option<(ValueId, bool)>| match *input {
             None => None,
-            Some((id, true)) => slots[id].take(),
-            Some((id, false)) => slots[id].clone(),
+            Some((id, true)) => slots.values[id].take(),
+            Some((id, false)) => slots.values[id].clone(),
         };
         let inputs: Vec<Option<Value>> = self.inputs.iter().map(value).collect();
         let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
         fuel.burn(results.iter().map(cost).sum())?;
-        results.iter().for_each(|result| note(result, fuel));
         if results.len() < self.outputs.len() {
             return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
         }
         for (id, value) in self.outputs.iter().zip(results) {
+            let bytes = made_bytes(&value, fuel);
             if let Some(id) = id {
-                slots[*id] = Some(value);
+                slots.put(*id, value, bytes, fuel);
             }
+        }
+        for (id, _) in self.inputs.iter().flatten().filter(|(_, is_last)| *is_last) {
+            fuel.dropped(std::mem::take(&mut slots.live_bytes[*id]));
         }
         Ok(())
     }
 }
 
-/// Tells how large a value is.
-fn note(value: &Value, fuel: &Fuel) {
+/// Notes a value that was made, and returns how large it is.
+fn made_bytes(value: &Value, fuel: &Fuel) -> usize {
     match value {
         Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => fuel.made_tensor(tensor),
-        Value::Sequence(values) => values.iter().for_each(|value| note(value, fuel)),
-        Value::Optional(inner) => inner.iter().for_each(|inner| note(inner, fuel)),
-        Value::Columns(_) | Value::Block(_) => {}
+        Value::Sequence(values) => values.iter().map(|value| made_bytes(value, fuel)).sum(),
+        Value::Optional(inner) => inner.iter().map(|inner| made_bytes(inner, fuel)).sum(),
+        Value::Columns(_) | Value::Block(_) => 0,
     }
 }
 
@@ -227,12 +247,16 @@ fn cost(value: &Value) -> u64 {
 }
 
 /// Runs a kernel with narrow inputs widened, and narrows what comes out again.
-pub(super) fn run_widened(kernel: &Kernel, widening: Widening, mut inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
+pub(super) fn run_widened(kernel: &Kernel, widening: Widening, inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
+    memory::step(|| run_step(kernel, widening, inputs, fuel))
+}
+
+fn run_step(kernel: &Kernel, widening: Widening, mut inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
     let mut narrow = None;
     if widening != Widening::None {
         for input in inputs.iter_mut().flatten() {
             if let Value::Tensor(tensor) = input
-                && let Some(wide) = widened(tensor, widening)
+                && let Some(wide) = widened(tensor, widening)?
             {
                 narrow.get_or_insert(tensor.element_type());
                 *tensor = wide;
@@ -243,7 +267,7 @@ pub(super) fn run_widened(kernel: &Kernel, widening: Widening, mut inputs: Vec<O
     if let Some(narrow) = narrow.filter(|_| widening != Widening::In) {
         for result in &mut results {
             if let Value::Tensor(tensor) = result
-                && let Some(back) = narrowed(tensor, narrow)
+                && let Some(back) = narrowed(tensor, narrow)?
             {
                 *tensor = back;
             }
@@ -252,23 +276,37 @@ pub(super) fn run_widened(kernel: &Kernel, widening: Widening, mut inputs: Vec<O
     Ok(results)
 }
 
-fn widened(tensor: &Tensor, widening: Widening) -> Option<Tensor> {
-    let integers = |values: Vec<i64>| Tensor::new(tensor.shape().to_vec(), values).ok();
-    let floats = |values: Vec<f32>| Tensor::new(tensor.shape().to_vec(), values).ok();
+fn widened(tensor: &Tensor, widening: Widening) -> Result<Option<Tensor>> {
+    let integers = |values: Vec<i64>| Tensor::new(tensor.shape().to_vec(), values).map(Some);
+    let floats = |values: Vec<f32>| Tensor::new(tensor.shape().to_vec(), values).map(Some);
+    let is_wide = !matches!(
+        tensor.element_type(),
+        ElementType::Float16
+            | ElementType::Bfloat16
+            | ElementType::Int8
+            | ElementType::Int16
+            | ElementType::Uint8
+            | ElementType::Uint16
+            | ElementType::Uint32
+    );
+    if is_wide {
+        return Ok(None);
+    }
+    room_of::<i64>(tensor.shape())?;
     match tensor.data() {
         Data::Float16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
         Data::Bfloat16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
-        _ if widening == Widening::Floats => None,
+        _ if widening == Widening::Floats => Ok(None),
         Data::Int8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
         Data::Int16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
         Data::Uint8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
         Data::Uint16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
         Data::Uint32(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        _ => None,
+        _ => Ok(None),
     }
 }
 
-fn narrowed(tensor: &Tensor, to: ElementType) -> Option<Tensor> {
+fn narrowed(tensor: &Tensor, to: ElementType) -> Result<Option<Tensor>> {
     let shape = tensor.shape().to_vec();
     let narrow = match (tensor.data(), to) {
         (Data::Float(values), ElementType::Float16) => Tensor::new(shape, values.iter().map(|&value| f16::from_f32(value)).collect()),
@@ -278,7 +316,7 @@ fn narrowed(tensor: &Tensor, to: ElementType) -> Option<Tensor> {
         (Data::Int64(values), ElementType::Uint8) => Tensor::new(shape, values.iter().map(|&value| value as u8).collect()),
         (Data::Int64(values), ElementType::Uint16) => Tensor::new(shape, values.iter().map(|&value| value as u16).collect()),
         (Data::Int64(values), ElementType::Uint32) => Tensor::new(shape, values.iter().map(|&value| value as u32).collect()),
-        _ => return None,
+        _ => return Ok(None),
     };
-    narrow.ok()
+    narrow.map(Some)
 }

@@ -2,8 +2,9 @@
 //!
 //! It must not know element types or operators.
 
-use super::tensor::{Tensor, element_count};
+use super::tensor::{Tensor, shape_count};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The axis that a number between −rank and rank − 1 means.
 pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
@@ -32,7 +33,7 @@ pub(super) fn length_of(value: i64) -> Result<usize> {
 /// The shape that these numbers give.
 pub(super) fn shape_of(numbers: &[i64]) -> Result<Vec<usize>> {
     let shape = numbers.iter().map(|&number| length_of(number)).collect::<Result<Vec<usize>>>()?;
-    element_count(&shape).map(|_| shape)
+    shape_count(&shape).map(|_| shape)
 }
 
 /// The steps between neighbours along each axis of a row-major tensor.
@@ -65,7 +66,7 @@ pub(super) fn broadcast(left: &[usize], right: &[usize]) -> Result<Vec<usize>> {
         _ => Err(Error::failed(format!("shapes {left:?} and {right:?} do not broadcast"))),
     });
     let shape = lengths.collect::<Result<Vec<usize>>>()?;
-    element_count(&shape).map(|_| shape)
+    shape_count(&shape).map(|_| shape)
 }
 
 /// The strides with which a tensor of shape `from` is read as one of shape `to`, which it broadcasts to: 0 along stretched axes.
@@ -116,7 +117,7 @@ pub(super) fn transposed(tensor: &Tensor, order: &[usize]) -> Result<Tensor> {
 
 /// The elements of a view, copied: `shape` read from `offset` on with these strides. Trailing axes that lie together are copied whole.
 pub(super) fn viewed(tensor: &Tensor, offset: usize, shape: &[usize], strides: &[usize]) -> Result<Tensor> {
-    let count = element_count(shape)?;
+    let count = shape_count(shape)?;
     let (mut run, mut outer) = (1, shape.len());
     while outer > 0 && (strides[outer - 1] == run || shape[outer - 1] == 1) {
         outer -= 1;
@@ -125,7 +126,10 @@ pub(super) fn viewed(tensor: &Tensor, offset: usize, shape: &[usize], strides: &
     if count == 0 {
         return tensor.runs(&[], 0, shape.to_vec());
     }
-    let mut starts = Vec::with_capacity(count / run);
+    let starts_count = count / run.max(1);
+    memory::room_for(count.saturating_mul(tensor.element_bytes()))?;
+    memory::temporary(starts_count.saturating_mul(size_of::<usize>()))?;
+    let mut starts = Vec::with_capacity(starts_count);
     walk(&shape[..outer], [&strides[..outer]], |[start]| starts.push(offset + start));
     tensor.runs(&starts, run, shape.to_vec())
 }

@@ -4,9 +4,10 @@ use super::element::any;
 use super::layout::{axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of, transposed, viewed, walk};
 use super::operator::{Call, Definition, Kernel, lacks, several, single};
 use super::registry::{ANY, Entry};
-use super::tensor::{Element, Tensor, element_count};
+use super::tensor::{Element, Tensor, room_of, shape_count};
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::memory;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Concat", 1, ANY, concat),
@@ -31,7 +32,7 @@ fn concat(node: &Definition) -> Result<Kernel> {
 pub(super) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
     fn typed<T: Element>(_: &[T], tensors: &[&Tensor], axis: usize, shape: Vec<usize>) -> Result<Tensor> {
         let parts = tensors.iter().map(|tensor| tensor.values::<T>()).collect::<Result<Vec<&[T]>>>()?;
-        let mut values = Vec::with_capacity(element_count(&shape)?);
+        let mut values = Vec::with_capacity(room_of::<T>(&shape)?);
         for outer in 0..product(&shape[..axis]) {
             for (part, tensor) in parts.iter().zip(tensors) {
                 let run = product(&tensor.shape()[axis..]);
@@ -50,7 +51,7 @@ pub(super) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
         }
         shape[axis] = shape[axis].saturating_add(tensor.shape()[axis]);
     }
-    element_count(&shape)?;
+    shape_count(&shape)?;
     any!(first.data(), values => typed(values, tensors, axis, shape))
 }
 
@@ -138,7 +139,8 @@ fn sliced(data: &Tensor, axis: usize, start: i64, end: i64, step: i64) -> Result
         return part(data, axis, start as usize, count);
     }
     let (outer, _, inner) = split_at_axis(data.shape(), axis);
-    let mut starts = Vec::with_capacity(element_count(&[outer, count])?);
+    memory::temporary(shape_count(&[outer, count])? * size_of::<usize>())?;
+    let mut starts = Vec::with_capacity(outer * count);
     for block in 0..outer {
         starts.extend((0..count as i64).map(|index| (block * length as usize + (start + index * step) as usize) * inner));
     }
@@ -164,7 +166,7 @@ fn tile(call: &mut Call) -> Result<Tensor> {
     let own = strides_of(data.shape());
     let strides: Vec<usize> = own.iter().flat_map(|&stride| [0, stride]).collect();
     let shape: Vec<usize> = pairs.chunks_exact(2).map(|pair| pair[0].saturating_mul(pair[1])).collect();
-    element_count(&shape)?;
+    shape_count(&shape)?;
     viewed(data, 0, &pairs, &strides)?.reshaped(shape)
 }
 
@@ -223,6 +225,9 @@ fn padded(data: &Tensor, pads: &[(i64, i64)], fill: Fill, value: Option<&Tensor>
         data.shape().iter().zip(pads).map(|(&length, &(before, after))| (length as i64).saturating_add(before).saturating_add(after).max(0));
     let shape = shape_of(&lengths.collect::<Vec<i64>>())?;
     let strides = strides_of(data.shape());
+    // The places of all elements, those of all axes but the last while they are made, and those along the axes.
+    let count = shape_count(&shape)?.saturating_add(shape.iter().sum());
+    memory::temporary(count.saturating_mul(2 * size_of::<Option<usize>>()))?;
     let sources: Vec<Vec<Option<usize>>> = (0..data.rank())
         .map(|axis| {
             (0..shape[axis] as i64)
@@ -232,7 +237,9 @@ fn padded(data: &Tensor, pads: &[(i64, i64)], fill: Fill, value: Option<&Tensor>
         .collect();
     let mut places: Vec<Option<usize>> = vec![Some(0)];
     for source in &sources {
-        places = places.iter().flat_map(|outer| source.iter().map(move |inner| Some((*outer)? + (*inner)?))).collect();
+        let mut next = Vec::with_capacity(places.len() * source.len());
+        next.extend(places.iter().flat_map(|outer| source.iter().map(move |inner| Some((*outer)? + (*inner)?))));
+        places = next;
     }
     data.picked(&places, value, shape)
 }
@@ -288,6 +295,7 @@ fn reverse_sequence(node: &Definition) -> Result<Kernel> {
         let mut unit = [vec![0; data.rank()], vec![0; data.rank()]];
         unit[0][batch_axis] = 1;
         unit[1][time_axis] = 1;
+        memory::temporary(data.len().saturating_mul(size_of::<usize>()))?;
         let mut starts = Vec::with_capacity(data.len());
         walk(data.shape(), [&strides, &unit[0], &unit[1]], |[offset, row, step]| {
             let turned = if step < lengths[row] { lengths[row] - 1 - step } else { step };
@@ -308,6 +316,7 @@ fn trilu(node: &Definition) -> Result<Kernel> {
             let edge = row.saturating_add(diagonal);
             if is_upper { column >= edge } else { column <= edge }
         };
+        memory::temporary(data.len().saturating_mul(size_of::<Option<usize>>()))?;
         let places: Vec<Option<usize>> = (0..data.len()).map(|place| kept(place).then_some(place)).collect();
         data.picked(&places, None, data.shape().to_vec())
     })

@@ -188,6 +188,8 @@ pub(super) struct Fuel {
     steps: Cell<u64>,
     unseen: RefCell<UnseenCounts>,
     made: Cell<Made>,
+    /// Bytes of the values that are there.
+    live: Cell<usize>,
     /// Whether products count by what is multiplied, as they do where the time of a run must be bounded.
     weighs_products: bool,
     is_out: Cell<bool>,
@@ -199,7 +201,14 @@ const STEP_READS: usize = 1 << 10;
 
 impl Fuel {
     pub(super) fn new(steps: u64) -> Self {
-        Self { steps: Cell::new(steps), unseen: RefCell::default(), made: Cell::default(), weighs_products: false, is_out: Cell::default() }
+        Self {
+            steps: Cell::new(steps),
+            unseen: RefCell::default(),
+            made: Cell::default(),
+            live: Cell::default(),
+            weighs_products: false,
+            is_out: Cell::default(),
+        }
     }
 
     /// The same for runs that are only to see what a graph is like.
@@ -233,19 +242,35 @@ impl Fuel {
         *known = count.max(*known);
     }
 
-    /// Notes a tensor that a node made; of one of no rows, what a row would take.
-    pub(super) fn made_tensor(&self, tensor: &Tensor) {
+    /// Notes a tensor that a node made, and returns its bytes; of one of no rows, what a row would take.
+    pub(super) fn made_tensor(&self, tensor: &Tensor) -> usize {
         let len = match tensor.shape() {
             [0, row @ ..] => row.iter().copied().fold(1, usize::saturating_mul),
             _ => tensor.len(),
         };
-        let Made { largest_bytes, elements } = self.made.get();
         let bytes = len.saturating_mul(tensor.element_bytes());
-        self.made.set(Made { largest_bytes: largest_bytes.max(bytes), elements: elements.saturating_add(len) });
+        let made = self.made.get();
+        let (largest_bytes, elements) = (made.largest_bytes.max(bytes), made.elements.saturating_add(len));
+        self.made.set(Made { largest_bytes, elements, ..made });
+        bytes
+    }
+
+    /// Notes bytes of a value that is kept for its readers.
+    pub(super) fn lives(&self, bytes: usize) {
+        let live = self.live.get().saturating_add(bytes);
+        self.live.set(live);
+        let made = self.made.get();
+        self.made.set(Made { live_bytes: made.live_bytes.max(live), ..made });
+    }
+
+    /// Notes bytes of a value that nothing reads any more.
+    pub(super) fn dropped(&self, bytes: usize) {
+        self.live.set(self.live.get().saturating_sub(bytes));
     }
 
     /// What nodes made since this was last asked.
     pub(super) fn take_made(&self) -> Made {
+        self.live.set(0);
         self.made.take()
     }
 

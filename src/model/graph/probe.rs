@@ -1,7 +1,7 @@
 //! What a graph is like, found by running it on a few rows that are made up: what a row costs, and whether rows change each other.
 //!
 //! Shapes follow from what a file declares only in part; a run shows them all. A graph that refuses rows that are made up is taken to be ordinary; of one that
-//! takes too long what was seen until then is a lower bound of its cost, and its rows go through one by one.
+//! takes too long or too much memory what was seen until then is a lower bound of its cost, and its rows go through one by one.
 
 use arrow::array::ArrayRef;
 
@@ -14,6 +14,7 @@ use super::tensor::{ElementType, Tensor};
 use super::value::Value;
 use super::{arrays, movement};
 use crate::error::Result;
+use crate::memory::{self, Pool};
 
 /// Nodes that the runs of one question may execute, large values and products counted more often: some tenths of a second, at worst some seconds.
 const PROBE_STEPS: u64 = 200_000;
@@ -25,6 +26,34 @@ pub(super) struct Made {
     pub(super) largest_bytes: usize,
     /// Elements of all values.
     pub(super) elements: usize,
+    /// Bytes of the values that are there at once, at most.
+    pub(super) live_bytes: usize,
+}
+
+impl Made {
+    /// What one of so many rows takes of it.
+    fn share(self, rows: usize) -> Self {
+        let share = |all: usize| all.div_ceil(rows.max(1));
+        Self { largest_bytes: share(self.largest_bytes), elements: share(self.elements), live_bytes: share(self.live_bytes) }
+    }
+
+    /// What it is more than another.
+    fn less(self, other: Self) -> Self {
+        Self {
+            largest_bytes: self.largest_bytes.saturating_sub(other.largest_bytes),
+            elements: self.elements.saturating_sub(other.elements),
+            live_bytes: self.live_bytes.saturating_sub(other.live_bytes),
+        }
+    }
+}
+
+/// What trial rows may take of the memory that is left, in hundredths, and at most.
+const TRIAL_PERCENT: u64 = 25;
+const TRIAL_BYTES: u64 = 1 << 30;
+
+/// Does work on rows that are made up; also returns whether it was refused memory.
+pub(super) fn tried<T>(work: impl FnOnce() -> T) -> (T, bool) {
+    memory::confined((Pool::of_process().left() / 100 * TRIAL_PERCENT).min(TRIAL_BYTES), work)
 }
 
 /// The first of these lengths of open axes with which the graph runs on rows of zeros.
@@ -44,38 +73,38 @@ pub(super) fn first_length(model: &mut GraphModel, lengths: impl Iterator<Item =
 
 /// Runs the graph on so many rows of zeros; false if it took too long, none if it refused.
 fn run_zeros(model: &GraphModel, rows: usize, fuel: &Fuel) -> Option<bool> {
-    let inputs = inputs(model, &Tensor::zeros(ElementType::Float, vec![rows, model.row_length()]).ok()?).ok()?;
-    match model.graph().run_with(inputs, fuel) {
-        Ok(_) => Some(true),
-        Err(_) if fuel.is_out() => Some(false),
-        Err(_) => None,
+    let run = || {
+        let inputs = inputs(model, &Tensor::zeros(ElementType::Float, vec![rows, model.row_length()])?)?;
+        model.graph().run_with(inputs, fuel)
+    };
+    match tried(run) {
+        (Ok(_), _) => Some(true),
+        (Err(_), was_refused) if was_refused || fuel.is_out() => Some(false),
+        (Err(_), _) => None,
     }
 }
 
 /// What a graph that keeps rows apart makes of a row, as the shapes of what it makes of none say it; none if it refuses to run on none.
 pub(super) fn row_cost_of_none(model: &GraphModel) -> Option<Made> {
     let fuel = Fuel::probing(PROBE_STEPS);
-    model.graph().run_with(model.zeros(0).ok()?, &fuel).ok()?;
+    tried(|| model.graph().run_with(model.zeros(0).ok()?, &fuel).ok()).0?;
     Some(fuel.take_made())
 }
 
 /// What a graph makes of one row more, or at least that.
 pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
     let fuel = Fuel::probing(PROBE_STEPS);
-    let share = |made: Made, rows: usize| Made { largest_bytes: made.largest_bytes.div_ceil(rows), elements: made.elements.div_ceil(rows) };
     if let Some(batch) = model.batch() {
         run_zeros(model, batch, &fuel)?;
-        return Some(share(fuel.take_made(), batch));
+        return Some(fuel.take_made().share(batch));
     }
     // One row alone may be a case of its own; what two and three have in common no row adds.
     let is_done = run_zeros(model, 2, &fuel)?;
     let two = fuel.take_made();
     if !is_done || run_zeros(model, 3, &fuel) != Some(true) {
-        return Some(share(two, 2));
+        return Some(two.share(2));
     }
-    let three = fuel.take_made();
-    let (largest_bytes, elements) = (three.largest_bytes.saturating_sub(two.largest_bytes), three.elements.saturating_sub(two.elements));
-    Some(Made { largest_bytes, elements })
+    Some(fuel.take_made().less(two))
 }
 
 /// Whether what the graph makes of a row depends on the rows beside it, as it does where the mean of a batch is taken: two rows together and
@@ -90,9 +119,12 @@ pub(super) fn mixes_rows(model: &GraphModel) -> bool {
         let outputs = by_row(model.graph().run_with(inputs, &fuel)?, count)?;
         model.columns(&outputs, count)
     };
-    let together = run(0..ROWS);
-    let alone: Vec<Result<Vec<ArrayRef>>> = (0..ROWS).map(|row| run(row..row + 1)).collect();
-    if fuel.is_out() {
+    let (together, was_refused) = tried(|| run(0..ROWS));
+    if was_refused || fuel.is_out() {
+        return true;
+    }
+    let (alone, was_refused) = tried(|| (0..ROWS).map(|row| run(row..row + 1)).collect::<Vec<Result<Vec<ArrayRef>>>>());
+    if was_refused || fuel.is_out() {
         return true;
     }
     let Ok(together) = together else { return alone.iter().all(Result::is_ok) };

@@ -12,7 +12,7 @@ use super::elementwise::{Arithmetic, Number, combine};
 use super::layout::{broadcast, broadcast_strides, product, transposed, viewed, walk};
 use super::operator::{Call, Definition, Kernel, single};
 use super::registry::{ANY, Entry};
-use super::tensor::{Data, Tensor, element_count};
+use super::tensor::{Data, Tensor, element_count, room_of};
 use crate::error::{Error, Result};
 use crate::model::network::step::BLOCK_ROWS;
 use crate::model::product::{Dense, LINE, Rows};
@@ -158,7 +158,7 @@ fn typed_product<T: Factor>(left: &Tensor, a: &[T], right: &Tensor, b: &[T]) -> 
     }
     let outer = broadcast(left_outer, right_outer)?;
     let mut shape = [outer.as_slice(), &[rows, columns]].concat();
-    let mut out = vec![T::zero(); element_count(&shape)?];
+    let mut out = vec![T::zero(); room_of::<T>(&shape)?];
     if product(right_outer) == 1 && outer == left_outer {
         // One right matrix for all: one tall product.
         T::multiply_rows(a, b, &mut out, [product(left_outer) * rows, depth, columns]);

@@ -67,7 +67,7 @@ fn inferred(wanted: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usiz
     match unknown.as_slice() {
         [] => {}
         [axis] => {
-            let known = super::tensor::element_count(&shape)?;
+            let known = super::tensor::shape_count(&shape)?;
             let fits = known != 0 && count.is_multiple_of(known);
             shape[*axis] =
                 if fits { count / known } else { return Err(Error::failed(format!("{count} elements do not make a shape of {wanted:?}"))) };

@@ -12,12 +12,13 @@ use super::Graph;
 use super::answer::{Answer, Answers, by_row};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
-use super::probe::{Made, first_length, mixes_rows, row_cost, row_cost_of_none};
+use super::probe::{Made, first_length, mixes_rows, row_cost, row_cost_of_none, tried};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
+use crate::memory::Pool;
 use crate::model::{Margins, Model, Scratch};
 
 /// Elements of the graph's inputs that go through at once, at most.
@@ -28,6 +29,9 @@ const VALUE_BYTES: usize = 1 << 20;
 
 /// Bytes that it may have so that an operator's own costs are shared by more rows.
 const MOST_VALUE_BYTES: usize = 1 << 26;
+
+/// The part of the memory that is there for models which the values of one group of rows may take, as a divisor.
+const LIVE_SHARE: u64 = 4;
 
 /// The length of an open axis of rows that are made up, unless the graph takes another only.
 const SAMPLE_LENGTH: usize = 16;
@@ -167,7 +171,7 @@ impl GraphModel {
     }
 
     fn run_rows(&self, rows: usize) -> Result<Vec<Value>> {
-        self.outputs(self.zeros(rows)?, rows, &mut [])
+        tried(|| self.outputs(self.zeros(rows)?, rows, &mut [])).0
     }
 
     /// The graph's inputs for so many rows of zeros and empty texts.
@@ -228,10 +232,11 @@ impl GraphModel {
             return 1;
         }
         let most = (GROUP_ELEMENTS / self.row_length().max(1)).max(1);
-        let Some(Made { largest_bytes, .. }) = self.row_cost else { return most };
+        let Some(Made { largest_bytes, live_bytes, .. }) = self.row_cost else { return most };
         let in_cache = VALUE_BYTES / largest_bytes.max(1);
         let in_memory = (MOST_VALUE_BYTES / largest_bytes.max(1)).max(1);
-        in_cache.max(FEWEST_ROWS.min(in_memory)).min(most)
+        let allowed = Pool::of_process().limit() / LIVE_SHARE / live_bytes.max(1) as u64;
+        in_cache.max(FEWEST_ROWS.min(in_memory)).min(most).min(allowed.max(1) as usize)
     }
 
     /// All rows, which have as many values, in groups of so many.
@@ -348,6 +353,12 @@ impl Model for GraphModel {
 
     fn memory_bytes(&self) -> usize {
         self.graph.memory_bytes()
+    }
+
+    fn worker_bytes(&self) -> usize {
+        // What an operator makes on its way to a value is about as large as the value.
+        let row = self.row_cost.map_or(0, |made| made.live_bytes.saturating_add(made.largest_bytes));
+        row.saturating_mul(self.group_rows())
     }
 
     fn block_rows(&self) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! Tensors: an element type, a shape, and elements in row-major order that clones share.
 //!
 //! Owns shapes and the limit on its size: every tensor of a graph is made here, so nothing a model asks for allocates more than
-//! [`ELEMENT_LIMIT`] elements at once. It must not know operators.
+//! [`ELEMENT_LIMIT`] elements at once, and all tensors together are counted by [`crate::memory`]. It must not know operators.
 
 use std::sync::Arc;
 
@@ -9,9 +9,13 @@ pub use super::element::{Data, Element, ElementType};
 use super::element::{any, unsupported};
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::memory::{self, Charge};
 
 /// The most elements of one tensor: 1 GiB of single precision, more than any real model of tables or texts needs at once.
 pub const ELEMENT_LIMIT: usize = 1 << 28;
+
+/// What a text takes apart from its characters: its counters, the allocator's share.
+pub(super) const TEXT_BYTES: usize = 24;
 
 /// The most axes of a tensor; ONNX Runtime and numpy stop earlier.
 pub const AXIS_LIMIT: usize = 64;
@@ -21,13 +25,39 @@ pub const AXIS_LIMIT: usize = 64;
 pub struct Tensor {
     shape: Vec<usize>,
     data: Data,
+    /// What its elements and the tensor itself take.
+    #[expect(dead_code, reason = "it counts for as long as it lives")]
+    charge: Arc<Charge>,
+    /// What texts take that were made for it.
+    content: Option<Arc<Charge>>,
+}
+
+/// What a tensor takes apart from its elements: its shape, its counters, the allocator's share.
+const TENSOR_BYTES: usize = 224;
+
+/// The number of elements of a shape that are about to be allocated, in a type of at most 8 bytes.
+///
+/// # Errors
+/// As [`shape_count`]; also if so much memory is not left.
+pub fn element_count(shape: &[usize]) -> Result<usize> {
+    room_of::<f64>(shape)
+}
+
+/// The number of elements of a shape that are about to be allocated as values of `T`.
+///
+/// # Errors
+/// As [`shape_count`]; also if so much memory is not left.
+pub fn room_of<T>(shape: &[usize]) -> Result<usize> {
+    let count = shape_count(shape)?;
+    memory::room_for(count.saturating_mul(size_of::<T>()))?;
+    Ok(count)
 }
 
 /// The number of elements of a shape.
 ///
 /// # Errors
 /// Fails above [`ELEMENT_LIMIT`] elements or [`AXIS_LIMIT`] axes.
-pub fn element_count(shape: &[usize]) -> Result<usize> {
+pub fn shape_count(shape: &[usize]) -> Result<usize> {
     // Empty axes count as one, so that no product of some of the lengths can overflow either.
     let count = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length.max(1)));
     match count {
@@ -50,22 +80,27 @@ impl Tensor {
     /// # Errors
     /// Fails if the number of elements is not the shape's.
     pub fn from_data(shape: Vec<usize>, data: Data) -> Result<Self> {
-        if element_count(&shape)? != data.len() {
-            return Err(Error::failed(format!("{} elements for a tensor of shape {shape:?}", data.len())));
-        }
-        Ok(Self { shape, data })
+        check_shape(&shape, &data)?;
+        let charge = memory::charge(data.byte_count() + TENSOR_BYTES)?;
+        Ok(Self { shape, data, charge: Arc::new(charge), content: None })
+    }
+
+    /// A tensor whose elements exist already and cannot be refused any more.
+    fn noted(shape: Vec<usize>, data: Data) -> Self {
+        let charge = memory::note(data.byte_count() + TENSOR_BYTES);
+        Self { shape, data, charge: Arc::new(charge), content: None }
     }
 
     /// A tensor without axes.
     #[must_use]
     pub fn scalar<T: Element>(value: T) -> Self {
-        Self { shape: Vec::new(), data: T::wrap(Arc::new(vec![value])) }
+        Self::noted(Vec::new(), T::wrap(Arc::new(vec![value])))
     }
 
     /// A tensor of one axis.
     #[must_use]
     pub fn vector<T: Element>(values: Vec<T>) -> Self {
-        Self { shape: vec![values.len()], data: T::wrap(Arc::new(values)) }
+        Self::noted(vec![values.len()], T::wrap(Arc::new(values)))
     }
 
     /// A tensor of equal elements.
@@ -73,7 +108,7 @@ impl Tensor {
     /// # Errors
     /// Fails if the shape is too large.
     pub fn filled<T: Element>(shape: Vec<usize>, value: T) -> Result<Self> {
-        let values = vec![value; element_count(&shape)?];
+        let values = vec![value; room_of::<T>(&shape)?];
         Self::new(shape, values)
     }
 
@@ -124,6 +159,26 @@ impl Tensor {
         self.data
     }
 
+    /// The elements as values of `T`, taken out; copied where something shares them.
+    ///
+    /// # Errors
+    /// Fails if they are of another type, or if a copy is needed and there is no room for one.
+    pub(super) fn into_values<T: Element>(self) -> Result<Vec<T>> {
+        if self.data.is_shared() {
+            memory::room_for(self.byte_count())?;
+        }
+        T::take(self.data).ok_or_else(|| Error::internal("a tensor of another type than was asked for"))
+    }
+
+    /// The same tensor, counted with the texts that were made for it.
+    ///
+    /// # Errors
+    /// Fails if so much memory is not left.
+    pub(super) fn with_content(mut self, bytes: usize) -> Result<Self> {
+        self.content = Some(Arc::new(memory::charge(bytes)?));
+        Ok(self)
+    }
+
     /// What the elements are.
     #[must_use]
     pub fn element_type(&self) -> ElementType {
@@ -144,7 +199,8 @@ impl Tensor {
     /// # Errors
     /// Fails if the number of elements differs.
     pub fn reshaped(self, shape: Vec<usize>) -> Result<Self> {
-        Self::from_data(shape, self.data)
+        check_shape(&shape, &self.data)?;
+        Ok(Self { shape, ..self })
     }
 
     /// The bytes that the elements take, texts counted by their references.
@@ -155,10 +211,7 @@ impl Tensor {
 
     /// The bytes of an element, a text's by its reference.
     pub(super) fn element_bytes(&self) -> usize {
-        fn bytes<T>(_: &[T]) -> usize {
-            size_of::<T>()
-        }
-        any!(&self.data, values => bytes(values))
+        self.data.element_bytes()
     }
 
     /// Whole numbers of any integer type, as shapes, axes and indices are given.
@@ -166,6 +219,7 @@ impl Tensor {
     /// # Errors
     /// Fails for other types.
     pub fn integers(&self) -> Result<Vec<i64>> {
+        memory::temporary(self.len().saturating_mul(size_of::<i64>()))?;
         match &self.data {
             Data::Int64(values) => Ok(values.to_vec()),
             Data::Int32(values) => Ok(values.iter().map(|&value| i64::from(value)).collect()),
@@ -194,6 +248,7 @@ impl Tensor {
     /// # Errors
     /// Fails for texts.
     pub fn doubles(&self) -> Result<Vec<f64>> {
+        memory::temporary(self.len().saturating_mul(size_of::<f64>()))?;
         match &self.data {
             Data::Float(values) => Ok(values.iter().map(|&value| f64::from(value)).collect()),
             Data::Double(values) => Ok(values.to_vec()),
@@ -221,12 +276,13 @@ impl Tensor {
     /// # Errors
     /// Fails if the shape has another number of elements, or a run leaves the tensor.
     pub(super) fn runs(&self, starts: &[usize], run: usize, shape: Vec<usize>) -> Result<Self> {
-        let count = element_count(&shape)?;
+        let count = shape_count(&shape)?;
+        memory::room_for(count.saturating_mul(self.element_bytes()))?;
         let inside = |start: &usize| start.checked_add(run).is_some_and(|end| end <= self.len());
         if starts.len().checked_mul(run) != Some(count) || !starts.iter().all(inside) {
             return Err(Error::failed("elements outside the tensor are asked for"));
         }
-        Ok(any!(&self.data, values => Self { shape, data: copy_runs(values, starts, run) }))
+        Self::from_data(shape, any!(&self.data, values => copy_runs(values, starts, run)))
     }
 
     /// The elements at these places; none stands for the type's zero.
@@ -247,9 +303,17 @@ impl Tensor {
             };
             Ok(T::wrap(Arc::new(places.iter().map(value).collect::<Result<Vec<T>>>()?)))
         }
+        memory::room_for(places.len().saturating_mul(self.element_bytes()))?;
         let data = any!(&self.data, values => pick(values, places, fill.map(Tensor::data)))?;
         Self::from_data(shape, data)
     }
+}
+
+fn check_shape(shape: &[usize], data: &Data) -> Result<()> {
+    if shape_count(shape)? == data.len() {
+        return Ok(());
+    }
+    Err(Error::failed(format!("{} elements for a tensor of shape {shape:?}", data.len())))
 }
 
 fn copy_runs<T: Element>(values: &[T], starts: &[usize], run: usize) -> Data {

@@ -10,21 +10,33 @@ use super::element::unsupported;
 use super::layout::length_of;
 use super::operator::{Call, Definition, Kernel, lacks, several, single};
 use super::registry::{Entry, MICROSOFT};
-use super::tensor::{Data, Tensor, element_count};
+use super::tensor::{Data, TEXT_BYTES, Tensor, element_count, room_of, shape_count};
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::memory;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("StringNormalizer", 1, 1, normalizer),
-    Entry::new("StringConcat", 2, 2, |_| {
-        single(|call| zip(call.tensor(0)?, call.tensor(1)?, |a: &Arc<str>, b: &Arc<str>| Arc::<str>::from(format!("{a}{b}"))))
-    }),
+    Entry::new("StringConcat", 2, 2, |_| single(|call| joined(call.tensor(0)?, call.tensor(1)?))),
     Entry::new("StringSplit", 1, 1, split),
     Entry::new("RegexFullMatch", 1, 1, full_match),
     Entry::new("TfIdfVectorizer", 1, 1, vectorizer),
     Entry::new("Tokenizer", 1, 1, tokenizer).of(MICROSOFT),
     Entry::new("CDist", 2, 2, distances).of(MICROSOFT).floats(),
 ];
+
+/// The bytes that texts of these lengths take.
+fn content_bytes(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(TEXT_BYTES))
+}
+
+/// Each text with another one behind it, broadcast.
+fn joined(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    let lengths = zip(left, right, |a: &Arc<str>, b: &Arc<str>| (a.len() + b.len()) as u64)?;
+    let content = content_bytes(lengths.values::<u64>()?.iter().map(|length| *length as usize));
+    memory::room_for(content)?;
+    zip(left, right, |a: &Arc<str>, b: &Arc<str>| Arc::<str>::from([&**a, &**b].concat()))?.with_content(content)
+}
 
 fn cased(text: &str, case: usize) -> Arc<str> {
     match case {
@@ -46,6 +58,8 @@ fn normalizer(node: &Definition) -> Result<Kernel> {
             [1, _] => vec![1, 0],
             _ => return Err(Error::failed(format!("texts of shape {:?}", data.shape()))),
         };
+        // In another case a text may be three times as long.
+        memory::room_for(content_bytes(data.values::<Arc<str>>()?.iter().map(|text| 3 * text.len())))?;
         let kept = data.values::<Arc<str>>()?.iter().filter(|text| stops.is_empty() || !stops.contains(&key(text)));
         let mut texts: Vec<Arc<str>> = kept.map(|text| cased(text, case)).collect();
         if texts.is_empty() {
@@ -54,7 +68,8 @@ fn normalizer(node: &Definition) -> Result<Kernel> {
         if let Some(last) = shape.last_mut() {
             *last = texts.len();
         }
-        Tensor::new(shape, texts)
+        let content = content_bytes(texts.iter().map(|text| text.len()));
+        Tensor::new(shape, texts)?.with_content(content)
     })
 }
 
@@ -64,12 +79,17 @@ fn split(node: &Definition) -> Result<Kernel> {
     let most = node.find_int("maxsplit")?.map(length_of).transpose()?.unwrap_or(usize::MAX);
     several(move |call| {
         let data = call.tensor(0)?;
+        // At most, every byte of a text is a part.
+        let lengths = || data.values::<Arc<str>>().map(|texts| texts.iter().map(|text| text.len() * size_of::<&str>()));
+        memory::temporary(content_bytes(lengths()?))?;
         let parts: Vec<Vec<&str>> = data.values::<Arc<str>>()?.iter().map(|text| parts_of(text, &delimiter, most)).collect();
         let width = parts.iter().map(Vec::len).max().unwrap_or(0);
         let shape = [data.shape(), &[width]].concat();
-        element_count(&shape)?;
+        let cells = room_of::<Arc<str>>(&shape)?;
+        let content = content_bytes(parts.iter().flatten().map(|part| part.len())).saturating_add(cells.saturating_mul(TEXT_BYTES));
+        memory::room_for(content)?;
         let padded = |own: &Vec<&str>| own.iter().copied().chain(std::iter::repeat("")).take(width).map(Arc::<str>::from).collect::<Vec<_>>();
-        let texts = Tensor::new(shape, parts.iter().flat_map(padded).collect())?;
+        let texts = Tensor::new(shape, parts.iter().flat_map(padded).collect())?.with_content(content)?;
         let counts = Tensor::new(data.shape().to_vec(), parts.iter().map(|own| own.len() as i64).collect())?;
         Ok(vec![Value::Tensor(texts), Value::Tensor(counts)])
     })
@@ -125,7 +145,7 @@ fn vectorizer(node: &Definition) -> Result<Kernel> {
     };
     let weights = node.find_floats("weights")?.unwrap_or_else(|| vec![1.0; places.len()]);
     let width = places.iter().max().map_or(0, |most| most.saturating_add(1));
-    element_count(&[width])?;
+    shape_count(&[width])?;
     let mut grams: HashMap<Vec<Item>, usize> = HashMap::new();
     for (index, &start) in starts.iter().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(pool.len());
@@ -196,12 +216,16 @@ fn tokenizer(node: &Definition) -> Result<Kernel> {
             let long = found.into_iter().filter(|token| token.chars().count() >= shortest).map(Arc::from);
             if marks { std::iter::once(Arc::from("\u{2}")).chain(long).chain(std::iter::once(Arc::from("\u{3}"))).collect() } else { long.collect() }
         };
+        // At most, every byte of a text is a token of its own.
+        let most = data.values::<Arc<str>>()?.iter().map(|text| text.len() * 3 * TEXT_BYTES);
+        memory::temporary(content_bytes(most))?;
         let all: Vec<Vec<Arc<str>>> = data.values::<Arc<str>>()?.iter().map(tokens).collect();
         let width = all.iter().map(Vec::len).max().unwrap_or(0);
         let shape = [data.shape(), &[width]].concat();
-        element_count(&shape)?;
+        room_of::<Arc<str>>(&shape)?;
+        let content = content_bytes(all.iter().flatten().map(|token| token.len()));
         let padded = |own: &Vec<Arc<str>>| own.iter().cloned().chain(std::iter::repeat_n(pad.clone(), width - own.len())).collect::<Vec<_>>();
-        Tensor::new(shape, all.iter().flat_map(padded).collect())
+        Tensor::new(shape, all.iter().flat_map(padded).collect())?.with_content(content)
     })
 }
 

@@ -1,0 +1,32 @@
+//! Text for standard output, line by line: whatever a name or a label holds, each line stays one line and shows itself.
+
+use crate::escape;
+
+/// Lines to be shown.
+#[derive(Debug, Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    /// A page that begins with this line.
+    pub(super) fn new(first: &str) -> Self {
+        let mut page = Self::default();
+        page.line(first);
+        page
+    }
+
+    /// Adds a line.
+    pub(super) fn line(&mut self, text: impl AsRef<str>) {
+        self.0.push_str(&escape::line(text.as_ref()));
+        self.0.push('\n');
+    }
+
+    /// Adds a line with a label in front.
+    pub(super) fn fact(&mut self, label: &str, text: impl AsRef<str>) {
+        self.line(format!("  {label:16} {}", text.as_ref()));
+    }
+
+    /// The whole text.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+}
