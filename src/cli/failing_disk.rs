@@ -91,8 +91,14 @@ fn room() -> TempDir {
 /// Looks at a directory after a failure, given all that was there before and all that is there after an undisturbed run.
 type Check = dyn Fn(&Path, &[Tree], &str);
 
-/// Fails every operation of `line` in turn, on a disk on which `before` was run; `check` looks at what readers see after the failure.
+/// Fails every operation of `line` in turn, on a disk on which `before` was run; `check` looks at what readers see after the failure. The kinds of
+/// failures take turns; with `TALLOW_SWEEP_SECONDS` every operation fails in every way.
 fn at_every_operation(before: &[&str], line: &str, failure: Failure, check: &Check) {
+    let shifts = if std::env::var_os("TALLOW_SWEEP_SECONDS").is_some() { 3 } else { 1 };
+    (0..shifts).for_each(|shift| at_every_operation_once(before, line, failure, shift, check));
+}
+
+fn at_every_operation_once(before: &[&str], line: &str, failure: Failure, shift: u64, check: &Check) {
     let room = room();
     let (room, out) = (room.path(), room.path().join("out"));
     before.iter().for_each(|line| tallow(room, line).unwrap());
@@ -103,7 +109,7 @@ fn at_every_operation(before: &[&str], line: &str, failure: Failure, check: &Che
     let mut failed = 0;
     for number in 1..=MOST_OPERATIONS {
         put(&out, &start);
-        let order = Ordered::new(&out, number, failure);
+        let order = Ordered::new(&out, number, failure, number + shift);
         let result = tallow(room, line);
         let has_come = order.has_come();
         drop(order);

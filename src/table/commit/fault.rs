@@ -49,6 +49,7 @@ mod ordered {
         directory: PathBuf,
         number: u64,
         failure: Failure,
+        kind: u64,
         asked: u64,
     }
 
@@ -63,9 +64,10 @@ mod ordered {
     pub(crate) struct Ordered(PathBuf);
 
     impl Ordered {
-        /// Operation `number`, counted from 1, on what lies below `directory` will fail. One order for a directory at a time.
-        pub(crate) fn new(directory: &Path, number: u64, failure: Failure) -> Self {
-            orders().push(Order { directory: directory.to_owned(), number, failure, asked: 0 });
+        /// Operation `number`, counted from 1, on what lies below `directory` will fail, with the error of this kind (see [`error`]). One order
+        /// for a directory at a time.
+        pub(crate) fn new(directory: &Path, number: u64, failure: Failure, kind: u64) -> Self {
+            orders().push(Order { directory: directory.to_owned(), number, failure, kind, asked: 0 });
             Self(directory.to_owned())
         }
 
@@ -81,11 +83,14 @@ mod ordered {
         }
     }
 
-    /// Every other failure is a full disk, the rest are broken ones.
-    fn error(number: u64) -> io::Error {
+    /// A full disk, a broken one, a call that a signal interrupted. What is interrupted again and again is tried for ever, so a disk that fails from
+    /// then on is full or broken.
+    fn error(kind: u64, failure: Failure) -> io::Error {
         const ENOSPC: i32 = 28;
         const EIO: i32 = 5;
-        io::Error::from_raw_os_error(if number.is_multiple_of(2) { ENOSPC } else { EIO })
+        const EINTR: i32 = 4;
+        let kinds: &[i32] = if failure == Failure::Once { &[ENOSPC, EIO, EINTR] } else { &[ENOSPC, EIO] };
+        io::Error::from_raw_os_error(kinds[(kind % kinds.len() as u64) as usize])
     }
 
     pub(in super::super) fn before(path: &Path) -> io::Result<()> {
@@ -93,7 +98,7 @@ mod ordered {
         let Some(order) = orders.iter_mut().find(|order| path.starts_with(&order.directory)) else { return Ok(()) };
         order.asked += 1;
         let fails = order.asked == order.number || order.failure == Failure::FromThenOn && order.asked > order.number;
-        if fails { Err(error(order.number)) } else { Ok(()) }
+        if fails { Err(error(order.kind, order.failure)) } else { Ok(()) }
     }
 
     /// A file of whose last write, if it fails, half is written.
@@ -116,7 +121,10 @@ mod ordered {
     impl Write for WatchedFile {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             if let Err(error) = before(&self.path) {
-                self.file.write_all(&bytes[..bytes.len() / 2])?;
+                // A call that was interrupted has written nothing.
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.file.write_all(&bytes[..bytes.len() / 2])?;
+                }
                 return Err(error);
             }
             self.file.write(bytes)
