@@ -48,14 +48,23 @@ mod stopped;
 // Data sets that are interrupted, resumed, mended and guarded.
 mod recovery;
 
-// Data sets whose runs are killed or told to stop at any moment.
+// Data sets whose runs are told to stop at any moment.
 mod killed;
+
+// The same promises at many moments and settings: kills, determinism.
+mod sweeps;
 
 // What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure too.
 mod observers;
 
 // What runs take, and that they take no more than they may.
 mod memory;
+
+// Small inputs that ask for a lot of memory.
+mod greedy;
+
+// What names and labels of data may do to a terminal: nothing.
+mod terminal;
 
 // Full disks, vanishing directories, restless readers.
 mod disk;

@@ -1,0 +1,149 @@
+//! Small inputs that ask for a lot of memory: they are refused with a message, and the process never takes what it may not.
+//!
+//! `data/greedy` holds graphs of a few hundred bytes, one for each kind of operator whose result a file may make as large as it likes;
+//! `greedy.py` in it makes them.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Room, data};
+
+const MIB: u64 = 1 << 20;
+
+/// What a run came to.
+struct Ended {
+    code: Option<i32>,
+    message: String,
+    peak: u64,
+    seconds: f64,
+}
+
+/// Runs the program with arguments that have no spaces, after what `limits` does to the shell, and watches its peak.
+fn watched(room: &Room, limits: &str, line: &str) -> Ended {
+    let script = format!("{limits} exec {} {line}", env!("CARGO_BIN_EXE_tallow"));
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).current_dir(room.path("")).env("NO_COLOR", "1").stdin(Stdio::null());
+    let mut run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (status, start, mut peak) = (format!("/proc/{}/status", run.id()), Instant::now(), 0);
+    while run.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+        peak = kib.map_or(peak, |kib| peak.max(kib * 1_024));
+        if start.elapsed() > Duration::from_secs(120) {
+            run.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let output = run.wait_with_output().unwrap();
+    Ended { code: output.status.code(), message: String::from_utf8_lossy(&output.stderr).into_owned(), peak, seconds }
+}
+
+fn graphs() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(data("greedy")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.extension().is_some_and(|end| end == "onnx"));
+    found.sort();
+    found
+}
+
+fn room() -> Room {
+    let room = Room::new();
+    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    room.file("rows.parquet", std::fs::read(data("hostile/good.parquet")).unwrap());
+    room
+}
+
+#[test]
+fn graphs_of_a_few_hundred_bytes_are_refused_within_the_memory_that_they_may_take() {
+    let room = room();
+    let mut wrong = Vec::new();
+    for path in graphs() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let line = format!("score --quiet --model {} rows.parquet --output {name}.parquet --threads 2 --memory 300MiB", path.display());
+        let Ended { code, message, peak, seconds } = watched(&room, "", &line);
+        let is_refused = code.is_some_and(|code| [1, 2, 3].contains(&code)) && (message.contains("memory") || message.contains("larger than the"));
+        if !is_refused || peak > 300 * MIB || message.len() > 2_000 {
+            wrong.push(format!("{name}: exit {code:?}, peak {} MiB after {seconds:.1} s: {message}", peak / MIB));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn without_a_limit_of_its_own_a_graph_may_take_half_of_what_there_is() {
+    let room = room();
+    for name in ["loop_concat", "concat", "loop_stack", "pad"] {
+        let model = data(&format!("greedy/{name}.onnx"));
+        let line = format!("score --quiet --model {} rows.parquet --output {name}.parquet --threads 1", model.display());
+        // The shell lets the process have 2 GiB of addresses, some of which the allocator reserves without using them.
+        let Ended { code, message, peak, .. } = watched(&room, "ulimit -v 2097152;", &line);
+        assert_eq!(code, Some(1), "{name}: {message}");
+        assert!(message.contains("50 % of the machine's memory; `--memory SIZE`") && peak < 1_200 * MIB, "{name}: {} MiB: {message}", peak / MIB);
+    }
+}
+
+/// A file of so many bytes that takes no disk.
+fn sparse(room: &Room, name: &str, head: &[u8], bytes: u64) {
+    let path = room.path(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(head).unwrap();
+    file.set_len(bytes).unwrap();
+}
+
+#[test]
+fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
+    let room = room();
+    let zeros: [(&str, &[u8], &str); 4] = [
+        ("model.json", b"", "the file is no model that tallow knows"),
+        ("model.onnx", b"", "the file is no whole ONNX model"),
+        ("model.ubj", b"PAR1", "the file is no model that tallow knows"),
+        ("folder/weights.bin", b"", "the directory holds no model that tallow knows"),
+    ];
+    let claimed: [(&str, &[u8], &str); 3] = [
+        ("claims.json", b"{\"learner\":{\"attributes\":{},\"feature_names\":[", "reading the model file would take 20.00 GiB of memory"),
+        ("claims.txt", b"tree\nversion=v4\nnum_class=1\n", "reading the model file would take 20.00 GiB of memory"),
+        ("claims.onnx", b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f", "reading the model file would take 20.00 GiB of memory"),
+    ];
+    for (name, head, expected) in zeros.into_iter().chain(claimed) {
+        sparse(&room, name, head, 20 << 30);
+        let model = if name.starts_with("folder") { "folder" } else { name };
+        for (verb, memory) in [("score", "--memory 300MiB"), ("inspect", ""), ("check", "--memory 300MiB")] {
+            let line = match verb {
+                "score" => format!("score --quiet --model {model} rows.parquet --output out.parquet {memory}"),
+                "check" => format!("check --model {model} rows.parquet {memory}"),
+                _ => format!("inspect {model}"),
+            };
+            let Ended { code, message, peak, seconds } = watched(&room, "", &line);
+            assert!(code.is_some_and(|code| [1, 3].contains(&code)) && message.contains(expected), "{line}: {code:?} {message}");
+            assert!(peak < 150 * MIB && seconds < 20.0, "{line}: {} MiB, {seconds:.1} s", peak / MIB);
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_model_are_measured_before_they_are_read() {
+    let room = room();
+    room.file("text/config.json", br#"{"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 8}"#);
+    room.file("text/tokenizer.json", b"{}");
+    sparse(&room, "text/model.safetensors", b"\x02\0\0\0\0\0\0\0{}", 20 << 30);
+    room.file("package/tallow.toml", b"[[artefacts]]\npath = \"model.json\"\n");
+    sparse(&room, "package/model.json", b"{\"learner\":{", 20 << 30);
+    room.file("mlflow/MLmodel", b"flavors:\n  xgboost:\n    data: model.ubj\n");
+    sparse(&room, "mlflow/model.ubj", b"{L\0\0\0\0\0\0\0\x07learner{", 20 << 30);
+    sparse(&room, "long/tallow.toml", b"name = \"a\"\n", 20 << 30);
+    sparse(&room, "yaml/MLmodel", b"flavors:\n", 20 << 30);
+    for model in ["text", "package", "mlflow", "long", "yaml"] {
+        let Ended { code, message, peak, .. } = watched(&room, "", &format!("inspect {model}"));
+        assert_eq!(code, Some(1), "{model}: {message}");
+        assert!(message.contains("would take 20.00 GiB of memory") && peak < 150 * MIB, "{model}: {} MiB: {message}", peak / MIB);
+    }
+}
+
+#[test]
+fn every_greedy_graph_is_small() {
+    let sizes: Vec<u64> = graphs().iter().map(|path| std::fs::metadata(path).unwrap().len()).collect();
+    assert!(sizes.len() > 20 && sizes.iter().all(|bytes| *bytes < 2_500), "{sizes:?}");
+}
