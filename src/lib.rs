@@ -24,6 +24,7 @@
 //! | [`digest`] | how is a digest written? | |
 //! | [`beside`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
+//! | [`path_text`] | how is a path written where only text can stand? | |
 //! | [`count`] | how is a number of things told? | |
 //! | [`escape`] | how is text from data shown safely? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
@@ -62,6 +63,7 @@ pub mod model;
 pub mod outcome;
 pub mod output;
 pub mod package;
+pub mod path_text;
 pub mod pipeline;
 pub mod plan;
 pub mod process;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
+use super::rows_args::RowsArgs;
 use super::text_args::TextArgs;
 
 /// Score tables with trained models, offline
@@ -134,6 +135,7 @@ pub struct OutputArgs {
     /// decides the format: `.csv` is CSV, everything else Parquet. A name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`, …,
     /// `_manifest.json` and, last, `_SUCCESS`; the same command after a crash goes on with the part where it stopped.
     #[arg(short, long, value_name = "FILE|DIR/", env = "TALLOW_OUTPUT", help_heading = "Output")]
+    #[serde(with = "crate::path_text")]
     pub output: PathBuf,
     /// Replace the output if it exists
     #[arg(long, help_heading = "Output")]
@@ -159,10 +161,12 @@ pub struct OutputArgs {
     /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.parquet`;
     /// `_report.parquet` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[serde(with = "crate::path_text::option", default)]
     pub report: Option<PathBuf>,
     /// Where rejected rows go, or `none`; a name that ends in `.csv` makes them CSV [default: beside the output, ending in `.rejected.parquet`;
     /// `_rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[serde(with = "crate::path_text::option", default)]
     pub rejected: Option<PathBuf>,
 }
 
@@ -244,12 +248,14 @@ pub struct WorkArgs {
     /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, a directory with an `MLmodel`, a text model as the Hugging Face hub lays it out, or a package: a
     /// directory with a `tallow.toml` that says more of one of these, or what a network's weights (safetensors) mean. The format is found by content.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
+    #[serde(with = "crate::path_text")]
     pub model: PathBuf,
     /// The data: files, globs and directories, read in the order given
     ///
     /// Parquet, CSV or TSV, plain or as gzip or zstd. Directories are read to their depth, names that begin with `_` or `.` left out; below them,
     /// `column=value` directories are columns.
     #[arg(value_name = "INPUT", required = true)]
+    #[serde(with = "crate::path_text::list")]
     pub inputs: Vec<PathBuf>,
     /// How columns meet the model
     #[command(flatten)]
@@ -294,40 +300,6 @@ pub struct BindingArgs {
     /// themselves about categories.
     #[arg(long, value_name = "[COLUMN=]POLICY", allow_hyphen_values = true, help_heading = "Binding")]
     pub on_unseen: Vec<String>,
-}
-
-/// Which rows, and how text is read.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
-pub struct RowsArgs {
-    /// Score only rows for which this SQL expression is true
-    ///
-    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row; rows left out are counted as filtered.
-    #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true, help_heading = "Rows")]
-    #[serde(rename = "where", alias = "filter")]
-    pub filter: Option<String>,
-    /// Read at most this many rows, counted before `--where`
-    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Rows")]
-    pub limit: Option<u64>,
-    /// The character between the fields of delimited text; `tab` is one too [default: a comma; a tab for `.tsv`]
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Rows")]
-    pub delimiter: Option<String>,
-    /// The character around fields that hold delimiters
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, default_value = "\"", help_heading = "Rows")]
-    pub quote: String,
-    /// Delimited text has no header line; its columns are `column_1`, `column_2`, …
-    #[arg(long, help_heading = "Rows")]
-    pub no_header: bool,
-    /// Values that mean a missing one in the model's columns: `-999`, `NA,unknown`, or `age=-1` for one column; may be repeated
-    ///
-    /// They count in every format. A number is compared as a number: `-999` is also `-999.0`. In delimited text they replace the words that count
-    /// otherwise, `,NA,N/A,NaN,nan,null,NULL,None`; those of one column come on top. A category of the model that is spelt so stays a category,
-    /// unless its own column is named.
-    #[arg(long, value_name = "[COLUMN=]VALUES", allow_hyphen_values = true, help_heading = "Rows")]
-    #[serde(default)]
-    pub missing: Vec<String>,
-    /// What to do with a file that cannot be read
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Rows")]
-    pub on_bad_file: OnBadFile,
 }
 
 /// What comes out.

@@ -9,9 +9,11 @@ use super::page::Page;
 use crate::count::counted;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::path_text;
 use crate::pipeline::verification;
 use crate::plan::Plan;
 use crate::plan::replay::{Replay, replay};
+use crate::report::summary::ignored_told;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work } = args;
@@ -43,6 +45,7 @@ fn page(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> Page {
     page.line(format!("  threads {}", job.threads));
     page.line(format!("  memory  about {} at most", HumanBytes(estimated_bytes)));
     plan.bad_files.iter().for_each(|file| page.line(format!("  left out {}: {}", file.path.display(), file.reason)));
+    ignored_told(&plan.ignored).iter().for_each(|told| page.line(format!("  ignored {told}")));
     page.line(BINDING);
     job.scoring.encoder().inputs().for_each(|bound| page.line(format!("  {bound}")));
     page.line("columns of the output");
@@ -63,9 +66,10 @@ fn object(plan: &Plan, estimated_bytes: u64, replay: Option<Replay>) -> Json {
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "bad_files": plan.bad_files.iter().map(|file| json!({"path": file.path, "reason": file.reason})).collect::<Vec<_>>(),
+        "ignored_files": plan.ignored.iter().map(|path| path_text::text(path)).collect::<Vec<_>>(),
+        "bad_files": plan.bad_files.iter().map(|file| json!({"path": path_text::text(&file.path), "reason": file.reason})).collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({
-            "path": file.path, "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
+            "path": path_text::text(&file.path), "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),
         "binding": job.scoring.encoder().inputs().map(bound_object).collect::<Vec<_>>(),
         "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),

@@ -16,6 +16,7 @@ use crate::model::open::{MODEL_MARKS, OpenedModel, open};
 use crate::output::checkpoint::IDENTITY;
 use crate::output::dataset::STATE;
 use crate::output::publication::Manifest;
+use crate::path_text;
 use crate::plan::options::tree_selection;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
@@ -23,9 +24,9 @@ use crate::report::summary::rows_told;
 use crate::table::commit::{find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
-use crate::table::location::{locate, missing, resolve};
+use crate::table::location::{is_pattern, locate, missing};
 use crate::table::parquet::MAGIC as PARQUET;
-use crate::table::{FORMATS, ReadOptions};
+use crate::table::{FORMATS, ReadOptions, content, lake};
 
 /// The most inputs or columns that are listed for people; JSON has them all.
 const LISTED: usize = 60;
@@ -36,18 +37,29 @@ const CATEGORIES_LISTED: usize = 6;
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees } = args;
     let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true, ..ImportOptions::default() };
-    let found = find(path)?.ok_or_else(|| missing(path))?;
+    let found = match find(path)? {
+        Some(found) => found,
+        None if is_pattern(path) => return show(&data_or_report(path)?, console),
+        None => return Err(missing(path)),
+    };
+    if found.is_directory {
+        lake::refuse(path)?;
+    }
     let manifest = if found.is_directory { Manifest::find(path)? } else { None };
     if manifest.is_none() && found.is_directory && find(&path.join(STATE).join(IDENTITY))?.is_some() {
         let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
         return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
     }
-    let (page, object) = match manifest {
+    let shown = match manifest {
         Some(manifest) => data_set(path, &manifest)?,
         None if is_data(path, found.is_directory)? => data_or_report(path)?,
         None => model(&open(path, &options).map_err(|error| neither(error, path))?),
     };
-    if console.is_json() { console.json(&object) } else { console.show(&page) }
+    show(&shown, console)
+}
+
+fn show((page, object): &(Page, Json), console: &Console) -> Result<()> {
+    if console.is_json() { console.json(object) } else { console.show(page) }
 }
 
 /// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
@@ -58,7 +70,8 @@ fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
                 return Ok(false);
             }
         }
-        return Ok(resolve(&[path.to_owned()]).is_ok_and(|files| files.iter().all(|file| recognised(file).unwrap_or(false))));
+        let found = locate(&[path.to_owned()], false);
+        return Ok(found.is_ok_and(|found| found.files.iter().all(|file| recognised(&file.path).unwrap_or(false))));
     }
     recognised(path)
 }
@@ -75,7 +88,11 @@ fn recognised(path: &Path) -> Result<bool> {
 /// What is no model may be text that is no table either.
 fn neither(error: Error, path: &Path) -> Error {
     let is_text = read_head(path).is_ok_and(|head| std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0)));
-    if error.kind() == Kind::Contract && error.message().starts_with("the file is no model") && is_text {
+    let is_unknown = error.kind() == Kind::Contract && error.message().starts_with("the file is no model");
+    if let Some(other) = read_head(path).ok().filter(|_| is_unknown).and_then(|head| content::refusal(&head, path)) {
+        return other;
+    }
+    if is_unknown && is_text {
         return Error::contract("the file is neither a model nor a table that tallow knows")
             .at_path(path)
             .hint("delimited text has the same number of fields in every line, or a name that ends in `.csv`, `.tsv` or `.txt`");
@@ -107,7 +124,7 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
         "kind": "model",
         "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<serde_json::Map<_, _>>(),
         "inputs": loaded.contract.inputs.iter().map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)})).collect::<Vec<_>>(),
-        "artefacts": opened.artefacts.iter().map(|one| json!({"path": one.path, "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
+        "artefacts": opened.artefacts.iter().map(|one| json!({"path": path_text::text(&one.path), "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
         "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
     });
     (page, object)
@@ -160,7 +177,7 @@ fn kind(input: &Input, most: usize) -> String {
 }
 
 fn data_or_report(path: &Path) -> Result<(Page, Json)> {
-    let dataset = Dataset::open(&locate(&[path.to_owned()])?, &[], &ReadOptions::default())?;
+    let dataset = Dataset::open(&locate(&[path.to_owned()], false)?.files, &[], &ReadOptions::default())?;
     match dataset.files.as_slice() {
         [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
         _ => Ok(data(path, &dataset)),
@@ -178,7 +195,7 @@ fn report(path: &Path, reports: &[StoredReport]) -> Result<(Page, Json)> {
     last.described().iter().for_each(|(label, told)| page.fact(label, told));
     let mut object = sections(&last.facts);
     object.extend(
-        [("kind", json!("report")), ("path", json!(path)), ("run_id", json!(last.run_id)), ("runs", json!(reports.len()))]
+        [("kind", json!("report")), ("path", json!(path_text::text(path))), ("run_id", json!(last.run_id)), ("runs", json!(reports.len()))]
             .map(|(name, value)| (name.to_owned(), value)),
     );
     Ok((page, Json::Object(object)))
@@ -206,7 +223,8 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
     let mut page = Page::new("data set");
     facts.iter().for_each(|(label, told)| page.fact(label, told));
     // Without a row there may be no part to take columns from.
-    let dataset = locate(&[path.to_owned()]).ok().map(|files| Dataset::open(&files, &[], &ReadOptions::default())).transpose()?;
+    let found = locate(&[path.to_owned()], false).ok();
+    let dataset = found.map(|found| Dataset::open(&found.files, &[], &ReadOptions::default())).transpose()?;
     dataset.iter().for_each(|dataset| columns(&mut page, dataset));
     let object = json!({
         "kind": "data_set",
@@ -233,7 +251,7 @@ fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
     facts.iter().for_each(|(label, told)| page.fact(label, told));
     columns(&mut page, dataset);
     let object = json!({
-        "kind": "data", "path": path, "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
+        "kind": "data", "path": path_text::text(path), "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
         "columns": column_objects(dataset)
     });
     (page, object)

@@ -13,6 +13,7 @@ mod log;
 mod observers;
 mod page;
 mod retry;
+pub mod rows_args;
 mod run;
 mod scheduler;
 mod score;

@@ -18,6 +18,7 @@ use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
 use crate::output::dataset::REJECTED;
 use crate::output::mended::{CORRECTIONS, MendedRows};
 use crate::output::publication::Manifest;
+use crate::path_text;
 use crate::plan::identity;
 use crate::table::commit::{canonical, find};
 use crate::table::location::resolve;
@@ -63,7 +64,7 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     if changed.is_empty() {
         return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_rejected/`"));
     }
-    let names: Vec<String> = manifest.identity.inputs.iter().map(|input| input.path.display().to_string()).collect();
+    let names: Vec<String> = manifest.identity.inputs.iter().map(|input| path_text::text(&input.path)).collect();
     let files: HashMap<String, usize> = names.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
     let kept = directory.join(CORRECTIONS);
     let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };

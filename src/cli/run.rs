@@ -255,6 +255,7 @@ impl<'a> Run<'a> {
             output: self.target.path.display().to_string(),
             output_bytes,
             bad_files: self.plan.bad_files.clone(),
+            ignored: self.plan.ignored.clone(),
             scheduler: scheduler::context(),
         }
     }

@@ -13,6 +13,7 @@ use crate::output::file::FileOutput;
 use crate::output::publication::{self, Manifest};
 use crate::output::table_writer::TableWriter;
 use crate::output::{reading, report};
+use crate::path_text;
 use crate::pipeline::Outcomes;
 use crate::pipeline::part::Segment;
 use crate::plan::identity;
@@ -152,7 +153,7 @@ fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &
     manifest.model = run.plan.model.named().into_iter().collect();
     manifest.scheduler = scheduler::context();
     manifest.ledger = outcomes.ledger.total();
-    manifest.bad_files = run.plan.bad_files.iter().map(|file| (file.path.clone(), file.reason.clone())).collect();
+    manifest.bad_files = run.plan.bad_files.iter().map(|file| (path_text::text(&file.path), file.reason.clone())).collect();
     manifest.parts = checkpoint.parts.into_values().collect();
     if let Some(path) = &run.target.report {
         written.report = Some(path.display().to_string());

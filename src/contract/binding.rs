@@ -146,7 +146,7 @@ fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Erro
     let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
     let word = if missing.len() == 1 { "column" } else { "columns" };
     let similar = missing.iter().find_map(|name| Some((name, nearest(name, &column_names(schema))?)));
-    let hint = other_delimiter(dataset).unwrap_or_else(|| match similar {
+    let hint = dataset.other_reading(missing).or_else(|| other_delimiter(dataset)).unwrap_or_else(|| match similar {
         Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename {}`", shell_word(&format!("{near}={name}"))),
         None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
     });
@@ -250,11 +250,13 @@ fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) 
     }
     let data_type = field.data_type().clone();
     let is_vector = matches!(input.kind, InputKind::Native(NativeType { width: Width::Exactly(_) | Width::Multiple(_), .. }));
-    if !(is_parsed(&data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
+    if !(is_parsed(&column, &data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
         let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
-        return Err(error.hint(if is_parsed(&data_type, dataset) {
+        return Err(error.hint(if is_parsed(&column, &data_type, dataset) {
             "delimited text holds no lists: write the data as Parquet"
+        } else if dataset.is_of_directories(&column) {
+            "the column comes from the names of directories, `column=value`, of which some are not numbers: leave those directories out, or rename them"
         } else if matches!(input.kind, InputKind::Text) {
             "name a column of texts with `--text`, or cast this one where the file is written; `tallow inspect` lists the columns of a file"
         } else {
@@ -266,7 +268,7 @@ fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) 
 
 /// Checks the types that the manifest insists on; an integer column that is too wide by its type may fit by its values.
 fn check_types(bound: &[BoundInput], dataset: &Dataset) -> Result<()> {
-    let insists = |one: &&BoundInput| !is_parsed(&one.data_type, dataset) && one.data_type != DataType::Null;
+    let insists = |one: &&BoundInput| !is_parsed(&one.column, &one.data_type, dataset) && one.data_type != DataType::Null;
     let wrong = bound.iter().filter(insists).filter_map(|one| Some((one, one.input.column_type?)));
     let wrong: Vec<(&BoundInput, ColumnType)> = wrong.filter(|(one, wanted)| !fits(*wanted, value_type(&one.data_type), None)).collect();
     let names: Vec<&str> = wrong.iter().map(|(one, _)| one.column.as_str()).collect();
@@ -285,8 +287,8 @@ fn at_first_file(error: Error, dataset: &Dataset) -> Error {
 }
 
 /// Whether the values are text that the encoder parses.
-fn is_parsed(data_type: &DataType, dataset: &Dataset) -> bool {
-    dataset.is_text() && is_text(value_type(data_type))
+fn is_parsed(column: &str, data_type: &DataType, dataset: &Dataset) -> bool {
+    dataset.is_untyped(column) && is_text(value_type(data_type))
 }
 
 fn value_type(data_type: &DataType) -> &DataType {

@@ -17,6 +17,7 @@ use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
 use crate::contract::{ColumnType, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
+use crate::table::number_format::other_format;
 
 /// A floating-point type that blocks are made of.
 pub(super) trait Real: Copy + Send + Sync {
@@ -240,6 +241,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     /// Whether a number in text is just that: no category, of no type in particular, and no sign that a value is missing.
     fn takes_any_number(&self) -> bool {
         matches!(self.lookup, Lookup::None)
+            && self.missing.number_format.is_plain()
             && matches!(self.bound.input.column_type, None | Some(ColumnType::Float | ColumnType::Double))
             && !self.missing.has_numbers()
     }
@@ -263,20 +265,33 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
             let known = self.lookup.known_code(text);
-            let spelt = if known.is_none() && self.missing.is_untyped { self.lookup.code_of_spelling(text) } else { None };
+            let plain = self.missing.number_format.plain(text).filter(|_| known.is_none() && self.missing.is_untyped);
+            let spelt = plain.and_then(|text| self.lookup.code_of_spelling(&text));
             self.counts.parsed_count += u64::from(spelt.is_some());
             return self.category(row, known.or(spelt).or(self.lookup.other_code()));
         }
-        if let Some(value) = Self::parsed(text).filter(|value| self.is_of_type(*value)) {
+        if let Some(value) = self.parsed(text).filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
             return self.number(row, value);
         }
         self.counts.unparsable_count += 1;
-        self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber)
+        let settled = self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber);
+        settled.map_err(|error| self.with_other_format(error, text))
+    }
+
+    /// The error for a text that is not a number; its hint names the format that would make it one.
+    pub(super) fn with_other_format(&self, error: Error, text: &str) -> Error {
+        let other = if self.missing.number_format.is_plain() { other_format(text) } else { None };
+        let own = error.hint_text().unwrap_or_default().to_owned();
+        match other {
+            Some(flag) => error.hint(format!("{flag}; or {own}")),
+            None => error,
+        }
     }
 
     /// The number that a text stands for; whole ones that the precision may not hold are kept exactly.
-    fn parsed(text: &str) -> Option<Number> {
+    fn parsed(&self, text: &str) -> Option<Number> {
+        let text = &*self.missing.number_format.plain(text)?;
         let value = parse(text)?;
         let whole = if value.abs() > T::WHOLE as f64 { text.trim().parse().ok() } else { None };
         Some(whole.map_or(Number::Real(value), Number::Integer))

@@ -3,7 +3,10 @@
 //! Owns which of them count in which column. A token that is a number is compared as a number, so `-999` is also `-999.0`; any other is
 //! compared letter by letter. It must not know rows or policies.
 
+use std::collections::HashSet;
+
 use crate::contract::Input;
+use crate::table::number_format::NumberFormat;
 
 /// The words that mean a missing value in delimited text where nobody says otherwise.
 pub const DEFAULT_WORDS: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
@@ -13,6 +16,10 @@ pub const DEFAULT_WORDS: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NU
 pub struct MissingValues {
     /// Whether the columns are texts of unknown types: those of delimited text.
     pub is_untyped: bool,
+    /// Columns of text that stand for numbers in other data: those that directories spell, such as `hour=00`.
+    pub spelt_numbers: HashSet<String>,
+    /// How numbers are written in text.
+    pub number_format: NumberFormat,
     /// Tokens for the model's columns; none: the default words, in delimited text alone.
     pub everywhere: Option<Vec<String>>,
     /// Tokens of single columns, by the column's or the feature's name.
@@ -20,13 +27,20 @@ pub struct MissingValues {
 }
 
 impl MissingValues {
+    /// Whether the texts of a column stand for values of whatever type is needed.
+    #[must_use]
+    pub fn is_untyped_column(&self, column: &str) -> bool {
+        self.is_untyped || self.spelt_numbers.contains(column)
+    }
+
     /// The sentinels of one input, fed by `column`.
     #[must_use]
     pub fn of(&self, input: &Input, column: &str) -> Sentinels {
         let defaults = || if self.is_untyped { DEFAULT_WORDS.map(str::to_owned).to_vec() } else { Vec::new() };
         let named = self.columns.iter().filter(|(name, _)| name == column || *name == input.name);
         let own = named.flat_map(|(_, tokens)| tokens).chain(&input.missing).cloned();
-        Sentinels { is_untyped: self.is_untyped, own: Tokens::new(own), shared: Tokens::new(self.everywhere.clone().unwrap_or_else(defaults)) }
+        let (is_untyped, number_format) = (self.is_untyped_column(column), self.number_format);
+        Sentinels { is_untyped, number_format, own: Tokens::new(own), shared: Tokens::new(self.everywhere.clone().unwrap_or_else(defaults)) }
     }
 }
 
@@ -35,6 +49,8 @@ impl MissingValues {
 pub struct Sentinels {
     /// Whether the column is a text of an unknown type.
     pub is_untyped: bool,
+    /// How numbers are written in text.
+    pub number_format: NumberFormat,
     /// Said of this column.
     own: Tokens,
     /// Said of all columns: a category of the model that is spelt so is a value all the same.

@@ -108,7 +108,8 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
             if texts.is_null(row) || is_empty || missing.is_text(text, || false) {
                 return Cell::Missing;
             }
-            match text.trim().parse().ok().or_else(|| parse(text).and_then(whole)) {
+            let plain = missing.number_format.plain(text);
+            match plain.and_then(|text| text.trim().parse().ok().or_else(|| parse(&text).and_then(whole))) {
                 Some(value) if missing.is_number(value as f64, || false) => Cell::Missing,
                 value => value.map_or(Cell::NotOne, Cell::Parsed),
             }
@@ -157,7 +158,7 @@ pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Resul
 
 /// Texts as they are, where none is missing. A missing text that is let through is the empty one.
 fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
-    let texts = decoded(column, &DataType::Utf8View)?;
+    let texts = decoded(&with_spelt_booleans(column), &DataType::Utf8View)?;
     let views = texts.as_string_view();
     let holds_numbers = !is_text(column.data_type());
     let is_sentinel = |text: &str, missing: &Sentinels| {
@@ -174,6 +175,15 @@ fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     };
     let instead = |value: f64| Some(Cow::Owned(if value.is_nan() { String::new() } else { value.to_string() }));
     Ok(Arc::new(StringViewArray::from_iter_values(each(column.len(), filling, cell, instead)?)))
+}
+
+/// Booleans as Python spells them, `True` and `False`: the pipelines that read texts were trained there. Any other column is left as it is.
+pub(super) fn with_spelt_booleans(column: &ArrayRef) -> ArrayRef {
+    let spelt = |value: bool| if value { "True" } else { "False" };
+    match column.as_boolean_opt() {
+        Some(booleans) => Arc::new(booleans.iter().map(|value| value.map(spelt)).collect::<StringViewArray>()),
+        None => Arc::clone(column),
+    }
 }
 
 fn is_text(data_type: &DataType) -> bool {

@@ -10,7 +10,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
 
 use super::fill::Filling;
-use super::native::{decoded, none_instead, whole};
+use super::native::{decoded, none_instead, whole, with_spelt_booleans};
 use super::verdict::Reason;
 use crate::contract::{NativeElement, Policy, Width};
 use crate::error::{Error, Result};
@@ -96,7 +96,8 @@ pub(super) fn fill(element: NativeElement, width: Width, column: &ArrayRef, fill
         NativeElement::Text => DataType::Utf8,
     };
     let mut lists = Lists::of(column)?;
-    lists.values = decoded(&lists.values, &target)?;
+    let values = if target == DataType::Utf8 { with_spelt_booleans(&lists.values) } else { Arc::clone(&lists.values) };
+    lists.values = decoded(&values, &target)?;
     let missing = filling.missing;
     let is_missing = |value: f64| value.is_nan() || missing.is_number(value, || false);
     let found = &lists.values;

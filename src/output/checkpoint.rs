@@ -28,6 +28,7 @@ const RECORD_BYTES: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct InputRecord {
     /// Its path.
+    #[serde(with = "crate::path_text")]
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,

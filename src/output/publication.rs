@@ -46,6 +46,7 @@ pub struct Manifest {
     #[serde(flatten)]
     pub identity: RunIdentity,
     /// The directory that relative paths in the configuration begin at.
+    #[serde(with = "crate::path_text")]
     pub working_directory: PathBuf,
     /// The options of the run, as they were given, for a run that mends this one.
     pub arguments: Json,
@@ -58,7 +59,7 @@ pub struct Manifest {
     /// All rows.
     pub ledger: RowCounts,
     /// Files that could not be read and were left out, with the reason.
-    pub bad_files: BTreeMap<PathBuf, String>,
+    pub bad_files: BTreeMap<String, String>,
     /// The parts, in order.
     pub parts: Vec<PartRecord>,
     /// The report, if it lies in the data set.

@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
+use crate::path_text;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Rejection;
 
@@ -53,7 +54,7 @@ impl Quarantine {
     /// An internal error if there are not as many rows as rejections.
     pub fn batch(&self, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<RecordBatch> {
         let texts = |of: &dyn Fn(&Rejection) -> String| Arc::new(rejections.iter().map(|one| Some(of(one))).collect::<StringArray>()) as ArrayRef;
-        let path = self.paths[file].display().to_string();
+        let path = path_text::text(&self.paths[file]);
         let ours: [ArrayRef; 5] = [
             texts(&|_| path.clone()),
             Arc::new(rejections.iter().map(|one| one.number as i64).collect::<Int64Array>()),

@@ -45,7 +45,7 @@ impl View {
         let Some(input) = input else { return (missing.is_untyped && is_text).then_some(Self::Text) };
         let sentinels = missing.of(input, name);
         let is_category = matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_) | InputKind::Text);
-        if missing.is_untyped && is_text && !is_category && !is_native_text(&input.kind) {
+        if is_text && missing.is_untyped_column(name) && !is_category && !is_native_text(&input.kind) {
             return Some(Self::Number(sentinels));
         }
         (!sentinels.is_empty()).then(|| Self::Values { sentinels, kind: input.kind.clone() })
@@ -76,7 +76,8 @@ fn is_native_text(kind: &InputKind) -> bool {
 fn numbers(column: &ArrayRef, sentinels: &Sentinels) -> Result<ArrayRef> {
     let texts = cast(column, &DataType::Utf8).map_err(|error| Error::failed("cannot decode the column").because(error))?;
     let number = |text: Option<&str>| {
-        let value = text.filter(|text| !sentinels.is_text(text, || false)).and_then(parse);
+        let value =
+            text.filter(|text| !sentinels.is_text(text, || false)).and_then(|text| sentinels.number_format.plain(text).and_then(|text| parse(&text)));
         value.filter(|value| !sentinels.is_number(*value, || false))
     };
     Ok(Arc::new(texts.as_string::<i32>().iter().map(number).collect::<Float64Array>()))

@@ -8,12 +8,14 @@ pub mod identity;
 pub mod list;
 pub mod memory;
 pub mod options;
+mod reading;
 pub mod replay;
 pub mod target;
 mod text;
 mod warning;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
@@ -21,7 +23,8 @@ use sha2::{Digest, Sha256};
 
 use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
-use self::options::{binding_options, byte_size, missing_values, read_options, renames, set_threshold, tree_selection};
+use self::options::{binding_options, byte_size, missing_values, renames, set_threshold, tree_selection};
+use self::reading::read_options;
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
@@ -57,6 +60,8 @@ pub struct Plan {
     pub model: Identity,
     /// Files that cannot be read and are left out, with the reason.
     pub bad_files: Vec<BadFile>,
+    /// Files in directories that are not read, because their names do not end as those of tables do.
+    pub ignored: Vec<PathBuf>,
     needs: Needs,
     /// What a person should look at, though the run can go on.
     pub warnings: Vec<Error>,
@@ -79,12 +84,15 @@ impl Plan {
             set_threshold(&mut opened, outcome.threshold)?;
         }
         let threads = thread_count(*threads)?;
-        let options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()))?;
-        let (mut dataset, bad_files) = open_dataset(&locate(inputs)?, &renames(binding)?, &options, rows.on_bad_file)?;
+        let (renames, mut binding_options) = (renames(binding)?, binding_options(binding)?);
+        let mut options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()), &renames)?;
+        options.text_columns = reading::text_columns(&opened.loaded.contract, &binding_options, &renames);
+        let found = locate(inputs, rows.any_ending)?;
+        let (mut dataset, bad_files) = open_dataset(&found.files, &renames, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
-        let missing = missing_values(&rows.missing, is_text)?;
-        let mut binding_options = binding_options(binding)?;
+        let mut missing = missing_values(&rows.missing, is_text)?;
+        (missing.spelt_numbers, missing.number_format) = (dataset.spelt_numbers(), dataset.options().numbers);
         let selection = {
             let names = fed_columns(contract, &schema, &binding_options)?;
             Selection::new(rows.filter.as_deref(), &opened.derived, &schema, &names, &missing)?
@@ -98,6 +106,7 @@ impl Plan {
         let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
         let mut warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
         warnings.extend(warning::other_names(binding.features.as_deref(), contract, &bound).into_iter().chain(warning::read_again(&dataset)));
+        warnings.extend(reading::without_effect(rows, &dataset)?);
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
@@ -130,7 +139,7 @@ impl Plan {
             selection,
             scoring,
         };
-        Ok(Self { job, run_id, name, model: identity, bad_files, needs, warnings })
+        Ok(Self { job, run_id, name, model: identity, bad_files, ignored: found.ignored, needs, warnings })
     }
 
     /// What the run is expected to take at most, in bytes; looks into the headers of all pages.

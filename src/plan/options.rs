@@ -1,14 +1,13 @@
 //! Texts of flags as values.
 
 use super::list::{assignment, items};
-use crate::cli::args::{BindingArgs, RowsArgs};
+use crate::cli::args::BindingArgs;
 use crate::contract::Policy;
 use crate::contract::binding::BindingOptions;
 use crate::error::{Error, Result};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
-use crate::table::{DEFAULT_PORTION_ROWS, ReadOptions};
 
 /// `best`, `all` or a number of rounds.
 ///
@@ -31,26 +30,6 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
         return Err(Error::usage(format!("`--threshold {wanted}` is no probability")));
     }
     opened.loaded.outcome.task.set_threshold(wanted)
-}
-
-/// How files are read; how large portions are is decided once it is known what they take.
-pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>) -> Result<ReadOptions> {
-    let RowsArgs { filter: _, limit: _, delimiter, quote, no_header, missing: _, on_bad_file: _ } = rows;
-    let one_byte = |flag: &str, text: &str| match text.as_bytes() {
-        [byte] => Ok(*byte),
-        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        _ => Err(Error::usage(format!("`{flag} {text}` is not one ASCII character"))),
-    };
-    if batch_rows == Some(0) {
-        return Err(Error::usage("`--batch-rows 0`: a batch needs at least one row"));
-    }
-    Ok(ReadOptions {
-        delimiter: delimiter.as_deref().map(|text| one_byte("--delimiter", text)).transpose()?,
-        quote: one_byte("--quote", quote)?,
-        has_header: !no_header,
-        portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
-        ..ReadOptions::default()
-    })
 }
 
 pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {

@@ -11,6 +11,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use super::Plan;
 use super::agreement::difference;
 use crate::cli::args::{OnBadFile, WorkArgs};
+use crate::cli::rows_args::DialectArgs;
 use crate::cli::text_args::TextArgs;
 use crate::error::{Error, Result};
 use crate::model::open::golden_rows;
@@ -67,6 +68,7 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.binding.on_null.clear();
     own.binding.on_unseen.clear();
     own.rows.on_bad_file = OnBadFile::Fail;
+    own.rows.text = DialectArgs::default();
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
     // Where a text model runs is no matter of its answers.

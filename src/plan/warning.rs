@@ -53,7 +53,7 @@ pub(super) fn unread_derived(unread: &[&str]) -> Option<Error> {
         .then(|| Error::contract(message).hint("correct the name under `[[derived]]`, remove it there, or let it come along with `--passthrough`"))
 }
 
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(LISTED);
     shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }

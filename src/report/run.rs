@@ -1,6 +1,7 @@
 //! The facts of one scoring run, gathered from what the pipeline counted.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Fact;
@@ -64,6 +65,8 @@ pub struct Circumstances {
     pub output_bytes: u64,
     /// Files that could not be read and were left out.
     pub bad_files: Vec<BadFile>,
+    /// Files in directories that were not read, because their names do not end as those of tables do.
+    pub ignored: Vec<PathBuf>,
     /// What the scheduler said of the run.
     pub scheduler: BTreeMap<String, String>,
 }
@@ -74,6 +77,7 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
     let mut facts = run_facts(circumstances);
     facts.extend(ledger_facts(job, outcomes));
     facts.extend(circumstances.bad_files.iter().map(|file| Fact::text("bad_files", file.path.display().to_string(), "reason", &file.reason)));
+    facts.extend(circumstances.ignored.iter().map(|path| Fact::text("ignored_files", path.display().to_string(), "reason", "ending")));
     facts.extend(circumstances.scheduler.iter().map(|(name, value)| Fact::text("scheduler", "", name, value)));
     facts.extend(coercion_facts(job, outcomes));
     facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| Fact::text("model", "", metric, value)));

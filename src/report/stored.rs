@@ -2,14 +2,14 @@
 //!
 //! Owns the reading of facts from a table of [`super::facts::schema`], Parquet or CSV. It must not know how a run is made.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::Schema;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::facts::{Fact, Value, from_table, schema};
 use super::scores::four_digits;
-use super::summary::{rows_told, tokens_told};
+use super::summary::{ignored_told, rows_told, tokens_told};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::part::RowCounts;
@@ -108,6 +108,8 @@ impl StoredReport {
         lines.extend(self.coercions());
         lines.extend(self.tokens().map(|tokens| ("tokens".to_owned(), tokens)));
         lines.extend(self.text("model", "arithmetic").map(|arithmetic| ("arithmetic".to_owned(), arithmetic.to_owned())));
+        let ignored: Vec<PathBuf> = self.section("ignored_files").map(|fact| fact.subject.clone().into()).collect();
+        lines.extend(ignored_told(&ignored).map(|told| ("ignored".to_owned(), told)));
         lines.extend(self.section("bad_files").map(|fact| ("left out".to_owned(), format!("{}: {}", fact.subject, told(&fact.value)))));
         lines
     }

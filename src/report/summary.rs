@@ -1,5 +1,7 @@
 //! The report as a person likes to read it: a few aligned lines.
 
+use std::path::PathBuf;
+
 use indicatif::{HumanBytes, HumanCount};
 
 use super::run::Circumstances;
@@ -44,10 +46,23 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, file
     lines.extend(files.report.map(|path| line("report", path)));
     lines.extend(files.rejected.map(|path| line("rejected in", path)));
     lines.extend(circumstances.bad_files.iter().map(|file| line("left out", &format!("{}: {}", file.path.display(), file.reason))));
+    lines.extend(ignored_told(&circumstances.ignored).iter().map(|told| line("ignored", told)));
     let [least, most] = LABEL_WIDTHS;
     let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).clamp(least, most);
     let lines = lines.into_iter().map(|(label, text)| format!("  {label:width$} {text}"));
     [headline(outcomes, circumstances), String::new()].into_iter().chain(lines).collect()
+}
+
+/// The most ignored files that are named.
+const IGNORED_NAMED: usize = 3;
+
+/// How many files in directories were not read because of their endings, and the first of them; none if there are none.
+#[must_use]
+pub fn ignored_told(paths: &[PathBuf]) -> Option<String> {
+    let names: Vec<String> = paths.iter().take(IGNORED_NAMED).map(|path| path.display().to_string()).collect();
+    let more = if paths.len() > IGNORED_NAMED { ", …" } else { "" };
+    let count = counted(paths.len() as u64, "file");
+    (!paths.is_empty()).then(|| format!("{count} not read because of the ending: {}{more} (`--any-ending` reads all)", names.join(", ")))
 }
 
 fn line(label: &str, text: &str) -> Line {

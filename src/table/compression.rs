@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::{Error, Result};
 
 use super::commit;
+use super::encoding::{Encoding, Malformed};
 
 /// What is read from the disk at once.
 const READ_BUFFER_BYTES: usize = 256 << 10;
@@ -48,6 +49,10 @@ impl Compression {
     /// Turns a failure while reading the uncompressed stream into an error that says which layer broke.
     #[must_use]
     pub fn error(self, error: io::Error) -> Error {
+        if error.get_ref().is_some_and(|inner| inner.is::<Malformed>()) {
+            let hint = "say how the text is encoded with `--encoding`, such as `utf-8`, `utf-16`, `latin1` or `windows-1252`";
+            return Error::failed("cannot decode the file's text").because(error).hint(hint);
+        }
         let name = match self {
             Self::Plain => return commit::io_error("cannot read the file", error),
             Self::Gzip => "gzip",
@@ -68,6 +73,7 @@ impl Compression {
 /// The uncompressed stream.
 pub struct Stream {
     compression: Compression,
+    encoding: Encoding,
     reader: Box<dyn Read + Send>,
 }
 
@@ -83,6 +89,14 @@ impl Stream {
     /// # Errors
     /// Fails if the beginning cannot be read or its compression is not supported.
     pub fn new(reader: impl Read + Send + 'static) -> Result<Self> {
+        Self::encoded(reader, Encoding::Utf8)
+    }
+
+    /// As [`Stream::new`]; text of another encoding comes out as UTF-8.
+    ///
+    /// # Errors
+    /// As [`Stream::new`].
+    pub fn encoded(reader: impl Read + Send + 'static, encoding: Encoding) -> Result<Self> {
         let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
         let head = buffered.fill_buf().map_err(|error| commit::io_error("cannot read the file", error))?;
         let compression = Compression::of(head)?;
@@ -92,19 +106,19 @@ impl Stream {
             // The decoder refuses windows above 128 MiB, so a hostile frame cannot ask for more memory than that.
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|error| compression.error(error))?),
         };
-        Ok(Self { compression, reader })
+        Ok(Self { compression, encoding, reader: encoding.decoded(reader) })
     }
 
     /// A stream that is not compressed, whatever its beginning looks like.
     #[must_use]
     pub fn plain(reader: impl Read + Send + 'static) -> Self {
-        Self { compression: Compression::Plain, reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)) }
+        Self { compression: Compression::Plain, encoding: Encoding::Utf8, reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)) }
     }
 
-    /// How it is compressed.
+    /// Whether its bytes are those of the file, so that reading can go on at any of them.
     #[must_use]
-    pub fn compression(&self) -> Compression {
-        self.compression
+    pub fn is_verbatim(&self) -> bool {
+        self.compression == Compression::Plain && self.encoding == Encoding::Utf8
     }
 
     /// Appends at most `limit` bytes to `buffer` and returns how many; fewer only at the end of the stream. What was read

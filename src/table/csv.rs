@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 use super::commit::{Identity, SharedFile};
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
-use super::csv_split::{FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
+use super::csv_split::{Beginning, FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
+use super::csv_typed::Reading;
 use super::demand::Demand;
 use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression};
 
@@ -33,6 +34,11 @@ pub struct Csv;
 impl Format for Csv {
     fn name(&self) -> &'static str {
         "csv"
+    }
+
+    /// Without `.txt`, which any text may end in.
+    fn endings(&self) -> &'static [&'static str] {
+        &["csv", "tsv", "tab"]
     }
 
     fn recognises(&self, head: &[u8], path: &Path) -> bool {
@@ -55,8 +61,11 @@ pub(super) fn is_text(head: &[u8]) -> bool {
 struct CsvFile {
     path: Arc<Path>,
     dialect: Dialect,
+    beginning: Beginning,
     has_header: bool,
     names: Arc<[String]>,
+    /// The columns; text but for those that the user gives types.
+    schema: SchemaRef,
     identity: Identity,
     is_compressed: bool,
 }
@@ -65,21 +74,35 @@ impl CsvFile {
     fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
         let dialect = Dialect::new(options, path)?;
         let file = SharedFile::open(path)?;
-        let mut splitter = Splitter::new(&file, dialect)?;
-        let names = read_names(&mut splitter, dialect, options.has_header).map_err(|error| error.at_path(path))?;
-        let is_compressed = splitter.is_compressed();
-        Ok(Self { path: path.into(), dialect, has_header: options.has_header, names: names.into(), identity: file.identity(), is_compressed })
+        let beginning =
+            Beginning { encoding: options.encoding, skipped_lines: options.skipped_lines, is_delimiter_said: options.delimiter.is_some() };
+        let mut splitter = Splitter::new(&file, dialect, beginning)?;
+        let dialect = splitter.dialect();
+        let names = read_names(&mut splitter, dialect, options).map_err(|error| error.at_path(path))?;
+        // Declared nullable, so that they go together with columns of other formats, which are.
+        let field = |name: &String| Field::new(name, options.type_of(name).unwrap_or(DataType::Utf8), true);
+        let schema = Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>()));
+        // Text of another encoding is of another size than its file, as compressed text is.
+        let is_compressed = !splitter.is_verbatim();
+        let (has_header, identity) = (options.has_header, file.identity());
+        Ok(Self { path: path.into(), dialect, beginning, has_header, names: names.into(), schema, identity, is_compressed })
     }
 }
 
 /// The column names in the first line, or made up for as many fields as it has.
-fn read_names(splitter: &mut Splitter, dialect: Dialect, has_header: bool) -> Result<Vec<String>> {
+fn read_names(splitter: &mut Splitter, dialect: Dialect, options: &ReadOptions) -> Result<Vec<String>> {
+    let (has_header, skipped) = (options.has_header, options.skipped_lines);
     let line = splitter.header()?.ok_or_else(|| {
+        if skipped > 0 {
+            let error = Error::failed(format!("cannot read the file: nothing follows the lines that `--skip-rows {skipped}` passes over"));
+            return error.hint("pass a smaller number");
+        }
         let error = Error::failed("cannot read the file: it is empty");
         if has_header { error.hint("a file without rows still needs the line that names the columns") } else { error }
     })?;
     if matches!(line.as_slice(), b"\n" | b"\r" | b"\r\n") {
-        return Err(Error::failed("cannot read the file: its first line is blank"));
+        let error = Error::failed("cannot read the file: its first line is blank");
+        return Err(error.hint(format!("pass `--skip-rows {}` if the columns are named below it", skipped + 1)));
     }
     let fields = dialect.fields(&line);
     if !has_header {
@@ -91,18 +114,17 @@ fn read_names(splitter: &mut Splitter, dialect: Dialect, has_header: bool) -> Re
 fn name(field: Vec<u8>, number: usize) -> Result<String> {
     if field.contains(&0) {
         let error = Error::failed(format!("cannot read the file: the name of column {number} holds a NUL byte"));
-        return Err(error.hint("is it text? UTF-16 must be converted: iconv -f UTF-16LE -t UTF-8 old.csv > new.csv"));
+        return Err(error.hint("is it text? if it is UTF-16, pass `--encoding utf-16le` or `--encoding utf-16be`"));
     }
     String::from_utf8(field).map_err(|error| {
         let error = Error::failed(format!("cannot read the file: the name of column {number} is not UTF-8")).because(error.utf8_error());
-        error.hint("convert the file: iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv")
+        error.hint("say how the file is encoded, such as `--encoding windows-1252` or `--encoding latin1`")
     })
 }
 
 impl TableFile for CsvFile {
     fn schema(&self) -> SchemaRef {
-        // Declared nullable, so that they go together with columns of other formats, which are.
-        Arc::new(Schema::new(self.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()))
+        self.schema.clone()
     }
 
     fn row_count(&self) -> Option<u64> {
@@ -135,9 +157,10 @@ impl TableFile for CsvFile {
     }
 
     fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {
-        let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns)?;
+        let reading = Reading { numbers: options.numbers, missing: options.missing.clone() };
+        let projection = Projection::new(Arc::clone(&self.path), self.dialect, &self.names, columns, reading)?;
         let file = SharedFile::reopen(&self.path, &self.identity)?;
-        let found = Splitter::at(&file, self.dialect, start)?;
+        let found = Splitter::at(&file, self.dialect, self.beginning.encoding, start)?;
         let left_to_pass = if found.is_some() { 0 } else { start.row };
         let splitter = found.map_or_else(|| self.splitter_at_first_row(&file), Ok)?;
         let limit = PieceLimit { bytes: Self::piece_bytes(options), rows: options.portion_rows.max(1) };
@@ -155,7 +178,7 @@ impl CsvFile {
 
     /// A splitter at the first row.
     fn splitter_at_first_row(&self, file: &SharedFile) -> Result<Splitter> {
-        let mut splitter = Splitter::new(file, self.dialect)?;
+        let mut splitter = Splitter::new(file, self.dialect, self.beginning)?;
         if self.has_header {
             splitter.header().map_err(|error| error.at_path(&self.path))?;
         }

@@ -19,6 +19,7 @@ use super::ColumnRequest;
 use super::csv_find::Finder;
 use super::csv_record::{Dialect, Next};
 use super::csv_split::Piece;
+use super::csv_typed::Reading;
 
 /// What to take from each record, prepared once for all pieces of a file.
 #[derive(Debug)]
@@ -32,23 +33,32 @@ pub struct Projection {
     /// Of each requested column the place among the collected ones.
     outputs: Vec<usize>,
     schema: SchemaRef,
+    /// How texts stand for values of columns that are not text.
+    reading: Reading,
 }
 
 impl Projection {
     /// Of several columns of one name the first is meant; whoever binds names refuses such a file before.
     ///
     /// # Errors
-    /// Fails if a request names no column of the file, or another type than text.
-    pub fn new(path: Arc<Path>, dialect: Dialect, names: &[String], requests: &[ColumnRequest]) -> Result<Self> {
+    /// Fails if a request names no column of the file, or a type that text is not read as.
+    pub(super) fn new(path: Arc<Path>, dialect: Dialect, names: &[String], requests: &[ColumnRequest], reading: Reading) -> Result<Self> {
         let mut places: HashMap<&str, usize> = HashMap::with_capacity(names.len());
         for (place, name) in names.iter().enumerate() {
             places.entry(name).or_insert(place);
         }
-        let mut projection =
-            Self { path, dialect, slots: vec![None; names.len()], names: Vec::new(), outputs: Vec::new(), schema: Arc::new(Schema::empty()) };
+        let mut projection = Self {
+            path,
+            dialect,
+            slots: vec![None; names.len()],
+            names: Vec::new(),
+            outputs: Vec::new(),
+            schema: Arc::new(Schema::empty()),
+            reading,
+        };
         for request in requests {
-            if !is_text(&request.data_type) {
-                let message = format!("delimited text has no columns of type `{}`, only text", request.data_type);
+            if request.data_type.is_nested() {
+                let message = format!("delimited text has no columns of type `{}`", request.data_type);
                 return Err(Error::contract(message).at_path(&projection.path).at_column(&request.name));
             }
             let slot = places.get(request.name.as_str()).and_then(|place| projection.slots.get_mut(*place));
@@ -106,17 +116,32 @@ impl Projection {
                 }
             }
         }
-        self.batch(&arrays, piece.row_count)
+        self.batch(&arrays, piece)
     }
 
-    fn batch(&self, arrays: &[ArrayRef], row_count: usize) -> Result<RecordBatch> {
-        let built = self.outputs.iter().zip(self.schema.fields()).map(|(slot, field)| {
+    fn batch(&self, arrays: &[ArrayRef], piece: &Piece) -> Result<RecordBatch> {
+        let internal = |error| Error::internal("the columns of a file do not fit each other").because(error);
+        let (mut built, mut unreadable): (Vec<ArrayRef>, Option<(usize, Error)>) = (Vec::new(), None);
+        for (slot, field) in self.outputs.iter().zip(self.schema.fields()) {
             let array = arrays.get(*slot).expect("each output is one of the collected columns");
-            if field.data_type() == &DataType::Utf8 { Ok(Arc::clone(array)) } else { cast(array, field.data_type()) }
-        });
-        let options = RecordBatchOptions::new().with_row_count(Some(row_count));
-        let batch = built.collect::<Result<Vec<_>, _>>().and_then(|built| RecordBatch::try_new_with_options(self.schema.clone(), built, &options));
-        batch.map_err(|error| Error::internal("the columns of a file do not fit each other").because(error))
+            match field.data_type() {
+                DataType::Utf8 => built.push(Arc::clone(array)),
+                text if is_text(text) => built.push(cast(array, text).map_err(internal)?),
+                other => match self.reading.typed(array, other) {
+                    Ok(typed) => built.push(typed),
+                    // The first bad row is told, whichever column it is in.
+                    Err((row, error)) if unreadable.as_ref().is_none_or(|(first, _)| row < *first) => {
+                        unreadable = Some((row, error.at_column(field.name())));
+                    }
+                    Err(_) => {}
+                },
+            }
+        }
+        if let Some((row, error)) = unreadable {
+            return Err(error.at_row(piece.first_row + row as u64 + 1));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(piece.row_count));
+        RecordBatch::try_new_with_options(self.schema.clone(), built, &options).map_err(internal)
     }
 
     /// Appends all records; the error is with its row, counted from 0 in the piece.
@@ -124,48 +149,63 @@ impl Projection {
         let mut ends = self.dialect.field_ends(&piece.text);
         let mut position = 0;
         for row in 0..piece.row_count {
-            let is_blank = matches!(piece.text.get(position), Some(b'\n' | b'\r'));
-            let (next, field_count) = self.read_record(&piece.text, &mut ends, position, columns);
-            if field_count != self.slots.len() {
-                return Err((row, self.ragged(field_count, is_blank)));
+            while self.dialect.is_comment(piece.text.get(position)) {
+                position = self.dialect.after_comment(&piece.text, position);
             }
-            position = next;
+            let is_blank = matches!(piece.text.get(position), Some(b'\n' | b'\r'));
+            let record = self.read_record(&piece.text, &mut ends, position, columns);
+            if record.is_suspicious {
+                return Err((row, backslashes()));
+            }
+            if record.field_count != self.slots.len() {
+                let text = &piece.text[position..record.end];
+                return Err((row, self.ragged(record.field_count, is_blank, text)));
+            }
+            position = record.end;
         }
         if position == piece.text.len() { Ok(()) } else { Err((piece.row_count, Error::internal("records were not cut where they end"))) }
     }
 
-    fn read_record(&self, text: &[u8], ends: &mut Finder<'_, 3>, mut position: usize, columns: &mut [TextColumn]) -> (usize, usize) {
-        let mut field_count = 0;
+    fn read_record(&self, text: &[u8], ends: &mut Finder<'_, 3>, mut position: usize, columns: &mut [TextColumn]) -> Record {
+        let mut record = Record { end: position, field_count: 0, is_suspicious: false };
+        let is_intricate = self.dialect.is_intricate();
         loop {
-            let column = self.slots.get(field_count).copied().flatten().and_then(|slot| columns.get_mut(slot));
-            field_count += 1;
-            let is_quoted = text.get(position).is_some_and(|byte| self.dialect.is_quote(*byte));
-            let end = match (column, is_quoted) {
-                (None, true) => self.dialect.read_field(text, position, None),
+            let column = self.slots.get(record.field_count).copied().flatten().and_then(|slot| columns.get_mut(slot));
+            record.field_count += 1;
+            let is_read = is_intricate || text.get(position).is_some_and(|byte| self.dialect.is_quote(*byte));
+            let end = match (column, is_read) {
                 (None, false) => ends.find(position),
-                (Some(column), true) => {
-                    let end = self.dialect.read_field(text, position, Some(&mut column.bytes));
-                    column.end_value();
-                    end
-                }
                 (Some(column), false) => {
                     let end = ends.find(position);
                     column.push(text, position, end);
                     end
                 }
+                (column, true) => {
+                    let mut column = column;
+                    let field = self.dialect.read_field(text, position, column.as_mut().map(|column| &mut column.bytes));
+                    if let Some(column) = column {
+                        column.end_value();
+                    }
+                    record.is_suspicious |= field.is_suspicious;
+                    field.position
+                }
             };
             match self.dialect.after_field(text, end) {
                 Next::Field(next) => position = next,
-                Next::Record(next) => return (next, field_count),
+                Next::Record(next) => return Record { end: next, ..record },
             }
         }
     }
 
-    fn ragged(&self, found: usize, is_blank: bool) -> Error {
+    fn ragged(&self, found: usize, is_blank: bool, text: &[u8]) -> Error {
         let expected = counted(self.slots.len(), "field");
-        let found = if is_blank { "a blank line".to_owned() } else { found.to_string() };
-        let error = Error::failed(format!("cannot read the row: expected {expected}, found {found}"));
-        error.hint("a value that holds the delimiter must be in quotes; the first line decides how many fields there are")
+        let told = if is_blank { "a blank line".to_owned() } else { found.to_string() };
+        let error = Error::failed(format!("cannot read the row: expected {expected}, found {told}"));
+        error.hint(
+            self.dialect
+                .other_dialect(text, self.slots.len())
+                .unwrap_or_else(|| "a value that holds the delimiter must be in quotes; the first line decides how many fields there are".to_owned()),
+        )
     }
 
     /// The first row with a value that is not UTF-8, and what to say of it.
@@ -173,8 +213,20 @@ impl Projection {
         let rows = columns.iter().zip(&self.names).filter_map(|(column, name)| Some((column.first_invalid()?, name)));
         let (row, name) = rows.min_by_key(|(row, _)| *row)?;
         let error = Error::failed("cannot read the value: it is not UTF-8").at_column(name);
-        Some((row, error.hint("convert the file: iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv")))
+        Some((row, error.hint("say how the file is encoded, such as `--encoding windows-1252` or `--encoding latin1`")))
     }
+}
+
+/// What was read of one record.
+struct Record {
+    end: usize,
+    field_count: usize,
+    is_suspicious: bool,
+}
+
+fn backslashes() -> Error {
+    let error = Error::failed("cannot read the row: a backslash stands before a quote within quotes, which may be an escape or text");
+    error.hint("pass `--escape '\\'` if backslashes take the meaning of quotes, as Spark and MySQL write them, or `--escape none` if they are text")
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -243,7 +295,7 @@ mod tests {
         let dialect = Dialect::new(&ReadOptions::default(), &path).unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let requests: Vec<_> = wanted.iter().map(|(name, data_type)| ColumnRequest { name: (*name).into(), data_type: data_type.clone() }).collect();
-        Projection::new(path, dialect, &names, &requests)
+        Projection::new(path, dialect, &names, &requests, Reading::default())
     }
 
     fn decode(projection: &Projection, text: &[u8], row_count: usize) -> Result<RecordBatch> {
@@ -286,9 +338,25 @@ mod tests {
     }
 
     #[test]
-    fn only_text_can_be_requested() {
-        let error = projection(&["a"], &[("a", DataType::Int64)]).unwrap_err();
-        assert_eq!(error.to_string(), "delimited text has no columns of type `Int64`, only text (`rows.csv`, column `a`)");
+    fn values_are_read_in_the_type_that_is_requested_and_the_first_bad_row_is_named() {
+        let both = projection(&["a", "b"], &[("a", DataType::Int64), ("b", DataType::Date32)]).unwrap();
+        let batch = decode(&both, b"7,2024-01-31\n,\n", 2).unwrap();
+        assert_eq!((batch.column(0).null_count(), batch.column(1).null_count()), (1, 1));
+        let error = decode(&both, b"7,2024-01-31\n8,no\nx,2024-01-01\n", 3).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the value as date (`rows.csv`, row 12, column `b`)");
+        let lists = DataType::new_list(DataType::Int64, true);
+        assert_eq!(projection(&["a"], &[("a", lists)]).unwrap_err().kind(), crate::error::Kind::Contract);
         assert_eq!(projection(&["a"], &[("b", DataType::Utf8)]).unwrap_err().kind(), crate::error::Kind::Internal);
+    }
+
+    #[test]
+    fn a_backslash_that_may_be_an_escape_stops_at_its_row() {
+        let both = projection(&["a", "b"], &[("a", DataType::Utf8)]).unwrap();
+        for text in [b"1,2\n\"He said \\\"no\\\"\",3\n".as_slice(), b"1,2\n3,\"a\\\"b\"\n", b"1,2\n3,\"5\\\"\"\n4,\"x\"\n"] {
+            let error = decode(&both, text, 2).unwrap_err();
+            assert!(error.message().contains("backslash") && error.place().row == Some(12), "{error}");
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("--escape")));
+        }
+        assert_eq!(decode(&both, b"\"C:\\\",2\n", 1).unwrap().column(0).as_string::<i32>().value(0), "C:\\");
     }
 }

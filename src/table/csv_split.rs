@@ -6,8 +6,11 @@ use crate::error::{Error, Result};
 
 use super::Start;
 use super::commit::SharedFile;
-use super::compression::{Compression, Stream};
-use super::csv_record::{Dialect, Scanner};
+use super::compression::Stream;
+use super::csv_find::find;
+use super::csv_record::Dialect;
+use super::csv_scan::Scanner;
+use super::encoding::Encoding;
 
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far below what would hurt. It
 /// is what a quote that nobody closed runs into, and it keeps the 32-bit offsets of a decoded text column from overflowing.
@@ -38,6 +41,17 @@ pub struct Piece {
     pub end_byte: Option<u64>,
 }
 
+/// How a file of delimited text begins and is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// How its text is encoded.
+    pub encoding: Encoding,
+    /// Lines to pass over before the first record.
+    pub skipped_lines: u64,
+    /// Whether the delimiter is the user's choice; if not, a line `sep=;` says it, as Excel reads it.
+    pub is_delimiter_said: bool,
+}
+
 /// Reads a file, from its beginning or from a place between two records, and cuts off one piece after the other.
 pub struct Splitter {
     stream: Stream,
@@ -60,28 +74,48 @@ impl Splitter {
         self.stream.is_compressed()
     }
 
-    /// Undoes a file's compression and passes over its byte order mark.
+    /// Whether what is read are the file's own bytes: neither compressed nor of another encoding.
+    #[must_use]
+    pub fn is_verbatim(&self) -> bool {
+        self.stream.is_verbatim()
+    }
+
+    /// Undoes a file's compression and passes over what is before its first record: a byte order mark, skipped lines, and the line with which
+    /// Excel is told the delimiter.
     ///
     /// # Errors
-    /// Fails if it cannot be read or is UTF-16.
-    pub fn new(file: &SharedFile, dialect: Dialect) -> Result<Self> {
+    /// Fails if it cannot be read or is of another encoding.
+    pub fn new(file: &SharedFile, dialect: Dialect, beginning: Beginning) -> Result<Self> {
         let open = || {
-            let mut splitter = Self::of(Stream::new(file.reader())?, dialect, Start::default());
+            let stream = Stream::encoded(file.reader(), beginning.encoding)?;
+            let mut splitter = Self::of(stream, dialect, Start::default());
             splitter.fill()?;
             splitter.pass_over_mark()?;
+            for _ in 0..beginning.skipped_lines {
+                splitter.pass_over_line()?;
+            }
+            if beginning.skipped_lines == 0 {
+                splitter.read_separator(beginning.is_delimiter_said);
+            }
             Ok(splitter)
         };
         open().map_err(|error: Error| error.at_path(file.path()))
+    }
+
+    /// The dialect, with the delimiter that the file itself names.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.scanner.dialect()
     }
 
     /// Goes on at a place that a piece of the same file ended at; none if it is compressed or ends before that: then its rows must be passed over.
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    pub fn at(file: &SharedFile, dialect: Dialect, start: Start) -> Result<Option<Self>> {
+    pub fn at(file: &SharedFile, dialect: Dialect, encoding: Encoding, start: Start) -> Result<Option<Self>> {
         let Some(byte) = start.byte.filter(|byte| *byte <= file.byte_count()) else { return Ok(None) };
-        let compression = Stream::new(file.reader()).map_err(|error| error.at_path(file.path()))?.compression();
-        Ok((compression == Compression::Plain).then(|| Self::of(Stream::plain(file.reader_from(byte)), dialect, start)))
+        let stream = Stream::encoded(file.reader(), encoding).map_err(|error| error.at_path(file.path()))?;
+        Ok(stream.is_verbatim().then(|| Self::of(Stream::plain(file.reader_from(byte)), dialect, start)))
     }
 
     fn of(stream: Stream, dialect: Dialect, start: Start) -> Self {
@@ -94,12 +128,54 @@ impl Splitter {
         if self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
             self.bytes_before = 3;
+            return Ok(());
         }
-        if self.buffer.starts_with(b"\xff\xfe") || self.buffer.starts_with(b"\xfe\xff") {
-            let error = Error::failed("cannot read the file: it is UTF-16, not UTF-8");
-            return Err(error.hint("convert it: iconv -f UTF-16 -t UTF-8 old.csv > new.csv"));
+        match Encoding::sniff(&self.buffer) {
+            Some(Encoding::Utf8) | None => Ok(()),
+            Some(other) => {
+                let name = other.name();
+                let error = Error::failed(format!("cannot read the file: it looks like {}, not UTF-8", name.to_uppercase()));
+                Err(error.hint(format!("pass `--encoding {name}`")))
+            }
         }
-        Ok(())
+    }
+
+    /// Passes over one line, whatever quotes are in it.
+    fn pass_over_line(&mut self) -> Result<()> {
+        let mut from = 0;
+        loop {
+            let found = find(&self.buffer, from, [b'\n', b'\r']);
+            // Whether a line feed follows a carriage return must be known.
+            if let Some(end) = found.filter(|end| self.has_ended || end + 1 < self.buffer.len()) {
+                let is_pair = self.buffer[end] == b'\r' && self.buffer.get(end + 1) == Some(&b'\n');
+                self.cut(end + if is_pair { 2 } else { 1 });
+                return Ok(());
+            }
+            if self.has_ended {
+                self.cut(self.buffer.len());
+                return Ok(());
+            }
+            from = found.unwrap_or(self.buffer.len());
+            if from > MAX_RECORD_BYTES {
+                return Err(Error::failed(format!("cannot skip the line: it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Takes the line `sep=;`, with which Excel is told the delimiter, and obeys it unless the user said another.
+    fn read_separator(&mut self, is_delimiter_said: bool) {
+        let Some(end) = find(&self.buffer, 0, [b'\n', b'\r']) else { return };
+        let line = self.buffer[..end].strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(&self.buffer[..end]);
+        let [name @ .., delimiter] = line else { return };
+        if !name.eq_ignore_ascii_case(b"sep=") {
+            return;
+        }
+        if !is_delimiter_said {
+            self.scanner = Scanner::new(self.scanner.dialect().with_delimiter(*delimiter));
+        }
+        let is_pair = self.buffer[end] == b'\r' && self.buffer.get(end + 1) == Some(&b'\n');
+        self.cut(end + if is_pair { 2 } else { 1 });
     }
 
     /// Takes the first record, which names the columns and is not counted as a row; none in an empty file.
@@ -107,7 +183,13 @@ impl Splitter {
     /// # Errors
     /// Fails as [`Splitter::next_piece`] does, without a row.
     pub fn header(&mut self) -> Result<Option<Vec<u8>>> {
-        Ok(self.next_record_end()?.map(|end| self.cut(end)))
+        loop {
+            let Some(end) = self.next_record_end()? else { return Ok(None) };
+            let record = self.cut(end);
+            if !self.dialect().is_comment(record.first()) {
+                return Ok(Some(record));
+            }
+        }
     }
 
     /// The next records, at least one; none at the end of the file. Blank lines are rows if `blank_is_row` (a table of one
@@ -126,6 +208,14 @@ impl Splitter {
             let start = self.scanner.record_start();
             match self.next_record_end() {
                 Ok(None) => break,
+                // Comments are no rows; a long run of them is not kept.
+                Ok(Some(end)) if self.dialect().is_comment(self.buffer.get(start)) => {
+                    if length == 0 && blank_count == 0 && end >= FILL_BYTES {
+                        self.cut(end);
+                    } else if end - length >= MAX_RECORD_BYTES {
+                        break;
+                    }
+                }
                 Ok(Some(end)) => {
                     let is_blank = !blank_is_row && matches!(self.buffer.get(start), Some(b'\n' | b'\r'));
                     if is_blank && end - length < MAX_RECORD_BYTES {
@@ -147,7 +237,7 @@ impl Splitter {
         let first_row = self.next_row;
         self.next_row += row_count as u64;
         let text = self.cut(length);
-        let end_byte = (self.stream.compression() == Compression::Plain).then_some(self.bytes_before);
+        let end_byte = self.stream.is_verbatim().then_some(self.bytes_before);
         Ok(Some(Piece { text, first_row, row_count, end_byte }))
     }
 
@@ -184,7 +274,8 @@ impl Splitter {
 }
 
 fn unclosed(message: &str) -> Error {
-    Error::failed(message).hint("look for a quote without its partner in this row, or say which byte quotes fields")
+    Error::failed(message)
+        .hint("look for a quote without its partner in this row; `--escape '\\'` reads quotes after a backslash, `--quote none` text without quotes")
 }
 
 #[cfg(test)]
@@ -200,7 +291,7 @@ mod tests {
         let mut file = PendingFile::create(&path, false).unwrap();
         file.write_all(text).unwrap();
         file.publish(false).unwrap();
-        Splitter::new(&SharedFile::open(&path)?, Dialect::new(&ReadOptions::default(), &path).unwrap())
+        Splitter::new(&SharedFile::open(&path)?, Dialect::new(&ReadOptions::default(), &path).unwrap(), Beginning::default())
     }
 
     fn pieces(text: &[u8], limit: PieceLimit, blank_is_row: bool) -> (Vec<String>, Option<Error>) {
@@ -270,7 +361,7 @@ mod tests {
     fn marks_of_byte_order_are_dropped_or_refused() {
         assert_eq!(splitter(b"\xef\xbb\xbfa,b\n1,2\n").unwrap().header().unwrap().unwrap(), b"a,b\n");
         let error = splitter(b"\xff\xfea\0,\0").err().unwrap();
-        assert_eq!(error.message(), "cannot read the file: it is UTF-16, not UTF-8");
+        assert_eq!(error.message(), "cannot read the file: it looks like UTF-16LE, not UTF-8");
         assert!(splitter(b"").unwrap().header().unwrap().is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! Every file is opened and its schema unified before the first row is read, so a type that differs in file 399 of 400 stops the run
 //! at once. Columns may be renamed here; every later room sees the new names only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +12,13 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::commit::read_head;
 use super::demand::Demand;
-use super::hive_file::{self, HiveFile, Partition};
+use super::hive_file::{self, HiveFile, Kind, Partition};
 use super::location::Located;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
+use super::spelling::did_you_mean;
 use super::union::{Unified, rename, unify};
-use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile};
+use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile, content, csv_guess};
 use crate::error::{Error, Result};
 
 /// One file of a data set.
@@ -29,9 +30,14 @@ pub struct DatasetFile {
     pub format: &'static str,
     /// What its directories say of its rows.
     pub partitions: Vec<Partition>,
+    /// Those of them that the file has a column for.
+    own_columns: Vec<String>,
     /// The opened file.
     pub table: Box<dyn TableFile>,
 }
+
+/// The name of the format that takes any text.
+const CSV: &str = "csv";
 
 /// What is wrong with a file that is called Parquet.
 const MISNAMED: &str = "it is named as Parquet, but holds text";
@@ -53,6 +59,8 @@ pub struct Dataset {
     originals: HashMap<String, String>,
     /// Names, in the files, of columns that not every file has.
     partial: HashMap<String, usize>,
+    /// Names, in the files, of columns of text that only directories give and that stand for numbers.
+    spelt_numbers: HashSet<String>,
     options: ReadOptions,
 }
 
@@ -101,8 +109,8 @@ impl Dataset {
     /// Fails if a file is broken; a contract error names the column and the files whose types do not go together.
     pub fn open(paths: &[impl Into<Located> + Clone], renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
         let located: Vec<Located> = paths.iter().cloned().map(Into::into).collect();
-        let types = hive_file::types(located.iter().flat_map(|file| &file.partitions));
-        let files = located.iter().map(|file| open_file(file, &types, options)).collect::<Result<Vec<_>>>()?;
+        let kinds = hive_file::kinds(located.iter().flat_map(|file| &file.partitions));
+        let files = located.iter().map(|file| open_file(file, &kinds, options)).collect::<Result<Vec<_>>>()?;
         Self::of(files, renames, options)
     }
 
@@ -120,9 +128,9 @@ impl Dataset {
     /// As [`Dataset::open`]; fails if no file can be opened.
     pub fn open_readable(paths: &[Located], renames: &[(String, String)], options: &ReadOptions) -> Result<(Self, Vec<BadFile>)> {
         let (mut files, mut bad_files, mut first_error) = (Vec::new(), Vec::new(), None);
-        let types = hive_file::types(paths.iter().flat_map(|file| &file.partitions));
+        let kinds = hive_file::kinds(paths.iter().flat_map(|file| &file.partitions));
         for located in paths {
-            match open_file(located, &types, options) {
+            match open_file(located, &kinds, options) {
                 Ok(file) => files.push(file),
                 Err(error) => {
                     bad_files.push(BadFile::new(&located.path, &error));
@@ -174,8 +182,15 @@ impl Dataset {
             return Err(Error::contract(message).hint("score them in two runs"));
         }
         let Unified { columns, partial } = unify(&files)?;
+        let unknown = options.types.iter().find(|(name, _)| columns.iter().all(|(column, _)| column != name));
+        if let Some((name, _)) = unknown {
+            let error = Error::contract("`--types` names a column that the data does not have").at_column(name);
+            let names = columns.iter().map(|(name, _)| name.as_str());
+            return Err(error.hint(did_you_mean(name, &names, "`tallow inspect` lists the columns of a file")));
+        }
         let (schema, originals) = rename(&columns, renames)?;
-        Ok(Self { files, schema: Arc::new(schema), originals, partial, options: options.clone() })
+        let spelt_numbers = spelt_numbers(&files, &columns);
+        Ok(Self { files, schema: Arc::new(schema), originals, partial, spelt_numbers, options: options.clone() })
     }
 
     /// `schema`, whose columns are among the data set's, with the types that the columns are read as.
@@ -197,6 +212,32 @@ impl Dataset {
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.files.iter().any(|file| file.table.is_text())
+    }
+
+    /// Whether a column's texts stand for values of whatever type a reader needs: those of delimited text, and numbers that directories spell in
+    /// their own way, such as `hour=00`.
+    #[must_use]
+    pub fn is_untyped(&self, column: &str) -> bool {
+        self.is_text() || self.spelt_numbers.contains(self.original(column))
+    }
+
+    /// The columns of text that directories spell and that stand for numbers.
+    #[must_use]
+    pub fn spelt_numbers(&self) -> HashSet<String> {
+        self.schema.fields().iter().map(|field| field.name()).filter(|name| self.spelt_numbers.contains(self.original(name))).cloned().collect()
+    }
+
+    /// Whether directories, not files, give the column.
+    #[must_use]
+    pub fn is_of_directories(&self, column: &str) -> bool {
+        self.files_give_only_by_directories(self.original(column))
+    }
+
+    /// Whether directories, and no file, give the column of this name in the files.
+    #[must_use]
+    pub fn files_give_only_by_directories(&self, name: &str) -> bool {
+        let names = |file: &DatasetFile| file.partitions.iter().any(|(own, _)| own == name);
+        self.files.iter().any(names) && !self.files.iter().any(|file| file.own_columns.iter().any(|own| own == name))
     }
 
     /// The number of rows, if every file says so without being read.
@@ -240,6 +281,13 @@ impl Dataset {
             all = all.into_iter().zip(own).map(|(all, own)| all.then(own)).collect();
         }
         Ok(all)
+    }
+
+    /// What to type so that the first file's text has these columns, if some other way to read it gives them.
+    #[must_use]
+    pub fn other_reading(&self, missing: &[&str]) -> Option<String> {
+        let file = self.files.first().filter(|file| file.table.is_text())?;
+        csv_guess::other_reading(&read_head(&file.path).ok()?, missing, &self.options, &file.path)
     }
 
     /// How its files are read.
@@ -351,16 +399,35 @@ fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<Rec
         .map_err(|error| Error::internal("a portion does not have the columns that were asked for").because(error))
 }
 
-fn open_file(located: &Located, types: &BTreeMap<String, DataType>, options: &ReadOptions) -> Result<DatasetFile> {
+/// The columns of text that directories alone give, and whose values are all numbers.
+fn spelt_numbers(files: &[DatasetFile], columns: &[(String, DataType)]) -> HashSet<String> {
+    let kinds = hive_file::kinds(files.iter().flat_map(|file| &file.partitions));
+    let is_text = |name: &String| columns.iter().any(|(column, data_type)| column == name && *data_type == DataType::Utf8);
+    let only_of_directories = |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
+    let spelt = kinds.into_iter().filter(|(name, kind)| *kind == Kind::Numbers && is_text(name) && only_of_directories(name));
+    spelt.map(|(name, _)| name).collect()
+}
+
+fn open_file(located: &Located, kinds: &BTreeMap<String, Kind>, options: &ReadOptions) -> Result<DatasetFile> {
     let Located { path, partitions } = located;
     let head = read_head(path)?;
     if head.is_empty() {
         return Err(Error::failed("the file is empty").at_path(path).hint("write the file again, or leave it out"));
     }
-    let format = FORMATS.iter().find(|format| format.recognises(&head, path)).ok_or_else(|| {
+    let format = FORMATS.iter().find(|format| format.recognises(&head, path));
+    if format.is_none_or(|format| format.name() == CSV)
+        && let Some(error) = content::refusal(&head, path)
+    {
+        return Err(error);
+    }
+    let format = format.ok_or_else(|| {
         let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
         Error::failed("the file is no table that tallow knows").at_path(path).hint(format!("known formats: {}", known.join(", ")))
     })?;
-    let table = HiveFile::of(format.open(path, options)?, partitions, types)?;
-    Ok(DatasetFile { path: path.clone(), format: format.name(), partitions: partitions.clone(), table })
+    let table = format.open(path, options)?;
+    let own = table.schema();
+    let is_own = |(name, _): &&Partition| own.column_with_name(name).is_some();
+    let own_columns = partitions.iter().filter(is_own).map(|(name, _)| name.clone()).collect();
+    let table = HiveFile::of(table, partitions, kinds, options).map_err(|error| error.at_path(path))?;
+    Ok(DatasetFile { path: path.clone(), format: format.name(), partitions: partitions.clone(), own_columns, table })
 }

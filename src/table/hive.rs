@@ -4,6 +4,7 @@
 //! text, which no directory can be named for, share Hive's default name.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write;
 
 use arrow::array::{Array, RecordBatch, UInt32Array};
@@ -92,24 +93,33 @@ fn encoded(text: &str) -> String {
 }
 
 /// What the name of a directory says, `column=value`: the column, and the value, which is none for null; nothing if it says nothing.
-#[must_use]
-pub fn partition(name: &str) -> Option<(String, Option<String>)> {
-    let (column, value) = name.split_once('=')?;
-    let column = decoded(column).filter(|column| !column.is_empty())?;
-    Some((column, if value == DEFAULT_VALUE { None } else { Some(decoded(value)?) }))
+///
+/// # Errors
+/// Fails if the name, or what its `%XX` stand for, is not UTF-8.
+pub fn partition(name: &OsStr) -> Result<Option<(String, Option<String>)>> {
+    let bytes = name.as_encoded_bytes();
+    let Some(split) = bytes.iter().position(|byte| *byte == b'=').filter(|split| *split > 0) else { return Ok(None) };
+    let decode = |part: &[u8]| {
+        String::from_utf8(decoded(part)).map_err(|error| {
+            let name = bytes.escape_ascii();
+            let error = Error::failed(format!("cannot read the directory's name `{name}` as `column=value`: it is not UTF-8")).because(error);
+            error.hint("rename the directory, writing what is not ASCII as UTF-8 or its `%XX`; or name the directories below it as inputs")
+        })
+    };
+    let value = &bytes[split + 1..];
+    Ok(Some((decode(&bytes[..split])?, if value == DEFAULT_VALUE.as_bytes() { None } else { Some(decode(value)?) })))
 }
 
-/// The text that was written with `%XX`; none if that is not UTF-8. A `%` without two digits stands for itself.
-fn decoded(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
+/// The bytes that were written with `%XX`. A `%` without two digits stands for itself.
+fn decoded(bytes: &[u8]) -> Vec<u8> {
     let (mut decoded, mut position) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(&byte) = bytes.get(position) {
-        let digits = text.get(position + 1..position + 3).filter(|digits| byte == b'%' && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        let code = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let digits = bytes.get(position + 1..position + 3).filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         decoded.push(code.unwrap_or(byte));
         position += if code.is_some() { 3 } else { 1 };
     }
-    String::from_utf8(decoded).ok()
+    decoded
 }
 
 #[cfg(test)]
@@ -140,11 +150,23 @@ mod tests {
 
     #[test]
     fn what_was_written_as_a_directory_is_read_from_it() {
-        for value in ["north", "a/b=c", "x y", "50%", "ä%41", "..", "1.10"] {
-            assert_eq!(partition(&format!("day={}", encoded(value))), Some(("day".to_owned(), Some(value.to_owned()))));
+        let read = |name: &str| partition(OsStr::new(name)).unwrap();
+        for value in ["north", "a/b=c", "x y", "50%", "ä%41", "..", "1.10", "00"] {
+            assert_eq!(read(&format!("day={}", encoded(value))), Some(("day".to_owned(), Some(value.to_owned()))));
         }
-        assert_eq!(partition("a%3Db=__HIVE_DEFAULT_PARTITION__"), Some(("a=b".to_owned(), None)));
-        assert_eq!(partition("day=50%"), Some(("day".to_owned(), Some("50%".to_owned()))), "not ours, but plain");
-        assert_eq!([partition("day"), partition("=x"), partition("day=%ff")], [None, None, None]);
+        assert_eq!(read("a%3Db=__HIVE_DEFAULT_PARTITION__"), Some(("a=b".to_owned(), None)));
+        assert_eq!(read("day=50%"), Some(("day".to_owned(), Some("50%".to_owned()))), "not ours, but plain");
+        assert_eq!([read("day"), read("=x")], [None, None]);
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf8_is_an_error_and_no_missing_column() {
+        use std::os::unix::ffi::OsStrExt;
+        for name in [b"city=K%F6ln".as_slice(), b"city=K\xf6ln", b"st%E4dte=x"] {
+            let error = partition(OsStr::from_bytes(name)).unwrap_err();
+            assert!(error.message().ends_with("it is not UTF-8"), "{error}");
+            assert!(error.hint_text().is_some());
+        }
+        assert_eq!(partition(OsStr::from_bytes(b"K\xf6ln")).unwrap(), None, "a directory that says nothing may be called anything");
     }
 }

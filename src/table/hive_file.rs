@@ -1,16 +1,18 @@
 //! Files below Hive's directories: `region=north/part-00000.parquet` has a column `region` that says `north` in every row.
 //!
-//! Owns the columns that directories give: their names, their values, their types. A column of the file's own of the same name is the one that
-//! counts. How directories are named is `hive`'s.
+//! Owns the columns that directories give: their names, their values, their types. A column of the file's own of the same name must hold the same
+//! value. How directories are named is `hive`'s.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, Scalar, StringArray, UInt32Array};
+use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::commit::Identity;
+use super::csv_typed::Reading;
 use super::demand::Demand;
 use super::{ColumnRequest, Portion, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result};
@@ -18,18 +20,33 @@ use crate::error::{Error, Result};
 /// A value that a directory's name says; none for null.
 pub type Partition = (String, Option<String>);
 
-/// The type of each column that directories give: integers if every value is one as people write it, else text.
+/// What a column holds that directories give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Integers as people write them: the column is one of integers.
+    Integers,
+    /// Numbers in another spelling, such as `00` or `1.50`: the column is text, which a model may read as numbers.
+    Numbers,
+    /// Text.
+    Texts,
+}
+
+/// What each column holds that directories give, over all files.
 #[must_use]
-pub fn types<'a>(partitions: impl Iterator<Item = &'a Partition>) -> BTreeMap<String, DataType> {
-    let mut types = BTreeMap::new();
+pub fn kinds<'a>(partitions: impl Iterator<Item = &'a Partition>) -> BTreeMap<String, Kind> {
+    let mut kinds = BTreeMap::new();
     for (name, value) in partitions {
-        let data_type = types.entry(name.clone()).or_insert(DataType::Int64);
-        let is_integer = |text: &String| text.parse::<i64>().is_ok_and(|number| number.to_string() == *text);
-        if value.as_ref().is_some_and(|text| !is_integer(text)) {
-            *data_type = DataType::Utf8;
-        }
+        let kind = kinds.entry(name.clone()).or_insert(Kind::Integers);
+        let Some(text) = value else { continue };
+        let is_integer = text.parse::<i64>().is_ok_and(|number| number.to_string() == *text);
+        let is_number = || text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '.')) && text.parse::<f64>().is_ok();
+        *kind = match kind {
+            Kind::Integers if is_integer => Kind::Integers,
+            Kind::Integers | Kind::Numbers if is_integer || is_number() => Kind::Numbers,
+            _ => Kind::Texts,
+        };
     }
-    types
+    kinds
 }
 
 /// A file with the columns that its directories give.
@@ -38,6 +55,8 @@ pub struct HiveFile {
     table: Box<dyn TableFile>,
     /// The columns behind the file's own.
     constants: Vec<Constant>,
+    /// The file's own columns that directories name too: both must say the same.
+    checked: Vec<Partition>,
 }
 
 /// A column of one value.
@@ -49,26 +68,37 @@ struct Constant {
 }
 
 impl HiveFile {
-    /// The file with those of its `partitions` that it has no column for; as it is if that is none. In text all columns are text.
+    /// The file with those of its `partitions` that it has no column for; as it is if there are none. In text all columns are text, unless `options`
+    /// give them types.
     ///
     /// # Errors
-    /// An internal error if a value is not of its type.
-    pub fn of(table: Box<dyn TableFile>, partitions: &[Partition], types: &BTreeMap<String, DataType>) -> Result<Box<dyn TableFile>> {
+    /// Fails if a value is not of the type that `options` give its column.
+    pub fn of(
+        table: Box<dyn TableFile>,
+        partitions: &[Partition],
+        kinds: &BTreeMap<String, Kind>,
+        options: &ReadOptions,
+    ) -> Result<Box<dyn TableFile>> {
         let schema = table.schema();
         let own: HashSet<&String> = schema.fields().iter().map(|field| field.name()).collect();
-        let further = partitions.iter().filter(|(name, _)| !own.contains(name));
-        let constant = |(name, value): &Partition| {
-            let data_type = if table.is_text() { &DataType::Utf8 } else { types.get(name).unwrap_or(&DataType::Utf8) };
-            let number = value.as_ref().map(|text| text.parse::<i64>()).transpose();
-            let value: ArrayRef = match (data_type, number) {
-                (DataType::Int64, Ok(number)) => Arc::new(Int64Array::from(vec![number])),
-                (DataType::Int64, Err(error)) => return Err(Error::internal("a directory's number").at_column(name).because(error)),
-                _ => Arc::new(StringArray::from(vec![value.as_deref()])),
+        let (checked, further): (Vec<&Partition>, Vec<&Partition>) = partitions.iter().partition(|(name, _)| own.contains(name));
+        let constant = |(name, value): &&Partition| {
+            let is_integer = !table.is_text() && kinds.get(name) == Some(&Kind::Integers) && !options.text_columns.contains(name);
+            let data_type = options.type_of(name).unwrap_or(if is_integer { DataType::Int64 } else { DataType::Utf8 });
+            let text: ArrayRef = Arc::new(StringArray::from(vec![value.as_deref()]));
+            let value = if data_type == DataType::Utf8 {
+                text
+            } else {
+                let typed = Reading::default().typed(&text, &data_type);
+                typed.map_err(|(_, error)| {
+                    error.at_column(name).hint("the value is in a directory's name: give the column another type with `--types`")
+                })?
             };
             Ok(Constant { name: name.clone(), value })
         };
-        let constants = further.map(constant).collect::<Result<Vec<_>>>()?;
-        Ok(if constants.is_empty() { table } else { Box::new(Self { table, constants }) })
+        let constants = further.iter().map(constant).collect::<Result<Vec<_>>>()?;
+        let checked: Vec<Partition> = checked.into_iter().cloned().collect();
+        Ok(if constants.is_empty() && checked.is_empty() { table } else { Box::new(Self { table, constants, checked }) })
     }
 
     fn constant(&self, name: &str) -> Option<&Constant> {
@@ -128,7 +158,9 @@ impl TableFile for HiveFile {
         });
         let constants = constants.collect::<Result<Arc<[_]>>>()?;
         let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
-        Ok(Box::new(HivePortions { portions, constants, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }))
+        let value = |column: &ColumnRequest| self.checked.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone());
+        let checked = columns.iter().map(value).collect();
+        Ok(Box::new(HivePortions { portions, constants, checked, schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())) }))
     }
 }
 
@@ -137,15 +169,21 @@ struct HivePortions {
     portions: Box<dyn Portions>,
     /// For each requested column its value, if it is constant.
     constants: Arc<[Option<ArrayRef>]>,
+    /// For each requested column of the file's own the value that a directory gives it, if one does.
+    checked: Arc<[Option<Option<String>>]>,
     schema: SchemaRef,
 }
 
 impl Portions for HivePortions {
     fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
         let portion = self.portions.next_portion(most_rows)?;
-        let (constants, schema) = (Arc::clone(&self.constants), self.schema.clone());
+        let (constants, checked, schema) = (Arc::clone(&self.constants), Arc::clone(&self.checked), self.schema.clone());
         Some(portion.map(|Portion { first_row, row_count, end_byte, decode }| {
-            let decode = Box::new(move || with_constants(&decode()?, &constants, schema));
+            let decode = Box::new(move || {
+                let batch = with_constants(&decode()?, &constants, schema)?;
+                check_values(&batch, &checked, first_row)?;
+                Ok(batch)
+            });
             Portion { first_row, row_count, end_byte, decode }
         }))
     }
@@ -162,6 +200,35 @@ fn with_constants(batch: &RecordBatch, constants: &[Option<ArrayRef>], schema: S
     RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows()))).map_err(internal)
 }
 
+/// Checks that columns which are both in the file and in its path say the same: readers differ in which of them they take.
+fn check_values(batch: &RecordBatch, checked: &[Option<Option<String>>], first_row: u64) -> Result<()> {
+    for ((column, field), value) in batch.columns().iter().zip(batch.schema().fields()).zip(checked) {
+        let Some(row) = value.as_ref().and_then(|value| first_other(column, value.as_deref())) else { continue };
+        let error = Error::failed("the column has one value in the file and another in the directory's name");
+        let error = error.at_row(first_row + row as u64 + 1).at_column(field.name());
+        return Err(error.hint("rename the directory, or name the directory below it as the input, so that only the file's own column is read"));
+    }
+    Ok(())
+}
+
+/// The first row whose value is another than the text stands for in the column's type; none for types that no directory names.
+fn first_other(column: &ArrayRef, value: Option<&str>) -> Option<usize> {
+    let plain = match column.data_type() {
+        DataType::Dictionary(_, value) => cast(column, value).ok()?,
+        DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8).ok()?,
+        _ => Arc::clone(column),
+    };
+    let text: ArrayRef = Arc::new(StringArray::from(vec![value]));
+    let expected = cast(&text, plain.data_type()).ok()?;
+    let others = distinct(&plain, &Scalar::new(expected)).ok()?;
+    let spelt_otherwise = |row: usize| {
+        let own = plain.as_string_opt::<i32>().filter(|own| own.is_valid(row)).and_then(|own| own.value(row).trim().parse::<f64>().ok());
+        own.is_some() && own == value.and_then(|value| value.parse().ok())
+            || value.is_none() && plain.as_string_opt::<i32>().is_some_and(|own| own.value(row).is_empty())
+    };
+    (0..others.len()).find(|row| others.value(*row) && !spelt_otherwise(*row))
+}
+
 fn internal(error: arrow::error::ArrowError) -> Error {
     Error::internal("the columns that directories give").because(error)
 }
@@ -174,11 +241,35 @@ mod tests {
     fn a_column_is_of_integers_only_if_every_value_is_one_as_people_write_it() {
         let of = |values: &[Option<&str>]| {
             let partitions: Vec<Partition> = values.iter().map(|value| ("day".to_owned(), value.map(str::to_owned))).collect();
-            types(partitions.iter())["day"].clone()
+            kinds(partitions.iter())["day"]
         };
-        assert_eq!([of(&[Some("20260101"), None, Some("-7"), Some("0")]), of(&[None])], [DataType::Int64, DataType::Int64]);
-        for text in ["00123", "+1", "-0", "1.0", "9223372036854775808", "north", " 1"] {
-            assert_eq!(of(&[Some("1"), Some(text)]), DataType::Utf8, "{text}");
+        assert_eq!([of(&[Some("20260101"), None, Some("-7"), Some("0")]), of(&[None])], [Kind::Integers, Kind::Integers]);
+        for text in ["00123", "-0", "1.0", "9223372036854775808", "1e5", ".5"] {
+            assert_eq!(of(&[Some("1"), Some(text), Some("2")]), Kind::Numbers, "{text}");
         }
+        for text in ["north", " 1", "+1", "", "inf", "nan", "2024-01-31", "0x10", "1_000", "١"] {
+            assert_eq!(of(&[Some("00"), Some(text), Some("2")]), Kind::Texts, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_the_file_must_say_what_its_directory_says() {
+        use arrow::array::{BooleanArray, Date32Array, DictionaryArray};
+        let columns: [(ArrayRef, &str, Option<usize>); 8] = [
+            (Arc::new(Int64Array::from(vec![7, 7, 8])), "07", Some(2)),
+            (Arc::new(Int64Array::from(vec![7, 7])), "7", None),
+            (Arc::new(Int64Array::from(vec![Some(7), None])), "7", Some(1)),
+            (Arc::new(StringArray::from(vec!["7", "07", "x"])), "07", Some(2)),
+            (Arc::new(StringArray::from(vec!["north", "south"])), "north", Some(1)),
+            (Arc::new(Date32Array::from(vec![19_753, 19_754])), "2024-01-31", Some(1)),
+            (Arc::new(BooleanArray::from(vec![true, false])), "true", Some(1)),
+            (Arc::new(vec!["a", "b"].into_iter().collect::<DictionaryArray<arrow::datatypes::Int32Type>>()), "a", Some(1)),
+        ];
+        for (column, value, row) in columns {
+            assert_eq!(first_other(&column, Some(value)), row, "{value} {column:?}");
+        }
+        let nulls: ArrayRef = Arc::new(StringArray::from(vec![None, Some(""), Some("x")]));
+        assert_eq!(first_other(&nulls, None), Some(2));
+        assert_eq!(first_other(&nulls, Some("x")), Some(0));
     }
 }

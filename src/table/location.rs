@@ -10,9 +10,10 @@ use glob::{MatchOptions, Pattern};
 
 use crate::error::{Error, Result};
 
-use super::commit;
 use super::hive::partition;
 use super::hive_file::Partition;
+use super::lake::Lakes;
+use super::{commit, has_known_ending};
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
@@ -23,14 +24,23 @@ const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_lite
 /// - A directory stands for all files in it and below, sorted by path, without names that start with `_` or `.`.
 /// - Anything else with `*`, `?` or `[` is a pattern: `*` and `?` stay within a name, `**` stands for any number of directories.
 ///   It gives each file it matches once, sorted by path; matched directories give their files. Names that start with `_` or `.`
-///   match only where the pattern spells that character out; names that are not UTF-8 do not match.
+///   match only where the pattern spells that character out; in names that are not UTF-8, `?` stands for a byte that is not.
 ///
 /// A file that several inputs name is given as often as it was named: whoever names a file twice gets its rows twice.
 ///
 /// # Errors
 /// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was given.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    locate(inputs).map(|files| files.into_iter().map(|file| file.path).collect())
+    locate(inputs, true).map(|found| found.files.into_iter().map(|file| file.path).collect())
+}
+
+/// What inputs stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The files to read, in order.
+    pub files: Vec<Located>,
+    /// Files in directories that are not read, because their names do not end as those of tables do.
+    pub ignored: Vec<PathBuf>,
 }
 
 /// A file, and what the directories between it and the input that stands for it say of its rows.
@@ -49,34 +59,68 @@ impl From<PathBuf> for Located {
 }
 
 impl Located {
-    fn below(path: PathBuf, base: &Path) -> Self {
+    fn below(path: PathBuf, base: &Path) -> Result<Self> {
         let directories = path.parent().and_then(|parent| parent.strip_prefix(base).ok()).into_iter().flat_map(Path::iter);
-        let partitions = directories.filter_map(|name| partition(name.to_str()?)).collect();
-        Self { path, partitions }
+        let mut partitions: Vec<Partition> = Vec::new();
+        for name in directories {
+            let Some((column, value)) = partition(name).map_err(|error| error.at_path(&path))? else { continue };
+            match partitions.iter().find(|(other, _)| *other == column) {
+                Some((_, other)) if *other == value => {}
+                Some(_) => {
+                    let error = Error::failed("two directories in the path give different values of one column");
+                    return Err(error.at_path(&path).at_column(column).hint("name the inner directory as the input, or rename one of them"));
+                }
+                None => partitions.push((column, value)),
+            }
+        }
+        Ok(Self { path, partitions })
     }
 }
 
 /// As [`resolve`], with what Hive's directories, `column=value`, say: those below an input that is a directory, or from the first one on that a
-/// pattern leaves open.
+/// pattern leaves open. Without `any_ending`, directories give only files whose names end as those of tables do.
 ///
 /// # Errors
-/// As [`resolve`].
-pub fn locate(inputs: &[PathBuf]) -> Result<Vec<Located>> {
+/// As [`resolve`]; fails for paths into tables that are more than their files, such as Delta Lake's.
+pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
     if inputs.is_empty() {
         return Err(Error::usage("no input was given").hint("name at least one file, directory or pattern"));
     }
-    let mut files = Vec::new();
+    let mut walk = Walk { any_ending, ..Walk::default() };
+    let mut files: Vec<Located> = Vec::new();
     for input in inputs {
         match commit::find(input)? {
-            Some(found) if found.is_directory => files.extend(directory(input)?.into_iter().map(|path| Located::below(path, input))),
+            Some(found) if found.is_directory => {
+                walk.lakes.refuse_directory(input)?;
+                for path in walk.directory(input)? {
+                    files.push(Located::below(path, input)?);
+                }
+            }
             Some(_) => files.push(input.clone().into()),
             None => {
                 let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
-                files.extend(pattern(input)?.into_iter().map(|path| Located::below(path, &base)));
+                for path in walk.pattern(input)? {
+                    files.push(Located::below(path, &base)?);
+                }
             }
         }
     }
-    Ok(files)
+    files.iter().try_for_each(|file| walk.lakes.refuse_file(&file.path))?;
+    Ok(Found { files, ignored: walk.ignored.into_iter().collect() })
+}
+
+/// A search for files.
+#[derive(Default)]
+struct Walk {
+    any_ending: bool,
+    ignored: BTreeSet<PathBuf>,
+    lakes: Lakes,
+}
+
+/// Whether a path that does not exist stands for others.
+#[must_use]
+pub fn is_pattern(path: &Path) -> bool {
+    path.iter().any(is_wild)
 }
 
 fn is_wild(part: &OsStr) -> bool {
@@ -87,66 +131,123 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
-fn directory(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let hidden_count = walk(path, &mut Vec::new(), &mut files)?;
-    if files.is_empty() {
+/// How many of a directory's ignored files an error names.
+const NAMED: usize = 3;
+
+impl Walk {
+    fn directory(&mut self, path: &Path) -> Result<Vec<PathBuf>> {
+        let (mut files, ignored_before) = (Vec::new(), self.ignored.len());
+        let hidden_count = self.below(path, &mut Vec::new(), &mut files)?;
+        if !files.is_empty() {
+            return Ok(files);
+        }
+        let ignored: Vec<String> = self.ignored.iter().filter(|file| file.starts_with(path)).map(|file| format!("`{}`", file.display())).collect();
+        if self.ignored.len() > ignored_before {
+            let more = if ignored.len() > NAMED { ", …" } else { "" };
+            let message = "no file in the directory has a name that ends as a table's does (`.parquet`, `.csv`, …)";
+            let hint = format!("name the files, or pass `--any-ending` to read {}{more}", ignored[..ignored.len().min(NAMED)].join(", "));
+            return Err(Error::failed(message).at_path(path).hint(hint));
+        }
         let error = Error::failed("there are no files in the directory").at_path(path);
-        return Err(if hidden_count > 0 { error.hint("names that start with `_` or `.` are not read") } else { error });
+        Err(if hidden_count > 0 { error.hint("names that start with `_` or `.` are not read") } else { error })
     }
-    Ok(files)
-}
 
-/// Collects the files below `path`, and returns how many names were passed over.
-fn walk(path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> Result<usize> {
-    let real = commit::canonical(path)?;
-    if above.contains(&real) {
-        let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(path);
-        return Err(error.hint("remove the link, or name the files by a pattern"));
-    }
-    above.push(real);
-    let mut hidden_count = 0;
-    for entry in commit::list(path)? {
-        if is_hidden(&entry) {
-            hidden_count += 1;
-        } else if commit::metadata(&entry)?.is_directory {
-            hidden_count += walk(&entry, above, files)?;
-        } else {
-            files.push(entry);
+    /// Collects the files below `path`, and returns how many names were passed over.
+    fn below(&mut self, path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> Result<usize> {
+        let real = commit::canonical(path)?;
+        if above.contains(&real) {
+            let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(path);
+            return Err(error.hint("remove the link, or name the files by a pattern"));
         }
+        above.push(real);
+        let mut hidden_count = 0;
+        for entry in commit::list(path)? {
+            if is_hidden(&entry) {
+                hidden_count += 1;
+            } else if commit::metadata(&entry)?.is_directory {
+                hidden_count += self.below(&entry, above, files)?;
+            } else if self.any_ending || has_known_ending(&entry) {
+                files.push(entry);
+            } else {
+                self.ignored.insert(entry);
+            }
+        }
+        above.pop();
+        Ok(hidden_count)
     }
-    above.pop();
-    Ok(hidden_count)
+
+    fn pattern(&mut self, input: &Path) -> Result<Vec<PathBuf>> {
+        if !is_pattern(input) {
+            return Err(missing(input));
+        }
+        let pattern = |name: &OsStr| {
+            let not_a_pattern = |error| Error::usage("cannot read the pattern").at_path(input).because(error);
+            Pattern::new(&name.to_string_lossy()).map_err(not_a_pattern)
+        };
+        let names = input.iter().map(pattern).collect::<Result<Vec<_>>>()?;
+        let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
+        let rest: Vec<(&OsStr, &Pattern)> = input.iter().zip(&names).skip_while(|(part, _)| !is_wild(part)).collect();
+        let mut matched = BTreeSet::new();
+        matching(&base, &rest, &names, &mut Vec::new(), &mut matched)?;
+        let mut files = BTreeSet::new();
+        for path in matched {
+            if commit::metadata(&path)?.is_directory {
+                let mut below = Vec::new();
+                self.below(&path, &mut Vec::new(), &mut below)?;
+                files.extend(below);
+            } else {
+                files.insert(path);
+            }
+        }
+        if files.is_empty() {
+            let error = Error::failed("no file matches the pattern").at_path(input);
+            return Err(error.hint("put the pattern in quotes so that the shell does not change it, and check where it starts"));
+        }
+        Ok(files.into_iter().collect())
+    }
 }
 
-fn pattern(input: &Path) -> Result<Vec<PathBuf>> {
-    let Some(text) = input.to_str().filter(|text| text.contains(['*', '?', '['])) else {
-        return Err(missing(input));
+/// Collects what matches the rest of a pattern below `base`; names need not be UTF-8.
+fn matching(base: &Path, rest: &[(&OsStr, &Pattern)], names: &[Pattern], above: &mut Vec<PathBuf>, matched: &mut BTreeSet<PathBuf>) -> Result<()> {
+    let Some(((part, pattern), after)) = rest.split_first() else {
+        if !base.as_os_str().is_empty() {
+            matched.insert(base.to_owned());
+        }
+        return Ok(());
     };
-    let not_a_pattern = |error| Error::usage("cannot read the pattern").at_path(input).because(error);
-    let names: Vec<Pattern> = input.iter().filter_map(|name| Pattern::new(name.to_str()?).ok()).collect();
-    let mut files = BTreeSet::new();
-    for matched in glob::glob_with(text, MATCHING).map_err(not_a_pattern)? {
-        let path = matched.map_err(|error| {
-            let path = error.path().to_owned();
-            commit::io_error("cannot list the directory", error.into()).at_path(path)
-        })?;
-        if !path.iter().all(|name| is_spelt_out(name, &names)) {
-            continue;
+    if !is_wild(part) {
+        let path = base.join(part);
+        return if commit::find(&path)?.is_some() { matching(&path, after, names, above, matched) } else { Ok(()) };
+    }
+    let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+    if commit::find(here)?.is_none_or(|found| !found.is_directory) {
+        return Ok(());
+    }
+    let is_any_depth = *part == "**";
+    if is_any_depth {
+        matching(base, after, names, above, matched)?;
+        let real = commit::canonical(here)?;
+        if above.contains(&real) {
+            let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(here);
+            return Err(error.hint("remove the link, or name the files by a pattern without `**`"));
         }
-        if commit::metadata(&path)?.is_directory {
-            let mut below = Vec::new();
-            walk(&path, &mut Vec::new(), &mut below)?;
-            files.extend(below);
-        } else {
-            files.insert(path);
+        above.push(real);
+    }
+    for entry in commit::list(here)? {
+        let Some(name) = entry.file_name().filter(|name| is_spelt_out(name, names)) else { continue };
+        let path = base.join(name);
+        if is_any_depth {
+            if commit::find(&path)?.is_some_and(|found| found.is_directory) {
+                matching(&path, rest, names, above, matched)?;
+            }
+        } else if pattern.matches_with(&name.to_string_lossy(), MATCHING) {
+            matching(&path, after, names, above, matched)?;
         }
     }
-    if files.is_empty() {
-        let error = Error::failed("no file matches the pattern").at_path(input);
-        return Err(error.hint("put the pattern in quotes so that the shell does not change it, and check where it starts"));
+    if is_any_depth {
+        above.pop();
     }
-    Ok(files.into_iter().collect())
+    Ok(())
 }
 
 /// Whether a part of a matched path does not start with `_` or `.`, or matches a part of the pattern that starts so itself.
@@ -190,14 +291,17 @@ fn matches(pattern: &Path, path: &Path) -> Result<bool> {
     let fixed: PathBuf = pattern.iter().take_while(|part| !is_wild(part)).collect();
     let rest: PathBuf = pattern.iter().skip_while(|part| !is_wild(part)).collect();
     let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };
-    let (Some(rest), Some(_)) = (rest.to_str().filter(|rest| !rest.is_empty()), commit::find(start)?) else { return Ok(false) };
+    let rest = rest.to_string_lossy();
+    if rest.is_empty() || commit::find(start)?.is_none() {
+        return Ok(false);
+    }
     let start = commit::canonical(start)?;
     let Ok(below) = path.strip_prefix(&start) else { return Ok(false) };
-    let Ok(whole) = Pattern::new(rest) else { return Ok(false) };
+    let Ok(whole) = Pattern::new(&rest) else { return Ok(false) };
     let names: Vec<Pattern> = rest.split('/').filter_map(|name| Pattern::new(name).ok()).collect();
     let is_given = |above: &Path| {
         let rest_is_plain = below.strip_prefix(above).is_ok_and(|rest| rest.iter().all(is_plain));
-        rest_is_plain && above.iter().all(|name| is_spelt_out(name, &names)) && whole.matches_path_with(above, MATCHING)
+        rest_is_plain && above.iter().all(|name| is_spelt_out(name, &names)) && whole.matches_with(&above.to_string_lossy(), MATCHING)
     };
     Ok(below.ancestors().any(is_given))
 }
@@ -209,6 +313,10 @@ fn is_plain(name: &OsStr) -> bool {
 /// Says that there is nothing of this name, and where it was looked for.
 #[must_use]
 pub fn missing(input: &Path) -> Error {
+    if input.as_os_str() == "-" {
+        let error = Error::usage("standard input cannot be read as a table: inputs are read more than once");
+        return error.hint("save it as a file first: `COMMAND > rows.csv`, then name `rows.csv`; a file called `-` is `./-`");
+    }
     let error = Error::failed("there is no such file or directory").at_path(input);
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");

@@ -9,20 +9,26 @@ pub mod chunk;
 pub mod commit;
 mod compact;
 pub mod compression;
+pub(crate) mod content;
 pub mod csv;
 pub mod csv_decode;
 pub mod csv_find;
 pub mod csv_guess;
 pub mod csv_record;
+pub mod csv_scan;
 pub mod csv_sink;
 pub mod csv_split;
+pub mod csv_typed;
 pub mod dataset;
 pub mod demand;
+pub mod encoding;
 pub(crate) mod expression;
 pub mod hive;
 pub mod hive_file;
+pub mod lake;
 pub mod location;
 pub mod name_index;
+pub mod number_format;
 pub mod parquet;
 mod parquet_decode;
 mod parquet_demand;
@@ -44,6 +50,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 
 use self::commit::Identity;
 use self::demand::Demand;
+use self::encoding::Encoding;
+use self::number_format::NumberFormat;
 use crate::error::Result;
 
 /// How files are read; each format takes what concerns it.
@@ -51,8 +59,26 @@ use crate::error::Result;
 pub struct ReadOptions {
     /// The byte between the fields of delimited text; none: a tab for `.tsv`, else a comma.
     pub delimiter: Option<u8>,
-    /// The byte around fields that hold delimiters.
-    pub quote: u8,
+    /// The byte around fields that hold delimiters; none if nothing is in quotes.
+    pub quote: Option<u8>,
+    /// What takes the meaning of a quote, a delimiter or a line end in delimited text.
+    pub escape: Escape,
+    /// The byte that begins lines of delimited text to be passed over.
+    pub comment: Option<u8>,
+    /// Whether spaces and tabs around values of delimited text are dropped.
+    pub trim: bool,
+    /// The encoding of delimited text.
+    pub encoding: Encoding,
+    /// Lines of delimited text before the one that names the columns.
+    pub skipped_lines: u64,
+    /// How numbers are written in delimited text.
+    pub numbers: NumberFormat,
+    /// Texts that mean a missing value in the columns of `types`.
+    pub missing: Vec<String>,
+    /// Types of columns, by their names in the files, that are text otherwise: those of delimited text and of directories.
+    pub types: Vec<(String, DataType)>,
+    /// Columns that stay text, by their names in the files, even where directories give integers for them.
+    pub text_columns: Vec<String>,
     /// Whether the first line of delimited text names the columns; without it they are `column_1`, `column_2`, …
     pub has_header: bool,
     /// The memory that one decoded portion should take, in bytes; portions are cut by it.
@@ -61,6 +87,18 @@ pub struct ReadOptions {
     pub most_portion_bytes: usize,
     /// The most rows of a portion.
     pub portion_rows: usize,
+}
+
+/// What takes the meaning of a quote, a delimiter or a line end in delimited text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Escape {
+    /// Nothing but doubling a quote; backslashes before quotes, which look like another dialect, are refused.
+    #[default]
+    Unsaid,
+    /// Nothing but doubling a quote.
+    Never,
+    /// This byte before it.
+    Byte(u8),
 }
 
 /// The decoded size that a portion aims at: large enough to amortise its overhead, small enough that two for each worker
@@ -77,12 +115,29 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             delimiter: None,
-            quote: b'"',
+            quote: Some(b'"'),
+            escape: Escape::Unsaid,
+            comment: None,
+            trim: false,
+            encoding: Encoding::Utf8,
+            skipped_lines: 0,
+            numbers: NumberFormat::default(),
+            missing: vec![String::new()],
+            types: Vec::new(),
+            text_columns: Vec::new(),
             has_header: true,
             portion_bytes: DEFAULT_PORTION_BYTES,
             most_portion_bytes: MOST_PORTION_BYTES,
             portion_rows: DEFAULT_PORTION_ROWS,
         }
+    }
+}
+
+impl ReadOptions {
+    /// The type that the user gives a column of this name in the files, if any.
+    #[must_use]
+    pub fn type_of(&self, column: &str) -> Option<DataType> {
+        self.types.iter().find(|(name, _)| name == column).map(|(_, data_type)| data_type.clone())
     }
 }
 
@@ -185,6 +240,9 @@ pub trait Format: Sync {
     /// The format's name, as in `--format` and in file names.
     fn name(&self) -> &'static str;
 
+    /// The endings of names that files of the format have in directories, in lower case.
+    fn endings(&self) -> &'static [&'static str];
+
     /// Whether a file with this beginning (at most 4 KiB) and name is of this format.
     fn recognises(&self, head: &[u8], path: &Path) -> bool;
 
@@ -197,6 +255,19 @@ pub trait Format: Sync {
 
 /// Every format, in the order of recognition: text without a magic number comes last.
 pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &csv::Csv];
+
+/// Endings of compressed files, of which gzip and zstd are read; the others are refused by name rather than passed over.
+const COMPRESSED: [&str; 12] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "zip", "7z", "z", "snappy"];
+
+/// Whether a file in a directory is taken for a table by its name: one that ends as some format's files do, compressed or not.
+#[must_use]
+pub fn has_known_ending(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let mut endings = name.rsplit('.').take(name.matches('.').count());
+    let last = endings.next();
+    let ending = if last.is_some_and(|last| COMPRESSED.contains(&last)) { endings.next() } else { last };
+    ending.is_some_and(|ending| FORMATS.iter().any(|format| format.endings().contains(&ending)))
+}
 
 /// Takes batches in the order of the output.
 pub trait Sink: Send {
@@ -211,4 +282,18 @@ pub trait Sink: Send {
     /// # Errors
     /// Fails if the bytes cannot be written.
     fn finish(self: Box<Self>) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_tables_are_known_by_their_endings_compressed_or_not() {
+        let known = |name: &&str| has_known_ending(Path::new(name));
+        let tables = ["a.csv", "A.CSV", "a.tsv.gz", "a.b.parquet", "part-0.snappy.parquet", "a.pq", "x.csv.zst", "x.csv.bz2", "d.x/a.tab"];
+        assert_eq!(tables.iter().filter(|name| !known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        let others = ["README.txt", "README", "a.md", "csv", ".csv/a", "a.gz", "a.csv.bak", "a.parquet.tmp", "a.json", "000000_0", "a.csv.crc", ""];
+        assert_eq!(others.iter().filter(|name| known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
 }

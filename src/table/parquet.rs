@@ -38,6 +38,10 @@ impl Format for Parquet {
         "parquet"
     }
 
+    fn endings(&self) -> &'static [&'static str] {
+        &["parquet", "pq", "parq"]
+    }
+
     fn recognises(&self, head: &[u8], _path: &Path) -> bool {
         head.starts_with(MAGIC)
     }

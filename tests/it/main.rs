@@ -26,6 +26,9 @@ mod completions;
 mod inspect;
 mod score;
 
+// How delimited text is written, and which files count as inputs.
+mod dialects;
+
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
 mod missing;
