@@ -119,7 +119,7 @@ mod tests {
     fn sentinels(is_untyped: bool, everywhere: Option<&[&str]>, columns: &[(&str, &[&str])]) -> Sentinels {
         let list = |tokens: &[&str]| tokens.iter().map(|token| (*token).to_owned()).collect::<Vec<_>>();
         let columns = columns.iter().map(|(name, tokens)| ((*name).to_owned(), list(tokens))).collect();
-        MissingValues { is_untyped, everywhere: everywhere.map(list), columns }.of(&Input::number("f"), "a")
+        MissingValues { is_untyped, everywhere: everywhere.map(list), columns, ..MissingValues::default() }.of(&Input::number("f"), "a")
     }
 
     #[test]

@@ -201,6 +201,9 @@ impl Projection {
         let expected = counted(self.slots.len(), "field");
         let told = if is_blank { "a blank line".to_owned() } else { found.to_string() };
         let error = Error::failed(format!("cannot read the row: expected {expected}, found {told}"));
+        if is_blank {
+            return error.hint("remove blank lines, such as with `grep -v '^[[:space:]]*$' old.csv > new.csv`");
+        }
         error.hint(
             self.dialect
                 .other_dialect(text, self.slots.len())
