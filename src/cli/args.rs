@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
-use super::rows_args::RowsArgs;
+use super::rows_args::{DialectArgs, RowsArgs};
 use super::text_args::TextArgs;
 
 /// Score tables with trained models, offline
@@ -347,6 +347,9 @@ pub struct InspectArgs {
     /// How many trees count: as `tallow score --trees`
     #[arg(long, value_name = "best|all|N", default_value = "best")]
     pub trees: String,
+    /// How delimited text is read
+    #[command(flatten)]
+    pub text: DialectArgs,
 }
 
 /// `tallow retry`

@@ -18,6 +18,7 @@ use crate::output::dataset::STATE;
 use crate::output::publication::Manifest;
 use crate::path_text;
 use crate::plan::options::tree_selection;
+use crate::plan::reading::dialect_options;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
 use crate::report::summary::rows_told;
@@ -35,11 +36,12 @@ const LISTED: usize = 60;
 const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
-    let InspectArgs { path, trees } = args;
+    let InspectArgs { path, trees, text } = args;
+    let reading = dialect_options(text, &[])?;
     let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true, ..ImportOptions::default() };
     let found = match find(path)? {
         Some(found) => found,
-        None if is_pattern(path) => return show(&data_or_report(path)?, console),
+        None if is_pattern(path) => return show(&data_or_report(path, &reading)?, console),
         None => return Err(missing(path)),
     };
     if found.is_directory {
@@ -52,7 +54,7 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     }
     let shown = match manifest {
         Some(manifest) => data_set(path, &manifest)?,
-        None if is_data(path, found.is_directory)? => data_or_report(path)?,
+        None if is_data(path, found.is_directory)? => data_or_report(path, &reading)?,
         None => model(&open(path, &options).map_err(|error| neither(error, path))?),
     };
     show(&shown, console)
@@ -176,8 +178,8 @@ fn kind(input: &Input, most: usize) -> String {
     }
 }
 
-fn data_or_report(path: &Path) -> Result<(Page, Json)> {
-    let dataset = Dataset::open(&locate(&[path.to_owned()], false)?.files, &[], &ReadOptions::default())?;
+fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<(Page, Json)> {
+    let dataset = Dataset::open(&locate(&[path.to_owned()], false)?.files, &[], reading)?;
     match dataset.files.as_slice() {
         [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
         _ => Ok(data(path, &dataset)),

@@ -285,6 +285,9 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         let own = error.hint_text().unwrap_or_default().to_owned();
         match other {
             Some(flag) => error.hint(format!("{flag}; or {own}")),
+            // MySQL and Hive write NULL so.
+            None if text == "\\N" => error.hint(format!("`\\N` is how MySQL and Hive write NULL: pass `--missing ',\\N'`; or {own}")),
+            None if self.missing.is_untyped => error.hint(format!("{own}; `--missing` names texts that mean a missing value")),
             None => error,
         }
     }

@@ -8,7 +8,7 @@ pub mod identity;
 pub mod list;
 pub mod memory;
 pub mod options;
-mod reading;
+pub mod reading;
 pub mod replay;
 pub mod target;
 mod text;

@@ -20,10 +20,20 @@ use crate::table::{DEFAULT_PORTION_ROWS, Escape, ReadOptions};
 /// How files are read; how large portions are is decided once it is known what they take. `renames` are (name in the files, new name).
 pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, renames: &[(String, String)]) -> Result<ReadOptions> {
     let RowsArgs { filter: _, limit: _, missing, on_bad_file: _, any_ending: _, text } = rows;
-    let DialectArgs { delimiter, quote, escape, decimal, thousands, skip_rows, comment, trim, encoding, types, no_header } = text;
+    let missing = missing_words(missing)?;
     if batch_rows == Some(0) {
         return Err(Error::usage("`--batch-rows 0`: a batch needs at least one row"));
     }
+    let portion_rows = batch_rows.unwrap_or(DEFAULT_PORTION_ROWS);
+    Ok(ReadOptions { missing, portion_rows, ..dialect_options(text, renames)? })
+}
+
+/// How delimited text is read.
+///
+/// # Errors
+/// A usage error for a flag whose value has no meaning.
+pub fn dialect_options(text: &DialectArgs, renames: &[(String, String)]) -> Result<ReadOptions> {
+    let DialectArgs { delimiter, quote, escape, decimal, thousands, skip_rows, comment, trim, encoding, types, no_header } = text;
     let byte = |flag: &str, text: &Option<String>| text.as_deref().map(|text| one_byte(flag, text)).transpose();
     Ok(ReadOptions {
         delimiter: byte("--delimiter", delimiter)?,
@@ -38,10 +48,8 @@ pub(super) fn read_options(rows: &RowsArgs, batch_rows: Option<usize>, renames: 
         encoding: encoding.as_deref().map_or(Ok(Encoding::Utf8), Encoding::of)?,
         skipped_lines: *skip_rows,
         numbers: numbers(decimal.as_deref(), thousands.as_deref())?,
-        missing: missing_words(missing)?,
         types: column_types(types, renames)?,
         has_header: !no_header,
-        portion_rows: batch_rows.unwrap_or(DEFAULT_PORTION_ROWS),
         ..ReadOptions::default()
     })
 }

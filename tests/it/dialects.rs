@@ -325,6 +325,9 @@ fn standard_input_is_refused_and_a_pattern_is_inspected() {
     assert!(run.stderr.contains("standard input") && run.stderr.contains("rows.csv"), "{run}");
     room.file("x1.csv", "a,b\n1,2\n");
     room.file("x2.csv", "a,b\n1,2\n");
+    room.file("x.tab", utf16("id;size\n1;2\n"));
+    let run = room.tallow("inspect x.tab --encoding utf-16le --delimiter ; --types id=int64").ok();
+    assert!(run.stdout.contains("id                       Int64") && run.stdout.contains("size                     Utf8"), "{run}");
     let run = room.tallow("inspect x*.csv").ok();
     assert!(run.stdout.starts_with("data\n") && run.stdout.contains("files            2"), "{run}");
 }
