@@ -133,7 +133,7 @@ pub struct OutputArgs {
     ///
     /// A file is written under a hidden name beside it and renamed at the end, so readers see the old file or the new one, never half. The name's end
     /// decides the format: `.csv` is CSV, everything else Parquet. A name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`, …,
-    /// `_manifest.json` and, last, `_SUCCESS`; the same command after a crash goes on with the part where it stopped.
+    /// all else below `_tallow/` and, last, `_SUCCESS`; the same command after a crash goes on with the part where it stopped.
     #[arg(short, long, value_name = "FILE|DIR/", env = "TALLOW_OUTPUT", help_heading = "Output")]
     #[serde(with = "crate::path_text")]
     pub output: PathBuf,
@@ -158,13 +158,13 @@ pub struct OutputArgs {
     /// Names that hold commas are quoted as in CSV: `'"a,b",c'`.
     #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Output")]
     pub partition_by: Vec<String>,
-    /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.parquet`;
-    /// `_report.parquet` in a data set]
+    /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside the output, ending in `.report.pq`;
+    /// `_tallow/report.pq` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     #[serde(with = "crate::path_text::option", default)]
     pub report: Option<PathBuf>,
-    /// Where rejected rows go, or `none`; a name that ends in `.csv` makes them CSV [default: beside the output, ending in `.rejected.parquet`;
-    /// `_rejected/` in a data set]
+    /// Where rejected rows go, or `none`; a name that ends in `.csv` makes them CSV [default: beside the output, ending in `.rejected.pq`;
+    /// `_tallow/rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     #[serde(with = "crate::path_text::option", default)]
     pub rejected: Option<PathBuf>,
@@ -354,14 +354,14 @@ pub struct InspectArgs {
 
 /// `tallow retry`
 ///
-/// The rejected rows lie in the data set's `_rejected/`: change what is wrong with them there, or in a copy named by `--mended`, and keep the columns `rejected_file`
+/// The rejected rows lie in the data set's `_tallow/rejected/`: change what is wrong with them there, or in a copy named by `--mended`, and keep the columns `rejected_file`
 /// and `rejected_row`, which say where each row belongs. Parts without a mended row are not touched; where nothing was mended, there is nothing to do.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
     /// The data set, as `tallow score --output DIR/` wrote it
     #[arg(value_name = "DIR", required = true)]
     pub directory: PathBuf,
-    /// Tables with the mended rows, each of a row that was rejected [default: the data set's own `_rejected/`]
+    /// Tables with the mended rows, each of a row that was rejected [default: the data set's own `_tallow/rejected/`]
     #[arg(long, value_name = "FILES")]
     pub mended: Vec<PathBuf>,
     /// Exit with this code instead of 0 if nothing was mended: 99 is what Airflow skips on

@@ -12,7 +12,8 @@ use super::console::Console;
 use super::{dispatch, parse};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
-use crate::output::publication::{Manifest, SUCCESS};
+use crate::output::names::SUCCESS;
+use crate::output::publication::Manifest;
 use crate::table::commit::{Failure, Ordered};
 
 /// Files by their path.
@@ -55,7 +56,7 @@ fn tree(directory: &Path) -> Tree {
 
 /// A tree with what differs from run to run, the times in reports and manifests, left empty.
 fn timeless(mut tree: Tree) -> Tree {
-    let is_timed = |path: &Path| path.to_string_lossy().ends_with("report.parquet") || path.ends_with("_manifest.json");
+    let is_timed = |path: &Path| path.to_string_lossy().ends_with("report.pq") || path.ends_with("manifest.json");
     tree.iter_mut().filter(|(path, _)| is_timed(path)).for_each(|(_, bytes)| bytes.clear());
     tree
 }

@@ -13,8 +13,7 @@ use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::model::format::ImportOptions;
 use crate::model::open::{MODEL_MARKS, OpenedModel, open};
-use crate::output::checkpoint::IDENTITY;
-use crate::output::dataset::STATE;
+use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
 use crate::path_text;
 use crate::plan::options::tree_selection;
@@ -48,7 +47,7 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
         lake::refuse(path)?;
     }
     let manifest = if found.is_directory { Manifest::find(path)? } else { None };
-    if manifest.is_none() && found.is_directory && find(&path.join(STATE).join(IDENTITY))?.is_some() {
+    if manifest.is_none() && found.is_directory && find(&path.join(IDENTITY))?.is_some() {
         let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
         return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
     }

@@ -15,8 +15,8 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
-use crate::output::dataset::REJECTED;
-use crate::output::mended::{CORRECTIONS, MendedRows};
+use crate::output::mended::MendedRows;
+use crate::output::names::{CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
 use crate::path_text;
 use crate::plan::identity;
@@ -62,12 +62,12 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     let rejected = Rejected::of(&manifest, &directory, run.interrupt())?;
     let changed = changed_tables(args, &directory, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
-        return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_rejected/`"));
+        return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_tallow/rejected/`"));
     }
     let names: Vec<String> = manifest.identity.inputs.iter().map(|input| path_text::text(&input.path)).collect();
     let files: HashMap<String, usize> = names.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
-    let kept = directory.join(CORRECTIONS);
-    let kept = if find(&kept)?.is_some() { resolve(&[kept])? } else { Vec::new() };
+    let kept = there(&directory, [CORRECTIONS, earlier::CORRECTIONS])?;
+    let kept = if kept.is_empty() { kept } else { resolve(&kept)? };
     let (before, now) = (MendedRows::read(&kept, &run.plan.job, &files)?, MendedRows::read(&changed, &run.plan.job, &files)?);
     now.must_have_been_rejected(&before, &MendedRows::places(&rejected.tables, &files)?, &rejected.open, &files)?;
     let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) =
@@ -150,10 +150,22 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
     Err(Error::contract(message).at_path(&run.target.path).hint("score the input again, with `--overwrite`"))
 }
 
+/// Which of these are there: names of this version and of an earlier one, both if a data set of the latter was mended.
+fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in names.map(|name| directory.join(name)) {
+        if find(&path)?.is_some() {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 /// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend nothing.
 fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest, rejected: &Rejected<'_>, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
     let digests: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
-    let named = if args.mended.is_empty() { vec![directory.join(REJECTED)] } else { args.mended.clone() };
+    let named = if args.mended.is_empty() { there(directory, [REJECTED, earlier::REJECTED])? } else { args.mended.clone() };
+    let named = if named.is_empty() { vec![directory.join(REJECTED)] } else { named };
     let mut changed = Vec::new();
     for table in resolve(&named)? {
         if !rejected.tables.contains(&table) && !digests.contains(sha256_of(&table, interrupt)?.as_str()) {

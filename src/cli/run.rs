@@ -1,7 +1,7 @@
 //! A run as the command line sees it: what was asked for, how it is told, how it ends.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
@@ -15,7 +15,8 @@ use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::model::open::Identity;
 use crate::output::dataset::Layout;
-use crate::output::quarantine::Quarantine;
+use crate::output::names::earlier;
+use crate::output::quarantine::{self, Quarantine};
 use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
 use crate::pipeline::part::Segment;
@@ -59,8 +60,13 @@ fn is_left_behind(target: &Target) -> Result<bool> {
     if find(&target.path)?.is_some() || find(report)?.is_none() {
         return Ok(false);
     }
+    Ok(is_report_of(report, &target.path))
+}
+
+/// Whether a file is the report of a run that made an output of this name.
+fn is_report_of(report: &Path, output: &Path) -> bool {
     // What cannot be read as a report is nobody's that this run knows.
-    Ok(PreviousRun::read(report).is_ok_and(|previous| previous.output.file_name() == target.path.file_name()))
+    PreviousRun::read(report).is_ok_and(|previous| previous.output.file_name() == output.file_name())
 }
 
 /// What a run wrote, as people are told.
@@ -89,7 +95,7 @@ impl<'a> Run<'a> {
         }
         let plan = Plan::resolve(&args.work)?;
         target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
-        let guards = Guards::resolve(&args.guards, target.report.as_deref())?;
+        let guards = Guards::resolve(&args.guards, target.last_report()?.as_deref())?;
         let control = Control { interrupt: interrupt.clone(), budget: budget(&args.guards, plan.job.row_count())? };
         let working_directory = std::env::current_dir().unwrap_or_default();
         Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall: OnceCell::new(), started_at, lock })
@@ -139,11 +145,11 @@ impl<'a> Run<'a> {
 
     /// Whether the file is there, made by a run of the same name; asked only for who wants to know by the exit code.
     pub(super) fn is_done_already(&self) -> Result<bool> {
-        let Some(report) = self.target.report.as_ref().filter(|_| self.args.guards.skip_code.is_some()) else { return Ok(false) };
-        if find(&self.target.path)?.is_none() || find(report)?.is_none() {
+        let Some(report) = self.args.guards.skip_code.map_or(Ok(None), |_| self.target.last_report())? else { return Ok(false) };
+        if find(&self.target.path)?.is_none() {
             return Ok(false);
         }
-        let previous = PreviousRun::read(report)?;
+        let previous = PreviousRun::read(&report)?;
         Ok(previous.run_id == self.plan.run_id && previous.status == Status::Done.name())
     }
 
@@ -263,8 +269,8 @@ impl<'a> Run<'a> {
     /// Tells what was done; a run whose output was published over its budget fails all the same.
     pub(super) fn finish(&self, outcomes: &Outcomes, facts: &[Fact], written: &Written) -> Result<Ending, Failure> {
         self.observers.done(&self.plan, outcomes, facts, written);
-        // All that was promised is there; an older run's account of its failure may stay.
-        let _ = self.target.unfinished_report().map_or(Ok(()), |path| remove(&path));
+        // All that was promised is there; what is older may stay.
+        let _ = self.forget_earlier_files();
         let circumstances = self.circumstances(Status::Done, written.output_bytes);
         let files = summary::Files { report: written.report.as_deref(), rejected: written.rejected.as_deref() };
         let lines = summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose());
@@ -277,6 +283,26 @@ impl<'a> Run<'a> {
             return Err(Failure { object, ..error.into() });
         }
         Ok(Ending { object, code: 0, was_idle: false })
+    }
+
+    /// Removes an older run's account of its failure, and what earlier versions wrote next to an output that this run replaced.
+    fn forget_earlier_files(&self) -> Result<()> {
+        let Target { path, overwrite, is_report_named, .. } = &self.target;
+        let is_dataset = self.target.is_dataset();
+        self.target.unfinished_report().map_or(Ok(()), |report| remove(&report))?;
+        let [report, unfinished] = [earlier::report(path, is_dataset), earlier::unfinished_report(path, is_dataset)];
+        let is_own = |report: &Path| is_report_of(report, path);
+        if is_own(&unfinished) {
+            remove(&unfinished)?;
+        }
+        if is_dataset || !overwrite || *is_report_named || !is_own(&report) {
+            return Ok(());
+        }
+        let rejected = earlier::rejected(path);
+        if self.args.output.rejected.is_none() && quarantine::is_table(&rejected) {
+            remove(&rejected)?;
+        }
+        remove(&report)
     }
 
     /// Ends a run that was told to stop while its results got their names: they have them, and the same command may give them again.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::dataset::{STATE, part_name, staged};
+use super::names::{CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, part_name, staged};
 use super::table_writer::WrittenFile;
 use crate::count::counted;
 use crate::digest::hexadecimal;
@@ -78,9 +78,6 @@ impl RunIdentity {
     }
 }
 
-/// What an unfinished run is of, among its state.
-pub const IDENTITY: &str = "identity.json";
-
 /// A finished part.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PartRecord {
@@ -121,9 +118,9 @@ impl Checkpoint {
     /// A contract error, which names what changed, if the run that is unfinished there was another; with `restart` that run is forgotten.
     pub fn open(directory: &Path, identity: &RunIdentity, restart: bool, interrupt: &Interrupt) -> Result<Self> {
         let state = directory.join(STATE);
-        let path = state.join(IDENTITY);
+        let path = directory.join(IDENTITY);
         if restart {
-            forget(&state)?;
+            forget(directory)?;
         }
         let mut parts = BTreeMap::new();
         if find(&path)?.is_some() {
@@ -147,7 +144,7 @@ impl Checkpoint {
     /// # Errors
     /// Fails if what an earlier run left cannot be removed.
     pub fn of_finished(directory: &Path, parts: Vec<PartRecord>) -> Result<Self> {
-        forget(&directory.join(STATE))?;
+        forget(directory)?;
         let parts = parts.into_iter().map(|record| (record.account.number, record)).collect();
         Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
     }
@@ -206,13 +203,12 @@ impl Checkpoint {
 fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u64, PartRecord>> {
     let mut parts = BTreeMap::new();
     for path in list(&directory.join(STATE))? {
-        let is_part = path.file_stem().is_some_and(|name| name.as_encoded_bytes().starts_with(b"part-"));
-        if !is_part || path.extension().is_none_or(|end| end != "json") {
+        if !is_part_record(&path) {
             continue;
         }
         let record: PartRecord = from_json(&path)?;
-        if record.all_files().map(|file| is_as_recorded(directory, file, interrupt)).collect::<Result<Vec<_>>>()?.into_iter().all(|is_whole| is_whole)
-        {
+        let is_whole = record.all_files().map(|file| is_as_recorded(directory, file, interrupt)).collect::<Result<Vec<_>>>()?;
+        if has_names_of_now(&record) && is_whole.into_iter().all(|is_whole| is_whole) {
             parts.insert(record.account.number, record);
         } else {
             remove(&path)?;
@@ -243,20 +239,34 @@ pub fn sha256_of(path: &Path, interrupt: &Interrupt) -> Result<String> {
     Ok(hexadecimal(&digest.finalize()))
 }
 
-/// Removes the state but for the lock that is held on it.
-fn forget(state: &Path) -> Result<()> {
-    if find(state)?.is_none() {
+/// Whether a part's tables have the names that this version gives: an earlier version may have begun the run.
+fn has_names_of_now(record: &PartRecord) -> bool {
+    let is_in = |file: &Option<WrittenFile>, directory: &str| file.as_ref().is_none_or(|file| file.path.starts_with(directory));
+    is_in(&record.rejected, REJECTED) && is_in(&record.corrections, CORRECTIONS)
+}
+
+/// Removes the records of an unfinished run, and what it staged. The pending manifest goes last: while it is there, the next run clears
+/// again. The lock and what belongs to the published data set stay.
+///
+/// # Errors
+/// Fails if the file system refuses.
+pub fn forget(directory: &Path) -> Result<()> {
+    let state = directory.join(STATE);
+    if find(&state)?.is_none() {
         return Ok(());
     }
-    // The identity goes first: without it, nothing that is left counts.
-    remove(&state.join(IDENTITY))?;
-    remove_directory(&state.join("staged"))?;
-    for path in list(state)? {
-        if path.extension().is_some_and(|end| end == "json") {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+    // Without the identity, nothing that is left counts.
+    remove(&directory.join(IDENTITY))?;
+    remove_directory(&directory.join(STAGED))?;
+    list(&state)?.iter().filter(|path| is_part_record(path)).try_for_each(|path| remove(path))?;
+    remove(&directory.join(PENDING_MANIFEST))
+}
+
+/// Whether a file of the state is the record of a finished part, by its name.
+fn is_part_record(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let number = name.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".json"));
+    number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Reads a record.

@@ -1,15 +1,16 @@
 //! The destination of a run that writes a directory: a file for each part (and partition), hidden until all are there.
 //!
 //! Owns the names in the directory and the order in which things become durable: a part's files, then its record. Everything lies under
-//! [`STATE`] until publication, which is `publication`'s. What a run may resume from is `checkpoint`'s.
+//! [`super::names::STATE`] until publication, which is `publication`'s. What a run may resume from is `checkpoint`'s.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::checkpoint::{Checkpoint, PartRecord};
+use super::names::{REJECTED, part_name, part_sidecar, staged};
 use super::partition::{PartitionedRows, WAITING_BYTES};
 use super::quarantine::Quarantine;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
@@ -19,18 +20,6 @@ use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::table::commit::{find, make_directory};
 use crate::table::hive::Partitioning;
-
-/// The directory of an unfinished run inside its output; readers of data sets pass over names that begin with `_`.
-pub const STATE: &str = "_tallow";
-
-/// Where rejected rows lie in a data set. The underscore keeps readers of the data set from taking them for predictions.
-pub const REJECTED: &str = "_rejected";
-
-/// A part's name in files and records.
-#[must_use]
-pub fn part_name(number: u64) -> String {
-    format!("part-{number:05}")
-}
 
 /// How the files of a data set are written.
 #[derive(Clone, Debug)]
@@ -136,12 +125,6 @@ impl DatasetOutput {
     }
 }
 
-/// Where a file of the final name `path` lies until publication.
-#[must_use]
-pub(super) fn staged(directory: &Path, path: &str) -> PathBuf {
-    directory.join(STATE).join("staged").join(path)
-}
-
 impl Destination for DatasetOutput {
     fn write(&mut self, part: u64, output: &RecordBatch) -> Result<()> {
         if self.layout.partitioning.is_none() {
@@ -158,7 +141,7 @@ impl Destination for DatasetOutput {
         let Some(quarantine) = &self.quarantine else { return Ok(()) };
         let batch = quarantine.batch(file, rows, rejections)?;
         if self.rejected.is_none() {
-            let path = format!("{REJECTED}/{}.parquet", part_name(part));
+            let path = part_sidecar(REJECTED, part);
             self.rejected = Some(self.open_writer(&path, TableFormat::Parquet, &quarantine.schema())?);
         }
         self.rejected.as_mut().map_or(Ok(()), |writer| writer.write(&batch))
@@ -174,7 +157,7 @@ impl Destination for DatasetOutput {
         } else {
             self.write_sorted(number, &mut files)?;
         }
-        let rejected = self.rejected.take().map(|writer| Self::finish(writer, format!("{REJECTED}/{}.parquet", part_name(number)))).transpose()?;
+        let rejected = self.rejected.take().map(|writer| Self::finish(writer, part_sidecar(REJECTED, number))).transpose()?;
         let corrections = self.checkpoint.corrections.remove(&number);
         self.checkpoint.note(PartRecord { account: account.clone(), files, rejected, corrections })
     }

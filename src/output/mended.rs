@@ -13,7 +13,7 @@ use arrow::compute::{cast, concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 
 use super::checkpoint::PartRecord;
-use super::dataset::{part_name, staged};
+use super::names::{CORRECTIONS, part_sidecar, staged};
 use super::quarantine::COLUMNS;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::count::counted;
@@ -24,9 +24,6 @@ use crate::table::cast::{cast_column, is_text};
 use crate::table::commit::make_directory;
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
-
-/// Where mended rows are kept in a data set.
-pub const CORRECTIONS: &str = "_corrections";
 
 /// Mended rows, each with its place in the input.
 #[derive(Debug)]
@@ -173,7 +170,7 @@ impl MendedRows {
         if own.is_empty() {
             return Ok(None);
         }
-        let path = format!("{CORRECTIONS}/{}.parquet", part_name(part.account.number));
+        let path = part_sidecar(CORRECTIONS, part.account.number);
         let hidden = staged(directory, &path);
         hidden.parent().map_or(Ok(()), make_directory)?;
         let mut writer = TableWriter::create(&hidden, true, TableFormat::Parquet, schema(&job.table_schema), &[])?;

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod dataset;
 pub mod file;
 pub mod mended;
+pub mod names;
 pub mod partition;
 pub mod publication;
 pub mod quarantine;

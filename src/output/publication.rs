@@ -2,7 +2,8 @@
 //!
 //! The order is what makes it safe to be killed anywhere: the new manifest is made durable under the state (from there on the publication
 //! will be finished, by this run or the next), `_SUCCESS` goes, files take their names, files that are no longer part of it go, the
-//! manifest is written under its name, `_SUCCESS` comes last, and the state is removed. Each step may be done again. Nothing is deleted that an earlier manifest does not list.
+//! manifest is written under its name, `_SUCCESS` comes last, and the records of the run are removed. Each step may be done again. Nothing is
+//! deleted that an earlier manifest does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,25 +11,19 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::checkpoint::{PartRecord, RunIdentity, from_json, sha256_of, write_json};
-use super::dataset::{STATE, staged};
+use super::checkpoint::{PartRecord, RunIdentity, forget, from_json, sha256_of, write_json};
+use super::names::{MANIFEST, PENDING_MANIFEST, STAGED, STATE, SUCCESS, earlier, staged};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::RowCounts;
-use crate::table::commit::{PendingFile, find, list, make_directory, remove, remove_directory, remove_empty_directory, rename, sync};
-
-/// The data set's own account of itself.
-pub const MANIFEST: &str = "_manifest.json";
-
-/// The empty file that says that a data set is whole.
-pub const SUCCESS: &str = "_SUCCESS";
-
-/// The report inside a data set.
-pub const REPORT: &str = "_report.parquet";
+use crate::table::commit::{PendingFile, find, list, make_directory, remove, remove_empty_directory, rename, sync};
 
 /// The first field of a manifest.
 const FORMAT: &str = "tallow data set";
+
+/// The version of manifests: the first lay at another path, with other names in it.
+const FORMAT_VERSION: u32 = 2;
 
 /// What a data set is: where it comes from, its parts, the account of its rows.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -72,7 +67,7 @@ impl Manifest {
     pub fn new((run_id, invocation_id): (String, String), identity: RunIdentity, arguments: Json, working_directory: PathBuf) -> Self {
         Self {
             format: FORMAT.to_owned(),
-            format_version: 1,
+            format_version: FORMAT_VERSION,
             run_id,
             invocation_id,
             finished_at: crate::process::now(),
@@ -94,8 +89,10 @@ impl Manifest {
     /// # Errors
     /// Fails if it is damaged.
     pub fn find(directory: &Path) -> Result<Option<Self>> {
-        let path = directory.join(MANIFEST);
-        find(&path)?.map(|_| from_json(&path)).transpose()
+        match path_of(directory)? {
+            Some(path) => from_json(&path).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Whether the data set is there as this manifest says: with its last file, and every other in its size.
@@ -147,8 +144,37 @@ impl Manifest {
 pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
     let missing = |error: Error| error.hint("run again: the parts that are gone are made again");
     manifest.files().try_for_each(|file| find_file(directory, file).map(|_| ()).map_err(missing))?;
-    write_json(&directory.join(STATE).join("manifest.json"), manifest)?;
+    write_json(&directory.join(PENDING_MANIFEST), manifest)?;
     recover(directory).map(|_| ())
+}
+
+/// Where the data set's manifest lies, if it has one.
+fn path_of(directory: &Path) -> Result<Option<PathBuf>> {
+    for name in [MANIFEST, earlier::MANIFEST] {
+        let path = directory.join(name);
+        if find(&path)?.is_some() && !(name == MANIFEST && is_of_first_version(&path)) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the manifest of a publication lies that was begun, by this version or the first one.
+fn pending(directory: &Path) -> Result<Option<PathBuf>> {
+    let (own, earlier) = (directory.join(PENDING_MANIFEST), directory.join(earlier::PENDING_MANIFEST));
+    if find(&own)?.is_some() {
+        return Ok(Some(own));
+    }
+    Ok(find(&earlier)?.is_some_and(|_| is_of_first_version(&earlier)).then_some(earlier))
+}
+
+/// Whether a file is a manifest of the first version, which calls a pending one what a published one is called today.
+fn is_of_first_version(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    from_json::<Version>(path).is_ok_and(|version| version.format_version == 1)
 }
 
 /// Finishes a publication that was begun; says whether there was one.
@@ -156,20 +182,23 @@ pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
 /// # Errors
 /// Fails if the file system refuses or a file is missing.
 pub fn recover(directory: &Path) -> Result<bool> {
-    let pending = directory.join(STATE).join("manifest.json");
-    if find(&pending)?.is_none() {
-        return Ok(false);
-    }
+    let Some(pending) = pending(directory)? else { return Ok(false) };
     let manifest: Manifest = from_json(&pending)?;
     remove(&directory.join(SUCCESS))?;
     for file in manifest.files() {
         reveal(directory, file)?;
     }
     remove_old_files(directory, &manifest)?;
-    write_json(&directory.join(MANIFEST), &manifest)?;
+    let is_earlier = pending == directory.join(earlier::PENDING_MANIFEST);
+    if is_earlier {
+        write_json(&directory.join(earlier::MANIFEST), &manifest)?;
+    } else {
+        write_json(&directory.join(MANIFEST), &manifest)?;
+        remove(&directory.join(earlier::MANIFEST))?;
+    }
     PendingFile::create(&directory.join(SUCCESS), true)?.publish(true)?;
-    clear(directory)?;
-    Ok(true)
+    forget(directory)?;
+    if is_earlier { remove(&pending).map(|()| true) } else { Ok(true) }
 }
 
 /// Takes back a publication that was begun and cannot be finished; finishes one that can.
@@ -177,10 +206,7 @@ pub fn recover(directory: &Path) -> Result<bool> {
 /// # Errors
 /// Fails if the file system refuses.
 pub fn abandon(directory: &Path) -> Result<()> {
-    let pending = directory.join(STATE).join("manifest.json");
-    if find(&pending)?.is_none() || recover(directory).is_ok() {
-        return Ok(());
-    }
+    let Some(pending) = pending(directory)?.filter(|_| recover(directory).is_err()) else { return Ok(()) };
     // Which files it gave names, only its manifest says; one that cannot be read gave none that another run would not replace or keep.
     if let Ok(manifest) = from_json::<Manifest>(&pending) {
         remove(&directory.join(SUCCESS))?;
@@ -191,9 +217,11 @@ pub fn abandon(directory: &Path) -> Result<()> {
 
 /// Where a file lies: still hidden, or under its name.
 fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
-    let (hidden, path) = (staged(directory, &file.path), directory.join(&file.path));
-    if find(&hidden)?.is_some() {
-        return Ok(hidden);
+    let path = directory.join(&file.path);
+    for hidden in [staged(directory, &file.path), directory.join(STAGED).join(&file.path)] {
+        if find(&hidden)?.is_some() {
+            return Ok(hidden);
+        }
     }
     if find(&path)?.is_some_and(|found| found.byte_count == file.bytes) {
         return Ok(path);
@@ -222,16 +250,6 @@ fn remove_old_files(directory: &Path, manifest: &Manifest) -> Result<()> {
         path.ancestors().skip(1).take_while(|above| *above != directory).for_each(remove_empty_directory);
     }
     Ok(())
-}
-
-/// Removes the state, but for the lock that is held on it. The manifest goes last: while it is there, the next run clears again.
-fn clear(directory: &Path) -> Result<()> {
-    let state = directory.join(STATE);
-    remove_directory(&state.join("staged"))?;
-    let is_record = |path: &&PathBuf| path.extension().is_some_and(|end| end == "json");
-    let paths = list(&state)?;
-    let (manifest, others): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().filter(is_record).partition(|path| path.ends_with("manifest.json"));
-    others.into_iter().chain(manifest).try_for_each(|path| remove(path))
 }
 
 /// Checks that a data set may be written to `directory`: it is missing, empty, or holds nothing but a data set of ours.

@@ -2,7 +2,7 @@
 //!
 //! Owns the table's columns. Who writes it, and where, is the destination's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -12,9 +12,17 @@ use crate::error::{Error, Result};
 use crate::path_text;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Rejection;
+use crate::table::dataset::Dataset;
 
 /// The columns behind the row's own: the file, the row in it (from 1), the first column that was refused, a code and a text.
 pub const COLUMNS: [&str; 5] = ["rejected_file", "rejected_row", "rejected_column", "rejected_reason", "rejected_message"];
+
+/// Whether a file is a table of rejected rows.
+#[must_use]
+pub fn is_table(path: &Path) -> bool {
+    let has_columns = |dataset: Arc<Dataset>| COLUMNS.iter().all(|name| dataset.schema().column_with_name(name).is_some());
+    Dataset::of_file(path).is_ok_and(has_columns)
+}
 
 /// Makes the table.
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::dataset::staged;
-use super::publication::REPORT;
+use super::names::{REPORT, staged};
 use super::table_writer::{TableFormat, TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};

@@ -9,8 +9,8 @@ use super::list::all_items;
 use super::options::byte_size;
 use crate::cli::args::{OutputArgs, OutputFormat};
 use crate::error::{Error, Result, shell_word};
-use crate::output::dataset::{REJECTED, STATE};
-use crate::output::publication::{REPORT, check_directory};
+use crate::output::names::{self, STATE, earlier};
+use crate::output::publication::check_directory;
 use crate::output::table_writer::TableFormat;
 use crate::table::commit::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
@@ -85,9 +85,9 @@ impl Target {
         };
         let target = Self {
             format: output_format.map_or_else(|| format_of(output, is_dataset), |format| Ok(format.into()))?,
-            report: wanted(report, if is_dataset { output.join(REPORT) } else { output.with_extension("report.parquet") }),
+            report: wanted(report, names::report(output, is_dataset)),
             is_report_named: report.is_some(),
-            rejected: wanted(rejected, if is_dataset { output.join(REJECTED) } else { output.with_extension("rejected.parquet") }),
+            rejected: wanted(rejected, names::rejected(output, is_dataset)),
             partition_by: all_items("--partition-by", partition_by)?,
             overwrite: *overwrite,
             restart: *restart,
@@ -115,7 +115,7 @@ impl Target {
             let Some(path) = path else { continue };
             if is_directory(path)? {
                 let error = Error::usage(format!("`{flag}` names a directory, not a file")).at_path(path);
-                let inside = path.join(format!("predictions.{}.parquet", flag.trim_start_matches('-')));
+                let inside = path.join(format!("predictions.{}.pq", flag.trim_start_matches('-')));
                 return Err(error.hint(format!("name a file in it: `{flag} {}`", shell_word(&inside.to_string_lossy()))));
             }
             if same_target(path, &self.path) {
@@ -155,7 +155,22 @@ impl Target {
     #[must_use]
     pub fn unfinished_report(&self) -> Option<PathBuf> {
         self.report.as_ref()?;
-        Some(if self.is_dataset() { self.path.join("_unfinished.report.parquet") } else { self.path.with_extension("unfinished.report.parquet") })
+        Some(names::unfinished_report(&self.path, self.is_dataset()))
+    }
+
+    /// The report of the run that made what is there now: under the name that this run's will have, or that earlier versions gave it.
+    ///
+    /// # Errors
+    /// Fails if the file system refuses to say.
+    pub fn last_report(&self) -> Result<Option<PathBuf>> {
+        let Some(own) = self.report.clone() else { return Ok(None) };
+        let earlier = (!self.is_report_named).then(|| earlier::report(&self.path, self.is_dataset()));
+        for path in std::iter::once(own).chain(earlier) {
+            if find(&path)?.is_some_and(|found| found.is_file) {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// Makes sure that no other run writes here until the lock is dropped.

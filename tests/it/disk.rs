@@ -41,9 +41,10 @@ fn seen(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         for entry in std::fs::read_dir(path).into_iter().flatten() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(directory).unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && !name.starts_with("_tallow") {
+            let is_seen = |name: &str| !name.starts_with("_tallow/") || name.starts_with("_tallow/rejected");
+            if path.is_dir() && is_seen(&name) {
                 open.push(path);
-            } else if path.is_file() && !["_manifest.json", "_report.parquet"].contains(&name.as_str()) {
+            } else if path.is_file() && is_seen(&name) {
                 files.insert(name, std::fs::read(path).unwrap());
             }
         }
@@ -111,7 +112,7 @@ fn what_is_taken_away_during_a_run_is_missed_and_made_again() {
     // The whole directory, a finished part, and the right to write; the last means nothing to the superuser, who gets a file in the way.
     let thefts: [(&str, &str); 3] = [
         ("mv out/set gone", "true"),
-        ("rm out/set/_tallow/staged/part-00001.parquet", "true"),
+        ("rm out/set/_tallow/staged/part-00001.parquet.staged", "true"),
         (
             "if [ $(id -u) = 0 ]; then mv out/set/_tallow/staged away; echo > out/set/_tallow/staged; else chmod a-w out/set/_tallow out/set/_tallow/staged; fi",
             "if [ -d away ]; then rm out/set/_tallow/staged; mv away out/set/_tallow/staged; else chmod u+w out/set/_tallow out/set/_tallow/staged; fi",
@@ -143,7 +144,7 @@ fn a_publication_that_cannot_be_finished_is_forgotten_on_request() {
     let whole = seen(&room.path("out/set"));
     // As if the run had died before it could write the manifest under its name, and a file had been lost since.
     std::fs::create_dir_all(room.path("out/set/_tallow")).unwrap();
-    std::fs::rename(room.path("out/set/_manifest.json"), room.path("out/set/_tallow/manifest.json")).unwrap();
+    std::fs::rename(room.path("out/set/_tallow/manifest.json"), room.path("out/set/_tallow/publication.json")).unwrap();
     std::fs::remove_file(room.path("out/set/part-00001.parquet")).unwrap();
     let run = room.tallow(NEW).fails(1);
     assert!(run.stderr.contains("a finished file of the data set is gone") && run.stderr.contains("`--restart`"), "{run}");
@@ -170,7 +171,7 @@ fn success(directory: &Path) -> Option<(u64, i64, i64)> {
 /// Checks a data set that is whole from before the first look to after the last one.
 fn look_at_set(directory: &Path) -> bool {
     let Some(before) = success(directory) else { return false };
-    let Ok(manifest) = std::fs::read(directory.join("_manifest.json")) else { return false };
+    let Ok(manifest) = std::fs::read(directory.join("_tallow/manifest.json")) else { return false };
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let parts = manifest["parts"].as_array().unwrap().iter().flat_map(|part| part["files"].as_array().unwrap());
     let digests: Vec<(&str, Option<String>)> = parts
@@ -199,7 +200,7 @@ fn a_reader_that_never_looks_away_sees_whole_files_only() {
             while !is_over.load(Ordering::Relaxed) {
                 let rows = row_count(&room.path("out.parquet")).expect("there is always one");
                 assert!(scored.contains(&rows), "{rows} rows");
-                row_count(&room.path("out.report.parquet")).expect("there is always one");
+                row_count(&room.path("out.report.pq")).expect("there is always one");
                 for entry in std::fs::read_dir(room.path("out/set")).unwrap().flatten() {
                     let is_part = entry.file_name().to_string_lossy().starts_with("part-");
                     files.fetch_add(u64::from(is_part && row_count(&entry.path()).is_some()), Ordering::Relaxed);

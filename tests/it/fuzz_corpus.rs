@@ -228,7 +228,7 @@ fn states() -> Vec<Case> {
     const AGAIN: &str = "score --model good.json rows.csv --output out/ --rows-per-part 2 --on-null a=reject --overwrite";
     const OTHER: &str = "score --model good.json rows.csv --output out/ --rows-per-part 3 --on-null a=reject --overwrite";
     const DELTA: &str =
-        "score --model good.json rows.csv --output out.csv --on-null a=null --max-row-delta 30% --previous-report out/_report.parquet";
+        "score --model good.json rows.csv --output out.csv --on-null a=null --max-row-delta 30% --previous-report out/_tallow/report.pq";
     let room = Room::new();
     room.file("good.json", read("hostile/good.json"));
     room.file("rows.csv", "id,a,b\n1,0.25,0.5\n2,0.5,0.5\n3,,1\n4,1,1\n5,,1\n6,0,0\n");
@@ -236,6 +236,6 @@ fn states() -> Vec<Case> {
     let case = |line| Case { files: tree(&room.path("")), model: String::new(), data: String::new(), line };
     let mut cases = vec![case(AGAIN)];
     room.tallow(AGAIN).ok();
-    cases.extend([AGAIN, OTHER, DELTA, "retry out", "inspect out/_report.parquet", "inspect out"].map(case));
+    cases.extend([AGAIN, OTHER, DELTA, "retry out", "inspect out/_tallow/report.pq", "inspect out"].map(case));
     cases
 }

@@ -207,7 +207,7 @@ fn output_and_report_need_names_of_their_own() {
         assert!(run.stderr.starts_with("usage error: output and report have the same name"), "{run}");
     }
     let run = score("-o o.parquet --report d").fails(2);
-    assert!(run.stderr.contains("names a directory, not a file") && run.stderr.contains("`--report d/predictions.report.parquet`"), "{run}");
+    assert!(run.stderr.contains("names a directory, not a file") && run.stderr.contains("`--report d/predictions.report.pq`"), "{run}");
     let run = score("-o .").fails(1);
     assert!(run.stderr.contains("the directory holds files that are no data set of tallow's"), "{run}");
     assert_eq!(room.listing(), ["d", "good.json", "good.parquet"]);
@@ -219,8 +219,8 @@ fn a_report_whose_usual_name_is_taken_says_how_to_name_it() {
     let score = |flags: &str| room.tallow(&format!("score --quiet --model good.json good.parquet {flags}"));
     score("-o out.csv").ok();
     let run = score("-o out.parquet").fails(1);
-    assert!(run.stderr.contains("`out.report.parquet`") && run.stderr.contains("name it with `--report FILE`"), "{run}");
-    assert_eq!(room.listing(), ["good.json", "good.parquet", "out.csv", "out.report.parquet"]);
+    assert!(run.stderr.contains("`out.report.pq`") && run.stderr.contains("name it with `--report FILE`"), "{run}");
+    assert_eq!(room.listing(), ["good.json", "good.parquet", "out.csv", "out.report.pq"]);
     score("-o out.parquet --report second.parquet").ok();
 }
 

@@ -77,7 +77,7 @@ fn a_data_set_shows_its_manifest_and_columns() {
     assert!(room.tallow("inspect scores").ok().stdout.contains("  whole            no: "));
     let json = room.tallow("inspect scores --format json").ok().json();
     assert_eq!((&json["kind"], &json["is_whole"], &json["manifest"]["ledger"]["scored"]), (&"data_set".into(), &false.into(), &200.into()));
-    let report = room.tallow("inspect scores/_report.parquet").ok();
+    let report = room.tallow("inspect scores/_tallow/report.pq").ok();
     assert!(report.stdout.starts_with("report\n") && report.stdout.contains("  status           done\n"), "{report}");
 }
 

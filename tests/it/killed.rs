@@ -39,8 +39,8 @@ fn a_data_set_that_is_told_to_stop_goes_on_after_its_last_finished_part() {
         send(&run, signal);
         let (ended, told, message) = end(run);
         assert_eq!((ended, &told["status"], &told["exit_code"]), (Some(code), &"interrupted".into(), &code.into()), "{message}");
-        assert!(message.contains("goes on after its last finished part; how far it came is in `out/_unfinished.report.parquet`"), "{message}");
-        assert!(table(&room.path("out/_unfinished.report.parquet")).num_rows() > 20);
+        assert!(message.contains("goes on after its last finished part; how far it came is in `out/_tallow/unfinished.report.pq`"), "{message}");
+        assert!(table(&room.path("out/_tallow/unfinished.report.pq")).num_rows() > 20);
         assert!(!room.path("out/_SUCCESS").exists());
         let run = room.tallow(&format!("{line} --output out/")).ok();
         assert!(run.stderr.contains(" parts are finished already ("), "{run}");
@@ -54,7 +54,7 @@ fn a_run_that_is_told_to_stop_while_it_publishes_ends_its_output_and_says_so() {
     let room = room();
     let line = format!("{SCORE} --format json --output out/").replace("--rows-per-part 1000", "--rows-per-part 20").replace("--quiet ", "");
     let mut run = start(&room, &line);
-    wait_for(&room, &mut run, "out/_tallow/manifest.json");
+    wait_for(&room, &mut run, "out/_tallow/publication.json");
     ["-STOP", "-TERM", "-CONT"].iter().for_each(|signal| send(&run, signal));
     let (code, told, message) = end(run);
     assert_eq!((code, &told["status"], &told["exit_code"]), (Some(143), &"done".into(), &143.into()), "{message}");
@@ -76,8 +76,8 @@ fn a_run_that_is_told_to_stop_while_it_looks_for_broken_files_accounts_for_itsel
     send(&run, "-TERM");
     let (code, told, message) = end(run);
     assert_eq!((code, &told["status"], &told["ledger"]["rows_in"]), (Some(143), &"interrupted".into(), &0.into()), "{message}");
-    assert!(message.contains("how far it came is in `out.unfinished.report.parquet`"), "{message}");
-    assert!(room.path("out.unfinished.report.parquet").exists() && !room.path("out.parquet").exists());
+    assert!(message.contains("how far it came is in `out.unfinished.report.pq`"), "{message}");
+    assert!(room.path("out.unfinished.report.pq").exists() && !room.path("out.parquet").exists());
     let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
     assert!(text("m.prom").lines().any(|line| line.starts_with("tallow_last_exit_code") && line.ends_with(" 143")), "{}", text("m.prom"));
     assert!(text("l.jsonl").lines().last().unwrap().contains("ABORT"), "{}", text("l.jsonl"));

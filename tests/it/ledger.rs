@@ -173,9 +173,9 @@ fn check(job: &Job) {
         assert_eq!(account(&json["files"][name]), wanted, "{name}: {job:?} {run}");
     }
     let (scored, rejected) = if job.rows_per_part.is_some() {
-        (parts(&room, "out"), parts(&room, "out/_rejected"))
+        (parts(&room, "out"), parts(&room, "out/_tallow/rejected"))
     } else {
-        (vec!["out.parquet".to_owned()], ["out.rejected.parquet".to_owned()].into_iter().filter(|name| room.path(name).exists()).collect())
+        (vec!["out.parquet".to_owned()], ["out.rejected.pq".to_owned()].into_iter().filter(|name| room.path(name).exists()).collect())
     };
     assert_eq!(ids(&room, &scored), of(Fate::Scored), "{job:?}");
     assert_eq!(ids(&room, &rejected), of(Fate::Rejected), "{job:?}");

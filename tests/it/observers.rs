@@ -85,7 +85,7 @@ fn metrics_tell_of_every_run_and_keep_the_time_of_the_last_success() {
     assert!(metric(&room, "tallow_last_run_timestamp_seconds") >= success);
     assert_eq!(
         room.listing(),
-        ["good.json", "m.prom", "out.parquet", "out.rejected.parquet", "out.report.parquet", "out.unfinished.report.parquet", "rows.csv"]
+        ["good.json", "m.prom", "out.parquet", "out.rejected.pq", "out.report.pq", "out.unfinished.report.pq", "rows.csv"]
     );
 }
 
@@ -129,7 +129,7 @@ fn a_run_that_mends_is_told_of_as_any_other() {
     let retry = |further: &str| room.tallow(&format!("retry out --metrics-file m.prom --lineage-file events.jsonl {further}"));
     retry("--job mending --skip-code 99").fails(99);
     assert_eq!(metric(&room, "tallow_last_exit_code"), 99.0);
-    let rejected = room.table("out/_rejected/part-00000.parquet");
+    let rejected = room.table("out/_tallow/rejected/part-00000.pq");
     let a: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(vec!["0.5"]));
     let columns = rejected.schema_ref().fields().iter().zip(rejected.columns());
     let columns = columns.map(|(field, column)| (field.name().clone(), if field.name() == "a" { a.clone() } else { column.clone() }, true));
@@ -312,7 +312,7 @@ fn lineage_tells_what_was_read_and_written() {
     let time = Regex::new("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z").unwrap();
     let bytes = std::fs::metadata(room.path("out.parquet")).unwrap().len();
     let rejected = &told[1]["outputs"][1];
-    assert!(rejected["name"].as_str().unwrap().ends_with("/out.rejected.parquet") && rejected["outputFacets"]["outputStatistics"]["rowCount"] == 1);
+    assert!(rejected["name"].as_str().unwrap().ends_with("/out.rejected.pq") && rejected["outputFacets"]["outputStatistics"]["rowCount"] == 1);
     let mut event = told[1].clone();
     event["run"]["facets"]["tags"]["tags"][2]["value"] = "RUN".into();
     event["outputs"].as_array_mut().unwrap().truncate(1);
@@ -351,7 +351,7 @@ fn the_same_work_has_one_name_and_every_attempt_at_it_another() {
         let run = room.tallow(&format!("{line} --log-format json")).ok();
         let object = run.json();
         let told = events(&room, "events.jsonl").split_off(2 * attempt);
-        let manifest: Json = serde_json::from_str(&read(&room, "out/_manifest.json")).unwrap();
+        let manifest: Json = serde_json::from_str(&read(&room, "out/_tallow/manifest.json")).unwrap();
         let logged = entries(&run).pop().unwrap();
         for other in [
             &object["run"]["invocation_id"],
@@ -520,9 +520,9 @@ fn what_airflow_says_is_in_the_report_the_json_line_and_the_manifest() {
     let expected = serde_json::json!({"dag_id": "nightly", "task_id": "churn", "dag_run_id": AIRFLOW[2].1, "try_number": "2"});
     assert_eq!(score("out.parquet")["scheduler"], expected);
     assert_eq!(score("parts/")["scheduler"], expected);
-    let manifest: Json = serde_json::from_str(&read(&room, "parts/_manifest.json")).unwrap();
+    let manifest: Json = serde_json::from_str(&read(&room, "parts/_tallow/manifest.json")).unwrap();
     assert_eq!(manifest["scheduler"], expected);
-    for report in ["out.report.parquet", "parts/_report.parquet"] {
+    for report in ["out.report.pq", "parts/_tallow/report.pq"] {
         let table = room.table(report);
         let [sections, metrics, values] = ["section", "metric", "text"].map(|name| texts(column(&table, name)));
         let facts = sections.iter().zip(metrics).zip(values).filter(|((section, _), _)| section.as_deref() == Some("scheduler"));

@@ -47,7 +47,7 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(directory).unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
                 open.push(path);
-            } else if !name.starts_with("_tallow") && !["_manifest.json", "_report.parquet"].contains(&name.as_str()) {
+            } else if ["_tallow/rejected/", "_tallow/corrections/"].iter().any(|kind| name.starts_with(kind)) || !name.starts_with("_tallow") {
                 found.insert(name, std::fs::read(path).unwrap());
             }
         }
@@ -68,17 +68,17 @@ fn a_data_set_holds_every_row_once_and_says_so() {
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let names: Vec<String> = files(&room.path("out")).into_keys().collect();
     assert_eq!(names.iter().filter(|name| name.starts_with("part-")).count(), 22);
-    assert!(names.contains(&"_SUCCESS".to_owned()) && names.contains(&"_rejected/part-00000.parquet".to_owned()));
+    assert!(names.contains(&"_SUCCESS".to_owned()) && names.contains(&"_tallow/rejected/part-00000.pq".to_owned()));
     let wanted: Vec<i64> = (0..3 * ROWS as i64).filter(|id| id % 100 != 7).collect();
     assert_eq!(ids(&room.path("out")), wanted);
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path("out/_manifest.json")).unwrap()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path("out/_tallow/manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["ledger"]["rows_in"], 3 * ROWS);
     assert_eq!(manifest["ledger"]["scored"], wanted.len());
     assert_eq!(manifest["inputs"][1]["path"], "in-1.parquet");
     let options = manifest["configuration"].as_object().unwrap();
     assert!(options.contains_key("--where") && options.contains_key("--on-null") && !options.contains_key("--filter"), "{options:?}");
     assert!(manifest["parts"][3]["files"][0]["sha256"].as_str().unwrap().len() == 64);
-    let rejected = table(&room.path("out/_rejected/part-00007.parquet"));
+    let rejected = table(&room.path("out/_tallow/rejected/part-00007.pq"));
     assert_eq!(texts(column(&rejected, "rejected_reason")).first().unwrap().as_deref(), Some("null"));
     assert_eq!(texts(column(&rejected, "id")).first().unwrap().as_deref(), Some("7007"));
     assert_eq!(texts(column(&rejected, "rejected_row")).first().unwrap().as_deref(), Some("7"));
@@ -202,7 +202,7 @@ fn a_part_whose_bytes_are_not_its_records_is_made_again() {
     room.tallow(&format!("{SCORE} --output whole/")).ok();
     room.tallow(&format!("{SCORE} --output out/ --max-errors 100")).fails(4);
     for part in ["part-00002", "part-00004"] {
-        let path = room.path(&format!("out/_tallow/staged/{part}.parquet"));
+        let path = room.path(&format!("out/_tallow/staged/{part}.parquet.staged"));
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[40] ^= 1;
         std::fs::write(&path, bytes).unwrap();
@@ -319,12 +319,12 @@ fn a_budget_is_kept_during_the_run_and_at_its_end() {
     assert!(run.stderr.contains("10 of 21,003 rows were rejected so far, more than `--max-errors 9` allows"), "{run}");
     assert_eq!((run.json()["status"].as_str(), run.json()["exit_code"].as_u64()), (Some("withheld"), Some(4)));
     assert!(!room.path("out.parquet").exists());
-    assert_eq!(room.table("out.rejected.parquet").num_rows(), 10);
+    assert_eq!(room.table("out.rejected.pq").num_rows(), 10);
     score("--output out.parquet --max-error-rate 1%").ok();
-    assert!(!room.path("out.unfinished.report.parquet").exists());
+    assert!(!room.path("out.unfinished.report.pq").exists());
     let run = score("--output more.parquet --max-error-rate 0.5% --on-budget publish").fails(4);
     assert_eq!(run.json()["status"], "over_budget");
-    assert_eq!(room.table("more.parquet").num_rows() + room.table("more.rejected.parquet").num_rows(), 3 * ROWS);
+    assert_eq!(room.table("more.parquet").num_rows() + room.table("more.rejected.pq").num_rows(), 3 * ROWS);
 }
 
 #[test]
@@ -417,7 +417,7 @@ fn an_unfinished_data_set_is_inspected_as_what_it_is() {
 fn in_mended_text_an_empty_field_is_null() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    let rows = table(&room.path("out/_rejected/part-00000.parquet"));
+    let rows = table(&room.path("out/_tallow/rejected/part-00000.pq"));
     let told = ["id", "rejected_file", "rejected_row"].map(|name| texts(column(&rows, name)));
     let value = |place: usize, row: usize| told[place][row].clone().unwrap();
     let line = |row: usize| format!("{},north,0.25,,{},{}\n", value(0, row), value(1, row), value(2, row));
@@ -429,7 +429,7 @@ fn in_mended_text_an_empty_field_is_null() {
 
 /// Gives the first `most` rejected rows of a part the value that they lack.
 pub(crate) fn mend(room: &Room, directory: &str, part: &str, most: usize) {
-    let path = format!("{directory}/_rejected/{part}.parquet");
+    let path = format!("{directory}/_tallow/rejected/{part}.pq");
     let rows = table(&room.path(&path));
     let a: Float32Array = (0..rows.num_rows()).map(|row| (row < most).then_some(0.25)).collect();
     let fields = rows.schema();
@@ -454,9 +454,9 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     let run = room.tallow("retry out --format json").ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
     assert!(run.stderr.starts_with("making 3 of 22 parts again with 30 mended rows\n"), "only those with a mended row: {run}");
-    assert!(!room.path("out/_rejected/part-00000.parquet").exists());
+    assert!(!room.path("out/_tallow/rejected/part-00000.pq").exists());
     assert_eq!(untouched, std::fs::read(room.path("out/part-00003.parquet")).unwrap());
-    for part in (0..=21).map(|part| format!("part-{part:05}")).filter(|part| room.path(&format!("out/_rejected/{part}.parquet")).exists()) {
+    for part in (0..=21).map(|part| format!("part-{part:05}")).filter(|part| room.path(&format!("out/_tallow/rejected/{part}.pq")).exists()) {
         mend(&part, 10);
     }
     room.tallow("retry --quiet out").ok();
@@ -484,14 +484,14 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
 fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    let copy = std::fs::read(room.path("out/_rejected/part-00007.parquet")).unwrap();
+    let copy = std::fs::read(room.path("out/_tallow/rejected/part-00007.pq")).unwrap();
     room.file("copies/part.parquet", &copy);
-    let before = std::fs::metadata(room.path("out/_manifest.json")).unwrap().modified().unwrap();
+    let before = std::fs::metadata(room.path("out/_tallow/manifest.json")).unwrap().modified().unwrap();
     for line in ["retry out --skip-code 99", "retry out --skip-code 99 --mended copies"] {
         let run = room.tallow(&format!("{line} --format json")).fails(99);
         assert_eq!((&run.json()["status"], &run.json()["exit_code"]), (&"nothing_to_do".into(), &99.into()), "{run}");
     }
-    assert_eq!(before, std::fs::metadata(room.path("out/_manifest.json")).unwrap().modified().unwrap());
+    assert_eq!(before, std::fs::metadata(room.path("out/_tallow/manifest.json")).unwrap().modified().unwrap());
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let files_before = files(&room.path("out"));
-    let rejected = table(&room.path("out/_rejected/part-00000.parquet"));
+    let rejected = table(&room.path("out/_tallow/rejected/part-00000.pq"));
     let row = texts(column(&rejected, "rejected_row"))[0].clone().unwrap();
     let mended = |rows: &[&str]| {
         let lines: String = rows.iter().map(|row| format!("1,north,0.25,,in-0.parquet,{row}\n")).collect::<Vec<_>>().concat();
@@ -518,14 +518,14 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
     assert!(files(&room.path("out")) == files_before, "nothing was touched");
     // Without the part's table only the number of rows can be checked; what was mended before may be mended again.
     let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row")).into_iter().flatten().collect();
-    std::fs::remove_file(room.path("out/_rejected/part-00000.parquet")).unwrap();
+    std::fs::remove_file(room.path("out/_tallow/rejected/part-00000.pq")).unwrap();
     let all: Vec<&str> = row_numbers.iter().map(String::as_str).collect();
     let more = mended(&[&all[..], &["999"]].concat());
     assert!(
         more.starts_with("contract error: more rows are to be mended than the 10 rows that were rejected there (`in-0.parquet`, row 999)"),
         "{more}"
     );
-    room.file("out/_rejected/part-00000.parquet", &files_before["_rejected/part-00000.parquet"]);
+    room.file("out/_tallow/rejected/part-00000.pq", &files_before["_tallow/rejected/part-00000.pq"]);
     room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n1,north,0.25,,in-0.parquet,{row}\n"));
     for _again in 0..2 {
         room.tallow("retry --quiet out --mended mended.csv").ok();

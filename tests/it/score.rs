@@ -38,7 +38,7 @@ fn the_demo_tells_a_person_what_happened() {
                    data_usage_gb: 86 null
                    payment_method: 38 null
       output       predictions.parquet ([SIZE])
-      report       predictions.report.parquet
+      report       predictions.report.pq
     --- exit 0
     ");
 }
@@ -302,9 +302,9 @@ fn the_report_of_an_output_that_was_removed_is_in_nobodys_way() {
     assert!(score("out.csv").fails(1).to_string().contains("another run's report"), "the report is of another output");
     score("out.parquet").ok();
     std::fs::remove_file(room.path("out.parquet")).unwrap();
-    room.file("out.report.parquet", "precious");
+    room.file("out.report.pq", "precious");
     score("out.parquet").fails(1);
-    assert_eq!(std::fs::read(room.path("out.report.parquet")).unwrap(), b"precious");
+    assert_eq!(std::fs::read(room.path("out.report.pq")).unwrap(), b"precious");
 }
 
 #[test]

@@ -47,12 +47,12 @@ fn what_a_stopped_run_leaves_is_hidden_and_the_next_run_sweeps_it_away() {
         let status = stop(&room, &signals);
         assert_eq!((status.code(), status.signal()), (code, signal), "{signals:?}");
         if code.is_some() {
-            assert_eq!(outputs(&room), ["out.unfinished.report.parquet"], "only a report of how far it came");
+            assert_eq!(outputs(&room), ["out.unfinished.report.pq"], "only a report of how far it came");
         } else {
             assert!(outputs(&room).is_empty(), "half an output: {:?}", outputs(&room));
         }
         room.tallow("score --quiet --model good.json rows.csv --output out.parquet").ok();
-        assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.parquet", "rows.csv"]);
+        assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.pq", "rows.csv"]);
         assert_eq!(room.table("out.parquet").num_rows(), ROWS);
     }
 }
@@ -65,5 +65,5 @@ fn a_second_signal_ends_the_run_at_once() {
     assert!(matches!(status.code(), Some(130 | 143)), "{status}");
     assert!(outputs(&room).is_empty(), "it took its time to write {:?}", outputs(&room));
     room.tallow("score --quiet --model good.json rows.csv --output out.parquet").ok();
-    assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.parquet", "rows.csv"]);
+    assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.pq", "rows.csv"]);
 }

@@ -304,7 +304,7 @@ fn the_report_counts_tokens_cut_texts_and_padding_that_was_not_needed() {
     let text = score(&room, "--precision int8").ok().stderr;
     assert!(text.contains("  tokens  ") && text.contains("padding avoided"), "{text}");
     assert!(text.contains("  arithmetic   int8"), "{text}");
-    let stored = room.tallow("inspect out.report.parquet").ok().stdout;
+    let stored = room.tallow("inspect out.report.pq").ok().stdout;
     assert!(stored.contains("  tokens  ") && stored.contains("padding avoided") && stored.contains("  arithmetic       int8"), "{stored}");
 }
 

@@ -1,0 +1,144 @@
+//! The names of what a run writes: inside a data set, and next to a single file.
+//!
+//! What is not predictions does not end in `.parquet`, so that no reader's pattern takes it for them; in a data set it
+//! lies below [`STATE`]. Owns these names, and those of earlier versions, which are still read. It must not know what the
+//! files hold.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The directory in a data set that holds all but its predictions; readers of data sets skip names that begin with `_`.
+pub const STATE: &str = "_tallow";
+
+/// The data set's own account of itself.
+pub const MANIFEST: &str = "_tallow/manifest.json";
+
+/// The manifest of a publication that was begun and is not finished.
+pub const PENDING_MANIFEST: &str = "_tallow/publication.json";
+
+/// The identity of an unfinished run.
+pub const IDENTITY: &str = "_tallow/identity.json";
+
+/// The empty file that marks a data set as whole.
+pub const SUCCESS: &str = "_SUCCESS";
+
+/// The report in a data set.
+pub const REPORT: &str = "_tallow/report.pq";
+
+/// The rejected rows of a data set.
+pub const REJECTED: &str = "_tallow/rejected";
+
+/// The rows of a data set that replace rejected ones.
+pub const CORRECTIONS: &str = "_tallow/corrections";
+
+/// Files that wait for their names.
+pub const STAGED: &str = "_tallow/staged";
+
+/// The report of a run that did not finish its data set.
+const UNFINISHED_REPORT: &str = "_tallow/unfinished.report.pq";
+
+/// The extension of tables that are not predictions.
+const SIDECAR_EXTENSION: &str = "pq";
+
+/// The names that earlier versions gave. They are read, and replaced by those of this version.
+pub mod earlier {
+    use std::path::{Path, PathBuf};
+
+    /// The manifest of a data set.
+    pub const MANIFEST: &str = "_manifest.json";
+
+    /// The manifest of a publication that was begun and is not finished.
+    pub const PENDING_MANIFEST: &str = super::MANIFEST;
+
+    /// The report in a data set.
+    pub const REPORT: &str = "_report.parquet";
+
+    /// The rejected rows of a data set.
+    pub const REJECTED: &str = "_rejected";
+
+    /// The rows of a data set that replace rejected ones.
+    pub const CORRECTIONS: &str = "_corrections";
+
+    /// The report of the output at `path`.
+    #[must_use]
+    pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
+        if is_dataset { path.join(REPORT) } else { path.with_extension("report.parquet") }
+    }
+
+    /// The rejected rows of a single file.
+    #[must_use]
+    pub fn rejected(path: &Path) -> PathBuf {
+        path.with_extension("rejected.parquet")
+    }
+
+    /// The report of a run that did not finish the output at `path`.
+    #[must_use]
+    pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
+        let name = "unfinished.report.parquet";
+        if is_dataset { path.join(format!("_{name}")) } else { path.with_extension(name) }
+    }
+}
+
+/// The report of the output at `path`.
+#[must_use]
+pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
+    if is_dataset { path.join(REPORT) } else { path.with_extension(format!("report.{SIDECAR_EXTENSION}")) }
+}
+
+/// The rejected rows of the output at `path`: a directory in a data set, else a file.
+#[must_use]
+pub fn rejected(path: &Path, is_dataset: bool) -> PathBuf {
+    if is_dataset { path.join(REJECTED) } else { path.with_extension(format!("rejected.{SIDECAR_EXTENSION}")) }
+}
+
+/// The report of a run that did not finish the output at `path`.
+#[must_use]
+pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
+    if is_dataset { path.join(UNFINISHED_REPORT) } else { path.with_extension(format!("unfinished.report.{SIDECAR_EXTENSION}")) }
+}
+
+/// A part's name in files and records.
+#[must_use]
+pub fn part_name(number: u64) -> String {
+    format!("part-{number:05}")
+}
+
+/// The table of a part's rejected rows, or of those that replace them, in the directory `kind`.
+#[must_use]
+pub fn part_sidecar(kind: &str, number: u64) -> String {
+    format!("{kind}/{}.{SIDECAR_EXTENSION}", part_name(number))
+}
+
+/// Where a file of the final name `path` lies until publication. Predictions have a name there that no pattern of readers matches.
+#[must_use]
+pub fn staged(directory: &Path, path: &str) -> PathBuf {
+    let is_sidecar = Path::new(path).extension().is_none_or(|extension| extension == SIDECAR_EXTENSION);
+    let mut staged = directory.join(STAGED).join(path);
+    if !is_sidecar {
+        let mut name = staged.file_name().map(OsString::from).unwrap_or_default();
+        name.push(".staged");
+        staged.set_file_name(name);
+    }
+    staged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_predictions_under_their_final_names_end_in_parquet() {
+        let (file, set) = (Path::new("out/o.parquet"), Path::new("out/set"));
+        let sidecars = [false, true].map(|is_dataset| {
+            let path = if is_dataset { set } else { file };
+            [report(path, is_dataset), rejected(path, is_dataset), unfinished_report(path, is_dataset)]
+        });
+        let waiting = [staged(set, "part-00000.parquet"), staged(set, "a=b/part-00000.parquet"), staged(set, "part-00000.csv"), staged(set, "")];
+        for path in sidecars.iter().flatten().chain(&waiting) {
+            assert!(path.extension().is_none_or(|end| end == "pq" || end == "staged" || path.ends_with(REJECTED)), "{}", path.display());
+        }
+        assert_eq!(report(file, false), Path::new("out/o.report.pq"));
+        assert_eq!(staged(set, REPORT), Path::new("out/set/_tallow/staged/_tallow/report.pq"));
+        assert_eq!(waiting[1], Path::new("out/set/_tallow/staged/a=b/part-00000.parquet.staged"));
+    }
+}
