@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
@@ -54,9 +53,9 @@ pub struct ConsoleArgs {
     /// How standard error is written: lines for people, or one JSON object per line
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "TALLOW_LOG_FORMAT", help_heading = "Display")]
     pub log_format: LogFormat,
-    /// Say nothing but errors
-    #[arg(short, long, global = true, env = "TALLOW_QUIET", value_parser = FalseyValueParser::new(), help_heading = "Display")]
-    pub quiet: bool,
+    /// Print only warnings and errors: skipped files and rejected rows too; `-qq` prints only errors
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET", value_parser = quiet_level, help_heading = "Display")]
+    pub quiet: u8,
     /// Say more: which column feeds which feature, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]
     pub verbose: bool,
@@ -71,6 +70,14 @@ pub struct ConsoleArgs {
         help_heading = "Display"
     )]
     pub progress_seconds: u64,
+}
+
+/// The level of `--quiet`: a number of flags, or a word that `TALLOW_QUIET` may hold.
+fn quiet_level(text: &str) -> Result<u8, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "n" | "no" | "f" | "false" | "off" => Ok(0),
+        text => Ok(text.parse().unwrap_or(1)),
+    }
 }
 
 /// How results go to standard output.
@@ -190,11 +197,11 @@ pub struct GuardArgs {
     pub max_age: Option<String>,
     /// Fail (exit 5) if the number of rows differs by a larger share from that of the last good run: `30%`
     ///
-    /// The last good run is the one whose report this run would replace, or the newest of `--previous-report`. Without one, the guard lets the run pass.
+    /// The last good run is the one whose report this run would replace, or the newest of `--previous-report`. Without one, the run passes with a warning.
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Guards")]
     pub max_row_delta: Option<String>,
     /// Reports of earlier runs of the same job: a file or a pattern
-    #[arg(long, value_name = "FILES", help_heading = "Guards")]
+    #[arg(long, value_name = "FILES", help_heading = "Guards", requires = "max_row_delta")]
     pub previous_report: Option<PathBuf>,
     /// Exit with this code instead of 0 if the output is there already, made from the same inputs by the same model: 99 is what Airflow skips on
     #[arg(long, value_name = "CODE", allow_negative_numbers = true, help_heading = "Guards")]

@@ -22,7 +22,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         plan.leave_out(verification::unreadable(&plan.job, &Interrupt::default())?)?;
     }
     let estimated_bytes = plan.estimated_bytes()?;
-    plan.warnings.iter().for_each(|warning| console.advise(warning));
+    plan.warnings.iter().for_each(|warning| console.warning(warning));
     let replay = replay(&work)?;
     if console.is_json() { console.json(&object(&plan, estimated_bytes, replay)) } else { console.show(&page(&plan, estimated_bytes, replay)) }
 }

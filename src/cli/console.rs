@@ -28,7 +28,7 @@ pub(super) const BINDING: &str = "features of the model, and the columns that fe
 pub struct Console {
     format: ResultFormat,
     log_format: LogFormat,
-    quiet: bool,
+    quiet: u8,
     verbose: bool,
     color: bool,
     /// Between two plain progress lines.
@@ -102,30 +102,23 @@ impl Console {
 
     /// Tells a person something, on standard error, in one line.
     pub fn tell(&self, text: &str) {
-        if !self.quiet {
+        if self.quiet == 0 {
             self.write(Level::Info, text, &format!("{}\n", escape::line(text)), Map::new);
         }
     }
 
     /// Tells a person what was done, in lines of which the first says it in short; a log as JSON gets `object` instead of the others.
     pub fn summary(&self, lines: &[String], object: &Map<String, Json>) {
-        if !self.quiet {
+        if self.quiet == 0 {
             let headline = lines.first().map_or("", String::as_str);
             let text = lines.iter().fold(String::new(), |text, line| text + &escape::line(line) + "\n");
             self.write(Level::Info, headline, &text, || Map::from_iter([("summary".to_owned(), Json::Object(object.clone()))]));
         }
     }
 
-    /// Warns of what may well be meant so: not to who wants to hear of nothing but errors.
-    pub fn advise(&self, warning: &Error) {
-        if !self.quiet {
-            self.warning(warning);
-        }
-    }
-
     /// Shows which column feeds which feature, to who wants to hear more.
     pub fn binding<'a>(&self, inputs: impl Iterator<Item = &'a BoundInput>) {
-        if self.verbose && !self.quiet {
+        if self.verbose && self.quiet == 0 {
             let inputs: Vec<&BoundInput> = inputs.collect();
             let text = inputs.iter().fold(format!("{BINDING}\n"), |text, bound| format!("{text}  {}\n", escape::line(&bound.to_string())));
             let objects = || inputs.iter().map(|bound| bound_object(bound)).collect::<Vec<_>>();
@@ -133,8 +126,17 @@ impl Console {
         }
     }
 
-    /// Shows what went wrong beside the work, which goes on: also to who wants to hear of nothing but errors.
+    /// Whether summaries are hidden, and warnings are not.
+    #[must_use]
+    pub fn shows_only_warnings(&self) -> bool {
+        self.quiet == 1
+    }
+
+    /// Shows what a user should know of a run that goes on: losses, doubts, files that could not be written. Only `-qq` hides it.
     pub fn warning(&self, error: &Error) {
+        if self.quiet > 1 {
+            return;
+        }
         let text = self.told(&self.paint("1;33", "warning"), error);
         self.write(Level::Warn, error.message(), &text, || log::error_fields(Level::Warn, error));
     }
@@ -186,7 +188,7 @@ impl Console {
     /// Progress over `total` rows, if the total is known.
     #[must_use]
     pub fn progress(&self, total: Option<u64>) -> Progress<'_> {
-        if self.quiet {
+        if self.quiet > 0 {
             return Progress::Silent;
         }
         if !io::stderr().is_terminal() || self.log_format == LogFormat::Json {

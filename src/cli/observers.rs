@@ -118,6 +118,11 @@ impl<'a> Observers<'a> {
         result
     }
 
+    /// Notes a warning: it is shown at the run's end, and is in its JSON object.
+    pub(super) fn warn(&self, warning: Error) {
+        self.seen.borrow_mut().warn(warning);
+    }
+
     /// Notes what will be done, and tells that it begins.
     pub(super) fn planned(&self, plan: &Plan, target: &Target) {
         let mut seen = self.seen.borrow_mut();

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use indicatif::HumanCount;
 use serde_json::{Map, Value as Json, json};
 
 use super::args::{OnBadFile, ScoreArgs};
@@ -19,7 +20,8 @@ use crate::output::names::earlier;
 use crate::output::quarantine::{self, Quarantine};
 use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
-use crate::pipeline::part::Segment;
+use crate::count::counted;
+use crate::pipeline::part::{RowCounts, Segment};
 use crate::pipeline::{self, Control, Destination, Outcomes, verification};
 use crate::plan::Plan;
 use crate::plan::guard::{Guards, budget};
@@ -69,6 +71,15 @@ fn is_report_of(report: &Path, output: &Path) -> bool {
     PreviousRun::read(report).is_ok_and(|previous| previous.output.file_name() == output.file_name())
 }
 
+/// The warning of a run without a row in its output, where none was rejected.
+fn no_rows(total: &RowCounts) -> Option<Error> {
+    match *total {
+        RowCounts { rows_in: 0, .. } => Some(Error::failed("the input has no rows, so the output has none").hint("pass `--min-rows 1` to make that an error")),
+        RowCounts { scored: 0, rejected: 0, .. } => Some(Error::failed("`--where` kept no row, so the output has none")),
+        _ => None,
+    }
+}
+
 /// What a run wrote, as people are told.
 #[derive(Default)]
 pub(super) struct Written {
@@ -95,7 +106,8 @@ impl<'a> Run<'a> {
         }
         let plan = Plan::resolve(&args.work)?;
         target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
-        let guards = Guards::resolve(&args.guards, target.last_report()?.as_deref())?;
+        let (guards, doubt) = Guards::resolve(&args.guards, target.last_report()?.as_deref())?;
+        doubt.into_iter().for_each(|doubt| observers.warn(doubt));
         let control = Control { interrupt: interrupt.clone(), budget: budget(&args.guards, plan.job.row_count())? };
         let working_directory = std::env::current_dir().unwrap_or_default();
         Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall: OnceCell::new(), started_at, lock })
@@ -125,7 +137,7 @@ impl<'a> Run<'a> {
         self.target.overwrite |= self.lock.previous_note().is_some_and(|note| note == publication_of(&self.plan.run_id));
         self.target.overwrite |= is_left_behind(&self.target)?;
         self.console.name_run(&self.plan.run_id);
-        self.plan.warnings.iter().for_each(|warning| self.console.advise(warning));
+        self.plan.warnings.iter().for_each(|warning| self.console.warning(warning));
         self.console.binding(self.plan.job.scoring.encoder().inputs());
         self.observers.planned(&self.plan, &self.target);
         self.guards.before(&self.plan.job.dataset, row_count, process::seconds_now())
@@ -230,7 +242,7 @@ impl<'a> Run<'a> {
         let total = outcomes.ledger.total();
         self.guards.rows(total.rows_in)?;
         let budget = &self.control.budget;
-        budget.judge(total.rejected, total.rows_in).filter(|_| !budget.publishes).map_or(Ok(()), Err)
+        budget.judge(&total).filter(|_| !budget.publishes).map_or(Ok(()), Err)
     }
 
     /// How a run ends whose rows are all there.
@@ -239,8 +251,7 @@ impl<'a> Run<'a> {
     }
 
     fn over_budget(&self, outcomes: &Outcomes) -> Option<Error> {
-        let total = outcomes.ledger.total();
-        self.control.budget.judge(total.rejected, total.rows_in)
+        self.control.budget.judge(&outcomes.ledger.total())
     }
 
     /// All that the report says.
@@ -276,6 +287,7 @@ impl<'a> Run<'a> {
         let lines = summary::lines(&self.plan.job, outcomes, &circumstances, &files, self.console.is_verbose());
         let object = self.object(facts, written);
         self.console.summary(&lines, &object);
+        self.warn_of_losses(outcomes, written);
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));
         }
@@ -283,6 +295,26 @@ impl<'a> Run<'a> {
             return Err(Failure { object, ..error.into() });
         }
         Ok(Ending { object, code: 0, was_idle: false })
+    }
+
+    /// Warns of an output without a row; and of what the summary would show, where that is hidden.
+    fn warn_of_losses(&self, outcomes: &Outcomes, written: &Written) {
+        let total = outcomes.ledger.total();
+        if let Some(warning) = no_rows(&total) {
+            self.observers.warn(warning.at_path(&self.target.path));
+        }
+        if !self.console.shows_only_warnings() {
+            return;
+        }
+        for file in &self.plan.bad_files {
+            self.console.warning(&Error::failed(format!("a file was left out: {}", file.reason)).at_path(&file.path));
+        }
+        if total.rejected > 0 {
+            let message = format!("{} of {} were rejected", HumanCount(total.rejected), counted(total.rows_in, "row"));
+            let warning = Error::failed(message).at_path(&self.target.path);
+            let hint = written.rejected.as_ref().map(|path| format!("each with its reason, they are in `{path}`"));
+            self.console.warning(&hint.into_iter().fold(warning, Error::hint));
+        }
     }
 
     /// Removes an older run's account of its failure, and what earlier versions wrote next to an output that this run replaced.

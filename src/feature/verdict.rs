@@ -76,8 +76,8 @@ impl Coercions {
     #[must_use]
     pub fn named(&self) -> [(&'static str, u64); 7] {
         [
-            ("null", self.null_count),
-            ("unseen_category", self.unseen_count),
+            ("missing", self.null_count),
+            ("unseen", self.unseen_count),
             ("text_to_number", self.parsed_count),
             ("not_a_number", self.unparsable_count),
             ("defaulted", self.defaulted_count),

@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 
 use crate::count::counted;
 use crate::error::{Error, Kind};
+use crate::pipeline::part::RowCounts;
 
 /// The most rows that may be rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,9 +32,15 @@ impl Budget {
         (!self.publishes && rejected + more > most).then(|| (most + 1).saturating_sub(rejected).min(more))
     }
 
-    /// The error of a run that read `rows_in` rows and rejected `rejected` of them, if that is more than it may.
+    /// The error of a run with this account, if it rejected more rows than it may, or all of them without leave.
     #[must_use]
-    pub fn judge(&self, rejected: u64, rows_in: u64) -> Option<Error> {
+    pub fn judge(&self, total: &RowCounts) -> Option<Error> {
+        let RowCounts { rows_in, scored, rejected, filtered: _ } = *total;
+        let may_reject_all = self.most_error_rate.is_some_and(|rate| rate >= 1.0);
+        if scored == 0 && rejected > 0 && !may_reject_all {
+            let message = format!("no row was scored: {} was rejected", if rejected == 1 { "the only one".to_owned() } else { format!("each of {}", counted(rejected, "row")) });
+            return Some(Error::new(Kind::ErrorBudget, message).hint("the rejected rows, with the reason for each, are in the file that the summary names"));
+        }
         let too_many = self.most_errors.is_some_and(|most| rejected > most);
         let too_large = self.most_error_rate.is_some_and(|rate| rejected as f64 > rate * rows_in as f64);
         (too_many || too_large).then(|| self.exceeded(rejected, Some(rows_in)))
@@ -58,13 +65,26 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn rows(rejected: u64, rows_in: u64) -> RowCounts {
+        RowCounts { rows_in, scored: rows_in - rejected, rejected, filtered: 0 }
+    }
+
+    #[test]
+    fn a_run_that_rejects_every_row_fails_unless_that_was_allowed() {
+        let budget = Budget { most_errors: Some(9), ..Budget::default() };
+        assert_eq!(budget.judge(&rows(5, 5)).unwrap().message(), "no row was scored: each of 5 rows was rejected");
+        assert_eq!(Budget::default().judge(&rows(1, 1)).unwrap().message(), "no row was scored: the only one was rejected");
+        assert!(Budget { most_error_rate: Some(1.0), ..Budget::default() }.judge(&rows(5, 5)).is_none());
+        assert!(Budget::default().judge(&rows(0, 0)).is_none() && Budget::default().judge(&rows(4, 5)).is_none());
+    }
+
     #[test]
     fn a_budget_of_rows_stops_at_the_first_row_too_many() {
         let budget = Budget { most_errors: Some(3), ..Budget::default() };
         assert_eq!(budget.overrun(1, 2), None);
         assert_eq!(budget.overrun(1, 9), Some(3));
         assert_eq!(budget.overrun(3, 1), Some(1));
-        assert!(budget.judge(3, 10).is_none() && budget.judge(4, 10).is_some());
+        assert!(budget.judge(&rows(3, 10)).is_none() && budget.judge(&rows(4, 10)).is_some());
     }
 
     #[test]
@@ -73,13 +93,13 @@ mod tests {
         assert_eq!(unknown.overrun(0, 1_000), None);
         let known = Budget { row_count: Some(100), ..unknown };
         assert_eq!((known.overrun(0, 10), known.overrun(0, 11)), (None, Some(11)));
-        assert!(known.judge(10, 100).is_none() && known.judge(11, 100).is_some());
+        assert!(known.judge(&rows(10, 100)).is_none() && known.judge(&rows(11, 100)).is_some());
     }
 
     #[test]
     fn a_run_that_publishes_anyway_goes_on_to_its_end() {
         let budget = Budget { most_errors: Some(0), publishes: true, ..Budget::default() };
         assert_eq!(budget.overrun(0, 5), None);
-        assert_eq!(budget.judge(5, 5).map(|error| error.kind()), Some(Kind::ErrorBudget));
+        assert_eq!(budget.judge(&rows(5, 6)).map(|error| error.kind()), Some(Kind::ErrorBudget));
     }
 }

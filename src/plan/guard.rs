@@ -7,7 +7,7 @@ use indicatif::HumanCount;
 use super::options::{seconds, share};
 use crate::cli::args::GuardArgs;
 use crate::count::counted;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shell_word};
 use crate::pipeline::budget::Budget;
 use crate::report::previous::{PreviousRun, newest};
 use crate::table::dataset::Dataset;
@@ -26,18 +26,20 @@ pub struct Guards {
 
 impl Guards {
     /// Reads the flags, and the last good run's report if rows are to be compared with it; `own_report` is the one that this run would
-    /// replace.
+    /// replace. With a warning if there is no such run.
     ///
     /// # Errors
     /// A usage error for texts that are no spans or shares; fails if a report that was named cannot be read.
-    pub fn resolve(args: &GuardArgs, own_report: Option<&Path>) -> Result<Self> {
+    pub fn resolve(args: &GuardArgs, own_report: Option<&Path>) -> Result<(Self, Option<Error>)> {
         let max_row_delta = args.max_row_delta.as_deref().map(|text| share("--max-row-delta", text, false)).transpose()?;
-        Ok(Self {
+        let guards = Self {
             min_rows: args.min_rows,
             max_age_seconds: args.max_age.as_deref().map(|text| seconds("--max-age", text)).transpose()?,
             previous: if max_row_delta.is_some() { newest(args.previous_report.as_deref(), own_report)? } else { None },
             max_row_delta,
-        })
+        };
+        let compares_nothing = guards.max_row_delta.is_some() && guards.previous.is_none();
+        Ok((guards, compares_nothing.then(|| no_previous_run(args))))
     }
 
     /// Judges what is known before the first row; `row_count` are the rows to read, if that is known.
@@ -79,6 +81,13 @@ impl Guards {
         }
         Ok(())
     }
+}
+
+/// The warning that rows are compared with nothing.
+fn no_previous_run(args: &GuardArgs) -> Error {
+    let named = args.previous_report.as_ref().map_or_else(String::new, |path| format!(" among `--previous-report {}`", shell_word(&path.to_string_lossy())));
+    let error = Error::new(Kind::Gate, format!("`--max-row-delta` compares with nothing: there is no report of a good earlier run{named}"));
+    error.hint("on the first run that is right: the next one compares with this run's report")
 }
 
 /// A time span as `--max-age` reads it, in the unit that suits it: `26 h`, `1.5 d`, `3 s`.

@@ -8,6 +8,7 @@
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
 
 use super::facts::{Fact, Value};
+use super::summary::value_group;
 use crate::escape::escaped;
 
 /// How every file of ours begins, to know one from what is not ours.
@@ -72,7 +73,7 @@ pub struct RunEnd {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// The whole file. Of `facts` those about rows, bytes and coercions are taken; a run that ended before there were any has none.
+/// The whole file. Of `facts` those about rows, files, bytes and values are taken; a run that ended before there were any has none.
 #[must_use]
 pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
     let fact = |section: &str, metric: &str| {
@@ -80,6 +81,7 @@ pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         found.map_or(0.0, |fact| number(&fact.value))
     };
     let counted = |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
+    let skipped = facts.iter().filter(|fact| fact.section == "bad_files").count() as f64;
     let gauges = [
         ("tallow_last_run_timestamp_seconds", "When the last run ended, in seconds since 1970.", Some(end.finished_at)),
         (LAST_SUCCESS, "When the last run that succeeded ended, in seconds since 1970; 0 if none did.", Some(end.last_success)),
@@ -93,6 +95,7 @@ pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         ("tallow_rows_scored", "Rows that the last run scored.", counted("ledger", "scored")),
         ("tallow_rows_rejected", "Rows that the last run rejected.", counted("ledger", "rejected")),
         ("tallow_rows_filtered", "Rows that the last run filtered out.", counted("ledger", "filtered")),
+        ("tallow_files_skipped", "Files that the last run could not read and left out.", (!end.had_nothing_to_do).then_some(skipped)),
         ("tallow_output_bytes", "Bytes of predictions that the last run published.", counted("run", "output_bytes")),
         ("tallow_duration_seconds", "Wall time of the last run.", Some(end.duration_seconds)),
         ("tallow_processor_seconds", "Processor time of the last run, all threads together.", end.processor_seconds),
@@ -103,23 +106,30 @@ pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         let Some(value) = value else { continue };
         text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{}}} {value}\n", labels.0));
     }
-    text.push_str(&coercions(labels, facts));
+    text.push_str(&values(labels, facts));
     text
 }
 
-/// One sample for each column and kind of coercion that was counted; no metric if none was.
-fn coercions(labels: &Labels, facts: &[Fact]) -> String {
-    const NAME: &str = "tallow_coerced_values";
-    let counted = facts.iter().filter(|fact| fact.section == "coercions");
-    let sample = |fact: &Fact| {
-        let (column, kind) = (escape(&fact.subject), escape(&fact.metric));
-        format!("{NAME}{{{},column=\"{column}\",kind=\"{kind}\"}} {}\n", labels.0, number(&fact.value))
+/// (name, help, group of values) of metrics with a sample for each column.
+const VALUES: [(&str, &str, &str); 4] = [
+    ("tallow_missing_values", "Values that were missing in the last run, by column.", "missing"),
+    ("tallow_unseen_values", "Categories that training never saw in the last run, by column.", "unseen"),
+    ("tallow_invalid_values", "Texts that are not numbers and lists of a wrong length in the last run, by column.", "invalid"),
+    ("tallow_coerced_values", "Values that the last run changed, by column and kind.", "coerced"),
+];
+
+/// One sample for each column, and kind where values were changed; no metric of a group that was not counted.
+fn values(labels: &Labels, facts: &[Fact]) -> String {
+    let metric = |(name, help, group): (&str, &str, &str)| {
+        let counted = facts.iter().filter(|fact| fact.section == "coercions" && value_group(&fact.metric) == Some(group));
+        let sample = |fact: &Fact| {
+            let kind = if group == "coerced" { format!(",kind=\"{}\"", escape(&fact.metric)) } else { String::new() };
+            format!("{name}{{{},column=\"{}\"{kind}}} {}\n", labels.0, escape(&fact.subject), number(&fact.value))
+        };
+        let samples: String = counted.map(sample).collect();
+        if samples.is_empty() { samples } else { format!("# HELP {name} {help}\n# TYPE {name} gauge\n{samples}") }
     };
-    let samples: String = counted.map(sample).collect();
-    if samples.is_empty() {
-        return samples;
-    }
-    format!("# HELP {NAME} Values that the last run coerced, by column and kind.\n# TYPE {NAME} gauge\n{samples}")
+    VALUES.map(metric).concat()
 }
 
 fn number(value: &Value) -> f64 {
@@ -154,8 +164,11 @@ mod tests {
             Fact::count("ledger", "", "rows_in", 10_000_000_000, "rows"),
             Fact::count("ledger", "", "scored", 7, "rows"),
             Fact::count("ledger", "a.csv", "scored", 5, "rows"),
-            Fact::count("coercions", "a \"quoted\" \\ column\nof two lines", "null", 3, "values"),
-            Fact::count("coercions", "b", "unseen_category", 1, "values"),
+            Fact::count("coercions", "a \"quoted\" \\ column\nof two lines", "missing", 3, "values"),
+            Fact::count("coercions", "b", "unseen", 1, "values"),
+            Fact::count("coercions", "b", "rounded", 2, "values"),
+            Fact::count("coercions", "b", "text_to_number", 9, "values"),
+            Fact::text("bad_files", "b.csv", "reason", "broken"),
         ];
         insta::assert_snapshot!(text(&Labels::new("nightly", "churn"), &end(), &facts), @r#"
         # HELP tallow_last_run_timestamp_seconds When the last run ended, in seconds since 1970.

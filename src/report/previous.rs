@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::stored::StoredReport;
 use crate::error::{Error, Result};
 use crate::table::commit::find;
-use crate::table::location::resolve;
+use crate::table::location::resolve_present;
 
 /// What a later run wants to know of an earlier one.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,12 +38,13 @@ impl PreviousRun {
     }
 }
 
-/// The newest good run among the reports that a path or pattern names and `own`, where that is there.
+/// The newest good run among the reports that a path or pattern names, which need not be there yet, and `own`, where
+/// that is there.
 ///
 /// # Errors
 /// Fails if a report that was named cannot be read.
 pub fn newest(named: Option<&Path>, own: Option<&Path>) -> Result<Option<PreviousRun>> {
-    let mut paths = named.map(|path| resolve(&[path.to_owned()])).transpose()?.unwrap_or_default();
+    let mut paths = named.map(|path| resolve_present(path)).transpose()?.unwrap_or_default();
     if let Some(own) = own.filter(|own| find(own).is_ok_and(|found| found.is_some_and(|found| found.is_file))) {
         paths.push(own.to_owned());
     }

@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, HumanCount};
 
 use super::facts::{Fact, Value, from_table, schema};
 use super::scores::four_digits;
-use super::summary::{ignored_told, rows_told, tokens_told};
+use super::summary::{ignored_told, rows_told, tokens_told, value_lines};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::part::RowCounts;
@@ -131,16 +131,19 @@ impl StoredReport {
         Some(format!("{:.2} s ({speed} rows/s{memory})", number("wall_seconds")?))
     }
 
-    /// One line for each column.
+    /// One line for each column of each group.
     fn coercions(&self) -> Vec<(String, String)> {
-        let facts: Vec<&Fact> = self.section("coercions").collect();
-        let columns = facts.chunk_by(|one, other| one.subject == other.subject);
-        let told = |facts: &[&Fact]| {
-            let counts: Vec<String> =
-                facts.iter().filter_map(|fact| Some(format!("{} {}", HumanCount(fact.as_number()? as u64), fact.metric))).collect();
-            format!("{}: {}", facts[0].subject, counts.join(", "))
+        // Reports of earlier versions have other names.
+        let kind = |metric: &'_ str| match metric {
+            "null" => "missing".to_owned(),
+            "unseen_category" => "unseen".to_owned(),
+            metric => metric.to_owned(),
         };
-        columns.map(|facts| ("coerced".to_owned(), told(facts))).collect()
+        let facts = self.section("coercions").filter_map(|fact| Some((fact.subject.as_str(), kind(&fact.metric), fact.as_number()? as u64)));
+        let facts: Vec<(&str, String, u64)> = facts.collect();
+        let counts: Vec<(&str, &str, u64)> = facts.iter().map(|(column, kind, count)| (*column, kind.as_str(), *count)).collect();
+        let lines = |(label, texts): (&'static str, Vec<String>)| texts.into_iter().map(move |text| (label.to_owned(), text));
+        value_lines(&counts).into_iter().flat_map(lines).collect()
     }
 
     /// What a text model read.

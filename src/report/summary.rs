@@ -18,8 +18,8 @@ const LABEL_WIDTHS: [usize; 2] = [12, 24];
 /// A label and what is said.
 type Line = (String, String);
 
-/// The most columns with coercions that are listed.
-const COERCIONS_SHOWN: usize = 6;
+/// The most columns of a group that are listed.
+const COLUMNS_SHOWN: usize = 6;
 
 /// Files beside the output.
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,22 +123,44 @@ fn score_lines(scores: &ScoreStatistics) -> Vec<Line> {
 
 fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
     let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
-    let mut texts = Vec::new();
-    for (bound, counts) in inputs {
-        let parts: Vec<String> = counts
-            .named()
-            .iter()
-            .filter(|(name, count)| *count > 0 && *name != "text_to_number")
-            .map(|(name, count)| format!("{} {name}", HumanCount(*count)))
-            .collect();
-        if !parts.is_empty() {
-            texts.push(format!("{}: {}", bound.column, parts.join(", ")));
+    let counts = inputs.flat_map(|(bound, counts)| counts.named().map(|(kind, count)| (bound.column.as_str(), kind, count)));
+    let mut lines = Vec::new();
+    let mut group = value_lines(&counts.collect::<Vec<_>>());
+    for (label, texts) in &mut group {
+        let more = texts.len().saturating_sub(COLUMNS_SHOWN);
+        texts.truncate(COLUMNS_SHOWN);
+        if more > 0 {
+            texts.push(format!("and {} (the report has them all)", counted(more, "more column")));
         }
+        lines.extend(texts.iter().enumerate().map(|(index, text)| line(if index == 0 { label } else { "" }, text)));
     }
-    let more = texts.len().saturating_sub(COERCIONS_SHOWN);
-    texts.truncate(COERCIONS_SHOWN);
-    if more > 0 {
-        texts.push(format!("and {} (the report has them all)", counted(more, "more column")));
+    lines
+}
+
+/// The groups that kinds of values are shown in, in order.
+const GROUPS: [&str; 4] = ["missing", "unseen", "invalid", "coerced"];
+
+/// The group of a kind of values; none for numbers in delimited text, which are what they should be.
+pub(super) fn value_group(kind: &str) -> Option<&'static str> {
+    match kind {
+        "text_to_number" => None,
+        "missing" => Some("missing"),
+        "unseen" => Some("unseen"),
+        "not_a_number" => Some("invalid"),
+        _ => Some("coerced"),
     }
-    texts.iter().enumerate().map(|(index, text)| line(if index == 0 { "coerced" } else { "" }, text)).collect()
+}
+
+/// For each group that has any: a text for each column, from (column, kind, count), which go column after column.
+pub(super) fn value_lines(counts: &[(&str, &str, u64)]) -> Vec<(&'static str, Vec<String>)> {
+    let texts = |group: &'static str| {
+        let own: Vec<_> = counts.iter().filter(|(_, kind, count)| *count > 0 && value_group(kind) == Some(group)).collect();
+        let one = |&&(_, kind, count): &&(&str, &str, u64)| {
+            if group == "coerced" { format!("{} {kind}", HumanCount(count)) } else { HumanCount(count).to_string() }
+        };
+        let columns = own.chunk_by(|one, other| one.0 == other.0);
+        let texts = columns.map(|counts| format!("{}: {}", counts[0].0, counts.iter().map(one).collect::<Vec<_>>().join(", ")));
+        (group, texts.collect::<Vec<_>>())
+    };
+    GROUPS.map(texts).into_iter().filter(|(_, texts)| !texts.is_empty()).collect()
 }

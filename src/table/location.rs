@@ -43,6 +43,22 @@ pub struct Found {
     pub ignored: Vec<PathBuf>,
 }
 
+/// As [`resolve`] for one input, but nothing where nothing is there.
+///
+/// # Errors
+/// Fails if the file system refuses to say what is there.
+pub fn resolve_present(input: &Path) -> Result<Vec<PathBuf>> {
+    match resolve(&[input.to_owned()]) {
+        Err(error) if [MISSING, NO_FILES, NO_MATCH].contains(&error.message()) => Ok(Vec::new()),
+        resolved => resolved,
+    }
+}
+
+/// What is said of an input that stands for nothing.
+const MISSING: &str = "there is no such file or directory";
+const NO_FILES: &str = "there are no files in the directory";
+const NO_MATCH: &str = "no file matches the pattern";
+
 /// A file, and what the directories between it and the input that stands for it say of its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
@@ -148,7 +164,7 @@ impl Walk {
             let hint = format!("name the files, or pass `--any-ending` to read {}{more}", ignored[..ignored.len().min(NAMED)].join(", "));
             return Err(Error::failed(message).at_path(path).hint(hint));
         }
-        let error = Error::failed("there are no files in the directory").at_path(path);
+        let error = Error::failed(NO_FILES).at_path(path);
         Err(if hidden_count > 0 { error.hint("names that start with `_` or `.` are not read") } else { error })
     }
 
@@ -200,7 +216,7 @@ impl Walk {
             }
         }
         if files.is_empty() {
-            let error = Error::failed("no file matches the pattern").at_path(input);
+            let error = Error::failed(NO_MATCH).at_path(input);
             return Err(error.hint("put the pattern in quotes so that the shell does not change it, and check where it starts"));
         }
         Ok(files.into_iter().collect())
@@ -317,7 +333,7 @@ pub fn missing(input: &Path) -> Error {
         let error = Error::usage("standard input cannot be read as a table: inputs are read more than once");
         return error.hint("save it as a file first: `COMMAND > rows.csv`, then name `rows.csv`; a file called `-` is `./-`");
     }
-    let error = Error::failed("there is no such file or directory").at_path(input);
+    let error = Error::failed(MISSING).at_path(input);
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");
     }

@@ -123,7 +123,7 @@ fn the_name_that_was_nearly_typed_is_suggested() {
 #[test]
 fn policies_decide_about_missing_values() {
     let rows = "id,a,b\n1,NA,0.9\n2,0.8,0.2\n";
-    assert_eq!(score(&room(rows), "").ok().json()["coercions"]["a"]["null"], 1);
+    assert_eq!(score(&room(rows), "").ok().json()["coercions"]["a"]["missing"], 1);
     let rejected = score(&room(rows), "--on-null reject").ok().json();
     assert_eq!((&rejected["ledger"]["rejected"], &rejected["ledger"]["scored"]), (&1.into(), &1.into()));
     assert_eq!(score(&room(rows), "--on-null a=0.5").ok().json()["coercions"]["a"]["defaulted"], 1);
@@ -154,7 +154,7 @@ fn an_unseen_category_stops_the_run_where_the_library_would_unless_a_policy_lets
     assert_eq!(json["rejections"]["contract"]["unseen_category"], 3);
     assert_eq!(json["ledger"]["scored"], 197);
     let json = score("--on-unseen contract=null").ok().json();
-    assert_eq!((&json["ledger"]["scored"], &json["coercions"]["contract"]["unseen_category"]), (&200.into(), &3.into()));
+    assert_eq!((&json["ledger"]["scored"], &json["coercions"]["contract"]["unseen"]), (&200.into(), &3.into()));
 }
 
 #[test]

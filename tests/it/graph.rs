@@ -87,5 +87,5 @@ fn categories_that_a_graphs_encoder_does_not_know_are_counted() {
     let run = room.tallow(&format!("score --model {} rows.csv --output out.parquet --format json --on-null city=reject", model.display())).ok();
     let counted = &run.json()["coercions"]["city"];
     // The row that stands in for the rejected one is the first, whose city is unknown; it is not counted twice.
-    assert_eq!((&counted["unseen_category"], &counted["null"]), (&2.into(), &1.into()), "{run}");
+    assert_eq!((&counted["unseen"], &counted["missing"]), (&2.into(), &1.into()), "{run}");
 }

@@ -34,7 +34,7 @@ fn a_report_tells_what_its_run_did() {
         let told: Vec<String> = told.map(|line| format!("  {:16} {}", line[2..14].trim(), &line[15..])).collect();
         assert_eq!(told.len(), 3, "{score}");
         let further =
-            ["report\n  path             facts.", "  status           done\n", "  model            churn (xgboost)\n", " in `age`\n", "coerced"];
+            ["report\n  path             facts.", "  status           done\n", "  model            churn (xgboost)\n", " in `age`\n", "missing"];
         for part in told.iter().map(String::as_str).chain(further) {
             assert!(run.stdout.contains(part), "{part}: {run}");
         }

@@ -76,7 +76,7 @@ fn metrics_tell_of_every_run_and_keep_the_time_of_the_last_success() {
     assert_eq!(metric(&room, "tallow_output_bytes"), std::fs::metadata(room.path("out.parquet")).unwrap().len() as f64);
     assert!(metric(&room, "tallow_peak_memory_bytes") > 1e6 && metric(&room, "tallow_processor_seconds") >= 0.0);
     let text = read(&room, "m.prom");
-    assert!(text.contains("tallow_coerced_values{job=\"good\",model=\"good\",column=\"b\",kind=\"null\"} 1\n"), "{text}");
+    assert!(text.contains("tallow_missing_values{job=\"good\",model=\"good\",column=\"b\"} 1\n"), "{text}");
     let earlier = text.replace(&format!("}} {success}"), "} 1700000000");
     room.file("m.prom", &earlier);
     room.tallow(&format!("{SCORE} --metrics-file m.prom --max-errors 0")).fails(4);

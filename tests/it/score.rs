@@ -33,7 +33,7 @@ fn the_demo_tells_a_person_what_happened() {
       rows         2,000 in = 2,000 scored + 0 rejected + 0 filtered
       probability  mean 0.2743, min 0.003971, median 0.2181, max 0.8934
       prediction   0: 1,601, 1: 399
-      coerced      age: 116 null
+      missing      age: 116
                    total_charge: 168 null
                    data_usage_gb: 86 null
                    payment_method: 38 null
@@ -227,7 +227,7 @@ fn the_report_is_a_table_of_facts_and_agrees_with_the_json() {
     };
     assert_eq!(fact("ledger", "", "scored"), Some(2_000.0));
     assert_eq!(fact("files", "customers.parquet", "rows_in"), Some(2_000.0));
-    assert_eq!(fact("coercions", "age", "null"), json["coercions"]["age"]["null"].as_f64());
+    assert_eq!(fact("coercions", "age", "missing"), json["coercions"]["age"]["missing"].as_f64());
     assert_eq!(fact("scores", "probability", "mean"), json["scores"]["probability"]["mean"].as_f64());
     let scores = numbers(column(&room.table("out.parquet"), "probability"));
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
