@@ -152,6 +152,7 @@ impl<'a> Run<'a> {
     pub(super) fn note_publication(&self) -> Result<()> {
         // The last moment at which it can be stopped without a trace; from here on it takes milliseconds.
         self.interrupt().check()?;
+        self.plan.check_unchanged()?;
         self.lock.note(&publication_of(&self.plan.run_id))
     }
 
@@ -239,6 +240,7 @@ impl<'a> Run<'a> {
         let scored = pipeline::run(&self.plan.job, segments, destination, &self.control, outcomes, &|rows| progress.advance(rows));
         progress.finish();
         scored?;
+        self.plan.check_unchanged()?;
         let total = outcomes.ledger.total();
         self.guards.rows(total.rows_in)?;
         let budget = &self.control.budget;

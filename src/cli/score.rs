@@ -137,7 +137,7 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
 fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &Outcomes) -> Result<Ending, Failure> {
     let directory = run.target.path.clone();
     // The last moment at which the run can be stopped and resumed; from here on it takes milliseconds.
-    if let Err(error) = run.interrupt().check() {
+    if let Err(error) = run.interrupt().check().and_then(|()| run.plan.check_unchanged()) {
         return Err(run.unfinished(error, outcomes, None));
     }
     let files = || checkpoint.parts.values().flat_map(|part| &part.files);

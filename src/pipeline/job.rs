@@ -15,7 +15,8 @@ use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
 use crate::process;
-use crate::table::dataset::Dataset;
+use crate::table::commit::check_unchanged;
+use crate::table::dataset::{Dataset, DatasetFile};
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
@@ -147,8 +148,11 @@ impl<'a> Work for PortionWork<'a> {
     fn prepare(&self, _scorer: &mut Scorer<'a>, PartPortion { part, portion }: PartPortion) -> Result<Decoded> {
         let (job, mut times) = (self.0, StageTimes::default());
         let (file, first_row, end_byte) = (portion.file, portion.portion.first_row, portion.portion.end_byte);
-        let path = &job.dataset.files[file].path;
-        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path))?;
+        let DatasetFile { path, table, .. } = &job.dataset.files[file];
+        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path));
+        // Before anything is said of what was read: a file that is written to meanwhile is not damaged, it is not finished.
+        check_unchanged(path, &table.identity())?;
+        let batch = batch?;
         let batch = job.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
         let rows_in = batch.num_rows() as u64;
         let (batch, kept_rows) = match &job.selection {

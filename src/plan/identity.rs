@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{InputRecord, RunIdentity};
 use crate::process::rfc3339;
-use crate::table::commit::SharedFile;
+use crate::table::commit::{SharedFile, check_unchanged};
 use crate::table::dataset::DatasetFile;
 
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory do not.
@@ -51,6 +51,7 @@ fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
         digest.update(piece);
         interrupt.check()
     })?;
+    check_unchanged(&file.path, &identity)?;
     let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
     Ok(InputRecord { path: file.path.clone(), bytes: identity.byte_count(), modified, digest: format!("blake3:{}", digest.finalize().to_hex()) })
 }

@@ -40,7 +40,7 @@ use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
 use crate::table::ReadOptions;
-use crate::table::commit::SharedFile;
+use crate::table::commit::{SharedFile, check_unchanged, read_unchanged};
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
 use crate::table::name_index::NameIndex;
@@ -77,7 +77,8 @@ impl Plan {
         let ResourceArgs { threads, batch_rows, memory } = resources;
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         Pool::of_process().set_limit(memory.map(before_rows));
-        let mut opened = open(model, &import_options(binding, outcome, text)?)?;
+        let import_options = import_options(binding, outcome, text)?;
+        let mut opened = read_unchanged(|| open(model, &import_options))?;
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
             text::refuse(text)?;
@@ -140,6 +141,14 @@ impl Plan {
             scoring,
         };
         Ok(Self { job, run_id, name, model: identity, bad_files, ignored: found.ignored, needs, warnings })
+    }
+
+    /// Checks that every input is still what it was when it was opened.
+    ///
+    /// # Errors
+    /// Fails for the first that was removed, replaced or written to.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.job.dataset.files.iter().try_for_each(|file| check_unchanged(&file.path, &file.table.identity()))
     }
 
     /// What the run is expected to take at most, in bytes; looks into the headers of all pages.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::commit::read_head;
+use super::commit::{check_unchanged, read_head};
 use super::demand::Demand;
 use super::hive_file::{self, HiveFile, Kind, Partition};
 use super::location::Located;
@@ -373,7 +373,13 @@ impl FilePortions {
                 self.current = Some(self.dataset.open_portions(&self.schema, self.next.file, start)?);
             }
             let Some(Current { portions, present }) = &mut self.current else { break };
-            if let Some(portion) = portions.next_portion(most_rows) {
+            let portion = portions.next_portion(most_rows);
+            if !matches!(portion, Some(Ok(_))) {
+                // Neither an end nor damage is what it seems in a file that is written to.
+                let DatasetFile { path, table, .. } = &self.dataset.files[self.next.file];
+                check_unchanged(path, &table.identity())?;
+            }
+            if let Some(portion) = portion {
                 let Portion { first_row, row_count, end_byte, decode } = portion?;
                 let (schema, present) = (self.schema.clone(), Arc::clone(present));
                 let decode = Box::new(move || fill(&decode()?, &schema, &present));

@@ -8,6 +8,7 @@ mod fault;
 mod lock;
 mod pending;
 mod spill;
+mod watch;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,6 +24,8 @@ pub(crate) use self::fault::{Failure, Ordered};
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
 pub use self::spill::{Extent, SpillFile};
+pub use self::watch::read_unchanged;
+use crate::count::counted;
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -106,16 +109,8 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
 /// Fails if the file is longer or cannot be read.
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     let file = SharedFile::open(path)?;
-    // Grown step by step it would be touched twice over; what the system says of a file that is none, or lies, is no more than a beginning.
-    let known = file.byte_count().min(limit_bytes) as usize;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(known + 1).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
-    let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
-    at(path, "cannot read the file", file.append(&mut bytes, most, 0))?;
-    if bytes.len() as u64 > limit_bytes {
-        return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
-    }
-    Ok(bytes)
+    watch::note(&file);
+    file.whole(limit_bytes)
 }
 
 /// The first [`HEAD_BYTES`] of a file, or all of a shorter one.
@@ -144,6 +139,18 @@ impl Identity {
         Self { device: found.dev(), inode: found.ino(), byte_count: found.len(), modified: (found.mtime(), found.mtime_nsec()) }
     }
 
+    /// What is different in `now`, if anything is.
+    #[must_use]
+    fn change_to(&self, now: &Self) -> Option<String> {
+        if (self.device, self.inode) != (now.device, now.inode) {
+            return Some("another file has its name now".to_owned());
+        }
+        if self.byte_count != now.byte_count {
+            return Some(format!("it had {} and has {}", counted(self.byte_count, "byte"), counted(now.byte_count, "byte")));
+        }
+        (self.modified != now.modified).then(|| "it was written to".to_owned())
+    }
+
     /// The size, in bytes.
     #[must_use]
     pub fn byte_count(&self) -> u64 {
@@ -155,6 +162,23 @@ impl Identity {
     pub fn modified_seconds(&self) -> i64 {
         self.modified.0
     }
+}
+
+/// Checks that `path` still names the file that was read, in the state in which it was opened: else nobody knows which content was read.
+///
+/// # Errors
+/// Fails if the file was removed, replaced or written to; the message says which.
+pub fn check_unchanged(path: &Path, identity: &Identity) -> Result<()> {
+    match fault::before(path).and_then(|()| fs::metadata(path)) {
+        Ok(found) => identity.change_to(&Identity::of(&found)).map_or(Ok(()), |change| Err(changed(path, &change))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path, "it is gone")),
+        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
+    }
+}
+
+fn changed(path: &Path, change: &str) -> Error {
+    let error = Error::failed(format!("the file changed while it was in use: {change}")).at_path(path);
+    error.hint("run again once nothing writes to the inputs; to replace a file, write a new one and rename it before the run")
 }
 
 /// What is read at once of a file that is read through.
@@ -195,11 +219,10 @@ impl SharedFile {
     /// As [`SharedFile::open`]; fails if it is another file by now or was written to.
     pub fn reopen(path: &Path, identity: &Identity) -> Result<Self> {
         let file = Self::open(path)?;
-        if file.identity == *identity {
-            return Ok(file);
+        match identity.change_to(&file.identity) {
+            None => Ok(file),
+            Some(change) => Err(changed(path, &change)),
         }
-        let error = Error::failed("cannot read the file: it changed since it was opened").at_path(path);
-        Err(error.hint("run again once nothing writes to the inputs any more"))
     }
 
     /// Which file it is, to recognise it by when it is opened again.
@@ -267,6 +290,24 @@ impl SharedFile {
             }
         }
         Ok(())
+    }
+
+    /// All bytes, of which there may be at most `limit_bytes`.
+    ///
+    /// # Errors
+    /// Fails if the file is longer or cannot be read.
+    pub fn whole(&self, limit_bytes: u64) -> Result<Vec<u8>> {
+        let path = &self.path;
+        // Grown step by step it would be touched twice over; what the system says of a file that is none, or lies, is no more than a beginning.
+        let known = self.byte_count().min(limit_bytes) as usize;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(known + 1).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
+        let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
+        at(path, "cannot read the file", self.append(&mut bytes, most, 0))?;
+        if bytes.len() as u64 > limit_bytes {
+            return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
+        }
+        Ok(bytes)
     }
 
     /// Hands over all bytes, piece by piece.
