@@ -3,6 +3,7 @@
 //! Where the system does not tell, the answer is none; nothing is estimated.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::table::commit::read;
@@ -18,6 +19,20 @@ pub fn confine_library_pools() {
         // SAFETY: called first in `main`, while no other thread exists that could read the environment.
         unsafe { std::env::set_var(variable, "1") };
     }
+}
+
+/// Whether standard output was closed when the process began.
+static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that standard output is closed: Rust's runtime puts `/dev/null` in its place, which would take all that is written.
+pub fn note_closed_output() {
+    OUTPUT_IS_CLOSED.store(true, Ordering::Relaxed);
+}
+
+/// Whether standard output is closed.
+#[must_use]
+pub fn output_is_closed() -> bool {
+    OUTPUT_IS_CLOSED.load(Ordering::Relaxed)
 }
 
 /// Clock ticks per second of `/proc/self/stat`: fixed at 100 for user space on Linux (`USER_HZ`).

@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::escape;
+use crate::process;
 use crate::report::json::failure;
 
 /// The heading above the columns that feed the model.
@@ -79,6 +80,9 @@ impl Console {
     /// # Errors
     /// Fails if standard output cannot be written.
     pub fn data(&self, text: &str) -> Result<()> {
+        if process::output_is_closed() {
+            return Err(Error::failed("cannot write to standard output: it is closed"));
+        }
         let mut output = io::stdout().lock();
         let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
         written.map_err(|error| Error::failed("cannot write to standard output").because(error))

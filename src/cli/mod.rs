@@ -6,6 +6,7 @@ pub mod args;
 mod check;
 mod completions;
 pub mod console;
+mod existing;
 #[cfg(test)]
 mod failing_disk;
 mod inspect;
@@ -34,6 +35,7 @@ use console::Console;
 
 use crate::error::{Error, Result};
 use crate::escape::escaped;
+use crate::process;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard output is success.
 #[must_use]
@@ -81,7 +83,13 @@ impl Ending {
     fn tell(self, console: &Console) -> Result<(), Failure> {
         let Self { object, code, was_idle: _ } = self;
         if console.is_json() {
-            console.json(&Json::Object(object))?;
+            let printed = console.json(&Json::Object(object));
+            // Also if the reader went away: it waits for the object, not for some of the rows.
+            printed.map_err(|error| {
+                let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                let error = Error::failed("the run is done, but its JSON object could not be written to standard output").because(cause);
+                error.hint("the output is whole: the same command again has nothing to do and prints that")
+            })?;
         }
         if code == 0 { Ok(()) } else { Err(Failure { error: None, object: Map::new(), code }) }
     }
@@ -94,6 +102,10 @@ impl From<Error> for Failure {
 }
 
 fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
+    if console.is_json() && process::output_is_closed() {
+        let error = Error::failed("`--format json` has nowhere to go: standard output is closed");
+        return Err(error.hint("redirect it to a file, or leave `--format json` out").into());
+    }
     match verb {
         Verb::Score(args) => score::run(*args, console)?.tell(console)?,
         Verb::Check(args) => check::run(*args, console)?,

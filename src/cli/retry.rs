@@ -6,7 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::args::{GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, WorkArgs};
+use clap::Parser;
+use serde_json::{Value as Json, json};
+
+use super::args::{Cli, GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, Verb, WorkArgs};
 use super::console::Console;
 use super::observers::{Observers, absolute_path};
 use super::run::Run;
@@ -16,12 +19,14 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
 use crate::output::mended::MendedRows;
-use crate::output::names::{CORRECTIONS, REJECTED, earlier};
+use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
+use crate::output::quarantine;
 use crate::path_text;
 use crate::plan::identity;
-use crate::table::commit::{canonical, find};
-use crate::table::location::resolve;
+use crate::report::previous::PreviousRun;
+use crate::table::commit::{Metadata, canonical, find};
+use crate::table::location::{resolve, resolve_present};
 
 pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Failure> {
     // The files that tell of this run belong to the directory that it was started in.
@@ -39,9 +44,7 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Fail
 /// The manifest of the data set, from the directory where it was made: read before the output is taken, to know what it is.
 fn find_data_set(args: &mut RetryArgs) -> Result<Manifest> {
     let directory = args.directory.clone();
-    let none = || {
-        Error::failed("there is no finished data set of tallow's").at_path(&directory).hint("name the directory that `tallow score --output` wrote")
-    };
+    let none = || no_data_set(&directory);
     if find(&directory)?.is_none_or(|found| !found.is_directory) {
         return Err(none());
     }
@@ -114,9 +117,11 @@ impl<'a> Rejected<'a> {
 /// The command that made the data set, as it was given, with this run's resources.
 fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
     let unreadable = |error| Error::failed("cannot read the options in the manifest").at_path(&args.directory).because(error);
-    let options = |name: &str| manifest.arguments.get(name).cloned().unwrap_or_default();
+    let defaults = default_arguments()?;
+    let options = |name: &str| with_defaults(manifest.arguments.get(name).cloned().unwrap_or_default(), defaults.get(name));
     let mut work: WorkArgs = serde_json::from_value(options("work")).map_err(unreadable)?;
-    let output: OutputArgs = serde_json::from_value(options("output")).map_err(unreadable)?;
+    let mut output: OutputArgs = serde_json::from_value(options("output")).map_err(unreadable)?;
+    output.report = output.report.filter(|report| report.as_os_str() == "none" || is_report_of(report, manifest));
     work.resources = args.resources.clone();
     Ok(ScoreArgs {
         work,
@@ -124,6 +129,49 @@ fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
         guards: GuardArgs { skip_code: args.skip_code, ..GuardArgs::default() },
         observers: args.observers.clone(),
     })
+}
+
+/// The options of a command that gives none, as a manifest holds them.
+fn default_arguments() -> Result<Json> {
+    let internal = |error| Error::internal("the command line has no defaults").because(error);
+    let cli = Cli::try_parse_from(["tallow", "score", "--model", "-", "-", "--output", "-"]).map_err(|error| internal(error.to_string()))?;
+    let Verb::Score(args) = cli.verb else { return Err(internal("another verb".to_owned())) };
+    let json = |value: serde_json::Result<Json>| value.map_err(|error| internal(error.to_string()));
+    Ok(json!({"work": json(serde_json::to_value(&args.work))?, "output": json(serde_json::to_value(&args.output))?}))
+}
+
+/// Options with those that an earlier version did not have.
+fn with_defaults(options: Json, defaults: Option<&Json>) -> Json {
+    match (options, defaults) {
+        (Json::Object(mut options), Some(Json::Object(defaults))) => {
+            for (name, default) in defaults {
+                let own = options.remove(name).map_or_else(|| default.clone(), |own| with_defaults(own, Some(default)));
+                options.insert(name.clone(), own);
+            }
+            Json::Object(options)
+        }
+        (options, _) => options,
+    }
+}
+
+/// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may have named any file in it: one that is something else
+/// is not replaced, and the report goes into the data set.
+fn is_report_of(report: &Path, manifest: &Manifest) -> bool {
+    PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
+}
+
+/// What is said of a path that is no data set: of one file, its rejected rows are scored by themselves.
+fn no_data_set(path: &Path) -> Error {
+    let rejected = names::rejected(path, false);
+    let is_output = |found: Metadata| found.is_file && quarantine::is_table(&rejected);
+    if find(path).is_ok_and(|found| found.is_some_and(is_output)) {
+        let error = Error::failed("`retry` works on data sets, and this is a single file").at_path(path);
+        return error.hint(format!(
+            "correct the rows of `{}` where they come from, and score again with `--overwrite`; `--output DIR/` makes a data set, which `retry` completes",
+            rejected.display()
+        ));
+    }
+    Error::failed("there is no finished data set of tallow's").at_path(path).hint("name the directory that `tallow score --output` wrote")
 }
 
 /// Relative paths of the first run begin at its working directory, so this run works there too.
@@ -154,7 +202,7 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
 fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in names.map(|name| directory.join(name)) {
-        if find(&path)?.is_some() {
+        if !resolve_present(&path)?.is_empty() {
             found.push(path);
         }
     }

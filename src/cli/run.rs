@@ -1,7 +1,8 @@
 //! A run as the command line sees it: what was asked for, how it is told, how it ends.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
@@ -9,28 +10,28 @@ use serde_json::{Map, Value as Json, json};
 
 use super::args::{OnBadFile, ScoreArgs};
 use super::console::Console;
+use super::existing::is_left_behind;
 use super::observers::Observers;
 use super::{Ending, Failure, scheduler};
 use crate::contract::Policy;
+use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::model::open::Identity;
 use crate::output::dataset::Layout;
-use crate::output::names::earlier;
-use crate::output::quarantine::{self, Quarantine};
+use crate::output::quarantine::Quarantine;
 use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
-use crate::count::counted;
 use crate::pipeline::part::{RowCounts, Segment};
 use crate::pipeline::{self, Control, Destination, Outcomes, verification};
 use crate::plan::Plan;
 use crate::plan::guard::{Guards, budget};
 use crate::plan::target::Target;
 use crate::process;
-use crate::report::previous::PreviousRun;
 use crate::report::run::{Circumstances, Status, facts};
+use crate::report::stored::StoredReport;
 use crate::report::{Fact, json, summary};
-use crate::table::commit::{Lock, PendingFile, find, remove};
+use crate::table::commit::{Lock, PendingFile, find};
 
 /// A run with all that it was told.
 pub(super) struct Run<'a> {
@@ -42,39 +43,31 @@ pub(super) struct Run<'a> {
     /// The directory that relative paths begin at.
     pub(super) working_directory: PathBuf,
     guards: Guards,
-    control: Control,
+    pub(super) control: Control,
     start: Instant,
     /// How long it took, once it was told: all accounts of a run say the same.
     wall: OnceCell<Duration>,
     started_at: String,
+    /// Files of a data set whose manifest cannot be read, which this run was asked to replace.
+    pub(super) replaces: BTreeSet<PathBuf>,
     /// Held until the run is over.
     lock: Lock,
 }
+
+/// The key, in a Parquet file's footer, of the run's name.
+pub(super) const RUN_ID: &str = "tallow.run_id";
 
 /// What a run notes before its results get their names.
 fn publication_of(run_id: &str) -> String {
     format!("publishing {run_id}")
 }
 
-/// Whether the only thing in this run's way is the report of an output that had the same name and was removed since.
-fn is_left_behind(target: &Target) -> Result<bool> {
-    let Some(report) = target.report.as_deref().filter(|_| !target.is_report_named && !target.is_dataset()) else { return Ok(false) };
-    if find(&target.path)?.is_some() || find(report)?.is_none() {
-        return Ok(false);
-    }
-    Ok(is_report_of(report, &target.path))
-}
-
-/// Whether a file is the report of a run that made an output of this name.
-fn is_report_of(report: &Path, output: &Path) -> bool {
-    // What cannot be read as a report is nobody's that this run knows.
-    PreviousRun::read(report).is_ok_and(|previous| previous.output.file_name() == output.file_name())
-}
-
 /// The warning of a run without a row in its output, where none was rejected.
 fn no_rows(total: &RowCounts) -> Option<Error> {
     match *total {
-        RowCounts { rows_in: 0, .. } => Some(Error::failed("the input has no rows, so the output has none").hint("pass `--min-rows 1` to make that an error")),
+        RowCounts { rows_in: 0, .. } => {
+            Some(Error::failed("the input has no rows, so the output has none").hint("pass `--min-rows 1` to make that an error"))
+        }
         RowCounts { scored: 0, rejected: 0, .. } => Some(Error::failed("`--where` kept no row, so the output has none")),
         _ => None,
     }
@@ -110,7 +103,8 @@ impl<'a> Run<'a> {
         doubt.into_iter().for_each(|doubt| observers.warn(doubt));
         let control = Control { interrupt: interrupt.clone(), budget: budget(&args.guards, plan.job.row_count())? };
         let working_directory = std::env::current_dir().unwrap_or_default();
-        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall: OnceCell::new(), started_at, lock })
+        let (wall, replaces) = (OnceCell::new(), BTreeSet::new());
+        Ok(Self { args, target, plan, console, observers, working_directory, guards, control, start, wall, started_at, replaces, lock })
     }
 
     /// Does the work, once it is known of what; a run that is stopped before its first row leaves a report too.
@@ -136,6 +130,7 @@ impl<'a> Run<'a> {
         // A run that died while it gave names may have given some: they are of the same content, and this run may give them again.
         self.target.overwrite |= self.lock.previous_note().is_some_and(|note| note == publication_of(&self.plan.run_id));
         self.target.overwrite |= is_left_behind(&self.target)?;
+        self.refuse_foreign()?;
         self.console.name_run(&self.plan.run_id);
         self.plan.warnings.iter().for_each(|warning| self.console.warning(warning));
         self.console.binding(self.plan.job.scoring.encoder().inputs());
@@ -154,16 +149,6 @@ impl<'a> Run<'a> {
         self.interrupt().check()?;
         self.plan.check_unchanged()?;
         self.lock.note(&publication_of(&self.plan.run_id))
-    }
-
-    /// Whether the file is there, made by a run of the same name; asked only for who wants to know by the exit code.
-    pub(super) fn is_done_already(&self) -> Result<bool> {
-        let Some(report) = self.args.guards.skip_code.map_or(Ok(None), |_| self.target.last_report())? else { return Ok(false) };
-        if find(&self.target.path)?.is_none() {
-            return Ok(false);
-        }
-        let previous = PreviousRun::read(&report)?;
-        Ok(previous.run_id == self.plan.run_id && previous.status == Status::Done.name())
     }
 
     /// Ends a run that found nothing to `do` (`do with`, `mend in`) the output.
@@ -218,7 +203,7 @@ impl<'a> Run<'a> {
     pub(super) fn footer(&self) -> Vec<(String, String)> {
         let Identity { name, version, digest, .. } = &self.plan.model;
         let pairs = [
-            ("tallow.run_id", Some(self.plan.run_id.as_str())),
+            (RUN_ID, Some(self.plan.run_id.as_str())),
             ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
             ("tallow.model_name", Some(name.as_str())),
             ("tallow.model_version", version.as_deref()),
@@ -319,29 +304,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Removes an older run's account of its failure, and what earlier versions wrote next to an output that this run replaced.
-    fn forget_earlier_files(&self) -> Result<()> {
-        let Target { path, overwrite, is_report_named, .. } = &self.target;
-        let is_dataset = self.target.is_dataset();
-        self.target.unfinished_report().map_or(Ok(()), |report| remove(&report))?;
-        let [report, unfinished] = [earlier::report(path, is_dataset), earlier::unfinished_report(path, is_dataset)];
-        let is_own = |report: &Path| is_report_of(report, path);
-        if is_own(&unfinished) {
-            remove(&unfinished)?;
-        }
-        if is_dataset || !overwrite || *is_report_named || !is_own(&report) {
-            return Ok(());
-        }
-        let rejected = earlier::rejected(path);
-        if self.args.output.rejected.is_none() && quarantine::is_table(&rejected) {
-            remove(&rejected)?;
-        }
-        remove(&report)
-    }
-
     /// Ends a run that was told to stop while its results got their names: they have them, and the same command may give them again.
     fn stopped_too_late(&self, number: u8, object: Map<String, Json>) -> Failure {
-        // Without its lock, the same command would find a finished file in its way.
+        // The next run of the same name may give the names again.
         if !self.target.is_dataset() {
             self.lock.leave_behind();
         }
@@ -373,7 +338,8 @@ impl<'a> Run<'a> {
             _ => Status::Failed,
         };
         let facts = self.facts(outcomes, status, 0);
-        let path = self.target.unfinished_report().filter(|_| status != Status::Failed);
+        let is_free = |path: &PathBuf| find(path).is_ok_and(|found| found.is_none()) || StoredReport::read(path).is_ok();
+        let path = self.target.unfinished_report().filter(|path| status != Status::Failed && is_free(path));
         // The run's own failure is the one to tell, not that of its report.
         let report = path.filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok()).map(|path| path.display().to_string());
         let error = match (&rejected, &report) {

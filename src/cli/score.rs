@@ -11,6 +11,7 @@ use crate::output::checkpoint::{Checkpoint, RunIdentity};
 use crate::output::dataset::DatasetOutput;
 use crate::output::file::FileOutput;
 use crate::output::publication::{self, Manifest};
+use crate::output::quarantine;
 use crate::output::table_writer::TableWriter;
 use crate::output::{reading, report};
 use crate::path_text;
@@ -18,7 +19,8 @@ use crate::pipeline::Outcomes;
 use crate::pipeline::part::Segment;
 use crate::plan::identity;
 use crate::plan::target::{Target, refuse_inside};
-use crate::table::commit::{find, remove};
+use crate::report::stored::StoredReport;
+use crate::table::commit::remove;
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
@@ -78,16 +80,25 @@ fn into_file(run: &Run) -> Result<Ending, Failure> {
 /// Removes the rejected rows of a run that withheld its output: they must not stand in the way of the next one. Its report says that they are
 /// its own.
 fn forget_withheld(run: &Run) -> Result<()> {
-    let is_left = run.target.unfinished_report().map_or(Ok(None), |path| find(&path))?.is_some();
+    let is_left = run.target.unfinished_report().is_some_and(|path| StoredReport::read(&path).is_ok());
     let has_own_name = run.args.output.rejected.is_none();
-    run.target.rejected.as_ref().filter(|_| is_left && has_own_name).map_or(Ok(()), |path| remove(path))
+    let rejected = run.target.rejected.as_ref().filter(|path| is_left && has_own_name && quarantine::is_table(path));
+    rejected.map_or(Ok(()), |path| remove(path))
 }
 
-fn into_dataset(run: &Run) -> Result<Ending, Failure> {
+fn into_dataset(run: &mut Run) -> Result<Ending, Failure> {
     let directory = &run.target.path;
     let identity = identity::of(&run.args.work, &run.plan, &run.target, run.interrupt())?;
-    if let Some(published) = Manifest::find(directory)? {
-        let is_same = identity.changes_since(&published.identity).is_empty();
+    let published = match Manifest::find(directory) {
+        Err(_) if run.target.restart && run.target.overwrite => {
+            run.replaces = publication::files_by_name(directory)?;
+            None
+        }
+        published => published?,
+    };
+    if let Some(published) = &published {
+        let changes = identity.changes_since(&published.identity);
+        let is_same = changes.is_empty();
         // Whoever starts over need not hear whether it is whole.
         let may_stay = is_same && !run.target.restart;
         let damaged = if may_stay { published.first_changed(directory, run.interrupt())? } else { None };
@@ -98,11 +109,14 @@ fn into_dataset(run: &Run) -> Result<Ending, Failure> {
             let message = match damaged {
                 Some(file) => format!("the output exists already, but its file `{file}` is missing or not as it was written"),
                 None if is_same => "the output exists already, and it is finished".to_owned(),
-                None => "the output exists already, from other inputs, another model or other options".to_owned(),
+                None => format!("the output exists already, and since it was made these changed: {}", changes.join("; ")),
             };
             let hint = "choose another directory, or pass `--overwrite` to replace it when the new one is whole";
             return Err(Error::failed(message).at_path(directory).hint(hint).into());
         }
+    }
+    if run.replaces.is_empty() {
+        publication::check_names(directory, published.as_ref())?;
     }
     // What cannot be laid out so leaves no trace of a run.
     run.layout()?;
@@ -126,7 +140,7 @@ pub(super) fn score_parts(run: &Run, checkpoint: Checkpoint, identity: RunIdenti
     outcomes.rows_before = outcomes.ledger.total().rows_in;
     let rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);
     let segments = checkpoint.remaining(rows_per_part, run.plan.job.limit.unwrap_or(u64::MAX));
-    let mut output = DatasetOutput::new(run.layout()?, run.quarantine()?, checkpoint)?;
+    let mut output = DatasetOutput::new(run.layout()?, run.quarantine()?, checkpoint, run.interrupt().clone())?;
     if let Err(error) = run.score(segments, &mut output, &mut outcomes) {
         let rejected = output.keep_rejected()?.map(|path| path.display().to_string());
         return Err(run.unfinished(error, &outcomes, rejected));
@@ -154,6 +168,7 @@ fn publish(run: &Run, checkpoint: Checkpoint, identity: RunIdentity, outcomes: &
     manifest.scheduler = scheduler::context();
     manifest.ledger = outcomes.ledger.total();
     manifest.bad_files = run.plan.bad_files.iter().map(|file| (path_text::text(&file.path), file.reason.clone())).collect();
+    manifest.replaces.clone_from(&run.replaces);
     manifest.parts = checkpoint.parts.into_values().collect();
     if let Some(path) = &run.target.report {
         written.report = Some(path.display().to_string());

@@ -3,7 +3,7 @@
 //! The state lies in the output's own directory, under a name that readers pass over. A part counts once its record is durable, which is
 //! after its files are; on resumption the files must have the bytes that the record says. Positions are (file, row), so rows need no ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::names::{CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, part_name, staged};
+use super::names::{CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, is_left_by_run, is_part_record, part_name, staged};
 use super::table_writer::WrittenFile;
 use crate::count::counted;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::{PartAccount, Segment};
-use crate::table::commit::{PendingFile, SharedFile, find, list, make_directory, read, remove, remove_directory};
+use crate::table::commit::{PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below, remove_empty_directory_below};
 use crate::table::dataset::Position;
 
 /// The most bytes of a record or manifest that are read: some hundred for each file and part.
@@ -62,20 +62,53 @@ impl RunIdentity {
         if self.model_digest != earlier.model_digest {
             changes.push("the model".to_owned());
         }
-        let names: std::collections::BTreeSet<&String> = self.configuration.keys().chain(earlier.configuration.keys()).collect();
+        let names: BTreeSet<&String> = self.configuration.keys().chain(earlier.configuration.keys()).collect();
         let value = |identity: &Self, name: &String| identity.configuration.get(name).map_or_else(|| "nothing".to_owned(), Json::to_string);
-        for name in names.into_iter().filter(|name| self.configuration.get(*name) != earlier.configuration.get(*name)) {
+        // A version that did not have a flag did what this one does without it.
+        let given = |identity: &'_ Self, name: &String| identity.configuration.get(name).filter(|value| !is_nothing(name, value)).cloned();
+        for name in names.into_iter().filter(|name| given(self, name) != given(earlier, name)) {
             changes.push(format!("`{name}`, from {} to {}", value(earlier, name), value(self, name)));
         }
-        let paths = |identity: &Self| identity.inputs.iter().map(|input| input.path.clone()).collect::<Vec<_>>();
-        if paths(self) == paths(earlier) {
-            let both = self.inputs.iter().zip(&earlier.inputs);
-            changes.extend(both.filter(|(now, then)| now.digest != then.digest).map(|(now, _)| format!("the input `{}`", now.path.display())));
-        } else {
-            changes.push(format!("the list of inputs ({}, before {})", counted(self.inputs.len(), "file"), earlier.inputs.len()));
-        }
+        changes.extend(input_changes(&self.inputs, &earlier.inputs));
         changes
     }
+}
+
+/// What the first version wrote for `--missing` where it was not given; the words count as missing in delimited text as they did.
+const FIRST_MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
+
+/// Whether a flag of this value was not given.
+fn is_nothing(name: &str, value: &Json) -> bool {
+    let is_first_default = name == "--missing" && *value == Json::from(FIRST_MISSING.to_vec());
+    value.is_null() || *value == Json::Bool(false) || value.as_array().is_some_and(Vec::is_empty) || is_first_default
+}
+
+/// The most files that are named of those that are new, gone or changed.
+const NAMED: usize = 5;
+
+/// What is different about inputs, with the files' names.
+fn input_changes(now: &[InputRecord], then: &[InputRecord]) -> Vec<String> {
+    let digests = |inputs: &[InputRecord]| inputs.iter().map(|input| (input.path.clone(), input.digest.clone())).collect::<BTreeMap<_, _>>();
+    let (new, old) = (digests(now), digests(then));
+    let named = |paths: Vec<&PathBuf>, what: &str| {
+        let more = paths.len().saturating_sub(NAMED);
+        let names: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{}`", path.display())).collect();
+        let more = if more > 0 { format!(" and {}", counted(more, "more file")) } else { String::new() };
+        (!paths.is_empty()).then(|| format!("{what} {}{more}", names.join(", ")))
+    };
+    let only = |these: &'_ BTreeMap<PathBuf, String>, others: &BTreeMap<PathBuf, String>| {
+        these.keys().filter(|path| !others.contains_key(*path)).cloned().collect::<Vec<_>>()
+    };
+    let (added, removed) = (only(&new, &old), only(&old, &new));
+    let changed = new.iter().filter(|(path, digest)| old.get(*path).is_some_and(|earlier| earlier != *digest)).map(|(path, _)| path);
+    let changes = [
+        named(added.iter().collect(), "there is a new input:"),
+        named(removed.iter().collect(), "an input is gone:"),
+        named(changed.collect(), "the input"),
+    ];
+    let changes: Vec<String> = changes.into_iter().flatten().collect();
+    let is_reordered = changes.is_empty() && !now.iter().map(|input| &input.path).eq(then.iter().map(|input| &input.path));
+    if is_reordered { vec!["the order of the inputs, or how often one is given".to_owned()] } else { changes }
 }
 
 /// A finished part.
@@ -117,14 +150,12 @@ impl Checkpoint {
     /// # Errors
     /// A contract error, which names what changed, if the run that is unfinished there was another; with `restart` that run is forgotten.
     pub fn open(directory: &Path, identity: &RunIdentity, restart: bool, interrupt: &Interrupt) -> Result<Self> {
-        let state = directory.join(STATE);
-        let path = directory.join(IDENTITY);
         if restart {
             forget(directory)?;
         }
         let mut parts = BTreeMap::new();
-        if find(&path)?.is_some() {
-            let earlier: RunIdentity = from_json(&path)?;
+        if find_below(directory, IDENTITY)?.is_some() {
+            let earlier: RunIdentity = from_json(directory, IDENTITY)?;
             let changes = identity.changes_since(&earlier);
             if !changes.is_empty() {
                 let message = format!("an unfinished run lies in the output, and since then these changed: {}", changes.join("; "));
@@ -133,8 +164,7 @@ impl Checkpoint {
             }
             parts = finished_parts(directory, interrupt)?;
         } else {
-            make_directory(&state)?;
-            write_json(&path, identity)?;
+            write_json(directory, IDENTITY, identity)?;
         }
         Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
     }
@@ -161,8 +191,9 @@ impl Checkpoint {
     /// Fails if the file system refuses to say.
     pub fn files_of(&self, record: &PartRecord) -> Result<Vec<PathBuf>> {
         let place = |file: &WrittenFile| {
-            let hidden = staged(&self.directory, &file.path);
-            Ok(if find(&hidden)?.is_some() { hidden } else { self.directory.join(&file.path) })
+            let hidden = staged(&file.path);
+            let is_hidden = find_below(&self.directory, &hidden)?.is_some();
+            Ok(self.directory.join(if is_hidden { hidden.as_path() } else { Path::new(&file.path) }))
         };
         record.files.iter().map(place).collect()
     }
@@ -173,8 +204,7 @@ impl Checkpoint {
     /// Fails if it cannot be written.
     pub fn note(&mut self, record: PartRecord) -> Result<()> {
         let number = record.account.number;
-        make_directory(&self.directory.join(STATE))?;
-        write_json(&self.directory.join(STATE).join(format!("{}.json", part_name(number))), &record)?;
+        write_json(&self.directory, format!("{STATE}/{}.json", part_name(number)), &record)?;
         self.parts.insert(number, record);
         Ok(())
     }
@@ -202,28 +232,32 @@ impl Checkpoint {
 
 fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u64, PartRecord>> {
     let mut parts = BTreeMap::new();
-    for path in list(&directory.join(STATE))? {
-        if !is_part_record(&path) {
-            continue;
-        }
-        let record: PartRecord = from_json(&path)?;
+    for name in records(directory)? {
+        let record: PartRecord = from_json(directory, &name)?;
         let is_whole = record.all_files().map(|file| is_as_recorded(directory, file, interrupt)).collect::<Result<Vec<_>>>()?;
         if has_names_of_now(&record) && is_whole.into_iter().all(|is_whole| is_whole) {
             parts.insert(record.account.number, record);
         } else {
-            remove(&path)?;
+            remove_below(directory, &name)?;
         }
     }
     Ok(parts)
 }
 
+/// The records of parts, by their paths in the data set's directory.
+fn records(directory: &Path) -> Result<Vec<PathBuf>> {
+    let state = Path::new(STATE);
+    let paths = if find_below(directory, state)?.is_some() { list(&directory.join(state))? } else { Vec::new() };
+    Ok(paths.iter().filter(|path| is_part_record(path)).filter_map(|path| Some(state.join(path.file_name()?))).collect())
+}
+
 /// Whether a staged file has the bytes that its record says.
 fn is_as_recorded(directory: &Path, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
-    let path = staged(directory, &file.path);
-    if find(&path)?.is_none_or(|found| found.byte_count != file.bytes) {
+    let path = staged(&file.path);
+    if find_below(directory, &path)?.is_none_or(|found| !found.is_file || found.byte_count != file.bytes) {
         return Ok(false);
     }
-    Ok(sha256_of(&path, interrupt)? == file.sha256)
+    Ok(sha256_of(&directory.join(path), interrupt)? == file.sha256)
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
@@ -251,44 +285,49 @@ fn has_names_of_now(record: &PartRecord) -> bool {
 /// # Errors
 /// Fails if the file system refuses.
 pub fn forget(directory: &Path) -> Result<()> {
-    let state = directory.join(STATE);
-    if find(&state)?.is_none() {
+    if find_below(directory, STATE)?.is_none() {
         return Ok(());
     }
     // Without the identity, nothing that is left counts.
-    remove(&directory.join(IDENTITY))?;
-    remove_directory(&directory.join(STAGED))?;
-    list(&state)?.iter().filter(|path| is_part_record(path)).try_for_each(|path| remove(path))?;
-    remove(&directory.join(PENDING_MANIFEST))
+    remove_below(directory, IDENTITY)?;
+    remove_staged(directory)?;
+    records(directory)?.iter().try_for_each(|name| remove_below(directory, name))?;
+    remove_below(directory, PENDING_MANIFEST)
 }
 
-/// Whether a file of the state is the record of a finished part, by its name.
-fn is_part_record(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let number = name.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".json"));
-    number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
+/// Removes what runs staged and did not publish; anything else that lies there stays.
+fn remove_staged(directory: &Path) -> Result<()> {
+    let mut above = BTreeSet::new();
+    for file in files_below(directory, STAGED)? {
+        above.extend(file.ancestors().skip(1).take_while(|path| path.starts_with(STAGED)).map(Path::to_owned));
+        if is_left_by_run(&file) {
+            remove_below(directory, &file)?;
+        }
+    }
+    above.iter().rev().for_each(|path| remove_empty_directory_below(directory, path));
+    Ok(())
 }
 
-/// Reads a record.
+/// Reads a record in a data set's directory.
 ///
 /// # Errors
 /// Fails if it is not there or not what this version writes.
-pub fn from_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    serde_json::from_slice(&read(path, RECORD_BYTES)?).map_err(|error| {
-        let error = Error::failed("cannot read a record of an earlier run").at_path(path).because(error);
+pub fn from_json<T: serde::de::DeserializeOwned>(directory: &Path, name: impl AsRef<Path>) -> Result<T> {
+    serde_json::from_slice(&read_below(directory, &name, RECORD_BYTES)?).map_err(|error| {
+        let error = Error::failed("cannot read a record of an earlier run").at_path(directory.join(name)).because(error);
         error.hint("it was damaged, or written by another version: pass `--restart` to start over")
     })
 }
 
-/// Writes a record: whole and durable, or not at all.
+/// Writes a record in a data set's directory: whole and durable, or not at all.
 ///
 /// # Errors
 /// Fails if it cannot be written.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(|error| Error::internal("a record that is no JSON").because(error))?;
-    let mut file = PendingFile::create(path, true)?;
+    let mut file = PendingFile::create_below(directory, &name)?;
     file.write_all(&text)
         .and_then(|()| file.write_all(b"\n"))
-        .map_err(|error| Error::failed("cannot write a record").at_path(path).because(error))?;
+        .map_err(|error| Error::failed("cannot write a record").at_path(directory.join(name)).because(error))?;
     file.publish(true)
 }

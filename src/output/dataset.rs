@@ -10,15 +10,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::checkpoint::{Checkpoint, PartRecord};
-use super::names::{REJECTED, part_name, part_sidecar, staged};
+use super::names::{REJECTED, STAGED, part_name, part_sidecar, staged};
 use super::partition::{PartitionedRows, WAITING_BYTES};
 use super::quarantine::Quarantine;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::pipeline::Destination;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
-use crate::table::commit::{find, make_directory};
+use crate::table::commit::{PendingFile, find};
 use crate::table::hive::Partitioning;
 
 /// How the files of a data set are written.
@@ -42,6 +43,7 @@ pub struct DatasetOutput {
     file_schema: SchemaRef,
     quarantine: Option<Quarantine>,
     checkpoint: Checkpoint,
+    interrupt: Interrupt,
     /// The part's file, if its rows are not sorted into directories.
     open: Option<TableWriter>,
     sorted: PartitionedRows,
@@ -49,29 +51,24 @@ pub struct DatasetOutput {
 }
 
 impl DatasetOutput {
-    /// Parts go to the layout's directory and their records to the checkpoint.
+    /// Parts go to the layout's directory and their records to the checkpoint; `interrupt` ends the work between two files.
     ///
     /// # Errors
     /// Fails if no column would be left for the files.
-    pub fn new(layout: Layout, quarantine: Option<Quarantine>, checkpoint: Checkpoint) -> Result<Self> {
+    pub fn new(layout: Layout, quarantine: Option<Quarantine>, checkpoint: Checkpoint, interrupt: Interrupt) -> Result<Self> {
         let kept = layout.schema.project(layout.partitioning.kept()).map_err(|error| Error::internal("partition columns").because(error))?;
         if kept.fields().is_empty() {
             return Err(Error::usage("`--partition-by` names every column of the output: nothing is left for the files"));
         }
         let file_schema: SchemaRef = Arc::new(kept);
-        let sorted = PartitionedRows::new(file_schema.clone(), &staged(&layout.directory, ""), WAITING_BYTES);
-        Ok(Self { layout, file_schema, quarantine, checkpoint, open: None, sorted, rejected: None })
+        let sorted = PartitionedRows::new(file_schema.clone(), &layout.directory.join(STAGED), WAITING_BYTES);
+        Ok(Self { layout, file_schema, quarantine, checkpoint, interrupt, open: None, sorted, rejected: None })
     }
 
     /// What was done, to be published.
     #[must_use]
     pub fn into_checkpoint(self) -> Checkpoint {
         self.checkpoint
-    }
-
-    /// Where a file of the final name `path` lies until publication.
-    fn staged(&self, path: &str) -> PathBuf {
-        staged(&self.layout.directory, path)
     }
 
     /// Ends the table of rejected rows of a part that will not be finished, so that people can look at it; gives the directory where all such
@@ -83,14 +80,13 @@ impl DatasetOutput {
         if let Some(writer) = self.rejected.take() {
             Self::finish(writer, String::new())?;
         }
-        let directory = self.staged(REJECTED);
+        let directory = self.layout.directory.join(staged(REJECTED));
         Ok(find(&directory)?.map(|_| directory))
     }
 
     fn open_writer(&self, path: &str, format: TableFormat, schema: &SchemaRef) -> Result<TableWriter> {
-        let staged = self.staged(path);
-        staged.parent().map_or(Ok(()), make_directory)?;
-        TableWriter::create(&staged, true, format, schema.clone(), &self.layout.metadata)
+        let file = PendingFile::create_below(&self.layout.directory, staged(path))?;
+        TableWriter::new(file, format, schema.clone(), &self.layout.metadata)
     }
 
     fn open_part(&self, directory: &str, part: u64) -> Result<TableWriter> {
@@ -99,12 +95,14 @@ impl DatasetOutput {
 
     /// Writes the files of all directories, one after the other.
     fn write_sorted(&mut self, part: u64, files: &mut Vec<WrittenFile>) -> Result<()> {
-        let none = PartitionedRows::new(self.file_schema.clone(), &self.staged(""), WAITING_BYTES);
+        let none = PartitionedRows::new(self.file_schema.clone(), &self.layout.directory.join(STAGED), WAITING_BYTES);
         let sorted = std::mem::replace(&mut self.sorted, none);
         let mut open: Option<TableWriter> = None;
         sorted.drain(|directory, rows| match rows {
             Some(rows) => {
                 if open.is_none() {
+                    // A part may have thousands of them, each of which waits for the disk.
+                    self.interrupt.check()?;
                     open = Some(self.open_part(directory, part)?);
                 }
                 open.as_mut().map_or(Ok(()), |writer| writer.write(rows))
@@ -134,7 +132,13 @@ impl Destination for DatasetOutput {
             return self.open.as_mut().map_or(Ok(()), |writer| writer.write(output));
         }
         let at_place = |error: Error| error.at_path(&self.layout.directory);
-        self.layout.partitioning.split(output)?.into_iter().try_for_each(|(directory, rows)| self.sorted.push(directory, &rows)).map_err(at_place)
+        self.layout
+            .partitioning
+            .split(output)
+            .map_err(at_place)?
+            .into_iter()
+            .try_for_each(|(directory, rows)| self.sorted.push(directory, &rows))
+            .map_err(at_place)
     }
 
     fn reject(&mut self, part: u64, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
-use super::quarantine::Quarantine;
+use super::quarantine::{self, Quarantine};
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::Result;
 use crate::pipeline::Destination;
@@ -70,7 +70,7 @@ impl FinishedFiles {
     /// Fails if a name was taken meanwhile or cannot be given.
     pub fn publish(self, report: Option<PendingFile>) -> Result<()> {
         let Self { predictions: (predictions, _), rejected, rejected_path, overwrite } = self;
-        if overwrite && rejected.is_none() {
+        if overwrite && rejected.is_none() && quarantine::is_table(&rejected_path) {
             remove(&rejected_path)?;
         }
         let (rejected, predictions) = (rejected.map(|(file, _)| file), Some(predictions));

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
 use crate::table::cast::{cast_column, is_text};
-use crate::table::commit::make_directory;
+use crate::table::commit::PendingFile;
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
 
@@ -171,9 +171,8 @@ impl MendedRows {
             return Ok(None);
         }
         let path = part_sidecar(CORRECTIONS, part.account.number);
-        let hidden = staged(directory, &path);
-        hidden.parent().map_or(Ok(()), make_directory)?;
-        let mut writer = TableWriter::create(&hidden, true, TableFormat::Parquet, schema(&job.table_schema), &[])?;
+        let file = PendingFile::create_below(directory, staged(&path))?;
+        let mut writer = TableWriter::new(file, TableFormat::Parquet, schema(&job.table_schema), &[])?;
         writer.write(&own.table(files)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;

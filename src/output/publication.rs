@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::checkpoint::{PartRecord, RunIdentity, forget, from_json, sha256_of, write_json};
-use super::names::{MANIFEST, PENDING_MANIFEST, STAGED, STATE, SUCCESS, earlier, staged};
+use super::names::{IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, SUCCESS, earlier, is_of_data_set, staged};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::RowCounts;
-use crate::table::commit::{PendingFile, find, list, make_directory, remove, remove_empty_directory, rename, sync};
+use crate::table::commit::{
+    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below, rename_below, sync_below, sync_file_system,
+};
 
 /// The first field of a manifest.
 const FORMAT: &str = "tallow data set";
@@ -59,7 +61,13 @@ pub struct Manifest {
     pub parts: Vec<PartRecord>,
     /// The report, if it lies in the data set.
     pub report: Option<WrittenFile>,
+    /// Files of the data set before, where its own manifest cannot be read: they are replaced or removed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replaces: BTreeSet<PathBuf>,
 }
+
+/// The most directories that are synced one by one: each waits for the disk.
+const DIRECTORIES_SYNCED: usize = 64;
 
 impl Manifest {
     /// A manifest with nothing in it but who made it: the names of the run and of the attempt that finished it, what it worked on, how.
@@ -81,6 +89,7 @@ impl Manifest {
             bad_files: BTreeMap::new(),
             parts: Vec::new(),
             report: None,
+            replaces: BTreeSet::new(),
         }
     }
 
@@ -89,10 +98,10 @@ impl Manifest {
     /// # Errors
     /// Fails if it is damaged.
     pub fn find(directory: &Path) -> Result<Option<Self>> {
-        match path_of(directory)? {
-            Some(path) => from_json(&path).map(Some),
-            None => Ok(None),
-        }
+        let Some(name) = name_in(directory)? else { return Ok(None) };
+        from_json(directory, name).map(Some).map_err(|error| {
+            error.hint("it was damaged, or written by another version: `--restart --overwrite` makes the data set again, and replaces all parts that are there")
+        })
     }
 
     /// Whether the data set is there as this manifest says: with its last file, and every other in its size.
@@ -109,11 +118,11 @@ impl Manifest {
     /// Fails if the file system refuses to say.
     pub fn first_damaged(&self, directory: &Path) -> Result<Option<String>> {
         for file in self.files() {
-            if find(&directory.join(&file.path))?.is_none_or(|found| found.byte_count != file.bytes) {
+            if find_below(directory, &file.path)?.is_none_or(|found| !found.is_file || found.byte_count != file.bytes) {
                 return Ok(Some(file.path.clone()));
             }
         }
-        Ok(find(&directory.join(SUCCESS))?.is_none().then(|| SUCCESS.to_owned()))
+        Ok(find_below(directory, SUCCESS)?.is_none().then(|| SUCCESS.to_owned()))
     }
 
     /// The first file that is not there with the bytes that were written, all of which are read.
@@ -135,46 +144,93 @@ impl Manifest {
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {
         self.parts.iter().flat_map(PartRecord::all_files).chain(&self.report)
     }
+
+    /// The paths of its files.
+    fn paths(&self) -> BTreeSet<PathBuf> {
+        self.files().map(|file| PathBuf::from(&file.path)).collect()
+    }
 }
 
 /// Publishes what is staged in `directory` as `manifest` says.
 ///
 /// # Errors
-/// Fails if a file is missing, before anything is changed, or if the file system refuses; [`recover`] then goes on where it stopped.
+/// Fails if a file is missing or one that no manifest lists is in the way, before anything is changed, or if the file system refuses;
+/// [`recover`] then goes on where it stopped.
 pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
     let missing = |error: Error| error.hint("run again: the parts that are gone are made again");
-    manifest.files().try_for_each(|file| find_file(directory, file).map(|_| ()).map_err(missing))?;
-    write_json(&directory.join(PENDING_MANIFEST), manifest)?;
+    let listed = listed_before(directory, manifest)?;
+    for file in manifest.files() {
+        let found = find_file(directory, file).map_err(missing)?;
+        refuse_foreign(directory, Path::new(&file.path), &listed, found != Path::new(&file.path))?;
+    }
+    write_json(directory, PENDING_MANIFEST, manifest)?;
     recover(directory).map(|_| ())
 }
 
-/// Where the data set's manifest lies, if it has one.
-fn path_of(directory: &Path) -> Result<Option<PathBuf>> {
+/// Checks that no file has a name of the data set's that neither its manifest lists nor a run gave it; looks at the top and at the report.
+///
+/// # Errors
+/// Fails for the first one: it is somebody's, and not to be replaced.
+pub fn check_names(directory: &Path, published: Option<&Manifest>) -> Result<()> {
+    let listed = published.map(Manifest::paths).unwrap_or_default();
+    let top = if find(directory)?.is_some() { list(directory)? } else { Vec::new() };
+    let top = top.iter().filter_map(|path| path.file_name()).map(PathBuf::from).chain([PathBuf::from(REPORT)]);
+    top.filter(|name| is_of_data_set(name)).try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
+}
+
+fn refuse_foreign(directory: &Path, name: &Path, listed: &BTreeSet<PathBuf>, is_to_be_named: bool) -> Result<()> {
+    if !is_to_be_named || listed.contains(name) || find_below(directory, name)?.is_none() {
+        return Ok(());
+    }
+    let error = Error::failed("a file that no manifest lists has the name of one of the data set's").at_path(directory.join(name));
+    Err(error.hint("move it elsewhere, and run the same command again"))
+}
+
+/// The files that may be replaced: those of the data set before.
+fn listed_before(directory: &Path, manifest: &Manifest) -> Result<BTreeSet<PathBuf>> {
+    if !manifest.replaces.is_empty() {
+        return Ok(manifest.replaces.clone());
+    }
+    Ok(Manifest::find(directory)?.map(|before| before.paths()).unwrap_or_default())
+}
+
+/// What lies in the directory of a data set whose manifest cannot be read, by the names that data sets give.
+///
+/// # Errors
+/// Fails if a directory may not be read.
+pub fn files_by_name(directory: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut files = files_below(directory, "")?;
+    files.retain(|path| is_of_data_set(path) && !path.starts_with(STAGED));
+    // The manifest itself is replaced too; its name makes sure that there is something to replace.
+    Ok(files.into_iter().chain([PathBuf::from(MANIFEST)]).collect())
+}
+
+/// The data set's manifest, by its path in it, if it has one.
+fn name_in(directory: &Path) -> Result<Option<&'static str>> {
     for name in [MANIFEST, earlier::MANIFEST] {
-        let path = directory.join(name);
-        if find(&path)?.is_some() && !(name == MANIFEST && is_of_first_version(&path)) {
-            return Ok(Some(path));
+        if find_below(directory, name)?.is_some() && !(name == MANIFEST && is_of_first_version(directory, name)) {
+            return Ok(Some(name));
         }
     }
     Ok(None)
 }
 
-/// Where the manifest of a publication lies that was begun, by this version or the first one.
-fn pending(directory: &Path) -> Result<Option<PathBuf>> {
-    let (own, earlier) = (directory.join(PENDING_MANIFEST), directory.join(earlier::PENDING_MANIFEST));
-    if find(&own)?.is_some() {
-        return Ok(Some(own));
+/// The manifest of a publication that was begun, by this version or the first one.
+fn pending(directory: &Path) -> Result<Option<&'static str>> {
+    if find_below(directory, PENDING_MANIFEST)?.is_some() {
+        return Ok(Some(PENDING_MANIFEST));
     }
-    Ok(find(&earlier)?.is_some_and(|_| is_of_first_version(&earlier)).then_some(earlier))
+    let earlier = earlier::PENDING_MANIFEST;
+    Ok(find_below(directory, earlier)?.is_some_and(|_| is_of_first_version(directory, earlier)).then_some(earlier))
 }
 
 /// Whether a file is a manifest of the first version, which calls a pending one what a published one is called today.
-fn is_of_first_version(path: &Path) -> bool {
+fn is_of_first_version(directory: &Path, name: &str) -> bool {
     #[derive(Deserialize)]
     struct Version {
         format_version: u32,
     }
-    from_json::<Version>(path).is_ok_and(|version| version.format_version == 1)
+    from_json::<Version>(directory, name).is_ok_and(|version| version.format_version == 1)
 }
 
 /// Finishes a publication that was begun; says whether there was one.
@@ -183,22 +239,30 @@ fn is_of_first_version(path: &Path) -> bool {
 /// Fails if the file system refuses or a file is missing.
 pub fn recover(directory: &Path) -> Result<bool> {
     let Some(pending) = pending(directory)? else { return Ok(false) };
-    let manifest: Manifest = from_json(&pending)?;
-    remove(&directory.join(SUCCESS))?;
+    let manifest: Manifest = from_json(directory, pending)?;
+    let listed = listed_before(directory, &manifest)?;
+    remove_below(directory, SUCCESS)?;
+    // What follows must not be durable before it: a mixture would count as whole.
+    sync_below(directory, "")?;
+    let mut changed = BTreeSet::new();
     for file in manifest.files() {
-        reveal(directory, file)?;
+        reveal(directory, file, &listed, &mut changed)?;
     }
-    remove_old_files(directory, &manifest)?;
-    let is_earlier = pending == directory.join(earlier::PENDING_MANIFEST);
-    if is_earlier {
-        write_json(&directory.join(earlier::MANIFEST), &manifest)?;
+    if changed.len() > DIRECTORIES_SYNCED {
+        sync_file_system(directory)?;
     } else {
-        write_json(&directory.join(MANIFEST), &manifest)?;
-        remove(&directory.join(earlier::MANIFEST))?;
+        changed.iter().try_for_each(|below| sync_below(directory, below))?;
     }
-    PendingFile::create(&directory.join(SUCCESS), true)?.publish(true)?;
+    remove_old_files(directory, &manifest, &listed)?;
+    if pending == PENDING_MANIFEST {
+        write_json(directory, MANIFEST, &Manifest { replaces: BTreeSet::new(), ..manifest })?;
+        remove_below(directory, earlier::MANIFEST)?;
+    } else {
+        write_json(directory, earlier::MANIFEST, &manifest)?;
+    }
+    PendingFile::create_below(directory, SUCCESS)?.publish(true)?;
     forget(directory)?;
-    if is_earlier { remove(&pending).map(|()| true) } else { Ok(true) }
+    if pending == PENDING_MANIFEST { Ok(true) } else { remove_below(directory, pending).map(|()| true) }
 }
 
 /// Takes back a publication that was begun and cannot be finished; finishes one that can.
@@ -208,46 +272,47 @@ pub fn recover(directory: &Path) -> Result<bool> {
 pub fn abandon(directory: &Path) -> Result<()> {
     let Some(pending) = pending(directory)?.filter(|_| recover(directory).is_err()) else { return Ok(()) };
     // Which files it gave names, only its manifest says; one that cannot be read gave none that another run would not replace or keep.
-    if let Ok(manifest) = from_json::<Manifest>(&pending) {
-        remove(&directory.join(SUCCESS))?;
-        manifest.files().try_for_each(|file| remove(&directory.join(&file.path)))?;
+    if let Ok(manifest) = from_json::<Manifest>(directory, pending) {
+        remove_below(directory, SUCCESS)?;
+        manifest.files().try_for_each(|file| remove_below(directory, &file.path))?;
     }
-    remove(&pending)
+    remove_below(directory, pending)
 }
 
-/// Where a file lies: still hidden, or under its name.
+/// Where a file lies in the data set: still hidden, or under its name.
 fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
-    let path = directory.join(&file.path);
-    for hidden in [staged(directory, &file.path), directory.join(STAGED).join(&file.path)] {
-        if find(&hidden)?.is_some() {
+    let path = PathBuf::from(&file.path);
+    // The first version staged files under their own names.
+    for hidden in [staged(&file.path), Path::new(STAGED).join(&file.path)] {
+        if find_below(directory, &hidden)?.is_some() {
             return Ok(hidden);
         }
     }
-    if find(&path)?.is_some_and(|found| found.byte_count == file.bytes) {
+    if find_below(directory, &path)?.is_some_and(|found| found.byte_count == file.bytes) {
         return Ok(path);
     }
-    Err(Error::failed("a finished file of the data set is gone").at_path(path).hint("pass `--restart` to make the data set again"))
+    let error = Error::failed("a finished file of the data set is gone").at_path(directory.join(path));
+    Err(error.hint("pass `--restart` to make the data set again"))
 }
 
-/// Gives a staged file its name, unless it has it already.
-fn reveal(directory: &Path, file: &WrittenFile) -> Result<()> {
-    let (found, path) = (find_file(directory, file)?, directory.join(&file.path));
+/// Gives a staged file its name, unless it has it already, and notes the directories whose names changed.
+fn reveal(directory: &Path, file: &WrittenFile, listed: &BTreeSet<PathBuf>, changed: &mut BTreeSet<PathBuf>) -> Result<()> {
+    let (found, path) = (find_file(directory, file)?, Path::new(&file.path));
     if found == path {
         return Ok(());
     }
-    path.parent().map_or(Ok(()), make_directory)?;
-    rename(&found, &path)?;
-    path.parent().map_or(Ok(()), sync)
+    rename_below(directory, &found, path, listed.contains(path))?;
+    changed.extend(path.ancestors().skip(1).map(Path::to_owned));
+    Ok(())
 }
 
-/// Removes the files that the manifest before listed and this one does not.
-fn remove_old_files(directory: &Path, manifest: &Manifest) -> Result<()> {
-    let Some(before) = Manifest::find(directory)? else { return Ok(()) };
-    let kept: BTreeSet<&str> = manifest.files().map(|file| file.path.as_str()).collect();
-    for file in before.files().filter(|file| !kept.contains(file.path.as_str())) {
-        let path = directory.join(&file.path);
-        remove(&path)?;
-        path.ancestors().skip(1).take_while(|above| *above != directory).for_each(remove_empty_directory);
+/// Removes the files of the data set before that this one does not list.
+fn remove_old_files(directory: &Path, manifest: &Manifest, listed: &BTreeSet<PathBuf>) -> Result<()> {
+    let kept = manifest.paths();
+    for path in listed.iter().filter(|path| !kept.contains(*path) && path.as_path() != Path::new(MANIFEST)) {
+        remove_below(directory, path)?;
+        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        above.for_each(|above| remove_empty_directory_below(directory, above));
     }
     Ok(())
 }
@@ -263,7 +328,7 @@ pub fn check_directory(directory: &Path) -> Result<()> {
         Some(found) if !found.is_directory => return Err(Error::failed("the output is a file, not a directory").at_path(directory)),
         Some(_) => list(directory)?.iter().any(is_foreign),
     };
-    if holds_files && Manifest::find(directory)?.is_none() && find(&directory.join(STATE))?.is_none() {
+    if holds_files && name_in(directory)?.is_none() && pending(directory)?.is_none() && find_below(directory, IDENTITY)?.is_none() {
         let error = Error::failed("the directory holds files that are no data set of tallow's").at_path(directory);
         return Err(error.hint("choose a directory that is empty or not there yet"));
     }

@@ -6,7 +6,7 @@ use super::names::{REPORT, staged};
 use super::table_writer::{TableFormat, TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
-use crate::table::commit::{PendingFile, make_directory};
+use crate::table::commit::PendingFile;
 
 /// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet or CSV.
 ///
@@ -31,9 +31,8 @@ pub fn create(path: &Path, run_id: &str, facts: &[Fact]) -> Result<()> {
 /// # Errors
 /// Fails if they cannot be written.
 pub fn stage(directory: &Path, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
-    let path = staged(directory, REPORT);
-    path.parent().map_or(Ok(()), make_directory)?;
-    let mut writer = TableWriter::create(&path, true, TableFormat::Parquet, facts::schema(), &[])?;
+    let file = PendingFile::create_below(directory, staged(REPORT))?;
+    let mut writer = TableWriter::new(file, TableFormat::Parquet, facts::schema(), &[])?;
     writer.write(&facts::table(run_id, facts)?)?;
     let (file, written) = writer.finish(REPORT.to_owned())?;
     file.publish(true)?;

@@ -129,9 +129,18 @@ impl TableWriter {
     /// # Errors
     /// Fails if the file cannot be made or a column has no form in the format.
     pub fn create(path: &Path, overwrite: bool, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
-        let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(PendingFile::create(path, overwrite)?))));
+        Self::new(PendingFile::create(path, overwrite)?, format, schema, metadata)
+    }
+
+    /// Begins a file that waits for its name.
+    ///
+    /// # Errors
+    /// Fails if a column has no form in the format.
+    pub fn new(file: PendingFile, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
+        let path = file.path().to_owned();
+        let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(file))));
         let sink = format.sink(file.clone(), schema, metadata)?;
-        Ok(Self { path: path.to_owned(), sink, file, rows: 0 })
+        Ok(Self { path, sink, file, rows: 0 })
     }
 
     /// Appends rows.

@@ -38,8 +38,13 @@ impl Budget {
         let RowCounts { rows_in, scored, rejected, filtered: _ } = *total;
         let may_reject_all = self.most_error_rate.is_some_and(|rate| rate >= 1.0);
         if scored == 0 && rejected > 0 && !may_reject_all {
-            let message = format!("no row was scored: {} was rejected", if rejected == 1 { "the only one".to_owned() } else { format!("each of {}", counted(rejected, "row")) });
-            return Some(Error::new(Kind::ErrorBudget, message).hint("the rejected rows, with the reason for each, are in the file that the summary names"));
+            let message = format!(
+                "no row was scored: {} was rejected",
+                if rejected == 1 { "the only one".to_owned() } else { format!("each of {}", counted(rejected, "row")) }
+            );
+            return Some(
+                Error::new(Kind::ErrorBudget, message).hint("the rejected rows, with the reason for each, are in the file that the summary names"),
+            );
         }
         let too_many = self.most_errors.is_some_and(|most| rejected > most);
         let too_large = self.most_error_rate.is_some_and(|rate| rejected as f64 > rate * rows_in as f64);

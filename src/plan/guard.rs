@@ -67,12 +67,12 @@ impl Guards {
             return Err(Error::new(Kind::Gate, format!("the input has {}, fewer than the {least} of `--min-rows`", counted(rows, "row"))));
         }
         let (Some(most), Some(previous)) = (self.max_row_delta, &self.previous) else { return Ok(()) };
-        let delta = (rows as f64 - previous.rows_in as f64).abs() / (previous.rows_in as f64).max(1.0);
+        let delta = (rows as f64 - previous.rows.rows_in as f64).abs() / (previous.rows.rows_in as f64).max(1.0);
         if delta > most {
             let message = format!(
                 "the input has {}, the last good run had {}: {:.1} % apart, more than the {:.1} % of `--max-row-delta`",
                 counted(rows, "row"),
-                HumanCount(previous.rows_in),
+                HumanCount(previous.rows.rows_in),
                 100.0 * delta,
                 100.0 * most
             );
@@ -85,7 +85,8 @@ impl Guards {
 
 /// The warning that rows are compared with nothing.
 fn no_previous_run(args: &GuardArgs) -> Error {
-    let named = args.previous_report.as_ref().map_or_else(String::new, |path| format!(" among `--previous-report {}`", shell_word(&path.to_string_lossy())));
+    let named =
+        args.previous_report.as_ref().map_or_else(String::new, |path| format!(" among `--previous-report {}`", shell_word(&path.to_string_lossy())));
     let error = Error::new(Kind::Gate, format!("`--max-row-delta` compares with nothing: there is no report of a good earlier run{named}"));
     error.hint("on the first run that is right: the next one compares with this run's report")
 }

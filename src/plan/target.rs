@@ -111,6 +111,12 @@ impl Target {
             let error = Error::failed(format!("cannot create the file: there is no directory `{}`", directory.display())).at_path(&self.path);
             return Err(error.hint(format!("mkdir -p {}", shell_word(&directory.to_string_lossy()))));
         }
+        if let (Some(report), Some(rejected)) = (&self.report, &self.rejected)
+            && same_target(report, rejected)
+        {
+            let error = Error::usage("report and rejected rows have the same name").at_path(report);
+            return Err(error.hint("choose another name: `--report FILE` or `--rejected FILE`"));
+        }
         for (flag, path) in [("--report", &self.report), ("--rejected", &self.rejected)] {
             let Some(path) = path else { continue };
             if is_directory(path)? {
@@ -179,7 +185,7 @@ impl Target {
     /// [`crate::error::Kind::Busy`] if one does.
     pub fn lock(&self, owner: &str) -> Result<Lock> {
         if self.is_dataset() {
-            return Lock::acquire_inside(&self.path.join(STATE).join("lock"), owner).map_err(|error| error.at_path(&self.path));
+            return Lock::acquire_inside(&self.path, &Path::new(STATE).join("lock"), owner).map_err(|error| error.at_path(&self.path));
         }
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Lock::acquire(&directory_of(&self.path).join(format!(".lock-{name}")), owner).map_err(|error| error.at_path(&self.path))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::stored::StoredReport;
 use crate::error::{Error, Result};
+use crate::pipeline::part::RowCounts;
 use crate::table::commit::find;
 use crate::table::location::resolve_present;
 
@@ -20,8 +21,10 @@ pub struct PreviousRun {
     pub started_at: String,
     /// The output that it made, as it was typed.
     pub output: PathBuf,
-    /// Rows read.
-    pub rows_in: u64,
+    /// The size of that output.
+    pub output_bytes: u64,
+    /// What became of its rows.
+    pub rows: RowCounts,
 }
 
 impl PreviousRun {
@@ -33,8 +36,10 @@ impl PreviousRun {
         let report = StoredReport::read(path)?.pop().ok_or_else(|| Error::internal("a report without a run"))?;
         let text = |metric: &str| report.text("run", metric).unwrap_or_default().to_owned();
         let (status, started_at, output) = (text("status"), text("started_at"), PathBuf::from(text("output")));
-        let rows_in = report.number("ledger", "", "rows_in").unwrap_or_default() as u64;
-        Ok(Self { path: path.to_owned(), status, started_at, output, rows_in, run_id: report.run_id })
+        let output_bytes = report.number("run", "", "output_bytes").unwrap_or_default() as u64;
+        let count = |metric: &str| report.number("ledger", "", metric).unwrap_or_default() as u64;
+        let rows = RowCounts { rows_in: count("rows_in"), scored: count("scored"), rejected: count("rejected"), filtered: count("filtered") };
+        Ok(Self { path: path.to_owned(), status, started_at, output, output_bytes, rows, run_id: report.run_id })
     }
 }
 

@@ -19,6 +19,9 @@ const DEFAULT_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 /// What Hive writes as `%XX`, beside control characters.
 const ENCODED: &[u8] = b"\"#%'*/:=?\\{[]^\x7f";
 
+/// The most bytes of a name in a directory, in all file systems of Linux.
+const MOST_NAME_BYTES: usize = 255;
+
 /// Which columns of a table decide a row's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitioning {
@@ -52,7 +55,7 @@ impl Partitioning {
     /// partitioning.
     ///
     /// # Errors
-    /// Fails if a value cannot be told as text.
+    /// Fails if a value cannot be told as text, or is too long for the name of a directory.
     pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
         let internal = |error| Error::internal("cannot sort rows into directories").because(error);
         if self.columns.is_empty() {
@@ -68,15 +71,26 @@ impl Partitioning {
             let mut directory = String::new();
             for ((name, position), text) in self.columns.iter().zip(&texts) {
                 let value = if batch.column(*position).is_null(row) { String::new() } else { text.value(row).try_to_string().map_err(internal)? };
-                let separator = if directory.is_empty() { "" } else { "/" };
                 let value = if value.is_empty() { DEFAULT_VALUE.to_owned() } else { encoded(&value) };
-                // Writing to a text cannot fail.
-                let _ = write!(directory, "{separator}{}={value}", encoded(name));
+                let own = format!("{}={value}", encoded(name));
+                if own.len() > MOST_NAME_BYTES {
+                    return Err(too_long(name, own.len()));
+                }
+                if !directory.is_empty() {
+                    directory.push('/');
+                }
+                directory.push_str(&own);
             }
             rows.entry(directory).or_default().push(row as u32);
         }
         rows.into_iter().map(|(directory, rows)| Ok((directory, take_record_batch(&kept, &UInt32Array::from(rows)).map_err(internal)?))).collect()
     }
+}
+
+fn too_long(column: &str, byte_count: usize) -> Error {
+    let message = format!("a value is too long for a partition: its directory's name would have {byte_count} bytes of {MOST_NAME_BYTES}");
+    let hint = "partition by another column, or by a derived one that shortens it; `--where` can leave such rows out";
+    Error::failed(message).at_column(column).hint(hint)
 }
 
 fn encoded(text: &str) -> String {
@@ -146,6 +160,21 @@ mod tests {
         let wanted = [("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]), ("day=a%2Fb/n=7", vec![1, 5]), ("day=x y/n=7", vec![3])];
         assert_eq!(seen, wanted.map(|(directory, rows)| (directory.to_owned(), rows)));
         assert_eq!(encoded(".."), "%2E%2E");
+    }
+
+    #[test]
+    fn a_value_that_no_directory_can_be_named_for_is_refused() {
+        let split = |value: String| {
+            let text: ArrayRef = Arc::new(StringArray::from(vec!["short".to_owned(), value]));
+            let batch = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef), ("day", text)]).unwrap();
+            Partitioning::new(vec![("day".into(), 1)], 2).split(&batch).map(|rows| rows.len())
+        };
+        assert_eq!(split("x".repeat(251)).unwrap(), 2);
+        // Each slash is three bytes of a name.
+        for value in ["x".repeat(252), "/".repeat(84), "ä".repeat(126)] {
+            let error = split(value).unwrap_err();
+            assert!(error.message().starts_with("a value is too long for a partition") && error.place().column.as_deref() == Some("day"), "{error}");
+        }
     }
 
     #[test]

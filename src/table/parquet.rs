@@ -61,6 +61,14 @@ impl Format for Parquet {
     }
 }
 
+/// The value of a key in a file's footer; none if it has no such key or cannot be read.
+#[must_use]
+pub fn footer_value(path: &Path, key: &str) -> Option<String> {
+    let footer = new_footer(&Input(SharedFile::open(path).ok()?)).ok()?;
+    let pairs = footer.metadata().file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.clone()
+}
+
 /// The footer of a file that is opened for the first time: checked before it is parsed.
 fn new_footer(input: &Input) -> Result<ArrowReaderMetadata> {
     parsed_footer(input, |bytes| check_footer(bytes).map_err(|refusal| ParquetError::External(Box::new(refusal))))

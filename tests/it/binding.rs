@@ -35,7 +35,8 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
     let checked = room.tallow("check --model good.json rows.csv --features /^[ab]$/").ok();
     assert_eq!(checked.stderr, warning);
     assert!(!score(&room, "--features b,a").ok().stderr.contains("warning"));
-    assert!(score(&room, "--features /^[ab]$/ --quiet").ok().stderr.is_empty());
+    assert!(score(&room, "--features /^[ab]$/ --quiet").ok().stderr.contains("warning"), "a warning is no summary");
+    assert!(score(&room, "--features /^[ab]$/ -qq").ok().stderr.is_empty());
 }
 
 #[test]
@@ -402,6 +403,6 @@ fn a_graph_that_refuses_a_category_names_its_row_and_minds_no_rejected_one() {
     let run = room.tallow(&line("nulls.csv", "--on-null city=reject")).ok();
     assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&1.into(), &1.into()));
     room.file("all.csv", "age,income,visits,city,plan\n30,1000,3,,free\n");
-    let run = room.tallow(&line("all.csv", "--on-null city=reject")).ok();
+    let run = room.tallow(&line("all.csv", "--on-null city=reject")).fails(4);
     assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&0.into(), &1.into()));
 }

@@ -69,6 +69,18 @@ mod greedy;
 // What names and labels of data may do to a terminal: nothing.
 mod terminal;
 
+// What lies where, and what lay elsewhere in earlier versions.
+mod layout;
+
+// Inputs that change while they are read.
+mod changing;
+
+// Links, pipes and files of others where a run writes.
+mod intrusion;
+
+// How runs end, whatever ends them.
+mod ends;
+
 // Full disks, vanishing directories, restless readers.
 mod disk;
 

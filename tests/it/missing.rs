@@ -42,7 +42,7 @@ fn delimited_text_compares_numbers_as_numbers_and_always_misses_an_empty_one() {
     room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
     room.file("rows.csv", "a,b\n-999,0.5\n-999.0,0.5\n,0.5\n-9.99e2,0.5\n0.1,0.5\n");
     let run = room.tallow("score --model good.json rows.csv --output out.parquet --format json --missing -999").ok();
-    assert_eq!(run.json()["coercions"]["a"]["null"], 4, "{run}");
+    assert_eq!(run.json()["coercions"]["a"]["missing"], 4, "{run}");
     let run = room.tallow("score --model good.json rows.csv --output out.parquet --overwrite --missing c=-999").fails(2);
     assert!(run.stderr.contains("`--missing` names `c`, which is not an input of the model"), "{run}");
 }
@@ -79,7 +79,7 @@ fn categories_and_texts_have_sentinels_of_their_own() {
     let known = score("word.parquet", "--missing unknown,two-year,month-to-month");
     assert_eq!(known.1, nulls.1);
     let own = score("word.parquet", "--missing unknown --missing contract=month-to-month");
-    assert!(own.2.json()["coercions"]["contract"]["null"].as_u64() > nulls.2.json()["coercions"]["contract"]["null"].as_u64(), "{}", own.2);
+    assert!(own.2.json()["coercions"]["contract"]["missing"].as_u64() > nulls.2.json()["coercions"]["contract"]["missing"].as_u64(), "{}", own.2);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_package_names_its_sentinels_and_expressions_see_null_there() {
     let nulls = |flags: &[&str]| {
         let line = ["score", "--model", "package", "rows.parquet", "--output", "out.parquet", "--overwrite", "--format", "json"];
         let json = room.run(line.iter().chain(flags)).ok().json();
-        (json["coercions"]["a"]["null"].as_u64().unwrap_or(0), json["ledger"]["filtered"].as_u64().unwrap())
+        (json["coercions"]["a"]["missing"].as_u64().unwrap_or(0), json["ledger"]["filtered"].as_u64().unwrap())
     };
     for (missing, count) in [("-999", 1), ("-999.0", 1), ("[-999, -1]", 2), ("[\"x\", -1]", 1), ("[]", 0)] {
         manifest(missing);

@@ -34,9 +34,9 @@ fn the_demo_tells_a_person_what_happened() {
       probability  mean 0.2743, min 0.003971, median 0.2181, max 0.8934
       prediction   0: 1,601, 1: 399
       missing      age: 116
-                   total_charge: 168 null
-                   data_usage_gb: 86 null
-                   payment_method: 38 null
+                   total_charge: 168
+                   data_usage_gb: 86
+                   payment_method: 38
       output       predictions.parquet ([SIZE])
       report       predictions.report.pq
     --- exit 0
@@ -258,7 +258,7 @@ fn quiet_says_nothing_and_failures_are_json_too() {
     let room = demo();
     let run = room.tallow("score --quiet --model churn customers.parquet --output out.parquet").ok();
     assert!(run.stdout.is_empty() && run.stderr.is_empty(), "{run}");
-    let run = room.tallow("score --format json --model churn customers.parquet --output out.parquet").fails(1);
+    let run = room.tallow("score --format json --raw --model churn customers.parquet --output out.parquet").fails(1);
     assert_eq!(run.json()["status"], "failed");
     assert_eq!(run.json()["error"]["path"], "out.parquet");
 }
@@ -297,7 +297,7 @@ fn the_report_of_an_output_that_was_removed_is_in_nobodys_way() {
     let room = demo();
     let score = |output: &str| room.tallow(&format!("score --quiet --model churn customers.parquet --output {output}"));
     score("out.parquet").ok();
-    score("out.parquet").fails(1);
+    score("out.parquet --raw").fails(1);
     std::fs::remove_file(room.path("out.parquet")).unwrap();
     assert!(score("out.csv").fails(1).to_string().contains("another run's report"), "the report is of another output");
     score("out.parquet").ok();

@@ -4,13 +4,20 @@
 //! nobody has locked was left behind by a run that was killed, and is taken over.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{fault, io_error, make_directory, remove_empty_directory};
-use crate::error::{Error, Kind, Result};
+use rustix::fs::OFlags;
+
+use super::below::Directory;
+use super::{directory_of, fault, io_error, make_directory, remove_empty_directory_below};
+use crate::error::{Error, Kind, Result, shell_word};
+
+/// How an owner's name begins; a file that begins otherwise is no lock.
+const OWNER: &str = "process ";
 
 /// How often locking is tried again because the last owner removed the file in the same moment.
 const ATTEMPTS: usize = 8;
@@ -22,62 +29,74 @@ const OWNER_BYTES: u64 = 4096;
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    directory: Directory,
+    name: OsString,
     path: PathBuf,
     previous: Option<String>,
     previous_note: Option<String>,
-    /// A directory that goes with the lock if nothing is left in it.
-    directory: Option<PathBuf>,
+    /// A directory, and its name in it, that goes with the lock if nothing is left there.
+    inside: Option<(PathBuf, PathBuf)>,
     /// Whether its file outlives it.
     is_left: Cell<bool>,
 }
 
 impl Lock {
-    /// Takes the lock at `path`, in a directory that exists; `owner` is told to whoever comes next.
+    /// Takes the lock at `path`, in a directory that exists; `owner`, which begins with `process `, is named to whoever comes next.
     ///
     /// # Errors
-    /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the file cannot be made.
+    /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the file cannot be made, or the name is that of
+    /// something else.
     pub fn acquire(path: &Path, owner: &str) -> Result<Self> {
-        Self::acquire_with(path, owner, None)
+        let name = path.file_name().unwrap_or_default();
+        Self::acquire_with(path, owner, None, || Ok((Directory::open(directory_of(path))?, name.to_owned())))
     }
 
-    /// Takes the lock at `path` in a directory that is made for it, and removed with it if nothing else is left there.
+    /// Takes the lock at `below`, in directories below `root` that are made for it through no link, and removed with it if nothing else is
+    /// left there.
     ///
     /// # Errors
     /// As [`Lock::acquire`].
-    pub fn acquire_inside(path: &Path, owner: &str) -> Result<Self> {
-        Self::acquire_with(path, owner, path.parent())
+    pub fn acquire_inside(root: &Path, below: &Path, owner: &str) -> Result<Self> {
+        let inside = (root.to_owned(), below.parent().unwrap_or(Path::new("")).to_owned());
+        make_directory(root)?;
+        Self::acquire_with(&root.join(below), owner, Some(inside), || Directory::of(root, below, true))
     }
 
-    fn acquire_with(path: &Path, owner: &str, directory: Option<&Path>) -> Result<Self> {
+    fn acquire_with(
+        path: &Path,
+        owner: &str,
+        inside: Option<(PathBuf, PathBuf)>,
+        open: impl Fn() -> io::Result<(Directory, OsString)>,
+    ) -> Result<Self> {
         let cannot = |error| io_error("cannot lock the output", error).at_path(path);
         for _ in 0..ATTEMPTS {
-            directory.map_or(Ok(()), make_directory)?;
-            let opened = fault::before(path).and_then(|()| File::options().read(true).write(true).create(true).truncate(false).open(path));
-            let mut file = match opened {
+            inside.as_ref().map_or(Ok(()), |(root, _)| make_directory(root))?;
+            let opened = fault::before(path).and_then(|()| open()).and_then(|(directory, name)| {
+                let file = directory.open_file(&name, OFlags::RDWR | OFlags::CREATE)?;
+                Ok((directory, name, file))
+            });
+            let (directory, name, mut file) = match opened {
                 // The last owner removed the directory in this very moment.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && directory.is_some() => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && inside.is_some() => continue,
                 opened => opened.map_err(cannot)?,
             };
+            check_kind(&file, path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(fs::TryLockError::WouldBlock) => return Err(busy(read_owner(&mut file).lines().next().unwrap_or_default())),
                 Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
             }
-            if !has_its_name(&file, path).map_err(cannot)? {
+            if !directory.has(&name, &file).map_err(cannot)? {
                 continue;
             }
             let left = read_owner(&mut file);
+            if !left.starts_with(OWNER) && !OWNER.starts_with(left.as_str()) {
+                return Err(foreign("it holds something else", path));
+            }
             let (previous, previous_note) = left.split_once('\n').unwrap_or((left.as_str(), ""));
             let [previous, previous_note] = [previous, previous_note].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
             begin(&mut file, path, owner).map_err(cannot)?;
-            return Ok(Self {
-                file,
-                path: path.to_owned(),
-                previous,
-                previous_note,
-                directory: directory.map(Path::to_owned),
-                is_left: Cell::new(false),
-            });
+            return Ok(Self { file, directory, name, path: path.to_owned(), previous, previous_note, inside, is_left: Cell::new(false) });
         }
         Err(busy("other runs come and go"))
     }
@@ -118,9 +137,9 @@ impl Drop for Lock {
             return;
         }
         // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
-        if has_its_name(&self.file, &self.path).unwrap_or(false) {
-            let _ = fault::before(&self.path).and_then(|()| fs::remove_file(&self.path));
-            self.directory.iter().for_each(|directory| remove_empty_directory(directory));
+        if self.directory.has(&self.name, &self.file).unwrap_or(false) {
+            let _ = fault::before(&self.path).and_then(|()| self.directory.remove(&self.name));
+            self.inside.iter().for_each(|(root, below)| remove_empty_directory_below(root, below));
         }
     }
 }
@@ -142,9 +161,19 @@ fn read_owner(file: &mut File) -> String {
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-fn has_its_name(file: &File, path: &Path) -> io::Result<bool> {
-    let own = file.metadata()?;
-    Ok(fs::metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (own.dev(), own.ino())))
+/// Checks that a file may be a lock: a plain one, of one name.
+fn check_kind(file: &File, path: &Path) -> Result<()> {
+    let found = file.metadata().map_err(|error| io_error("cannot lock the output", error).at_path(path))?;
+    if !found.is_file() {
+        return Err(foreign("it is a pipe, a socket or a device", path));
+    }
+    // None has no name any more: another run's, which is gone.
+    if found.nlink() > 1 { Err(foreign("the file has another name too", path)) } else { Ok(()) }
+}
+
+fn foreign(why: &str, path: &Path) -> Error {
+    let error = Error::failed(format!("cannot lock the output: {why}")).at_path(path);
+    error.hint(format!("the name is kept for a run's lock; if the file is not needed: rm {}", shell_word(&path.to_string_lossy())))
 }
 
 fn busy(owner: &str) -> Error {
@@ -170,8 +199,8 @@ mod tests {
         assert_eq!((error.kind(), error.message()), (Kind::Busy, "another run (process 1 since noon) holds the output"));
         drop(first);
         assert!(!path.exists());
-        drop(Lock::acquire_inside(&directory.path().join("state/lock"), "process 3").unwrap());
-        assert!(!directory.path().join("state").exists());
+        drop(Lock::acquire_inside(&directory.path().join("set"), Path::new("state/lock"), "process 3").unwrap());
+        assert!(!directory.path().join("set/state").exists());
         assert_eq!(Lock::acquire(&path, "process 2").unwrap().previous_owner(), None);
     }
 
@@ -191,6 +220,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_lock_is_neither_emptied_nor_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, precious) = (directory.path().join("set/state/lock"), directory.path().join("precious"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&precious, "theirs").unwrap();
+        let refused = |path: &Path| {
+            let error = Lock::acquire(path, "process 1").unwrap_err();
+            let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+            assert_eq!(error.kind(), Kind::Failed);
+            fs::remove_file(path).unwrap();
+            assert_eq!(fs::read(&precious).unwrap(), b"theirs");
+            format!("{}: {cause}", error.message())
+        };
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        assert!(refused(&path).contains("is a symbolic link"));
+        fs::hard_link(&precious, &path).unwrap();
+        assert!(refused(&path).contains("another name too"));
+        fs::copy(&precious, &path).unwrap();
+        assert!(refused(&path).contains("something else"));
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(refused(&path).contains("a pipe"));
+        // The directory of the state may be a link too.
+        fs::remove_dir(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(directory.path(), path.parent().unwrap()).unwrap();
+        let error = Lock::acquire_inside(&directory.path().join("set"), Path::new("state/lock"), "process 1").unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("is a symbolic link"), "{error}");
+        assert!(!directory.path().join("lock").exists());
+    }
+
+    #[test]
     fn of_many_that_come_at_once_one_holds_it_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
@@ -199,7 +258,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        if let Ok(_lock) = Lock::acquire(&path, "me") {
+                        if let Ok(_lock) = Lock::acquire(&path, "process me") {
                             let _alone = held.try_lock().expect("one at a time");
                         }
                     }

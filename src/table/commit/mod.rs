@@ -4,7 +4,9 @@
 //! in the files: formats and reports come to it with bytes.
 
 mod append;
+mod below;
 mod fault;
+mod identity;
 mod lock;
 mod pending;
 mod spill;
@@ -12,20 +14,25 @@ mod watch;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 
 pub use self::append::AppendFile;
+pub use self::below::{
+    files_below, find_below, make_directories_below, read_below, remove_below, remove_empty_directory_below, rename_below, sync_below,
+    sync_file_system,
+};
 #[cfg(test)]
 pub(crate) use self::fault::{Failure, Ordered};
+use self::identity::changed;
+pub use self::identity::{Identity, check_unchanged, is_newer};
 pub use self::lock::Lock;
 pub use self::pending::{PendingFile, directory_of};
 pub use self::spill::{Extent, SpillFile};
 pub use self::watch::read_unchanged;
-use crate::count::counted;
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -49,6 +56,7 @@ pub fn io_error(doing: &str, error: io::Error) -> Error {
         io::ErrorKind::NotFound => Some("check the spelling; a relative path starts at the working directory"),
         io::ErrorKind::PermissionDenied => Some("check the permissions of the file and of the directories above it"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free some space, or write to another disk"),
+        io::ErrorKind::FileTooLarge => Some("raise the limit on the size of files (`ulimit -f`), or write smaller parts (`--rows-per-part`)"),
         io::ErrorKind::ReadOnlyFilesystem => Some("write to a directory that is not mounted read-only"),
         _ => None,
     };
@@ -124,63 +132,6 @@ pub fn read_head(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Which file it is and in which state: a file that was replaced or written to has another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-    byte_count: u64,
-    /// Seconds and nanoseconds since 1970.
-    modified: (i64, i64),
-}
-
-impl Identity {
-    fn of(found: &fs::Metadata) -> Self {
-        Self { device: found.dev(), inode: found.ino(), byte_count: found.len(), modified: (found.mtime(), found.mtime_nsec()) }
-    }
-
-    /// What is different in `now`, if anything is.
-    #[must_use]
-    fn change_to(&self, now: &Self) -> Option<String> {
-        if (self.device, self.inode) != (now.device, now.inode) {
-            return Some("another file has its name now".to_owned());
-        }
-        if self.byte_count != now.byte_count {
-            return Some(format!("it had {} and has {}", counted(self.byte_count, "byte"), counted(now.byte_count, "byte")));
-        }
-        (self.modified != now.modified).then(|| "it was written to".to_owned())
-    }
-
-    /// The size, in bytes.
-    #[must_use]
-    pub fn byte_count(&self) -> u64 {
-        self.byte_count
-    }
-
-    /// When it was last written to, in seconds since 1970.
-    #[must_use]
-    pub fn modified_seconds(&self) -> i64 {
-        self.modified.0
-    }
-}
-
-/// Checks that `path` still names the file that was read, in the state in which it was opened: else nobody knows which content was read.
-///
-/// # Errors
-/// Fails if the file was removed, replaced or written to; the message says which.
-pub fn check_unchanged(path: &Path, identity: &Identity) -> Result<()> {
-    match fault::before(path).and_then(|()| fs::metadata(path)) {
-        Ok(found) => identity.change_to(&Identity::of(&found)).map_or(Ok(()), |change| Err(changed(path, &change))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path, "it is gone")),
-        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
-    }
-}
-
-fn changed(path: &Path, change: &str) -> Error {
-    let error = Error::failed(format!("the file changed while it was in use: {change}")).at_path(path);
-    error.hint("run again once nothing writes to the inputs; to replace a file, write a new one and rename it before the run")
-}
-
 /// What is read at once of a file that is read through.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -192,13 +143,18 @@ pub struct SharedFile {
     identity: Identity,
 }
 
+/// What cannot be done, if it cannot.
+const DOING: &str = "cannot open the file";
+
+/// A pipe that took the file's name meanwhile is not waited for.
+const NO_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+
 impl SharedFile {
     /// Opens a plain file. The handle stays on it even if another file is published under the name.
     ///
     /// # Errors
     /// Fails if it is missing, a directory, a pipe or a device, or may not be read.
     pub fn open(path: &Path) -> Result<Self> {
-        const DOING: &str = "cannot open the file";
         // Asked before opening, because opening a pipe waits for its writer.
         let found = at(path, DOING, fs::metadata(path))?;
         if found.is_dir() {
@@ -208,9 +164,16 @@ impl SharedFile {
             let error = Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
             return Err(error.hint("save it as a file first: it is read more than once"));
         }
-        let file = at(path, DOING, fault::before(path).and_then(|()| File::open(path)))?;
-        let identity = Identity::of(&at(path, DOING, file.metadata())?);
-        Ok(Self { file: Arc::new(file), path: path.into(), identity })
+        Self::of(at(path, DOING, fault::before(path).and_then(|()| File::options().read(true).custom_flags(NO_WAITING).open(path)))?, path)
+    }
+
+    /// A file that is open.
+    fn of(file: File, path: &Path) -> Result<Self> {
+        let found = at(path, DOING, file.metadata())?;
+        if !found.is_file() {
+            return Err(Error::failed(format!("{DOING}: it is not a plain file")).at_path(path));
+        }
+        Ok(Self { file: Arc::new(file), path: path.into(), identity: Identity::of(&found) })
     }
 
     /// Opens a file that was opened and closed before.
@@ -218,7 +181,10 @@ impl SharedFile {
     /// # Errors
     /// As [`SharedFile::open`]; fails if it is another file by now or was written to.
     pub fn reopen(path: &Path, identity: &Identity) -> Result<Self> {
-        let file = Self::open(path)?;
+        let file = match Self::open(path) {
+            Err(_) if find(path)?.is_none() => return Err(changed(path, "it is gone")),
+            opened => opened?,
+        };
         match identity.change_to(&file.identity) {
             None => Ok(file),
             Some(change) => Err(changed(path, &change)),
@@ -240,7 +206,7 @@ impl SharedFile {
     /// The size when it was opened, in bytes.
     #[must_use]
     pub fn byte_count(&self) -> u64 {
-        self.identity.byte_count
+        self.identity.byte_count()
     }
 
     /// Reads at most `buffer.len()` bytes from `offset` on; 0 means the end of the file.
@@ -362,20 +328,17 @@ impl Read for FileReader {
     }
 }
 
-/// Makes a directory and those above it, unless they are there.
+/// Makes a directory and those above it, unless they are there, and their names durable.
 ///
 /// # Errors
 /// Fails if something of that name is no directory or the file system refuses.
 pub fn make_directory(path: &Path) -> Result<()> {
-    at(path, "cannot make the directory", fault::before(path).and_then(|()| fs::create_dir_all(path)))
-}
-
-/// Gives a file another name in the same file system, in one step, replacing what had it.
-///
-/// # Errors
-/// Fails if there is no such file or the file system refuses.
-pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    at(to, "cannot give the finished file its name", fault::before(to).and_then(|()| fs::rename(from, to)))
+    const DOING: &str = "cannot make the directory";
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    at(path, DOING, fault::before(path).and_then(|()| fs::create_dir_all(path)))?;
+    // A directory whose name is lost is lost with all that is in it.
+    missing.iter().try_for_each(|made| sync(directory_of(made)))
 }
 
 /// Removes a file; that it is not there is no error.
@@ -387,23 +350,6 @@ pub fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at(path, "cannot remove the file", result),
     }
-}
-
-/// Removes a directory with all that is in it; that it is not there is no error.
-///
-/// # Errors
-/// Fails if the file system refuses.
-pub fn remove_directory(path: &Path) -> Result<()> {
-    match fault::before(path).and_then(|()| fs::remove_dir_all(path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => at(path, "cannot remove the directory", result),
-    }
-}
-
-/// Removes a directory if nothing is in it.
-pub fn remove_empty_directory(path: &Path) {
-    // One that is not empty, or not there, is left as it is.
-    let _ = fault::before(path).and_then(|()| fs::remove_dir(path));
 }
 
 /// Makes the names in a directory durable.

@@ -1,12 +1,16 @@
 //! Writing: a file appears under its name whole and durable, or not at all.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::OFlags;
+
+use super::below::{Directory, set_permissions};
 use super::fault::{self, WatchedFile};
-use super::{find, io_error, list, metadata};
+use super::{find, io_error, list};
 use crate::error::{Error, Kind, Result, shell_word};
 
 /// What is buffered before a system call writes it: writers of text come with a line at a time.
@@ -15,15 +19,21 @@ const WRITE_BUFFER_BYTES: usize = 256 << 10;
 /// How often creating a temporary file is tried again because another run swept it away in the same moment.
 const CREATE_ATTEMPTS: usize = 8;
 
+/// The paths that this process is writing to.
+static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
 /// A file being written beside its final name, which it takes only when it is whole. Dropped unpublished it is removed.
 ///
 /// Its name is `.tmp-<final name>-<process id>`: hidden from readers of directories. It is locked (`flock`) while its writer
 /// lives, so that what a killed run left behind is known for what it is and swept away by the next run to the same final name.
+/// Both names are in one open directory, whatever becomes of that directory's own name.
 #[derive(Debug)]
 pub struct PendingFile {
     /// None once published.
     writer: Option<BufWriter<WatchedFile>>,
-    temporary: PathBuf,
+    directory: Directory,
+    temporary: OsString,
+    name: OsString,
     path: PathBuf,
 }
 
@@ -44,14 +54,44 @@ impl PendingFile {
                 return Err(error.at_path(path).hint(format!("mkdir -p {}", shell_word(&directory.to_string_lossy()))));
             }
         }
-        let mut prefix = std::ffi::OsString::from(".tmp-");
-        prefix.push(name);
-        prefix.push("-");
-        sweep(directory, &prefix)?;
-        prefix.push(std::process::id().to_string());
-        let temporary = directory.join(prefix);
-        let file = create_locked(&temporary).map_err(|error| error.at_path(path))?;
-        Ok(Self { writer: Some(BufWriter::with_capacity(WRITE_BUFFER_BYTES, fault::watch(file, path))), temporary, path: path.to_owned() })
+        let opened = fault::before(directory).and_then(|()| Directory::open(directory));
+        Self::create_in(super::at(path, "cannot open the directory of the file", opened)?, name, path)
+    }
+
+    /// Creates the temporary file for one below `root`, whose directories are made if they are missing, and through no link. A file of
+    /// that name will be replaced.
+    ///
+    /// # Errors
+    /// Fails if a directory of that name is there, or nothing can be created.
+    pub fn create_below(root: &Path, below: impl AsRef<Path>) -> Result<Self> {
+        let path = root.join(&below);
+        let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
+        let (directory, name) = super::at(&path, "cannot open the directory of the file", opened)?;
+        check_destination(&path, true)?;
+        Self::create_in(directory, &name, &path)
+    }
+
+    fn create_in(directory: Directory, name: &OsStr, path: &Path) -> Result<Self> {
+        let mut temporary = OsString::from(".tmp-");
+        temporary.push(name);
+        temporary.push("-");
+        sweep(&directory, directory_of(path), &temporary)?;
+        temporary.push(std::process::id().to_string());
+        let file = create_locked(&directory, &temporary, path).map_err(|error| error.at_path(path))?;
+        // Nobody may read the new bytes who could not read the old ones.
+        let kept = directory.find(name).and_then(|replaced| match replaced.filter(|entry| entry.metadata.is_file) {
+            Some(replaced) => set_permissions(&file, replaced.permissions),
+            None => Ok(()),
+        });
+        let file = Self {
+            writer: Some(BufWriter::with_capacity(WRITE_BUFFER_BYTES, fault::watch(file, path))),
+            directory,
+            temporary,
+            name: name.to_owned(),
+            path: path.to_owned(),
+        };
+        super::at(path, "cannot keep the permissions of the file", kept)?;
+        Ok(file)
     }
 
     /// The name that the file will have.
@@ -65,8 +105,10 @@ impl PendingFile {
     /// # Errors
     /// Fails if what is buffered cannot be written.
     pub fn byte_count(&mut self) -> Result<u64> {
-        super::at(&self.path, "cannot write the file", self.writer.as_mut().map_or(Ok(()), Write::flush))?;
-        metadata(&self.temporary).map(|found| found.byte_count)
+        const DOING: &str = "cannot write the file";
+        super::at(&self.path, DOING, self.writer.as_mut().map_or(Ok(()), Write::flush))?;
+        let found = super::at(&self.path, DOING, fault::before(&self.path).and_then(|()| self.directory.find(&self.temporary)))?;
+        Ok(found.map_or(0, |entry| entry.metadata.byte_count))
     }
 
     /// Makes the bytes durable, gives the file its final name and makes the name durable.
@@ -74,8 +116,7 @@ impl PendingFile {
     /// With `overwrite` that is a rename, which replaces a file of that name in one step. Without, it is a hard link, which fails
     /// if the name is taken, however late (a check and a rename would have a moment between them), and then the removal of the
     /// temporary name; a run killed in between leaves the finished file under both names. Where the file system has no hard
-    /// links (FAT, some network mounts) the name is checked and then renamed: there, and only there, a file that another program
-    /// creates in that very moment would be replaced. The kernel's `renameat2` would close the gap, but needs unsafe code.
+    /// links (FAT, some network mounts) it is a rename that fails if the name is taken, as far as the file system can do that in one step.
     ///
     /// # Errors
     /// Fails if the name was taken meanwhile or the disk is full; the temporary file is then removed.
@@ -85,8 +126,9 @@ impl PendingFile {
         let result = self.publish_writer(writer, overwrite);
         if result.is_err() {
             // The first error is the one to tell.
-            let _ = discard(&self.temporary);
+            let _ = self.discard(&self.temporary);
         }
+        self.forget();
         result.map_err(|error| error.at_path(path))
     }
 
@@ -99,33 +141,45 @@ impl PendingFile {
         } else {
             self.link()?;
         }
-        let durable = sync_directory(directory_of(&self.path));
+        let durable = fault::before(directory_of(&self.path)).and_then(|()| self.directory.sync());
         if durable.is_err() && !overwrite {
             // The name was free before: it is given back, and the same run can be tried again.
-            let _ = discard(&self.path);
+            let _ = self.discard(&self.name);
         }
-        durable
+        durable.map_err(|error| io_error("cannot make the new name durable", error))
     }
 
     fn rename(&self) -> Result<()> {
         fault::before(&self.path)
-            .and_then(|()| fs::rename(&self.temporary, &self.path))
+            .and_then(|()| self.directory.rename(&self.temporary, &self.directory, &self.name))
             .map_err(|error| io_error("cannot give the finished file its name", error))
     }
 
     fn link(&self) -> Result<()> {
-        match fault::before(&self.path).and_then(|()| fs::hard_link(&self.temporary, &self.path)) {
+        match fault::before(&self.path).and_then(|()| self.directory.link(&self.temporary, &self.name)) {
             Ok(()) => {
                 // The file has its name. What is left beside it is hidden, and swept away by the next run.
-                let _ = discard(&self.temporary);
+                let _ = self.discard(&self.temporary);
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&self.path)),
             Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::TooManyLinks) => {
-                self.rename()
+                match self.directory.rename_to_free(&self.temporary, &self.directory, &self.name) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&self.path)),
+                    renamed => renamed.map_err(|error| io_error("cannot give the finished file its name", error)),
+                }
             }
             Err(error) => Err(io_error("cannot give the finished file its name", error)),
         }
+    }
+
+    fn discard(&self, name: &OsStr) -> io::Result<()> {
+        fault::before(&self.path).and_then(|()| self.directory.remove(name))
+    }
+
+    /// Notes that this process no longer writes the file.
+    fn forget(&self) {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.path);
     }
 }
 
@@ -144,13 +198,10 @@ impl Drop for PendingFile {
         if let Some(writer) = self.writer.take() {
             // Nobody will read what is still buffered; a file that cannot be removed is swept away by the next run.
             let _ = writer.into_parts();
-            let _ = discard(&self.temporary);
+            let _ = self.discard(&self.temporary);
+            self.forget();
         }
     }
-}
-
-fn discard(path: &Path) -> io::Result<()> {
-    fault::before(path).and_then(|()| fs::remove_file(path))
 }
 
 /// The directory that holds a name; the working directory for a bare one.
@@ -182,18 +233,18 @@ fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
 }
 
 /// Removes what killed writers of the same final name left: files of the prefix and a process id that nobody has locked.
-fn sweep(directory: &Path, prefix: &std::ffi::OsStr) -> Result<()> {
-    for path in list(directory)? {
-        let name = path.file_name().map(std::ffi::OsStr::as_encoded_bytes).unwrap_or_default();
-        let process = name.strip_prefix(prefix.as_encoded_bytes()).unwrap_or_default();
+fn sweep(directory: &Directory, path: &Path, prefix: &OsStr) -> Result<()> {
+    for path in list(path)? {
+        let name = path.file_name().unwrap_or_default();
+        let process = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes()).unwrap_or_default();
         if process.is_empty() || !process.iter().all(u8::is_ascii_digit) {
             continue;
         }
         // Sweeping is a courtesy: what cannot be opened, locked or removed stays.
-        if let Ok(file) = File::options().write(true).open(&path)
+        if let Ok(file) = directory.open_file(name, OFlags::WRONLY)
             && file.try_lock().is_ok()
         {
-            let _ = discard(&path);
+            let _ = fault::before(&path).and_then(|()| directory.remove(name));
         }
     }
     Ok(())
@@ -201,15 +252,13 @@ fn sweep(directory: &Path, prefix: &std::ffi::OsStr) -> Result<()> {
 
 /// Creates and locks a file that did not exist, and makes sure that it still has its name afterwards: another run's
 /// [`sweep`] may come between the two.
-fn create_locked(path: &Path) -> Result<File> {
+fn create_locked(directory: &Directory, name: &OsStr, path: &Path) -> Result<File> {
     const DOING: &str = "cannot create a temporary file beside it";
     for _ in 0..CREATE_ATTEMPTS {
-        let file = match fault::before(path).and_then(|()| File::options().write(true).create_new(true).open(path)) {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = match fault::before(path).and_then(|()| directory.open_file(name, flags)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let error = Error::new(Kind::Busy, "another run is writing this file");
-                return Err(error.hint(format!("wait for it; if there is none: rm {}", shell_word(&path.to_string_lossy()))));
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(in_the_way(directory_of(path).join(name), path)),
             Err(error) => return Err(io_error(DOING, error)),
         };
         match file.try_lock() {
@@ -217,21 +266,26 @@ fn create_locked(path: &Path) -> Result<File> {
             // Not every file system has locks; nobody can sweep there either.
             Ok(()) | Err(fs::TryLockError::Error(_)) => {}
         }
-        let own = file.metadata().map_err(|error| io_error(DOING, error))?;
-        if fs::metadata(path).is_ok_and(|named| named.ino() == own.ino() && named.dev() == own.dev()) {
+        if directory.has(name, &file).map_err(|error| io_error(DOING, error))? {
+            OWN.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
             return Ok(file);
         }
     }
     Err(Error::new(Kind::Busy, "other runs keep creating this file"))
 }
 
-pub(super) fn sync_directory(directory: &Path) -> Result<()> {
-    let result = fault::before(directory).and_then(|()| File::open(directory)).and_then(|opened| opened.sync_all());
-    match result {
-        // Some network file systems cannot sync a directory: their names are as durable as they make them.
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        result => result.map_err(|error| io_error("cannot make the new name durable", error)),
+/// Why the temporary name is taken: by a run of the same number in another container, or by this one, for another of its files.
+fn in_the_way(temporary: PathBuf, path: &Path) -> Error {
+    if OWN.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own == path) {
+        return Error::usage("two files of this run have the same name").hint("give each file a name of its own");
     }
+    let hint = format!("wait for it; if there is none: rm {}", shell_word(&temporary.to_string_lossy()));
+    Error::new(Kind::Busy, "another run is writing this file").hint(hint)
+}
+
+pub(super) fn sync_directory(directory: &Path) -> Result<()> {
+    let synced = fault::before(directory).and_then(|()| Directory::open(directory)).and_then(|opened| opened.sync());
+    synced.map_err(|error| io_error("cannot make the new name durable", error))
 }
 
 #[cfg(test)]
@@ -319,10 +373,39 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_replaces_another_is_read_by_no_more_people() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.csv");
+        write(&path, b"old", false).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let pending = PendingFile::create(&path, true).unwrap();
+        assert_eq!(mode(&directory.path().join(format!(".tmp-out.csv-{}", std::process::id()))), 0o640, "from the first byte on");
+        pending.publish(true).unwrap();
+        assert_eq!(mode(&path), 0o640);
+    }
+
+    #[test]
+    fn a_pipe_that_looks_like_a_left_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out.csv");
+        assert!(std::process::Command::new("mkfifo").arg(directory.path().join(".tmp-out.csv-1")).status().unwrap().success());
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join(".tmp-out.csv-2")).unwrap();
+        write(&path, b"", false).unwrap();
+        assert_eq!(names(directory.path()), [".tmp-out.csv-1", ".tmp-out.csv-2", "out.csv"]);
+    }
+
+    #[test]
     fn two_writers_of_one_name_are_told_apart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out.csv");
-        let _first = PendingFile::create(&path, false).unwrap();
+        let first = PendingFile::create(&path, false).unwrap();
+        let error = PendingFile::create(&path, false).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (Kind::Usage, "two files of this run have the same name"));
+        drop(first);
+        let other = File::create(directory.path().join(format!(".tmp-out.csv-{}", std::process::id()))).unwrap();
+        other.lock().unwrap();
         let error = PendingFile::create(&path, false).unwrap_err();
         assert_eq!((error.kind(), error.message()), (Kind::Busy, "another run is writing this file"));
     }
