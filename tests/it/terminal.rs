@@ -100,7 +100,7 @@ fn packages_and_models_show_their_names() {
         shows("check", &room.tallow(&format!("check --model package nasty.parquet --format {format}")).ok());
         let flags = format!("--overwrite --output out.parquet --metrics-file m.prom --lineage-file l.jsonl --format {format}");
         shows("score", &room.tallow(&format!("score --model package nasty.parquet {flags}")).ok());
-        shows("a report", &room.tallow(&format!("inspect out.report.parquet --format {format}")).ok());
+        shows("a report", &room.tallow(&format!("inspect out.report.pq --format {format}")).ok());
         let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
         is_clean("metrics", &text("m.prom"));
         room.tallow(&format!("score --model package nasty.parquet --output set/ --overwrite --format {format}")).ok();

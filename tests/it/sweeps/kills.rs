@@ -38,9 +38,9 @@ const SCENARIOS: [Scenario; 7] = [
             "out/set/_tallow/staged",
             "out/set/_tallow/part-00000.json",
             "out/set/_tallow/part-00017.json",
-            "out/set/_tallow/manifest.json",
+            "out/set/_tallow/publication.json",
             "out/set/part-00000.parquet",
-            "out/set/_rejected",
+            "out/set/_tallow/rejected",
             "out/set/part-00021.parquet",
             "out/set/_SUCCESS",
         ],
@@ -50,28 +50,28 @@ const SCENARIOS: [Scenario; 7] = [
         before: &[],
         line: "{} --output out/set/ --batch-rows 100 --partition-by region",
         mends: false,
-        steps: &["out/set/_tallow/part-00002.json", "out/set/_tallow/manifest.json", "out/set/region=north", "out/set/region=south"],
+        steps: &["out/set/_tallow/part-00002.json", "out/set/_tallow/publication.json", "out/set/region=north", "out/set/region=south"],
     },
     Scenario {
         name: "a data set over an old one",
         before: &["score --quiet --model good.json in-1.parquet --on-null a=reject --rows-per-part 500 --output out/set/"],
         line: "{} --output out/set/ --batch-rows 100 --overwrite",
         mends: false,
-        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/manifest.json", "out/set/part-00021.parquet"],
+        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/publication.json", "out/set/part-00021.parquet"],
     },
     Scenario {
         name: "a data set whose rows are corrected",
         before: &["{} --output out/set/"],
         line: "retry --quiet --batch-rows 100 --threads 1 out/set",
         mends: true,
-        steps: &["out/set/_tallow/part-00001.json", "out/set/_tallow/manifest.json"],
+        steps: &["out/set/_tallow/part-00001.json", "out/set/_tallow/publication.json"],
     },
     Scenario {
         name: "a Parquet file",
         before: &[],
         line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject --batch-rows 50 --output out/all.parquet",
         mends: false,
-        steps: &["out/.lock-all.parquet", "out/all.parquet", "out/all.rejected.parquet"],
+        steps: &["out/.lock-all.parquet", "out/all.parquet", "out/all.rejected.pq"],
     },
     Scenario {
         name: "a CSV file over an old one",
@@ -85,7 +85,7 @@ const SCENARIOS: [Scenario; 7] = [
         before: &["{} --output out/set/ --limit 5000"],
         line: "{} --output out/set/ --batch-rows 100 --restart --overwrite",
         mends: false,
-        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/manifest.json"],
+        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/publication.json"],
     },
 ];
 
@@ -93,7 +93,8 @@ type Tree = BTreeMap<String, Vec<u8>>;
 
 /// What readers see below a directory, apart from what tells times, and from what a run keeps for itself.
 fn seen(directory: &Path) -> Tree {
-    let is_hidden = |name: &str| name.split('/').any(|part| part.starts_with('.') || part.starts_with("_tallow"));
+    let is_state = |name: &str| name.split('/').any(|part| part.starts_with('.') || part.starts_with("_tallow"));
+    let is_hidden = |name: &str| is_state(name) && (!name.contains("set/_tallow/rejected/") || name.contains("/."));
     let is_timed = |name: &str| {
         let name = name.rsplit('/').next().unwrap_or(name);
         name.starts_with("_manifest") || name.contains("report")
@@ -129,7 +130,7 @@ impl Stage {
         std::fs::create_dir(room.path("out")).unwrap();
         scenario.before.iter().for_each(|before| _ = room.tallow(&line(before)).ok());
         if scenario.mends {
-            let parts = room.listing_of("out/set/_rejected").into_iter().map(|name| name.split('.').next().unwrap().to_owned());
+            let parts = room.listing_of("out/set/_tallow/rejected").into_iter().map(|name| name.split('.').next().unwrap().to_owned());
             parts.collect::<Vec<String>>().iter().for_each(|part| mend(&room, "out/set", part, 10));
         }
         copy(&room.path("out"), &room.path("start"));
@@ -157,7 +158,7 @@ impl Stage {
     /// Checks what readers see now.
     fn check(&self, place: &str) {
         let found = seen(&self.out());
-        if let Ok(manifest) = std::fs::read(self.out().join("set/_manifest.json"))
+        if let Ok(manifest) = std::fs::read(self.out().join("set/_tallow/manifest.json"))
             && self.out().join("set/_SUCCESS").exists()
         {
             let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
