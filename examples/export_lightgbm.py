@@ -29,7 +29,7 @@ def export(booster, rows, directory, name, version):
     rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
     scores = booster.predict(rows)
     is_binary = "objective=binary" in booster.model_to_string()
-    answers = {"probability": scores, "prediction": (scores >= 0.5).astype(np.int64)} if is_binary else {"prediction": scores}
+    answers = {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)} if is_binary else {"prediction": scores}
     pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.txt").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\

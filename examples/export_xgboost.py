@@ -7,6 +7,7 @@ Needs xgboost, pandas, pyarrow. `export` is what you copy; the rest trains a sma
 """
 
 import hashlib
+import json
 import pathlib
 import sys
 
@@ -15,23 +16,30 @@ import pandas as pd
 import xgboost
 
 
-def export(booster, rows, directory, name, version):
-    """Writes a booster of two classes, or of one number a row, with `rows`, a data frame of its features, as golden rows.
+def export(model, rows, directory, name, version):
+    """Writes a booster, or an estimator of the scikit-learn interface, with `rows`, a data frame of its features, as golden rows.
 
-    An estimator of the scikit-learn interface gives its booster by `get_booster()`.
+    An estimator stops at its best iteration and knows which value stands for a missing one (`missing=-999`); the package keeps both.
     """
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    booster.save_model(directory / "model.ubj")
+    is_estimator = hasattr(model, "get_booster")
+    booster = model.get_booster() if is_estimator else model
+    model.save_model(directory / "model.ubj")
     rows = rows[booster.feature_names]
     # Text, not pandas' categories: any table may hold the rows to be scored.
     texts = {column: str for column in rows.select_dtypes("category")}
     rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
-    scores = booster.predict(xgboost.DMatrix(rows, enable_categorical=True))
-    is_binary = '"binary:logistic"' in booster.save_config()
-    answers = {"probability": scores, "prediction": (scores >= 0.5).astype(np.int64)} if is_binary else {"prediction": scores}
-    pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
+    missing = getattr(model, "missing", np.nan)
+    missing = np.nan if missing is None else float(missing)
+    if is_estimator:
+        scores = model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
+    else:
+        scores = model.predict(xgboost.DMatrix(rows, missing=missing, enable_categorical=True))
+    pd.DataFrame(answers(booster, np.asarray(scores))).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.ubj").read_bytes()).hexdigest()
+    # Names in JSON's quotes are names in TOML's.
+    inputs = [] if np.isnan(missing) else [f"\n[[inputs]]\nname = {json.dumps(column)}\nmissing = {missing!r}\n" for column in rows]
     (directory / "tallow.toml").write_text(f"""\
 name = "{name}"
 version = "{version}"
@@ -39,11 +47,27 @@ version = "{version}"
 [[artefacts]]
 path = "model.ubj"
 sha256 = "{digest}"
-
+{"".join(inputs)}
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
-""")
+""", encoding="utf-8")
+
+
+def answers(booster, scores):
+    """The columns of `tallow score` for what the model predicts."""
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    if objective == "binary:logistic" and (scores.ndim == 1 or scores.shape[1] == 2):
+        probability = scores if scores.ndim == 1 else scores[:, 1]
+        return {"probability": probability, "prediction": (probability > 0.5).astype(np.int64)}
+    if objective == "multi:softprob":
+        named = {f"probability_{index}": column for index, column in enumerate(scores.T)}
+        return {"prediction": scores.argmax(axis=1).astype(np.int64), **named}
+    if objective == "multi:softmax":
+        return {"prediction": (scores if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.int64)}
+    if scores.ndim == 2 and scores.shape[1] > 1:
+        return {f"prediction_{index}": column for index, column in enumerate(scores.T)}
+    return {"prediction": scores.reshape(-1)}
 
 
 def main():

@@ -4,6 +4,7 @@
 //! not know families or formats: an importer fills in a [`Contract`], a manifest may tighten it.
 
 pub mod binding;
+pub mod renaming;
 
 /// A value that a category may have, as the training data held it.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,7 +32,12 @@ pub enum Link {
     Softmax,
     /// 1 where the margin is above 0, else 0: XGBoost's `binary:hinge`.
     Hinge,
+    /// The first margin, and exp(2 · margin) of the second: the mean and the variance of CatBoost's `RMSEWithUncertainty`.
+    MeanAndVariance,
 }
+
+/// The least probability that is called positive where the original library calls a tie, 0.5 of two classes, the first class.
+pub const ABOVE_HALF: f64 = 0.5_f64.next_up();
 
 /// A class's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +193,7 @@ impl Link {
             Self::Exponential => row.iter_mut().for_each(|value| *value = value.exponential()),
             Self::SoftPlus => row.iter_mut().for_each(|value| *value = value.soft_plus()),
             Self::SignedSquare => row.iter_mut().for_each(|value| *value = value.square()),
+            Self::MeanAndVariance => row.iter_mut().skip(1).for_each(|value| *value = T::of(2.0 * value.wide()).exponential()),
             Self::Hinge => row.iter_mut().for_each(|value| *value = T::of(f64::from(u8::from(value.wide() > 0.0)))),
         }
     }

@@ -112,7 +112,7 @@ def values(model, frame, names):
     return {**named, **margins_and_labels(model, frame, [f"_{name}" for name in names])}
 
 
-def write(name, about, model, frame, expected, arguments=(), pool=None, order=1, trees=0, stores_pool=True):
+def write(name, about, model, frame, expected, arguments=(), pool=None, order=1, trees=0, stores_pool=True, more=None):
     folder = FOLDER / f"catboost_{name}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -128,7 +128,7 @@ def write(name, about, model, frame, expected, arguments=(), pool=None, order=1,
     read.load_model(str(path), format="json")
     leaves = read.calc_leaf_indexes(frame_pool(frame, pool), ntree_end=trees)
     fields = {str(key): pa.Array.from_pandas(frame[key]) for key in frame.columns[::order]}
-    table = pa.table({"id": pa.array(np.arange(len(frame), dtype="int64")), **fields})
+    table = pa.table({"id": pa.array(np.arange(len(frame), dtype="int64")), **fields, **(more or {})})
     pq.write_table(table, folder / "input.parquet", compression="zstd")
     pq.write_table(pa.table({key: column(np.asarray(found)) for key, found in expected.items()}), folder / "expected.parquet", compression="zstd")
     named = {f"tree_{tree}": pa.array(leaves[:, tree].astype("int32")) for tree in range(leaves.shape[1])}
@@ -352,6 +352,35 @@ def first_trees(rng):
     return dict(model=model, frame=rows, expected={"prediction": raw, "margin": raw}, arguments=["--trees", "5"], trees=5)
 
 
+@case("A mean and a variance.")
+def uncertainty(rng):
+    frame = numbers(rng, missing=True)
+    model = regressor(frame, signal(frame) + rng.normal(size=len(frame)), loss_function="RMSEWithUncertainty")
+    return dict(model=model, frame=frame[:ROWS], expected=values(model, frame[:ROWS], ["mean", "variance"]))
+
+
+@case("A baseline, which is added to what the trees say.")
+def baseline(rng):
+    frame = numbers(rng, missing=True)
+    moved = rng.normal(size=len(frame)) * 2
+    pool = catboost.Pool(frame, (signal(frame) > 0).astype(int), baseline=moved)
+    model = catboost.CatBoostClassifier(**COMMON, iterations=12, depth=3).fit(pool)
+    rows, more = frame[:ROWS], {"exposure": moved[:ROWS]}
+    expected = binary(model, catboost.Pool(rows, baseline=moved[:ROWS]))
+    return dict(model=model, frame=rows, expected=expected, arguments=["--offset", "exposure"], more=more)
+
+
+@case("A baseline of three classes, a column for each.")
+def baseline_classes(rng):
+    frame = numbers(rng)
+    moved = rng.normal(size=(len(frame), 3))
+    pool = catboost.Pool(frame, np.digitize(signal(frame), [-0.5, 0.7]), baseline=moved)
+    model = catboost.CatBoostClassifier(**COMMON, iterations=6, depth=3, loss_function="MultiClass").fit(pool)
+    rows, more = frame[:ROWS], {f"base{place}": moved[:ROWS, place] for place in range(3)}
+    expected = several(model, catboost.Pool(rows, baseline=moved[:ROWS]), [0, 1, 2])
+    return dict(model=model, frame=rows, expected=expected, arguments=["--offset", ",".join(more)], more=more)
+
+
 @case("The sum of two models.")
 def summed(rng):
     frame = numbers(rng)
@@ -461,7 +490,7 @@ def v122_one_hot(rng):
 
 def main():
     for name, about, version, function in CASES:
-        if version == catboost.__version__:
+        if version == catboost.__version__ and (len(sys.argv) == 1 or name in sys.argv[1:]):
             write(name, about, **function(np.random.default_rng(seed_of(name))))
             print(f"catboost_{name}")
 

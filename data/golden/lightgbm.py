@@ -61,7 +61,7 @@ def expected(booster, data, kind, classes, rounds):
         raw = raw / (rounds or booster.num_trees() // max(classes, 1))  # tallow's margin is the average
     columns = {}
     if kind == "binary":
-        columns["probability"], columns["prediction"] = score, (score >= 0.5).astype(np.int64)
+        columns["probability"], columns["prediction"] = score, (score > 0.5).astype(np.int64)
     elif kind == "classes":
         columns["prediction"] = score.argmax(axis=1).astype(np.int64)
         columns.update({f"probability_{label}": score[:, label] for label in range(classes)})
@@ -81,7 +81,8 @@ def write(name, about, booster, table, data, kind="value", classes=0, arguments=
     folder = HERE / f"lightgbm_{VERSION.replace('.', '_')}_{name}"
     folder.mkdir(exist_ok=True)
     booster.save_model(str(folder / "model.txt"), num_iteration=-1)
-    booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
+    if not isinstance(booster, Moved):
+        booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
     columns, leaves = expected(booster, data, kind, classes, used_rounds)
     order = list(table)
     if shuffle:
@@ -279,6 +280,48 @@ def custom():
     write("custom", "A custom objective with two margins.", booster, doubles(rows, names), rows, "values", 2)
 
 
+def offset():
+    names = ["age", "income", "score", "visits"]
+    x, signal = numbers()
+    moved = np.random.RandomState(SEED).normal(size=(len(x), 3)) * 2
+    for name, width, parameters, y in (
+        ("offset", 1, {"objective": "binary", "sigmoid": 0.7}, signal > 1.2),
+        ("offset_classes", 3, {"objective": "multiclass", "num_class": 3}, np.digitize(signal, [0.5, 1.5])),
+    ):
+        # LightGBM takes the scores of several classes class after class.
+        booster = train(parameters, x, y, 4, names, init_score=moved[:, :width].ravel(order="F"))
+        rows = x[:ROWS]
+        columns = {f"exposure_{index}": pa.array(moved[:ROWS, index]) for index in range(width)}
+        kind = "binary" if width == 1 else "classes"
+        arguments = ["--offset", ",".join(columns)]
+        about = "`init_score`: predict leaves it out, and the user adds it to the raw scores before the link."
+        write(name, about, Moved(booster, moved[:ROWS, :width]), doubles(rows, names) | columns, rows, kind, width, arguments)
+
+
+class Moved:
+    """A booster whose raw scores are moved, as LightGBM's documentation says users have to."""
+
+    def __init__(self, booster, moved):
+        self.booster, self.moved = booster, moved if moved.shape[1] > 1 else moved[:, 0]
+
+    def save_model(self, path, **use):
+        self.booster.save_model(path, **use)
+
+    def model_to_string(self):
+        return self.booster.model_to_string()
+
+    def predict(self, data, raw_score=False, pred_leaf=False):
+        if pred_leaf:
+            return self.booster.predict(data, pred_leaf=True)
+        raw = self.booster.predict(data, raw_score=True) + self.moved
+        if raw_score:
+            return raw
+        if raw.ndim == 1:
+            return 1 / (1 + np.exp(-0.7 * raw))
+        powers = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
 def linear():
     names = ["age", "income", "score", "visits"]
     x, signal = numbers()
@@ -289,7 +332,14 @@ def linear():
     write("linear_constant", "`linear_tree` with trees of one leaf.", booster, doubles(rows[:30], names), rows[:30])
 
 
+if len(sys.argv) > 1:
+    # One group alone: `python lightgbm.py offset`.
+    for group in sys.argv[1:]:
+        globals()[group]()
+    sys.exit()
 objectives()
+if MAJOR == 4:
+    offset()
 if MAJOR != 3:
     modes()
 else:

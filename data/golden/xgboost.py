@@ -62,6 +62,7 @@ class Data:
         self.score = (score + 0.2 * rng.normal(size=rows)).to_numpy()
         self.binary = (self.score > 0.4).astype(int)
         self.classes = np.digitize(self.score, [-0.5, 0.3, 1.1])
+        self.three = np.minimum(self.classes, 2)
         self.positive = np.exp(self.score / 2)
         self.counts = np.floor(self.positive).astype(int)
 
@@ -129,7 +130,7 @@ def expected(objective, scores, margins):
         return {**{f"prediction_{index}": column for index, column in enumerate(scores.T)}, **raw}
     scores = scores.reshape(-1)
     if objective == "binary:logistic":
-        return {"probability": scores, "prediction": (scores >= 0.5).astype(np.int64), **raw}
+        return {"probability": scores, "prediction": (scores > 0.5).astype(np.int64), **raw}
     return {"prediction": scores, **raw}
 
 
@@ -137,11 +138,11 @@ def write_table(path, columns):
     pq.write_table(pa.table(columns), path, compression="zstd", write_statistics=False, store_schema=False)
 
 
-def write(name, about, setting, booster, *, matrix=None, frame=None, suffix="ubj", rounds=0, arguments=(), leaves=True, scores=None, margins=None):
+def write(name, about, setting, booster, *, matrix=None, frame=None, suffix="ubj", rounds=0, arguments=(), leaves=True, scores=None, margins=None, saved=None):
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    booster.save_model(str(folder / f"model.{suffix}"))
+    (saved or booster).save_model(str(folder / f"model.{suffix}"))
     matrix = xgb.DMatrix(setting.test.frame) if matrix is None else matrix
     span = {"iteration_range": (0, rounds)} if rounds else {}
     objective = model_of(booster)["objective"]["name"]
@@ -289,12 +290,12 @@ def parallel(name, about):
     plain(name, about, "binary", objective="binary:logistic", num_parallel_tree=3, subsample=0.5, colsample_bynode=0.6, rounds=2)
 
 
-def stopped(name):
+def stopped(name, **more):
     setting = Setting(name)
     held_out = Data(setting.rng, 100)
     noise = setting.rng.random(TRAIN_ROWS) < 0.35
     target = np.where(noise, 1 - setting.train.binary, setting.train.binary)
-    classifier = xgb.XGBClassifier(n_estimators=30, max_depth=2, learning_rate=0.6, early_stopping_rounds=4, n_jobs=1, random_state=7)
+    classifier = xgb.XGBClassifier(n_estimators=30, max_depth=2, learning_rate=0.6, early_stopping_rounds=4, n_jobs=1, random_state=7, **more)
     classifier.fit(setting.train.frame, target, eval_set=[(held_out.frame, held_out.binary)], verbose=False)
     booster = classifier.get_booster()
     on_thresholds(setting, booster)
@@ -302,18 +303,36 @@ def stopped(name):
     return setting, classifier, booster
 
 
-@case(ALL, "early stopping: what scikit-learn's wrapper predicts with the stored best_iteration")
+@case(ALL, "early stopping: the file of a booster, what scikit-learn's wrapper predicts with the stored best_iteration")
 def best(name, about):
     setting, classifier, booster = stopped(name)
     scores = classifier.predict_proba(setting.test.frame)[:, 1]
     margins = classifier.predict(setting.test.frame, output_margin=True)
-    write(name, about, setting, booster, rounds=classifier.best_iteration + 1, scores=scores, margins=margins)
+    write(name, about, setting, booster, rounds=classifier.best_iteration + 1, scores=scores, margins=margins, arguments=["--trees", "best"])
+
+
+@case("3.2", "early stopping: the file of an estimator, whose own predict stops at the stored best_iteration; a random forest in each round")
+def estimator(name, about):
+    setting, classifier, booster = stopped(name, num_parallel_tree=2, subsample=0.8)
+    scores = classifier.predict_proba(setting.test.frame)[:, 1]
+    margins = classifier.predict(setting.test.frame, output_margin=True)
+    write(name, about, setting, booster, rounds=classifier.best_iteration + 1, scores=scores, margins=margins, saved=classifier)
+
+
+@case("3.2", "a tie: the classifier says the first class where the probability is 0.5")
+def tie(name, about):
+    setting = Setting(name)
+    classifier = xgb.XGBClassifier(n_estimators=2, gamma=1e9, n_jobs=1, base_score=0.5, reg_lambda=1e12)
+    classifier.fit(setting.train.frame, setting.train.binary)
+    assert (classifier.predict_proba(setting.test.frame)[:, 1] == 0.5).any()
+    assert (classifier.predict(setting.test.frame) == 0).all()
+    write(name, about, setting, classifier.get_booster())
 
 
 @case(OLD_AND_NEW, "early stopping: what the native Booster predicts, with all trees")
 def alltrees(name, about):
     setting, _, booster = stopped(name)
-    write(name, about, setting, booster, arguments=["--trees", "all"])
+    write(name, about, setting, booster)
 
 
 @case("3.2", "the first two rounds of three classes")
@@ -400,6 +419,30 @@ def stored_ubj(name, about):
 @case("3.2", "categories stored with the model, texts and whole numbers, not in sorted order; JSON")
 def stored_json(name, about):
     stored(name, about, "json")
+
+
+@case("3.2", "categories with letters outside ASCII, which the file holds cut; a package lists them")
+def letters(name, about):
+    setting = Setting(name)
+    cities = ["Ulm", "Köln", "Bonn", "São Paulo", "東京"]
+    for data, rows in ((setting.train, TRAIN_ROWS), (setting.test, ROWS)):
+        city = setting.rng.integers(0, 5, rows)
+        data.frame = pd.DataFrame({"amount": data.frame["amount"], "city": pd.Categorical([cities[code] for code in city], categories=cities)})
+        data.score = data.score + np.array([2, -1, 0.5, -2, 1])[city]
+    matrix = xgb.DMatrix(setting.train.frame, setting.train.score, enable_categorical=True)
+    booster = train(setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=3)
+    matrix = xgb.DMatrix(setting.test.frame, enable_categorical=True)
+    frame = setting.test.frame.assign(city=setting.test.frame["city"].astype(object))
+    write(name, about, setting, booster, matrix=matrix, frame=frame)
+    folder = HERE / name
+    package = folder / "model"
+    package.mkdir()
+    (folder / "model.ubj").rename(package / "model.ubj")
+    quoted = ", ".join(f'"{city}"' for city in cities)
+    manifest = f'name = "letters"\n\n[[artefacts]]\npath = "model.ubj"\n\n[[inputs]]\nname = "city"\ncategories = [{quoted}]\n'
+    (package / "tallow.toml").write_text(manifest, encoding="utf-8")
+    facts = json.loads((folder / "case.json").read_text())
+    (folder / "case.json").write_text(json.dumps({**facts, "model": "model"}, indent=1) + "\n")
 
 
 @case("2.1 3.0 3.2", "multi_output_tree: leaves that hold a vector")
@@ -491,6 +534,40 @@ def oddcodes(name, about):
     also = xgb.DMatrix(rows[finite], feature_names=names, feature_types=types, enable_categorical=True)
     assert (booster.predict(also) == scores[finite]).all()
     write(name, about, setting, booster, leaves=False, scores=scores, margins=margins, matrix=also)
+
+
+def offset(name, about, target, width, objective, **parameters):
+    setting = Setting(name)
+    margins = lambda rows: setting.rng.normal(size=(rows, width)).astype(np.float32) * 3
+    train_matrix = xgb.DMatrix(setting.train.frame, getattr(setting.train, target), base_margin=margins(TRAIN_ROWS))
+    booster = train(setting, train_matrix, objective=objective, **parameters)
+    on_thresholds(setting, booster)
+    moved = margins(ROWS)
+    columns = {f"exposure {index}": moved[:, index] for index in range(width)}
+    matrix = xgb.DMatrix(setting.test.frame, base_margin=moved)
+    arguments = ["--offset", ",".join(columns)]
+    leaves = parameters.get("booster") != "gblinear"
+    write(name, about, setting, booster, matrix=matrix, frame=setting.test.frame.assign(**columns), arguments=arguments, leaves=leaves)
+
+
+@case("3.2", "base_margin: the margin starts there in place of base_score")
+def offsetbinary(name, about):
+    offset(name, about, "binary", 1, "binary:logistic", base_score=0.2)
+
+
+@case("3.2", "base_margin of a dart booster with a logarithmic link")
+def offsetdart(name, about):
+    offset(name, about, "counts", 1, "count:poisson", booster="dart", rate_drop=0.5, rounds=5)
+
+
+@case("3.2", "base_margin of three classes, a column for each")
+def offsetclasses(name, about):
+    offset(name, about, "three", 3, "multi:softprob", num_class=3)
+
+
+@case("3.2", "base_margin of gblinear")
+def offsetlinear(name, about):
+    offset(name, about, "score", 1, "reg:squarederror", booster="gblinear", updater="coord_descent", base_score=3, max_depth=None)
 
 
 @case("3.2", "no tree finds a split: every tree is one leaf")

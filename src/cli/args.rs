@@ -307,6 +307,14 @@ pub struct BindingArgs {
     /// themselves about categories.
     #[arg(long, value_name = "[COLUMN=]POLICY", allow_hyphen_values = true, help_heading = "Binding")]
     pub on_unseen: Vec<String>,
+    /// Columns that move the margins: XGBoost's `base_margin`, LightGBM's `init_score`, CatBoost's `baseline`
+    ///
+    /// One column; a model of several margins takes one for each, `a,b,c`, in the order of its classes. XGBoost starts there in place of its base score;
+    /// for LightGBM, whose own `predict` leaves it to the user, and for CatBoost it is added. A missing value stops the run unless `--on-null` says otherwise.
+    /// Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Binding")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offset: Vec<String>,
 }
 
 /// What comes out.
@@ -323,8 +331,12 @@ pub struct OutcomeArgs {
     /// The least probability that is called positive, of two classes [default: the model's, else 0.5]
     #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true, help_heading = "Outcome")]
     pub threshold: Option<f64>,
-    /// How many trees to use: `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
-    #[arg(long, value_name = "best|all|N", default_value = "best", help_heading = "Outcome")]
+    /// How many trees to use: `library`, `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
+    ///
+    /// `library` uses as many as the library that saved the file: an XGBoost estimator of the scikit-learn interface stops at its best iteration, a
+    /// booster uses all trees. LightGBM and CatBoost cut the trees there when they save. Where fewer trees are used than there are, the summary and
+    /// the report say so.
+    #[arg(long, value_name = "library|best|all|N", default_value = "library", help_heading = "Outcome")]
     pub trees: String,
 }
 
@@ -352,7 +364,7 @@ pub struct InspectArgs {
     #[arg(value_name = "PATH", required = true)]
     pub path: PathBuf,
     /// How many trees count: as `tallow score --trees`
-    #[arg(long, value_name = "best|all|N", default_value = "best")]
+    #[arg(long, value_name = "library|best|all|N", default_value = "library")]
     pub trees: String,
     /// How delimited text is read
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::counted;
 use crate::error::{Error, Kind, Result};
 use crate::model::format::ImportOptions;
-use crate::model::open::{MODEL_MARKS, OpenedModel, open};
+use crate::model::open::{Identity, MODEL_MARKS, OpenedModel, open};
 use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
 use crate::path_text;
@@ -111,7 +111,8 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
         ("named".to_owned(), naming(&loaded.contract).to_owned()),
         ("outputs".to_owned(), outputs(opened).join(", ")),
     ];
-    let facts = opened.identity().named();
+    let identity = opened.identity();
+    let facts = identity.named();
     for (name, value) in facts.iter().chain(&shape) {
         page.fact(name, value);
     }
@@ -123,12 +124,22 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     }
     let object = json!({
         "kind": "model",
-        "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), Json::from(value.clone()))).collect::<serde_json::Map<_, _>>(),
+        "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), json_value(&identity, name, value))).collect::<serde_json::Map<_, _>>(),
         "inputs": loaded.contract.inputs.iter().map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)})).collect::<Vec<_>>(),
         "artefacts": opened.artefacts.iter().map(|one| json!({"path": path_text::text(&one.path), "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
         "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
     });
     (page, object)
+}
+
+/// A number for a fact that is one, such as a count of trees.
+fn json_value(identity: &Identity, name: &str, value: &str) -> Json {
+    match identity.number(name) {
+        Some(number) if number.fract() == 0.0 => Json::from(number as i64),
+        Some(number) => Json::from(number),
+        None if name == "inputs" => value.parse::<u64>().map_or_else(|_| Json::from(value), Json::from),
+        None => Json::from(value),
+    }
 }
 
 /// Whether the columns that feed the model are known by name.

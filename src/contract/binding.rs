@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
+use super::renaming::{Renaming, missing_columns, stored_names};
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
 use crate::count::counted;
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Result};
 use crate::table::cast::{is_integer, is_number, is_text};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
-use crate::table::spelling::{did_you_mean, nearest};
+use crate::table::spelling::did_you_mean;
 
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,10 @@ pub struct BindingOptions {
     pub on_null: Vec<(String, Policy)>,
     /// (column or `*`, policy) for unseen categories and for text that is no number.
     pub on_unseen: Vec<(String, Policy)>,
+    /// The columns of the margins' offsets, bound after the inputs.
+    pub offset: Vec<String>,
+    /// How the model's library changed the names of its columns.
+    pub renaming: Renaming,
 }
 
 /// An input and the column that feeds it.
@@ -50,7 +55,7 @@ impl std::fmt::Display for BoundInput {
 
 /// Binds every input of the contract to a column.
 ///
-/// `schema` is the data set's, derived columns included. Returns one entry per input, in the contract's order.
+/// `schema` is the data set's, derived columns included. Returns one entry per input, in the contract's order, then one per column of offsets.
 ///
 /// # Errors
 /// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
@@ -58,12 +63,16 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     if let Some(contract) = by_vector(contract, schema, options) {
         return bind(&contract, schema, dataset, &BindingOptions { features: None, ..options.clone() });
     }
-    let columns = chosen_columns(contract, schema, options)?;
+    let mut columns = chosen_columns(contract, schema, options)?;
     let names = NameIndex::new(schema);
+    if options.features.is_none() {
+        stored_names(&mut columns, schema, &names, options.renaming);
+    }
     let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none();
     let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
     if !missing.is_empty() {
-        let error = missing_columns(&missing, schema, dataset);
+        let own: HashSet<&str> = columns.iter().map(String::as_str).collect();
+        let error = missing_columns(&missing, schema, &own, dataset);
         let is_open = |input: &Input| matches!(input.kind, InputKind::Native(NativeType { width: Width::Multiple(1), .. }));
         return Err(match contract.inputs.as_slice() {
             [one] if is_open(one) => error.hint(
@@ -77,6 +86,9 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
         let mut input = input.clone();
         apply_policies(&mut input, &column, options);
         bound.push(bind_one(input, column, &names, dataset)?);
+    }
+    for column in &options.offset {
+        bound.push(bind_offset(column, &names, dataset, options)?);
     }
     check_types(&bound, dataset)?;
     check_policy_names(&bound, options)?;
@@ -141,29 +153,6 @@ fn matching_columns(pattern: &str, schema: &Schema) -> Result<Vec<String>> {
     Ok(schema.fields().iter().map(|field| field.name()).filter(|name| regex.is_match(name)).cloned().collect())
 }
 
-fn missing_columns(missing: &[&str], schema: &Schema, dataset: &Dataset) -> Error {
-    let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
-    let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
-    let word = if missing.len() == 1 { "column" } else { "columns" };
-    let similar = missing.iter().find_map(|name| Some((name, nearest(name, &column_names(schema))?)));
-    let hint = dataset.other_reading(missing).or_else(|| other_delimiter(dataset)).unwrap_or_else(|| match similar {
-        Some((name, near)) => format!("the data has `{near}`: if that is meant, pass `--rename {}`", shell_word(&format!("{near}={name}"))),
-        None => "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into(),
-    });
-    let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
-    dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
-}
-
-/// What to type if a file of delimited text was read as one column because something else lies between its fields.
-fn other_delimiter(dataset: &Dataset) -> Option<String> {
-    let schema = dataset.schema();
-    let [column] = schema.fields().iter().as_slice() else { return None };
-    let delimiters = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
-    let (_, name) = delimiters.iter().find(|(delimiter, _)| dataset.is_text() && column.name().contains(*delimiter))?;
-    let header = column.name().replace(char::is_control, " ");
-    Some(format!("the file has one column, `{header}`: pass `--delimiter {}`", shell_word(name)))
-}
-
 /// The names of all columns.
 pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
     schema.fields().iter().map(|field| field.name().as_str())
@@ -208,13 +197,18 @@ pub fn check_missing_names(bound: &[BoundInput], columns: &[(String, Vec<String>
 /// # Errors
 /// A usage error for a regex that is broken.
 pub fn fed_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<(String, Input)>> {
-    let names: Vec<String> = match options.features.as_deref() {
+    let mut names: Vec<String> = match options.features.as_deref() {
         Some([pattern]) if is_pattern(pattern) => matching_columns(pattern, schema)?,
         Some(names) => names.to_vec(),
         None if contract.named => contract.inputs.iter().map(|input| input.name.clone()).collect(),
         None => Vec::new(),
     };
-    Ok(names.into_iter().zip(contract.inputs.iter().cloned()).collect())
+    if options.features.is_none() {
+        stored_names(&mut names, schema, &NameIndex::new(schema), options.renaming);
+    }
+    let inputs = names.into_iter().zip(contract.inputs.iter().cloned());
+    let offsets = options.offset.iter().map(|column| (column.clone(), Input::number(column)));
+    Ok(inputs.chain(offsets).collect())
 }
 
 fn is_pattern(text: &str) -> bool {
@@ -231,6 +225,18 @@ fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Resul
             .at_column(&one.column)
             .hint("leave it out for this column; a graph that refuses unknown categories stops the run at the row that has one")),
     }
+}
+
+/// A column of offsets: numbers, of which none may be missing unless a policy says otherwise.
+fn bind_offset(column: &str, names: &NameIndex, dataset: &Dataset, options: &BindingOptions) -> Result<BoundInput> {
+    if names.field(column).is_none() {
+        let error = Error::contract("`--offset` names a column that the data does not have").at_column(column);
+        let hint = did_you_mean(column, &column_names(&dataset.schema()), "`tallow inspect` lists the columns of a file");
+        return Err(at_first_file(error, dataset).hint(hint));
+    }
+    let mut input = Input { on_null: Policy::Error, ..Input::number(column) };
+    apply_policies(&mut input, column, options);
+    bind_one(input, column.to_owned(), names, dataset)
 }
 
 fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {

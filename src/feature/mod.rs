@@ -89,6 +89,13 @@ impl<T: Copy> Columns<T> {
         &self.values
     }
 
+    /// Takes the last features out as a block of their own, as many as `feature_count`.
+    #[must_use]
+    pub fn split_last(&mut self, feature_count: usize) -> Self {
+        let kept = self.values.len().saturating_sub(feature_count * self.row_count);
+        Self { row_count: self.row_count, values: self.values.split_off(kept) }
+    }
+
     /// Gives the block another shape and sets every value to `fill`, keeping the allocation.
     pub fn reset(&mut self, row_count: usize, feature_count: usize, fill: T) {
         self.row_count = row_count;
@@ -116,6 +123,16 @@ impl FeatureBlock {
             Precision::Single => Self::Single(Columns::default()),
             Precision::Double => Self::Double(Columns::default()),
             Precision::Native => Self::Native(Vec::new()),
+        }
+    }
+
+    /// Takes the last features out as a block of their own, as many as `feature_count`.
+    #[must_use]
+    pub fn split_last(&mut self, feature_count: usize) -> Self {
+        match self {
+            Self::Single(columns) => Self::Single(columns.split_last(feature_count)),
+            Self::Double(columns) => Self::Double(columns.split_last(feature_count)),
+            Self::Native(columns) => Self::Native(columns.split_off(columns.len().saturating_sub(feature_count))),
         }
     }
 

@@ -5,29 +5,56 @@
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Margins, Model, OffsetRule, Scratch};
 
 /// A linear model with one or more outputs.
 #[derive(Debug)]
 pub struct Linear {
     feature_count: usize,
-    /// One for each output.
+    /// One for each output: the biases on top of the start.
     intercepts: Vec<f32>,
+    /// What a row's own start is added to, one for each output.
+    biases: Vec<f32>,
     /// One for each output, feature after feature.
     weights: Vec<f32>,
 }
 
 impl Linear {
-    /// A model of as many outputs as `intercepts`; the weight of (feature, output) lies at `feature * outputs + output`.
+    /// A model of as many outputs as `biases`, all of which start at `start`; the weight of (feature, output) lies at `feature * outputs + output`.
     ///
     /// # Errors
     /// Fails if there is no output or the number of weights is not features times outputs.
-    pub fn new(feature_count: usize, intercepts: Vec<f32>, weights: Vec<f32>) -> Result<Self> {
-        if intercepts.is_empty() || feature_count.checked_mul(intercepts.len()) != Some(weights.len()) {
-            let message = format!("{} weights for {feature_count} features and {} outputs", weights.len(), intercepts.len());
+    pub fn new(feature_count: usize, start: f32, biases: Vec<f32>, weights: Vec<f32>) -> Result<Self> {
+        if biases.is_empty() || feature_count.checked_mul(biases.len()) != Some(weights.len()) {
+            let message = format!("{} weights for {feature_count} features and {} outputs", weights.len(), biases.len());
             return Err(Error::failed(message));
         }
-        Ok(Self { feature_count, intercepts, weights })
+        let intercepts = biases.iter().map(|bias| bias + start).collect();
+        Ok(Self { feature_count, intercepts, biases, weights })
+    }
+
+    /// Fills the margins of all rows; `offsets` holds each row's own start.
+    fn fill(&self, block: &FeatureBlock, offsets: Option<&Columns<f32>>, margins: &mut Margins) -> Result<()> {
+        let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
+            return Err(Error::internal("a block of another precision than the linear model's"));
+        };
+        margins.clear();
+        if columns.row_count() == 0 {
+            return Ok(());
+        }
+        let width = self.intercepts.len();
+        let fits = |offsets: &Columns<f32>| (offsets.row_count(), offsets.feature_count()) == (columns.row_count(), width);
+        if columns.feature_count() != self.feature_count || !offsets.is_none_or(fits) {
+            return Err(Error::internal("a block of another width than the linear model's"));
+        }
+        for row in 0..columns.row_count() {
+            match offsets {
+                Some(offsets) => margins.extend(self.biases.iter().enumerate().map(|(output, bias)| bias + offsets.column(output)[row])),
+                None => margins.extend_from_slice(&self.intercepts),
+            }
+        }
+        self.add(columns, margins);
+        Ok(())
     }
 
     fn add(&self, columns: &Columns<f32>, margins: &mut [f32]) {
@@ -65,23 +92,22 @@ impl Model for Linear {
     }
 
     fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
-        let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
-            return Err(Error::internal("a block of another precision than the linear model's"));
+        self.fill(block, None, margins)
+    }
+
+    fn offset_rule(&self) -> Option<OffsetRule> {
+        Some(OffsetRule::Start)
+    }
+
+    fn score_with_offsets(&self, block: &FeatureBlock, offsets: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+        let FeatureBlock::Single(offsets) = offsets else {
+            return Err(Error::internal("offsets of another precision than the linear model's"));
         };
-        margins.clear();
-        if columns.row_count() == 0 {
-            return Ok(());
-        }
-        if columns.feature_count() != self.feature_count {
-            return Err(Error::internal("a block of another width than the linear model's"));
-        }
-        (0..columns.row_count()).for_each(|_| margins.extend_from_slice(&self.intercepts));
-        self.add(columns, margins);
-        Ok(())
+        self.fill(block, Some(offsets), margins)
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<f32>() * (self.weights.len() + self.intercepts.len())
+        size_of::<f32>() * (self.weights.len() + self.intercepts.len() + self.biases.len())
     }
 }
 
@@ -91,18 +117,25 @@ mod tests {
 
     #[test]
     fn a_margin_is_the_intercept_and_what_is_present() {
-        let model = Linear::new(2, vec![1.0, -1.0], vec![2.0, 3.0, 10.0, 20.0]).expect("the shapes agree");
+        let model = Linear::new(2, 0.5, vec![0.5, -1.5], vec![2.0, 3.0, 10.0, 20.0]).expect("the shapes agree");
         let mut columns = Columns::filled(2, 2, 1.0);
         columns.column_mut(1)[1] = f32::NAN;
         let mut margins = Margins::empty(Precision::Single);
         model.score(&FeatureBlock::Single(columns), &mut Scratch::default(), &mut margins).expect("the block fits");
         assert_eq!(margins, Margins::Single(vec![13.0, 22.0, 3.0, 2.0]));
+        let mut columns = Columns::filled(1, 2, 1.0);
+        columns.column_mut(1)[0] = f32::NAN;
+        let mut offsets = Columns::filled(1, 2, 10.0);
+        offsets.column_mut(1)[0] = 20.0;
+        let (block, offsets) = (FeatureBlock::Single(columns), FeatureBlock::Single(offsets));
+        model.score_with_offsets(&block, &offsets, &mut Scratch::default(), &mut margins).expect("the blocks fit");
+        assert_eq!(margins, Margins::Single(vec![12.5, 21.5]), "an offset stands in place of the start");
     }
 
     #[test]
     fn wrong_shapes_are_refused() {
-        assert!(Linear::new(2, vec![1.0], vec![1.0]).is_err());
-        assert!(Linear::new(usize::MAX, vec![1.0, 2.0], vec![1.0]).is_err());
-        assert!(Linear::new(0, vec![], vec![]).is_err());
+        assert!(Linear::new(2, 0.0, vec![1.0], vec![1.0]).is_err());
+        assert!(Linear::new(usize::MAX, 0.0, vec![1.0, 2.0], vec![1.0]).is_err());
+        assert!(Linear::new(0, 0.0, vec![], vec![]).is_err());
     }
 }

@@ -20,7 +20,7 @@ use std::any::Any;
 use arrow::array::{Array, ArrayRef};
 
 use crate::contract::Contract;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::outcome::Outcome;
 
@@ -84,6 +84,28 @@ pub struct Performed {
     pub unit: &'static str,
 }
 
+/// What a row's offset (XGBoost's `base_margin`, LightGBM's `init_score`, CatBoost's `baseline`) does to its margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetRule {
+    /// The margin starts there, in place of the model's own base score (XGBoost).
+    Start,
+    /// It is added once the margin is complete (LightGBM, where users add it themselves).
+    Added,
+    /// The same, rounded to single precision before (CatBoost, whose pools hold baselines so).
+    AddedSingle,
+}
+
+impl OffsetRule {
+    /// The rule as reports state it.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Start => "in place of the base score",
+            Self::Added | Self::AddedSingle => "added to the margin",
+        }
+    }
+}
+
 /// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for bit, in any batch.
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The family's name: `forest`, `linear`, `network`, …
@@ -108,6 +130,19 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Fails if `block` or `margins` has another precision or shape than this model's, or if the engine underneath fails.
     fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()>;
+
+    /// What offsets do to the margins; none for models that take no offsets.
+    fn offset_rule(&self) -> Option<OffsetRule> {
+        None
+    }
+
+    /// As [`Model::score`], with an offset for each margin of each row: `offsets` has one column for each margin.
+    ///
+    /// # Errors
+    /// As [`Model::score`]; an internal error for models that take no offsets.
+    fn score_with_offsets(&self, _block: &FeatureBlock, _offsets: &FeatureBlock, _scratch: &mut Scratch, _margins: &mut Margins) -> Result<()> {
+        Err(Error::internal("offsets for a model that takes none"))
+    }
 
     /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the original library numbers a tree's leaves;
     /// none for families without trees.

@@ -7,16 +7,19 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::format::huggingface;
-use super::format::mlflow::{MLMODEL, Mlflow};
+use super::format::mlflow::{ARTIFACTS, LOGGED, MLMODEL, Mlflow, Named, REGISTERED};
 use super::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecognised};
 use super::reading::{self, BESIDE, Found, read_file, read_held};
 use super::{Description, LoadedModel};
 use crate::digest::{FilesDigest, hexadecimal, taken_beside};
 use crate::error::{Error, Result};
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
-use crate::table::commit::{find, list, metadata};
+use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::location::missing;
 use crate::table::query::Derived;
+
+/// The most bytes of a file that names an `MLflow` model; real ones have some hundreds.
+const MLFLOW_NAME_BYTES_LIMIT: u64 = 1 << 20;
 
 /// How a package's files are read.
 const FILES: Files<'_> = Files { read: &BESIDE.read, resolve: &BESIDE.resolve, find: &|path| find(path), beside: Some(BESIDE) };
@@ -72,6 +75,18 @@ impl Identity {
     #[must_use]
     pub fn told(&self, name: &str) -> Option<&str> {
         self.further.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a fact as a number, where it is a plain one that the format tells, such as a count; names and versions stay texts.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        const LONGEST: usize = 15;
+        let value = self.told(name).filter(|value| value.len() <= LONGEST)?;
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        let parts: Vec<&str> = digits.split('.').collect();
+        let is_plain = parts.len() <= 2 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_identifier = ["mlflow_model_uuid", "mlflow_run"].contains(&name) || digits.len() > 1 && digits.starts_with('0') && parts.len() == 1;
+        if is_plain && !is_identifier { value.parse().ok() } else { None }
     }
 
     /// (name, value) of all that is known, in the order of the report.
@@ -191,12 +206,34 @@ fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
     let bytes = said.read_beside(&mlflow.data).map_err(|error| error.at_path(&manifest))?;
     let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(path.join(&mlflow.data), bytes) };
-    let mut loaded = import(&artefact, &ImportOptions { feature_count: options.feature_count.or(mlflow.column_count()), ..options.clone() })?;
+    let feature_count = options.feature_count.or(mlflow.column_count());
+    let options = ImportOptions { feature_count, saved_from: mlflow.saved_from(), ..options.clone() };
+    let mut loaded = import(&artefact, &options).map_err(|error| match mlflow.export_hint(&artefact.bytes) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })?;
     mlflow.apply(&mut loaded.contract).map_err(|error| error.at_path(&manifest))?;
     mlflow.describe(&mut loaded.description);
     let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes));
     let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
-    Ok(OpenedModel::of(loaded, path, digest))
+    let named = mlflow_name(path, &mlflow)?;
+    let model = OpenedModel::of(loaded, path, digest);
+    Ok(OpenedModel { name: named.name.unwrap_or_else(|| model.name.clone()), version: named.version, ..model })
+}
+
+/// What an `MLflow` model is called: as it is registered, as it was logged, or else by its directory unless all are called so.
+fn mlflow_name(path: &Path, mlflow: &Mlflow) -> Result<Named> {
+    let read_named = |file: &Path| -> Result<Named> {
+        let is_file = find(file)?.is_some_and(|found| !found.is_directory);
+        if is_file { Ok(Named::parse(&read(file, MLFLOW_NAME_BYTES_LIMIT)?)) } else { Ok(Named::default()) }
+    };
+    let registered = read_named(&path.join(REGISTERED))?;
+    let directory = canonical(path)?;
+    if registered.name.is_some() || directory.file_name().is_none_or(|name| name != ARTIFACTS) {
+        return Ok(registered);
+    }
+    let logged = directory.parent().map(|above| read_named(&above.join(LOGGED))).transpose()?.unwrap_or_default();
+    Ok(Named { name: logged.name.or_else(|| mlflow.name()), version: None })
 }
 
 /// The golden rows of the model at `path`, if it is a package that has any.

@@ -167,7 +167,9 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
     input.column_type = entry.r#type.or(input.column_type);
     input.on_null = entry.on_null.unwrap_or(input.on_null);
     input.on_unseen = entry.on_unseen.unwrap_or(input.on_unseen);
-    input.missing = entry.missing.as_ref().map_or_else(Vec::new, |missing| missing.tokens());
+    if let Some(missing) = &entry.missing {
+        input.missing = missing.tokens();
+    }
     Ok(())
 }
 

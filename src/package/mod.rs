@@ -17,6 +17,7 @@ pub use artefact::CheckedArtefact;
 pub use manifest::{Derived, Manifest};
 
 use self::apply::Networks;
+use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 use crate::model::encoder::assemble;
@@ -113,6 +114,9 @@ impl Package {
     /// # Errors
     /// [`crate::error::Kind::Contract`] for an input that the model does not have, and for whatever contradicts the model.
     pub fn apply(&self, loaded: &mut LoadedModel) -> Result<()> {
+        if self.manifest.outputs.labels.is_some() {
+            loaded.description.facts.retain(|(name, _)| name != format::LABELS);
+        }
         apply::inputs(&self.manifest, &mut loaded.contract)?;
         apply::outputs(&self.manifest, &mut loaded.outcome, loaded.model.margin_count())
     }
@@ -125,7 +129,12 @@ impl Package {
         self.refuse_network_keys()?;
         // One name may be that of a column of lists.
         let listed = Some(self.manifest.inputs.len()).filter(|count| *count > 1);
-        format::import(model, &ImportOptions { feature_count: options.feature_count.or(listed), ..options.clone() })
+        let categories = self.manifest.inputs.iter().filter_map(|entry| {
+            let texts = entry.categories.as_ref()?.iter().map(|category| CategoryValue::from(category).to_string());
+            Some((entry.name.clone(), texts.collect()))
+        });
+        let (feature_count, categories) = (options.feature_count.or(listed), categories.collect());
+        format::import(model, &ImportOptions { feature_count, categories, ..options.clone() })
     }
 
     fn refuse_network_keys(&self) -> Result<()> {

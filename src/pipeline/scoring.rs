@@ -34,6 +34,8 @@ pub struct Scoring {
     encoder: Encoder,
     /// For each input, the position of its column in the batch; none for one that the table need not and does not have.
     positions: Vec<Option<usize>>,
+    /// How many of the last inputs are offsets of the margins, which the model does not read as features.
+    offset_count: usize,
     raw: bool,
 }
 
@@ -82,7 +84,13 @@ impl Scoring {
         if encoder.inputs().zip(&positions).any(|(bound, position)| bound.input.required && position.is_none()) {
             return Err(Error::internal("a bound column is not read"));
         }
-        Ok(Self { model, encoder, positions, raw })
+        Ok(Self { model, encoder, positions, offset_count: 0, raw })
+    }
+
+    /// The same, whose last inputs are so many offsets.
+    #[must_use]
+    pub fn with_offsets(self, offset_count: usize) -> Self {
+        Self { offset_count, ..self }
     }
 
     /// The model.
@@ -95,6 +103,12 @@ impl Scoring {
     #[must_use]
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// How many of the encoder's last inputs are offsets of the margins.
+    #[must_use]
+    pub fn offset_count(&self) -> usize {
+        self.offset_count
     }
 
     /// The rows that are scored at once, by one worker.
@@ -174,9 +188,11 @@ impl Scorer<'_> {
         let columns: Vec<ArrayRef> = self.scoring.positions.iter().map(column).collect();
         let mut coercions = vec![Coercions::default(); columns.len()];
         let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
+        let offset_count = self.scoring.offset_count;
+        let offsets = (offset_count > 0).then(|| self.block.split_last(offset_count));
         let rejected = verdicts.into_rows();
         let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
-        let margins = times.measure(Stage::Score, || self.score_block(&rejected_rows, origin))?;
+        let margins = times.measure(Stage::Score, || self.score_block(offsets.as_ref(), &rejected_rows, origin))?;
         if let Some(coercions) = coercions.first_mut() {
             coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
         }
@@ -202,7 +218,7 @@ impl Scorer<'_> {
     }
 
     /// Scores the encoded block; whatever a graph says of rejected rows is of no account.
-    fn score_block(&mut self, rejected: &[usize], origin: Origin) -> Result<Margins> {
+    fn score_block(&mut self, offsets: Option<&FeatureBlock>, rejected: &[usize], origin: Origin) -> Result<Margins> {
         let loaded = &self.scoring.model;
         let (model, row_count) = (&*loaded.model, self.block.row_count());
         let mut margins = Margins::empty(model.precision());
@@ -215,7 +231,10 @@ impl Scorer<'_> {
         }
         let stand_in = without_rejected(&self.block, rejected)?;
         let block = stand_in.as_ref().unwrap_or(&self.block);
-        let scored = model.score(block, &mut self.scratch, &mut margins);
+        let scored = match offsets {
+            Some(offsets) => model.score_with_offsets(block, offsets, &mut self.scratch, &mut margins),
+            None => model.score(block, &mut self.scratch, &mut margins),
+        };
         scored.map(|()| margins).map_err(|error| {
             let mut margins = Margins::empty(model.precision());
             let row = first_refused(block, |row| model.score(row, &mut self.scratch, &mut margins).is_err());

@@ -23,12 +23,13 @@ use sha2::{Digest, Sha256};
 
 use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
-use self::options::{binding_options, byte_size, missing_values, renames, set_threshold, tree_selection};
+use self::options::{binding_options, byte_size, check_offset, missing_values, renames, set_threshold, tree_selection};
 use self::reading::read_options;
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
-use crate::contract::binding::{BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled};
+use crate::contract::binding::{BindingOptions, BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled};
+use crate::contract::renaming::Renaming;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
@@ -85,7 +86,9 @@ impl Plan {
             set_threshold(&mut opened, outcome.threshold)?;
         }
         let threads = thread_count(*threads)?;
-        let (renames, mut binding_options) = (renames(binding)?, binding_options(binding)?);
+        let renaming = Renaming::of_format(&opened.loaded.description.format);
+        let renames = renames(binding)?;
+        let mut binding_options = BindingOptions { renaming, ..binding_options(binding)? };
         let mut options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()), &renames)?;
         options.text_columns = reading::text_columns(&opened.loaded.contract, &binding_options, &renames);
         let found = locate(inputs, rows.any_ending)?;
@@ -102,11 +105,14 @@ impl Plan {
         if reads_texts && binding_options.features.is_none() {
             binding_options.features = text::columns(text, contract, &widened(&schema), is_text)?;
         }
+        let offset_rule = check_offset(&opened, &binding_options.offset)?;
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
         check_missing_names(&bound, &missing.columns)?;
-        let along = passthrough(outcome, &bound, &schema, &widened(&schema))?;
-        let mut warnings = warnings(binding.features.as_deref(), &bound, &opened.derived, &along, selection.as_ref());
-        warnings.extend(warning::other_names(binding.features.as_deref(), contract, &bound).into_iter().chain(warning::read_again(&dataset)));
+        // A column of offsets is no feature: it comes along, and is in no order of training.
+        let features = &bound[..bound.len() - binding_options.offset.len()];
+        let along = passthrough(outcome, features, &schema, &widened(&schema))?;
+        let mut warnings = warnings(binding.features.as_deref(), features, &opened.derived, &along, selection.as_ref());
+        warnings.extend(warning::other_names(binding.features.as_deref(), contract, features).into_iter().chain(warning::read_again(&dataset)));
         warnings.extend(reading::without_effect(rows, &dataset)?);
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
@@ -114,9 +120,10 @@ impl Plan {
         let batch_schema = widened(&read_schema);
         let name = Name::new(args, &opened)?;
         let run_id = name.run_id(&dataset)?;
-        let identity = opened.identity();
+        let mut identity = opened.identity();
+        identity.further.extend(offset_rule.map(|rule| ("offset".to_owned(), format!("{}, {}", binding_options.offset.join(", "), rule.describe()))));
         let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision());
-        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?;
+        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?.with_offsets(binding_options.offset.len());
         let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
         let allowance = afford(memory, threads, &needs, &dataset, &read_schema, dataset.options())?;

@@ -1,25 +1,28 @@
 //! Texts of flags as values.
 
-use super::list::{assignment, items};
+use super::list::{all_items, assignment, items};
 use crate::cli::args::BindingArgs;
 use crate::contract::Policy;
-use crate::contract::binding::BindingOptions;
+use crate::contract::binding::{BindingOptions, first_doubled};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
+use crate::model::OffsetRule;
 use crate::model::format::TreeSelection;
 use crate::model::open::OpenedModel;
 
-/// `best`, `all` or a number of rounds.
+/// `library`, `best`, `all` or a number of rounds.
 ///
 /// # Errors
 /// A usage error for anything else.
 pub fn tree_selection(text: &str) -> Result<TreeSelection> {
     match text {
+        "library" => Ok(TreeSelection::Library),
         "best" => Ok(TreeSelection::Best),
         "all" => Ok(TreeSelection::All),
         number => match number.parse() {
             Ok(rounds) if rounds > 0 => Ok(TreeSelection::First(rounds)),
-            _ => Err(Error::usage(format!("`--trees {number}` is none of `best`, `all` and a number above 0"))),
+            _ => Err(Error::usage(format!("`--trees {number}` is none of `library`, `best`, `all` and a number above 0"))),
         },
     }
 }
@@ -30,6 +33,25 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
         return Err(Error::usage(format!("`--threshold {wanted}` is no probability")));
     }
     opened.loaded.outcome.task.set_threshold(wanted)
+}
+
+/// Checks that the model takes offsets, one for each of its margins.
+pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<Option<OffsetRule>> {
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let (model, format) = (&opened.loaded.model, &opened.loaded.description.format);
+    let Some(rule) = model.offset_rule() else {
+        return Err(Error::usage(format!("`--offset` is for models of XGBoost, LightGBM and CatBoost, and this is one of {format}"))
+            .hint("leave `--offset` out"));
+    };
+    match model.margin_count() {
+        count if count == columns.len() => Ok(Some(rule)),
+        count => {
+            Err(Error::contract(format!("`--offset` names {}, and the model has {}", counted(columns.len(), "column"), counted(count, "margin")))
+                .hint("name one column for each margin, `--offset a,b,c`, in the order of the model's classes"))
+        }
+    }
 }
 
 pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
@@ -47,10 +69,15 @@ pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
 }
 
 pub(super) fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
-    let BindingArgs { rename: _, features, on_null, on_unseen } = binding;
+    let BindingArgs { rename: _, features, on_null, on_unseen, offset } = binding;
     let policies = |flag: &str, texts: &[String]| texts.iter().map(|text| policy(flag, text)).collect::<Result<Vec<_>>>();
     let features = features.as_ref().map(|text| feature_list(text)).transpose()?;
-    Ok(BindingOptions { features, on_null: policies("--on-null", on_null)?, on_unseen: policies("--on-unseen", on_unseen)? })
+    let offset = all_items("--offset", offset)?;
+    if let Some(name) = first_doubled(offset.iter().map(String::as_str)) {
+        return Err(Error::usage("`--offset` names a column twice").at_column(name));
+    }
+    let (on_null, on_unseen) = (policies("--on-null", on_null)?, policies("--on-unseen", on_unseen)?);
+    Ok(BindingOptions { features, on_null, on_unseen, offset, ..BindingOptions::default() })
 }
 
 /// `a,b,c`, or one `/regex/`, which may hold commas.

@@ -80,7 +80,10 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
     facts.extend(circumstances.ignored.iter().map(|path| Fact::text("ignored_files", path.display().to_string(), "reason", "ending")));
     facts.extend(circumstances.scheduler.iter().map(|(name, value)| Fact::text("scheduler", "", name, value)));
     facts.extend(coercion_facts(job, outcomes));
-    facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| Fact::text("model", "", metric, value)));
+    facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| match circumstances.model.number(&metric) {
+        Some(number) => Fact::number("model", "", metric, number, ""),
+        None => Fact::text("model", "", metric, value),
+    }));
     facts.extend(performance_facts(job, outcomes, circumstances));
     facts.extend(outcomes.scores.facts());
     facts

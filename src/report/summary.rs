@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 use super::run::Circumstances;
 use super::scores::ScoreStatistics;
 use crate::count::counted;
+use crate::model::format::rounds::ROUNDS_USED;
 use crate::model::open::Identity;
 use crate::pipeline::part::RowCounts;
 use crate::pipeline::stage::Stage;
@@ -38,6 +39,8 @@ pub fn lines(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances, file
     lines.extend(score_lines(&outcomes.scores));
     lines.extend(coercions(job, outcomes));
     lines.extend(tokens(job, circumstances));
+    lines.extend(circumstances.model.told(ROUNDS_USED).map(|rounds| line("rounds used", rounds)));
+    lines.extend(circumstances.model.told("offset").map(|offset| line("offset", offset)));
     lines.extend(circumstances.model.told("arithmetic").map(|arithmetic| line("arithmetic", arithmetic)));
     if verbose {
         lines.extend(Stage::ALL.iter().map(|stage| line(stage.name(), &format!("{:.3} s of work", outcomes.times.of(*stage).as_secs_f64()))));

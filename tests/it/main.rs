@@ -31,6 +31,7 @@ mod dialects;
 
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
+mod boosters;
 mod missing;
 
 // Rows that come as one column of lists.

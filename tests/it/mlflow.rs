@@ -71,3 +71,56 @@ fn what_leads_out_of_the_directory_or_is_a_pickle_is_refused() {
     let run = room.tallow("inspect model").fails(3);
     assert!(run.stderr.contains("line 1"), "{run}");
 }
+
+/// MLflow 3 keeps every logged model in a directory called `artifacts`; what it is called lies elsewhere.
+#[test]
+fn a_model_in_a_directory_called_artifacts_has_its_own_name() {
+    let room = Room::new();
+    let model = std::fs::read(data("golden/lightgbm_4_7_0_binary/model.txt")).unwrap();
+    let address = "artifact_path: file:///models/m-81/artifacts";
+    let logged = mlmodel("lightgbm", "model.lgb", "run_id: 5b4f\nmodel_id: m-81\n").replace("artifact_path: model", address);
+    room.file("m-81/artifacts/MLmodel", &logged);
+    room.file("m-81/artifacts/model.lgb", &model);
+    let named = |expected: &[(&str, &str)]| {
+        let run = room.tallow("inspect m-81/artifacts").ok();
+        expected.iter().for_each(|(key, value)| assert!(run.stdout.contains(&format!("{key:16} {value}\n")), "{run}"));
+    };
+    named(&[("name", "m-81"), ("mlflow_run", "5b4f")]);
+    room.file("m-81/artifacts/MLmodel", logged.replace(address, "artifact_path: churn"));
+    named(&[("name", "churn")]);
+    room.file("m-81/artifacts/MLmodel", &logged);
+    room.file("m-81/meta.yaml", "artifact_location: file:///models/m-81/artifacts\nname: stays\nstatus: 2\n");
+    named(&[("name", "stays")]);
+    room.file("m-81/artifacts/registered_model_meta", "model_name: churn_reg\nmodel_version: '12'\n");
+    named(&[("name", "churn_reg"), ("version", "12")]);
+}
+
+#[test]
+fn what_mlflow_saves_by_default_is_refused_with_the_line_that_helps() {
+    let room = Room::new();
+    room.file("model/MLmodel", mlmodel("catboost", "model.cb", "").replace("code: null", "code: null\n    save_format: cbm"));
+    room.file("model/model.cb", "CBM1 and more");
+    let run = room.tallow("inspect model").fails(3);
+    assert!(run.stderr.contains("`mlflow.catboost.log_model(model, name=\"model\", format=\"json\")`"), "{run}");
+    let class = "code: null\n    model_class: lightgbm.sklearn.LGBMClassifier";
+    room.file("model/MLmodel", mlmodel("lightgbm", "model.pkl", "").replace("code: null", class));
+    room.file("model/model.pkl", std::fs::read(data("hostile/pickled.pkl")).unwrap());
+    let run = room.tallow("inspect model").fails(6);
+    assert!(run.stderr.contains("`mlflow.lightgbm.log_model(model.booster_, name=\"model\")`"), "{run}");
+    room.file("model/MLmodel", "flavors:\n  sklearn:\n    pickled_model: model.skops\n    serialization_format: skops\n");
+    let run = room.tallow("inspect model").fails(6);
+    assert!(run.stderr.contains("it is a skops file, as MLflow saves by default"), "{run}");
+}
+
+/// `xgboost_3.2_estimator` stops at its best iteration by `XGBClassifier.predict`; loaded as a Booster it does not.
+#[test]
+fn the_class_that_mlflow_names_decides_about_early_stopping() {
+    let room = Room::new();
+    for (class, stops) in [("xgboost.sklearn.XGBClassifier", true), ("xgboost.core.Booster", false)] {
+        let class = format!("code: null\n    model_class: {class}");
+        room.file("model/MLmodel", mlmodel("xgboost", "model.ubj", "").replace("code: null", &class));
+        room.file("model/model.ubj", std::fs::read(data("golden/xgboost_3.2_estimator/model.ubj")).unwrap());
+        let run = room.tallow("inspect model").ok();
+        assert_eq!(run.stdout.contains("rounds_used"), stops, "{run}");
+    }
+}

@@ -16,7 +16,7 @@ use super::{device, forward, names};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
-use crate::outcome::{Finished, Link, Outcome, Task};
+use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task};
 
 /// The most tokens of a text where nothing says how many a model was made for.
 const DEFAULT_TOKENS: usize = 512;
@@ -197,7 +197,9 @@ fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Des
         TextTask::Classification | TextTask::Reranking => {
             let head = head(false)?;
             let meaning = meaning(parts, task, labels.len())?;
-            let classes = Classes { labels, meaning, threshold: options.threshold.unwrap_or(0.5), raw: options.raw };
+            // transformers takes the first of two equal scores.
+            let own = if meaning == Meaning::OneOf { ABOVE_HALF } else { 0.5 };
+            let classes = Classes { labels, meaning, threshold: options.threshold.unwrap_or(own), raw: options.raw };
             if let Some(threshold) = options.threshold {
                 if !(0.0..=1.0).contains(&threshold) {
                     return Err(Error::usage(format!("`--threshold {threshold}` is no probability")));

@@ -16,7 +16,7 @@ use super::sliced::Workspace;
 use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Margins, Model, OffsetRule, Scratch};
 
 /// How trees are evaluated; the result is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,10 @@ pub enum Kernel {
 
 /// A tree ensemble, ready to score.
 #[derive(Debug)]
-pub struct Forest(Layout);
+pub struct Forest {
+    layout: Layout,
+    offset_rule: Option<OffsetRule>,
+}
 
 #[derive(Debug)]
 enum Layout {
@@ -66,11 +69,18 @@ impl Forest {
 
     pub(super) fn planned(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
         frame.validate()?;
-        Ok(Self(match frame.precision {
+        let layout = match frame.precision {
             Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
             Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),
             Precision::Native => return Err(Error::internal("a forest computes in one precision")),
-        }))
+        };
+        Ok(Self { layout, offset_rule: None })
+    }
+
+    /// The same forest, which takes offsets by this rule.
+    #[must_use]
+    pub fn with_offsets(self, rule: OffsetRule) -> Self {
+        Self { offset_rule: Some(rule), ..self }
     }
 }
 
@@ -81,7 +91,7 @@ impl Forest {
         fn of<T: Real>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
             segments.iter().map(|segment| if let Segment::Sliced(group) = segment { Some(group.few_rows()) } else { None }).collect()
         }
-        match &self.0 {
+        match &self.layout {
             Layout::Single(engine) => of(&engine.segments),
             Layout::Double(engine) => of(&engine.segments),
         }
@@ -94,43 +104,60 @@ impl Model for Forest {
     }
 
     fn precision(&self) -> Precision {
-        match &self.0 {
+        match &self.layout {
             Layout::Single(_) => Precision::Single,
             Layout::Double(_) => Precision::Double,
         }
     }
 
     fn feature_count(&self) -> usize {
-        match &self.0 {
+        match &self.layout {
             Layout::Single(engine) => engine.feature_count,
             Layout::Double(engine) => engine.feature_count,
         }
     }
 
     fn margin_count(&self) -> usize {
-        match &self.0 {
+        match &self.layout {
             Layout::Single(engine) => engine.base.len(),
             Layout::Double(engine) => engine.base.len(),
         }
     }
 
     fn scratch(&self) -> Scratch {
-        match &self.0 {
+        match &self.layout {
             Layout::Single(_) => Scratch(Box::new(Working::<f32>::default())),
             Layout::Double(_) => Scratch(Box::new(Working::<f64>::default())),
         }
     }
 
     fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
-        match (&self.0, block, margins) {
-            (Layout::Single(engine), FeatureBlock::Single(columns), Margins::Single(margins)) => engine.score(columns, scratch, margins),
-            (Layout::Double(engine), FeatureBlock::Double(columns), Margins::Double(margins)) => engine.score(columns, scratch, margins),
+        match (&self.layout, block, margins) {
+            (Layout::Single(engine), FeatureBlock::Single(columns), Margins::Single(margins)) => engine.score(columns, None, scratch, margins),
+            (Layout::Double(engine), FeatureBlock::Double(columns), Margins::Double(margins)) => engine.score(columns, None, scratch, margins),
+            _ => Err(Error::internal("a block of another precision than the forest's")),
+        }
+    }
+
+    fn offset_rule(&self) -> Option<OffsetRule> {
+        self.offset_rule
+    }
+
+    fn score_with_offsets(&self, block: &FeatureBlock, offsets: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+        let rule = self.offset_rule.ok_or_else(|| Error::internal("offsets for a forest that takes none"))?;
+        match (&self.layout, block, offsets, margins) {
+            (Layout::Single(engine), FeatureBlock::Single(columns), FeatureBlock::Single(offsets), Margins::Single(margins)) => {
+                engine.score(columns, Some((offsets, rule)), scratch, margins)
+            }
+            (Layout::Double(engine), FeatureBlock::Double(columns), FeatureBlock::Double(offsets), Margins::Double(margins)) => {
+                engine.score(columns, Some((offsets, rule)), scratch, margins)
+            }
             _ => Err(Error::internal("a block of another precision than the forest's")),
         }
     }
 
     fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        match (&self.0, block) {
+        match (&self.layout, block) {
             (Layout::Single(engine), FeatureBlock::Single(columns)) => engine.leaves(columns).map(Some),
             (Layout::Double(engine), FeatureBlock::Double(columns)) => engine.leaves(columns).map(Some),
             _ => Err(Error::internal("a block of another precision than the forest's")),
@@ -138,7 +165,7 @@ impl Model for Forest {
     }
 
     fn memory_bytes(&self) -> usize {
-        match &self.0 {
+        match &self.layout {
             Layout::Single(engine) => engine.memory_bytes(),
             Layout::Double(engine) => engine.memory_bytes(),
         }
@@ -212,8 +239,20 @@ impl<T: Real> Engine<T> {
         Ok(())
     }
 
-    fn score(&self, columns: &Columns<T>, scratch: &mut Scratch, margins: &mut Vec<T>) -> Result<()> {
+    fn score(&self, columns: &Columns<T>, offsets: Option<(&Columns<T>, OffsetRule)>, scratch: &mut Scratch, margins: &mut Vec<T>) -> Result<()> {
         self.check(columns)?;
+        let fits = |(offsets, _): (&Columns<T>, OffsetRule)| {
+            offsets.row_count() == columns.row_count() && (offsets.row_count() == 0 || offsets.feature_count() == self.base.len())
+        };
+        if !offsets.is_none_or(fits) {
+            return Err(Error::internal("offsets of another shape than the margins"));
+        }
+        let (starts, added) = match offsets {
+            Some((offsets, OffsetRule::Start)) => (Some(offsets), None),
+            Some((offsets, OffsetRule::Added)) => (None, Some((offsets, false))),
+            Some((offsets, OffsetRule::AddedSingle)) => (None, Some((offsets, true))),
+            None => (None, None),
+        };
         if !scratch.0.is::<Working<T>>() {
             scratch.0 = Box::new(Working::<T>::default());
         }
@@ -222,15 +261,22 @@ impl<T: Real> Engine<T> {
         margins.clear();
         margins.reserve(columns.row_count() * self.base.len());
         for rows in slices(columns) {
-            self.add(rows, working);
+            self.add(rows, starts, working);
             self.finish(&working.sums, rows.count, margins);
+        }
+        if let Some((offsets, as_single)) = added {
+            add_offsets(margins, self.base.len(), offsets, as_single);
         }
         Ok(())
     }
 
-    fn add(&self, rows: Rows<'_, T>, working: &mut Working<T>) {
-        for (sums, &base) in working.sums.iter_mut().zip(&self.base) {
-            sums.0[..rows.count].fill(base);
+    fn add(&self, rows: Rows<'_, T>, starts: Option<&Columns<T>>, working: &mut Working<T>) {
+        for (margin, (sums, &base)) in working.sums.iter_mut().zip(&self.base).enumerate() {
+            let sums = &mut sums.0[..rows.count];
+            match starts {
+                Some(starts) => sums.copy_from_slice(&starts.column(margin)[rows.first..rows.first + rows.count]),
+                None => sums.fill(base),
+            }
         }
         for segment in &self.segments {
             match segment {
@@ -276,6 +322,16 @@ impl<T: Real> Engine<T> {
     fn memory_bytes(&self) -> usize {
         let segments = self.segments.iter().map(|segment| if let Segment::Sliced(group) = segment { group.memory_bytes() } else { 0 });
         self.walking.memory_bytes() + segments.sum::<usize>()
+    }
+}
+
+/// Adds to each of the `width` margins of a row its offset, rounded to single precision if `as_single`.
+fn add_offsets<T: Real>(margins: &mut [T], width: usize, offsets: &Columns<T>, as_single: bool) {
+    for output in 0..width {
+        for (margin, &offset) in margins.iter_mut().skip(output).step_by(width).zip(offsets.column(output)) {
+            let offset = if as_single { T::from_double(f64::from(offset.to_double() as f32)) } else { offset };
+            *margin = *margin + offset;
+        }
     }
 }
 

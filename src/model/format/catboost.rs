@@ -10,11 +10,12 @@ use std::sync::Arc;
 use super::catboost_file::{CategoricalFeature, File, FloatFeature, HashedValue, OtherFeature};
 use super::catboost_outcome::outcome;
 use super::catboost_trees::{HashCodes, Positions, asked_hashes, ensemble, hash, missing_rule, output_count};
-use super::{Artefact, ImportOptions, Importer, TreeSelection};
+use super::rounds::{Rounds, UsedRounds};
+use super::{Artefact, ImportOptions, Importer};
 use crate::contract::{CategoryValue, Contract, HashedCategories, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
 use crate::model::forest::Forest;
-use crate::model::{Description, LoadedModel, Model};
+use crate::model::{Description, LoadedModel, Model, OffsetRule};
 
 /// Reads CatBoost's JSON.
 #[derive(Debug)]
@@ -62,17 +63,20 @@ fn translate(file: &File, options: &ImportOptions) -> Result<LoadedModel> {
     let (contract, positions) = contract(file)?;
     let (outcome, outputs) = outcome(file, output_count(file)?)?;
     let held = file.oblivious_trees.as_ref().map(Vec::len).or(file.trees.as_ref().map(Vec::len)).unwrap_or(0);
-    let tree_count = if let TreeSelection::First(count) = options.trees { count.min(held) } else { held };
-    let ensemble = ensemble(file, &positions, contract.inputs.len(), tree_count, &outputs)?;
-    let model: Box<dyn Model> = Box::new(Forest::of(ensemble)?);
-    Ok(LoadedModel { model, contract, outcome, description: description(file, tree_count, held) })
+    // `use_best_model` has cut the trees at the best iteration before the file was saved.
+    let rounds = Rounds::plain(held);
+    let used = rounds.used(options.trees)?;
+    let ensemble = ensemble(file, &positions, contract.inputs.len(), used.count, &outputs)?;
+    let model: Box<dyn Model> = Box::new(Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle));
+    Ok(LoadedModel { model, contract, outcome, description: description(file, rounds, used) })
 }
 
-fn description(file: &File, tree_count: usize, held: usize) -> Description {
+fn description(file: &File, rounds: Rounds, used: UsedRounds) -> Description {
     let loss = file.model_info.loss().map_or_else(|| "unknown".to_owned(), |(name, _)| name);
     let shape = if file.oblivious_trees.is_some() { "symmetric" } else { "branching" };
-    let trees = if tree_count == held { held.to_string() } else { format!("{tree_count} of {held}") };
-    let facts = vec![("objective".to_owned(), loss), ("trees".to_owned(), trees), ("tree shape".to_owned(), shape.to_owned())];
+    let mut facts = vec![("objective".to_owned(), loss)];
+    facts.extend(rounds.facts(used, rounds.available, used.count));
+    facts.push(("tree_shape".to_owned(), shape.to_owned()));
     Description { format: "catboost".to_owned(), format_version: file.model_info.version(), facts, beside: Vec::new() }
 }
 
@@ -339,7 +343,7 @@ mod tests {
             "categorical_features": [{"feature_index": 0, "flat_feature_index": 2, "feature_id": "city"}]"#;
         assert!(refusal(&info(ctr)).starts_with("CTR features (target statistics of categories) are not supported: `city`"));
         assert!(refusal(&info(r#""text_features": [{"feature_id": "review"}]"#)).starts_with("text features are not supported: `review`"));
-        assert!(refusal(&symmetric().replace("RMSE", "RMSEWithUncertainty")).contains("`RMSEWithUncertainty` is not supported"));
+        assert!(refusal(&symmetric().replace("RMSE", "RMSEWithUncertainty")).contains("`RMSEWithUncertainty` has two values a leaf"));
         assert!(
             refusal(&symmetric().replacen("FloatFeature", "EstimatedFeature", 1)).contains("`EstimatedFeature` is not supported (tree 0, split 0)")
         );

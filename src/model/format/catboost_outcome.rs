@@ -24,9 +24,9 @@ pub(super) fn outcome(file: &File, output_count: usize) -> Result<(Outcome, Outp
     let plain = |task, link| Ok((Outcome { task, link }, Outputs::plain(output_count)));
     let is_known_classifier = matches!(loss.as_deref(), Some("Logloss" | "CrossEntropy" | "Focal"));
     match (loss.as_deref(), output_count) {
+        (Some("RMSEWithUncertainty"), 2) => plain(Task::Values(vec!["mean".to_owned(), "variance".to_owned()]), Link::MeanAndVariance),
         (Some("RMSEWithUncertainty"), _) => {
-            Err(Error::contract("the loss `RMSEWithUncertainty` is not supported: it predicts a mean and a variance")
-                .hint("train a model for the mean (`RMSE`) or for quantiles (`MultiQuantile`)"))
+            Err(Error::failed("`RMSEWithUncertainty` has two values a leaf, a mean and a variance").at_node("tree 0"))
         }
         (Some("MultiLogloss" | "MultiCrossEntropy"), _) => plain(Task::Values(value_names(None, output_count)), Link::Logistic { slope: 1.0 }),
         (Some(name @ ("MultiClass" | "MultiClassOneVsAll")), 1) => {

@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 use super::lightgbm_contract;
 use super::lightgbm_lines::Fields;
 use super::lightgbm_text::{self, TextModel, TextTree};
-use super::{Artefact, ImportOptions, Importer, TreeSelection};
-use crate::count::counted;
+use super::rounds::{Rounds, UsedRounds};
+use super::{Artefact, ImportOptions, Importer, LABELS};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::ZERO_THRESHOLD;
 use crate::model::forest::{Child, Condition, Forest, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree};
-use crate::model::{Description, LoadedModel};
-use crate::outcome::{Label, Link, Outcome, Task};
+use crate::model::{Description, LoadedModel, OffsetRule};
+use crate::outcome::{ABOVE_HALF, Label, Link, Outcome, Task};
 
 /// The importer of LightGBM text models.
 #[derive(Debug)]
@@ -48,23 +48,13 @@ impl Importer for LightGbm {
             return Err(Error::failed(format!("{tree_count} trees do not make rounds of {} trees", text.trees_per_round))
                 .hint("train the model for one round at least, and save it again"));
         }
-        let round_count = rounds(tree_count / text.trees_per_round, options.trees)?;
+        // The file holds no best iteration: `save_model` cuts the trees there unless it is asked for all.
+        let rounds = Rounds::plain(tree_count / text.trees_per_round);
+        let used = rounds.used(options.trees)?;
         let outcome = outcome(text.objective.as_deref(), text.trees_per_round)?;
-        let (model, found) = forest(&text, round_count)?;
+        let (model, found) = forest(&text, used.count)?;
         let contract = lightgbm_contract::contract(&text, &found.categorical)?;
-        Ok(LoadedModel { model: Box::new(model), contract, outcome, description: describe(&text, round_count, found.is_linear) })
-    }
-}
-
-/// The file holds no best iteration: `save_model` has cut the trees there, so the best are all.
-fn rounds(available: usize, selection: TreeSelection) -> Result<usize> {
-    match selection {
-        TreeSelection::Best | TreeSelection::All => Ok(available),
-        TreeSelection::First(wanted) if (1..=available).contains(&wanted) => Ok(wanted),
-        TreeSelection::First(wanted) => {
-            Err(Error::usage(format!("the first {} are wanted of a model that has {available}", counted(wanted, "round")))
-                .hint(format!("ask for 1 to {available}")))
-        }
+        Ok(LoadedModel { model: Box::new(model), contract, outcome, description: describe(&text, rounds, used, found.is_linear) })
     }
 }
 
@@ -102,7 +92,7 @@ fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     let place = |index: usize| move |error: Error| error.at_node(format!("tree {index}"));
     let wanted = fields.by_ref().take(round_count * width);
     let trees = wanted.map(|(index, fields)| found.read(fields).and_then(|tree| tree_of(tree, index % width)).map_err(place(index)));
-    let forest = Forest::new(&frame, trees)?;
+    let forest = Forest::new(&frame, trees)?.with_offsets(OffsetRule::Added);
     let is_linear = found.is_linear;
     fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(place(index)))?;
     Ok((forest, Found { is_linear, ..found }))
@@ -181,7 +171,7 @@ fn outcome(objective: Option<&str>, margin_count: usize) -> Result<Outcome> {
     let logistic = || slope(&settings).map(|slope| Link::Logistic { slope });
     let integers = |count: usize| (0..count as i64).map(Label::Integer);
     let (task, link) = match name {
-        "binary" => (Task::Binary { labels: [Label::Integer(0), Label::Integer(1)], threshold: 0.5 }, logistic()?),
+        "binary" => (Task::Binary { labels: [Label::Integer(0), Label::Integer(1)], threshold: ABOVE_HALF }, logistic()?),
         "multiclass" | "softmax" => (Task::Classes { labels: integers(margin_count).collect(), probabilities: true }, Link::Softmax),
         "multiclassova" | "multiclass_ova" | "ova" | "ovr" => {
             (Task::Classes { labels: integers(margin_count).collect(), probabilities: true }, logistic()?)
@@ -212,11 +202,14 @@ fn slope(settings: &[&str]) -> Result<f64> {
         .ok_or_else(|| Error::failed(format!("the objective's `sigmoid` is `{text}`")))
 }
 
-fn describe(text: &TextModel, round_count: usize, is_linear: bool) -> Description {
+fn describe(text: &TextModel, rounds: Rounds, used: UsedRounds, is_linear: bool) -> Description {
     let mut facts = vec![("objective".to_owned(), text.objective.clone().unwrap_or_else(|| "custom".into()))];
     facts.extend(text.parameters.get("boosting").map(|boosting| ("boosting".to_owned(), boosting.clone())));
-    facts.push(("rounds".into(), round_count.to_string()));
-    facts.push(("trees".into(), (round_count * text.trees_per_round).to_string()));
+    facts.extend(rounds.facts(used, text.trees.len(), used.count * text.trees_per_round));
+    let task = text.objective.as_deref().unwrap_or_default();
+    if task.starts_with("binary") || task.starts_with("multiclass") {
+        facts.push((LABELS.into(), "numbers in the sorted order of training's labels; the file holds no names".into()));
+    }
     if is_linear {
         facts.push(("leaves".into(), "linear".into()));
     }
@@ -230,6 +223,7 @@ mod tests {
     use crate::contract::{CategoryValue, InputKind};
     use crate::feature::{Columns, FeatureBlock};
     use crate::model::Margins;
+    use crate::model::format::TreeSelection;
 
     fn load(text: &str, trees: TreeSelection) -> Result<LoadedModel> {
         LightGbm.import(&Artefact::new("model.txt", text.as_bytes().to_vec()), &ImportOptions { trees, ..ImportOptions::default() })
@@ -291,10 +285,10 @@ mod tests {
         assert_eq!(margins(&text, &[(0.0, 0.0)]), [1.0, 0.75]);
         assert_eq!(margins(&averaged, &[(0.0, 0.0)]), [0.5, 0.375]);
         let facts = load(&text, TreeSelection::First(1)).unwrap().description.facts;
-        assert!(facts.contains(&("trees".to_owned(), "2".to_owned())));
+        assert!(facts.contains(&("rounds_used".to_owned(), "1 of 2 (2 of 4 trees), as `--trees` asks".to_owned())));
         for wanted in [0, 3] {
             let error = load(&text, TreeSelection::First(wanted)).unwrap_err();
-            assert_eq!(error.to_string(), format!("the first {wanted} rounds are wanted of a model that has 2"));
+            assert_eq!(error.to_string(), format!("cannot use {wanted} boosting rounds of a model that has 2"));
         }
     }
 

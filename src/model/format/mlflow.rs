@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::SavedFrom;
 use super::yaml::Yaml;
 use crate::contract::{ColumnType, Contract, Policy};
 use crate::error::{Error, Result};
@@ -14,6 +15,15 @@ use crate::model::Description;
 
 /// The file's name in a model's directory.
 pub const MLMODEL: &str = "MLmodel";
+
+/// Written beside `MLmodel` when a registered model is downloaded.
+pub const REGISTERED: &str = "registered_model_meta";
+
+/// The description of a logged model in a file store, in the directory above its `artifacts`.
+pub const LOGGED: &str = "meta.yaml";
+
+/// The directory that holds every logged model's files since MLflow 3, whatever the model is called.
+pub const ARTIFACTS: &str = "artifacts";
 
 /// The flavours that are read, the most faithful first.
 const FLAVOURS: [&str; 4] = ["onnx", "xgboost", "lightgbm", "catboost"];
@@ -26,7 +36,33 @@ pub struct Mlflow {
     flavour: &'static str,
     version: Option<String>,
     uuid: Option<String>,
+    /// What the file was saved from, such as `xgboost.sklearn.XGBClassifier`; none before MLflow 1.29.
+    class: Option<String>,
+    /// Where the model was logged: a name, or since MLflow 3 an address without one.
+    artifact_path: Option<String>,
+    /// The logged model, since MLflow 3.
+    model_id: Option<String>,
+    run_id: Option<String>,
     columns: Vec<Column>,
+}
+
+/// A model's name in a registry, or among a run's logged models, and its version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+impl Named {
+    /// Reads [`REGISTERED`] (`model_name`, `model_version`) or [`LOGGED`] (`name`). What cannot be read names nothing.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        let yaml = Yaml::parse(bytes).unwrap_or(Yaml::Null);
+        let text = |key: &str| yaml.get(key).and_then(Yaml::text).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self { name: text("model_name").or_else(|| text("name")), version: text("model_version") }
+    }
 }
 
 /// A column of the signature.
@@ -59,7 +95,52 @@ impl Mlflow {
         let text = |key: &str| yaml.get(key).and_then(Yaml::text).map(str::to_owned);
         let signature = yaml.get("signature").and_then(|signature| signature.get("inputs")).and_then(Yaml::text);
         let columns = signature.map(columns).transpose()?.unwrap_or_default();
-        Ok(Self { data: data.into(), flavour, version: text("mlflow_version"), uuid: text("model_uuid"), columns })
+        let class = options.get("model_class").and_then(Yaml::text).map(str::to_owned);
+        Ok(Self {
+            data: data.into(),
+            flavour,
+            version: text("mlflow_version"),
+            uuid: text("model_uuid"),
+            class,
+            artifact_path: text("artifact_path"),
+            model_id: text("model_id"),
+            run_id: text("run_id"),
+            columns,
+        })
+    }
+
+    /// What MLflow loads the file as; before it wrote the class, always a booster.
+    #[must_use]
+    pub fn saved_from(&self) -> SavedFrom {
+        match self.class.as_deref() {
+            Some(class) if class.contains(".sklearn.") => SavedFrom::Estimator,
+            _ => SavedFrom::Booster,
+        }
+    }
+
+    /// What `MLmodel` itself calls the model, for a directory that has no name of its own: where it was logged (a name before MLflow 3),
+    /// else the logged model, else the run.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let path = self.artifact_path.as_deref().filter(|path| !path.contains("://") && !path.starts_with('/'));
+        let last = path.and_then(|path| path.trim_end_matches('/').rsplit('/').next());
+        let name = last.filter(|name| !name.is_empty() && *name != ARTIFACTS);
+        let ids = [name.map(str::to_owned), self.model_id.clone(), self.run_id.clone()];
+        ids.into_iter().flatten().next()
+    }
+
+    /// How to log the model so that it can be read, where the file's bytes are of a form that MLflow writes by default.
+    #[must_use]
+    pub fn export_hint(&self, bytes: &[u8]) -> Option<&'static str> {
+        match (self.flavour, self.saved_from()) {
+            ("lightgbm", SavedFrom::Estimator) if !bytes.starts_with(b"tree") => Some(
+                "MLflow saves a LightGBM estimator as a Python object: log its booster, `mlflow.lightgbm.log_model(model.booster_, name=\"model\")`",
+            ),
+            ("catboost", _) if bytes.starts_with(b"CBM1") => {
+                Some("MLflow saves CatBoost models as .cbm: `mlflow.catboost.log_model(model, name=\"model\", format=\"json\")` logs JSON")
+            }
+            _ => None,
+        }
     }
 
     /// Says of a model's inputs what the signature says: names where the model has none, types, and which columns may be missing.
@@ -95,7 +176,9 @@ impl Mlflow {
     pub fn describe(&self, description: &mut Description) {
         let version = self.version.as_ref().map_or_else(String::new, |version| format!(" of MLflow {version}"));
         description.facts.push(("mlflow_flavour".into(), format!("{}{version}", self.flavour)));
+        description.facts.extend(self.class.clone().map(|class| ("mlflow_model_class".into(), class)));
         description.facts.extend(self.uuid.clone().map(|uuid| ("mlflow_model_uuid".into(), uuid)));
+        description.facts.extend(self.run_id.clone().map(|run| ("mlflow_run".into(), run)));
     }
 }
 
@@ -104,9 +187,11 @@ fn none_read(flavours: &[(String, Yaml)]) -> Error {
     let is_object = |(_, options): &(String, Yaml)| options.get("pickled_model").is_some() || options.get("python_model").is_some();
     let hint = "log the model in one of these as well: `mlflow.onnx.log_model(onnx_model, name=\"model\")`, `mlflow.xgboost`, `mlflow.lightgbm` or \
                 `mlflow.catboost`; `examples/export_sklearn.py` shows how a pipeline becomes ONNX";
-    if flavours.iter().any(is_object) {
-        return Error::trust(format!("refusing an MLflow model of the flavours {}: it is a pickle, and loading it could run code", names.join(", ")))
-            .hint(hint);
+    if let Some((_, options)) = flavours.iter().find(|flavour| is_object(flavour)) {
+        let is_skops = options.get("serialization_format").and_then(Yaml::text) == Some("skops");
+        let what = if is_skops { "a skops file, as MLflow saves by default" } else { "a pickle" };
+        let message = format!("refusing an MLflow model of the flavours {}: it is {what}, and loading it could run code", names.join(", "));
+        return Error::trust(message).hint(hint);
     }
     Error::contract(format!("the MLflow model has the flavours {}, and tallow reads {}", names.join(", "), FLAVOURS.join(", "))).hint(hint)
 }

@@ -25,9 +25,11 @@ mod onnx_tensor;
 mod onnx_tests;
 mod protobuf;
 mod refusal;
+pub mod rounds;
 mod safetensors;
 mod ubjson;
 pub mod xgboost;
+mod xgboost_estimator;
 mod xgboost_forest;
 mod xgboost_json;
 mod xgboost_objective;
@@ -96,11 +98,16 @@ impl Artefact {
     }
 }
 
+/// The name of the fact that a file does not hold the labels of its classes.
+pub const LABELS: &str = "labels";
+
 /// How many of the trees to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TreeSelection {
-    /// Up to the best iteration where the file stores one, else all.
+    /// As many as the library that would score the file.
     #[default]
+    Library,
+    /// Up to the best iteration where the file stores one, else all.
     Best,
     /// All that the file holds.
     All,
@@ -108,11 +115,27 @@ pub enum TreeSelection {
     First(usize),
 }
 
+/// Which object of the original library a file was saved from, where something besides the file says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SavedFrom {
+    /// Only the file itself can say.
+    #[default]
+    Unknown,
+    /// The library's own booster, such as `xgboost.Booster`.
+    Booster,
+    /// An estimator of the scikit-learn interface, such as `XGBClassifier`.
+    Estimator,
+}
+
 /// What a user may ask of an import.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// How many of the trees to use.
     pub trees: TreeSelection,
+    /// What the model was saved from.
+    pub saved_from: SavedFrom,
+    /// The texts of categories that a package lists, by input: for files that do not hold them whole.
+    pub categories: Vec<(String, Vec<String>)>,
     /// Whether the model is only looked at: what cannot be run is then described, not refused.
     pub for_inspection: bool,
     /// What is asked of a text model.

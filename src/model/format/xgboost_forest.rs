@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::forest::ensemble::CATEGORY_LIMIT;
 use crate::model::forest::{Child, Condition, Forest, Frame, Missing, Node, Shape, Target, Test, Tree};
-use crate::model::format::TreeSelection;
 
 /// Bytes that all category sets of a model may take as bits; one node may ask for 2 MiB with a single absurd code.
 const CATEGORY_SET_BYTES: usize = 1 << 30;
@@ -56,23 +55,6 @@ impl StoredForest {
             Ok(built.0)
         });
         Forest::new(&frame, trees)
-    }
-}
-
-/// The rounds to use, of `round_count` that there are.
-///
-/// # Errors
-/// Refuses more rounds than there are, and none.
-pub(super) fn chosen_rounds(selection: TreeSelection, best_iteration: Option<usize>, round_count: usize) -> Result<usize> {
-    match selection {
-        TreeSelection::All => Ok(round_count),
-        // A slice of a model may keep the attribute of the whole.
-        TreeSelection::Best => Ok(best_iteration.map_or(round_count, |best| best.saturating_add(1).min(round_count))),
-        TreeSelection::First(rounds) if rounds == 0 || rounds > round_count => {
-            let error = Error::usage(format!("cannot use {rounds} boosting rounds of a model that has {round_count}"));
-            Err(error.hint(format!("`--trees` takes `best`, `all` or a number from 1 to {round_count}")))
-        }
-        TreeSelection::First(rounds) => Ok(rounds),
     }
 }
 

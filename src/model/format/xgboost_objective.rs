@@ -5,10 +5,7 @@
 
 use super::xgboost_value::short;
 use crate::error::{Error, Result};
-use crate::outcome::{Label, Link, Outcome, Task};
-
-/// The probability from which a row is called positive.
-const THRESHOLD: f64 = 0.5;
+use crate::outcome::{ABOVE_HALF, Label, Link, Outcome, Task};
 
 /// XGBoost's `kRtEps`, the distance that it keeps from 0 and 1.
 const PROBABILITY_MARGIN: f32 = 1e-6;
@@ -88,7 +85,7 @@ impl Objective {
             Answer::Probabilities => Task::Classes { labels: labels(), probabilities: true },
             Answer::Class => Task::Classes { labels: labels(), probabilities: false },
             _ if margin_count > 1 => Task::Values((0..margin_count).map(|output| output.to_string()).collect()),
-            Answer::Binary => Task::Binary { labels: [Label::Integer(0), Label::Integer(1)], threshold: THRESHOLD },
+            Answer::Binary => Task::Binary { labels: [Label::Integer(0), Label::Integer(1)], threshold: ABOVE_HALF },
             Answer::Value => Task::Value,
         };
         Outcome { task, link: self.link }

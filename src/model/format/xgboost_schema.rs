@@ -7,10 +7,6 @@ use super::xgboost_value::{Object, Value, short};
 use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 
-/// XGBoost 3.1 and 3.2 count the letters of pandas' categories where they should count bytes: from the first letter outside ASCII on,
-/// every stored category is shifted, and the last ones are lost. Nothing in the file tells such a model from a sound one.
-const ASCII_HINT: &str = "train with whole numbers or plain ASCII texts as categories, or with the codes as numbers and `feature_types` of `c`";
-
 /// Fields of a tree that say how it grew, not what it answers.
 pub(super) const UNREAD: &[&str] = &["loss_changes", "parents", "sum_hessian"];
 
@@ -53,9 +49,22 @@ pub(super) struct Forest {
     pub iteration_indptr: Option<Vec<i64>>,
     pub parallel_tree_count: usize,
     /// The categories of each feature in the order of their codes; empty before 3.1 and for models without names for them.
-    pub categories: Vec<Option<Vec<CategoryValue>>>,
+    pub categories: Vec<StoredCategories>,
     /// What `dart` multiplies each tree by.
     pub weight_drop: Option<Vec<f32>>,
+}
+
+/// What a file holds of a feature's categories.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum StoredCategories {
+    /// Nothing: the feature is a number, or its categories are codes.
+    None,
+    /// The categories in the order of their codes.
+    Known(Vec<CategoryValue>),
+    /// The lengths of texts that may be cut at wrong offsets. XGBoost 3.1 and 3.2 count the letters of pandas' categories where they
+    /// should count bytes: from the first letter outside ASCII on, every stored category is shifted, and the last ones are lost.
+    /// Nothing in the file distinguishes such a model from a sound one.
+    Cut(Vec<usize>),
 }
 
 /// One tree: parallel lists, one entry per node.
@@ -99,7 +108,7 @@ impl File {
             feature_count: parameters.parameter("num_feature")?.ok_or_else(|| Error::failed("the field `num_feature` is missing"))?,
             class_count: parameters.parameter("num_class")?.unwrap_or(0),
             target_count: parameters.parameter("num_target")?.unwrap_or(1),
-            base_score: base_score(&parameters.text("base_score")?)?,
+            base_score: base_score(&parameters.numbers_as_text("base_score")?)?,
             objective: learner.object("objective")?.text("name")?,
             booster: Booster::new(booster)?,
         })
@@ -226,32 +235,36 @@ fn node_categories(tree: &mut Object) -> Result<Vec<(usize, Vec<i64>)>> {
 }
 
 /// `cats.enc`: for each feature the categories as text (offsets into bytes) or as whole numbers; empty for numeric features.
-fn categories(mut cats: Object) -> Result<Vec<Option<Vec<CategoryValue>>>> {
+fn categories(mut cats: Object) -> Result<Vec<StoredCategories>> {
     let columns = cats.objects("enc")?.into_iter().enumerate();
     columns
         .map(|(feature, column)| column_categories(column).map_err(|error| error.at_node(format!("the categories of feature {feature}"))))
         .collect()
 }
 
-fn column_categories(mut column: Object) -> Result<Option<Vec<CategoryValue>>> {
+fn column_categories(mut column: Object) -> Result<StoredCategories> {
     let values = column.integers("values")?;
-    let categories: Vec<CategoryValue> = if column.has("offsets") {
-        let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
-        column.integers("offsets")?.windows(2).map(|window| text_category(&bytes, window)).collect::<Result<_>>()?
-    } else {
-        values.into_iter().map(CategoryValue::Integer).collect()
-    };
-    Ok((!categories.is_empty()).then_some(categories))
+    if !column.has("offsets") {
+        let values: Vec<CategoryValue> = values.into_iter().map(CategoryValue::Integer).collect();
+        return Ok(if values.is_empty() { StoredCategories::None } else { StoredCategories::Known(values) });
+    }
+    let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
+    let offsets = column.integers("offsets")?;
+    let texts = offsets.windows(2).map(|window| text_category(&bytes, window)).collect::<Result<Vec<&[u8]>>>()?;
+    if texts.is_empty() {
+        return Ok(StoredCategories::None);
+    }
+    if !texts.iter().all(|text| text.is_ascii()) {
+        return Ok(StoredCategories::Cut(texts.iter().map(|text| text.len()).collect()));
+    }
+    let value = |text: &&[u8]| CategoryValue::Text(String::from_utf8_lossy(text).into_owned());
+    Ok(StoredCategories::Known(texts.iter().map(value).collect()))
 }
 
-fn text_category(bytes: &[u8], window: &[i64]) -> Result<CategoryValue> {
+fn text_category<'a>(bytes: &'a [u8], window: &[i64]) -> Result<&'a [u8]> {
     let range = match *window {
         [start, end] => usize::try_from(start).ok().zip(usize::try_from(end).ok()).map(|(start, end)| start..end),
         _ => None,
     };
-    let text = range.and_then(|range| bytes.get(range)).ok_or_else(|| Error::failed("a category's offsets lie outside its bytes"))?;
-    match std::str::from_utf8(text) {
-        Ok(text) if text.is_ascii() => Ok(CategoryValue::Text(text.to_owned())),
-        _ => Err(Error::contract("a category has letters outside ASCII, which XGBoost cuts at wrong places when it stores them").hint(ASCII_HINT)),
-    }
+    range.and_then(|range| bytes.get(range)).ok_or_else(|| Error::failed("a category's offsets lie outside its bytes"))
 }

@@ -77,6 +77,19 @@ impl Object {
         }
     }
 
+    /// A number or a list of numbers as the text that XGBoost writes for it; other writers keep the number.
+    pub(super) fn numbers_as_text(&mut self, key: &str) -> Result<String> {
+        match self.need(key)? {
+            Value::Text(text) => Ok(text),
+            Value::Integer(number) => Ok(number.to_string()),
+            Value::Float(number) => Ok(number.to_string()),
+            other => {
+                let numbers = floats(key, other)?;
+                Ok(format!("[{}]", numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(",")))
+            }
+        }
+    }
+
     pub(super) fn list(&mut self, key: &str) -> Result<Vec<Value>> {
         match self.need(key)? {
             Value::List(values) => Ok(values),
@@ -121,19 +134,7 @@ impl Object {
     }
 
     pub(super) fn floats(&mut self, key: &str) -> Result<Vec<f32>> {
-        let float = |value| match value {
-            Value::Float(value) => Ok(value),
-            Value::Integer(value) => Ok(value as f32),
-            other => Err(wrong(key, "a list of numbers", other.what())),
-        };
-        match self.need(key)? {
-            Value::Floats(values) => Ok(values),
-            Value::Integers(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
-            Value::Words(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
-            Value::Bytes(values) => Ok(values.into_iter().map(f32::from).collect()),
-            Value::List(values) => values.into_iter().map(float).collect(),
-            other => Err(wrong(key, "a list of numbers", other.what())),
-        }
+        floats(key, self.need(key)?)
     }
 
     /// A parameter, which XGBoost writes as text; none if the version that wrote the file did not know it.
@@ -142,22 +143,53 @@ impl Object {
             None => return Ok(None),
             Some(Value::Text(text)) => text,
             Some(Value::Integer(number)) => number.to_string(),
+            Some(Value::Boolean(flag)) => u8::from(flag).to_string(),
+            // Some writers know no whole numbers.
+            Some(Value::Float(number)) => number.to_string(),
             Some(other) => return Err(wrong(key, "a number as text", other.what())),
         };
         text.trim().parse().map(Some).map_err(|_| Error::failed(format!("the field `{key}` holds `{}`, which is no such number", short(&text))))
     }
 }
 
+/// Numbers; as texts too, as some writers of JSON put them in quotes.
+fn floats(key: &str, list: Value) -> Result<Vec<f32>> {
+    let float = |value| match value {
+        Value::Float(value) => Ok(value),
+        Value::Integer(value) => Ok(value as f32),
+        Value::Text(text) => text.trim().parse().map_err(|_| wrong(key, "a list of numbers", "a text")),
+        other => Err(wrong(key, "a list of numbers", other.what())),
+    };
+    match list {
+        Value::Floats(values) => Ok(values),
+        Value::Integers(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+        Value::Words(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+        Value::Bytes(values) => Ok(values.into_iter().map(f32::from).collect()),
+        Value::List(values) => values.into_iter().map(float).collect(),
+        other => Err(wrong(key, "a list of numbers", other.what())),
+    }
+}
+
+/// A number without a fraction as an integer, exact as long as `f32` is.
+fn whole(value: f32) -> Option<i64> {
+    const EXACT: f32 = 16_777_216.0;
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
+}
+
 fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
+    let fraction = || wrong(key, "a list of whole numbers", "a fraction");
     let integer = |value| match value {
         Value::Boolean(value) => Ok(i64::from(value)),
         Value::Integer(value) => Ok(value),
+        Value::Float(value) => whole(value).ok_or_else(fraction),
+        Value::Text(text) => text.trim().parse().map_err(|_| wrong(key, "a list of whole numbers", "a text")),
         other => Err(wrong(key, "a list of whole numbers", other.what())),
     };
     match list {
         Value::Integers(values) => Ok(values),
         Value::Words(values) => Ok(values.into_iter().map(i64::from).collect()),
         Value::Bytes(values) => Ok(values.into_iter().map(i64::from).collect()),
+        Value::Floats(values) => values.into_iter().map(|value| whole(value).ok_or_else(fraction)).collect(),
         Value::List(values) => values.into_iter().map(integer).collect(),
         other => Err(wrong(key, "a list of whole numbers", other.what())),
     }
