@@ -4,6 +4,7 @@
 //! not know families or formats: an importer fills in a [`Contract`], a manifest may tighten it.
 
 pub mod binding;
+pub(crate) mod reads;
 pub mod renaming;
 
 /// A value that a category may have, as the training data held it.
@@ -72,6 +73,37 @@ pub struct NativeType {
     pub element: NativeElement,
     /// How many values a row has.
     pub width: Width,
+    /// How they lie, for columns of lists of lists.
+    pub shape: RowShape,
+}
+
+/// The most axes of a row that lists of lists may have.
+const ROW_AXES: usize = 6;
+
+/// The lengths of the axes of one row's values, outermost first; 0 for an axis of any length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowShape {
+    rank: usize,
+    lengths: [usize; ROW_AXES],
+}
+
+impl RowShape {
+    /// The shape of these axes; of too many axes none is kept, so that only flat lists fit.
+    #[must_use]
+    pub fn new(axes: &[Option<usize>]) -> Self {
+        let mut shape = Self::default();
+        if axes.len() <= ROW_AXES {
+            shape.rank = axes.len();
+            shape.lengths.iter_mut().zip(axes).for_each(|(length, axis)| *length = axis.unwrap_or(0));
+        }
+        shape
+    }
+
+    /// The lengths of the axes, outermost first.
+    #[must_use]
+    pub fn axes(&self) -> &[usize] {
+        &self.lengths[..self.rank]
+    }
 }
 
 /// How many values of a column belong to one row.
@@ -100,16 +132,40 @@ impl Width {
 /// What one value of a graph's input is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NativeElement {
+    /// A number of half precision.
+    Float16,
+    /// A number of 16 bits with the range of single precision.
+    Bfloat16,
     /// A number of single precision.
     Float,
     /// A number of double precision.
     Double,
-    /// A whole number of 64 bits.
-    Integer,
+    /// An integer of this type.
+    Integer(ColumnType),
     /// True or false.
     Boolean,
     /// A text.
     Text,
+}
+
+impl NativeElement {
+    /// Whether it is a floating-point number.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        matches!(self, Self::Float16 | Self::Bfloat16 | Self::Float | Self::Double)
+    }
+
+    /// The type's name, as ONNX and numpy write it.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Float => "float32".to_owned(),
+            Self::Double => "float64".to_owned(),
+            Self::Integer(integer) => binding::type_name(integer),
+            Self::Text => "string".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
 }
 
 /// A column type that a manifest may insist on.

@@ -291,9 +291,16 @@ pub struct BindingArgs {
     /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's columns
     ///
     /// Only needed for models that do not name their features; for others it binds by position, which is what it says. A regex takes the columns in the
-    /// data's order, and a warning names it. Names that hold commas are quoted as in CSV: `'"a,b",c'`.
-    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Binding")]
-    pub features: Option<String>,
+    /// data's order, and a warning names it. Names that hold commas are quoted as in CSV: `'"a,b",c'`. For an ONNX graph of several inputs `INPUT=a,b` names the columns of one input; repeat it for each.
+    #[arg(long, value_name = "[INPUT=]COLUMNS", allow_hyphen_values = true, help_heading = "Binding")]
+    #[serde(default, deserialize_with = "one_or_several")]
+    pub features: Option<Vec<String>>,
+    /// The axis of an ONNX graph's input that counts the rows, from 0, where the file leaves it open: `x=1`; `x=none` for an input that holds one row
+    ///
+    /// By default it is the axis named `batch`, `N` or alike, else the one that inputs and outputs share, else the first.
+    #[arg(long, value_name = "INPUT=AXIS", help_heading = "Binding")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows_axis: Vec<String>,
     /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one column
     ///
     /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see a missing value, a number is put in its place.
@@ -315,6 +322,20 @@ pub struct BindingArgs {
     #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true, help_heading = "Binding")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offset: Vec<String>,
+}
+
+/// A text, as manifests of earlier versions hold it, or several.
+fn one_or_several<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(Option::<Texts>::deserialize(deserializer)?.map(|texts| match texts {
+        Texts::One(text) => vec![text],
+        Texts::Several(texts) => texts,
+    }))
 }
 
 /// What comes out.

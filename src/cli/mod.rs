@@ -24,18 +24,20 @@ pub mod text_args;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use serde_json::{Map, Value as Json};
 
-use args::{Cli, ConsoleArgs, LogFormat, Verb};
+use args::{Cli, ConsoleArgs, LogFormat, Verb, WorkArgs};
 use console::Console;
 
 use crate::error::{Error, Result};
 use crate::escape::escaped;
 use crate::process;
+use crate::table::commit::find;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard output is success.
 #[must_use]
@@ -123,7 +125,27 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         return Err(command.error(ErrorKind::InvalidValue, message));
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    match &mut cli.verb {
+        Verb::Score(args) => gather_features(&mut args.work),
+        Verb::Check(args) => gather_features(&mut args.work),
+        _ => {}
+    }
+    Ok(cli)
+}
+
+/// Further `INPUT=COLUMNS` behind `--features INPUT=COLUMNS` look like input files to clap; where no such file is, they are not.
+fn gather_features(work: &mut WorkArgs) {
+    let is_by_input = |text: &str| text.split_once('=').is_some_and(|(input, columns)| !input.is_empty() && !columns.is_empty());
+    let Some(features) = work.binding.features.as_mut().filter(|features| features.iter().all(|text| is_by_input(text))) else { return };
+    let is_one = |path: &PathBuf| path.to_str().is_some_and(is_by_input) && find(path).is_ok_and(|found| found.is_none());
+    let (more, inputs): (Vec<PathBuf>, Vec<PathBuf>) = std::mem::take(&mut work.inputs).into_iter().partition(is_one);
+    if inputs.is_empty() {
+        work.inputs = more;
+        return;
+    }
+    features.extend(more.into_iter().filter_map(|path| path.into_os_string().into_string().ok()));
+    work.inputs = inputs;
 }
 
 /// The first flag whose value may begin with a dash and is followed by another flag: the value was forgotten.

@@ -7,13 +7,15 @@ use std::collections::HashSet;
 use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
+use super::reads::{is_vector, of_lists, wants};
 use super::renaming::{Renaming, missing_columns, stored_names};
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::table::cast::{is_integer, is_number, is_text};
+use crate::table::cast::{is_integer, is_number, is_text, leaf_type, list_depth};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
+use crate::table::nested;
 use crate::table::spelling::did_you_mean;
 
 /// How a user overrides what binding would do by itself.
@@ -68,13 +70,15 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     if options.features.is_none() {
         stored_names(&mut columns, schema, &names, options.renaming);
     }
-    let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none();
+    let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none() && nested::find(schema, name).is_none();
     let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
     if !missing.is_empty() {
         let own: HashSet<&str> = columns.iter().map(String::as_str).collect();
         let error = missing_columns(&missing, schema, &own, dataset);
         let is_open = |input: &Input| matches!(input.kind, InputKind::Native(NativeType { width: Width::Multiple(1), .. }));
+        let is_list = |input: &&Input| is_vector(&input.kind) && missing.contains(&input.name.as_str());
         return Err(match contract.inputs.as_slice() {
+            [_, _, ..] if contract.inputs.iter().any(|input| is_list(&input)) => error.hint(of_lists(contract.inputs.iter().filter(is_list))),
             [one] if is_open(one) => error.hint(
                 "the model reads rows of any length: name the columns of a row, in the order of training, `--features a,b,c`, or one column of lists",
             ),
@@ -85,7 +89,7 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     for (input, column) in contract.inputs.iter().zip(columns) {
         let mut input = input.clone();
         apply_policies(&mut input, &column, options);
-        bound.push(bind_one(input, column, &names, dataset)?);
+        bound.push(bind_one(input, column, schema, &names, dataset)?);
     }
     for column in &options.offset {
         bound.push(bind_offset(column, &names, dataset, options)?);
@@ -106,16 +110,8 @@ fn by_vector(contract: &Contract, schema: &Schema, options: &BindingOptions) -> 
         Some(_) => return None,
     };
     let field = schema.fields().iter().find(|field| field.name() == name)?;
-    let is_list = list_element(field.data_type()).is_some();
+    let is_list = list_depth(field.data_type()) > 0;
     is_list.then(|| Contract { inputs: vec![Input { name: name.to_owned(), ..vector.clone() }], named: true, vector: None })
-}
-
-/// What lists hold, of whatever lengths.
-fn list_element(data_type: &DataType) -> Option<&DataType> {
-    match data_type {
-        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => Some(field.data_type()),
-        _ => None,
-    }
 }
 
 fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<String>> {
@@ -137,7 +133,11 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
     }
     if columns.len() != contract.inputs.len() {
         let message = format!("`--features` gives {}, the model reads {}", counted(columns.len(), "column"), contract.inputs.len());
-        return Err(Error::contract(message).hint("`tallow inspect MODEL` lists what the model reads"));
+        let lists = contract.inputs.iter().filter(|input| is_vector(&input.kind));
+        return Err(Error::contract(message).hint(match lists.clone().count() {
+            0 => "`tallow inspect MODEL` lists what the model reads".to_owned(),
+            _ => of_lists(lists),
+        }));
     }
     Ok(columns)
 }
@@ -236,31 +236,34 @@ fn bind_offset(column: &str, names: &NameIndex, dataset: &Dataset, options: &Bin
     }
     let mut input = Input { on_null: Policy::Error, ..Input::number(column) };
     apply_policies(&mut input, column, options);
-    bind_one(input, column.to_owned(), names, dataset)
+    bind_one(input, column.to_owned(), &dataset.schema(), names, dataset)
 }
 
-fn bind_one(input: Input, column: String, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {
-    let Some(field) = names.field(&column) else {
+fn bind_one(input: Input, column: String, schema: &Schema, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {
+    // A field inside a struct is read with the struct's column.
+    let nested = if names.field(&column).is_some() { None } else { nested::find(schema, &column) };
+    let Some(field) = names.field(&column).or(nested.as_ref().map(|nested| nested.field)) else {
         return Ok(BoundInput { input, column, data_type: DataType::Null });
     };
-    if names.is_doubled(&column) {
+    let whole = nested.as_ref().map_or(column.as_str(), |nested| schema.field(nested.column).name().as_str());
+    if names.is_doubled(whole) {
         let error = at_first_file(Error::contract("the data has two columns of this name").at_column(&column), dataset);
         return Err(error.hint("rename one where the file is written: names decide what the model reads"));
     }
     // A derived column is in no file and needs none.
-    if let Some(path) = dataset.file_without(&column).filter(|_| input.required) {
+    if let Some(path) = dataset.file_without(whole).filter(|_| input.required) {
         return Err(Error::contract("this file lacks a column that the model needs")
             .at_path(path)
             .at_column(&column)
             .hint("write the file with all columns, or leave it out"));
     }
     let data_type = field.data_type().clone();
-    let is_vector = matches!(input.kind, InputKind::Native(NativeType { width: Width::Exactly(_) | Width::Multiple(_), .. }));
+    let is_vector = is_vector(&input.kind);
     if !(is_parsed(&column, &data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
         let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
         return Err(error.hint(if is_parsed(&column, &data_type, dataset) {
-            "delimited text holds no lists: write the data as Parquet"
+            "delimited text holds no lists: write the data as Parquet, or name the columns of a row, `--features INPUT=a,b,c`"
         } else if dataset.is_of_directories(&column) {
             "the column comes from the names of directories, `column=value`, of which some are not numbers: leave those directories out, or rename them"
         } else if matches!(input.kind, InputKind::Text) {
@@ -320,45 +323,17 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
 
 fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
     if wanted.width != Width::One {
+        let (depth, leaf) = (list_depth(data_type), leaf_type(data_type));
+        let is_nested = depth > 1 && depth == wanted.shape.axes().len();
         // The lengths of lists that may differ are checked row by row.
-        let fits = !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
-        let holds = |element: &DataType| match wanted.element {
-            NativeElement::Integer => is_integer(element) || *element == DataType::Boolean,
-            element_wanted => accepts_native(NativeType { element: element_wanted, width: Width::One }, value_type(element)),
-        };
-        return fits && list_element(data_type).is_some_and(holds);
+        let is_flat = depth == 1 && !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
+        let is_one = accepts_native(NativeType { width: Width::One, ..wanted }, value_type(leaf));
+        return (is_flat || is_nested) && is_one;
     }
     match wanted.element {
         NativeElement::Text => is_text(data_type) || is_integer(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
         _ => is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
     }
-}
-
-fn wants(kind: &InputKind) -> String {
-    let words = match kind {
-        InputKind::Native(NativeType { width: width @ (Width::Exactly(_) | Width::Multiple(_)), element }) => {
-            let values = match element {
-                NativeElement::Text => "texts",
-                NativeElement::Integer => "whole numbers",
-                _ => "numbers",
-            };
-            return match width {
-                Width::Exactly(count) => format!("lists of {count} {values}"),
-                Width::Multiple(unit) if *unit > 1 => format!("lists of {values}, a whole number of {unit} in each"),
-                _ => format!("lists of {values}"),
-            };
-        }
-        InputKind::Text | InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
-        InputKind::Number | InputKind::Native(_) => "numbers",
-        InputKind::CategoryCode => "category codes (whole numbers)",
-        InputKind::HashedCategory(_) => "categories (texts or whole numbers)",
-        InputKind::Category(vocabulary) => match vocabulary.values.first() {
-            Some(CategoryValue::Text(_)) => "categories (text)",
-            Some(CategoryValue::Boolean(_)) => "categories (true or false)",
-            _ => "categories (numbers)",
-        },
-    };
-    words.to_owned()
 }
 
 /// Whether every value of a column of type `found` is one of the declared type; `range` is the column's, where files keep it.

@@ -10,6 +10,7 @@ use super::binding::column_names;
 use crate::error::{Error, shell_word};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
+use crate::table::nested;
 use crate::table::spelling::nearest;
 
 /// The most renames that a hint spells out.
@@ -67,10 +68,14 @@ pub(super) fn missing_columns(missing: &[&str], schema: &Schema, own: &HashSet<&
     let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
     let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
     let word = if missing.len() == 1 { "column" } else { "columns" };
-    let hint =
-        dataset.other_reading(missing).or_else(|| other_delimiter(dataset)).or_else(|| suggested(missing, schema, own)).unwrap_or_else(|| {
-            "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into()
-        });
+    let inside = || {
+        let (name, path) = missing.iter().find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
+        Some(format!("`{name}` lies inside a struct: name it `{path}` in `--features` or in the model's `[[inputs]]`"))
+    };
+    let known = dataset.other_reading(missing).or_else(|| other_delimiter(dataset)).or_else(inside);
+    let hint = known
+        .or_else(|| suggested(missing, schema, own))
+        .unwrap_or_else(|| "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into());
     let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
     dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
 }

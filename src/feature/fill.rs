@@ -12,9 +12,11 @@ use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Fl
 
 use super::lookup::{Lookup, Number};
 use super::missing::Sentinels;
+use super::native::out_of_range;
 use super::number::{parse, plain};
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
+use crate::contract::reads::wants;
 use crate::contract::{ColumnType, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
 use crate::table::number_format::other_format;
@@ -371,12 +373,17 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
         let (instead, as_what) = match &self.bound.input.kind {
             InputKind::Native(NativeType { element: NativeElement::Text, .. }) => ("null", "as the empty text"),
-            InputKind::Native(NativeType { element: NativeElement::Integer | NativeElement::Boolean, .. }) => ("0", "as 0"),
+            InputKind::Native(NativeType { element: NativeElement::Integer(_) | NativeElement::Boolean, .. }) => ("0", "as 0"),
             InputKind::Native(_) => ("null", "as NaN"),
             _ => ("null", "as missing"),
         };
         let spelt = if self.missing.is_untyped && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
-        Error::failed(reason.message()).at_row(self.origin.row_number(row)).hint(format!(
+        let message = match (&self.bound.input.kind, reason) {
+            (InputKind::Native(native), Reason::Range) => out_of_range(native.element),
+            (InputKind::Native(_), Reason::Length) => format!("a list is of another length: the model reads {}", wants(&self.bound.input.kind)),
+            _ => reason.message().to_owned(),
+        };
+        Error::failed(message).at_row(self.origin.row_number(row)).hint(format!(
             "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them {as_what}{spelt}",
             policy("reject"),
             policy(instead)

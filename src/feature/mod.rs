@@ -5,7 +5,9 @@
 
 pub mod category_hash;
 pub mod encode;
+mod exact;
 pub mod fill;
+mod lists;
 mod lookup;
 pub mod missing;
 mod native;

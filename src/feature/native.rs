@@ -6,49 +6,99 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array, StringViewArray, UInt64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type};
+use half::{bf16, f16};
 
+use super::exact::{Exact, exactly, of_double};
 use super::fill::{Filling, Real};
 use super::missing::Sentinels;
 use super::number::parse;
 use super::vector;
 use super::verdict::Reason;
-use crate::contract::{NativeElement, NativeType, Policy, Width};
-use crate::error::{Error, Result};
+use crate::contract::binding::integer_limits;
+use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
+use crate::error::{Error, Result, shell_word};
 
 /// What a cell holds.
-enum Cell<T> {
+pub(super) enum Cell<T> {
     Value(T),
     /// A value that was written as text.
     Parsed(T),
     Missing,
+    /// A text that is not a number.
     NotOne,
+    /// A number that the type does not hold.
+    Unfit(Reason),
 }
 
-/// Fills an array of the declared type; `filling` carries the place, the policies and the counts, its output is scratch.
+/// Fills an array of the declared type; `filling` carries the row, the policies and the counts, its output is scratch.
 pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
     if native.width != Width::One {
-        return vector::fill(native.element, native.width, column, filling);
+        return vector::fill(native, column, filling);
     }
     match native.element {
-        NativeElement::Float => {
+        NativeElement::Float16 | NativeElement::Bfloat16 | NativeElement::Float => {
             let mut out = vec![f32::MISSING; column.len()];
             filling.with_output(&mut out).fill(column)?;
+            settle_overflow(native.element, column, filling, &mut out)?;
             Ok(Arc::new(Float32Array::from(out)))
         }
         NativeElement::Double => {
             filling.fill(column)?;
             Ok(Arc::new(Float64Array::from(filling.out.to_vec())))
         }
-        NativeElement::Integer => Ok(Arc::new(Int64Array::from(integers(column, filling)?))),
+        NativeElement::Integer(ColumnType::Uint64) => Ok(Arc::new(UInt64Array::from(integers::<u64>(ColumnType::Uint64, column, filling)?))),
+        NativeElement::Integer(integer) => Ok(Arc::new(Int64Array::from(integers::<i64>(integer, column, filling)?))),
         NativeElement::Boolean => {
-            let truths = integers(column, filling)?;
+            let truths: Vec<i64> = integers(ColumnType::Int64, column, filling)?;
             Ok(Arc::new(truths.into_iter().map(|value| Some(value != 0)).collect::<BooleanArray>()))
         }
         NativeElement::Text => texts(column, filling),
     }
+}
+
+/// The message for a number that the type of a graph's input does not hold.
+pub(super) fn out_of_range(element: NativeElement) -> String {
+    let name = element.name();
+    match element {
+        NativeElement::Integer(integer) => {
+            let (low, high) = integer_limits(integer);
+            format!("a number is outside the range of `{name}`, {low} to {high}, which the model reads")
+        }
+        _ => format!("a number is too large for `{name}`, which the model reads"),
+    }
+}
+
+/// Whether a finite number becomes infinite in this type.
+pub(super) fn overflows(element: NativeElement, value: f32) -> bool {
+    match element {
+        NativeElement::Float16 => f16::from_f32(value).is_infinite(),
+        NativeElement::Bfloat16 => bf16::from_f32(value).is_infinite(),
+        _ => value.is_infinite(),
+    }
+}
+
+/// Settles finite numbers that are infinite in the type that the model reads; those that were infinite before stay.
+fn settle_overflow(element: NativeElement, column: &ArrayRef, filling: &mut Filling<f64>, out: &mut [f32]) -> Result<()> {
+    let rows: Vec<usize> = (0..out.len()).filter(|row| overflows(element, out[*row])).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let is_finite: Box<dyn Fn(usize) -> bool> = if is_text(column.data_type()) {
+        let texts = decoded(column, &DataType::Utf8View)?.as_string_view().clone();
+        Box::new(move |row| texts.is_valid(row) && parse(texts.value(row)).is_some() && !texts.value(row).contains(['i', 'I']))
+    } else {
+        let numbers = decoded(column, &DataType::Float64)?.as_primitive::<Float64Type>().clone();
+        Box::new(move |row| numbers.is_valid(row) && numbers.value(row).is_finite())
+    };
+    for row in rows.into_iter().filter(|row| is_finite(*row)) {
+        filling.counts.unfit_count += 1;
+        filling.settle(row, filling.bound.input.on_unseen, f64::NAN, Reason::Range)?;
+        out[row] = filling.out[row] as f32;
+    }
+    Ok(())
 }
 
 /// The values of all rows; a cell without one is what its policy says.
@@ -78,26 +128,51 @@ fn each<T>(
                 filling.counts.unparsable_count += 1;
                 (filling.bound.input.on_unseen, Reason::NotANumber)
             }
+            Cell::Unfit(reason) => {
+                filling.counts.unfit_count += 1;
+                (filling.bound.input.on_unseen, reason)
+            }
         };
         filling.settle(row, policy, f64::NAN, reason)?;
         let value = instead(filling.out[row]).or_else(|| if policy == Policy::Reject { instead(0.0) } else { None });
-        values.push(value.ok_or_else(|| none_instead(filling, row))?);
+        values.push(value.ok_or_else(|| none_instead(filling, row, reason))?);
     }
     Ok(values)
 }
 
-/// The error for a missing value of a type that has none, where no policy says what to read instead.
-pub(super) fn none_instead(filling: &Filling<f64>, row: usize) -> Error {
-    Error::failed("a value is missing where the model's type has none for that")
+/// The error for a value of a type that has no missing one, where no policy says what to read instead.
+pub(super) fn none_instead(filling: &Filling<f64>, row: usize, reason: Reason) -> Error {
+    let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
+    Error::failed(format!("{}, and the model's type has no missing value", reason.message()))
         .at_row(filling.origin.row_number(row))
-        .hint(format!("say what to read instead: `--on-null {}=0`, or `reject`", filling.bound.column))
+        .hint(format!("say what to read instead: `{flag} {}`, or `reject`", shell_word(&format!("{}=0", filling.bound.column))))
 }
 
-pub(super) fn whole(value: f64) -> Option<i64> {
-    (value.fract() == 0.0 && value.abs() < 9.2e18).then_some(value as i64)
+/// An integer of this type as the array's, or why it is none.
+pub(super) fn fitted<T: TryFrom<i128>>(integer: ColumnType, value: Exact) -> Cell<T> {
+    let (low, high) = integer_limits(integer);
+    match value {
+        Exact::Integer(value) if (low..=high).contains(&value) => T::try_from(value).map_or(Cell::Unfit(Reason::Range), Cell::Value),
+        Exact::Integer(_) | Exact::TooLarge => Cell::Unfit(Reason::Range),
+        Exact::Fraction => Cell::Unfit(Reason::Fraction),
+        Exact::Missing => Cell::Missing,
+    }
 }
 
-fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
+/// The same, where some integers stand for a missing value.
+pub(super) fn known<T: TryFrom<i128>>(integer: ColumnType, value: Exact, missing: &Sentinels) -> Cell<T> {
+    match value {
+        Exact::Integer(number) if missing.is_number(number as f64, || false) => Cell::Missing,
+        value => fitted(integer, value),
+    }
+}
+
+/// What a policy puts in a value's stead, as an integer of this type.
+pub(super) fn replacement<T: TryFrom<i128>>(integer: ColumnType) -> impl Fn(f64) -> Option<T> {
+    move |value| if let Cell::Value(value) = fitted(integer, of_double(value)) { Some(value) } else { None }
+}
+
+fn integers<T: TryFrom<i128>>(integer: ColumnType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<T>> {
     let count = column.len();
     if is_text(column.data_type()) {
         let texts = decoded(column, &DataType::Utf8)?;
@@ -109,33 +184,20 @@ fn integers(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<Vec<i64>> {
                 return Cell::Missing;
             }
             let plain = missing.number_format.plain(text);
-            match plain.and_then(|text| text.trim().parse().ok().or_else(|| parse(&text).and_then(whole))) {
-                Some(value) if missing.is_number(value as f64, || false) => Cell::Missing,
-                value => value.map_or(Cell::NotOne, Cell::Parsed),
+            let exact = plain.and_then(|text| text.trim().parse().ok().map(Exact::Integer).or_else(|| parse(&text).map(of_double)));
+            match exact.map(|exact| known(integer, exact, missing)) {
+                None => Cell::NotOne,
+                Some(Cell::Value(value)) => Cell::Parsed(value),
+                Some(other) => other,
             }
         };
-        return each(count, filling, cell, whole);
+        return each(count, filling, cell, replacement(integer));
     }
-    if matches!(column.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) | DataType::Decimal256(..)) {
-        let numbers = decoded(column, &DataType::Float64)?;
-        let numbers = numbers.as_primitive::<Float64Type>().clone();
-        let cell = |row: usize, missing: &Sentinels| match numbers.value(row) {
-            value if numbers.is_null(row) || value.is_nan() || missing.is_number(value, || false) => Cell::Missing,
-            value => whole(value).map_or(Cell::NotOne, Cell::Value),
-        };
-        return each(count, filling, cell, whole);
+    if *column.data_type() == DataType::Null {
+        return each(count, filling, |_, _| Cell::Missing, replacement(integer));
     }
-    let numbers = decoded(column, &DataType::Int64)?;
-    let numbers = numbers.as_primitive::<Int64Type>().clone();
-    // A number too large for 64 bits with a sign is null after the cast and was none before.
-    let cell = |row: usize, missing: &Sentinels| match (column.is_null(row), numbers.is_null(row)) {
-        (true, _) => Cell::Missing,
-        (false, false) if missing.is_number(numbers.value(row) as f64, || false) => Cell::Missing,
-        (false, true) if *column.data_type() == DataType::Null => Cell::Missing,
-        (false, true) => Cell::NotOne,
-        _ => Cell::Value(numbers.value(row)),
-    };
-    each(count, filling, cell, whole)
+    let value = exactly(column)?;
+    each(count, filling, |row, missing| known(integer, value(row), missing), replacement(integer))
 }
 
 /// Texts for a tokenizer: a missing one stays missing, unless the policy puts a number's text in its place.

@@ -1,143 +1,178 @@
 //! One input of vectors being filled: lists of any kind to lists of the length that the model reads, under the input's policies.
 //!
-//! A missing list, or a missing value in one, is a missing value of its row; a list of another length is like a text that is no number. Where the model
+//! A missing list, or a missing value in one, is a missing value of its row; a list of another length is like a text that is not a number. Where the model
 //! reads lists of any length, what stands in for one has the least. It must not know the other inputs.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, StringArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, StringArray, UInt64Array,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
+use super::exact::{Exact, exactly, of_double};
 use super::fill::Filling;
-use super::native::{decoded, none_instead, whole, with_spelt_booleans};
+use super::lists::{Lists, RowList};
+use super::native::{Cell, decoded, fitted, known, none_instead, overflows, replacement, with_spelt_booleans};
 use super::verdict::Reason;
-use crate::contract::{NativeElement, Policy, Width};
+use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 
-/// Lists of whatever lengths over one run of values.
-struct Lists {
-    values: ArrayRef,
-    /// (first value, number of values) of each row.
-    ranges: Vec<(usize, usize)>,
-    nulls: Option<NullBuffer>,
+/// The values of all rows of a column of lists, and how many each row has.
+struct Gathered<T> {
+    all: Vec<T>,
+    lengths: Vec<usize>,
 }
 
-impl Lists {
-    fn of(column: &ArrayRef) -> Result<Self> {
-        let between = |bounds: &[usize]| bounds.windows(2).map(|pair| (pair[0], pair[1] - pair[0])).collect();
-        let (values, ranges) = match column.data_type() {
-            DataType::FixedSizeList(..) => {
-                let lists = column.as_fixed_size_list();
-                let length = lists.value_length() as usize;
-                (lists.values(), (0..lists.len()).map(|row| (lists.value_offset_at(row), length)).collect())
-            }
-            DataType::List(_) => {
-                let lists = column.as_list::<i32>();
-                (lists.values(), between(&lists.value_offsets().iter().map(|offset| *offset as usize).collect::<Vec<_>>()))
-            }
-            DataType::LargeList(_) => {
-                let lists = column.as_list::<i64>();
-                (lists.values(), between(&lists.value_offsets().iter().map(|offset| *offset as usize).collect::<Vec<_>>()))
-            }
-            other => return Err(Error::internal(format!("a column of {other} where lists were bound"))),
-        };
-        Ok(Self { values: values.clone(), ranges, nulls: column.nulls().cloned() })
-    }
-
-    /// The values of all rows, and how many each has; `value` is none where one is missing, `instead` turns what the policy says into a value.
-    fn gathered<T: Clone>(
-        &self,
+impl<T: Clone> Gathered<T> {
+    /// `value` reads the value at an index, `instead` makes one of what a policy says.
+    fn of(
+        lists: &Lists,
         width: Width,
         filling: &mut Filling<f64>,
-        value: impl Fn(usize) -> Option<T>,
+        value: impl Fn(usize) -> Cell<T>,
         instead: impl Fn(f64) -> Option<T>,
-    ) -> Result<(Vec<T>, Vec<usize>)> {
-        let (mut all, mut lengths) = (Vec::with_capacity(self.values.len()), Vec::with_capacity(self.ranges.len()));
-        for (row, &(start, length)) in self.ranges.iter().enumerate() {
-            let is_null = self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            let is_whole = !is_null && width.fits(length);
-            let own = match width {
-                _ if is_whole => length,
-                Width::One => 1,
-                Width::Exactly(count) | Width::Multiple(count) => count,
-            };
-            lengths.push(own);
+    ) -> Result<Self> {
+        let (mut all, mut lengths) = (Vec::with_capacity(lists.values.len()), Vec::with_capacity(lists.rows.len()));
+        let least = match width {
+            Width::One => 1,
+            Width::Exactly(count) | Width::Multiple(count) => count,
+        };
+        for (row, list) in lists.rows.iter().enumerate() {
             let known = all.len();
-            if is_whole {
-                all.extend((start..start + own).map_while(&value));
+            if let RowList::Whole { start, count } = *list {
+                let is_value = |index| if let Cell::Value(value) | Cell::Parsed(value) = value(index) { Some(value) } else { None };
+                all.extend((start..start + count).map_while(is_value));
+                if all.len() == known + count {
+                    lengths.push(count);
+                    continue;
+                }
+                all.truncate(known);
+                all.extend(repaired((start, count), row, filling, &value, &instead)?);
+            } else {
+                let reason = if *list == RowList::Missing { Reason::Null } else { Reason::Length };
+                all.extend(std::iter::repeat_n(replaced(row, reason, filling, &instead)?, least));
             }
-            if all.len() == known + own {
+            lengths.push(all.len() - known);
+        }
+        Ok(Self { all, lengths })
+    }
+}
+
+/// A row some of whose values are missing or do not fit: those are what their policies say.
+fn repaired<T: Clone>(
+    (start, count): (usize, usize),
+    row: usize,
+    filling: &mut Filling<f64>,
+    value: &impl Fn(usize) -> Cell<T>,
+    instead: &impl Fn(f64) -> Option<T>,
+) -> Result<Vec<T>> {
+    let (mut for_missing, mut for_unfit) = (None, None);
+    let mut values = Vec::with_capacity(count);
+    for index in start..start + count {
+        let (reason, other) = match value(index) {
+            Cell::Value(value) | Cell::Parsed(value) => {
+                values.push(value);
                 continue;
             }
-            all.truncate(known);
-            let (policy, reason) = if is_whole || is_null {
-                filling.counts.null_count += 1;
-                (filling.bound.input.on_null, Reason::Null)
-            } else {
-                filling.counts.unparsable_count += 1;
-                (filling.bound.input.on_unseen, Reason::Length)
-            };
-            filling.settle(row, policy, f64::NAN, reason)?;
-            let other = instead(if policy == Policy::Reject { 0.0 } else { filling.out[row] }).ok_or_else(|| none_instead(filling, row))?;
-            all.extend((start..start + own).map(|place| if is_whole { value(place) } else { None }.unwrap_or_else(|| other.clone())));
-        }
-        Ok((all, lengths))
+            Cell::Missing => (Reason::Null, &mut for_missing),
+            Cell::NotOne => (Reason::NotANumber, &mut for_unfit),
+            Cell::Unfit(reason) => (reason, &mut for_unfit),
+        };
+        let other = match other {
+            Some(other) => other,
+            None => other.insert(replaced(row, reason, filling, instead)?),
+        };
+        values.push(other.clone());
     }
+    Ok(values)
+}
+
+/// What is read instead of a value of this row.
+fn replaced<T>(row: usize, reason: Reason, filling: &mut Filling<f64>, instead: &impl Fn(f64) -> Option<T>) -> Result<T> {
+    let (count, policy) = match reason {
+        Reason::Null => (&mut filling.counts.null_count, filling.bound.input.on_null),
+        Reason::Range | Reason::Fraction => (&mut filling.counts.unfit_count, filling.bound.input.on_unseen),
+        _ => (&mut filling.counts.unparsable_count, filling.bound.input.on_unseen),
+    };
+    *count += 1;
+    filling.settle(row, policy, f64::NAN, reason)?;
+    instead(if policy == Policy::Reject { 0.0 } else { filling.out[row] }).ok_or_else(|| none_instead(filling, row, reason))
 }
 
 /// Fills lists of so many values of the declared type: of one length in a column of that, else of any.
-pub(super) fn fill(element: NativeElement, width: Width, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
-    let target = match element {
-        NativeElement::Float => DataType::Float32,
-        NativeElement::Double => DataType::Float64,
-        NativeElement::Integer => DataType::Int64,
-        NativeElement::Boolean => DataType::Boolean,
-        NativeElement::Text => DataType::Utf8,
-    };
-    let mut lists = Lists::of(column)?;
-    let values = if target == DataType::Utf8 { with_spelt_booleans(&lists.values) } else { Arc::clone(&lists.values) };
-    lists.values = decoded(&values, &target)?;
-    let missing = filling.missing;
-    let is_missing = |value: f64| value.is_nan() || missing.is_number(value, || false);
-    let found = &lists.values;
-    let (values, lengths): (ArrayRef, Vec<usize>) = match element {
-        NativeElement::Float => {
-            let of = found.as_primitive::<Float32Type>();
+pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    let lists = Lists::of(column, &native)?;
+    let (width, missing) = (native.width, filling.missing);
+    let (values, lengths): (ArrayRef, Vec<usize>) = match native.element {
+        NativeElement::Float16 | NativeElement::Bfloat16 | NativeElement::Float => {
+            let found = decoded(&lists.values, &DataType::Float32)?;
+            let (found, value) = (found.as_primitive::<Float32Type>(), doubles(&lists.values)?);
             let sentinels: Vec<f32> = missing.numbers().map(|value| value as f32).collect();
-            let is_missing = |value: f32| value.is_nan() || sentinels.contains(&value);
-            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place))).then(|| of.value(place));
-            let (values, lengths) = lists.gathered(width, filling, value, |value| Some(value as f32))?;
-            (Arc::new(Float32Array::from(values)), lengths)
+            let cell = |index: usize| match found.value(index) {
+                _ if found.is_null(index) => Cell::Missing,
+                number if number.is_nan() || sentinels.contains(&number) => Cell::Missing,
+                number if overflows(native.element, number) && value(index).is_finite() => Cell::Unfit(Reason::Range),
+                number => Cell::Value(number),
+            };
+            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, |value| Some(value as f32))?;
+            (Arc::new(Float32Array::from(all)), lengths)
         }
         NativeElement::Double => {
-            let of = found.as_primitive::<Float64Type>();
-            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place))).then(|| of.value(place));
-            let (values, lengths) = lists.gathered(width, filling, value, Some)?;
-            (Arc::new(Float64Array::from(values)), lengths)
+            let found = decoded(&lists.values, &DataType::Float64)?;
+            let found = found.as_primitive::<Float64Type>();
+            let cell = |index: usize| {
+                let is_missing = |value: f64| value.is_nan() || missing.is_number(value, || false);
+                if found.is_null(index) || is_missing(found.value(index)) { Cell::Missing } else { Cell::Value(found.value(index)) }
+            };
+            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, Some)?;
+            (Arc::new(Float64Array::from(all)), lengths)
         }
-        NativeElement::Integer => {
-            let of = found.as_primitive::<Int64Type>();
-            let value = |place: usize| (of.is_valid(place) && !is_missing(of.value(place) as f64)).then(|| of.value(place));
-            let (values, lengths) = lists.gathered(width, filling, value, whole)?;
-            (Arc::new(Int64Array::from(values)), lengths)
+        NativeElement::Integer(ColumnType::Uint64) => {
+            let value = exactly(&lists.values)?;
+            let cell = |index: usize| known::<u64>(ColumnType::Uint64, value(index), missing);
+            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, replacement(ColumnType::Uint64))?;
+            (Arc::new(UInt64Array::from(all)), lengths)
+        }
+        NativeElement::Integer(integer) => {
+            let value = exactly(&lists.values)?;
+            let Gathered { all, lengths } =
+                Gathered::of(&lists, width, filling, |index| known::<i64>(integer, value(index), missing), replacement(integer))?;
+            (Arc::new(Int64Array::from(all)), lengths)
         }
         NativeElement::Boolean => {
-            let of = found.as_boolean();
-            let truth = |value: f64| whole(value).map(|value| value != 0);
-            let (values, lengths) = lists.gathered(width, filling, |place| of.is_valid(place).then(|| of.value(place)), truth)?;
-            (Arc::new(BooleanArray::from(values)), lengths)
+            let value = exactly(&lists.values)?;
+            let truth = |exact: Exact| match fitted::<i64>(ColumnType::Int64, exact) {
+                Cell::Value(value) => Cell::Value(value != 0),
+                Cell::Unfit(reason) => Cell::Unfit(reason),
+                _ => Cell::Missing,
+            };
+            let instead = |value: f64| if let Cell::Value(value) = truth(of_double(value)) { Some(value) } else { None };
+            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, |index| truth(value(index)), instead)?;
+            (Arc::new(BooleanArray::from(all)), lengths)
         }
         NativeElement::Text => {
-            let of = found.as_string::<i32>();
+            let found = decoded(&with_spelt_booleans(&lists.values), &DataType::Utf8)?;
+            let found = found.as_string::<i32>();
+            let is_missing = |index: usize| found.is_null(index) || missing.is_text(found.value(index), || false);
+            let cell = |index: usize| if is_missing(index) { Cell::Missing } else { Cell::Value(found.value(index).to_owned()) };
             let text = |value: f64| Some(if value.is_nan() { String::new() } else { value.to_string() });
-            let is_value = |place: usize| of.is_valid(place) && !missing.is_text(of.value(place), || false);
-            let value = |place: usize| is_value(place).then(|| of.value(place).to_owned());
-            let (values, lengths) = lists.gathered(width, filling, value, text)?;
-            (Arc::new(StringArray::from(values)), lengths)
+            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, text)?;
+            (Arc::new(StringArray::from(all)), lengths)
         }
     };
-    let field = Arc::new(Field::new_list_field(target, true));
+    as_lists(width, values, lengths)
+}
+
+/// The numbers in double precision, as they were before they became the model's.
+fn doubles(values: &ArrayRef) -> Result<impl Fn(usize) -> f64> {
+    let doubles = decoded(values, &DataType::Float64)?.as_primitive::<Float64Type>().clone();
+    Ok(move |index| doubles.value(index))
+}
+
+fn as_lists(width: Width, values: ArrayRef, lengths: Vec<usize>) -> Result<ArrayRef> {
+    let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
     let wrong = |error| Error::internal("a list of another length").because(error);
     let Width::Exactly(width) = width else {
         let lists = LargeListArray::try_new(field, OffsetBuffer::from_lengths(lengths), values, None).map_err(wrong)?;

@@ -14,6 +14,10 @@ pub enum Reason {
     NotANumber,
     /// A list is of another length than the model reads.
     Length,
+    /// A number is outside the range of the type that the model reads.
+    Range,
+    /// A number has a fraction, and the model reads integers.
+    Fraction,
 }
 
 impl Reason {
@@ -25,6 +29,8 @@ impl Reason {
             Self::Unseen => "unseen_category",
             Self::NotANumber => "not_a_number",
             Self::Length => "wrong_length",
+            Self::Range => "out_of_range",
+            Self::Fraction => "not_an_integer",
         }
     }
 
@@ -36,6 +42,8 @@ impl Reason {
             Self::Unseen => "a category was never seen in training",
             Self::NotANumber => "a text is no number",
             Self::Length => "a list is of another length than the model reads",
+            Self::Range => "a number is outside the range of the type that the model reads",
+            Self::Fraction => "a number has a fraction, and the model reads integers",
         }
     }
 }
@@ -58,6 +66,9 @@ pub struct Coercions {
     /// Texts of which a text model reads only the beginning.
     #[serde(default)]
     pub truncated_count: u64,
+    /// Numbers that the type of a graph's input cannot hold: out of its range, or with a fraction.
+    #[serde(default)]
+    pub unfit_count: u64,
 }
 
 impl Coercions {
@@ -70,11 +81,12 @@ impl Coercions {
         self.defaulted_count += other.defaulted_count;
         self.rounded_count += other.rounded_count;
         self.truncated_count += other.truncated_count;
+        self.unfit_count += other.unfit_count;
     }
 
     /// (name, count) in the order of the report.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 7] {
+    pub fn named(&self) -> [(&'static str, u64); 8] {
         [
             ("missing", self.null_count),
             ("unseen", self.unseen_count),
@@ -83,6 +95,7 @@ impl Coercions {
             ("defaulted", self.defaulted_count),
             ("rounded", self.rounded_count),
             ("truncated", self.truncated_count),
+            ("does_not_fit", self.unfit_count),
         ]
     }
 }

@@ -3,7 +3,7 @@
 //! Owns the parse and the checks that need nothing but the text. It must not know models or disks: the rest of [`super`] gives the
 //! words their meaning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::text::{self, TextEntry};
 use crate::contract::{CategoryValue, ColumnType, Policy};
 use crate::error::{Error, Result};
+use crate::model::format::{GraphFeatures, RowsAxis};
 use crate::model::network::Architecture;
 use crate::outcome::Label;
 use crate::table::spelling::nearest;
@@ -41,10 +42,57 @@ pub struct Manifest {
     pub outputs: Outputs,
     /// The layers, if the model is a dense network.
     pub network: Option<Architecture>,
+    /// How columns meet the inputs of an ONNX graph.
+    pub graph: Option<GraphEntry>,
     /// How texts are read and answered, if the model reads texts.
     pub text: Option<TextEntry>,
     /// Rows with the answers that the model must give.
     pub golden: Option<Golden>,
+}
+
+/// How columns meet the inputs of an ONNX graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GraphEntry {
+    /// For each input named here, the columns that feed it, in the order of its values.
+    #[serde(default)]
+    pub features: BTreeMap<String, Vec<String>>,
+    /// For each input named here, the axis that counts the rows, from 0, or `"none"` if it holds the values of one row.
+    #[serde(default)]
+    pub rows_axis: BTreeMap<String, AxisName>,
+}
+
+/// An axis of a graph's input.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "an axis is a number from 0 on, or \"none\"")]
+pub enum AxisName {
+    /// Its number.
+    Number(usize),
+    /// `none`.
+    Word(NoAxis),
+}
+
+/// No axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the one word is explained where it is used")]
+pub enum NoAxis {
+    None,
+}
+
+impl GraphEntry {
+    /// The axes, as an import takes them.
+    #[must_use]
+    pub fn rows_axes(&self) -> Vec<RowsAxis> {
+        let axis = |axis: &AxisName| if let AxisName::Number(axis) = axis { Some(*axis) } else { None };
+        self.rows_axis.iter().map(|(input, name)| RowsAxis { input: input.clone(), axis: axis(name) }).collect()
+    }
+
+    /// The columns, as an import takes them.
+    #[must_use]
+    pub fn graph_features(&self) -> Vec<GraphFeatures> {
+        self.features.iter().map(|(input, columns)| GraphFeatures { input: input.clone(), columns: columns.clone() }).collect()
+    }
 }
 
 /// Rows with the answers that the model must give, replayed by `tallow check`.

@@ -21,7 +21,7 @@ use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 use crate::model::encoder::assemble;
-use crate::model::format::{self, Artefact, ImportOptions};
+use crate::model::format::{self, Artefact, GraphFeatures, ImportOptions};
 use crate::table::commit::Metadata;
 
 /// The manifest's name in a package's directory.
@@ -134,7 +134,21 @@ impl Package {
             Some((entry.name.clone(), texts.collect()))
         });
         let (feature_count, categories) = (options.feature_count.or(listed), categories.collect());
-        format::import(model, &ImportOptions { feature_count, categories, ..options.clone() })
+        let mut options = ImportOptions { feature_count, categories, ..options.clone() };
+        if let Some(graph) = &self.manifest.graph {
+            // What is asked on the command line counts last.
+            options.rows_axes = [graph.rows_axes(), options.rows_axes].concat();
+            let is_asked = |one: &GraphFeatures| options.graph_features.iter().any(|other| other.input == one.input);
+            let own: Vec<GraphFeatures> = graph.graph_features().into_iter().filter(|one| !is_asked(one)).collect();
+            options.graph_features = [own, options.graph_features].concat();
+        }
+        let loaded = format::import(model, &options)?;
+        if self.manifest.graph.is_some() && loaded.model.family() != "graph" {
+            return Err(Error::contract("`[graph]` is for ONNX graphs, and the package's model is another")
+                .at_path(self.directory.join(MANIFEST_NAME))
+                .hint("remove `[graph]`; columns and their order are listed under `[[inputs]]`"));
+        }
+        Ok(loaded)
     }
 
     fn refuse_network_keys(&self) -> Result<()> {

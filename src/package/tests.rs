@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::{Files, Package, apply};
-use crate::contract::{CategoryValue, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
+use crate::contract::{CategoryValue, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width};
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
 use crate::model::format::ImportOptions;
@@ -213,7 +213,7 @@ fn a_model_without_names_takes_all_of_them_from_the_manifest() {
 
 #[test]
 fn one_name_for_a_matrix_is_that_of_a_column_of_lists() {
-    let native = |width| InputKind::Native(NativeType { element: NativeElement::Float, width });
+    let native = |width| InputKind::Native(NativeType { element: NativeElement::Float, width, shape: RowShape::default() });
     let inputs = ["f0", "f1"].map(|name| Input::of_kind(name, native(Width::One))).to_vec();
     let mut contract = Contract { inputs, named: false, vector: Some(Box::new(Input::of_kind("x", native(Width::Exactly(2))))) };
     apply::inputs(&manifest("[[inputs]]\nname = \"embedding\"\non_null = \"reject\""), &mut contract).unwrap();

@@ -62,6 +62,9 @@ pub(super) fn check(manifest: &Manifest) -> Result<()> {
         let error = Error::contract(format!("`{key}` of `[outputs]` is for other models: a text model finishes its own columns"));
         return Err(error.hint("labels are those of `id2label` in its config.json"));
     }
+    if manifest.graph.is_some() {
+        return Err(Error::contract("`[graph]` is for ONNX graphs, and the package's model reads texts").hint("remove it"));
+    }
     if manifest.inputs.len() > 2 {
         return Err(Error::contract(format!("a text model reads one column or two, and the manifest lists {} `[[inputs]]`", manifest.inputs.len())));
     }

@@ -13,6 +13,7 @@ use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, Margins, Scratch};
 use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
+use crate::table::nested;
 
 /// Rows encoded and scored at once, by one worker, unless the model wants fewer. The block of a wide table stays in the second-level cache, and, not being a power of two, its
 /// columns do not fall on the same cache sets.
@@ -32,8 +33,9 @@ const GRAPH_BYTES: usize = 64;
 pub struct Scoring {
     model: LoadedModel,
     encoder: Encoder,
-    /// For each input, the position of its column in the batch; none for one that the table need not and does not have.
-    positions: Vec<Option<usize>>,
+    /// For each input, the position of its column in the batch, and of the fields inside it that lead to a field of a struct; none for one that the
+    /// table need not and does not have.
+    positions: Vec<Option<(usize, Vec<usize>)>>,
     /// How many of the last inputs are offsets of the margins, which the model does not read as features.
     offset_count: usize,
     raw: bool,
@@ -80,7 +82,9 @@ impl Scoring {
     /// An internal error if a column that is required is not in the schema.
     pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
         let names = NameIndex::new(schema);
-        let positions: Vec<Option<usize>> = encoder.inputs().map(|bound| names.position(&bound.column)).collect();
+        let nested = |name: &str| nested::find(schema, name).map(|found| (found.column, found.path));
+        let position = |name: &str| names.position(name).map(|position| (position, Vec::new())).or_else(|| nested(name));
+        let positions: Vec<Option<(usize, Vec<usize>)>> = encoder.inputs().map(|bound| position(&bound.column)).collect();
         if encoder.inputs().zip(&positions).any(|(bound, position)| bound.input.required && position.is_none()) {
             return Err(Error::internal("a bound column is not read"));
         }
@@ -181,11 +185,12 @@ impl Scorer<'_> {
         let start = number * self.scoring.block_rows();
         let rows = self.scoring.block_rows().min(batch.num_rows() - start);
         let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
-        let column = |position: &Option<usize>| match position {
-            Some(position) => batch.column(*position).slice(start, rows),
-            None => new_null_array(&DataType::Null, rows),
+        let column = |position: &Option<(usize, Vec<usize>)>| match position {
+            Some((position, path)) => nested::values(&batch.column(*position).slice(start, rows), path)
+                .ok_or_else(|| Error::internal("a field of a struct that is not in the batch")),
+            None => Ok(new_null_array(&DataType::Null, rows)),
         };
-        let columns: Vec<ArrayRef> = self.scoring.positions.iter().map(column).collect();
+        let columns = self.scoring.positions.iter().map(column).collect::<Result<Vec<ArrayRef>>>()?;
         let mut coercions = vec![Coercions::default(); columns.len()];
         let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
         let offset_count = self.scoring.offset_count;

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
-use self::options::{binding_options, byte_size, check_offset, missing_values, renames, set_threshold, tree_selection};
+use self::options::{binding_options, byte_size, check_offset, graph_features, missing_values, renames, rows_axes, set_threshold, tree_selection};
 use self::reading::read_options;
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
@@ -34,7 +34,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::memory::Pool;
-use crate::model::format::ImportOptions;
+use crate::model::format::{GraphFeatures, ImportOptions};
 use crate::model::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
@@ -45,6 +45,7 @@ use crate::table::commit::{SharedFile, check_unchanged, read_unchanged};
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
 use crate::table::name_index::NameIndex;
+use crate::table::nested;
 use crate::table::query::Derived;
 use crate::table::row_size::{fixed_width, is_varying};
 use crate::table::spelling::did_you_mean;
@@ -80,6 +81,9 @@ impl Plan {
         Pool::of_process().set_limit(memory.map(before_rows));
         let import_options = import_options(binding, outcome, text)?;
         let mut opened = read_unchanged(|| open(model, &import_options))?;
+        if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
+            return Err(Error::usage("`--rows-axis` is for ONNX graphs, and this model reads one row after the other").hint("leave it out"));
+        }
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
             text::refuse(text)?;
@@ -95,6 +99,11 @@ impl Plan {
         let (mut dataset, bad_files) = open_dataset(&found.files, &renames, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
+        let is_fed = is_fed(&opened, &graph_features(binding)?)?;
+        let features = binding.features.as_deref().and_then(<[String]>::first).map(String::as_str).filter(|_| !is_fed);
+        if is_fed {
+            binding_options.features = None;
+        }
         let mut missing = missing_values(&rows.missing, is_text)?;
         (missing.spelt_numbers, missing.number_format) = (dataset.spelt_numbers(), dataset.options().numbers);
         let selection = {
@@ -109,10 +118,10 @@ impl Plan {
         let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
         check_missing_names(&bound, &missing.columns)?;
         // A column of offsets is no feature: it comes along, and is in no order of training.
-        let features = &bound[..bound.len() - binding_options.offset.len()];
-        let along = passthrough(outcome, features, &schema, &widened(&schema))?;
-        let mut warnings = warnings(binding.features.as_deref(), features, &opened.derived, &along, selection.as_ref());
-        warnings.extend(warning::other_names(binding.features.as_deref(), contract, features).into_iter().chain(warning::read_again(&dataset)));
+        let read = &bound[..bound.len() - binding_options.offset.len()];
+        let along = passthrough(outcome, read, &schema, &widened(&schema))?;
+        let mut warnings = warnings(features, read, &opened.derived, &along, selection.as_ref());
+        warnings.extend(warning::other_names(features, contract, read).into_iter().chain(warning::read_again(&dataset)));
         warnings.extend(reading::without_effect(rows, &dataset)?);
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
@@ -189,7 +198,21 @@ fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs)
     // One name may be that of a column of lists, and a regex stands for as many columns as there are.
     let features = binding_options(binding)?.features.map(|features| features.len());
     let feature_count = features.filter(|count| *count > 1);
-    Ok(ImportOptions { trees, text: text::options(text, outcome)?, feature_count, ..ImportOptions::default() })
+    let (graph_features, rows_axes) = (graph_features(binding)?, rows_axes(binding)?);
+    Ok(ImportOptions { trees, text: text::options(text, outcome)?, feature_count, graph_features, rows_axes, ..ImportOptions::default() })
+}
+
+/// Whether the columns that `--features` names for inputs of a graph are those of the contract already.
+fn is_fed(opened: &OpenedModel, features: &[GraphFeatures]) -> Result<bool> {
+    let contract = &opened.loaded.contract;
+    let has = |column: &String| contract.inputs.iter().any(|input| input.name == *column);
+    let is_fed =
+        opened.loaded.model.family() == "graph" && !features.is_empty() && contract.named && features.iter().all(|one| one.columns.iter().all(has));
+    if is_fed || features.len() < 2 {
+        return Ok(is_fed);
+    }
+    Err(Error::usage("`--features INPUT=COLUMNS` is for the inputs of an ONNX graph, and this model reads one table")
+        .hint("list the columns in the order of training: `--features a,b,c`"))
 }
 
 fn open_dataset(paths: &[Located], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Dataset, Vec<BadFile>)> {
@@ -251,7 +274,10 @@ fn warnings(features: Option<&str>, bound: &[BoundInput], derived: &[Derived], a
 
 /// Only the columns that something reads, in the table's order.
 fn wanted_columns(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
-    let names: HashSet<&str> = bound.iter().map(|input| &input.column).chain(along).map(String::as_str).collect();
+    // A field inside a struct is read with the struct's column.
+    let root = |input: &BoundInput| schema.column_with_name(&input.column).is_none().then(|| nested::find(schema, &input.column)).flatten();
+    let roots = bound.iter().filter_map(root).map(|nested| schema.field(nested.column).name());
+    let names: HashSet<&str> = bound.iter().map(|input| &input.column).chain(along).chain(roots).map(String::as_str).collect();
     let wanted = |name: &str| names.contains(name) || selection.is_some_and(|selection| selection.reads(name));
     Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field.name())).cloned().collect::<Vec<_>>()))
 }

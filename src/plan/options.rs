@@ -8,7 +8,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
 use crate::model::OffsetRule;
-use crate::model::format::TreeSelection;
+use crate::model::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::open::OpenedModel;
 
 /// `library`, `best`, `all` or a number of rounds.
@@ -69,15 +69,62 @@ pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
 }
 
 pub(super) fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
-    let BindingArgs { rename: _, features, on_null, on_unseen, offset } = binding;
+    let BindingArgs { rename: _, features, rows_axis: _, on_null, on_unseen, offset } = binding;
     let policies = |flag: &str, texts: &[String]| texts.iter().map(|text| policy(flag, text)).collect::<Result<Vec<_>>>();
-    let features = features.as_ref().map(|text| feature_list(text)).transpose()?;
+    let features = match features.as_deref() {
+        Some([text]) => Some(feature_list(text)?),
+        // Each is for an input of a graph, which takes them when it is opened.
+        _ => None,
+    };
     let offset = all_items("--offset", offset)?;
     if let Some(name) = first_doubled(offset.iter().map(String::as_str)) {
         return Err(Error::usage("`--offset` names a column twice").at_column(name));
     }
     let (on_null, on_unseen) = (policies("--on-null", on_null)?, policies("--on-unseen", on_unseen)?);
     Ok(BindingOptions { features, on_null, on_unseen, offset, ..BindingOptions::default() })
+}
+
+/// The columns that `--features INPUT=a,b` names for inputs of a graph.
+///
+/// # Errors
+/// A usage error if it is given several times and not each time for an input.
+pub(super) fn graph_features(binding: &BindingArgs) -> Result<Vec<GraphFeatures>> {
+    let all = binding.features.as_deref().unwrap_or_default();
+    let one = |text: &String| {
+        let (input, columns) = text.split_once('=').filter(|(input, columns)| !input.is_empty() && !columns.is_empty())?;
+        Some(GraphFeatures { input: input.to_owned(), columns: feature_list(columns).ok()? })
+    };
+    let found: Vec<GraphFeatures> = all.iter().filter_map(one).collect();
+    if all.len() > 1 && found.len() < all.len() {
+        return Err(Error::usage("`--features` is given several times, and not each time as `INPUT=COLUMNS`")
+            .hint("list the columns of a model in one: `--features a,b,c`; of a graph of several inputs: `--features x=a,b --features y=c`"));
+    }
+    if let Some(one) = found.iter().find(|one| all.len() > 1 && one.columns.iter().any(|column| column.starts_with('/'))) {
+        return Err(Error::usage(format!("`--features {}=` takes names of columns, no regex", one.input)));
+    }
+    for one in &found {
+        if let Some(name) = first_doubled(one.columns.iter().map(String::as_str)).filter(|_| all.len() > 1) {
+            return Err(Error::usage(format!("`--features {}=` names a column twice", one.input)).at_column(name));
+        }
+    }
+    Ok(found)
+}
+
+/// The axes that `--rows-axis INPUT=AXIS` names.
+///
+/// # Errors
+/// A usage error for anything else.
+pub(super) fn rows_axes(binding: &BindingArgs) -> Result<Vec<RowsAxis>> {
+    let one = |text: &String| {
+        let wrong = || {
+            let error = Error::usage(format!("`--rows-axis {text}` is not an input of the graph and an axis"));
+            error.hint("write the input's name and the number of the axis, from 0: `--rows-axis x=1`")
+        };
+        let (input, axis) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let axis = if axis == "none" { None } else { Some(axis.parse().map_err(|_| wrong())?) };
+        Ok(RowsAxis { input: input.to_owned(), axis })
+    };
+    binding.rows_axis.iter().map(one).collect()
 }
 
 /// `a,b,c`, or one `/regex/`, which may hold commas.

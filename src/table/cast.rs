@@ -97,6 +97,24 @@ pub fn is_integer(data_type: &DataType) -> bool {
     integer_bits(data_type).is_some()
 }
 
+/// How many lists deep a type is; 0 for other types.
+#[must_use]
+pub fn list_depth(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => 1 + list_depth(field.data_type()),
+        _ => 0,
+    }
+}
+
+/// What lists hold, and lists in lists; of other types the type itself.
+#[must_use]
+pub fn leaf_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => leaf_type(field.data_type()),
+        other => other,
+    }
+}
+
 /// Whether the type is text.
 #[must_use]
 pub fn is_text(data_type: &DataType) -> bool {

@@ -28,6 +28,7 @@ pub mod hive_file;
 pub mod lake;
 pub mod location;
 pub mod name_index;
+pub mod nested;
 pub mod number_format;
 pub mod parquet;
 mod parquet_decode;

@@ -39,6 +39,7 @@ mod vector;
 
 // What users may ask of graphs.
 mod graph;
+mod graph_inputs;
 
 // Other containers of models.
 mod mlflow;

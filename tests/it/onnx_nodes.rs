@@ -48,8 +48,20 @@ fn sorted(directory: &Path, starts_with: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_node_test_passes_or_is_refused() {
+    judge(&folder());
+}
+
+/// The nodes of ONNX Runtime's own domain (`data/golden/onnx_runtime.py`), with its numbers.
+#[test]
+fn fused_and_quantised_nodes_give_the_numbers_of_onnx_runtime() {
+    let refused = judge(&data("golden/onnx_runtime"));
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Runs the cases of a folder, none of which may be wrong; returns those that are refused, by the reason.
+fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
     let (mut passed, mut refused, mut wrong) = (0, BTreeMap::<String, Vec<String>>::new(), Vec::new());
-    for case in sorted(&folder(), "test_") {
+    for case in sorted(folder, "test_") {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         match std::panic::catch_unwind(|| run(&case)).unwrap_or_else(|_| Verdict::Wrong("panicked".into())) {
             Verdict::Passed => passed += 1,
@@ -62,7 +74,8 @@ fn every_node_test_passes_or_is_refused() {
     let summary = format!("{passed} passed, {refused_count} refused, {} wrong", wrong.len());
     println!("{}\n{summary}", reasons.join("\n"));
     assert!(wrong.is_empty(), "{summary}\n{}", wrong.join("\n"));
-    assert!(passed > 0, "no cases in {}", folder().display());
+    assert!(passed > 0, "no cases in {}", folder.display());
+    refused
 }
 
 fn run(case: &Path) -> Verdict {
@@ -173,7 +186,7 @@ fn damaged_node_tests_fail_without_a_panic() {
     let end = seconds.map(|seconds| std::time::Instant::now() + std::time::Duration::from_secs(seconds));
     let mut state = seconds.map_or(7, |_| std::process::id().into());
     loop {
-        for case in sorted(&data("golden/onnx_nodes"), "test_") {
+        for case in ["golden/onnx_nodes", "golden/onnx_runtime"].iter().flat_map(|folder| sorted(&data(folder), "test_")) {
             damage(&case, &mut state);
             if end.is_some_and(|end| std::time::Instant::now() > end) {
                 return;

@@ -75,7 +75,7 @@ fn lists_that_are_missing_or_of_another_length_are_bad_rows() {
         "{run}"
     );
     let run = room.tallow(&line("bad.parquet", "--on-null null")).fails(1);
-    assert!(run.stderr.contains("a list is of another length than the model reads") && run.stderr.contains("row 4"), "{run}");
+    assert!(run.stderr.contains("a list is of another length: the model reads lists of 6 numbers") && run.stderr.contains("row 4"), "{run}");
     let run = room.tallow(&line("bad.parquet", "--on-unseen reject --on-null reject")).ok();
     assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&2.into(), &3.into()));
     let kept = probabilities(&room);

@@ -19,6 +19,7 @@ mod onnx_contract;
 mod onnx_graph;
 mod onnx_outline;
 mod onnx_port;
+mod onnx_rows;
 mod onnx_schema;
 mod onnx_tensor;
 #[cfg(test)]
@@ -142,6 +143,28 @@ pub struct ImportOptions {
     pub text: TextOptions,
     /// The number of features, for models that leave it open.
     pub feature_count: Option<usize>,
+    /// The columns that feed inputs of a graph, as the user names them: `input=a,b`.
+    pub graph_features: Vec<GraphFeatures>,
+    /// The axes of a graph's inputs that count rows, as the user names them.
+    pub rows_axes: Vec<RowsAxis>,
+}
+
+/// The columns that feed one input of a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphFeatures {
+    /// The input's name.
+    pub input: String,
+    /// The columns, in the order of the input's values.
+    pub columns: Vec<String>,
+}
+
+/// The axis of a graph's input that counts rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsAxis {
+    /// The input's name.
+    pub input: String,
+    /// The axis, from 0; none if the input holds the values of one row.
+    pub axis: Option<usize>,
 }
 
 /// One format: recognises its files and turns them into a model.

@@ -9,7 +9,8 @@ use super::onnx_contract::{Answers, Inputs, answers, inputs};
 use super::onnx_graph::{plain_domain, translate};
 use super::onnx_outline::{agrees, declared};
 pub use super::onnx_port::{Port, PortKind, read_value};
-use super::onnx_schema::{Graph as GraphProto, Model as ModelProto};
+use super::onnx_rows::{Rows, in_doubt, rows};
+use super::onnx_schema::{Graph as GraphProto, Model as ModelProto, SparseTensorProto};
 use super::onnx_tensor::External;
 use super::protobuf::{Budget, Message, Wire};
 use super::{Artefact, ImportOptions, Importer};
@@ -56,7 +57,8 @@ fn graph_of<'m, 'a>(model: &'m ModelProto<'a>) -> Result<&'m GraphProto<'a>> {
 }
 
 fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
-    let given: std::collections::HashSet<&str> = graph.initializers.iter().map(|tensor| tensor.name).collect();
+    let sparse = graph.sparse_initializers.iter().map(SparseTensorProto::name);
+    let given: std::collections::HashSet<&str> = graph.initializers.iter().map(|tensor| tensor.name).chain(sparse).collect();
     let inputs = graph.inputs.iter().filter(|input| !given.contains(input.name)).map(Port::of).collect::<Result<Vec<Port>>>()?;
     let outputs = graph.outputs.iter().map(Port::of).collect::<Result<Vec<Port>>>()?;
     Ok((inputs, outputs))
@@ -113,7 +115,7 @@ impl Importer for Onnx {
         let graph = graph_of(&model)?;
         let mut description = describe(&model, graph);
         let external = External::new(Some(artefact));
-        match load(&model, graph, &external, options.feature_count) {
+        match load(&model, graph, &external, options) {
             Ok((model, contract, outcome)) => {
                 description.beside = external.digests();
                 let names: Vec<&str> = description.beside.iter().map(|(name, _)| name.as_str()).collect();
@@ -127,36 +129,55 @@ impl Importer for Onnx {
     }
 }
 
-fn load(model: &ModelProto, graph: &GraphProto, external: &External, feature_count: Option<usize>) -> Result<(GraphModel, Contract, Outcome)> {
+fn load(model: &ModelProto, graph: &GraphProto, external: &External, options: &ImportOptions) -> Result<(GraphModel, Contract, Outcome)> {
     let translated = translate(model, graph, external)?;
     let (input_ports, output_ports) = ports(graph)?;
-    let Inputs { contract, feeds, batch } = inputs(model, &input_ports, feature_count)?;
-    let runner = GraphModel::new(translated, feeds, batch)?;
-    let (runner, outline) = sampled(runner, graph, &output_ports)?;
+    let Rows { inputs: rows, outputs: axes } = rows(&input_ports, &output_ports, &options.rows_axes)?;
+    let Inputs { contract, feeds, batch } = inputs(model, &input_ports, &rows, options)?;
+    let runner = GraphModel::new(translated, feeds, batch)?.with_output_axes(axes);
+    let Sampled { runner, outline } = sampled(runner, graph, &output_ports)?;
+    // Where rows go through one by one, no trial run shows which axis counts them.
+    let goes_alone = runner.batch() == Some(1);
     let Answers { answers, classes } = answers(graph, &output_ports, &outline)?;
     let runner = runner.answered(answers, &outline)?;
+    let doubtful = input_ports.iter().zip(&rows).find(|(_, rows)| !rows.others.is_empty());
+    if let Some((port, rows)) = doubtful.filter(|_| goes_alone || runner.mixes_rows()) {
+        return Err(in_doubt(port, rows));
+    }
     let columns = Finished { fields: runner.fields().to_vec(), classes, threshold: None };
     let outcome = Outcome { task: Task::Columns(columns), link: Link::Identity };
     Ok((runner, contract, outcome))
 }
 
+/// A model whose trial runs are done.
+struct Sampled {
+    runner: GraphModel,
+    /// What its outputs are.
+    outline: Vec<Value>,
+}
+
 /// The model with a length of its open axes that the graph takes, and what its outputs then are. A graph that is open by its file may yet insist on one
 /// length, which is then that of some constant of it.
-fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<(GraphModel, Vec<Value>)> {
+fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sampled> {
     let lengths = graph.initializers.iter().flat_map(|tensor| tensor.dims.iter()).filter_map(|length| usize::try_from(*length).ok());
     let lengths: BTreeSet<usize> = lengths.filter(|length| (1..=MOST_SAMPLE).contains(length)).collect();
-    let runner = runner.sampled(lengths.into_iter().take(MOST_TRIALS));
-    let values = outline(&runner, graph, ports)?;
-    Ok((runner, values))
+    let mut runner = runner.sampled(lengths.into_iter().take(MOST_TRIALS));
+    // An output that does not grow with the rows is what one row gives.
+    if !runner.find_output_axes() {
+        runner = runner.alone();
+    }
+    let of_one = if runner.batch() == Some(1) { runner.run_zeros().ok() } else { None };
+    let outline = of_one.map_or_else(|| outline(&runner, graph, ports), Ok)?;
+    Ok(Sampled { runner, outline })
 }
 
 /// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it on no rows, which no operator can refuse a value
 /// of; else by what the file declares; else by running it on zeros.
 fn outline(runner: &GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Vec<Value>> {
     let empty = runner.run_empty();
-    let declared = || declared(graph, ports, runner.batch().unwrap_or(0));
+    let declared = || declared(graph, ports, runner.output_axes(), runner.batch().unwrap_or(0));
     match empty {
-        Ok(values) if agrees(&values, ports) => return Ok(values),
+        Ok(values) if agrees(&values, ports, runner.output_axes()) => return Ok(values),
         // Two sayings: the run on zeros decides.
         Ok(_) => {
             if let Some(values) = runner.run_zeros().ok().or_else(declared) {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::onnx_schema::{Graph, TensorProto};
+use super::onnx_schema::{Graph, SparseTensorProto, TensorProto};
 use super::protobuf::{Key, Message, Wire};
 use crate::error::Result;
 use crate::model::graph::lists::IntegerList;
@@ -27,6 +27,7 @@ pub(super) struct AttributeProto<'a> {
     pub(super) ints: Arc<IntegerList>,
     pub(super) strings: StringList<'a>,
     pub(super) tensors: Vec<TensorProto<'a>>,
+    pub(super) sparse: Option<SparseTensorProto<'a>>,
 }
 
 /// The texts of a list, as bytes, each distinct one kept once.
@@ -82,6 +83,7 @@ impl<'a> AttributeProto<'a> {
                     message.parts(STRINGS, |bytes| strings.push(bytes));
                 }
                 10 => attribute.tensors.push(TensorProto::inside(wire)?),
+                22 => attribute.sparse = Some(SparseTensorProto::inside(wire)?),
                 20 => attribute.kind = wire.integer()?,
                 21 => attribute.reference = wire.text()?,
                 _ => {}

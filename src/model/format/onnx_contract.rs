@@ -4,15 +4,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::onnx_port::{Port, PortKind};
+use super::onnx_rows::InputRows;
 use super::onnx_schema::{Graph as GraphProto, Model as ModelProto, Node};
 use super::onnx_tensor::{External, decode, text};
-use crate::contract::{Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
+use super::{GraphFeatures, ImportOptions};
+use crate::contract::binding::first_doubled;
+use crate::contract::{ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::model::graph::answer::Answer;
 use crate::model::graph::arrays::row_length;
 use crate::model::graph::feed::Feed;
 use crate::model::graph::{ElementType, Tensor, Value};
 use crate::outcome::Label;
+use crate::table::spelling::did_you_mean;
 
 /// Features of one model; binding names each of them.
 const FEATURE_LIMIT: usize = 1 << 20;
@@ -26,25 +31,34 @@ pub(super) struct Inputs {
 }
 
 /// One input is a matrix whose columns are features, named by `feature_names` in the metadata, or a column of lists; of several inputs each is a
-/// column. Where the file leaves the number of features open it is `feature_count`, and lists may be of any length if that is open too.
-pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<usize>) -> Result<Inputs> {
+/// column. Where the file leaves the number of features open it is `feature_count`, and lists may be of any length if that is open too. Inputs that
+/// the user names columns for take those.
+pub(super) fn inputs(model: &ModelProto, ports: &[Port], rows: &[InputRows], options: &ImportOptions) -> Result<Inputs> {
     let names = feature_names(model)?;
+    check_features(ports, &options.graph_features)?;
     let (mut batch, mut vector) = (None, None);
     let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
     let missing = Missing::of(model);
-    for port in ports {
+    for (port, InputRows { axis: rows_axis, .. }) in ports.iter().zip(rows) {
         let (element, shape) = tensor_port(port)?;
-        let input = |name: String, width: Width| input(name, element, width, missing.is_told(&port.name));
-        if let Some(Some(rows)) = shape.first() {
+        let plain = |name: String, width: Width, rest: &[Option<usize>]| input(name, element, width, rest, missing.is_told(&port.name));
+        if let Some(Some(rows)) = rows_axis.and_then(|axis| shape.get(axis)) {
             if batch.is_some_and(|known| known != *rows) {
                 return Err(Error::contract("the inputs insist on different numbers of rows"));
             }
             batch = Some(*rows);
         }
-        let rest = &shape[1.min(shape.len())..];
-        if let (1, [width]) = (ports.len(), rest)
+        let rest: Vec<Option<usize>> = shape.iter().enumerate().filter(|(axis, _)| Some(*axis) != *rows_axis).map(|(_, length)| *length).collect();
+        let rows_axis = *rows_axis;
+        if let Some(features) = options.graph_features.iter().find(|features| features.input == port.name) {
+            let row_shape = shape_of_columns(port, &rest, features.columns.len())?;
+            all.extend(features.columns.iter().map(|name| plain(name.clone(), Width::One, &[])).collect::<Result<Vec<Input>>>()?);
+            feeds.push(Feed { element, row_shape, column_count: features.columns.len(), rows_axis });
+            continue;
+        }
+        if let (1, [width]) = (ports.len(), rest.as_slice())
             && (*width != Some(1) || names.as_ref().is_some_and(|names| names.len() == 1))
-            && let Some(width) = width.or(names.as_ref().map(Vec::len)).or(feature_count)
+            && let Some(width) = width.or(names.as_ref().map(Vec::len)).or(options.feature_count)
         {
             if !(1..=FEATURE_LIMIT).contains(&width) {
                 return Err(Error::contract(format!("the input `{}` has {width} features", port.name)));
@@ -57,9 +71,9 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
                 None => (0..width).map(|place| format!("f{place}")).collect(),
             };
             is_named = names.is_some();
-            vector = Some(Box::new(input(port.name.clone(), Width::Exactly(width))?));
-            all.extend(own.into_iter().map(|name| input(name, Width::One)).collect::<Result<Vec<Input>>>()?);
-            feeds.push(Feed { element, row_shape: vec![Some(width)], column_count: width });
+            vector = Some(Box::new(plain(port.name.clone(), Width::Exactly(width), &[Some(width)])?));
+            all.extend(own.into_iter().map(|name| plain(name, Width::One, &[])).collect::<Result<Vec<Input>>>()?);
+            feeds.push(Feed { element, row_shape: vec![Some(width)], column_count: width, rows_axis });
             continue;
         }
         if rest.contains(&Some(0)) {
@@ -72,15 +86,51 @@ pub(super) fn inputs(model: &ModelProto, ports: &[Port], feature_count: Option<u
             1 => Width::Multiple(known),
             _ => return Err(unknown_width(port)),
         };
-        all.push(input(port.name.clone(), width)?);
-        feeds.push(Feed { element, row_shape: rest.to_vec(), column_count: 1 });
+        all.push(plain(port.name.clone(), width, &rest)?);
+        feeds.push(Feed { element, row_shape: rest, column_count: 1, rows_axis });
     }
     Ok(Inputs { contract: Contract { inputs: all, named: is_named, vector }, feeds, batch })
 }
 
+/// Refuses columns for inputs that there are not; a single one may be a column's name that holds `=`.
+fn check_features(ports: &[Port], features: &[GraphFeatures]) -> Result<()> {
+    if ports.len() == 1 && features.len() == 1 {
+        return Ok(());
+    }
+    let known = |one: &&GraphFeatures| ports.iter().any(|port| port.name == one.input);
+    let names = ports.iter().map(|port| port.name.as_str());
+    match features.iter().find(|one| !known(one)) {
+        Some(one) => Err(Error::usage(format!("`--features` names `{}`, which is not an input of the graph", one.input)).hint(did_you_mean(
+            &one.input,
+            &names,
+            "`tallow inspect MODEL` lists the graph's inputs: `--features INPUT=a,b`",
+        ))),
+        None => match first_doubled(features.iter().map(|one| one.input.as_str())) {
+            Some(input) => Err(Error::usage(format!("`--features` names the columns of the input `{input}` twice"))),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The shape of a row that is made of so many columns.
+fn shape_of_columns(port: &Port, rest: &[Option<usize>], columns: usize) -> Result<Vec<Option<usize>>> {
+    let known = rest.iter().try_fold(1_usize, |product, length| product.checked_mul(length.unwrap_or(1))).unwrap_or(usize::MAX);
+    let open = rest.iter().filter(|length| length.is_none()).count();
+    let fits = columns > 0 && columns <= FEATURE_LIMIT && known > 0 && if open == 0 { known == columns } else { columns.is_multiple_of(known) };
+    if open > 1 {
+        return Err(unknown_width(port));
+    }
+    if !fits {
+        let values = if open == 0 { known.to_string() } else { format!("a multiple of {known}") };
+        let message = format!("`--features` gives {} for the input `{}`, which reads {values}", counted(columns, "column"), port.name);
+        return Err(Error::contract(message).hint("`tallow inspect MODEL` lists the shapes of the graph's inputs"));
+    }
+    Ok(rest.iter().map(|length| Some(length.unwrap_or(columns / known))).collect())
+}
+
 fn unknown_width(port: &Port) -> Error {
-    Error::contract(format!("the input `{}` does not say how many values a row has", port.name))
-        .hint("export with at most one axis open beside that of the rows: the input's other lengths must be fixed")
+    Error::contract(format!("the input `{}`{} does not say how many values a row has", port.name, port.kind))
+        .hint("export with at most one open axis besides that of the rows: the input's other lengths must be fixed")
 }
 
 fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
@@ -172,18 +222,25 @@ impl<'a> Missing<'a> {
 
 /// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none. Where a null would not be told from other values it
 /// stops the run unless the user says what to read instead.
-fn input(name: String, element: ElementType, width: Width, is_told: bool) -> Result<Input> {
+fn input(name: String, element: ElementType, width: Width, axes: &[Option<usize>], is_told: bool) -> Result<Input> {
     let element = match element {
-        ElementType::Float | ElementType::Float16 | ElementType::Bfloat16 => NativeElement::Float,
+        ElementType::Float => NativeElement::Float,
+        ElementType::Float16 => NativeElement::Float16,
+        ElementType::Bfloat16 => NativeElement::Bfloat16,
         ElementType::Double => NativeElement::Double,
         ElementType::Bool => NativeElement::Boolean,
         ElementType::String => NativeElement::Text,
-        ElementType::Uint64 => return Err(Error::contract("inputs of unsigned 64-bit numbers are not supported").at_column(name)),
-        _ => NativeElement::Integer,
+        ElementType::Int8 => NativeElement::Integer(ColumnType::Int8),
+        ElementType::Int16 => NativeElement::Integer(ColumnType::Int16),
+        ElementType::Int32 => NativeElement::Integer(ColumnType::Int32),
+        ElementType::Int64 => NativeElement::Integer(ColumnType::Int64),
+        ElementType::Uint8 => NativeElement::Integer(ColumnType::Uint8),
+        ElementType::Uint16 => NativeElement::Integer(ColumnType::Uint16),
+        ElementType::Uint32 => NativeElement::Integer(ColumnType::Uint32),
+        ElementType::Uint64 => NativeElement::Integer(ColumnType::Uint64),
     };
-    let is_real = matches!(element, NativeElement::Float | NativeElement::Double);
-    let on_null = if is_real && is_told { Policy::Null } else { Policy::Error };
-    let kind = InputKind::Native(NativeType { element, width });
+    let on_null = if element.is_real() && is_told { Policy::Null } else { Policy::Error };
+    let kind = InputKind::Native(NativeType { element, width, shape: RowShape::new(axes) });
     Ok(Input { on_null, on_unseen: Policy::Error, ..Input::of_kind(name, kind) })
 }
 

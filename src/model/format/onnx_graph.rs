@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::onnx_attribute::{AttributeProto, StringList};
 use super::onnx_schema::{Function, Graph as GraphProto, Model, Node, OperatorSet};
-use super::onnx_tensor::{External, decode, text};
+use super::onnx_tensor::{External, decode, decode_sparse, text};
 use crate::error::{Error, Result};
 use crate::model::graph::build::Builder;
 use crate::model::graph::lists::TextList;
@@ -79,21 +79,31 @@ impl<'a> Translator<'_, 'a> {
         }
         let names: Vec<String> = self.unknown.iter().map(|(operator, node)| format!("{operator} at {node}")).collect();
         let word = if names.len() == 1 { "an operator" } else { "operators" };
-        Err(Error::contract(format!("the model uses {word} that tallow does not have: {}", names.join(", ")))
-            .hint("`tallow inspect MODEL` lists all operators of the model; export it without these, or to another operator set"))
+        let has = |domain: &str| self.unknown.iter().any(|(operator, _)| operator.contains(domain));
+        let hint = if has("com.microsoft.nchwc") || has("com.ms.internal") {
+            "ONNX Runtime saved the model for one processor: save it with `ORT_ENABLE_EXTENDED` instead of `ORT_ENABLE_ALL`, or use the original export"
+        } else if has("com.microsoft") {
+            "ONNX Runtime's optimizer or quantizer made these: use the original export, or `ORT_ENABLE_BASIC`"
+        } else {
+            "`tallow inspect MODEL` lists all operators of the model; export it without these, or to another operator set"
+        };
+        Err(Error::contract(format!("the model uses {word} that tallow does not have: {}", names.join(", "))).hint(hint))
     }
 
     /// Translates a graph in a scope of its own; gives it with what it captures of the scope around.
     fn graph(&mut self, graph: &GraphProto<'a>, versions: &Versions<'a>, arguments: &HashMap<&'a str, Attribute>) -> Result<(Graph, Vec<ValueId>)> {
-        if graph.sparse_initializer_count > 0 {
-            return Err(Error::contract("sparse initializers are not supported"));
-        }
         self.scopes.push(Scope::new());
         for tensor in &graph.initializers {
             let value = decode(tensor, self.external)?;
             let scope = self.scope();
             let id = scope.builder.constant(value.into());
             scope.names.insert(tensor.name, id);
+        }
+        for sparse in &graph.sparse_initializers {
+            let value = decode_sparse(sparse, self.external)?;
+            let scope = self.scope();
+            let id = scope.builder.constant(value.into());
+            scope.names.insert(sparse.name(), id);
         }
         for input in &graph.inputs {
             let scope = self.scope();
@@ -165,7 +175,7 @@ impl<'a> Translator<'_, 'a> {
             self.unknown.insert((format!("`{}` of the domain `{}`, which the model does not import", node.operator, node.domain), label(node)));
             return Ok(self.define(node, None));
         };
-        if registry::find(domain, node.operator, version).is_none() || registry::is_too_new(domain, version) {
+        if !registry::is_known(domain, node.operator, version) || registry::is_too_new(domain, version) {
             let domain = if domain.is_empty() { "ai.onnx" } else { domain };
             self.unknown.insert((format!("`{}` ({domain} {version})", node.operator), label(node)));
             return Ok(self.define(node, None));
@@ -280,6 +290,7 @@ impl<'a> Translator<'_, 'a> {
             6 => Attribute::Floats(Arc::clone(&attribute.floats)),
             7 => Attribute::Ints(Arc::clone(&attribute.ints)),
             8 => Attribute::Strings(texts(&attribute.strings)?),
+            11 => Attribute::Tensor(decode_sparse(attribute.sparse.as_ref().ok_or_else(|| empty(attribute))?, self.external)?),
             9 => Attribute::Tensors(attribute.tensors.iter().map(|tensor| decode(tensor, self.external)).collect::<Result<_>>()?),
             other => return Err(Error::contract(format!("the attribute `{}` is of the kind {other}, which is not supported", attribute.name))),
         };

@@ -6,15 +6,15 @@ use super::onnx_tensor::text;
 use crate::model::graph::arrays::row_length;
 use crate::model::graph::{ElementType, Tensor, Value};
 
-/// Values of `rows` rows such as the file declares the outputs to give; none if it leaves a type or a length open.
-pub(super) fn declared(graph: &GraphProto, ports: &[Port], rows: usize) -> Option<Vec<Value>> {
-    ports.iter().map(|port| value(graph, port, rows)).collect()
+/// Values of `rows` rows, which are their first axis, such as the file declares the outputs to give; none if it leaves a type or a length open.
+pub(super) fn declared(graph: &GraphProto, ports: &[Port], axes: &[Option<usize>], rows: usize) -> Option<Vec<Value>> {
+    ports.iter().zip(axes).map(|(port, axis)| value(graph, port, axis.unwrap_or(0), rows)).collect()
 }
 
-fn value(graph: &GraphProto, port: &Port, rows: usize) -> Option<Value> {
+fn value(graph: &GraphProto, port: &Port, axis: usize, rows: usize) -> Option<Value> {
     match &port.kind {
         PortKind::Tensor { element: Some(element), shape: Some(shape) } => {
-            let rest: Vec<usize> = shape.iter().skip(1).copied().collect::<Option<_>>()?;
+            let rest: Vec<usize> = others(shape, axis).collect::<Option<_>>()?;
             Tensor::zeros(*element, [&[rows], rest.as_slice()].concat()).ok().map(Value::Tensor)
         }
         PortKind::Sequence { of_maps: true } => {
@@ -24,6 +24,11 @@ fn value(graph: &GraphProto, port: &Port, rows: usize) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+/// The lengths of all axes but that of the rows.
+fn others(shape: &[Option<usize>], axis: usize) -> impl Iterator<Item = Option<usize>> {
+    shape.iter().enumerate().filter(move |(other, _)| *other != axis).map(|(_, length)| *length)
 }
 
 /// The keys of the maps that a `ZipMap` makes.
@@ -37,11 +42,12 @@ fn keys(graph: &GraphProto, output: &str) -> Option<Tensor> {
 }
 
 /// Whether values are as wide as the file declares, as far as it does: a run on no rows may divide nothing by nothing and find no length.
-pub(super) fn agrees(values: &[Value], ports: &[Port]) -> bool {
-    values.len() == ports.len() && values.iter().zip(ports).all(|(value, port)| one_agrees(value, port))
+pub(super) fn agrees(values: &[Value], ports: &[Port], axes: &[Option<usize>]) -> bool {
+    let one_agrees = |((value, port), axis): ((&Value, &Port), &Option<usize>)| one_agrees(value, port, axis.unwrap_or(0));
+    values.len() == ports.len() && values.iter().zip(ports).zip(axes).all(one_agrees)
 }
 
-fn one_agrees(value: &Value, port: &Port) -> bool {
+fn one_agrees(value: &Value, port: &Port, axis: usize) -> bool {
     let tensor = match value {
         Value::Maps { values, .. } => values,
         other => match other.tensor() {
@@ -50,7 +56,7 @@ fn one_agrees(value: &Value, port: &Port) -> bool {
         },
     };
     let wanted = match &port.kind {
-        PortKind::Tensor { shape: Some(shape), .. } => shape.iter().skip(1).copied().product::<Option<usize>>(),
+        PortKind::Tensor { shape: Some(shape), .. } => others(shape, axis).product::<Option<usize>>(),
         _ => None,
     };
     row_length(tensor) > 0 && wanted.is_none_or(|wanted| wanted == row_length(tensor))

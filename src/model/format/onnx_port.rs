@@ -37,6 +37,8 @@ pub struct Port {
     pub name: String,
     /// What flows through it.
     pub kind: PortKind,
+    /// What the file calls the axes of a tensor; empty for those without a name.
+    pub axis_names: Vec<String>,
 }
 
 impl Port {
@@ -47,7 +49,9 @@ impl Port {
             None => PortKind::Tensor { element: None, shape: None },
             Some(declared) => kind(declared).map_err(|error| error.at_node(format!("`{}`", info.name)))?,
         };
-        Ok(Self { name: info.name.to_owned(), kind })
+        let shape = info.value_type.as_ref().and_then(|declared| declared.tensor.as_ref()).and_then(|tensor| tensor.shape.as_ref());
+        let axis_names = shape.map(|shape| shape.dimensions.iter().map(|one| one.name.to_owned()).collect()).unwrap_or_default();
+        Ok(Self { name: info.name.to_owned(), kind, axis_names })
     }
 }
 

@@ -85,7 +85,7 @@ message!(Pair {
 pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) initializers: Vec<TensorProto<'a>>,
-    pub(super) sparse_initializer_count: usize,
+    pub(super) sparse_initializers: Vec<SparseTensorProto<'a>>,
     pub(super) inputs: Vec<ValueInfo<'a>>,
     pub(super) outputs: Vec<ValueInfo<'a>>,
 }
@@ -95,7 +95,7 @@ message!(Graph {
     5 => |graph, wire| graph.initializers.push(TensorProto::inside(wire)?),
     11 => |graph, wire| graph.inputs.push(ValueInfo::inside(wire)?),
     12 => |graph, wire| graph.outputs.push(ValueInfo::inside(wire)?),
-    15 => |graph, _wire| graph.sparse_initializer_count += 1,
+    15 => |graph, wire| graph.sparse_initializers.push(SparseTensorProto::inside(wire)?),
 });
 
 #[derive(Debug, Default)]
@@ -164,6 +164,27 @@ message!(TensorProto {
     13 => |tensor, wire| tensor.external.push(Pair::inside(wire)?),
     14 => |tensor, wire| tensor.location = wire.integer()?,
 });
+
+/// A tensor most of whose elements are 0: the others, their indices, and the shape.
+#[derive(Debug, Default)]
+pub(super) struct SparseTensorProto<'a> {
+    pub(super) values: Option<TensorProto<'a>>,
+    pub(super) indices: Option<TensorProto<'a>>,
+    pub(super) dims: Vec<i64>,
+}
+
+message!(SparseTensorProto {
+    1 => |sparse, wire| sparse.values = Some(TensorProto::inside(wire)?),
+    2 => |sparse, wire| sparse.indices = Some(TensorProto::inside(wire)?),
+    3 => |sparse, wire| wire.integers(&mut sparse.dims)?,
+});
+
+impl<'a> SparseTensorProto<'a> {
+    /// The name of the initializer, which is that of its values.
+    pub(super) fn name(&self) -> &'a str {
+        self.values.as_ref().map_or("", |values| values.name)
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct ValueInfo<'a> {

@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use sha2::{Digest, Sha256};
 
 use super::Artefact;
-use super::onnx_schema::TensorProto;
+use super::onnx_schema::{SparseTensorProto, TensorProto};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
@@ -52,6 +52,66 @@ impl<'a> External<'a> {
 pub(super) fn decode(tensor: &TensorProto, external: &External) -> Result<Tensor> {
     let decoded = decode_nameless(tensor, external);
     decoded.map_err(|error| if tensor.name.is_empty() { error } else { error.at_node(format!("tensor `{}`", tensor.name)) })
+}
+
+/// The most elements that a sparse tensor may become, the most for each that it holds, and how many it may become in any case: a small file may
+/// name any shape.
+const SPARSE_ELEMENTS: usize = 1 << 26;
+const SPARSE_SHARE: usize = 1 << 8;
+const SPARSE_LEAST: usize = 1 << 20;
+
+/// Decodes a sparse tensor as a dense one.
+///
+/// # Errors
+/// As [`decode`]; also for indices outside the shape, and for a shape that is too large.
+pub(super) fn decode_sparse(sparse: &SparseTensorProto, external: &External) -> Result<Tensor> {
+    let lacks = |what: &str| Error::failed(format!("a sparse tensor without {what}"));
+    let values_of = sparse.values.as_ref().ok_or_else(|| lacks("values"))?;
+    let values = decode(values_of, external)?;
+    let dense = dense(sparse, &values, external);
+    dense.map_err(|error| if values_of.name.is_empty() { error } else { error.at_node(format!("tensor `{}`", values_of.name)) })
+}
+
+fn dense(sparse: &SparseTensorProto, values: &Tensor, external: &External) -> Result<Tensor> {
+    let length = |&length: &i64| usize::try_from(length).map_err(|_| Error::failed(format!("an axis of length {length}")));
+    let shape = sparse.dims.iter().map(length).collect::<Result<Vec<usize>>>()?;
+    let count = shape_count(&shape)?;
+    // Each index is a number of its own on the way.
+    let most = SPARSE_ELEMENTS.min(values.len().saturating_mul(SPARSE_SHARE).max(SPARSE_LEAST));
+    if count > most {
+        return Err(Error::contract(format!(
+            "a sparse tensor of {count} elements, and tallow makes at most {most} of one that holds {}",
+            values.len()
+        )));
+    }
+    let indices = sparse.indices.as_ref().map(|indices| decode(indices, external)).transpose()?;
+    let outside = || Error::failed("an index of a sparse tensor is outside its shape");
+    let places: Vec<usize> = match indices {
+        None if values.is_empty() => Vec::new(),
+        None => return Err(Error::failed("a sparse tensor without indices")),
+        Some(indices) => {
+            let numbers = indices.integers()?;
+            match *indices.shape() {
+                [_] => numbers.into_iter().map(|place| usize::try_from(place).ok().filter(|place| *place < count).ok_or_else(outside)).collect(),
+                [_, rank] if rank == shape.len() && rank > 0 => numbers
+                    .chunks_exact(rank)
+                    .map(|index| {
+                        index.iter().zip(&shape).try_fold(0, |place, (index, length)| {
+                            let index = usize::try_from(*index).ok().filter(|index| index < length).ok_or_else(outside)?;
+                            Ok(place * length + index)
+                        })
+                    })
+                    .collect(),
+                _ => Err(Error::failed(format!("indices of shape {:?} for a sparse tensor of {} axes", indices.shape(), shape.len()))),
+            }?
+        }
+    };
+    if places.len() != values.len() {
+        return Err(Error::failed(format!("{} indices for {} values of a sparse tensor", places.len(), values.len())));
+    }
+    let mut from = vec![None; count];
+    places.into_iter().enumerate().for_each(|(value, place)| from[place] = Some(value));
+    values.picked(&from, None, shape)
 }
 
 fn decode_nameless(tensor: &TensorProto, external: &External) -> Result<Tensor> {

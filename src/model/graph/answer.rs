@@ -6,6 +6,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::Field;
 
 use super::arrays::{column, lists, row_length};
+use super::feed::rows_first;
 use super::movement;
 use super::tensor::Tensor;
 use super::value::Value;
@@ -90,8 +91,23 @@ impl Answers {
     }
 }
 
+/// The outputs of a batch of so many rows, with the rows, which are these axes of them, as their first.
+pub(super) fn with_rows_first(outputs: Vec<Value>, axes: &[Option<usize>], batch: usize) -> Result<Vec<Value>> {
+    let placed = |(output, value): (usize, Value)| match (value, axes.get(output).copied().flatten()) {
+        // What one row gives is its own, wherever an axis for rows may be.
+        (Value::Tensor(tensor), _) if batch == 1 && tensor.rank() > 0 && tensor.shape()[0] != 1 => {
+            let width = tensor.len();
+            tensor.reshaped(vec![1, width]).map(Value::Tensor)
+        }
+        (Value::Tensor(tensor), Some(axis)) if tensor.shape().get(axis) == Some(&batch) => rows_first(&tensor, axis).map(Value::Tensor),
+        (value, _) => Ok(value),
+    };
+    let placed = outputs.into_iter().enumerate().map(placed).collect::<Result<Vec<Value>>>()?;
+    by_row(placed, batch)
+}
+
 /// The outputs of a batch of so many rows, labels that lie side by side in one row, as skl2onnx picks them from a list, one a row.
-pub(super) fn by_row(outputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
+fn by_row(outputs: Vec<Value>, batch: usize) -> Result<Vec<Value>> {
     let by_row = |value: Value| match value {
         Value::Tensor(tensor) if batch != 1 && *tensor.shape() == [1, batch] => tensor.reshaped(vec![batch]).map(Value::Tensor),
         other => Ok(other),

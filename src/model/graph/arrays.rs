@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type, UInt64Type};
 
 use super::conversion::cast;
 use super::feed::{Feed, list_values};
@@ -67,6 +67,9 @@ pub(super) fn input_tensor(feed: &Feed, columns: &[ArrayRef], rows: usize) -> Re
         DataType::Int64 => {
             Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<Int64Type>().map(|array| array.values().to_vec())))?
         }
+        DataType::UInt64 => {
+            Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_primitive_opt::<UInt64Type>().map(|array| array.values().to_vec())))?
+        }
         DataType::Boolean => {
             Tensor::new(shape, interleaved!(|column: &ArrayRef| column.as_boolean_opt().map(|array| array.values().iter().collect::<Vec<bool>>())))?
         }
@@ -115,6 +118,7 @@ pub(super) fn column(tensor: &Tensor, width: usize, rows: usize) -> Result<Array
             Data::Float(values) => Arc::new(Float32Array::from(values[..count].to_vec())),
             Data::Double(values) => Arc::new(Float64Array::from(values[..count].to_vec())),
             Data::Int64(values) => Arc::new(Int64Array::from(values[..count].to_vec())),
+            Data::Uint64(values) => Arc::new(UInt64Array::from(values[..count].to_vec())),
             Data::Bool(values) => Arc::new(BooleanArray::from(values[..count].to_vec())),
             Data::String(values) => Arc::new(StringArray::from_iter_values(values[..count].iter().map(AsRef::<str>::as_ref))),
             other => return Err(super::element::unsupported(other)),
@@ -122,8 +126,9 @@ pub(super) fn column(tensor: &Tensor, width: usize, rows: usize) -> Result<Array
     };
     let values = match tensor.element_type() {
         ElementType::Float16 | ElementType::Bfloat16 => plain(&cast(tensor, ElementType::Float)?)?,
-        ElementType::Float | ElementType::Double | ElementType::Int64 | ElementType::Bool | ElementType::String => plain(tensor)?,
-        ElementType::Uint64 => plain(&cast(tensor, ElementType::Double)?)?,
+        ElementType::Float | ElementType::Double | ElementType::Int64 | ElementType::Uint64 | ElementType::Bool | ElementType::String => {
+            plain(tensor)?
+        }
         _ => plain(&cast(tensor, ElementType::Int64)?)?,
     };
     if width == 1 {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::assembly::column_role;
+use super::expansion::expand;
 use super::fuse::{fuse, role};
 use super::ir::{Beside, Graph, Node, ValueId, run_widened};
 use super::join::{join, joint};
@@ -71,6 +72,11 @@ impl Builder {
         self.constants.get(&id)
     }
 
+    /// The number of a value that nothing makes and nothing reads.
+    pub(super) fn unmade(&mut self) -> ValueId {
+        self.value()
+    }
+
     fn value(&mut self) -> ValueId {
         self.value_count += 1;
         self.value_count - 1
@@ -84,6 +90,9 @@ impl Builder {
     /// Fails if the operator is not known (see [`registry`]), has another number of inputs, or refuses its attributes.
     pub fn node(&mut self, definition: &Definition, inputs: &[Option<ValueId>]) -> Result<Vec<ValueId>> {
         let label = format!("`{}` ({})", definition.name, definition.operator);
+        if let Some(made) = expand(self, definition, inputs) {
+            return made.map_err(|error| error.at_node(label));
+        }
         let entry = registry::find(&definition.domain, &definition.operator, definition.version)
             .ok_or_else(|| Error::contract("the operator is not supported").at_node(label.clone()))?;
         let (least, most) = entry.inputs;

@@ -4,7 +4,8 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 
-use super::tensor::{ElementType, shape_count};
+use super::layout::transposed;
+use super::tensor::{ElementType, Tensor, shape_count};
 use crate::error::{Error, Result};
 
 /// How columns become one input of the graph.
@@ -16,6 +17,8 @@ pub struct Feed {
     pub row_shape: Vec<Option<usize>>,
     /// The number of columns that it takes; 1 for a column of lists.
     pub column_count: usize,
+    /// The input's axis that counts rows; none for an input that holds the values of one row alone.
+    pub rows_axis: Option<usize>,
 }
 
 impl Feed {
@@ -26,6 +29,25 @@ impl Feed {
         match self.row_shape.iter().filter(|length| length.is_none()).count() {
             0 | 1 => Ok(()),
             open => Err(Error::contract(format!("an input of {open} axes whose length is open, beside that of the rows"))),
+        }
+    }
+
+    /// A tensor of rows, which are its first axis, as the input wants it.
+    ///
+    /// # Errors
+    /// Fails for several rows where the input holds one.
+    pub(super) fn laid_out(&self, rows: Tensor) -> Result<Tensor> {
+        match self.rows_axis {
+            Some(0) => Ok(rows),
+            Some(axis) => {
+                let others = (1..rows.rank()).collect::<Vec<usize>>();
+                let at = axis.min(others.len());
+                transposed(&rows, &[&others[..at], &[0], &others[at..]].concat())
+            }
+            None => {
+                let shape = rows.shape().get(1..).unwrap_or_default().to_vec();
+                rows.reshaped(shape)
+            }
         }
     }
 
@@ -44,6 +66,12 @@ impl Feed {
         let unit = self.row_length(1).max(1);
         std::iter::once(rows).chain(self.row_shape.iter().map(|length| length.unwrap_or(values / unit))).collect()
     }
+}
+
+/// A tensor with its rows, which are one of its axes, as the first axis.
+pub(super) fn rows_first(tensor: &Tensor, axis: usize) -> Result<Tensor> {
+    let order: Vec<usize> = std::iter::once(axis).chain((0..tensor.rank()).filter(|other| *other != axis)).collect();
+    transposed(tensor, &order)
 }
 
 /// The values that each row has in a column of lists.

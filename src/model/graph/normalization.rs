@@ -19,6 +19,7 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("GroupNormalization", 3, 3, group_normalization).since(18).floats(),
     Entry::new("LayerNormalization", 2, 3, layer_normalization).floats(),
     Entry::new("RMSNormalization", 2, 2, root_normalization).floats(),
+    Entry::new("SimplifiedLayerNormalization", 2, 2, root_normalization).floats(),
     Entry::new("LpNormalization", 1, 1, length_normalization).floats(),
     Entry::new("MeanVarianceNormalization", 1, 1, mean_variance).floats(),
     Entry::new("LRN", 1, 1, local_response).floats(),

@@ -5,7 +5,7 @@
 
 use arrow::array::ArrayRef;
 
-use super::answer::by_row;
+use super::answer::with_rows_first;
 use super::conversion::cast;
 use super::feed::Feed;
 use super::operator::Fuel;
@@ -116,7 +116,7 @@ pub(super) fn mixes_rows(model: &GraphModel) -> bool {
     let run = |rows: std::ops::Range<usize>| -> Result<Vec<ArrayRef>> {
         let count = rows.len();
         let inputs = inputs(model, &Tensor::new(vec![count, width], all[rows.start * width..rows.end * width].to_vec())?)?;
-        let outputs = by_row(model.graph().run_with(inputs, &fuel)?, count)?;
+        let outputs = with_rows_first(model.graph().run_with(inputs, &fuel)?, model.output_axes(), count)?;
         model.columns(&outputs, count)
     };
     let (together, was_refused) = tried(|| run(0..ROWS));
@@ -132,6 +132,87 @@ pub(super) fn mixes_rows(model: &GraphModel) -> bool {
         let differs = |(together, alone): (&ArrayRef, &ArrayRef)| together.slice(row, 1).as_ref() != alone.as_ref();
         alone.as_ref().is_ok_and(|alone| together.iter().zip(alone).any(differs))
     })
+}
+
+impl GraphModel {
+    /// The same model with the axis of each output that counts rows, where the file names it.
+    #[must_use]
+    pub fn with_output_axes(mut self, axes: Vec<Option<usize>>) -> Self {
+        self.output_axes = axes;
+        self.output_axes.resize(self.graph().outputs.len(), None);
+        self
+    }
+
+    /// For each output its axis that counts rows, where that is not the first.
+    #[must_use]
+    pub fn output_axes(&self) -> &[Option<usize>] {
+        &self.output_axes
+    }
+
+    /// Finds the axes of outputs that count rows, by trial runs; false if an output has none.
+    pub fn find_output_axes(&mut self) -> bool {
+        let found = if self.batch == Some(1) { None } else { output_axes(self) };
+        let Some(found) = found else { return true };
+        for (known, found) in self.output_axes.iter_mut().zip(&found) {
+            *known = known.or(found.filter(|axis| *axis > 0));
+        }
+        found.iter().all(Option::is_some)
+    }
+
+    /// Whether rows change what is made of each other, as far as trial runs show.
+    #[must_use]
+    pub fn mixes_rows(&self) -> bool {
+        self.mixes_rows
+    }
+
+    /// The same model with each row alone.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.batch = Some(1);
+        self
+    }
+}
+
+/// For each output the axis that is as long as there are rows, none for one without; none if no run shows it.
+fn output_axes(model: &GraphModel) -> Option<Vec<Option<usize>>> {
+    let fuel = Fuel::probing(PROBE_STEPS);
+    let run = |rows: usize| Some((rows, model.graph().run_with(model.zeros(rows).ok()?, &fuel).ok()?));
+    let runs = match model.batch() {
+        Some(batch) => vec![run(batch)?],
+        // Lengths that are those of two numbers of rows are no accident; of no rows there is no length but theirs.
+        None => match run(0) {
+            Some(none) => vec![none],
+            None => vec![run(5)?, run(7)?],
+        },
+    };
+    let (_, first) = runs.first()?;
+    let axis = |output: usize| {
+        let shape = |values: &[Value]| match values.get(output) {
+            Some(Value::Tensor(tensor)) => tensor.shape().to_vec(),
+            // Maps and others are row by row.
+            _ => Vec::new(),
+        };
+        let counts_rows = |axis: usize| runs.iter().all(|(rows, values)| shape(values).get(axis) == Some(rows));
+        let is_tensor = matches!(first.get(output), Some(Value::Tensor(_)));
+        if is_tensor { (0..shape(first).len()).find(|axis| counts_rows(*axis)) } else { Some(0) }
+    };
+    Some((0..first.len()).map(axis).collect())
+}
+
+/// Whether a row of a graph that insists on a number of rows changes what is made of the others; false where that cannot be seen.
+pub(super) fn changes_neighbours(model: &GraphModel) -> bool {
+    let Some(batch) = model.batch().filter(|batch| *batch > 1) else { return false };
+    let (width, fuel) = (model.row_length(), Fuel::probing(PROBE_STEPS));
+    let run = |numbers: Vec<f32>| -> Result<Vec<ArrayRef>> {
+        let inputs = inputs(model, &Tensor::new(vec![batch, width], numbers)?)?;
+        let outputs = with_rows_first(model.graph().run_with(inputs, &fuel)?, model.output_axes(), batch)?;
+        model.columns(&outputs, batch)
+    };
+    let before = varied(batch * width);
+    let mut after = before.clone();
+    after[..width].iter_mut().for_each(|number| *number = -*number);
+    let (Ok(before), Ok(after)) = (run(before), run(after)) else { return false };
+    before.iter().zip(&after).any(|(before, after)| before.slice(1, batch - 1).as_ref() != after.slice(1, batch - 1).as_ref())
 }
 
 /// Numbers between −1 and 1, spread by the golden ratio.
@@ -152,7 +233,7 @@ fn inputs(model: &GraphModel, table: &Tensor) -> Result<Vec<Value>> {
             let columns = (0..feed.column_count).map(|place| arrays::column(&movement::part(&tensor, 1, place, 1)?, 1, rows));
             Value::Columns(columns.collect::<Result<Vec<ArrayRef>>>()?)
         } else {
-            Value::Tensor(tensor.reshaped(feed.shape(rows, length))?)
+            Value::Tensor(feed.laid_out(tensor.reshaped(feed.shape(rows, length))?)?)
         });
     }
     Ok(inputs)

@@ -13,7 +13,7 @@ fn model_of(width: usize, build: impl FnOnce(&mut Sketch, ValueId)) -> GraphMode
     let mut sketch = Sketch::default();
     let x = sketch.builder.input();
     build(&mut sketch, x);
-    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(width)], column_count: 1 };
+    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(width)], column_count: 1, rows_axis: Some(0) };
     let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();
     let outline = model.run_empty().unwrap();
     model.answered(vec![Answer::Column { output: 0, name: "y".into() }], &outline).unwrap()
@@ -80,7 +80,7 @@ fn an_output_whose_length_follows_its_rows_by_steps_is_a_list() {
     let x = sketch.builder.input();
     let ends = [("kernel_shape", Attribute::integers(vec![2])), ("strides", Attribute::integers(vec![2]))];
     sketch.node("", "MaxPool", &[x], &ends);
-    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(1), None], column_count: 1 };
+    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(1), None], column_count: 1, rows_axis: Some(0) };
     let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();
     let outline = model.run_empty().unwrap();
     let model = model.answered(vec![Answer::Column { output: 0, name: "y".into() }], &outline).unwrap();

@@ -11,7 +11,7 @@ use super::element::{number, numbers};
 use super::elementwise::{Arithmetic, Number, combine};
 use super::layout::{broadcast, broadcast_strides, product, transposed, viewed, walk};
 use super::operator::{Call, Definition, Kernel, single};
-use super::registry::{ANY, Entry};
+use super::registry::{ANY, Entry, MICROSOFT};
 use super::tensor::{Data, Tensor, element_count, room_of};
 use crate::error::{Error, Result};
 use crate::model::network::step::BLOCK_ROWS;
@@ -21,6 +21,8 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("MatMul", 2, 2, |_| single(|call| counted_product(call, call.tensor(0)?, call.tensor(1)?))).widened(),
     Entry::new("Gemm", 2, 3, general).widened(),
     Entry::new("Einsum", 1, ANY, einsum).widened(),
+    Entry::new("FusedMatMul", 2, 2, fused_product).of(MICROSOFT).widened(),
+    Entry::new("TransposeMatMul", 2, 2, fused_product).of(MICROSOFT).widened(),
     Entry::new("Det", 1, 1, |_| single(determinant)).floats(),
 ];
 
@@ -202,6 +204,26 @@ fn general(node: &Definition) -> Result<Kernel> {
             None => Ok(product),
             Some(addend) => combine(Arithmetic::Add, &product, &scaled(addend.clone(), beta)?),
         }
+    })
+}
+
+/// α · A · B of matrices whose last two axes may be turned.
+fn fused_product(node: &Definition) -> Result<Kernel> {
+    let alpha = node.float("alpha", 1.0)?;
+    let (turns_left, turns_right) = (node.flag("transA", false)?, node.flag("transB", false)?);
+    if node.flag("transBatchA", false)? || node.flag("transBatchB", false)? {
+        return Err(Error::contract("`transBatchA` and `transBatchB` are not supported"));
+    }
+    let turned = |tensor: &Tensor, turns: bool| {
+        let rank = tensor.rank();
+        if !turns || rank < 2 {
+            return Ok(tensor.clone());
+        }
+        transposed(tensor, &[(0..rank - 2).collect(), vec![rank - 1, rank - 2]].concat())
+    };
+    single(move |call| {
+        let product = counted_product(call, &turned(call.tensor(0)?, turns_left)?, &turned(call.tensor(1)?, turns_right)?)?;
+        scaled(product, alpha)
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) const OPERATORS: &[Entry] = &[
 ];
 
 /// The least and the greatest number of a type.
-fn limits(element: ElementType) -> Result<(f64, f64)> {
+pub(super) fn limits(element: ElementType) -> Result<(f64, f64)> {
     match element {
         ElementType::Int8 => Ok((-128.0, 127.0)),
         ElementType::Uint8 => Ok((0.0, 255.0)),
@@ -54,7 +54,7 @@ fn spread(parameter: &Tensor, shape: &[usize], axis: i64, block: usize) -> Resul
     Ok((0..count).map(|place| values[(place / inner / length * own + place / inner % length / block) * inner + place % inner]).collect())
 }
 
-fn quantize(node: &Definition) -> Result<Kernel> {
+pub(super) fn quantize(node: &Definition) -> Result<Kernel> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let wanted = node.find_int("output_dtype")?.filter(|code| *code != 0).map(ElementType::from_code).transpose()?;
     single(move |call| {
@@ -74,7 +74,7 @@ fn quantize(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn dequantize(node: &Definition) -> Result<Kernel> {
+pub(super) fn dequantize(node: &Definition) -> Result<Kernel> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let wanted = node.find_int("output_dtype")?.filter(|code| *code != 0).map(ElementType::from_code).transpose()?;
     single(move |call| {
@@ -143,7 +143,7 @@ fn quantised_product(call: &mut Call) -> Result<Tensor> {
     rescaled(&sums, &factors, call.tensor(7)?)
 }
 
-fn quantised_convolution(node: &Definition) -> Result<Kernel> {
+pub(super) fn quantised_convolution(node: &Definition) -> Result<Kernel> {
     let sliding = super::window::Sliding::of(node)?;
     let groups = length_of(node.int("group", 1)?)?.max(1);
     single(move |call| {

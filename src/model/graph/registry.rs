@@ -122,6 +122,8 @@ static FAMILIES: &[&[Entry]] = &[
     super::pooling::OPERATORS,
     super::recurrent::OPERATORS,
     super::quantised::OPERATORS,
+    super::quantised_fused::OPERATORS,
+    super::heads::OPERATORS,
     super::text::OPERATORS,
     super::resize::OPERATORS,
     super::grid::OPERATORS,
@@ -142,6 +144,11 @@ fn all() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
+/// Whether the operator of this name is known, in this domain and version.
+pub(crate) fn is_known(domain: &str, name: &str, version: i64) -> bool {
+    find(domain, name, version).is_some() || super::expansion::is_written_out(domain, name)
+}
+
 /// The operator of this name, in this domain and version.
 pub(crate) fn find(domain: &str, name: &str, version: i64) -> Option<&'static Entry> {
     all().find(|entry| entry.domain == domain && entry.name == name && (entry.since..=entry.until).contains(&version))
@@ -150,7 +157,8 @@ pub(crate) fn find(domain: &str, name: &str, version: i64) -> Option<&'static En
 /// (domain, name) of every operator that is known, sorted; the domain of `ai.onnx` is spelt out.
 #[must_use]
 pub fn operators() -> Vec<(&'static str, &'static str)> {
-    let mut names: Vec<_> = all().map(|entry| (if entry.domain.is_empty() { "ai.onnx" } else { entry.domain }, entry.name)).collect();
+    let own = all().map(|entry| (if entry.domain.is_empty() { "ai.onnx" } else { entry.domain }, entry.name));
+    let mut names: Vec<_> = own.chain(super::expansion::names().map(|name| (MICROSOFT, name))).collect();
     names.sort_unstable();
     names.dedup();
     names

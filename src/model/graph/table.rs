@@ -9,10 +9,10 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
 use super::Graph;
-use super::answer::{Answer, Answers, by_row};
+use super::answer::{Answer, Answers, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
-use super::probe::{Made, first_length, mixes_rows, row_cost, row_cost_of_none, tried};
+use super::probe::{Made, changes_neighbours, first_length, mixes_rows, row_cost, row_cost_of_none, tried};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
@@ -61,13 +61,15 @@ pub struct GraphModel {
     takes_columns: Vec<bool>,
     answers: Answers,
     /// The number of rows that the graph insists on, if it does.
-    batch: Option<usize>,
+    pub(super) batch: Option<usize>,
     /// How long an open axis is where rows are made up.
     sample: usize,
     /// What it makes of a row, if that is known.
     row_cost: Option<Made>,
     /// Whether a row must go through alone, because others would change what is made of it.
-    mixes_rows: bool,
+    pub(super) mixes_rows: bool,
+    /// For each output its axis that counts rows, where that is not the first.
+    pub(super) output_axes: Vec<Option<usize>>,
 }
 
 impl GraphModel {
@@ -82,12 +84,15 @@ impl GraphModel {
         feeds.iter().try_for_each(Feed::check)?;
         // Where the rows are fixed in number, the last group is filled up, which only tensors are.
         let plain = |feed: &Feed| match feed.row_shape.as_slice() {
-            [Some(width)] if *width == feed.column_count && batch.is_none() => Some((feed.element, *width)),
+            [Some(width)] if *width == feed.column_count && batch.is_none() && feed.rows_axis == Some(0) => Some((feed.element, *width)),
             _ => None,
         };
         let takes_columns = graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>());
         let mixes_rows = graph.mixes_rows();
-        Ok(Self { graph, takes_columns, feeds, answers: Answers::default(), batch, sample: SAMPLE_LENGTH, row_cost: None, mixes_rows })
+        // An input that holds one row is filled by one row.
+        let batch = if feeds.iter().any(|feed| feed.rows_axis.is_none()) { Some(1) } else { batch };
+        let (answers, output_axes) = (Answers::default(), vec![None; graph.outputs.len()]);
+        Ok(Self { graph, takes_columns, feeds, answers, batch, sample: SAMPLE_LENGTH, row_cost: None, mixes_rows, output_axes })
     }
 
     /// The same model with these columns as its answer; `outline` are values such as a run gives, of whatever rows.
@@ -97,11 +102,16 @@ impl GraphModel {
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
         let longer = self.run_longer();
         self.answers = Answers::new(answers, outline, &longer, self.batch)?;
-        let are_apart = self.batch.is_none() && self.graph.keeps_rows_apart() && self.feeds.iter().all(|feed| !feed.row_shape.is_empty());
+        let has_rows_first = |feed: &Feed| !feed.row_shape.is_empty() && feed.rows_axis == Some(0);
+        let are_apart = self.batch.is_none() && self.graph.keeps_rows_apart() && self.feeds.iter().all(has_rows_first);
         // What refuses no rows takes its input for something else than rows.
         let made = if are_apart { row_cost_of_none(&self) } else { None };
         self.row_cost = made.or_else(|| row_cost(&self));
-        self.mixes_rows |= self.batch.is_none() && made.is_none() && mixes_rows(&self);
+        self.mixes_rows |= match self.batch {
+            None => made.is_none() && mixes_rows(&self),
+            Some(1) => false,
+            Some(_) => changes_neighbours(&self),
+        };
         Ok(self)
     }
 
@@ -181,7 +191,8 @@ impl GraphModel {
                 let column = column(&Tensor::zeros(feed.element, vec![rows])?, 1, rows)?;
                 return Ok(Value::Columns(vec![column; feed.column_count]));
             }
-            Tensor::zeros(feed.element, feed.shape(rows, feed.row_length(self.sample))).map(Value::Tensor)
+            let rows = Tensor::zeros(feed.element, feed.shape(rows, feed.row_length(self.sample)))?;
+            feed.laid_out(rows).map(Value::Tensor)
         };
         self.feeds.iter().zip(&self.takes_columns).map(zeros).collect()
     }
@@ -214,7 +225,7 @@ impl GraphModel {
                 *all += count;
             }
         }
-        by_row(outputs, batch)
+        with_rows_first(outputs, &self.output_axes, batch)
     }
 
     /// The answer's columns in order.
@@ -225,11 +236,11 @@ impl GraphModel {
 
     /// The rows that go through at once; a score must not depend on the rows beside it.
     fn group_rows(&self) -> usize {
-        if let Some(batch) = self.batch {
-            return batch;
-        }
         if self.mixes_rows {
             return 1;
+        }
+        if let Some(batch) = self.batch {
+            return batch;
         }
         let most = (GROUP_ELEMENTS / self.row_length().max(1)).max(1);
         let Some(Made { largest_bytes, live_bytes, .. }) = self.row_cost else { return most };
@@ -268,7 +279,8 @@ impl GraphModel {
             let rows = UInt64Array::from(rows);
             let own = columns.iter().map(|column| picked(&rows, column)).collect::<Result<Vec<_>>>()?;
             let group_rows = if self.mixes_rows { 1 } else { (self.group_rows() * self.sample / longest).max(1) };
-            parts.push(self.groups(&own, rows.len(), self.batch.unwrap_or(group_rows), unseen)?);
+            let group_rows = self.batch.filter(|_| !self.mixes_rows).unwrap_or(group_rows);
+            parts.push(self.groups(&own, rows.len(), group_rows, unseen)?);
         }
         let places = UInt64Array::from(places);
         joined(&parts)?.iter().map(|column| picked(&places, column)).collect()
@@ -289,10 +301,10 @@ impl GraphModel {
                 continue;
             }
             let tensor = input_tensor(feed, &own, rows)?;
-            inputs.push(Value::Tensor(match self.batch {
+            inputs.push(Value::Tensor(feed.laid_out(match self.batch {
                 Some(batch) if batch > rows => padded(&tensor, batch)?,
                 _ => tensor,
-            }));
+            })?));
         }
         let outputs = self.outputs(inputs, self.batch.unwrap_or(rows), unseen)?;
         let columns = self.columns(&outputs, rows)?;

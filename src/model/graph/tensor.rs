@@ -289,7 +289,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Fails if the shape has another number of elements, or a place is outside the tensor.
-    pub(super) fn picked(&self, places: &[Option<usize>], fill: Option<&Self>, shape: Vec<usize>) -> Result<Self> {
+    pub fn picked(&self, places: &[Option<usize>], fill: Option<&Self>, shape: Vec<usize>) -> Result<Self> {
         fn pick<T: Element>(values: &[T], places: &[Option<usize>], fill: Option<&Data>) -> Result<Data> {
             let zero = match fill {
                 None => T::zero(),

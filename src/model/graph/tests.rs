@@ -185,8 +185,8 @@ fn pipeline(refuses_unknown: bool) -> Sketch {
 
 fn feeds() -> Vec<Feed> {
     vec![
-        Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2 },
-        Feed { element: ElementType::String, row_shape: vec![Some(1)], column_count: 1 },
+        Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2, rows_axis: Some(0) },
+        Feed { element: ElementType::String, row_shape: vec![Some(1)], column_count: 1, rows_axis: Some(0) },
     ]
 }
 
@@ -299,7 +299,7 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
     };
     let quantised = sketch.builder.node(&definition, &[Some(x)]).unwrap();
     sketch.node("", "DequantizeLinear", &quantised, &[]);
-    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2 };
+    let feed = Feed { element: ElementType::Float, row_shape: vec![Some(2)], column_count: 2, rows_axis: Some(0) };
     let model = GraphModel::new(sketch.fused(), vec![feed], None).unwrap();
     let outline = model.run_empty().unwrap();
     let model = model.answered(vec![Answer::Column { output: 0, name: "y".into() }], &outline).unwrap();

@@ -1,0 +1,1 @@
+J0uiSlfˆŒ€U{yfeXfs_nf}q¥……y›m}…ˆW8n•b‰¼†x‰ÁfuV

@@ -1,0 +1,50 @@
+//! What an input reads, in words, and what to type where a table has it otherwise.
+//!
+//! It must not know tables.
+
+use super::{CategoryValue, Input, InputKind, NativeElement, NativeType, Width};
+use crate::error::shell_word;
+
+/// What an input reads, in words.
+pub(crate) fn wants(kind: &InputKind) -> String {
+    let words = match kind {
+        InputKind::Native(NativeType { width: width @ (Width::Exactly(_) | Width::Multiple(_)), element, shape }) => {
+            let values = match element {
+                NativeElement::Text => "texts",
+                NativeElement::Integer(_) => "integers",
+                _ => "numbers",
+            };
+            return match width {
+                Width::Exactly(count) if shape.axes().len() > 1 => {
+                    let axes: Vec<String> = shape.axes().iter().map(ToString::to_string).collect();
+                    format!("lists of {count} {values}, or lists of lists of {} {values}", axes.join(" × "))
+                }
+                Width::Exactly(count) => format!("lists of {count} {values}"),
+                Width::Multiple(unit) if *unit > 1 => format!("lists of {values}, a whole number of {unit} in each"),
+                _ => format!("lists of {values}"),
+            };
+        }
+        InputKind::Text | InputKind::Native(NativeType { element: NativeElement::Text, .. }) => "texts",
+        InputKind::Number | InputKind::Native(_) => "numbers",
+        InputKind::CategoryCode => "category codes (whole numbers)",
+        InputKind::HashedCategory(_) => "categories (texts or whole numbers)",
+        InputKind::Category(vocabulary) => match vocabulary.values.first() {
+            Some(CategoryValue::Text(_)) => "categories (text)",
+            Some(CategoryValue::Boolean(_)) => "categories (true or false)",
+            _ => "categories (numbers)",
+        },
+    };
+    words.to_owned()
+}
+
+/// Whether an input reads several values of a row.
+pub(super) fn is_vector(kind: &InputKind) -> bool {
+    matches!(kind, InputKind::Native(NativeType { width: Width::Exactly(_) | Width::Multiple(_), .. }))
+}
+
+/// What to type where inputs that read several values of a row are no columns of lists.
+pub(super) fn of_lists<'a>(inputs: impl Iterator<Item = &'a Input> + Clone) -> String {
+    let reads: Vec<String> = inputs.clone().take(3).map(|input| format!("`{}` reads {}", input.name, wants(&input.kind))).collect();
+    let flags: Vec<String> = inputs.map(|input| format!("--features {}", shell_word(&format!("{}=a,b", input.name)))).collect();
+    format!("{}: give a column of lists of that name, or name the columns of each, `{}`", reads.join(", "), flags.join(" "))
+}
