@@ -18,7 +18,7 @@ use super::csv_record::{Dialect, endings};
 use super::csv_split::{Beginning, FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
 use super::csv_typed::Reading;
 use super::demand::Demand;
-use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression};
+use super::{ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression, room_for_columns};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1 bytes of text (with its
 /// delimiter) and n + 4 of memory (with its offset in the column), which is worst for empty values.
@@ -104,6 +104,8 @@ fn read_names(splitter: &mut Splitter, dialect: Dialect, options: &ReadOptions) 
         let error = Error::failed("cannot read the file: its first line is blank");
         return Err(error.hint(format!("pass `--skip-rows {}` if the columns are named below it", skipped + 1)));
     }
+    // Before there is a name for each: a line of commas alone may hold millions.
+    room_for_columns(line.iter().filter(|byte| **byte == dialect.delimiter()).count() + 1)?;
     let fields = dialect.fields(&line);
     if !has_header {
         return Ok((1..=fields.len()).map(|number| format!("column_{number}")).collect());
@@ -210,6 +212,7 @@ impl Portions for CsvPortions {
     fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
         let rows = usize::try_from(most_rows).unwrap_or(usize::MAX).clamp(1, self.limit.rows);
         let next = self.splitter.as_mut()?.next_piece(PieceLimit { rows, ..self.limit }, self.blank_is_row);
+        let held = self.splitter.as_mut().and_then(Splitter::take_held);
         if !matches!(next, Ok(Some(_))) {
             self.splitter = None;
         }
@@ -219,7 +222,11 @@ impl Portions for CsvPortions {
             first_row: piece.first_row,
             row_count: piece.row_count as u64,
             end_byte: piece.end_byte,
-            decode: Box::new(move || projection.decode(&piece)),
+            decode: Box::new(move || {
+                let decoded = projection.decode(&piece);
+                drop(held);
+                decoded
+            }),
         }))
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not know columns.
 
 use crate::error::{Error, Result};
+use crate::memory::{self, Reservation};
 
 use super::Start;
 use super::commit::SharedFile;
@@ -15,6 +16,13 @@ use super::encoding::Encoding;
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far below what would hurt. It
 /// is what a quote that nobody closed runs into, and it keeps the 32-bit offsets of a decoded text column from overflowing.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// A record longer than this is more than portions are planned for: what it takes is counted apart.
+const LONG_RECORD_BYTES: usize = 2 << 20;
+
+/// What a long record takes on its way to the output, as a multiple of its length: the text as it is read and grows, its column, the copies that are
+/// encoded and compressed. Measured with fields of 50 MB: 6.7 times.
+const LONG_RECORD_COPIES: usize = 7;
 
 /// What is read (and uncompressed) at once.
 pub const FILL_BYTES: usize = 256 << 10;
@@ -57,6 +65,8 @@ pub struct Splitter {
     stream: Stream,
     scanner: Scanner,
     buffer: Vec<u8>,
+    /// What the long records of the next piece take.
+    held: Option<Reservation>,
     has_ended: bool,
     next_row: u64,
     /// The bytes of the uncompressed file before the buffer.
@@ -121,7 +131,7 @@ impl Splitter {
     fn of(stream: Stream, dialect: Dialect, start: Start) -> Self {
         let (next_row, bytes_before) = (start.row, start.byte.unwrap_or(0));
         let scanner = Scanner::new(dialect);
-        Self { stream, scanner, buffer: Vec::new(), has_ended: false, next_row, bytes_before, broken: None, failure: None }
+        Self { stream, scanner, buffer: Vec::new(), held: None, has_ended: false, next_row, bytes_before, broken: None, failure: None }
     }
 
     fn pass_over_mark(&mut self) -> Result<()> {
@@ -263,8 +273,29 @@ impl Splitter {
             if let Some(broken) = self.broken.take() {
                 return Err(broken);
             }
+            self.hold()?;
             self.broken = self.fill().err();
         }
+    }
+
+    /// Takes what the long records of a piece take, to be held while it is decoded.
+    pub fn take_held(&mut self) -> Option<Reservation> {
+        self.held.take()
+    }
+
+    /// Counts the record that is being read, if it is long.
+    fn hold(&mut self) -> Result<()> {
+        const RECORD: &str = "a long record";
+        let length = self.buffer.len() - self.scanner.record_start();
+        if length <= LONG_RECORD_BYTES {
+            return Ok(());
+        }
+        let needed = (length * LONG_RECORD_COPIES) as u64;
+        match &mut self.held {
+            Some(held) => held.grow(needed.saturating_sub(held.bytes()), RECORD)?,
+            None => self.held = Some(memory::reserve(needed, RECORD)?),
+        }
+        Ok(())
     }
 
     fn fill(&mut self) -> Result<()> {

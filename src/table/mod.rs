@@ -53,7 +53,9 @@ use self::commit::Identity;
 use self::demand::Demand;
 use self::encoding::Encoding;
 use self::number_format::NumberFormat;
+use crate::count::counted;
 use crate::error::Result;
+use crate::memory;
 
 /// How files are read; each format takes what concerns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +166,18 @@ pub struct Portion {
     pub end_byte: Option<u64>,
     /// Decodes the rows: one column for each requested column, in that order. Errors name row and column.
     pub decode: Decode,
+}
+
+/// What a column of a table takes from its name in a file to the writer of its values, as long as it is empty. Measured with 40 000 columns: 3.3 KiB.
+const COLUMN_BYTES: u64 = 4 << 10;
+
+/// Checks that a table of so many columns fits into memory.
+///
+/// # Errors
+/// Fails if it does not.
+pub(crate) fn room_for_columns(count: usize) -> Result<()> {
+    let bytes = (count as u64).saturating_mul(COLUMN_BYTES);
+    memory::reserve(bytes, &format!("a table of {}", counted(count as u64, "column"))).map(drop)
 }
 
 impl std::fmt::Debug for Portion {

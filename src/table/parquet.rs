@@ -22,8 +22,9 @@ use super::commit::{Identity, SharedFile};
 use super::demand::Demand;
 use super::parquet_decode::{Decoder, ParquetPortions};
 use super::parquet_header::{HeaderReader, check_footer};
-use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand};
+use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand, room_for_columns};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The four bytes at both ends of a Parquet file.
 /// What every file begins and ends with.
@@ -50,6 +51,7 @@ impl Format for Parquet {
         let input = Input(SharedFile::open(path)?);
         let footer = new_footer(&input)?;
         let metadata = footer.metadata();
+        room_for_columns(footer.schema().fields().len()).map_err(|error| error.at_path(path))?;
         Ok(Box::new(ParquetFile {
             path: path.to_owned(),
             identity: input.0.identity(),
@@ -84,6 +86,8 @@ fn parsed_footer(input: &Input, check: impl Fn(&[u8]) -> parquet::errors::Result
     let hint = "the file is cut off or damaged: write or copy it again";
     let metadata = footer_bytes(input).and_then(|bytes| {
         check(&bytes)?;
+        let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
+        let _parsed = memory::reserve(parsed_bytes, "the Parquet footer").map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
         ArrowReaderMetadata::try_new(Arc::new(ParquetMetaDataReader::decode_metadata(&bytes)?), ArrowReaderOptions::new())
     });
     let metadata = metadata.map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
@@ -102,6 +106,9 @@ fn footer_bytes(input: &Input) -> parquet::errors::Result<bytes::Bytes> {
     let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())))?;
     input.get_bytes(start, length)
 }
+
+/// What is parsed of a footer is a few times as large.
+const PARSED_BYTES_PER_FOOTER_BYTE: u64 = 8;
 
 fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
     let DataType::Dictionary(_, value) = data_type else { return None };

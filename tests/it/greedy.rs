@@ -99,7 +99,7 @@ fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
     let zeros: [(&str, &[u8], &str); 4] = [
         ("model.json", b"", "the file is no model that tallow knows"),
         ("model.onnx", b"", "the file is no whole ONNX model"),
-        ("model.ubj", b"PAR1", "the file is no model that tallow knows"),
+        ("model.ubj", b"\x01\x02\x03", "the file is no model that tallow knows"),
         ("folder/weights.bin", b"", "the directory holds no model that tallow knows"),
     ];
     let claimed: [(&str, &[u8], &str); 3] = [
@@ -129,7 +129,7 @@ fn parts_of_a_model_are_measured_before_they_are_read() {
     room.file("text/config.json", br#"{"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 8}"#);
     room.file("text/tokenizer.json", b"{}");
     sparse(&room, "text/model.safetensors", b"\x02\0\0\0\0\0\0\0{}", 20 << 30);
-    room.file("package/tallow.toml", b"[[artefacts]]\npath = \"model.json\"\n");
+    room.file("package/tallow.toml", b"name = \"a\"\n[[artefacts]]\npath = \"model.json\"\n");
     sparse(&room, "package/model.json", b"{\"learner\":{", 20 << 30);
     room.file("mlflow/MLmodel", b"flavors:\n  xgboost:\n    data: model.ubj\n");
     sparse(&room, "mlflow/model.ubj", b"{L\0\0\0\0\0\0\0\x07learner{", 20 << 30);
@@ -140,6 +140,27 @@ fn parts_of_a_model_are_measured_before_they_are_read() {
         assert_eq!(code, Some(1), "{model}: {message}");
         assert!(message.contains("would take 20.00 GiB of memory") && peak < 150 * MIB, "{model}: {} MiB: {message}", peak / MIB);
     }
+}
+
+#[test]
+fn long_records_and_wide_tables_are_counted_before_they_are_taken_apart() {
+    let room = room();
+    let field = "x".repeat(40 << 20);
+    room.file("long.csv", format!("id,a,b,note\n1,0.5,0.25,{field}\n2,0.5,0.25,{field}\n"));
+    let names: Vec<String> = (0..200_000).map(|number| format!("c{number}")).collect();
+    room.file("wide.csv", format!("a,b,{}\n0.5,0.25{}\n", names.join(","), ",1".repeat(200_000)));
+    room.file("commas.csv", ",".repeat(40 << 20));
+    for (name, expected) in
+        [("long", "a long record would take"), ("wide", "a table of 200,002 columns would take"), ("commas", " columns would take")]
+    {
+        let line = format!("score --quiet --model good.json {name}.csv --output out.parquet --memory 200MiB");
+        let Ended { code, message, peak, .. } = watched(&room, "", &line);
+        assert!(code == Some(1) && message.contains(expected), "{name}: {code:?} {message}");
+        assert!(message.contains("a larger `--memory`") && peak < 200 * MIB, "{name}: {} MiB: {message}", peak / MIB);
+    }
+    let line = "score --quiet --model good.json long.csv --output out.parquet --memory 1GiB";
+    let Ended { code, message, peak, .. } = watched(&room, "", line);
+    assert!(code == Some(0) && peak < 1_024 * MIB, "{} MiB: {message}", peak / MIB);
 }
 
 #[test]
