@@ -374,6 +374,10 @@ fn text_under_the_name_of_another_format_is_a_broken_file() {
     let room = room();
     room.file("in-1.parquet", "<html>the proxy is down</html>\n");
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
+    let first_line = "error: cannot read the file: it is an HTML page, not Parquet or delimited text (`in-1.parquet`)\n";
+    assert!(run.stderr.starts_with(first_line), "{run}");
+    room.file("in-1.parquet", "the proxy is down\n");
+    let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
     assert!(run.stderr.starts_with("error: cannot read the file: it is named as Parquet, but holds text (`in-1.parquet`)\n"), "{run}");
     let run = room.tallow(&format!("{} --output out/ --on-bad-file skip", SCORE.replace("--quiet", "--format json"))).ok();
     assert_eq!(run.json()["ledger"]["rows_in"], 2 * ROWS);
