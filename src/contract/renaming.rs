@@ -72,7 +72,12 @@ pub(super) fn missing_columns(missing: &[&str], schema: &Schema, own: &HashSet<&
         let (name, path) = missing.iter().find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
         Some(format!("`{name}` lies inside a struct: name it `{path}` in `--features` or in the model's `[[inputs]]`"))
     };
-    let known = dataset.other_reading(missing).or_else(|| other_delimiter(dataset)).or_else(inside);
+    let above = missing.iter().find_map(|name| Some((name, dataset.directory_above(name)?)));
+    let of_path = above.map(|(name, directory)| {
+        let directory = shell_word(&directory.display().to_string());
+        format!("the path has a directory `{name}=…`: name the one above it, {directory}, as the input, and it becomes a column")
+    });
+    let known = of_path.or_else(|| dataset.other_reading(missing)).or_else(|| other_delimiter(dataset)).or_else(inside);
     let hint = known
         .or_else(|| suggested(missing, schema, own))
         .unwrap_or_else(|| "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into());

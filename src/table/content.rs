@@ -124,7 +124,9 @@ fn what_it_is(head: &[u8]) -> Option<(String, Remedy)> {
 }
 
 fn plainly(head: &[u8]) -> Option<(&'static str, Remedy)> {
-    let is_text = !head.contains(&0) && !matches!(std::str::from_utf8(head), Err(error) if error.error_len().is_some());
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
+    let is_utf8 = !matches!(std::str::from_utf8(head), Err(error) if error.error_len().is_some());
+    let is_text = is_utf8 && !head.iter().any(is_control);
     // A short word may also be the name of a column.
     let is_word = |magic: &[u8]| magic.len() < 6 && magic.iter().all(u8::is_ascii_alphanumeric);
     let has = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic)) && !(is_text && is_word(magic));

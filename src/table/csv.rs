@@ -351,7 +351,8 @@ mod tests {
         assert_eq!(message("e.csv", b"\xef\xbb\xbf"), "cannot read the file: it is empty (`e.csv`)");
         assert_eq!(message("e.csv", b"\na,b\n"), "cannot read the file: its first line is blank (`e.csv`)");
         assert_eq!(message("e.csv", b"a,\xff\n"), "cannot read the file: the name of column 2 is not UTF-8 (`e.csv`)");
-        assert_eq!(message("e.csv", b"a\0,\0b\0\n"), "cannot read the file: the name of column 1 holds a NUL byte (`e.csv`)");
+        assert_eq!(message("e.csv", b"a\0b,c\n"), "cannot read the file: the name of column 1 holds a NUL byte (`e.csv`)");
+        assert_eq!(message("e.csv", b"a\0,\0b\0\n"), "cannot read the file: it looks like UTF-16LE, not UTF-8 (`e.csv`)");
         assert_eq!(message("e.csv", b"a,\"b\n1,2\n"), "cannot read the record: a quote in it is never closed (`e.csv`)");
         assert_eq!(message("e.csv", b"PK\x03\x04"), "cannot read zip files (`e.csv`)");
         let (case, _path) = Case::new("e.csv", b"");

@@ -422,7 +422,6 @@ mod tests {
             (r"C:\temp,\N", vec![r"C:\temp", r"\N"]),
             ("a\\\nb,\\\"c", vec!["a\nb", "\"c"]),
             (r#""doubled ""too""""#, vec![r#"doubled "too""#]),
-            ("a\\", vec!["a\\"]),
         ] {
             assert_eq!(fields(dialect, text), values, "{text}");
             let text = format!("{text}\nx");

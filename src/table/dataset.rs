@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::commit::{check_unchanged, read_head};
+use super::commit::read_head;
 use super::demand::Demand;
+use super::file_portions::Current;
+pub use super::file_portions::{FilePortion, FilePortions};
 use super::hive_file::{self, HiveFile, Kind, Partition};
 use super::location::Located;
 use super::name_index::NameIndex;
 use super::parquet::read_type;
 use super::spelling::did_you_mean;
 use super::union::{Unified, rename, unify};
-use super::{ColumnRequest, FORMATS, Portion, Portions, ReadOptions, Start, TableFile, content, csv_guess};
+use super::{ColumnRequest, FORMATS, ReadOptions, Start, TableFile, content, csv_guess};
 use crate::error::{Error, Result};
 
 /// One file of a data set.
@@ -91,15 +93,6 @@ pub struct Position {
     pub file: usize,
     /// The rows of that file before the place.
     pub row: u64,
-}
-
-/// One portion and the file that it comes from.
-#[derive(Debug)]
-pub struct FilePortion {
-    /// The file's index in [`Dataset::files`].
-    pub file: usize,
-    /// The portion; decoding gives the requested columns under their new names.
-    pub portion: Portion,
 }
 
 impl Dataset {
@@ -227,6 +220,14 @@ impl Dataset {
         self.schema.fields().iter().map(|field| field.name()).filter(|name| self.spelt_numbers.contains(self.original(name))).cloned().collect()
     }
 
+    /// The directory that would give this column if it, and not one below, were the input.
+    #[must_use]
+    pub fn directory_above(&self, column: &str) -> Option<PathBuf> {
+        let gives = |directory: &Path| directory.file_name()?.to_str()?.strip_prefix(column)?.starts_with('=').then_some(());
+        let above = |path: &Path| path.ancestors().skip(1).find(|directory| gives(directory).is_some()).and_then(Path::parent).map(Path::to_owned);
+        self.files.first().and_then(|file| above(&file.path)).map(|path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
+    }
+
     /// Whether directories, not files, give the column.
     #[must_use]
     pub fn is_of_directories(&self, column: &str) -> bool {
@@ -326,7 +327,7 @@ impl Dataset {
     /// As [`Dataset::portions`], where `byte` is the byte of the file at `start`, if a portion that ended there told it.
     #[must_use]
     pub fn portions_at(self: &Arc<Self>, schema: &SchemaRef, start: Position, byte: Option<u64>) -> FilePortions {
-        FilePortions { dataset: Arc::clone(self), schema: schema.clone(), next: start, byte, current: None }
+        FilePortions::new(Arc::clone(self), schema.clone(), start, byte)
     }
 
     /// The rows of all files in order, decoded here, with the columns of `schema` as in [`Dataset::portions`].
@@ -336,7 +337,7 @@ impl Dataset {
         std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose()).map(move |portion| portion.and_then(decoded))
     }
 
-    fn open_portions(&self, schema: &Schema, file: usize, start: Start) -> Result<Current> {
+    pub(super) fn open_portions(&self, schema: &Schema, file: usize, start: Start) -> Result<Current> {
         let requests = self.requests(schema, &self.files[file]);
         let DatasetFile { table, path, .. } = &self.files[file];
         let present = requests.iter().map(Option::is_some).collect();
@@ -344,65 +345,6 @@ impl Dataset {
         let portions = table.portions(&requests, &self.options, start).map_err(|error| error.at_path(path))?;
         Ok(Current { portions, present })
     }
-}
-
-/// A file being cut, and which of the wanted columns it has.
-struct Current {
-    portions: Box<dyn Portions>,
-    present: Arc<[bool]>,
-}
-
-/// Cuts a data set into portions, file after file; one file is open at a time, and those whose portions are at work.
-pub struct FilePortions {
-    dataset: Arc<Dataset>,
-    schema: SchemaRef,
-    next: Position,
-    byte: Option<u64>,
-    current: Option<Current>,
-}
-
-impl FilePortions {
-    /// The next rows, at most `most_rows` of them, all of one file; none at the end.
-    ///
-    /// # Errors
-    /// Fails if a file cannot be opened again or cut further.
-    pub fn next_portion(&mut self, most_rows: u64) -> Result<Option<FilePortion>> {
-        while self.next.file < self.dataset.files.len() {
-            if self.current.is_none() {
-                let start = Start { row: self.next.row, byte: self.byte.take() };
-                self.current = Some(self.dataset.open_portions(&self.schema, self.next.file, start)?);
-            }
-            let Some(Current { portions, present }) = &mut self.current else { break };
-            let portion = portions.next_portion(most_rows);
-            if !matches!(portion, Some(Ok(_))) {
-                // Neither an end nor damage is what it seems in a file that is written to.
-                let DatasetFile { path, table, .. } = &self.dataset.files[self.next.file];
-                check_unchanged(path, &table.identity())?;
-            }
-            if let Some(portion) = portion {
-                let Portion { first_row, row_count, end_byte, decode } = portion?;
-                let (schema, present) = (self.schema.clone(), Arc::clone(present));
-                let decode = Box::new(move || fill(&decode()?, &schema, &present));
-                self.next.row = first_row + row_count;
-                return Ok(Some(FilePortion { file: self.next.file, portion: Portion { first_row, row_count, end_byte, decode } }));
-            }
-            self.current = None;
-            self.next = Position { file: self.next.file + 1, row: 0 };
-        }
-        Ok(None)
-    }
-}
-
-/// The batch with the data set's schema: nulls where the file lacks a column.
-fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<RecordBatch> {
-    let mut delivered = batch.columns().iter();
-    let columns = schema.fields().iter().zip(present).map(|(field, present)| {
-        let column = if *present { delivered.next().cloned() } else { None };
-        column.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
-    });
-    let columns = columns.collect();
-    RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())))
-        .map_err(|error| Error::internal("a portion does not have the columns that were asked for").because(error))
 }
 
 /// The columns of text that directories alone give, and whose values are all numbers.

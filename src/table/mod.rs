@@ -23,6 +23,7 @@ pub mod dataset;
 pub mod demand;
 pub mod encoding;
 pub(crate) mod expression;
+mod file_portions;
 pub mod hive;
 pub mod hive_file;
 pub mod lake;
@@ -274,10 +275,17 @@ pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &csv::Csv];
 /// Endings of compressed files, of which gzip and zstd are read; the others are refused by name rather than passed over.
 const COMPRESSED: [&str; 12] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "zip", "7z", "z", "snappy"];
 
+/// What files next to an output end in that are not predictions.
+const OWN_ENDINGS: [&str; 2] = [".report.pq", ".rejected.pq"];
+
 /// Whether a file in a directory is taken for a table by its name: one that ends as some format's files do, compressed or not.
 #[must_use]
 pub fn has_known_ending(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    // Our own reports and rejected rows lie next to predictions and are not data.
+    if OWN_ENDINGS.iter().any(|own| name.ends_with(own)) {
+        return false;
+    }
     let mut endings = name.rsplit('.').take(name.matches('.').count());
     let last = endings.next();
     let ending = if last.is_some_and(|last| COMPRESSED.contains(&last)) { endings.next() } else { last };
@@ -308,7 +316,22 @@ mod tests {
         let known = |name: &&str| has_known_ending(Path::new(name));
         let tables = ["a.csv", "A.CSV", "a.tsv.gz", "a.b.parquet", "part-0.snappy.parquet", "a.pq", "x.csv.zst", "x.csv.bz2", "d.x/a.tab"];
         assert_eq!(tables.iter().filter(|name| !known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
-        let others = ["README.txt", "README", "a.md", "csv", ".csv/a", "a.gz", "a.csv.bak", "a.parquet.tmp", "a.json", "000000_0", "a.csv.crc", ""];
+        let others = [
+            "README.txt",
+            "README",
+            "a.md",
+            "csv",
+            ".csv/a",
+            "a.gz",
+            "a.csv.bak",
+            "a.parquet.tmp",
+            "a.json",
+            "000000_0",
+            "a.csv.crc",
+            "",
+            "a.report.pq",
+            "a.rejected.pq",
+        ];
         assert_eq!(others.iter().filter(|name| known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
     }
 }

@@ -269,6 +269,8 @@ fn directories_give_numbers_and_texts_as_they_are_spelt() {
     assert_eq!(by_directory, by_file);
     let filtered = scored(&room, "in", &["--where", "a >= 9"]).0;
     assert_eq!(filtered.len(), 1);
+    let run = score(&room, "in/a=09", &[]).fails(3);
+    assert!(run.stderr.contains("name the one above it, in, as the input"), "{run}");
     room.file("mixed/a=north/x.csv", "b\n1\n");
     score(&room, "mixed", &[]).fails(1);
     let batch = RecordBatch::try_from_iter([("b", number(0.2)), ("a", number(1.0))]).unwrap();
