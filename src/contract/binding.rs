@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
-use super::reads::{is_vector, of_lists, wants};
+use super::reads::{is_vector, of_lists, of_nameless, wants};
 use super::renaming::{Renaming, missing_columns, stored_names};
 use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
 use crate::count::counted;
@@ -120,9 +120,7 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
             return Ok(contract.inputs.iter().map(|input| input.name.clone()).collect());
         }
         let message = format!("the model does not name its {}", counted(contract.inputs.len(), "feature"));
-        return Err(
-            Error::contract(message).hint("say which columns feed them, in the order of training: `--features a,b,c` or `--features '/regex/'`")
-        );
+        return Err(Error::contract(message).hint(of_nameless(contract, schema)));
     };
     let columns = match features.as_slice() {
         [pattern] if is_pattern(pattern) => matching_columns(pattern, schema)?,

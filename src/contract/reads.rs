@@ -1,9 +1,12 @@
 //! What an input reads, in words, and what to type where a table has it otherwise.
 //!
-//! It must not know tables.
+//! It must not read tables.
 
-use super::{CategoryValue, Input, InputKind, NativeElement, NativeType, Width};
+use arrow::datatypes::{FieldRef, Schema};
+
+use super::{CategoryValue, Contract, Input, InputKind, NativeElement, NativeType, Width};
 use crate::error::shell_word;
+use crate::table::cast::is_number;
 
 /// What an input reads, in words.
 pub(crate) fn wants(kind: &InputKind) -> String {
@@ -47,4 +50,19 @@ pub(super) fn of_lists<'a>(inputs: impl Iterator<Item = &'a Input> + Clone) -> S
     let reads: Vec<String> = inputs.clone().take(3).map(|input| format!("`{}` reads {}", input.name, wants(&input.kind))).collect();
     let flags: Vec<String> = inputs.map(|input| format!("--features {}", shell_word(&format!("{}=a,b", input.name)))).collect();
     format!("{}: give a column of lists of that name, or name the columns of each, `{}`", reads.join(", "), flags.join(" "))
+}
+
+/// The most columns that a hint lists.
+const LISTED: usize = 40;
+
+/// What to type for a model that does not name its features: the table's own columns of numbers, where there are as many.
+pub(super) fn of_nameless(contract: &Contract, schema: &Schema) -> String {
+    let own = |field: &&FieldRef| is_number(field.data_type());
+    let names: Vec<&str> = schema.fields().iter().filter(own).map(|field| field.name().as_str()).collect();
+    let is_plain = !names.iter().any(|name| name.contains([',', '"']));
+    if is_plain && names.len() == contract.inputs.len() && names.len() <= LISTED {
+        let flag = format!("--features {}", shell_word(&names.join(",")));
+        return format!("the data has as many columns of numbers: if they are in the order of training, pass `{flag}`; else change the order");
+    }
+    "say which columns feed them, in the order of training: `--features a,b,c` or `--features '/regex/'`".to_owned()
 }

@@ -249,3 +249,15 @@ fn two_labels_and_their_scores_keep_the_outputs_own_names() {
     assert_eq!((numbers(column(&found, "first")), numbers(column(&found, "second"))), (vec![1.0, 0.0], vec![0.0, 1.0]));
     assert!(found.column_by_name("scores").is_some());
 }
+
+#[test]
+fn the_hint_for_a_graph_without_names_is_what_to_type() {
+    let room = Room::new();
+    let number = |value: f32| Arc::new(Float32Array::from(vec![value])) as ArrayRef;
+    rows(&room, vec![("width", number(1.0)), ("the height", number(2.0))]);
+    let run = score(&room, "float_matrix", "rows.parquet").fails(3);
+    assert!(run.stderr.contains("--features 'width,the height'"), "{run}");
+    rows(&room, vec![("id", number(7.0)), ("width", number(1.0)), ("height", number(2.0))]);
+    let run = score(&room, "float_matrix", "rows.parquet").fails(3);
+    assert!(run.stderr.contains("in the order of training: `--features a,b,c`"), "{run}");
+}

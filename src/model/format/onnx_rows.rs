@@ -185,13 +185,14 @@ fn by_lengths(axes: &[Axis], answers: &[Vec<Axis>], is_open_elsewhere: bool) -> 
         let name = axes[axis].name;
         !name.is_empty() && !answers.is_empty() && answers.iter().all(|answer| answer[0].name == name)
     };
-    let others = |chosen: usize| (0..axes.len()).filter(|axis| *axis != chosen && axes[*axis].length != Some(1)).collect::<Vec<usize>>();
+    let others = |chosen: usize| (0..axes.len()).filter(|axis| *axis != chosen).collect::<Vec<usize>>();
     match (axes[0].length, open.as_slice()) {
         (Some(_), []) if is_open_elsewhere => InputRows::certain(None),
+        (_, [axis]) if leads(*axis) => InputRows::certain(Some(*axis)),
         // One row at a time is right wherever the rows are.
-        (Some(1), [axis]) if !leads(*axis) => InputRows::certain(Some(0)),
+        (Some(1), _) => InputRows::certain(Some(0)),
         (Some(_), []) => InputRows { axis: Some(0), others: others(0) },
-        (_, [axis]) if leads(*axis) || axes[0].length.is_none() => InputRows::certain(Some(*axis)),
+        (None, [axis]) => InputRows::certain(Some(*axis)),
         (Some(length), [axis]) => {
             let stays = |answer: &Vec<Axis>| answer[0].length == Some(length) && answer.iter().all(|other| other.name != axes[*axis].name);
             let is_fixed = !answers.is_empty() && !axes[*axis].name.is_empty() && answers.iter().all(stays);
@@ -259,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_rows_are_found_by_names_and_by_what_inputs_and_outputs_share() {
-        let cases: [(&[&str], &[&str], &str, &[usize]); 26] = [
+        let cases: [(&[&str], &[&str], &str, &[usize]); 28] = [
             (&["batch 4"], &["batch 1"], "0", &[0]),
             (&["3 batch 2"], &["batch 1"], "1", &[0]),
             (&["time batch 2"], &["time batch 5"], "1", &[1]),
@@ -277,6 +278,8 @@ mod tests {
             (&["s0 s1 2"], &["s0 4"], "0", &[0]),
             (&["s0 s1 2"], &["s0 s1 4"], "0?", &[0]),
             (&["1 seq"], &["1 seq 4"], "0", &[0]),
+            (&["1 8"], &["1 3"], "0", &[0]),
+            (&["1 3 224 224"], &["1 1000"], "0", &[0]),
             (&["1 s0 2"], &["s0 4"], "1", &[0]),
             (&["1 s0 2"], &["1 s0 4"], "0", &[0]),
             (&["3 s0 2"], &["3 1"], "0", &[0]),
