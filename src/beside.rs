@@ -1,6 +1,6 @@
 //! Work on a second thread while this one goes on: what shortens the way to the first row.
 //!
-//! Owns the threads outside the pipeline, which `--threads` does not count: they end before the first row is read. Where no thread can be had the work is done on this
+//! Owns the threads outside the pipeline, which `--threads` does not count: they end before the first row is read, or wait for something else than work. Where no thread can be had the work is done on this
 //! one, so that nothing depends on it. It must not know what is worked out.
 
 use std::cmp::Reverse;
@@ -18,6 +18,11 @@ const WAITING: usize = 2;
 
 /// What items weigh together that are worth a thread: numbers to be read, or bytes to be passed over.
 const WORTH_A_THREAD: usize = 1 << 16;
+
+/// Does `work` on a thread of its own that is never joined; where no thread can be had it is not done.
+pub fn apart(name: &str, work: impl FnOnce() + Send + 'static) {
+    drop(thread::Builder::new().name(name.to_owned()).spawn(work));
+}
 
 /// Does both, `other` on a thread of its own.
 ///

@@ -2,10 +2,21 @@
 //!
 //! Who leaves the note is the command line's business. It must not know what the work is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Kind, Result};
+
+/// The note of this process, once signals are watched.
+static OF_PROCESS: OnceLock<Interrupt> = OnceLock::new();
+
+/// Fails if this process was asked to stop: for long work inside a model, which knows nothing of the run that it is part of.
+///
+/// # Errors
+/// As [`Interrupt::check`].
+pub fn check_process() -> Result<()> {
+    OF_PROCESS.get().map_or(Ok(()), Interrupt::check)
+}
 
 /// The number of the signal that came; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +27,13 @@ impl Interrupt {
     #[must_use]
     pub fn new(signal: Arc<AtomicUsize>) -> Self {
         Self(signal)
+    }
+
+    /// The same note, which [`check_process`] looks at from now on; the first one of a process stays.
+    #[must_use]
+    pub fn of_process(self) -> Self {
+        OF_PROCESS.get_or_init(|| self.clone());
+        self
     }
 
     /// Whether no signal came.

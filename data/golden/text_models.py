@@ -1,6 +1,6 @@
 """Golden cases of text models: small random models of every architecture, and what transformers and sentence-transformers say of them.
 
-usage: python text_models.py            (writes data/golden/text beside itself)
+usage: python text_models.py [CASE…]    (writes data/golden/text in its own directory; all cases, or those named)
 Needs torch, transformers, sentence-transformers and tokenizers. Weights are seeded and kept in half precision; the answers are computed in single
 precision from what is kept. Tokenizers are trained here on a few lines and shared between the cases.
 """
@@ -13,8 +13,10 @@ from sentence_transformers import SentenceTransformer, CrossEncoder
 try:
     from sentence_transformers.sentence_transformer.modules import Pooling
     from sentence_transformers.base.modules import Transformer, Dense, Normalize
+    from sentence_transformers.sentence_transformer.modules import LayerNorm, StaticEmbedding
 except ImportError:
-    from sentence_transformers.models import Pooling, Transformer, Dense, Normalize
+    from sentence_transformers.models import Pooling, Transformer, Dense, Normalize, LayerNorm, StaticEmbedding
+from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).parent / "text"
 WORDS = """the quick brown fox jumps over the lazy dog while many people in Berlin and New York read letters from Ada Lovelace
@@ -59,7 +61,16 @@ def unigram():
     return PreTrainedTokenizerFast(tokenizer_object=tok, pad_token="<pad>", unk_token="<unk>", cls_token="<s>", sep_token="</s>", mask_token="<mask>", model_max_length=MOST, model_input_names=["input_ids", "attention_mask"])
 
 
+def kept(kind, **tokens):
+    """The tokenizer that the other cases have: training one anew gives another."""
+    return PreTrainedTokenizerFast(tokenizer_file=str(HERE / "tokenizers" / f"{kind}.json"), model_max_length=MOST, **tokens)
+
+
 KINDS = {"wordpiece": wordpiece, "bytelevel": bytelevel, "unigram": unigram}
+if sys.argv[1:]:
+    words = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", model_input_names=["input_ids", "token_type_ids", "attention_mask"])
+    marks = dict(pad_token="<pad>", unk_token="<unk>", cls_token="<s>", sep_token="</s>", mask_token="<mask>", model_input_names=["input_ids", "attention_mask"])
+    KINDS = {"wordpiece": lambda: kept("wordpiece", **words), "bytelevel": lambda: kept("bytelevel", **marks), "unigram": lambda: kept("unigram", **marks)}
 TOKENIZERS = {}
 SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48)
 SIZES = {
@@ -111,12 +122,18 @@ def keep(name, kind, folder, arguments, expected, about):
     target = HERE / name; shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target / "model", ignore=shutil.ignore_patterns("tokenizer.json", "special_tokens_map.json", "README.md", "training_args.bin"))
     shared = HERE / "tokenizers" / f"{kind}.json"; shared.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(folder / "tokenizer.json", shared)
+    if not sys.argv[1:]: shutil.copy(folder / "tokenizer.json", shared)
     cases = {"tokenizer": kind, "about": about, "runs": [{"arguments": a, "expected": {k: rounded(v) for k, v in e.items()}} for a, e in zip(arguments, expected)]}
     (target / "case.json").write_text(json.dumps(cases, ensure_ascii=False, separators=(",", ":")) + "\n"); CASES.append(f"- `{name}`: {about}")
     print(name, sum(f.stat().st_size for f in target.rglob("*") if f.is_file()) // 1024, "KiB", flush=True)
 
 
+def case(function):
+    """Makes the case only if it is named, or none is."""
+    return lambda name, *rest, **more: function(name, *rest, **more) if not sys.argv[1:] or name in sys.argv[1:] else None
+
+
+@case
 def embedding(name, architecture, seed, pooling, about, dense=None, normalize=False, prompts=None, default_prompt=None, include_prompt=True, runs=((),), **more):
     with tempfile.TemporaryDirectory() as temporary:
         folder, saved = pathlib.Path(temporary) / "base", pathlib.Path(temporary) / "saved"
@@ -136,6 +153,7 @@ def embedding(name, architecture, seed, pooling, about, dense=None, normalize=Fa
         keep(name, kind, saved, arguments, [{"embedding": a.astype(float).tolist()} for a in answers], about)
 
 
+@case
 def hidden(name, architecture, seed, about):
     """A base model without modules.json: mean pooling, as sentence-transformers does it."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -156,6 +174,7 @@ def logits_of(model, tokenizer, texts, pairs=False):
     return torch.stack(rows)
 
 
+@case
 def classification(name, architecture, seed, labels, about, problem="single_label_classification", **more):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
@@ -174,6 +193,7 @@ def classification(name, architecture, seed, labels, about, problem="single_labe
         keep(name, kind, folder, [["--raw"]], [expected], about)
 
 
+@case
 def reranking(name, architecture, seed, about, **more):
     with tempfile.TemporaryDirectory() as temporary:
         folder, saved = pathlib.Path(temporary) / "base", pathlib.Path(temporary) / "saved"
@@ -184,6 +204,7 @@ def reranking(name, architecture, seed, about, **more):
         keep(name, kind, saved, [["--text-pair", "other"]], [{"prediction": scores.astype(float).tolist()}], about)
 
 
+@case
 def entities(name, architecture, seed, labels, about):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
@@ -197,6 +218,76 @@ def entities(name, architecture, seed, labels, about):
                 rows.append([{"word": e["word"], "entity_group": e.get("entity_group", e.get("entity")), "score": float(e["score"]), "start": int(e["start"]), "end": int(e["end"])} for e in found])
             arguments.append(["--aggregation", strategy]); expected.append({"entities": [[{k: rounded(v) for k, v in e.items()} for e in row] for row in rows]})
         keep(name, kind, folder, arguments, expected, about)
+
+
+@case
+def modules(name, architecture, seed, about, behind):
+    """A sentence-transformers model whose modules behind the pooling are these, by the width of its vectors."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, saved = pathlib.Path(temporary) / "base", pathlib.Path(temporary) / "saved"
+        kind, model, _ = made(architecture, seed, AutoModel, folder)
+        transformer = Transformer(str(folder), max_seq_length=MOST, model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+        torch.manual_seed(seed); more = behind(model.config.hidden_size)
+        for module in more: randomise(module, seed + 1)
+        encoder = SentenceTransformer(modules=[transformer, Pooling(model.config.hidden_size, pooling_mode="mean"), *more], device="cpu"); encoder.save(str(saved), create_model_card=False)
+        shutil.copy(folder / "model.safetensors", next(saved.glob("model.safetensors")))
+        encoder = SentenceTransformer(str(saved), device="cpu", model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+        for module in encoder: module.float()
+        answers = encoder.encode(TEXTS, batch_size=1, convert_to_numpy=True)
+        keep(name, kind, saved, [[]], [{"embedding": answers.astype(float).tolist()}], about)
+
+
+@case
+def static(name, kind, seed, about, is_model2vec=False):
+    """A table of vectors, as sentence-transformers and as model2vec save it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        saved = pathlib.Path(temporary)
+        if kind not in TOKENIZERS: TOKENIZERS[kind] = KINDS[kind]()
+        generator = torch.Generator().manual_seed(seed); tokenizer = TOKENIZERS[kind]
+        table = (torch.randn((len(tokenizer), 16), generator=generator) * 0.2).half().float()
+        encoder = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table), Normalize()], device="cpu", prompts={"query": "read "}); encoder.save(str(saved), create_model_card=False)
+        if is_model2vec:
+            rows = torch.randint(0, 40, (len(tokenizer),), generator=generator)
+            save_file({"embeddings": table[:40].contiguous(), "mapping": rows, "weights": torch.rand(len(tokenizer), generator=generator, dtype=torch.float64)}, saved / "model.safetensors")
+        # The shared file's cut at some tokens counts here, so the model is read with that file.
+        shutil.copy(HERE / "tokenizers" / f"{kind}.json", next(saved.rglob("tokenizer.json")))
+        encoder = SentenceTransformer(str(saved), device="cpu")
+        runs = [{}, {"prompt_name": "query"}]
+        answers = [encoder.encode(TEXTS, batch_size=4, convert_to_numpy=True, **run) for run in runs]
+        keep(name, kind, saved, [[], ["--prompt", "query"]], [{"embedding": a.astype(float).tolist()} for a in answers], about)
+
+
+@case
+def single(name, architecture, seed, about, activation=None, problem=None):
+    """One label: as the pipeline of transformers scores texts, or a cross-encoder with its own activation pairs."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, saved = pathlib.Path(temporary) / "base", pathlib.Path(temporary) / "saved"
+        kind, model, tokenizer = made(architecture, seed, AutoModelForSequenceClassification, folder, num_labels=1)
+        if activation is None:
+            run = pipeline("text-classification", model=model, tokenizer=tokenizer, device=-1)
+            scores = [run(text, truncation=True)[0]["score"] for text in TEXTS]
+            keep(name, kind, folder, [[]], [{"prediction": scores}], about)
+            return
+        encoder = CrossEncoder(str(folder), device="cpu", model_kwargs={"dtype": torch.float32}, activation_fn=activation); encoder.save_pretrained(str(saved)); shutil.copy(folder / "model.safetensors", saved / "model.safetensors")
+        encoder = CrossEncoder(str(saved), device="cpu", model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+        keep(name, kind, saved, [["--text-pair", "other"]], [{"prediction": encoder.predict(PAIRS, batch_size=1).astype(float).tolist()}], about)
+
+
+@case
+def settings(name, architecture, seed, about, tokenizer_config=None, sentence_file=None, sentence_config=None):
+    """A sentence-transformers model whose settings contradict tokenizer.json, as directories of the hub do."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        kind, model, _ = made(architecture, seed, AutoModel, folder)
+        shutil.copy(HERE / "tokenizers" / f"{kind}.json", folder / "tokenizer.json")
+        put = lambda path, value: (path.parent.mkdir(exist_ok=True), path.write_text(json.dumps(value, indent=2)))
+        put(folder / "modules.json", [{"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind_}"} for i, (path, kind_) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])])
+        put(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": model.config.hidden_size, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True})
+        if sentence_file: put(folder / sentence_file, sentence_config)
+        if tokenizer_config is not None: put(folder / "tokenizer_config.json", tokenizer_config)
+        encoder = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"})
+        answers = encoder.encode(TEXTS, batch_size=1, convert_to_numpy=True)
+        keep(name, kind, folder, [[]], [{"embedding": answers.astype(float).tolist()}], about)
 
 
 def main():
@@ -231,6 +322,22 @@ def main():
     entities("bert_entities", "bert", 41, names, "BERT, entities by all strategies")
     entities("roberta_entities", "roberta", 42, names, "RoBERTa, entities by all strategies")
     entities("modernbert_entities", "modernbert", 43, names, "ModernBERT, entities by all strategies")
+    modules("bert_layer_norm", "bert", 51, "BERT, a layer norm and dense layers with residuals behind the pooling",
+            lambda width: [LayerNorm(width), Dense(width, width, activation_function=torch.nn.GELU(), use_residual=True), Dense(width, 12, activation_function=torch.nn.Softplus(), use_residual=True)])
+    static("static_words", "wordpiece", 52, "A static embedding, with a prompt")
+    static("static_model2vec", "bytelevel", 53, "A static embedding as model2vec saves it: fewer vectors than tokens, and a weight for each token", is_model2vec=True)
+    single("bert_one_label", "bert", 54, "BERT, one label and no problem type: the sigmoid of its logit")
+    single("roberta_tanh_reranking", "roberta", 55, "RoBERTa as a cross-encoder through the hyperbolic tangent", activation=torch.nn.Tanh())
+    single("bert_identity_reranking", "bert", 56, "BERT as a cross-encoder without an activation", activation=torch.nn.Identity())
+    settings("bert_cased_settings", "bert", 57, "BERT whose tokenizer_config.json keeps capitals and accents, against tokenizer.json",
+             tokenizer_config={"tokenizer_class": "BertTokenizer", "do_lower_case": False, "strip_accents": False, "tokenize_chinese_chars": False, "model_max_length": 40})
+    settings("roberta_prefix_settings", "roberta", 58, "RoBERTa whose tokenizer_config.json puts a blank before texts, against tokenizer.json",
+             tokenizer_config={"tokenizer_class": "RobertaTokenizerFast", "add_prefix_space": True, "model_max_length": 48, "pad_token": "<pad>", "unk_token": "<unk>"})
+    settings("distilbert_lower_settings", "distilbert", 59, "DistilBERT whose own settings cut texts at 12 tokens",
+             tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8, "pad_token": "[PAD]", "unk_token": "[UNK]"}, sentence_file="sentence_distilbert_config.json", sentence_config={"max_seq_length": 12, "do_lower_case": False})
+    settings("roberta_lower_settings", "roberta", 60, "RoBERTa whose sentence-transformers settings make letters small, but not those of marks",
+             tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 48, "pad_token": "<pad>", "unk_token": "<unk>"}, sentence_file="sentence_roberta_config.json", sentence_config={"max_seq_length": 48, "do_lower_case": True})
+    if sys.argv[1:]: return
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}, sentence-transformers {sentence_transformers.__version__}, tokenizers {tokenizers.__version__}"
     (HERE / "ORIGIN.md").write_text("Made by `data/golden/text_models.py`: random weights, seeds in the script, with the answers of " + versions + ".\nTokenizers lie beside the cases, in `tokenizers`.\n\n" + "\n".join(CASES) + "\n")
 

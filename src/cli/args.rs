@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 use super::rows_args::{DialectArgs, RowsArgs};
+use super::shell_args::{CompletionsArgs, ManArgs};
 use super::text_args::TextArgs;
 
 /// Score tables with trained models, offline
@@ -39,6 +39,8 @@ pub enum Verb {
     Retry(RetryArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
+    /// Print the manual page of tallow or of a verb
+    Man(ManArgs),
 }
 
 /// Flags of every verb.
@@ -413,12 +415,4 @@ pub struct RetryArgs {
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,
-}
-
-/// `tallow completions`
-#[derive(Clone, Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub shell: Shell,
 }

@@ -2,8 +2,9 @@
 
 use clap::CommandFactory;
 
-use super::args::{Cli, CompletionsArgs};
+use super::args::Cli;
 use super::console::Console;
+use super::shell_args::CompletionsArgs;
 use crate::error::Result;
 
 pub(super) fn run(args: &CompletionsArgs, console: &Console) -> Result<()> {

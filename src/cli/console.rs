@@ -25,7 +25,7 @@ use crate::report::json::failure;
 pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
 
 /// Where the process speaks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Console {
     format: ResultFormat,
     log_format: LogFormat,

@@ -11,6 +11,7 @@ mod existing;
 mod failing_disk;
 mod inspect;
 mod log;
+mod man;
 mod observers;
 mod page;
 mod retry;
@@ -18,6 +19,7 @@ pub mod rows_args;
 mod run;
 mod scheduler;
 mod score;
+pub mod shell_args;
 mod signal;
 pub mod text_args;
 
@@ -114,6 +116,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Inspect(args) => inspect::run(&args, console)?,
         Verb::Retry(args) => retry::run(args, console)?.tell(console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
+        Verb::Man(args) => man::run(&args, console)?,
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Fail
     // The files that tell of this run belong to the directory that it was started in.
     let ObserverArgs { metrics_file, lineage_file, job: _ } = &mut args.observers;
     [metrics_file, lineage_file].into_iter().flatten().for_each(|path| *path = absolute_path(path));
-    let interrupt = signal::watch()?;
+    let interrupt = signal::watch(console)?;
     let observers = Observers::open(&args.observers, &[("DIR", &args.directory)], None, console)?;
     observers.watch(|| {
         let manifest = find_data_set(&mut args)?;

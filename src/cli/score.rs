@@ -24,7 +24,7 @@ use crate::table::commit::remove;
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
-    let interrupt = signal::watch()?;
+    let interrupt = signal::watch(console)?;
     // Before anything is written: what tells of a failure would be the next run's data.
     let ObserverArgs { metrics_file, lineage_file, job: _ } = &args.observers;
     let told = [("metrics file", metrics_file), ("lineage file", lineage_file)].into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?)));

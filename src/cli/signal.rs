@@ -1,19 +1,26 @@
-//! Signals that ask a run to stop: the first is noted, the second ends the process at once. One that would kill it without a word is taken.
+//! Signals that ask a run to stop: the first is noted and confirmed, the second ends the process at once. One that would kill it without a
+//! word is taken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 
+use super::console::Console;
+use crate::beside::apart;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
-/// The note that signals leave.
+/// What the first signal is answered with, before the work that has begun ends.
+const STOPPING: &str = "stopping: what has begun ends first; a second signal ends the process at once";
+
+/// The note that signals leave; the first one is confirmed on `console` at once.
 ///
 /// # Errors
 /// Fails if the system refuses.
-pub(super) fn watch() -> Result<Interrupt> {
+pub(super) fn watch(console: &Console) -> Result<Interrupt> {
     let cannot = |error| Error::failed("cannot watch for signals").because(error);
     // A file that may grow no further (`ulimit -f`) is an error of the write, which says so; by default the signal ends the process without a word.
     flag::register(SIGXFSZ, Arc::default()).map_err(cannot)?;
@@ -25,5 +32,12 @@ pub(super) fn watch() -> Result<Interrupt> {
         flag::register(signal, Arc::clone(&stop_at_once)).map_err(cannot)?;
         flag::register_usize(signal, Arc::clone(&came), signal as usize).map_err(cannot)?;
     }
-    Ok(Interrupt::new(came))
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(cannot)?;
+    let console = console.clone();
+    apart("tallow-signal", move || {
+        if signals.forever().next().is_some() {
+            console.tell(STOPPING);
+        }
+    });
+    Ok(Interrupt::new(came).of_process())
 }

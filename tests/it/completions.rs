@@ -11,6 +11,18 @@ fn every_shell_has_a_script() {
 }
 
 #[test]
+fn tallow_and_every_verb_have_a_manual_page() {
+    let page = Room::new().tallow("man").ok().stdout;
+    assert!(page.contains(".TH tallow 1") && page.contains("Exit codes: 0 done"), "{page}");
+    for verb in ["score", "inspect", "check", "retry", "completions", "man"] {
+        let page = Room::new().tallow(&format!("man {verb}")).ok().stdout;
+        assert!(page.contains(&format!(".TH tallow-{verb} 1")) && page.contains(".SH OPTIONS"), "{page}");
+    }
+    let run = Room::new().tallow("man scroe").fails(2);
+    assert!(run.stderr.contains("`scroe` is not a verb") && run.stderr.contains("score, inspect, check"), "{run}");
+}
+
+#[test]
 fn help_of_every_verb_says_how_to_choose() {
     for verb in ["score", "inspect", "check", "completions"] {
         let run = Room::new().tallow(&format!("{verb} --help")).ok();

@@ -12,6 +12,7 @@ mod onnx_nodes;
 mod golden;
 
 // Vectors, labels, scores and entities of texts.
+mod text_directories;
 mod text_models;
 
 // Text models with a manifest.

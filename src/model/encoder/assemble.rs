@@ -2,17 +2,18 @@
 
 use serde_json::Value as Json;
 
-use super::architecture::Architecture;
-use super::classes::{Classes, Meaning};
+use super::classes::Classes;
 use super::entities::Tagging;
 use super::family::{Described, describe};
 use super::head::Head;
 use super::load::TensorFiles;
-use super::parts::{Parts, Processor, TextOptions, TextTask};
+use super::meaning::{is_cross_encoder, meaning};
+use super::parts::{Entry, Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::text_model::{OTHER_TOKENIZER, Reading, Tables, TextModel, Work};
 use super::tokenizer::{Cut, TextTokenizer};
-use super::{device, forward, names};
+use super::unread::{self, PassOver};
+use super::{bag, device, forward, names, settings};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
@@ -35,6 +36,10 @@ pub const TEXT_PAIR: &str = "text_pair";
 /// # Errors
 /// A contract error for what is not supported, does not fit together or was asked of the wrong task; [`crate::error::Kind::Failed`] for broken files.
 pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
+    settings::check(&parts)?;
+    if parts.entry == Entry::StaticEmbedding {
+        return bag::assemble(parts, options);
+    }
     let described = describe(&parts.config).map_err(|error| error.at_node("config.json"))?;
     let task = task(&parts, options)?;
     refuse_options(task, options)?;
@@ -44,10 +49,11 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let weights = names::weights(&described, &mut files)?;
     let (reading, is_pair) = reading(&parts, options, task, &described, &mut files)?;
     files.check()?;
+    unread::check(described.family, &files, passed_over(&parts, options, task))?;
     let parameter_count = files.parameter_count;
     // What is packed next would lie in memory beside it.
     drop(content);
-    let mut tokenizer = tokenizer(&parts, options, &described.architecture, described.most_tokens, is_pair)?;
+    let mut tokenizer = tokenizer(&parts, options, Reads::encoder(&parts, &described), is_pair)?;
     let reading = match reading {
         Reading::Embedding { pooling, .. } => {
             let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() { 0 } else { tokenizer.prompt_length()? };
@@ -74,6 +80,15 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
     let contract = Contract { inputs: names.map(|name| Input::of_kind(name, InputKind::Text)).collect(), named: false, vector: None };
     Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
+}
+
+/// Which tensors of heads the task may do without.
+fn passed_over(parts: &Parts, options: &TextOptions, task: TextTask) -> PassOver {
+    match task {
+        TextTask::Embedding if options.task.is_some() => PassOver::AllHeads,
+        TextTask::Embedding if parts.modules.is_some() => PassOver::KnownHeads,
+        _ => PassOver::OtherHeads,
+    }
 }
 
 /// Whether transformers would hand the tokenizer's types of tokens to the model: as its settings say, or the class that wrote them. The class that
@@ -107,10 +122,17 @@ fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
     }
     if ["ForQuestionAnswering", "ForMultipleChoice", "ForNextSentencePrediction"].iter().any(|end| architecture.ends_with(end)) {
         let error = Error::contract(format!("the task of `{architecture}` is not supported")).at_node("config.json");
-        return Err(error.hint("supported: embedding, classification, reranking, token-classification; `--task embedding` takes the encoder alone"));
+        return Err(error.hint(SUPPORTED_TASKS));
+    }
+    // With modules sentence-transformers takes the encoder whatever the class is.
+    if parts.modules.is_none() && !architecture.is_empty() && !CLASS_ENDS.iter().any(|end| architecture.ends_with(end)) {
+        let error = Error::contract(format!("the class `{architecture}` is not one of transformers' own")).at_node("config.json");
+        return Err(error.hint(SUPPORTED_TASKS));
     }
     Ok(TextTask::Embedding)
 }
+
+const SUPPORTED_TASKS: &str = "supported: embedding, classification, reranking, token-classification; `--task embedding` takes the encoder alone";
 
 /// How transformers' classes end, by what stands on the encoder. A class with another end is its author's own, and may have any head.
 const CLASS_ENDS: [&str; 8] = [
@@ -139,13 +161,8 @@ fn check_head(architecture: &str, task: TextTask) -> Result<()> {
     Err(Error::contract(message).at_node("config.json").hint(hint))
 }
 
-fn is_cross_encoder(parts: &Parts) -> bool {
-    parts.sentence_settings.text("model_type") == Some("CrossEncoder")
-        || parts.config.value(&["sentence_transformers", "sbert_ce_default_activation_function"]).is_some()
-}
-
 /// Fails for an option that says nothing to the task.
-fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
+pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
     use TextTask::{Classification, Embedding, Reranking, TokenClassification};
     let given: [(&str, bool, &[TextTask]); 9] = [
         ("--prompt", options.prompt.is_some(), &[Embedding]),
@@ -185,8 +202,8 @@ fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Des
     let mut head = |is_per_token: bool| Head::load(described, &parts.config, labels.len(), is_per_token, files);
     match task {
         TextTask::Embedding => {
-            let mut pooling = Pooling::load(parts.modules.as_deref().unwrap_or_default(), described.architecture.hidden)?;
-            pooling.shorten(options.dimensions, options.normalizes.unwrap_or(false))?;
+            let mut pooling = Pooling::load(parts.modules.as_deref(), described.architecture.hidden)?;
+            pooling.shorten(dimensions(parts, options), options.normalizes.unwrap_or(false))?;
             Ok((Reading::Embedding { pooling, passed_over: 0 }, false))
         }
         TextTask::TokenClassification => {
@@ -195,6 +212,7 @@ fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Des
             Ok((Reading::Tokens { head, tagging }, false))
         }
         TextTask::Classification | TextTask::Reranking => {
+            refuse_modules(parts, options)?;
             let head = head(false)?;
             let meaning = meaning(parts, task, labels.len())?;
             // transformers takes the first of two equal scores.
@@ -213,37 +231,55 @@ fn reading(parts: &Parts, options: &TextOptions, task: TextTask, described: &Des
     }
 }
 
-fn meaning(parts: &Parts, task: TextTask, label_count: usize) -> Result<Meaning> {
-    if task == TextTask::Reranking {
-        if label_count != 1 {
-            return Err(Error::contract(format!("a model for reranking has one score, this one has {label_count} labels"))
-                .hint("`--task classification` gives the labels of a pair"));
+/// Fails for modules behind a head that would change its scores.
+fn refuse_modules(parts: &Parts, options: &TextOptions) -> Result<()> {
+    match parts.modules.iter().flatten().next().filter(|_| options.task.is_none()) {
+        Some(module) => {
+            let error = Error::contract(format!("a module `{}` behind a classification head is not supported", module.kind)).at_node("modules.json");
+            Err(error.hint("`--task classification` takes the head alone"))
         }
-        let own = parts.config.object("sentence_transformers").and_then(|settings| settings.text("activation_fn").map(str::to_owned));
-        let older = || parts.config.text("sbert_ce_default_activation_function").map(str::to_owned);
-        let current = || parts.sentence_settings.text("activation_fn").map(str::to_owned);
-        let path = current().or(own).or_else(older);
-        return match path.as_deref().and_then(|path| path.rsplit('.').next()) {
-            None | Some("Sigmoid") => Ok(Meaning::Logistic),
-            Some("Identity") => Ok(Meaning::Number),
-            Some(other) => Err(Error::contract(format!("the activation `{other}` of scores is not supported"))),
-        };
+        None => Ok(()),
     }
-    match parts.config.text("problem_type") {
-        Some("multi_label_classification") => Ok(Meaning::AnyOf),
-        Some("regression") if label_count == 1 => Ok(Meaning::Number),
-        Some("regression") => Err(Error::contract(format!("a regression of {label_count} numbers is not supported"))),
-        _ if label_count == 1 => Ok(Meaning::Number),
-        _ => Ok(Meaning::OneOf),
+}
+
+/// The numbers of a vector that are kept: as asked, or as the model says.
+pub(super) fn dimensions(parts: &Parts, options: &TextOptions) -> Option<usize> {
+    let own = || parts.sentence_settings.value(&["truncate_dim"]).and_then(Json::as_u64).and_then(|count| usize::try_from(count).ok());
+    options.dimensions.or_else(own)
+}
+
+/// What a model reads of a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reads {
+    /// The most tokens that it has room for, if there is a limit.
+    pub(super) room: Option<usize>,
+    /// The most tokens where the user names no other number.
+    pub(super) max_tokens: usize,
+    /// Tokens that it has.
+    pub(super) vocabulary: usize,
+    /// Whether the beginning of a text is cut off, not the end.
+    pub(super) is_left: bool,
+    /// Whether the model's own marks are put around a text.
+    pub(super) adds_specials: bool,
+}
+
+impl Reads {
+    /// What an encoder reads.
+    fn encoder(parts: &Parts, described: &Described) -> Self {
+        let room = described.architecture.most_tokens().or(described.most_tokens);
+        Self {
+            room,
+            max_tokens: stated_tokens(parts).into_iter().chain(room).min().unwrap_or(DEFAULT_TOKENS),
+            vocabulary: described.architecture.embedding.vocabulary,
+            is_left: parts.tokenizer_config.text("truncation_side") == Some("left"),
+            adds_specials: true,
+        }
     }
 }
 
 /// The model's tokenizer, cut to what its tables hold and what was asked for.
-fn tokenizer(parts: &Parts, options: &TextOptions, architecture: &Architecture, made_for: Option<usize>, is_pair: bool) -> Result<TextTokenizer> {
-    let stated = |value: Option<&Json>| value.and_then(Json::as_u64).filter(|count| *count < NO_LIMIT).map(|count| count as usize);
-    let room = architecture.most_tokens().or(made_for);
-    let settings = [stated(parts.transformer_settings.value(&["max_seq_length"])), stated(parts.tokenizer_config.value(&["model_max_length"]))];
-    let most = settings.into_iter().flatten().chain(room).min().unwrap_or(DEFAULT_TOKENS);
+pub(super) fn tokenizer(parts: &Parts, options: &TextOptions, reads: Reads, is_pair: bool) -> Result<TextTokenizer> {
+    let Reads { room, max_tokens: most, vocabulary, is_left, adds_specials } = reads;
     if options.stride.is_some() && options.chunk.is_none() {
         return Err(Error::usage("`--stride` needs `--chunk`"));
     }
@@ -267,20 +303,30 @@ fn tokenizer(parts: &Parts, options: &TextOptions, architecture: &Architecture, 
     let cut = Cut {
         most_tokens: options.chunk.or(options.most_tokens).unwrap_or(most),
         stride: options.chunk.map(|_| options.stride.unwrap_or(0)),
-        is_left: parts.tokenizer_config.text("truncation_side") == Some("left"),
+        is_left,
         is_pair,
+        adds_specials,
     };
-    let mut tokenizer = TextTokenizer::open(&parts.tokenizer, cut)?;
-    let (size, vocabulary) = (tokenizer.vocabulary_size(), architecture.embedding.vocabulary);
+    let mut tokenizer = TextTokenizer::open(parts, vocabulary, cut)?;
+    let size = tokenizer.vocabulary_size();
     if size > vocabulary {
         return Err(Error::contract(format!("the tokenizer has {size} tokens, the model {vocabulary}")).hint(OTHER_TOKENIZER));
     }
-    tokenizer.lowers = parts.transformer_settings.truth("do_lower_case", false);
     tokenizer.prompt = prompt(parts, options)?;
     Ok(tokenizer)
 }
 
-fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
+/// The most tokens that the files name: sentence-transformers' own setting counts before the tokenizer's.
+fn stated_tokens(parts: &Parts) -> Option<usize> {
+    let stated = |value: Option<&Json>| value.and_then(Json::as_u64).filter(|count| *count < NO_LIMIT).map(|count| count as usize);
+    let settings = &parts.transformer_settings;
+    let arguments = ["tokenizer_args", "processor_kwargs"].into_iter().filter_map(|name| settings.object(name));
+    let own = arguments.filter_map(|arguments| stated(arguments.value(&["model_max_length"]))).next();
+    let own = own.or_else(|| stated(settings.value(&["max_seq_length"])));
+    own.or_else(|| stated(parts.tokenizer_config.value(&["model_max_length"])))
+}
+
+pub(super) fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
     if let Some(text) = &options.prompt_text {
         return match options.prompt {
             Some(_) => Err(Error::usage("`--prompt` and `--prompt-text` say two things")),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 
+use super::curve::Curve;
+
 /// What logits mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -12,10 +14,8 @@ pub(super) enum Meaning {
     OneOf,
     /// Any of the labels.
     AnyOf,
-    /// A number.
-    Number,
-    /// A number between 0 and 1.
-    Logistic,
+    /// A number, through this curve.
+    Score(Curve),
 }
 
 /// The labels of a model and what its logits mean.
@@ -43,7 +43,7 @@ impl Classes {
         let prediction = |data_type: DataType| Field::new("prediction", data_type, true);
         let probabilities = || self.labels.iter().map(|label| number(format!("probability_{label}")));
         let mut fields = match self.meaning {
-            Meaning::Number | Meaning::Logistic => vec![prediction(DataType::Float32)],
+            Meaning::Score(_) => vec![prediction(DataType::Float32)],
             Meaning::OneOf if self.is_binary() => vec![number("probability".into()), prediction(DataType::Utf8)],
             Meaning::OneOf => std::iter::once(prediction(DataType::Utf8)).chain(probabilities()).collect(),
             Meaning::AnyOf => std::iter::once(prediction(DataType::new_list(DataType::Utf8, true))).chain(probabilities()).collect(),
@@ -65,7 +65,7 @@ impl Classes {
     pub(super) fn columns(&self, rows: &[Option<Vec<f32>>]) -> Vec<ArrayRef> {
         let scores: Vec<Option<Vec<f32>>> = rows.iter().map(|row| row.as_deref().map(|logits| self.scores(logits))).collect();
         let mut columns = match self.meaning {
-            Meaning::Number | Meaning::Logistic => vec![column(&scores, 0)],
+            Meaning::Score(_) => vec![column(&scores, 0)],
             Meaning::OneOf if self.is_binary() => {
                 let label = |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[usize::from(f64::from(row[1]) >= self.threshold)]);
                 vec![column(&scores, 1), Arc::new(scores.iter().map(label).collect::<StringArray>()) as ArrayRef]
@@ -85,8 +85,8 @@ impl Classes {
 
     fn scores(&self, logits: &[f32]) -> Vec<f32> {
         match self.meaning {
-            Meaning::Number => logits.to_vec(),
-            Meaning::Logistic | Meaning::AnyOf => logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
+            Meaning::Score(curve) => logits.iter().map(|logit| curve.of(*logit)).collect(),
+            Meaning::AnyOf => logits.iter().map(|logit| Curve::Sigmoid.of(*logit)).collect(),
             Meaning::OneOf => softmax(logits),
         }
     }

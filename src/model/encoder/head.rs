@@ -60,18 +60,18 @@ pub(super) fn curve(activation: Activation, x: f32) -> f32 {
 
 /// A norm over single vectors.
 #[derive(Debug)]
-struct VectorNorm {
+pub(super) struct VectorNorm {
     weight: Vec<f32>,
     bias: Option<Vec<f32>>,
     epsilon: f64,
 }
 
 impl VectorNorm {
-    fn new(norm: &Norm, epsilon: f64) -> Result<Self> {
+    pub(super) fn new(norm: &Norm, epsilon: f64) -> Result<Self> {
         Ok(Self { weight: numbers(&norm.weight)?, bias: norm.bias.as_ref().map(|bias: &Tensor| numbers(bias)).transpose()?, epsilon })
     }
 
-    fn apply(&self, vectors: &mut [f32]) {
+    pub(super) fn apply(&self, vectors: &mut [f32]) {
         for vector in vectors.chunks_exact_mut(self.weight.len()) {
             let count = vector.len() as f64;
             let mean = vector.iter().map(|value| f64::from(*value)).sum::<f64>() / count;

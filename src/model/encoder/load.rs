@@ -3,7 +3,7 @@
 //! Owns every check of the files: a tensor is there, has the shape and a type that is wanted, and holds finite numbers. Nothing is allocated from a
 //! number in a file before it was checked against the bytes that are there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 
 use candle_core::safetensors::SliceSafetensors;
 use candle_core::{DType, Device, Storage, Tensor};
@@ -18,7 +18,9 @@ const SHOWN: usize = 12;
 /// Safetensors files that are one model's.
 pub(super) struct TensorFiles<'a> {
     files: Vec<SliceSafetensors<'a>>,
-    places: HashMap<String, usize>,
+    places: BTreeMap<String, usize>,
+    /// Names of the tensors that were taken.
+    taken: HashSet<String>,
     problems: Vec<String>,
     /// Numbers of all tensors that were taken.
     pub(super) parameter_count: usize,
@@ -27,7 +29,7 @@ pub(super) struct TensorFiles<'a> {
 impl<'a> TensorFiles<'a> {
     /// `files` are (name, content).
     pub(super) fn open(files: &'a [(String, Vec<u8>)]) -> Result<Self> {
-        let mut opened = Self { files: Vec::new(), places: HashMap::new(), problems: Vec::new(), parameter_count: 0 };
+        let mut opened = Self { files: Vec::new(), places: BTreeMap::new(), taken: HashSet::new(), problems: Vec::new(), parameter_count: 0 };
         for (place, (name, bytes)) in files.iter().enumerate() {
             let file = SliceSafetensors::new(bytes).map_err(|error| {
                 let hint = "the file is cut short, or a pointer of git-lfs instead of the file: download it again";
@@ -49,6 +51,7 @@ impl<'a> TensorFiles<'a> {
         match self.read(name, shape) {
             Ok(tensor) => {
                 self.parameter_count += tensor.elem_count();
+                self.taken.insert(name.to_owned());
                 tensor
             }
             Err(problem) => {
@@ -82,6 +85,44 @@ impl<'a> TensorFiles<'a> {
         if let Some(name) = self.places.keys().filter(|name| name.starts_with(start)).min() {
             self.problems.push(format!("`{name}` is of a layer more than there should be"));
         }
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub(super) fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        let view = self.files.get(*self.places.get(name)?)?.get(name).ok()?;
+        Some(view.shape().to_vec())
+    }
+
+    /// The numbers of a tensor of one dimension that are below `limit`, of an integer type.
+    pub(super) fn indices(&mut self, name: &str, limit: usize) -> Vec<u32> {
+        match self.read_indices(name, limit) {
+            Ok(indices) => {
+                self.taken.insert(name.to_owned());
+                indices
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                Vec::new()
+            }
+        }
+    }
+
+    fn read_indices(&self, name: &str, limit: usize) -> Result<Vec<u32>, String> {
+        let file = self.places.get(name).and_then(|place| self.files.get(*place)).ok_or_else(|| format!("no tensor `{name}`"))?;
+        let loaded = file.load(name, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::I64)?.to_vec1::<i64>());
+        let loaded = loaded.map_err(|error| format!("the tensor `{name}`: {error}"))?;
+        let index = |value: i64| u32::try_from(value).ok().filter(|index| (*index as usize) < limit);
+        let indices = loaded.iter().map(|value| index(*value).ok_or_else(|| format!("the tensor `{name}` holds {value}, not below {limit}")));
+        indices.collect()
+    }
+
+    /// Fails if a tensor was not read, unless its name may be passed over.
+    pub(super) fn check_all_read(&self, may_pass: &dyn Fn(&str) -> bool) -> Result<()> {
+        let unread: Vec<&String> = self.places.keys().filter(|name| !self.taken.contains(*name) && !may_pass(name)).collect();
+        let Some(first) = unread.first() else { return Ok(()) };
+        let shape = self.shape(first).unwrap_or_default();
+        let more = if unread.len() > 1 { format!(", and {}", counted(unread.len() - 1, "more tensor")) } else { String::new() };
+        Err(Error::contract(format!("the weights hold `{first}` {shape:?}{more}, which no part of the model reads")))
     }
 
     /// `prefix.weight` \[outer, inner\] and, if there should be one, `prefix.bias` \[outer\].

@@ -6,8 +6,11 @@
 
 pub mod architecture;
 mod assemble;
+mod bag;
+mod bounded;
 mod classes;
 pub mod config;
+mod curve;
 mod device;
 mod distances;
 mod entities;
@@ -15,6 +18,7 @@ pub mod family;
 mod head;
 mod load;
 mod long_word;
+mod meaning;
 mod names;
 pub mod packed;
 pub mod parts;
@@ -22,10 +26,13 @@ mod pooling;
 pub mod reference;
 #[cfg(test)]
 pub(crate) mod sample;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod text_model;
 mod tokenizer;
+mod tokenizer_settings;
+mod unread;
 pub mod weights;
 
 pub use assemble::{TEXT, TEXT_PAIR, assemble};

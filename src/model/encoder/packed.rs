@@ -98,6 +98,11 @@ pub trait Forward: Send + Sync + std::fmt::Debug {
         Scratch::default()
     }
 
+    /// Whether it gives one vector for each text, \[texts × hidden\], instead of one for each token.
+    fn is_pooled(&self) -> bool {
+        false
+    }
+
     /// About how many tokens a batch should have to be fastest.
     fn batch_tokens(&self) -> usize;
 

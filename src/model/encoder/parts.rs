@@ -14,6 +14,12 @@ pub struct Parts {
     pub tokenizer: Vec<u8>,
     /// `tokenizer_config.json`; empty where it is missing.
     pub tokenizer_config: Config,
+    /// `special_tokens_map.json`, where `tokenizer_config.json` does not list the tokens; empty where it is missing.
+    pub special_tokens: Config,
+    /// `added_tokens.json`, likewise.
+    pub added_tokens: Config,
+    /// What the first module of `modules.json` is.
+    pub entry: Entry,
     /// sentence-transformers' settings of the encoder, such as `sentence_bert_config.json`; empty where they are missing.
     pub transformer_settings: Config,
     /// `config_sentence_transformers.json`; empty where it is missing.
@@ -22,6 +28,16 @@ pub struct Parts {
     pub weights: Vec<(String, Vec<u8>)>,
     /// The modules behind the encoder that `modules.json` lists; none without such a file.
     pub modules: Option<Vec<ModulePart>>,
+}
+
+/// What reads the texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Entry {
+    /// An encoder of transformers.
+    #[default]
+    Transformer,
+    /// A table of vectors, of which the text's are averaged.
+    StaticEmbedding,
 }
 
 /// A module of `modules.json`.

@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::architecture::Activation;
 use super::config::Config;
-use super::head::{VectorLayer, curve};
+use super::curve::Curve;
+use super::head::{VectorLayer, VectorNorm};
 use super::load::TensorFiles;
 use super::parts::ModulePart;
 use crate::error::{Error, Result};
@@ -35,24 +36,9 @@ const MODES: [(&str, &str, Mode); 6] = [
 /// A step behind pooling.
 #[derive(Debug)]
 enum Step {
-    Dense { layer: VectorLayer, activation: Option<Curve> },
+    Dense(DenseStep),
+    Norm(VectorNorm),
     Normalize,
-}
-
-/// The curves of dense modules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Curve {
-    Known(Activation),
-    Sigmoid,
-}
-
-impl Curve {
-    fn of(self, x: f32) -> f32 {
-        match self {
-            Self::Known(activation) => curve(activation, x),
-            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        }
-    }
 }
 
 /// All modules behind the encoder.
@@ -70,28 +56,44 @@ pub(super) struct Pooling {
 }
 
 impl Pooling {
-    /// The modules' settings; none of them: the mean, as sentence-transformers takes for models without.
-    pub(super) fn load(modules: &[ModulePart], hidden: usize) -> Result<Self> {
-        let (mut modes, mut includes_prompt, mut rest) = (vec![Mode::Mean], true, modules);
-        if let Some((first, others)) = modules.split_first().filter(|(first, _)| first.kind == "Pooling") {
-            modes = pooling_modes(&first.config)?;
-            includes_prompt = first.config.truth("include_prompt", true);
-            rest = others;
+    /// The modules behind an encoder that gives a vector for each token; none of them: the mean, as sentence-transformers takes for
+    /// models without.
+    pub(super) fn load(modules: Option<&[ModulePart]>, hidden: usize) -> Result<Self> {
+        let Some(modules) = modules else { return Self::behind(&[], vec![Mode::Mean], true, hidden) };
+        match modules.split_first() {
+            Some((first, rest)) if first.kind == "Pooling" => {
+                let modes = pooling_modes(&first.config)?;
+                Self::behind(rest, modes, first.config.truth("include_prompt", true), hidden)
+            }
+            first => Err(not_pooled(first.map(|(module, _)| module))),
         }
+    }
+
+    /// The modules behind an encoder that gives one vector for a text.
+    pub(super) fn of_texts(modules: &[ModulePart], hidden: usize) -> Result<Self> {
+        Self::behind(modules, vec![Mode::Mean], true, hidden)
+    }
+
+    fn behind(rest: &[ModulePart], modes: Vec<Mode>, includes_prompt: bool, hidden: usize) -> Result<Self> {
         let mut width = hidden * modes.len();
         let mut steps = Vec::new();
         for module in rest {
             match module.kind.as_str() {
-                "Normalize" => steps.push(Step::Normalize),
+                "Normalize" => {
+                    check_input(&module.config, &module.kind)?;
+                    steps.push(Step::Normalize);
+                }
                 "Dropout" => {}
+                "LayerNorm" => steps.push(Step::Norm(layer_norm(module, width)?)),
                 "Dense" => {
-                    let (layer, activation) = dense(module, width)?;
-                    width = layer.outer();
-                    steps.push(Step::Dense { layer, activation });
+                    check_input(&module.config, &module.kind)?;
+                    let dense = DenseStep::load(module, width)?;
+                    width = dense.layer.outer();
+                    steps.push(Step::Dense(dense));
                 }
                 other => {
-                    return Err(Error::contract(format!("modules of type `{other}` in `modules.json` are not supported"))
-                        .hint("supported: Transformer, Pooling, Dense, Normalize"));
+                    let error = Error::contract(format!("modules of type `{other}` in `modules.json` are not supported"));
+                    return Err(error.hint("supported: Transformer or StaticEmbedding, then Pooling, Dense, LayerNorm, Normalize"));
                 }
             }
         }
@@ -116,7 +118,8 @@ impl Pooling {
         let name = |mode: &Mode| MODES.iter().find(|(.., known)| known == mode).map_or("", |(name, ..)| *name);
         let modes = self.modes.iter().map(name).collect::<Vec<_>>().join(" + ");
         let steps = self.steps.iter().map(|step| match step {
-            Step::Dense { layer, .. } => format!(", dense {} to {}", layer.inner(), layer.outer()),
+            Step::Dense(DenseStep { layer, .. }) => format!(", dense {} to {}", layer.inner(), layer.outer()),
+            Step::Norm(_) => ", layer norm".to_owned(),
             Step::Normalize => ", normalised".to_owned(),
         });
         modes + &steps.collect::<String>()
@@ -129,12 +132,8 @@ impl Pooling {
         for step in &self.steps {
             match step {
                 Step::Normalize => normalize(&mut vector),
-                Step::Dense { layer, activation } => {
-                    vector = layer.apply(&vector);
-                    if let Some(activation) = activation {
-                        vector.iter_mut().for_each(|value| *value = activation.of(*value));
-                    }
-                }
+                Step::Norm(norm) => norm.apply(&mut vector),
+                Step::Dense(dense) => vector = dense.apply(&vector),
             }
         }
         vector
@@ -161,8 +160,29 @@ impl Pooling {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.steps.iter().map(|step| if let Step::Dense { layer, .. } = step { layer.memory_bytes() } else { 0 }).sum()
+        self.steps.iter().map(|step| if let Step::Dense(dense) = step { dense.memory_bytes() } else { 0 }).sum()
     }
+}
+
+/// What is said of an encoder that is not pooled.
+fn not_pooled(first: Option<&ModulePart>) -> Error {
+    let message = match first {
+        None => "`modules.json` has no Pooling: the model gives a vector for each token".to_owned(),
+        Some(module) => format!("`modules.json` has `{}` where Pooling is expected: the model gives a vector for each token", module.kind),
+    };
+    let hint = "late-interaction models (ColBERT, PyLate) and sparse ones are not supported; `--task embedding` does not change that";
+    Error::contract(message).at_node("modules.json").hint(hint)
+}
+
+/// Fails for a module that reads or writes something else than the text's vector.
+fn check_input(config: &Config, kind: &str) -> Result<()> {
+    for name in ["module_input_name", "module_output_name"] {
+        if let Some(key) = config.value(&[name]).filter(|key| *key != "sentence_embedding") {
+            let message = format!("a module `{kind}` whose `{name}` is {key} is not supported");
+            return Err(Error::contract(message).hint("supported: `sentence_embedding`, one vector a text"));
+        }
+    }
+    Ok(())
 }
 
 fn pooling_modes(config: &Config) -> Result<Vec<Mode>> {
@@ -170,44 +190,88 @@ fn pooling_modes(config: &Config) -> Result<Vec<Mode>> {
         let known = MODES.iter().find(|(known, ..)| *known == name).map(|(.., mode)| *mode);
         known.ok_or_else(|| Error::contract(format!("the pooling mode `{name}` is not supported")))
     };
+    let older = || MODES.iter().filter(|(_, older, _)| config.truth(older, false)).map(|(.., mode)| *mode).collect::<Vec<_>>();
     let modes = match config.value(&["pooling_mode"]) {
         Some(Json::String(name)) => vec![named(name)?],
         Some(Json::Array(names)) => names.iter().map(|name| named(name.as_str().unwrap_or_default())).collect::<Result<_>>()?,
         Some(other) => return Err(Error::contract(format!("the pooling mode {other} is not supported"))),
-        None => MODES.iter().filter(|(_, older, _)| config.truth(older, false)).map(|(.., mode)| *mode).collect(),
+        None => older(),
     };
-    if modes.is_empty() { Err(Error::contract("the settings of pooling name no mode")) } else { Ok(modes) }
+    // What no setting turns on is the mean, as in sentence-transformers.
+    Ok(if modes.is_empty() { vec![Mode::Mean] } else { modes })
 }
 
-fn dense(module: &ModulePart, width: usize) -> Result<(VectorLayer, Option<Curve>)> {
-    let ModulePart { config, weights, .. } = module;
-    if let Some(name) =
-        ["module_input_name", "module_output_name"].iter().find(|name| config.text(name).is_some_and(|name| name != "sentence_embedding"))
-    {
-        return Err(Error::contract(format!("a dense module whose `{name}` is not `sentence_embedding` is not supported")));
+/// A dense layer over single vectors, with its curve and what is added to it.
+#[derive(Debug)]
+struct DenseStep {
+    layer: VectorLayer,
+    curve: Curve,
+    residual: Residual,
+}
+
+/// What is added to a dense layer's result.
+#[derive(Debug)]
+enum Residual {
+    None,
+    Input,
+    Layer(VectorLayer),
+}
+
+impl DenseStep {
+    fn load(module: &ModulePart, width: usize) -> Result<Self> {
+        let config = &module.config;
+        let outer = config.value(&["out_features"]).and_then(Json::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        let curve = config.text("activation_function").map_or(Ok(Curve::Known(Activation::Tanh)), |path| Curve::named(path, "a dense module"))?;
+        let content = content(module)?;
+        let mut files = TensorFiles::open(&content)?;
+        let linear = files.linear("linear", outer, width, config.truth("bias", true));
+        let has_residual = config.truth("use_residual", false);
+        let residual = (has_residual && outer != width).then(|| files.linear("residual", outer, width, false));
+        files.check()?;
+        files.check_all_read(&|_| false)?;
+        let residual = match residual {
+            Some(linear) => Residual::Layer(VectorLayer::new(&linear)?),
+            None if has_residual => Residual::Input,
+            None => Residual::None,
+        };
+        Ok(Self { layer: VectorLayer::new(&linear)?, curve, residual })
     }
-    if config.truth("use_residual", false) {
-        return Err(Error::contract("dense modules with a residual are not supported"));
+
+    fn apply(&self, vector: &[f32]) -> Vec<f32> {
+        let mut result = self.layer.apply(vector);
+        result.iter_mut().for_each(|value| *value = self.curve.of(*value));
+        let added = match &self.residual {
+            Residual::None => return result,
+            Residual::Input => vector.to_vec(),
+            Residual::Layer(layer) => layer.apply(vector),
+        };
+        result.iter_mut().zip(added).for_each(|(value, added)| *value += added);
+        result
     }
-    let curve = config.text("activation_function").and_then(|path| path.rsplit('.').next()).unwrap_or("Tanh");
-    let activation = match curve {
-        "Identity" => None,
-        "Tanh" => Some(Curve::Known(Activation::Tanh)),
-        "ReLU" => Some(Curve::Known(Activation::Relu)),
-        "GELU" => Some(Curve::Known(Activation::Gelu)),
-        "SiLU" => Some(Curve::Known(Activation::Silu)),
-        "Sigmoid" => Some(Curve::Sigmoid),
-        other => return Err(Error::contract(format!("the activation `{other}` of a dense module is not supported"))),
-    };
-    let outer = config.value(&["out_features"]).and_then(Json::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    let Some(weights) = weights else {
-        return Err(Error::contract("a dense module has no `model.safetensors`").hint(SAVE_AGAIN));
-    };
-    let files = [("model.safetensors of a dense module".to_owned(), weights.clone())];
-    let mut files = TensorFiles::open(&files)?;
-    let linear = files.linear("linear", outer, width, config.truth("bias", true));
+
+    fn memory_bytes(&self) -> usize {
+        let residual = if let Residual::Layer(layer) = &self.residual { layer.memory_bytes() } else { 0 };
+        self.layer.memory_bytes() + residual
+    }
+}
+
+/// The epsilon of PyTorch's layer norm.
+const EPSILON: f64 = 1e-5;
+
+fn layer_norm(module: &ModulePart, width: usize) -> Result<VectorNorm> {
+    let content = content(module)?;
+    let mut files = TensorFiles::open(&content)?;
+    let norm = files.norm("norm", width, true);
     files.check()?;
-    Ok((VectorLayer::new(&linear)?, activation))
+    VectorNorm::new(&norm, EPSILON)
+}
+
+fn content(module: &ModulePart) -> Result<[(String, Vec<u8>); 1]> {
+    let kind = &module.kind;
+    let Some(weights) = &module.weights else {
+        return Err(Error::contract(format!("a module `{kind}` has no `model.safetensors`")).hint(SAVE_AGAIN));
+    };
+    Ok([(format!("model.safetensors of a module `{kind}`"), weights.clone())])
 }
 
 /// How weights become safetensors.

@@ -19,6 +19,7 @@ use super::pooling::{Pooling, mean};
 use super::tokenizer::{TextTokenizer, Tokens};
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
+use crate::interrupt;
 use crate::model::{Margins, Model, Performed, Scratch};
 
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes milliseconds.
@@ -106,17 +107,21 @@ impl TextModel {
         let pieces: Vec<Piece<'_>> = pieces().collect();
         let mut read: Vec<Vec<f32>> = vec![Vec::new(); pieces.len()];
         for batch in self.batches(&pieces) {
+            interrupt::check_process()?;
             self.pack(&pieces, &batch, &mut workspace.packed)?;
             self.forward.hidden(&workspace.packed, &mut workspace.forward, &mut workspace.hidden)?;
             let (starts, width) = (workspace.packed.starts(), self.tables.hidden);
             for (place, piece) in batch.iter().enumerate() {
-                read[*piece] = self.read(&workspace.hidden[starts[place] * width..starts[place + 1] * width]);
+                let [start, end] = if self.forward.is_pooled() { [place, place + 1] } else { [starts[place], starts[place + 1]] };
+                read[*piece] = self.read(&workspace.hidden[start * width..end * width]);
             }
         }
         self.columns(columns, &rows, &pieces, read)
     }
 
     fn tokens(&self, columns: &[&StringViewArray], row: usize) -> Result<Option<Tokens>> {
+        // A text may be long, so between any two the process may stop.
+        interrupt::check_process()?;
         if columns.iter().any(|column| column.is_null(row)) {
             return Ok(None);
         }

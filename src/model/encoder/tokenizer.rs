@@ -6,9 +6,12 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokenizers::tokenizer::{Decoder, EncodeInput, PostProcessor};
-use tokenizers::{Encoding, ModelWrapper, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, ModelWrapper, TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::bounded::{self, BoundedNormalizer, BoundedTokenizer};
 use super::long_word::{self, Shortened};
+use super::parts::Parts;
+use super::tokenizer_settings;
 use crate::error::{Error, Result};
 
 /// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at a blank and far behind the last token that counts.
@@ -31,17 +34,19 @@ pub(super) struct Cut {
     pub(super) is_left: bool,
     /// Whether texts come in pairs.
     pub(super) is_pair: bool,
+    /// Whether the model's own marks are put around a text.
+    pub(super) adds_specials: bool,
 }
 
 /// A tokenizer with its settings.
 #[derive(Debug)]
 pub(super) struct TextTokenizer {
-    tokenizer: Tokenizer,
+    tokenizer: BoundedTokenizer,
     cut: Cut,
     /// Whether the middle of a word that is too long changes no token.
     leaves_middles: bool,
-    /// Whether texts are turned to lower case before.
-    pub(super) lowers: bool,
+    /// Whether the model's own marks are put around a text.
+    pub(super) adds_specials: bool,
     /// Stands before every text.
     pub(super) prompt: String,
     /// Whether the places of tokens in the text are kept.
@@ -57,13 +62,14 @@ pub(super) struct Tokens {
 }
 
 impl TextTokenizer {
-    pub(super) fn open(bytes: &[u8], cut: Cut) -> Result<Self> {
-        let opened = guarded(|| Tokenizer::from_bytes(bytes)).map_err(|error| {
-            let error = Error::failed("cannot read `tokenizer.json`").because(std::io::Error::other(error));
-            error.hint("download it again, or write it with a current `tokenizers`")
-        });
-        let mut tokenizer = opened?;
-        let added = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(cut.is_pair));
+    /// The tokenizer of a model with so many tokens.
+    pub(super) fn open(parts: &Parts, vocabulary: usize, cut: Cut) -> Result<Self> {
+        let mut tokenizer = parse(&parts.tokenizer)?;
+        tokenizer_settings::apply(&mut tokenizer, parts, vocabulary)?;
+        if parts.transformer_settings.truth("do_lower_case", false) {
+            lower(&mut tokenizer)?;
+        }
+        let added = tokenizer.get_post_processor().filter(|_| cut.adds_specials).map_or(0, |processor| processor.added_tokens(cut.is_pair));
         let least = added + cut.stride.unwrap_or(0) + 1;
         if cut.most_tokens < least {
             let message = format!("{} tokens a text are too few: {added} are the model's own marks", cut.most_tokens);
@@ -72,12 +78,13 @@ impl TextTokenizer {
         let direction = if cut.is_left { TruncationDirection::Left } else { TruncationDirection::Right };
         let (max_length, strategy) = (cut.most_tokens, TruncationStrategy::LongestFirst);
         tokenizer.with_padding(None);
+        let adds_specials = cut.adds_specials;
         // With a cut the tokenizer reads no further than that, so chunks are made of all tokens without one.
         let truncation = cut.stride.is_none().then_some(TruncationParams { direction, max_length, strategy, stride: 0 });
         let set = tokenizer.with_truncation(truncation).map(|_| ());
         set.map_err(|error| Error::contract("the tokenizer cannot cut texts so").because(std::io::Error::other(error.to_string())))?;
         let leaves_middles = long_word::can_shorten(&tokenizer);
-        Ok(Self { tokenizer, cut, leaves_middles, lowers: false, prompt: String::new(), keeps_places: false })
+        Ok(Self { tokenizer, cut, leaves_middles, adds_specials, prompt: String::new(), keeps_places: false })
     }
 
     /// One more than the greatest id, as far as the vocabulary tells.
@@ -119,9 +126,6 @@ impl TextTokenizer {
         if !self.prompt.is_empty() {
             text = Cow::Owned(format!("{}{text}", self.prompt));
         }
-        if self.lowers {
-            text = Cow::Owned(text.to_lowercase());
-        }
         let mut text = if self.leaves_middles { long_word::shortened(text) } else { Shortened::whole(text) };
         if self.cut.stride.is_none() && !self.cut.is_left {
             let length = self.shortened(&text.text)?;
@@ -147,11 +151,11 @@ impl TextTokenizer {
 
     /// The chunks of a text, all of which is tokenized.
     fn chunks(&self, text: &str, stride: usize) -> Result<Vec<Encoding>> {
-        let added = self.tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        let added = self.tokenizer.get_post_processor().filter(|_| self.adds_specials).map_or(0, |processor| processor.added_tokens(false));
         let chunked = guarded(|| {
-            let mut all = self.tokenizer.encode_fast(text, false)?;
+            let mut all = bounded::checked(|| self.tokenizer.encode_fast(text, false))?;
             all.truncate(self.cut.most_tokens - added, stride, TruncationDirection::Right);
-            let mut first = self.tokenizer.post_process(all, None, true)?;
+            let mut first = self.tokenizer.post_process(all, None, self.adds_specials)?;
             let rest = first.take_overflowing();
             Ok::<_, tokenizers::Error>(std::iter::once(first).chain(rest).collect())
         });
@@ -159,8 +163,10 @@ impl TextTokenizer {
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Encoding> {
-        let encoded =
-            guarded(|| if self.keeps_places { self.tokenizer.encode_char_offsets(input, true) } else { self.tokenizer.encode_fast(input, true) });
+        let specials = self.adds_specials;
+        let encode =
+            || if self.keeps_places { self.tokenizer.encode_char_offsets(input, specials) } else { self.tokenizer.encode_fast(input, specials) };
+        let encoded = guarded(|| bounded::checked(encode));
         encoded.map_err(|error| Error::failed("cannot tokenize the text").because(std::io::Error::other(error)))
     }
 
@@ -189,6 +195,23 @@ impl TextTokenizer {
             None => tokens.join(" "),
         }
     }
+}
+
+fn parse(bytes: &[u8]) -> Result<BoundedTokenizer> {
+    guarded(|| bounded::parse(bytes)).map_err(|error| {
+        let error = Error::failed("cannot read `tokenizer.json`").because(std::io::Error::other(error));
+        error.hint("download it again, or write it with a current `tokenizers`")
+    })
+}
+
+/// Makes letters small before all else, unless the tokenizer does so by itself: sentence-transformers' `do_lower_case`.
+fn lower(tokenizer: &mut BoundedTokenizer) -> Result<()> {
+    let normalizer = match tokenizer.get_normalizer() {
+        Some(normalizer) if normalizer.lowers() => return Ok(()),
+        Some(normalizer) => normalizer.clone().lowered(),
+        None => BoundedNormalizer::of(tokenizers::normalizers::Lowercase),
+    };
+    tokenizer_settings::set_normalizer(tokenizer, normalizer)
 }
 
 /// The last place up to `length` bytes where a text may be cut: at a blank, or between two characters of what is no word any more.

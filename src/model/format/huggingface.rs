@@ -11,13 +11,18 @@ use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 use crate::model::encoder::assemble;
 use crate::model::encoder::config::Config;
-use crate::model::encoder::parts::{ModulePart, Parts};
+use crate::model::encoder::parts::{Entry, ModulePart, Parts};
 
 /// The file that says what the model is.
 pub const CONFIG: &str = "config.json";
 
 /// The file that lists the modules of sentence-transformers.
 pub const MODULES: &str = "modules.json";
+
+/// What module classes of sentence-transformers begin with, and those that may be the first.
+const OWN_CLASSES: &str = "sentence_transformers.";
+const TRANSFORMER: &str = "Transformer";
+const STATIC: &str = "StaticEmbedding";
 
 /// The weights, whole, in parts, and as a pickle.
 const WEIGHTS: &str = "model.safetensors";
@@ -40,8 +45,35 @@ const MOST_PARTS: usize = 1 << 10;
 const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
 const SENTENCE_SETTINGS: &str = "config_sentence_transformers.json";
 
-/// Settings of the encoder in directories of sentence-transformers, by the names that they had.
-const TRANSFORMER_SETTINGS: [&str; 3] = ["sentence_bert_config.json", "sentence_roberta_config.json", "sentence_xlm-roberta_config.json"];
+/// Tokens that older tokenizers list in files of their own.
+const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+const ADDED_TOKENS: &str = "added_tokens.json";
+
+/// Settings of the encoder in directories of sentence-transformers, in the order in which it looks for them.
+const TRANSFORMER_SETTINGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// (a file whose presence makes the model another one, what it makes of it, what to do).
+const REFUSED_FILES: [(&str, &str, &str); 2] = [
+    (
+        "adapter_config.json",
+        "an adapter of PEFT on another model",
+        "merge it into its model once: `python -c \"from peft import AutoPeftModel; \
+         AutoPeftModel.from_pretrained('DIRECTORY').merge_and_unload().save_pretrained('MERGED')\"`",
+    ),
+    (
+        "artifact.metadata",
+        "a ColBERT",
+        "late-interaction models give a vector for each token, which tallow does not write; use a model with one vector a text",
+    ),
+];
 
 /// How a file of the directory is read; none if it is not there.
 pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
@@ -72,7 +104,8 @@ pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
 /// Whether a file of this name may be one of a text model.
 #[must_use]
 pub fn is_part(name: &Path) -> bool {
-    let settings = TRANSFORMER_SETTINGS.iter().chain(&[CONFIG, MODULES, INDEX, TOKENIZER, TOKENIZER_SETTINGS, SENTENCE_SETTINGS]);
+    let own = [CONFIG, MODULES, INDEX, TOKENIZER, TOKENIZER_SETTINGS, SENTENCE_SETTINGS, SPECIAL_TOKENS, ADDED_TOKENS];
+    let settings = TRANSFORMER_SETTINGS.iter().chain(&own);
     name.extension().is_some_and(|end| end == "safetensors") || name.file_name().is_some_and(|name| settings.into_iter().any(|known| name == *known))
 }
 
@@ -82,20 +115,46 @@ pub fn is_part(name: &Path) -> bool {
 /// A contract error names a file that is missing; a trust error is given for weights that are a pickle and for names that lead out of the directory.
 pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
     let modules = modules(read)?;
-    let encoder = modules.as_ref().and_then(|modules| modules.first()).map_or_else(PathBuf::new, |(_, path)| path.clone());
-    let config = required(read, &encoder.join(CONFIG), "copy or download the whole directory of the model")?;
+    let first = modules.as_ref().and_then(|modules| modules.first()).cloned();
+    let (kind, encoder) = first.unwrap_or_default();
+    refuse_files(read, &encoder)?;
+    let entry = if kind == STATIC { Entry::StaticEmbedding } else { Entry::Transformer };
+    let config_path = encoder.join(CONFIG);
+    let config = match entry {
+        Entry::Transformer => parsed(&config_path, &required(read, &config_path, "copy or download the whole directory of the model")?)?,
+        Entry::StaticEmbedding => Config::default(),
+    };
     let tokenizer = encoder.join(TOKENIZER);
-    let config = parsed(&encoder.join(CONFIG), &config)?;
     // In the order in which they always were read: the model's digest follows it.
-    Ok(Parts {
+    let mut parts = Parts {
+        entry,
         tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
         tokenizer_config: settings(read, &encoder.join(TOKENIZER_SETTINGS))?,
-        transformer_settings: transformer_settings(read, &encoder)?,
+        // Without modules sentence-transformers takes no settings of its own.
+        transformer_settings: if modules.is_some() { transformer_settings(read, &encoder)? } else { Config::default() },
         sentence_settings: settings(read, Path::new(SENTENCE_SETTINGS))?,
         weights: weights(read, &encoder, &config)?,
         modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
         config,
-    })
+        ..Parts::default()
+    };
+    if entry == Entry::Transformer && parts.tokenizer_config.value(&["added_tokens_decoder"]).is_none() {
+        parts.special_tokens = settings(read, &encoder.join(SPECIAL_TOKENS))?;
+        parts.added_tokens = settings(read, &encoder.join(ADDED_TOKENS))?;
+    }
+    Ok(parts)
+}
+
+/// Fails for a directory with a file that makes the model another one than its weights say.
+fn refuse_files(read: ReadFile<'_>, encoder: &Path) -> Result<()> {
+    for (name, what, hint) in REFUSED_FILES {
+        for path in [PathBuf::from(name), encoder.join(name)] {
+            if read(&path)?.is_some() {
+                return Err(Error::contract(format!("the model is {what}: `{name}` says so")).at_node(name).hint(hint));
+            }
+        }
+    }
+    Ok(())
 }
 
 const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
@@ -130,8 +189,10 @@ fn settings(read: ReadFile<'_>, name: &Path) -> Result<Config> {
 
 fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
     for name in TRANSFORMER_SETTINGS {
-        if let Some(bytes) = read(&encoder.join(name))? {
-            return parsed(Path::new(name), &bytes);
+        let found = read(&encoder.join(name))?.map(|bytes| parsed(Path::new(name), &bytes)).transpose()?;
+        // An empty one says nothing, so sentence-transformers looks on.
+        if let Some(settings) = found.filter(|settings| settings.names().next().is_some()) {
+            return Ok(settings);
         }
     }
     Ok(Config::default())
@@ -155,16 +216,30 @@ fn modules(read: ReadFile<'_>) -> Result<Option<Vec<(String, PathBuf)>>> {
         return Err(broken("there are too many"));
     }
     let module = |value: &Json| {
-        let kind = value.get("type").and_then(Json::as_str).and_then(|kind| kind.rsplit('.').next()).ok_or_else(|| broken("one has no `type`"))?;
+        let class = value.get("type").and_then(Json::as_str).ok_or_else(|| broken("one has no `type`"))?;
         let path = value.get("path").and_then(Json::as_str).ok_or_else(|| broken("one has no `path`"))?;
-        Ok((kind.to_owned(), inside(path)?))
+        Ok((kind(class)?, inside(path)?))
     };
     let modules = list.iter().map(module).collect::<Result<Vec<_>>>()?;
     match modules.first() {
-        Some((kind, _)) if kind == "Transformer" => Ok(Some(modules)),
-        Some((kind, _)) => Err(Error::contract(format!("text models whose first module is `{kind}` are not supported")).at_node(MODULES)),
+        Some((kind, _)) if [TRANSFORMER, STATIC].contains(&kind.as_str()) => Ok(Some(modules)),
+        Some((kind, _)) => {
+            let error = Error::contract(format!("text models whose first module is `{kind}` are not supported")).at_node(MODULES);
+            Err(error.hint(format!("supported: {TRANSFORMER}, {STATIC}")))
+        }
         None => Err(broken("there is none")),
     }
+}
+
+/// The name of a module's class, if it is one of sentence-transformers' own: the last part of a path such as
+/// `sentence_transformers.models.Pooling`.
+fn kind(class: &str) -> Result<String> {
+    let kind = class.rsplit('.').next().unwrap_or_default();
+    if class.starts_with(OWN_CLASSES) {
+        return Ok(kind.to_owned());
+    }
+    let error = Error::trust(format!("the model is code of its own, or another library's: its module `{class}`")).at_node(MODULES);
+    Err(error.hint(format!("tallow runs no such code; modules of `{OWN_CLASSES}…` are supported")))
 }
 
 fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
