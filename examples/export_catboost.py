@@ -8,6 +8,7 @@ CTR features, which tallow does not read: train with a size that covers them.
 """
 
 import hashlib
+import json
 import pathlib
 import sys
 
@@ -17,22 +18,26 @@ import pandas as pd
 
 
 def export(model, pool, rows, directory, name, version):
-    """Writes a model of two classes, or of one number a row. The pool that it was trained on makes the file hold its categories; `rows` is a data
+    """Writes a model of classes, or of one number a row. The pool that it was trained on makes the file hold its categories; `rows` is a data
     frame of its features, the golden rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     model.save_model(str(directory / "model.json"), format="json", pool=pool)
     rows = rows[model.feature_names_]
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
-    if isinstance(model, catboost.CatBoostClassifier):
-        answers = {"probability": model.predict_proba(rows)[:, 1], "prediction": model.predict(rows)}
+    predictions = np.ravel(model.predict(rows))
+    if not isinstance(model, catboost.CatBoostClassifier):
+        answers = {"prediction": predictions}
+    elif len(model.classes_) == 2:
+        answers = {"probability": model.predict_proba(rows)[:, 1], "prediction": predictions}
     else:
-        answers = {"prediction": model.predict(rows)}
+        scores = model.predict_proba(rows)
+        answers = {"prediction": predictions} | {f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)}
     pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.json").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
-name = "{name}"
-version = "{version}"
+name = {json.dumps(name)}
+version = {json.dumps(version)}
 
 [[artefacts]]
 path = "model.json"

@@ -7,6 +7,7 @@ Needs lightgbm, pandas, pyarrow. `export` is what you copy; the rest trains a sm
 """
 
 import hashlib
+import json
 import pathlib
 import sys
 
@@ -16,25 +17,32 @@ import pandas as pd
 
 
 def export(booster, rows, directory, name, version):
-    """Writes a booster of two classes, or of one number a row, with `rows`, a data frame of its features, as golden rows.
+    """Writes a booster with `rows`, a data frame of its features in the order of training, as golden rows.
 
-    An estimator of the scikit-learn interface gives its booster by `booster_`.
+    An estimator of the scikit-learn interface gives its booster by `booster_`. LightGBM keeps no labels: classes are numbers from 0, in the
+    order of `classes_`.
     """
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     booster.save_model(directory / "model.txt")
-    rows = rows[booster.feature_name()]
+    # LightGBM writes names with `_` for a blank; the golden rows keep the table's own.
+    if [str(name).replace(" ", "_") for name in rows] != booster.feature_name():
+        raise SystemExit(f"rows need the columns {booster.feature_name()}, in this order")
     # Text, not pandas' categories: any table may hold the rows to be scored.
     texts = {column: str for column in rows.select_dtypes("category")}
     rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
     scores = booster.predict(rows)
-    is_binary = "objective=binary" in booster.model_to_string()
-    answers = {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)} if is_binary else {"prediction": scores}
+    if scores.ndim == 2:
+        answers = {"prediction": scores.argmax(axis=1)} | {f"probability_{label}": scores[:, label] for label in range(scores.shape[1])}
+    elif "objective=binary" in booster.model_to_string():
+        answers = {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)}
+    else:
+        answers = {"prediction": scores}
     pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.txt").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
-name = "{name}"
-version = "{version}"
+name = {json.dumps(name)}
+version = {json.dumps(version)}
 
 [[artefacts]]
 path = "model.txt"

@@ -1,4 +1,4 @@
-"""How do I export a scikit-learn pipeline as a package that tallow scores?
+"""How do I export a scikit-learn pipeline or estimator as a package that tallow scores?
 
     python examples/export_sklearn.py churn_package
     tallow check --model churn_package customers.parquet
@@ -7,6 +7,7 @@ Needs scikit-learn, skl2onnx, pandas, pyarrow. `export` is what you copy; the re
 """
 
 import hashlib
+import json
 import pathlib
 import sys
 
@@ -17,24 +18,23 @@ from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, Int64
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
-def export(pipeline, rows, directory, name, version):
-    """Writes the fitted pipeline with `rows`, a data frame of the columns that it was trained on, as golden rows."""
+def export(model, rows, directory, name, version):
+    """Writes the fitted pipeline or estimator with `rows`, a data frame of the columns that it was trained on, as golden rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     # Single precision is what skl2onnx computes in, so the golden rows are rounded to it before anything is compared.
     rows = rows.astype({column: np.float32 for column in rows.select_dtypes("float")})
-    model = to_onnx(pipeline, initial_types=[(column, port(rows[column])) for column in rows], options={id(pipeline): {"zipmap": False}})
-    content = model.SerializeToString()
+    content = convert(model, rows).SerializeToString()
     (directory / "model.onnx").write_bytes(content)
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
-    expected(pipeline, rows).to_parquet(directory / "golden_expected.parquet", index=False)
+    expected(model, rows).to_parquet(directory / "golden_expected.parquet", index=False)
     (directory / "tallow.toml").write_text(f"""\
-name = "{name}"
-version = "{version}"
+name = {json.dumps(name)}
+version = {json.dumps(version)}
 
 [[artefacts]]
 path = "model.onnx"
@@ -46,20 +46,56 @@ expected = "golden_expected.parquet"
 """)
 
 
+def convert(model, rows):
+    """The ONNX graph, whose inputs have the columns' own names."""
+    # Classes come out as one matrix of probabilities, in the order of `classes_`.
+    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
+    if reads_columns(model):
+        graph = to_onnx(model, initial_types=[(column, port(rows[column])) for column in rows], options=options)
+        rename_inputs(graph.graph, list(rows))
+        return graph
+    # Every other estimator reads one matrix; the names bind its columns to the table's.
+    graph = to_onnx(model, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))], options=options)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = "feature_names", json.dumps([str(column) for column in rows])
+    return graph
+
+
+def reads_columns(model):
+    """Whether the first step picks columns by their names."""
+    while isinstance(model, Pipeline):
+        model = model.steps[0][1]
+    return isinstance(model, ColumnTransformer)
+
+
+def rename_inputs(graph, names):
+    """skl2onnx writes names without blanks and signs; the table has the real ones."""
+    renamed = {port.name: str(name) for port, name in zip(graph.input, names, strict=True)}
+    for port in graph.input:
+        port.name = renamed[port.name]
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = renamed.get(name, name)
+
+
 def port(column):
     kinds = {"f": FloatTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": BooleanTensorType}
     return kinds.get(column.dtype.kind, StringTensorType)([None, 1])
 
 
-def expected(pipeline, rows):
-    """The pipeline's own answers, in the columns that tallow writes."""
-    labels = pipeline.predict(rows)
-    if not hasattr(pipeline, "predict_proba"):
-        return pd.DataFrame({"prediction": np.ravel(labels)})
-    scores = pipeline.predict_proba(rows)
+def expected(model, rows):
+    """The model's own answers, in the columns that tallow writes."""
+    labels = model.predict(rows)
+    if np.ndim(labels) == 2 and labels.shape[1] > 1:
+        # Several numbers a row are one list, under the graph's name for them.
+        return pd.DataFrame({"variable": list(labels.astype(np.float32))})
+    labels = np.ravel(labels)
+    if not hasattr(model, "predict_proba"):
+        return pd.DataFrame({"prediction": labels})
+    scores = model.predict_proba(rows)
     if scores.shape[1] == 2:
         return pd.DataFrame({"probability": scores[:, 1], "prediction": labels})
-    return pd.DataFrame({"prediction": labels} | {f"probability_{label}": scores[:, place] for place, label in enumerate(pipeline.classes_)})
+    return pd.DataFrame({"prediction": labels} | {f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)})
 
 
 def main():

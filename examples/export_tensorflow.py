@@ -36,8 +36,8 @@ def export(network, rows, directory, name, version):
     pd.DataFrame({"prediction": answers}).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
-name = "{name}"
-version = "{version}"
+name = {json.dumps(name)}
+version = {json.dumps(version)}
 
 [[artefacts]]
 path = "model.onnx"
