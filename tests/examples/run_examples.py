@@ -134,8 +134,7 @@ def xgboost():
     for name, rows, target, is_number, _ in sets():
         target = target if target.ndim == 1 else target.iloc[:, 0]
         estimator = (library.XGBRegressor if is_number else library.XGBClassifier)(n_estimators=5, max_depth=3).fit(rows, target)
-        model = estimator if "estimator" in export_xgboost.export.__code__.co_varnames else estimator.get_booster()
-        checked(f"xgboost_{name}", lambda package: export_xgboost.export(model, rows.head(60), package, name, "1"), rows)
+        checked(f"xgboost_{name}", lambda package: export_xgboost.export(estimator, rows.head(60), package, name, "1"), rows)
 
 
 def mains():

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::classes::Classes;
+use super::classes::{Classes, Meaning};
 use super::entities::Tagging;
 use super::family::{Described, describe};
 use super::head::Head;
