@@ -3,11 +3,14 @@
 //! Owns the step from a model's raw margins to the answer a user reads, in the precision of the margins. It must not know how the
 //! margins were computed.
 
+pub mod uncertainty;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
+use self::uncertainty::Uncertain;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::model::Margins;
@@ -71,6 +74,8 @@ pub enum Task {
     },
     /// The model finishes its own columns: these.
     Columns(Finished),
+    /// The columns of another task, and what several readings of the model say of its uncertainty.
+    Uncertain(Box<Uncertain>),
 }
 
 /// The columns that a model finishes itself.
@@ -113,6 +118,7 @@ impl Task {
     pub fn set_threshold(&mut self, wanted: f64) -> Result<()> {
         match self {
             Self::Binary { threshold, .. } => *threshold = wanted,
+            Self::Uncertain(uncertain) => return uncertain.own.set_threshold(wanted),
             Self::Columns(Finished { threshold, classes: Some(_), .. }) => *threshold = Some(wanted),
             Self::Columns(_) => {
                 return Err(Error::usage("a threshold is for two classes, and the model's outputs are no label with the probabilities of two"));
@@ -221,6 +227,10 @@ impl Outcome {
             Precision::Double | Precision::Native => DataType::Float64,
         };
         let field = |name: String| Field::new(name, number.clone(), true);
+        if let Task::Uncertain(uncertain) = &self.task {
+            let (own, width) = self.own(uncertain, margin_count);
+            return own.fields(width, precision, raw).into_iter().chain(uncertain.fields()).collect();
+        }
         let mut fields = match &self.task {
             Task::Value => vec![field("prediction".into())],
             Task::Values(names) => names.iter().map(|name| field(format!("prediction_{name}"))).collect(),
@@ -230,11 +240,17 @@ impl Outcome {
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
             Task::Columns(finished) => finished.fields.clone(),
+            Task::Uncertain(_) => Vec::new(),
         };
         if raw && !matches!(self.task, Task::Columns(_)) {
             fields.extend(self.margin_names(margin_count).into_iter().map(field));
         }
         fields
+    }
+
+    /// The model's own outcome without its readings, and the number of its margins.
+    fn own(&self, uncertain: &Uncertain, margin_count: usize) -> (Self, usize) {
+        (Self { task: uncertain.own.clone(), link: self.link }, margin_count / (uncertain.readings + 1))
     }
 
     fn margin_names(&self, margin_count: usize) -> Vec<String> {
@@ -263,10 +279,18 @@ impl Outcome {
     }
 
     fn columns_of<T: Real>(&self, margins: &[T], margin_count: usize, raw: bool) -> Vec<ArrayRef> {
+        if let Task::Uncertain(uncertain) = &self.task {
+            let (own, width) = self.own(uncertain, margin_count);
+            let of_model: Vec<T> = margins.chunks_exact(margin_count).flat_map(|row| row[..width].iter().copied()).collect();
+            let mut columns = own.columns_of(&of_model, width, raw);
+            let rows: Vec<f64> = margins.iter().map(|margin| margin.wide()).collect();
+            columns.extend(uncertain.columns(&rows, width, self.link));
+            return columns;
+        }
         let mut scores = margins.to_vec();
         scores.chunks_exact_mut(margin_count).for_each(|row| self.link.apply(row));
         let mut columns = match &self.task {
-            Task::Value | Task::Values(_) | Task::Columns(_) => split(&scores, margin_count),
+            Task::Value | Task::Values(_) | Task::Columns(_) | Task::Uncertain(_) => split(&scores, margin_count),
             Task::Binary { labels, threshold } => {
                 let classes = scores.iter().map(|score| (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold)));
                 let predictions = label_array(labels, classes);

@@ -352,6 +352,43 @@ def first_trees(rng):
     return dict(model=model, frame=rows, expected={"prediction": raw, "margin": raw}, arguments=["--trees", "5"], trees=5)
 
 
+def ensembles(name, about, loss, own, names):
+    def make(rng):
+        frame = numbers(rng, missing=True)
+        target = signal(frame) + rng.normal(size=len(frame))
+        target = target if loss.startswith("RMSE") else np.digitize(target, [-0.5, 0.7] if loss == "MultiClass" else [0.2])
+        model = catboost.CatBoost({**COMMON, "iterations": 23, "depth": 3, "loss_function": loss, "posterior_sampling": True}).fit(frame, target)
+        rows = frame[:ROWS]
+        measures = model.virtual_ensembles_predict(rows, prediction_type="TotalUncertainty", virtual_ensembles_count=4)
+        more = {name: measures[:, place] for place, name in enumerate(names)}
+        return dict(model=model, frame=rows, expected={**own(model, rows), **more}, arguments=["--virtual-ensembles", "4"])
+
+    make.__name__ = name
+    case(about)(make)
+
+
+regression = ["ensemble_mean", "knowledge_uncertainty"]
+classification = ["data_uncertainty", "total_uncertainty"]
+raw_values = lambda model, frame: dict.fromkeys(["prediction", "margin"], model.predict(frame))
+raw_binary = lambda model, frame: {**binary(model, frame), "prediction": model.predict(frame, prediction_type="Class").astype("int64").reshape(-1)}
+
+
+def raw_pairs(model, frame):
+    raw = model.predict(frame, prediction_type="RawFormulaVal")
+    linked = {"prediction_mean": raw[:, 0], "prediction_variance": np.exp(2 * raw[:, 1])}
+    return {**linked, "margin_mean": raw[:, 0], "margin_variance": raw[:, 1]}
+
+
+def raw_several(model, frame):
+    return {**several(model, frame, [0, 1, 2]), "prediction": model.predict(frame, prediction_type="Class").astype("int64").reshape(-1)}
+
+
+ensembles("ensembles_rmse", "Virtual ensembles of a regression.", "RMSE", raw_values, regression)
+ensembles("ensembles_uncertainty", "Virtual ensembles of a mean and a variance.", "RMSEWithUncertainty", raw_pairs, [*regression, "data_uncertainty"])
+ensembles("ensembles_binary", "Virtual ensembles of two classes.", "Logloss", raw_binary, classification)
+ensembles("ensembles_classes", "Virtual ensembles of three classes.", "MultiClass", raw_several, classification)
+
+
 @case("A mean and a variance.")
 def uncertainty(rng):
     frame = numbers(rng, missing=True)

@@ -354,6 +354,13 @@ pub struct OutcomeArgs {
     /// The least probability that is called positive, of two classes [default: the model's, else 0.5]
     #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true, help_heading = "Outcome")]
     pub threshold: Option<f64>,
+    /// Read a CatBoost model as so many virtual ensembles, and write how sure it is
+    ///
+    /// Regression adds `ensemble_mean` and `knowledge_uncertainty` (with `RMSEWithUncertainty` also `data_uncertainty`), classification
+    /// `data_uncertainty` and `total_uncertainty`: the numbers of `virtual_ensembles_predict(prediction_type="TotalUncertainty")`.
+    #[arg(long, value_name = "N", help_heading = "Outcome")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_ensembles: Option<usize>,
     /// How many trees to use: `library`, `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
     ///
     /// `library` uses as many as the library that saved the file: an XGBoost estimator of the scikit-learn interface stops at its best iteration, a

@@ -14,6 +14,7 @@ pub mod open;
 pub mod product;
 mod reading;
 pub mod transformer;
+pub mod virtual_ensembles;
 
 use std::any::Any;
 

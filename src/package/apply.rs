@@ -254,6 +254,7 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
         }
         Task::Classes { labels, .. } => labels.len(),
         Task::Columns(_) => return Err(Error::contract("`labels` are the graph's own")),
+        Task::Uncertain(uncertain) => return relabel(&mut uncertain.own, names),
         Task::Value | Task::Values(_) => {
             return Err(Error::contract("`labels` are for classes, and the model gives numbers")
                 .hint("say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the numbers are margins of classes"));
@@ -263,6 +264,9 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
 }
 
 fn rename(task: &mut Task, names: &[String]) -> Result<()> {
+    if let Task::Uncertain(uncertain) = task {
+        return rename(&mut uncertain.own, names);
+    }
     let Task::Values(known) = task else { return Err(Error::contract("`names` are for several numbers a row")) };
     if known.len() != names.len() {
         return Err(Error::contract(format!("the manifest lists {} for {} a row", counted(names.len(), "name"), counted(known.len(), "number"))));
@@ -275,6 +279,7 @@ fn agree(name: TaskName, task: &Task) -> Result<()> {
     let (fits, found) = match task {
         // A graph finishes its own columns, whatever they mean.
         Task::Columns(_) => return Ok(()),
+        Task::Uncertain(uncertain) => return agree(name, &uncertain.own),
         Task::Value => (matches!(name, TaskName::Regression | TaskName::Counts | TaskName::Ranking), "one number a row"),
         Task::Values(_) => (name == TaskName::Values, "several numbers a row"),
         Task::Binary { .. } => (name == TaskName::Binary, "two classes with one margin"),

@@ -23,7 +23,10 @@ use sha2::{Digest, Sha256};
 
 use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
-use self::options::{binding_options, byte_size, check_offset, graph_features, missing_values, renames, rows_axes, set_threshold, tree_selection};
+use self::options::{
+    binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features, missing_values, renames, rows_axes, set_threshold,
+    tree_selection,
+};
 use self::reading::read_options;
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
@@ -81,6 +84,7 @@ impl Plan {
         Pool::of_process().set_limit(memory.map(before_rows));
         let import_options = import_options(binding, outcome, text)?;
         let mut opened = read_unchanged(|| open(model, &import_options))?;
+        check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
         if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
             return Err(Error::usage("`--rows-axis` is for ONNX graphs, and this model reads one row after the other").hint("leave it out"));
         }
@@ -199,7 +203,16 @@ fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs)
     let features = binding_options(binding)?.features.map(|features| features.len());
     let feature_count = features.filter(|count| *count > 1);
     let (graph_features, rows_axes) = (graph_features(binding)?, rows_axes(binding)?);
-    Ok(ImportOptions { trees, text: text::options(text, outcome)?, feature_count, graph_features, rows_axes, ..ImportOptions::default() })
+    let virtual_ensembles = outcome.virtual_ensembles;
+    Ok(ImportOptions {
+        virtual_ensembles,
+        trees,
+        text: text::options(text, outcome)?,
+        feature_count,
+        graph_features,
+        rows_axes,
+        ..ImportOptions::default()
+    })
 }
 
 /// Whether the columns that `--features` names for inputs of a graph are those of the contract already.

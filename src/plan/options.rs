@@ -10,6 +10,7 @@ use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
 use crate::model::OffsetRule;
 use crate::model::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::open::OpenedModel;
+use crate::outcome::Task;
 
 /// `library`, `best`, `all` or a number of rounds.
 ///
@@ -35,6 +36,17 @@ pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) ->
     opened.loaded.outcome.task.set_threshold(wanted)
 }
 
+/// Checks that the model can be read as virtual ensembles, if it is to be.
+pub(super) fn check_virtual_ensembles(opened: &OpenedModel, count: Option<usize>) -> Result<()> {
+    let format = &opened.loaded.description.format;
+    match count {
+        Some(_) if format != "catboost" => {
+            Err(Error::usage(format!("`--virtual-ensembles` is for models of CatBoost, and this is one of {format}")).hint("leave it out"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that the model takes offsets, one for each of its margins.
 pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<Option<OffsetRule>> {
     if columns.is_empty() {
@@ -42,6 +54,9 @@ pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<O
     }
     let (model, format) = (&opened.loaded.model, &opened.loaded.description.format);
     let Some(rule) = model.offset_rule() else {
+        if matches!(opened.loaded.outcome.task, Task::Uncertain(_)) {
+            return Err(Error::usage("`--offset` and `--virtual-ensembles` exclude each other, as in CatBoost").hint("leave one of them out"));
+        }
         return Err(Error::usage(format!("`--offset` is for models of XGBoost, LightGBM and CatBoost, and this is one of {format}"))
             .hint("leave `--offset` out"));
     };

@@ -69,6 +69,7 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.binding.on_unseen.clear();
     own.binding.offset.clear();
     own.outcome.trees = "library".into();
+    own.outcome.virtual_ensembles = None;
     own.rows.on_bad_file = OnBadFile::Fail;
     own.rows.text = DialectArgs::default();
     own.outcome.passthrough = Some(vec!["none".into()]);

@@ -15,7 +15,10 @@ use super::{Artefact, ImportOptions, Importer};
 use crate::contract::{CategoryValue, Contract, HashedCategories, Input, InputKind, Policy, Vocabulary};
 use crate::error::{Error, Result};
 use crate::model::forest::Forest;
+use crate::model::virtual_ensembles::VirtualEnsembles;
 use crate::model::{Description, LoadedModel, Model, OffsetRule};
+use crate::outcome::uncertainty::{Measure, Uncertain};
+use crate::outcome::{Outcome, Task};
 
 /// Reads CatBoost's JSON.
 #[derive(Debug)]
@@ -67,8 +70,24 @@ fn translate(file: &File, options: &ImportOptions) -> Result<LoadedModel> {
     let rounds = Rounds::plain(held);
     let used = rounds.used(options.trees)?;
     let ensemble = ensemble(file, &positions, contract.inputs.len(), used.count, &outputs)?;
+    let description = description(file, rounds, used);
+    if let Some(count) = options.virtual_ensembles {
+        let outcome = uncertain(outcome, count)?;
+        let model = Box::new(VirtualEnsembles::new(&ensemble, count, file.model_info.shrinkage()?)?);
+        return Ok(LoadedModel { model, contract, outcome, description });
+    }
     let model: Box<dyn Model> = Box::new(Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle));
-    Ok(LoadedModel { model, contract, outcome, description: description(file, rounds, used) })
+    Ok(LoadedModel { model, contract, outcome, description })
+}
+
+/// The outcome with the measures of uncertainty that `CatBoost` has for it.
+fn uncertain(outcome: Outcome, readings: usize) -> Result<Outcome> {
+    let Some(measure) = Measure::of(&outcome.task, outcome.link) else {
+        return Err(Error::contract("virtual ensembles have no measure of uncertainty for the loss of this model")
+            .hint("leave `--virtual-ensembles` out; they are for RMSE and alike, RMSEWithUncertainty, Logloss and MultiClass"));
+    };
+    let task = Task::Uncertain(Box::new(Uncertain { own: outcome.task, readings, measure }));
+    Ok(Outcome { task, link: outcome.link })
 }
 
 fn description(file: &File, rounds: Rounds, used: UsedRounds) -> Description {
@@ -223,7 +242,7 @@ mod tests {
     use super::*;
     use crate::feature::{Columns, FeatureBlock, Precision};
     use crate::model::{Margins, Scratch};
-    use crate::outcome::{Label, Link, Task};
+    use crate::outcome::{Label, Link};
 
     const FLOATS: &str = r#""float_features": [
         {"feature_index": 0, "flat_feature_index": 1, "feature_id": "b", "has_nans": false, "nan_value_treatment": "AsTrue", "borders": [0.5]},

@@ -199,6 +199,17 @@ impl ModelInfo {
         Some((name, loss.get("params").cloned().unwrap_or(Value::Null)))
     }
 
+    /// What each iteration takes from all trees before it (`GetActualShrinkCoef`); 0 where training did not shrink.
+    ///
+    /// # Errors
+    /// Fails if the model does not say how it was trained.
+    pub(super) fn shrinkage(&self) -> Result<f32> {
+        let params = unfold(self.params.as_ref());
+        let option = |name: &str| params.as_ref()?.get("boosting_options")?.get(name)?.as_f64();
+        let broken = || Error::contract("the model does not say how it was trained, which virtual ensembles need").at_node("boosting_options");
+        Ok((option("learning_rate").ok_or_else(broken)? * option("model_shrink_rate").ok_or_else(broken)?) as f32)
+    }
+
     /// Names and order of the classes, for classifiers.
     ///
     /// # Errors

@@ -135,6 +135,8 @@ pub struct ImportOptions {
     pub trees: TreeSelection,
     /// What the model was saved from.
     pub saved_from: SavedFrom,
+    /// How many virtual ensembles CatBoost's models are read as, to say how sure they are.
+    pub virtual_ensembles: Option<usize>,
     /// The texts of categories that a package lists, by input: for files that do not hold them whole.
     pub categories: Vec<(String, Vec<String>)>,
     /// Whether the model is only looked at: what cannot be run is then described, not refused.
