@@ -64,9 +64,7 @@ impl RunIdentity {
         }
         let names: BTreeSet<&String> = self.configuration.keys().chain(earlier.configuration.keys()).collect();
         let value = |identity: &Self, name: &String| identity.configuration.get(name).map_or_else(|| "nothing".to_owned(), Json::to_string);
-        // A version that did not have a flag did what this one does without it.
-        let given = |identity: &'_ Self, name: &String| identity.configuration.get(name).filter(|value| !is_nothing(name, value)).cloned();
-        for name in names.into_iter().filter(|name| given(self, name) != given(earlier, name)) {
+        for name in names.into_iter().filter(|name| differs(name, self.configuration.get(*name), earlier.configuration.get(*name))) {
             changes.push(format!("`{name}`, from {} to {}", value(earlier, name), value(self, name)));
         }
         changes.extend(input_changes(&self.inputs, &earlier.inputs));
@@ -77,10 +75,18 @@ impl RunIdentity {
 /// What the first version wrote for `--missing` where it was not given; the words count as missing in delimited text as they did.
 const FIRST_MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
 
-/// Whether a flag of this value was not given.
-fn is_nothing(name: &str, value: &Json) -> bool {
-    let is_first_default = name == "--missing" && *value == Json::from(FIRST_MISSING.to_vec());
-    value.is_null() || *value == Json::Bool(false) || value.as_array().is_some_and(Vec::is_empty) || is_first_default
+/// Whether a flag is another one: a version that did not have it did what this one does without it.
+fn differs(name: &str, now: Option<&Json>, then: Option<&Json>) -> bool {
+    let is_nothing = |value: &Json| {
+        let is_empty = value.as_array().is_some_and(Vec::is_empty) || value.as_str() == Some("");
+        value.is_null() || *value == Json::Bool(false) || value.as_u64() == Some(0) || is_empty
+    };
+    let words = |value: &Json| value.as_array().is_some_and(Vec::is_empty) || *value == Json::from(FIRST_MISSING.to_vec());
+    match (now, then) {
+        (Some(now), Some(then)) => now != then && !(name == "--missing" && words(now) && words(then)),
+        (Some(only), None) | (None, Some(only)) => !is_nothing(only),
+        (None, None) => false,
+    }
 }
 
 /// The most files that are named of those that are new, gone or changed.
@@ -330,4 +336,34 @@ pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Seriali
         .and_then(|()| file.write_all(b"\n"))
         .map_err(|error| Error::failed("cannot write a record").at_path(directory.join(name)).because(error))?;
     file.publish(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_flag_that_a_version_did_not_have_is_no_change_unless_it_is_given() {
+        let absent = [json!(null), json!(false), json!([]), json!(0), json!("")];
+        assert!(absent.iter().all(|value| !differs("--new", Some(value), None) && !differs("--old", None, Some(value))));
+        for given in [json!(1), json!(true), json!(["a"]), json!("x"), json!(0.5)] {
+            assert!(differs("--new", Some(&given), None), "{given}");
+        }
+        assert!(differs("--limit", Some(&json!(0)), Some(&json!(null))), "both versions have it");
+        assert!(!differs("--missing", Some(&json!([])), Some(&json!(FIRST_MISSING))));
+        assert!(differs("--missing", Some(&json!(["-1"])), Some(&json!(FIRST_MISSING))));
+    }
+
+    #[test]
+    fn inputs_that_are_new_gone_changed_or_moved_are_named() {
+        let input = |path: &str, digest: &str| InputRecord { path: path.into(), bytes: 1, modified: String::new(), digest: digest.to_owned() };
+        let then = [input("a", "1"), input("b", "2")];
+        assert!(input_changes(&then, &then).is_empty());
+        let now = [input("b", "3"), input("c", "4")];
+        assert_eq!(input_changes(&now, &then), ["there is a new input: `c`", "an input is gone: `a`", "the input `b`"]);
+        let moved = [input("b", "2"), input("a", "1")];
+        assert_eq!(input_changes(&moved, &then), ["the order of the inputs, or how often one is given"]);
+    }
 }

@@ -195,6 +195,9 @@ mod tests {
         # HELP tallow_rows_filtered Rows that the last run filtered out.
         # TYPE tallow_rows_filtered gauge
         tallow_rows_filtered{job="nightly",model="churn"} 0
+        # HELP tallow_files_skipped Files that the last run could not read and left out.
+        # TYPE tallow_files_skipped gauge
+        tallow_files_skipped{job="nightly",model="churn"} 1
         # HELP tallow_output_bytes Bytes of predictions that the last run published.
         # TYPE tallow_output_bytes gauge
         tallow_output_bytes{job="nightly",model="churn"} 0
@@ -207,10 +210,15 @@ mod tests {
         # HELP tallow_peak_memory_bytes Peak resident size of the last run.
         # TYPE tallow_peak_memory_bytes gauge
         tallow_peak_memory_bytes{job="nightly",model="churn"} 67108864
-        # HELP tallow_coerced_values Values that the last run coerced, by column and kind.
+        # HELP tallow_missing_values Values that were missing in the last run, by column.
+        # TYPE tallow_missing_values gauge
+        tallow_missing_values{job="nightly",model="churn",column="a \"quoted\" \\ column\nof two lines"} 3
+        # HELP tallow_unseen_values Categories that training never saw in the last run, by column.
+        # TYPE tallow_unseen_values gauge
+        tallow_unseen_values{job="nightly",model="churn",column="b"} 1
+        # HELP tallow_coerced_values Values that the last run changed, by column and kind.
         # TYPE tallow_coerced_values gauge
-        tallow_coerced_values{job="nightly",model="churn",column="a \"quoted\" \\ column\nof two lines",kind="null"} 3
-        tallow_coerced_values{job="nightly",model="churn",column="b",kind="unseen_category"} 1
+        tallow_coerced_values{job="nightly",model="churn",column="b",kind="rounded"} 2
         "#);
     }
 
