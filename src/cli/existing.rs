@@ -36,7 +36,7 @@ impl Run<'_> {
     /// to an input since. Not asked where it is to be replaced, but for who wants to know by the exit code.
     pub(super) fn is_done_already(&self) -> Result<bool> {
         let Target { path, format, .. } = &self.target;
-        let is_asked = self.args.guards.skip_code.is_some() || !self.args.output.overwrite;
+        let is_asked = self.args.guards.skip_code.is_some() || !self.target.overwrite;
         let Some(found) = find(path)?.filter(|found| is_asked && found.is_file) else { return Ok(false) };
         let is_parquet = read_head(path)?.starts_with(parquet::MAGIC);
         if is_parquet != (*format == TableFormat::Parquet) || !self.was_made_by_this_run(found.byte_count)? {

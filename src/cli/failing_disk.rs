@@ -153,10 +153,10 @@ fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
     }
 }
 
-const SET: &str = "score --quiet --threads 1 --model {}/good.json {}/new.csv --output {}/out/set/ --rows-per-part 2 --on-null a=reject";
-const OLD_SET: &str = "score --quiet --threads 1 --model {}/good.json {}/old.csv --output {}/out/set/ --rows-per-part 1 --on-null a=reject";
-const FILE: &str = "score --quiet --threads 1 --model {}/good.json {}/new.csv --output {}/out/new.parquet --on-null a=reject";
-const OLD_FILE: &str = "score --quiet --threads 1 --model {}/good.json {}/old.csv --output {}/out/new.parquet --on-null a=reject";
+const SET: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output {}/out/set/ --rows-per-part 2 --on-null a=reject";
+const OLD_SET: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output {}/out/set/ --rows-per-part 1 --on-null a=reject";
+const FILE: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output {}/out/new.parquet --on-null a=reject";
+const OLD_FILE: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output {}/out/new.parquet --on-null a=reject";
 
 #[test]
 fn a_data_set_survives_every_failure() {
@@ -170,7 +170,7 @@ fn a_data_set_over_an_old_one_survives_every_failure() {
     at_every_operation(&[OLD_SET], &format!("{SET} --overwrite"), Failure::FromThenOn, &check_dataset);
 }
 
-const RETRY: &str = "retry --quiet --threads 1 {}/out/set --mended {}/mended.csv";
+const RETRY: &str = "retry -qq --threads 1 {}/out/set --mended {}/mended.csv";
 
 #[test]
 fn mending_a_data_set_survives_every_failure() {
