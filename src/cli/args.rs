@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+pub use super::choices::{OnBadFile, OnBudget, OutputFormat};
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, ManArgs};
 use super::text_args::TextArgs;
@@ -208,37 +209,6 @@ pub struct GuardArgs {
     /// Exit with this code instead of 0 if the output is there already, made from the same inputs by the same model: 99 is what Airflow skips on
     #[arg(long, value_name = "CODE", allow_negative_numbers = true, help_heading = "Guards")]
     pub skip_code: Option<u8>,
-}
-
-/// What to do with the output of a run that rejected too many rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnBudget {
-    /// Publish nothing but the rejected rows
-    #[default]
-    Withhold,
-    /// Publish it all the same
-    Publish,
-}
-
-/// What to do with a file that cannot be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnBadFile {
-    /// Stop the run
-    #[default]
-    Fail,
-    /// Leave the whole file out and say so; every file is read once before, to know
-    Skip,
-}
-
-/// The format of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// Apache Parquet, zstd
-    Parquet,
-    /// Comma-separated text with a header
-    Csv,
 }
 
 /// `tallow check`
