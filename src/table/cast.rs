@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
 
+use super::int96;
 use crate::error::{Error, Result};
 
 /// The narrowest type that holds every value of both, if there is one.
@@ -132,6 +133,9 @@ fn is_binary(data_type: &DataType) -> bool {
 pub fn cast_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     if column.data_type() == wanted {
         return Ok(column.clone());
+    }
+    if let Some(times) = int96::with_timestamps(column, wanted) {
+        return times;
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(column, wanted, &strict)

@@ -1,26 +1,20 @@
 //! Record batches as delimited text.
 //!
-//! Owns how values look as text: numbers in the shortest form that reads back as the same number of the same precision, dates,
-//! times and durations in ISO 8601, decimals with all their places, booleans as `true` and `false`, binary in hexadecimal, null
-//! as nothing (and so like an empty text), text as it is; in quotes only what needs them. It must not know where the text goes.
+//! Owns lines and quotes: null is nothing (and so like an empty text), and in quotes is only what needs them. How values look as text is
+//! `value_text`'s. It must not know where the text goes.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringViewArray};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Error, Result};
 
 use super::csv_find::find;
 use super::csv_record::check_mark;
+use super::value_text::{Values, printable};
 use super::{Sink, commit};
-
-/// Values that a type cannot print are errors, instead of a text about the error in the place of the value.
-const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
 
 /// Lines are handed on once they take this much memory.
 const TEXT_BYTES: usize = 1 << 20;
@@ -78,8 +72,8 @@ impl<W: Write + Send> CsvSink<W> {
     }
 
     fn write_lines(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns: Vec<ArrayRef> = self.each(batch.columns(), printable)?;
-        let values: Vec<Values> = self.each(&columns, Values::new)?;
+        let columns: Vec<ArrayRef> = self.each(batch.columns(), |_, column| printable(column))?;
+        let values: Vec<Values> = self.each(&columns, |place, column| Values::new(column, self.schema.field(place)))?;
         let mut lines = Lines::new(self.delimiter);
         for row in 0..batch.num_rows() {
             for (place, values) in values.iter().enumerate() {
@@ -95,8 +89,8 @@ impl<W: Write + Send> CsvSink<W> {
         self.write_text(&lines.text)
     }
 
-    fn each<'a, T>(&self, columns: &'a [ArrayRef], of: impl Fn(&'a ArrayRef) -> Result<T, ArrowError>) -> Result<Vec<T>> {
-        columns.iter().enumerate().map(|(place, column)| of(column).map_err(|error| self.unprintable(place, error))).collect()
+    fn each<'a, T>(&self, columns: &'a [ArrayRef], of: impl Fn(usize, &'a ArrayRef) -> Result<T, ArrowError>) -> Result<Vec<T>> {
+        columns.iter().enumerate().map(|(place, column)| of(place, column).map_err(|error| self.unprintable(place, error))).collect()
     }
 
     fn unprintable(&self, place: usize, error: ArrowError) -> Error {
@@ -115,35 +109,6 @@ impl<W: Write + Send> Sink for CsvSink<W> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.writer.flush().map_err(|error| commit::io_error("cannot write the table", error))
-    }
-}
-
-/// A column's values as text; text itself, the most frequent, without detours.
-enum Values<'a> {
-    Text(&'a StringArray),
-    View(&'a StringViewArray),
-    Other(ArrayFormatter<'a>),
-}
-
-impl<'a> Values<'a> {
-    fn new(column: &'a ArrayRef) -> Result<Self, ArrowError> {
-        if let Some(texts) = column.as_string_opt::<i32>() {
-            return Ok(Self::Text(texts));
-        }
-        match column.as_string_view_opt() {
-            Some(texts) => Ok(Self::View(texts)),
-            None => ArrayFormatter::try_new(column.as_ref(), &FORMAT).map(Self::Other),
-        }
-    }
-
-    fn write(&self, row: usize, text: &mut String) -> Result<(), ArrowError> {
-        let value = match self {
-            Self::Text(values) => values.is_valid(row).then(|| values.value(row)),
-            Self::View(values) => values.is_valid(row).then(|| values.value(row)),
-            Self::Other(values) => return values.value(row).write(text).map_err(|error| ArrowError::CsvError(error.to_string())),
-        };
-        text.push_str(value.unwrap_or_default());
-        Ok(())
     }
 }
 
@@ -184,18 +149,10 @@ impl Lines {
     }
 }
 
-/// The same column in a type that prints: instants keep their instant, but in a named time zone they are told in UTC, because the
-/// rules of time zones are not built in.
-fn printable(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    match column.data_type() {
-        DataType::Timestamp(unit, Some(zone)) if !zone.starts_with(['+', '-']) => cast(column, &DataType::Timestamp(*unit, Some("+00:00".into()))),
-        DataType::Dictionary(_, value) if matches!(value.as_ref(), DataType::Timestamp(..)) => printable(&cast(column, value)?),
-        _ => Ok(Arc::clone(column)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use arrow::array::*;
     use arrow::datatypes::{Field, Int32Type, Schema, i256};
 
@@ -239,6 +196,10 @@ mod tests {
         assert_eq!(column(BooleanArray::from(vec![Some(true), None, Some(false)])), "x|true|\"\"|false|");
         assert_eq!(column(Int64Array::from(vec![9_007_199_254_740_993, i64::MIN])), "x|9007199254740993|-9223372036854775808|");
         assert_eq!(column(UInt64Array::from(vec![u64::MAX])), "x|18446744073709551615|");
+        assert_eq!(
+            column(Date64Array::from(vec![Some(0), None, Some(-86_400_000), Some(1)])),
+            "x|1970-01-01|\"\"|1969-12-31|1970-01-01T00:00:00.001|"
+        );
         assert_eq!(column(Date32Array::from(vec![0, -1])), "x|1970-01-01|1969-12-31|");
         assert_eq!(column(TimestampMicrosecondArray::from(vec![1, 0])), "x|1970-01-01T00:00:00.000001|1970-01-01T00:00:00|");
         assert_eq!(column(TimestampNanosecondArray::from(vec![1]).with_timezone("+02:00")), "x|1970-01-01T02:00:00.000000001+02:00|");

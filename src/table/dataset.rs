@@ -175,10 +175,10 @@ impl Dataset {
             return Err(Error::contract(message).hint("score them in two runs"));
         }
         let Unified { columns, partial } = unify(&files)?;
-        let unknown = options.types.iter().find(|(name, _)| columns.iter().all(|(column, _)| column != name));
+        let unknown = options.types.iter().find(|(name, _)| columns.iter().all(|column| column.name() != name));
         if let Some((name, _)) = unknown {
             let error = Error::contract("`--types` names a column that the data does not have").at_column(name);
-            let names = columns.iter().map(|(name, _)| name.as_str());
+            let names = columns.iter().map(|field| field.name().as_str());
             return Err(error.hint(did_you_mean(name, &names, "`tallow inspect` lists the columns of a file")));
         }
         let (schema, originals) = rename(&columns, renames)?;
@@ -348,9 +348,9 @@ impl Dataset {
 }
 
 /// The columns of text that directories alone give, and whose values are all numbers.
-fn spelt_numbers(files: &[DatasetFile], columns: &[(String, DataType)]) -> HashSet<String> {
+fn spelt_numbers(files: &[DatasetFile], columns: &[Field]) -> HashSet<String> {
     let kinds = hive_file::kinds(files.iter().flat_map(|file| &file.partitions));
-    let is_text = |name: &String| columns.iter().any(|(column, data_type)| column == name && *data_type == DataType::Utf8);
+    let is_text = |name: &String| columns.iter().any(|field| field.name() == name && *field.data_type() == DataType::Utf8);
     let only_of_directories = |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
     let spelt = kinds.into_iter().filter(|(name, kind)| *kind == Kind::Numbers && is_text(name) && only_of_directories(name));
     spelt.map(|(name, _)| name).collect()

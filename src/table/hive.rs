@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write;
 
-use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::value_text::{Values, printable};
 use crate::error::{Error, Result};
 
 /// The directory of null.
@@ -62,15 +62,17 @@ impl Partitioning {
             return Ok(vec![(String::new(), batch.clone())]);
         }
         let kept = batch.project(&self.kept).map_err(internal)?;
-        let options = FormatOptions::new().with_display_error(false);
-        let texts =
-            self.columns.iter().map(|(_, position)| ArrayFormatter::try_new(batch.column(*position), &options)).collect::<Result<Vec<_>, _>>();
-        let texts = texts.map_err(internal)?;
+        let columns = self.columns.iter().map(|(_, position)| printable(batch.column(*position))).collect::<Result<Vec<_>, _>>();
+        let columns = columns.map_err(internal)?;
+        let schema = batch.schema();
+        let texts = self.columns.iter().zip(&columns).map(|((_, position), column)| Values::new(column, schema.field(*position)));
+        let texts = texts.collect::<Result<Vec<_>, _>>().map_err(internal)?;
         let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in 0..batch.num_rows() {
             let mut directory = String::new();
-            for ((name, position), text) in self.columns.iter().zip(&texts) {
-                let value = if batch.column(*position).is_null(row) { String::new() } else { text.value(row).try_to_string().map_err(internal)? };
+            for ((name, _), text) in self.columns.iter().zip(&texts) {
+                let mut value = String::new();
+                text.write(row, &mut value).map_err(internal)?;
                 let value = if value.is_empty() { DEFAULT_VALUE.to_owned() } else { encoded(&value) };
                 let own = format!("{}={value}", encoded(name));
                 if own.len() > MOST_NAME_BYTES {

@@ -10,25 +10,30 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::FOOTER_SIZE;
-use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, FooterTail, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
 use super::commit::{Identity, SharedFile};
 use super::demand::Demand;
-use super::parquet_decode::{Decoder, ParquetPortions};
-use super::parquet_header::{HeaderReader, check_footer};
+use super::parquet_check::check_metadata;
+use super::parquet_decode::{Decoder, ParquetPortions, int96_units};
+use super::parquet_footer::{CheckedFooter, check_footer};
+use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
+use super::parquet_types::{annotated, readable, with_timestamps};
 use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand, room_for_columns};
 use crate::error::{Error, Result};
 use crate::memory;
 
 /// The four bytes at both ends of a Parquet file.
-/// What every file begins and ends with.
 pub const MAGIC: &[u8] = b"PAR1";
+
+/// The same of a file whose footer is encrypted.
+pub const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// Apache Parquet.
 #[derive(Debug)]
@@ -44,21 +49,24 @@ impl Format for Parquet {
     }
 
     fn recognises(&self, head: &[u8], _path: &Path) -> bool {
-        head.starts_with(MAGIC)
+        head.starts_with(MAGIC) || head.starts_with(ENCRYPTED_MAGIC)
     }
 
     fn open(&self, path: &Path, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
-        let input = Input(SharedFile::open(path)?);
-        let footer = new_footer(&input)?;
+        let input = Input(SharedFile::open(path)?, PageChecks::default());
+        let Footer { metadata: footer, unreadable } = footer(&input)?;
         let metadata = footer.metadata();
         room_for_columns(footer.schema().fields().len()).map_err(|error| error.at_path(path))?;
+        let units = int96_units(&input, &footer, &unreadable)?;
+        let unit = |column: usize| units.get(&column).copied().unwrap_or(TimeUnit::Microsecond);
+        let schema = Arc::new(with_timestamps(footer.schema(), unit));
         Ok(Box::new(ParquetFile {
             path: path.to_owned(),
             identity: input.0.identity(),
-            schema: footer.schema().clone(),
             row_count: u64::try_from(metadata.file_metadata().num_rows()).ok(),
             row_group_count: metadata.num_row_groups(),
-            decoded_bytes: decoded_bytes(metadata, footer.schema()),
+            decoded_bytes: decoded_bytes(metadata, &schema),
+            schema,
         }))
     }
 }
@@ -66,49 +74,91 @@ impl Format for Parquet {
 /// The value of a key in a file's footer; none if it has no such key or cannot be read.
 #[must_use]
 pub fn footer_value(path: &Path, key: &str) -> Option<String> {
-    let footer = new_footer(&Input(SharedFile::open(path).ok()?)).ok()?;
-    let pairs = footer.metadata().file_metadata().key_value_metadata()?;
+    let read = footer(&Input(SharedFile::open(path).ok()?, PageChecks::default())).ok()?.metadata;
+    let pairs = read.metadata().file_metadata().key_value_metadata()?;
     pairs.iter().find(|pair| pair.key == key)?.value.clone()
 }
 
-/// The footer of a file that is opened for the first time: checked before it is parsed.
-fn new_footer(input: &Input) -> Result<ArrowReaderMetadata> {
-    parsed_footer(input, |bytes| check_footer(bytes).map_err(|refusal| ParquetError::External(Box::new(refusal))))
+/// A file's footer, read.
+#[derive(Clone, Debug)]
+pub(super) struct Footer {
+    /// What it says, with the columns in the types that they are decoded as: times of the type INT96 are bytes here.
+    pub(super) metadata: ArrowReaderMetadata,
+    /// The leaves that cannot be read, each with the reason.
+    pub(super) unreadable: Arc<[(usize, String)]>,
 }
 
-/// The footer of a file that was opened before and is the same still.
-pub(super) fn footer(input: &Input) -> Result<ArrowReaderMetadata> {
-    parsed_footer(input, |_| Ok(()))
-}
-
-fn parsed_footer(input: &Input, check: impl Fn(&[u8]) -> parquet::errors::Result<()>) -> Result<ArrowReaderMetadata> {
+/// The footer of a file that is opened for the first time, or was before.
+pub(super) fn footer(input: &Input) -> Result<Footer> {
     let path = input.0.path();
     let hint = "the file is cut off or damaged: write or copy it again";
-    let metadata = footer_bytes(input).and_then(|bytes| {
-        check(&bytes)?;
-        let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
-        let _parsed = memory::reserve(parsed_bytes, "the Parquet footer").map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
-        ArrowReaderMetadata::try_new(Arc::new(ParquetMetaDataReader::decode_metadata(&bytes)?), ArrowReaderOptions::new())
-    });
-    let metadata = metadata.map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
+    let bytes = footer_bytes(input)?;
+    let parsed = bytes.and_then(|bytes| parsed_footer(bytes, input.len()));
+    let footer = parsed.map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
     // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
-    with_types(&metadata, odd_dictionary_as_plain).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))
+    let metadata = with_types(&footer.metadata, odd_dictionary_as_plain)
+        .map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))?;
+    Ok(Footer { metadata, ..footer })
 }
 
-fn footer_bytes(input: &Input) -> parquet::errors::Result<bytes::Bytes> {
-    let tail_start = input.len().checked_sub(FOOTER_SIZE as u64).ok_or_else(|| ParquetError::EOF("the file is too short for a footer".to_owned()))?;
-    let tail = FooterTail::try_from(&*input.get_bytes(tail_start, FOOTER_SIZE)?)?;
+fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Result<Footer> {
+    let CheckedFooter { bytes, unreadable } = check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+    let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
+    let _parsed = memory::reserve(parsed_bytes, "the Parquet footer").map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+    let own = ParquetMetaDataReader::decode_metadata(&bytes)?;
+    check_metadata(&own, file_bytes)?;
+    let schema = own.file_metadata().schema_descr_ptr();
+    let metadata = match readable(&schema)? {
+        Some(readable) => {
+            let options = ParquetMetaDataOptions::new().with_schema(Arc::new(readable));
+            ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))?
+        }
+        None => own,
+    };
+    let metadata = Arc::new(metadata);
+    // An Arrow schema that does not fit the columns is of no account: the columns' own types are what counts.
+    let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())
+        .or_else(|_| ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new().with_skip_arrow_metadata(true)))?;
+    let annotated = annotated(arrow.schema(), &schema, |column| is_whole(&metadata, column));
+    let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(annotated)))?;
+    Ok(Footer { metadata, unreadable: unreadable.into() })
+}
+
+/// Whether a column's values are all there, at any depth, by its statistics.
+fn is_whole(metadata: &ParquetMetaData, column: usize) -> bool {
+    let schema = metadata.file_metadata().schema_descr();
+    let leaves = || (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == column);
+    let is_whole = |group: &RowGroupMetaData, leaf: usize| group.column(leaf).statistics().and_then(Statistics::null_count_opt) == Some(0);
+    metadata.row_groups().iter().all(|group| leaves().all(|leaf| is_whole(group, leaf)))
+}
+
+/// The footer's bytes.
+///
+/// # Errors
+/// Fails if the file is encrypted; what is damaged is an error of Parquet's.
+fn footer_bytes(input: &Input) -> Result<parquet::errors::Result<bytes::Bytes>> {
+    let read = |start: u64, length: usize| input.get_bytes(start, length);
+    let Some(tail_start) = input.len().checked_sub(FOOTER_SIZE as u64) else {
+        return Ok(Err(ParquetError::EOF("the file is too short for a footer".to_owned())));
+    };
+    let tail = match read(tail_start, FOOTER_SIZE).and_then(|bytes| FooterTail::try_from(&*bytes)) {
+        Ok(tail) => tail,
+        Err(error) => return Ok(Err(error)),
+    };
     if tail.is_encrypted_footer() {
-        return Err(ParquetError::NYI("the footer is encrypted".to_owned()));
+        return Err(Error::failed("cannot read the file: its Parquet footer is encrypted").at_path(input.0.path()).hint(DECRYPT));
     }
     let length = tail.metadata_length();
     let start = tail_start.checked_sub(length as u64);
-    let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())))?;
-    input.get_bytes(start, length)
+    let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())));
+    Ok(start.and_then(|start| read(start, length)))
 }
 
 /// What is parsed of a footer is a few times as large.
 const PARSED_BYTES_PER_FOOTER_BYTE: u64 = 8;
+
+/// What to do about an encrypted file.
+pub(super) const DECRYPT: &str = "tallow has no keys: write the file without encryption, with pyarrow, DuckDB or Spark";
 
 fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
     let DataType::Dictionary(_, value) = data_type else { return None };
@@ -146,9 +196,27 @@ pub(super) fn with_types(
     ArrowReaderMetadata::try_new(footer.metadata().clone(), ArrowReaderOptions::new().with_schema(Arc::new(schema)))
 }
 
-/// A file read by position, so that workers share one handle.
+/// A file read by position, so that workers share one handle; and what is known of the pages that this reader is about to read.
 #[derive(Clone, Debug)]
-pub(super) struct Input(pub(super) SharedFile);
+pub(super) struct Input(pub(super) SharedFile, PageChecks);
+
+impl Input {
+    /// The same file for another reader, of these column chunks.
+    pub(super) fn for_reader<'a>(&self, chunks: impl Iterator<Item = &'a ColumnChunkMetaData>) -> Self {
+        let facts = |chunk: &ColumnChunkMetaData| {
+            let (start, length) = chunk.byte_range();
+            let facts = ChunkFacts {
+                end: start.saturating_add(length),
+                value_count: u64::try_from(chunk.num_values()).unwrap_or(0),
+                encodings: chunk.encodings_mask().as_i32(),
+                is_flat: chunk.column_descr().max_rep_level() == 0,
+                so_far: 0,
+            };
+            (start, facts)
+        };
+        Self(self.0.clone(), PageChecks::new(chunks.map(facts)))
+    }
+}
 
 impl Length for Input {
     fn len(&self) -> u64 {
@@ -161,7 +229,7 @@ impl ChunkReader for Input {
 
     /// Only page headers are read so.
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(HeaderReader::new(self.0.reader_from(start)))
+        Ok(HeaderReader::new(self.0.reader_from(start), start, self.1.clone()))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {
@@ -169,6 +237,9 @@ impl ChunkReader for Input {
             return Err(ParquetError::EOF(format!("{length} bytes wanted at {start} of {}", self.0.byte_count())));
         }
         let bytes = self.0.bytes_at(length, start).map_err(|error| ParquetError::External(Box::new(error)))?;
+        if !self.1.agree(start, &bytes) {
+            return Err(ParquetError::General(format!("the page at byte {start} has another checksum than its header gives")));
+        }
         Ok(bytes.into())
     }
 }
@@ -205,7 +276,7 @@ impl TableFile for ParquetFile {
     }
 
     fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
-        let footer = footer(&self.reopen()?)?;
+        let footer = footer(&self.reopen()?)?.metadata;
         let descriptor = footer.metadata().file_metadata().schema_descr();
         let leaves = (0..descriptor.num_columns()).filter_map(|leaf| match descriptor.column(leaf).path().parts() {
             [name] => Some((name.clone(), leaf)),
@@ -233,7 +304,7 @@ impl TableFile for ParquetFile {
 
 impl ParquetFile {
     fn reopen(&self) -> Result<Input> {
-        SharedFile::reopen(&self.path, &self.identity).map(Input)
+        SharedFile::reopen(&self.path, &self.identity).map(|file| Input(file, PageChecks::default()))
     }
 }
 

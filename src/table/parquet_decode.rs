@@ -2,13 +2,14 @@
 //!
 //! Owns the size of a portion and its decoding. What a file is, and how its footer is read, is `parquet`'s.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::basic::Type as PhysicalType;
@@ -17,8 +18,10 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::cast::cast_column;
 use super::compact::compacted;
+use super::int96::Needs;
 use super::name_index::NameIndex;
-use super::parquet::{Input, footer, read_type, with_types};
+use super::parquet::{DECRYPT, Footer, Input, footer, read_type, with_types};
+use super::parquet_types::has_int96;
 use super::{ColumnRequest, Portion, Portions, ReadOptions};
 use crate::error::{Error, Result};
 
@@ -142,7 +145,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(input: Input, columns: &[ColumnRequest]) -> Result<Self> {
-        let footer = footer(&input)?;
+        let Footer { metadata: footer, unreadable } = footer(&input)?;
         let viewed = |data_type: &DataType| Some(read_type(data_type)).filter(|viewed| viewed != data_type);
         let footer =
             with_types(&footer, viewed).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(input.0.path()).because(error))?;
@@ -158,6 +161,11 @@ impl Decoder {
         let mask = |roots: &[usize]| ProjectionMask::roots(footer.metadata().file_metadata().schema_descr(), roots.iter().copied());
         let groups = ascending.chunks(ascending.len().div_ceil(MOST_GROUPS).max(1)).map(mask).collect();
         let mask = mask(&ascending);
+        if let Some((leaf, reason)) = unreadable.iter().find(|(leaf, _)| mask.leaf_included(*leaf)) {
+            let name = footer.parquet_schema().column(*leaf).path().string();
+            let error = Error::failed(format!("cannot read the column: {reason}")).at_path(input.0.path()).at_column(name);
+            return Err(error.hint(if reason.contains("encrypted") { DECRYPT } else { "write it with another encoding or compression" }));
+        }
         let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(Self { input, footer, groups, mask, schema, positions })
@@ -202,7 +210,9 @@ impl Decoder {
     /// The rows of one group of columns; its pages are gone when this returns, but for those that texts are views of.
     fn read(&self, group: &ProjectionMask, row_group: usize, rows: &Range<usize>) -> Result<RecordBatch, ParquetError> {
         let all = usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.input.clone(), self.footer.clone());
+        let chunks = self.footer.metadata().row_group(row_group).columns().iter().enumerate();
+        let input = self.input.for_reader(chunks.filter(|(leaf, _)| group.leaf_included(*leaf)).map(|(_, chunk)| chunk));
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.footer.clone());
         let builder = builder.with_projection(group.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
         let builder = if rows.len() == all {
             builder
@@ -218,4 +228,37 @@ impl Decoder {
         let columns = columns.into_iter().map(compacted).collect();
         Ok(RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(count)))?)
     }
+}
+
+/// The unit that holds all times of each column of the type INT96, by the column's number. Spark's times have microseconds; other writers' files
+/// are read through for it, these columns alone.
+pub(super) fn int96_units(input: &Input, footer: &ArrowReaderMetadata, unreadable: &[(usize, String)]) -> Result<HashMap<usize, TimeUnit>> {
+    let file = footer.metadata().file_metadata();
+    let is_sparks = file.key_value_metadata().is_some_and(|pairs| pairs.iter().any(|pair| pair.key.starts_with("org.apache.spark.")));
+    let is_readable = |column: usize| unreadable.iter().all(|(leaf, _)| footer.parquet_schema().get_column_root_idx(*leaf) != column);
+    let is_asked = |column: usize, field: &Field| !is_sparks && has_int96(field) && is_readable(column);
+    let columns = footer.schema().fields().iter().enumerate().filter(|(column, field)| is_asked(*column, field));
+    columns.map(|(column, field)| Ok((column, int96_unit(input, footer, column).map_err(|error| error.at_column(field.name()))?))).collect()
+}
+
+fn int96_unit(input: &Input, footer: &ArrowReaderMetadata, column: usize) -> Result<TimeUnit> {
+    let look = || -> Result<TimeUnit, ParquetError> {
+        let mask = ProjectionMask::roots(footer.parquet_schema(), [column]);
+        let groups = footer.metadata().row_groups().iter();
+        let chunks = groups.flat_map(|group| group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)));
+        let input = input.for_reader(chunks.map(|(_, chunk)| chunk));
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, footer.clone());
+        let mut needs = Needs::default();
+        for batch in builder.with_projection(mask).build()? {
+            batch?.columns().iter().for_each(|column| needs.look(column));
+            if needs.is_settled() {
+                break;
+            }
+        }
+        Ok(needs.unit())
+    };
+    // The decoder underneath panics on some damaged files.
+    let found = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(ParquetError::General("its pages contradict each other".to_owned())));
+    let failed = |error| Error::failed("cannot read the INT96 times").at_path(input.0.path()).because(error);
+    found.map_err(|error| failed(error).hint("the file is damaged: write or copy it again"))
 }

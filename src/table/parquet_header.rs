@@ -1,91 +1,24 @@
-//! The records that a Parquet file describes itself with, footers and page headers, checked before the reader beneath parses them.
+//! The headers of a Parquet file's pages, checked before the reader beneath parses them.
 //!
-//! That reader passes over lists of truth values one by one though not a byte of them is there, reserves memory for as many children as a schema
-//! says it has, follows a schema to any depth on the stack, and reads the fields that it knows without looking at their type. Owns which
-//! fields those are. How records are walked is `thrift`'s, what they mean is the reader's.
+//! That reader passes over lists of truth values one by one though not a byte of them is there, and reads the fields that it knows without
+//! looking at their type. Owns which fields those are. How records are walked is `thrift`'s, footers are `parquet_footer`'s.
 //!
 //! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader knows it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::commit::FileReader;
-use super::thrift::Kind::{self, Binary, Byte, Children, Double, List, Number, Struct, Tree, Truth, Unknown};
-use super::thrift::{Refusal, leading_numbers, struct_length};
+use super::parquet_footer::{EMPTY, STATISTICS};
+use super::thrift::Kind::{self, Number, Struct, Truth};
+use super::thrift::{Refusal, leading_numbers, struct_length, wrong};
 
 /// What is read of a file at once for a page header: headers are some dozens of bytes, and more where they hold statistics.
 const HEADER_BYTES: usize = 2048;
 
 /// The longest page header: two texts of the largest size that writers put in statistics are far below.
 const MOST_HEADER_BYTES: usize = 16 << 20;
-
-const EMPTY: Kind = Struct(&[]);
-const TIME_UNIT: Kind = Struct(&[EMPTY, EMPTY, EMPTY]);
-const TIME: Kind = Struct(&[Truth, TIME_UNIT]);
-
-/// A union: by number, text, map, list, enumeration, decimal, date, time, timestamp, interval, integer, null, JSON, BSON, UUID, half float,
-/// variant, geometry, geography, file.
-const LOGICAL_TYPE: Kind = Struct(&[
-    EMPTY,
-    EMPTY,
-    EMPTY,
-    EMPTY,
-    Struct(&[Number, Number]),
-    EMPTY,
-    TIME,
-    TIME,
-    Unknown,
-    Struct(&[Byte, Truth]),
-    EMPTY,
-    EMPTY,
-    EMPTY,
-    EMPTY,
-    EMPTY,
-    Struct(&[Byte]),
-    Struct(&[Binary]),
-    Struct(&[Binary, Number]),
-    EMPTY,
-]);
-
-/// Type, type length, repetition, name, number of children, converted type, scale, precision, field identifier, logical type.
-const SCHEMA_ELEMENT: &[Kind] = &[Number, Number, Number, Binary, Children, Number, Number, Number, Number, LOGICAL_TYPE];
-
-/// Maximum and minimum as they once were, counts of nulls and distinct values, maximum and minimum, whether they are exact, count of NaN.
-const STATISTICS: Kind = Struct(&[Binary, Binary, Number, Number, Binary, Binary, Truth, Truth, Number]);
-
-const KEY_VALUE: Kind = Struct(&[Binary, Binary]);
-const BOUNDING_BOX: Kind = Struct(&[Double, Double, Double, Double, Double, Double, Double, Double]);
-
-/// Type, encodings, path, codec, values, sizes, key-value pairs, offsets of pages, statistics, statistics of encodings, bloom filter, statistics
-/// of sizes, statistics of places.
-const COLUMN_META_DATA: Kind = Struct(&[
-    Number,
-    List(&Number),
-    List(&Binary),
-    Number,
-    Number,
-    Number,
-    Number,
-    List(&KEY_VALUE),
-    Number,
-    Number,
-    Number,
-    STATISTICS,
-    List(&Struct(&[Number, Number, Number])),
-    Number,
-    Number,
-    Struct(&[Number, List(&Number), List(&Number)]),
-    Struct(&[BOUNDING_BOX, List(&Number)]),
-]);
-
-/// File, offset, metadata, places of the page indexes.
-const COLUMN_CHUNK: Kind = Struct(&[Binary, Number, COLUMN_META_DATA, Number, Number, Number, Number]);
-
-/// Columns, size, rows, sorting columns, offset, compressed size, number.
-const ROW_GROUP: Kind = Struct(&[List(&COLUMN_CHUNK), Number, Number, List(&Struct(&[Number, Truth, Truth])), Number, Number, Number]);
-
-/// Version, schema, rows, row groups, key-value pairs, writer, orders of columns.
-static FILE_META_DATA: &[Kind] =
-    &[Number, Tree(SCHEMA_ELEMENT), Number, List(&ROW_GROUP), List(&KEY_VALUE), Binary, List(&Struct(&[EMPTY, EMPTY, EMPTY]))];
 
 /// Type, size, compressed size, checksum, then one of: data page, index page, dictionary page, data page of the second version.
 static PAGE_HEADER: &[Kind] = &[
@@ -98,11 +31,6 @@ static PAGE_HEADER: &[Kind] = &[
     Struct(&[Number, Number, Truth]),
     Struct(&[Number, Number, Number, Number, Number, Number, Truth, STATISTICS]),
 ];
-
-/// Checks a footer's record; what may follow it is not looked at.
-pub(super) fn check_footer(bytes: &[u8]) -> Result<(), Refusal> {
-    struct_length(bytes, FILE_META_DATA).map(|_| ())
-}
 
 /// What a page's header says of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +47,7 @@ pub(super) struct PageFacts {
 
 /// The facts of the page whose header begins where `file` stands.
 pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
-    let mut reader = HeaderReader::new(file);
+    let mut reader = HeaderReader::new(file, 0, PageChecks::default());
     reader.fill()?;
     let damaged = |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal.to_string());
     let (numbers, inner) = leading_numbers(&reader.header).map_err(damaged)?;
@@ -128,25 +56,141 @@ pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
         header_bytes: reader.header.len() as u64,
         uncompressed_bytes: field(2).unwrap_or(0),
         compressed_bytes: field(3).unwrap_or(0),
-        words: inner.filter(|(identifier, _)| *identifier == DICTIONARY_HEADER).and_then(|(_, words)| u64::try_from(words).ok()),
+        words: inner.filter(|(identifier, _)| *identifier == DICTIONARY_HEADER).and_then(|(_, numbers)| u64::try_from(numbers.first()?.1).ok()),
     })
 }
 
+/// The field of a page header that holds the page's checksum.
+pub(super) const CHECKSUM: i16 = 4;
+
+/// The field of a page header that holds the page's bytes in the file.
+const COMPRESSED_BYTES: i16 = 3;
+
+/// The fields of a page header that make it one of values, of the first version and of the second.
+const FIRST_VERSION: i16 = 5;
+const SECOND_VERSION: i16 = 8;
+
+/// The first of the encodings that every writer lists: those by differences, and of split streams.
+const FIRST_LISTED: i64 = 5;
+
+/// The encoding by a dictionary, which has an older name, too.
+const DICTIONARY: i64 = 8;
+
 /// The field of a page header that makes it a dictionary's.
 const DICTIONARY_HEADER: i16 = 7;
+
+/// What the headers read so far say of the pages behind them, and what the footer says of their column chunks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PageChecks(Arc<Mutex<Facts>>);
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// For each page, by the byte at which it begins, its checksum, if its header gives one.
+    checksums: HashMap<u64, Option<u32>>,
+    /// The column chunks by the byte at which they begin.
+    chunks: BTreeMap<u64, ChunkFacts>,
+}
+
+/// What the footer says of a column chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ChunkFacts {
+    /// The byte behind its last page.
+    pub(super) end: u64,
+    /// Its values, those that are null included.
+    pub(super) value_count: u64,
+    /// Its encodings, by the bits of their numbers; none if none is listed.
+    pub(super) encodings: i32,
+    /// Whether its values are in no list.
+    pub(super) is_flat: bool,
+    /// The values of the pages so far.
+    pub(super) so_far: u64,
+}
+
+/// What a header says of a page of values.
+#[derive(Clone, Copy, Debug, Default)]
+struct DataPage {
+    values: i64,
+    encoding: i64,
+    /// The bytes of the levels that say where lists begin, in pages of the second version.
+    list_bytes: i64,
+}
+
+impl DataPage {
+    fn new(identifier: i16, numbers: &[(i16, i64)]) -> Option<Self> {
+        let number = |wanted: i16| numbers.iter().find(|(own, _)| *own == wanted).map_or(0, |(_, number)| *number);
+        match identifier {
+            FIRST_VERSION => Some(Self { values: number(1), encoding: number(2), list_bytes: 0 }),
+            SECOND_VERSION => Some(Self { values: number(1), encoding: number(4), list_bytes: number(6) }),
+            _ => None,
+        }
+    }
+
+    fn check(self, chunk: &ChunkFacts) -> Result<(), Refusal> {
+        let is_listed = u32::try_from(self.encoding).is_ok_and(|encoding| chunk.encodings >> encoding.min(31) & 1 == 1);
+        // Some writers do not list the common ones.
+        if self.encoding >= FIRST_LISTED && self.encoding != DICTIONARY && chunk.encodings != 0 && !is_listed {
+            return wrong(format!("the page has encoding {}, which its column chunk does not list", self.encoding));
+        }
+        if chunk.is_flat && self.list_bytes != 0 {
+            return wrong("the page has levels of lists, its column has none");
+        }
+        Ok(())
+    }
+}
+
+impl PageChecks {
+    /// Checks for a reader of these column chunks, each with the byte at which it begins.
+    pub(super) fn new(chunks: impl Iterator<Item = (u64, ChunkFacts)>) -> Self {
+        Self(Arc::new(Mutex::new(Facts { checksums: HashMap::new(), chunks: chunks.collect() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the page that begins at `start` is the one whose checksum its header gives; so is every page without one.
+    pub(super) fn agree(&self, start: u64, page: &[u8]) -> bool {
+        let expected = self.lock().checksums.get(&start).copied().flatten();
+        expected.is_none_or(|expected| crc32fast::hash(page) == expected)
+    }
+
+    /// Takes down what a header at byte `start` says.
+    fn note(&self, start: u64, header: &[u8]) -> Result<(), Refusal> {
+        let (numbers, inner) = leading_numbers(header)?;
+        let field = |wanted: i16| numbers.iter().find(|(identifier, _)| *identifier == wanted).map(|(_, value)| *value);
+        let page_start = start.saturating_add(header.len() as u64);
+        let mut facts = self.lock();
+        // A number of 32 bits with a sign, which some write without.
+        if facts.checksums.insert(page_start, field(CHECKSUM).map(|checksum| checksum as u32)).is_some() {
+            return Ok(());
+        }
+        let Some((_, chunk)) = facts.chunks.range_mut(..=start).next_back().filter(|(_, chunk)| start < chunk.end) else { return Ok(()) };
+        let page = inner.and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers)).unwrap_or_default();
+        page.check(chunk)?;
+        let values = page.values;
+        chunk.so_far = u64::try_from(values).ok().and_then(|values| chunk.so_far.checked_add(values)).unwrap_or(u64::MAX);
+        let is_last = u64::try_from(field(COMPRESSED_BYTES).unwrap_or(0)).is_ok_and(|bytes| page_start.saturating_add(bytes) == chunk.end);
+        if chunk.so_far > chunk.value_count || is_last && chunk.so_far != chunk.value_count {
+            return wrong(format!("the pages have {} values, the column chunk {}", chunk.so_far, chunk.value_count));
+        }
+        Ok(())
+    }
+}
 
 /// One page header: nothing is read until it is asked for, and then exactly the header, checked.
 #[derive(Debug)]
 pub(super) struct HeaderReader {
     file: FileReader,
+    start: u64,
+    checks: PageChecks,
     header: Vec<u8>,
     position: usize,
 }
 
 impl HeaderReader {
-    /// The header at which `file` stands.
-    pub(super) fn new(file: FileReader) -> Self {
-        Self { file, header: Vec::new(), position: 0 }
+    /// The header at byte `start`, where `file` stands; what it says goes to `checks`.
+    pub(super) fn new(file: FileReader, start: u64, checks: PageChecks) -> Self {
+        Self { file, start, checks, header: Vec::new(), position: 0 }
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -155,7 +199,10 @@ impl HeaderReader {
         loop {
             self.file.by_ref().take((wanted - self.header.len()) as u64).read_to_end(&mut self.header)?;
             match struct_length(&self.header, PAGE_HEADER) {
-                Ok(length) => return Ok(self.header.truncate(length)),
+                Ok(length) => {
+                    self.header.truncate(length);
+                    return self.checks.note(self.start, &self.header).map_err(|refusal| damaged(refusal.to_string()));
+                }
                 Err(Refusal::CutOff) if self.header.len() == wanted && wanted < MOST_HEADER_BYTES => wanted *= 2,
                 Err(Refusal::CutOff) if self.header.len() == wanted => return Err(damaged(format!("it is longer than {MOST_HEADER_BYTES} bytes"))),
                 Err(Refusal::CutOff) => return Err(damaged("the file ends in it".to_owned())),
@@ -190,7 +237,7 @@ mod tests {
         let mut file = PendingFile::create(&path, false).unwrap();
         file.write_all(bytes).unwrap();
         file.publish(false).unwrap();
-        let mut reader = HeaderReader::new(SharedFile::open(&path).unwrap().reader());
+        let mut reader = HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 0, PageChecks::default());
         let mut read = Vec::new();
         let mut byte = [0];
         loop {
@@ -207,6 +254,46 @@ mod tests {
         let length = [minimum as u8 | 0x80, (minimum >> 7) as u8 | 0x80, (minimum >> 14) as u8 | 0x80, (minimum >> 21) as u8];
         let head = [0x15, 0, 0x15, 8, 0x15, 8, 0x2c, 0x15, 4, 0x15, 0, 0x15, 6, 0x15, 6, 0x1c, 0x28];
         [&head[..], &length, &vec![7; minimum], &[0, 0, 0]].concat()
+    }
+
+    #[test]
+    fn a_page_is_encoded_as_its_column_chunk_says() {
+        let chunk = ChunkFacts { encodings: 1 << 0 | 1 << 3 | 1 << 8, is_flat: true, ..ChunkFacts::default() };
+        let message = |page: Option<DataPage>| page.unwrap().check(&chunk).map_err(|refusal| refusal.to_string());
+        for encoding in [0, 2, 3, 8] {
+            assert_eq!(message(DataPage::new(FIRST_VERSION, &[(1, 6), (2, encoding)])), Ok(()));
+        }
+        let wrong = message(DataPage::new(FIRST_VERSION, &[(1, 6), (2, 9)])).unwrap_err();
+        assert_eq!(wrong, "the page has encoding 9, which its column chunk does not list");
+        let wrong = message(DataPage::new(SECOND_VERSION, &[(1, 6), (4, 0), (6, 1)])).unwrap_err();
+        assert_eq!(wrong, "the page has levels of lists, its column has none");
+        assert!(DataPage::new(DICTIONARY_HEADER, &[(1, 6)]).is_none());
+    }
+
+    #[test]
+    fn a_page_must_have_the_checksum_that_its_header_gives() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("page");
+        let mut file = PendingFile::create(&path, false).unwrap();
+        // A data page of 9 bytes; the check value of the standard CRC is that of `123456789`, 0xCBF43926.
+        let header = crate::table::thrift_tree::with_number(&header(4), CHECKSUM, i64::from(0xcbf4_3926_u32.cast_signed())).unwrap();
+        file.write_all(&header).unwrap();
+        file.publish(false).unwrap();
+        let end = 100 + header.len() as u64 + 4;
+        let of = |value_count: u64| PageChecks::new([(90, ChunkFacts { end, value_count, ..ChunkFacts::default() })].into_iter());
+        let read = |checks: PageChecks| HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 100, checks).fill();
+        // The page has 2 values and is the chunk's last one.
+        assert!(read(of(2)).is_ok());
+        for values in [1, 3] {
+            let message = read(of(values)).unwrap_err().to_string();
+            assert_eq!(message, format!("cannot read the page header: the pages have 2 values, the column chunk {values}"));
+        }
+        let checks = PageChecks::default();
+        HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 100, checks.clone()).fill().unwrap();
+        let start = 100 + header.len() as u64;
+        assert!(checks.agree(start, b"123456789"));
+        assert!(!checks.agree(start, b"123456788"));
+        assert!(checks.agree(start + 1, b"another page, without a checksum"));
     }
 
     #[test]

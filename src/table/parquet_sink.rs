@@ -10,17 +10,20 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{Type, TypePtr};
 
 use super::Sink;
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks};
 use super::commit::io_error;
+use super::parquet_page::{CheckedChunk, PageStores};
+use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
 use crate::error::{Error, Result};
 
 /// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
@@ -38,6 +41,9 @@ const ZSTD_LEVEL: i32 = 1;
 /// Fewer values than this say nothing of how often a column repeats itself.
 const FEWEST_TELLING_ROWS: usize = 1_024;
 
+/// The name of the group of a file's columns, which no reader looks at.
+const OWN_ROOT: &str = "arrow_schema";
+
 /// Writes Parquet to anything that takes bytes.
 pub struct ParquetSink<W: Write + Send> {
     chunks: Chunks,
@@ -48,6 +54,8 @@ pub struct ParquetSink<W: Write + Send> {
 struct Groups<W: Write + Send> {
     writer: Writer<W>,
     schema: SchemaRef,
+    /// The Parquet types of the columns, in one group.
+    root: TypePtr,
     group: Group,
 }
 
@@ -95,7 +103,7 @@ impl<W: Write + Send> ParquetSink<W> {
         if let Some(field) = schema.fields().iter().find(|field| !super::parquet::can_write(field.data_type())) {
             return Err(Error::contract(format!("Parquet has no form for {}", field.data_type())).at_column(field.name()));
         }
-        ArrowSchemaConverter::new().convert(&schema).map_err(failed)?;
+        let root = parquet_schema(&schema).map_err(failed)?.root_schema_ptr();
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| Error::internal("zstd level").because(error))?;
         let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
         let properties = WriterProperties::builder()
@@ -104,7 +112,7 @@ impl<W: Write + Send> ParquetSink<W> {
             .set_key_value_metadata(Some(pairs));
         let chunks = Chunks::new(schema.clone());
         let writer = Writer::Waiting(Some(Box::new((output, properties))));
-        Ok(Self { chunks, groups: Groups { writer, schema, group: Group::default() } })
+        Ok(Self { chunks, groups: Groups { writer, schema, root, group: Group::default() } })
     }
 }
 
@@ -122,8 +130,7 @@ impl<W: Write + Send> Groups<W> {
             let unique = self.schema.fields().iter().zip(chunk.columns()).filter(|(_, column)| !repeats_itself(column));
             let properties =
                 unique.fold(properties, |properties, (field, _)| properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false));
-            let writer = ArrowWriter::try_new(output, self.schema.clone(), Some(properties.build()));
-            let (writer, _) = writer.and_then(ArrowWriter::into_serialized_writer).map_err(failed)?;
+            let writer = SerializedFileWriter::new(output, Arc::clone(&self.root), Arc::new(properties.build())).map_err(failed)?;
             self.writer = Writer::Writing(Box::new(writer));
         }
         let Writer::Writing(writer) = &mut self.writer else { return Err(Error::internal("a Parquet file without its writer")) };
@@ -133,24 +140,28 @@ impl<W: Write + Send> Groups<W> {
     fn end_group(&mut self) -> Result<()> {
         let group = std::mem::take(&mut self.group);
         let Some(first) = group.chunks.first().cloned() else { return Ok(()) };
-        let schema = self.schema.clone();
+        let (schema, root) = (self.schema.clone(), Arc::clone(&self.root));
         let writer = self.writer(&first)?;
         drop(first);
-        write_group(writer, &schema, group).map_err(failed)
+        write_group(writer, &schema, &root, group).map_err(failed)
     }
 
     fn finish(&mut self) -> Result<()> {
         self.end_group()?;
         let nothing = RecordBatch::new_empty(self.schema.clone());
-        self.writer(&nothing)?.finish().map(|_| ()).map_err(failed)
+        let arrow_schema = encode_arrow_schema(&without_annotations(&with_plain_lists(&self.schema)));
+        let writer = self.writer(&nothing)?;
+        writer.append_key_value_metadata(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), arrow_schema));
+        writer.finish().map(|_| ()).map_err(failed)
     }
 }
 
-fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &Schema, group: Group) -> Result<(), ParquetError> {
+fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &Schema, root: &Type, group: Group) -> Result<(), ParquetError> {
     let properties = Arc::clone(writer.properties());
     let mut row_group = writer.next_row_group()?;
-    for (field, chunks) in schema.fields().iter().zip(group.into_columns(schema.fields().len())) {
-        for column in encode(field, chunks, &properties)? {
+    let columns = group.into_columns(schema.fields().len());
+    for ((field, parquet), chunks) in schema.fields().iter().zip(root.get_fields()).zip(columns) {
+        for column in encode(field, parquet, chunks, &properties)? {
             column.append_to_row_group(&mut row_group)?;
         }
     }
@@ -158,18 +169,20 @@ fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &S
 }
 
 /// The column chunks of one column, of which nested ones have several; its rows are gone when this returns.
-fn encode(field: &FieldRef, chunks: Vec<ArrayRef>, properties: &WriterPropertiesPtr) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+fn encode(field: &FieldRef, parquet: &TypePtr, chunks: Vec<ArrayRef>, properties: &WriterPropertiesPtr) -> Result<Vec<CheckedChunk>, ParquetError> {
     let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
     // Encoders are made for the columns of a file, all of them at once; so each column gets a file of its own, which nobody keeps.
-    let descriptor = ArrowSchemaConverter::new().convert(&schema)?;
-    let own_file = SerializedFileWriter::new(io::sink(), descriptor.root_schema_ptr(), Arc::clone(properties))?;
-    let mut writers = ArrowRowGroupWriterFactory::new(&own_file, schema).create_column_writers(0)?;
+    let root = Type::group_type_builder(OWN_ROOT).with_fields(vec![Arc::clone(parquet)]).build()?;
+    let own_file = SerializedFileWriter::new(io::sink(), Arc::new(root), Arc::clone(properties))?;
+    let stores = Arc::new(PageStores::default());
+    let factory = ArrowRowGroupWriterFactory::new(&own_file, schema).with_page_store_factory(Arc::clone(&stores) as _);
+    let mut writers = factory.create_column_writers(0)?;
     for chunk in chunks {
         for (leaf, writer) in compute_leaves(field, &chunk)?.iter().zip(&mut writers) {
             writer.write(leaf)?;
         }
     }
-    writers.into_iter().map(ArrowColumnWriter::close).collect()
+    stores.take_chunks(writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?)
 }
 
 impl<W: Write + Send> Sink for ParquetSink<W> {

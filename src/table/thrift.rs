@@ -8,34 +8,16 @@
 
 use std::fmt;
 
+pub(super) use super::thrift_kind::{Kind, code, is_known};
+
 /// Structs, lists and maps inside each other: the depth at which parsers give up, too.
-const MOST_DEPTH: usize = 64;
+pub(super) const MOST_DEPTH: usize = 64;
 
 /// The deepest schema: what Apache Arrow's C++ reader takes, too.
 const MOST_SCHEMA_DEPTH: usize = 100;
 
 /// Bits of a number in a run of bytes; each byte holds seven.
 const NUMBER_BITS: u32 = 64;
-
-/// What a field or an element is.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// Not known to the parser, which passes over it by its own type.
-    Unknown,
-    Truth,
-    Byte,
-    /// An integer of 16 to 64 bits: all are written alike.
-    Number,
-    /// A number that says how many of the next elements of the list are children of this one.
-    Children,
-    Double,
-    Binary,
-    List(&'static Kind),
-    /// The kinds of its fields, the first of which has the identifier 1.
-    Struct(&'static [Kind]),
-    /// A list of structs that are a tree in depth-first order, by their [`Kind::Children`].
-    Tree(&'static [Kind]),
-}
 
 /// Why a record cannot be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,93 +39,84 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-fn wrong<T>(text: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn wrong<T>(text: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Wrong(text.into()))
 }
 
 /// The length of the struct with these fields that `bytes` begin with.
 pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usize, Refusal> {
-    let mut walk = Walk { bytes, position: 0, children: Vec::new() };
+    let mut walk = Walk::new(bytes);
     walk.fields(fields, MOST_DEPTH)?;
     Ok(walk.position)
+}
+
+/// Whether the struct has fields, or names, that its kinds do not know: of a later version of the format.
+pub(super) fn has_unknown(bytes: &[u8], fields: &'static [Kind]) -> Result<bool, Refusal> {
+    let mut walk = Walk { passes_others: true, ..Walk::new(bytes) };
+    walk.fields(fields, MOST_DEPTH)?;
+    Ok(walk.has_unknown)
 }
 
 /// A number with the identifier of its field.
 type FieldNumber = (i16, i64);
 
-/// The numbers that a struct begins with, each with its field's identifier, and the first number of the struct that follows them, with the
-/// identifier of that struct.
-pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Vec<FieldNumber>, Option<FieldNumber>), Refusal> {
-    let mut walk = Walk { bytes, position: 0, children: Vec::new() };
-    let (mut numbers, mut identifier) = (Vec::new(), 0);
-    loop {
-        let head = walk.byte()?;
-        identifier += i16::from(head >> 4);
-        match head & 0x0f {
-            code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64 => numbers.push((identifier, walk.signed()?)),
-            code::STRUCT => {
-                let is_number = matches!(walk.byte()? & 0x0f, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64);
-                let inner = if is_number { Some((identifier, walk.signed()?)) } else { None };
-                return Ok((numbers, inner));
-            }
-            _ => return Ok((numbers, None)),
-        }
+/// Numbers with the identifiers of their fields.
+pub(super) type Numbers = Vec<FieldNumber>;
+
+/// The numbers that a struct begins with, and those that the struct behind them begins with, with the identifier of that struct.
+pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Numbers, Option<(i16, Numbers)>), Refusal> {
+    let mut walk = Walk::new(bytes);
+    let (numbers, next) = walk.numbers()?;
+    match next {
+        Some((identifier, code::STRUCT)) => Ok((numbers, Some((identifier, walk.numbers()?.0)))),
+        _ => Ok((numbers, None)),
     }
 }
 
-/// The protocol's types.
-mod code {
-    pub(super) const TRUE: u8 = 1;
-    pub(super) const FALSE: u8 = 2;
-    pub(super) const BYTE: u8 = 3;
-    pub(super) const INTEGER_16: u8 = 4;
-    pub(super) const INTEGER_32: u8 = 5;
-    pub(super) const INTEGER_64: u8 = 6;
-    pub(super) const DOUBLE: u8 = 7;
-    pub(super) const BINARY: u8 = 8;
-    pub(super) const LIST: u8 = 9;
-    pub(super) const SET: u8 = 10;
-    pub(super) const MAP: u8 = 11;
-    pub(super) const STRUCT: u8 = 12;
-    pub(super) const UUID: u8 = 13;
-}
-
-impl Kind {
-    const fn is(self, code: u8) -> bool {
-        match self {
-            Self::Unknown => true,
-            Self::Truth => matches!(code, code::TRUE | code::FALSE),
-            Self::Byte => code == code::BYTE,
-            Self::Number | Self::Children => matches!(code, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64),
-            Self::Double => code == code::DOUBLE,
-            Self::Binary => code == code::BINARY,
-            Self::List(_) | Self::Tree(_) => code == code::LIST,
-            Self::Struct(_) => code == code::STRUCT,
-        }
-    }
-}
-
-struct Walk<'a> {
-    bytes: &'a [u8],
-    position: usize,
+pub(super) struct Walk<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) position: usize,
     /// For each element of the tree at work, how many children it says it has.
     children: Vec<usize>,
+    has_unknown: bool,
+    /// The type of the element of the schema at work, and of each leaf before it.
+    element_type: i64,
+    leaf_types: Vec<i8>,
+    /// The column chunk at work, in its row group.
+    chunk: usize,
+    /// Whether fields may have another type than their kind's, and lists of truth values be in fields that are not known: no parser sees them.
+    pub(super) passes_others: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            position: 0,
+            children: Vec::new(),
+            has_unknown: false,
+            element_type: -1,
+            leaf_types: Vec::new(),
+            chunk: 0,
+            passes_others: false,
+        }
+    }
 }
 
 impl Walk<'_> {
-    fn pass(&mut self, count: usize) -> Result<(), Refusal> {
+    pub(super) fn pass(&mut self, count: usize) -> Result<(), Refusal> {
         let end = self.position.checked_add(count).filter(|end| *end <= self.bytes.len()).ok_or(Refusal::CutOff)?;
         self.position = end;
         Ok(())
     }
 
-    fn byte(&mut self) -> Result<u8, Refusal> {
+    pub(super) fn byte(&mut self) -> Result<u8, Refusal> {
         let byte = *self.bytes.get(self.position).ok_or(Refusal::CutOff)?;
         self.position += 1;
         Ok(byte)
     }
 
-    fn number(&mut self) -> Result<u64, Refusal> {
+    pub(super) fn number(&mut self) -> Result<u64, Refusal> {
         let first = self.byte()?;
         if first < 0x80 {
             return Ok(u64::from(first));
@@ -162,8 +135,21 @@ impl Walk<'_> {
         }
     }
 
+    /// The numbers that a struct begins with, and the identifier and type of the field behind them.
+    fn numbers(&mut self) -> Result<(Numbers, Option<(i16, u8)>), Refusal> {
+        let (mut numbers, mut identifier) = (Vec::new(), 0);
+        while let Some((next, code, _)) = self.field_head(identifier, &[])? {
+            identifier = next;
+            if !Kind::Number.is(code) {
+                return Ok((numbers, Some((identifier, code))));
+            }
+            numbers.push((identifier, self.signed()?));
+        }
+        Ok((numbers, None))
+    }
+
     /// A number whose lowest bit is its sign.
-    fn signed(&mut self) -> Result<i64, Refusal> {
+    pub(super) fn signed(&mut self) -> Result<i64, Refusal> {
         let number = self.number()?;
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
@@ -171,26 +157,38 @@ impl Walk<'_> {
     fn fields(&mut self, kinds: &'static [Kind], depth: usize) -> Result<(), Refusal> {
         let depth = deeper(depth)?;
         let mut identifier = 0_i16;
-        loop {
-            let head = self.byte()?;
-            let code = head & 0x0f;
-            if code == 0 {
-                return Ok(());
-            }
-            identifier = match head >> 4 {
-                0 => self.signed()? as i16,
-                step => identifier.checked_add(i16::from(step)).map_or_else(|| wrong("a field's identifier is too large"), Ok)?,
-            };
-            let known = usize::try_from(identifier).ok().and_then(|identifier| kinds.get(identifier.checked_sub(1)?));
-            let kind = known.copied().unwrap_or(Kind::Unknown);
-            if !kind.is(code) {
-                return wrong(format!("field {identifier} of a record has the wrong type ({code})"));
-            }
+        while let Some((next, code, kind)) = self.field_head(identifier, kinds)? {
+            identifier = next;
+            self.has_unknown |= matches!(kind, Kind::Unknown);
             self.value(kind, code, depth)?;
         }
+        Ok(())
     }
 
-    fn value(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
+    /// The identifier, the type and the kind of the field after the one with the identifier `before`; none at the end of the struct.
+    pub(super) fn field_head(&mut self, before: i16, kinds: &'static [Kind]) -> Result<Option<(i16, u8, Kind)>, Refusal> {
+        let head = self.byte()?;
+        let code = head & 0x0f;
+        if code == 0 {
+            return Ok(None);
+        }
+        let identifier = match head >> 4 {
+            0 => self.signed()? as i16,
+            step => before.checked_add(i16::from(step)).map_or_else(|| wrong("a field's identifier is too large"), Ok)?,
+        };
+        let known = usize::try_from(identifier).ok().and_then(|identifier| kinds.get(identifier.checked_sub(1)?));
+        let kind = known.copied().unwrap_or(Kind::Unknown);
+        if !kind.is(code) {
+            // Another field under the same number: what Thrift's own parsers pass over, and this one only where no other parser sees it.
+            if self.passes_others {
+                return Ok(Some((identifier, code, Kind::Unknown)));
+            }
+            return wrong(format!("field {identifier} of a record has the wrong type ({code})"));
+        }
+        Ok(Some((identifier, code, kind)))
+    }
+
+    pub(super) fn value(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
         match (kind, code) {
             (Kind::Children, _) => {
                 let count = self.signed()?;
@@ -199,7 +197,21 @@ impl Walk<'_> {
             }
             (Kind::Tree(kinds), _) => self.tree(kinds, depth),
             (Kind::List(element), _) => self.list(*element, depth),
-            (Kind::Struct(kinds), _) => self.fields(kinds, depth),
+            (Kind::Struct(kinds) | Kind::Union(kinds), _) => self.fields(kinds, depth),
+            (Kind::Offset, _) => {
+                let offset = self.signed()?;
+                Ok(self.has_unknown |= offset == 0)
+            }
+            (Kind::Enum(known) | Kind::LeafType(known) | Kind::ChunkType(known), _) => {
+                let name = self.signed()?;
+                self.has_unknown |= !is_known(known, name);
+                match kind {
+                    Kind::LeafType(_) => Ok(self.element_type = name),
+                    Kind::ChunkType(_) => self.check_chunk_type(name),
+                    _ => Ok(()),
+                }
+            }
+            (Kind::Chunks(element), _) => self.chunks(*element, depth),
             // A field's truth is in its type.
             (_, code::TRUE | code::FALSE) => Ok(()),
             (_, code::BYTE) => self.pass(1),
@@ -215,7 +227,7 @@ impl Walk<'_> {
     }
 
     /// The type and number of a list's elements.
-    fn list_head(&mut self, element: Kind) -> Result<(u8, usize), Refusal> {
+    pub(super) fn list_head(&mut self, element: Kind) -> Result<(u8, usize), Refusal> {
         let head = self.byte()?;
         // Some writers give an empty list no type.
         if head == 0 {
@@ -233,7 +245,7 @@ impl Walk<'_> {
     fn list(&mut self, element: Kind, depth: usize) -> Result<(), Refusal> {
         let depth = deeper(depth)?;
         let (code, count) = self.list_head(element)?;
-        (0..count).try_for_each(|_| self.value(element, code, depth))
+        (0..count).try_for_each(|_| self.element(element, code, depth))
     }
 
     fn map(&mut self, depth: usize) -> Result<(), Refusal> {
@@ -245,20 +257,42 @@ impl Walk<'_> {
         let codes = self.byte()?;
         let codes = [codes >> 4, codes & 0x0f];
         self.check_collection(count, &codes)?;
-        (0..count).try_for_each(|_| codes.iter().try_for_each(|code| self.value(Kind::Unknown, *code, depth)))
+        (0..count).try_for_each(|_| codes.iter().try_for_each(|code| self.element(Kind::Unknown, *code, depth)))
     }
 
-    fn count(&mut self) -> Result<usize, Refusal> {
+    /// An element of a list or map, in which a truth value takes a byte.
+    fn element(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
+        if Kind::Truth.is(code) { self.pass(1) } else { self.value(kind, code, depth) }
+    }
+
+    pub(super) fn count(&mut self) -> Result<usize, Refusal> {
         let count = self.number()?;
         i32::try_from(count).map_or_else(|_| wrong(format!("a list says that it has {count} elements")), |count| Ok(count as usize))
     }
 
     /// Parquet has no collections of truth values in its records, and parsers pass over their elements without taking a byte for each.
     fn check_collection(&self, count: usize, codes: &[u8]) -> Result<(), Refusal> {
-        if count > 0 && codes.iter().any(|code| Kind::Truth.is(*code)) {
+        if count > 0 && !self.passes_others && codes.iter().any(|code| Kind::Truth.is(*code)) {
             return wrong(format!("a list of {count} truth values, of which the format has none"));
         }
         if count > self.bytes.len() - self.position { Err(Refusal::CutOff) } else { Ok(()) }
+    }
+
+    fn chunks(&mut self, element: Kind, depth: usize) -> Result<(), Refusal> {
+        let depth = deeper(depth)?;
+        let (code, count) = self.list_head(element)?;
+        for chunk in 0..count {
+            self.chunk = chunk;
+            self.element(element, code, depth)?;
+        }
+        Ok(())
+    }
+
+    fn check_chunk_type(&self, name: i64) -> Result<(), Refusal> {
+        match self.leaf_types.get(self.chunk) {
+            Some(own) if i64::from(*own) != name => wrong(format!("column chunk {} has values of type {name}, its column of type {own}", self.chunk)),
+            _ => Ok(()),
+        }
     }
 
     fn tree(&mut self, kinds: &'static [Kind], depth: usize) -> Result<(), Refusal> {
@@ -267,13 +301,17 @@ impl Walk<'_> {
         self.children.clear();
         for _ in 0..count {
             self.children.push(0);
+            self.element_type = -1;
             self.fields(kinds, depth)?;
+            if self.children.last() == Some(&0) {
+                self.leaf_types.push(i8::try_from(self.element_type).unwrap_or(-1));
+            }
         }
         check_tree(&self.children)
     }
 }
 
-fn deeper(depth: usize) -> Result<usize, Refusal> {
+pub(super) fn deeper(depth: usize) -> Result<usize, Refusal> {
     depth.checked_sub(1).map_or_else(|| wrong(format!("records lie in each other more than {MOST_DEPTH} deep")), Ok)
 }
 

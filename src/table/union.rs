@@ -4,16 +4,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 
 use super::cast::common_type;
 use super::dataset::DatasetFile;
+use super::parquet_types::WHOLE;
 use super::spelling::did_you_mean;
 use crate::error::{Error, Result, shell_word};
 
 /// The columns of all files together.
 pub(super) struct Unified {
-    pub(super) columns: Vec<(String, DataType)>,
+    pub(super) columns: Vec<Field>,
     /// Names of columns that not every file has, with the first file that lacks them.
     pub(super) partial: HashMap<String, usize>,
 }
@@ -27,24 +28,34 @@ struct Met {
 
 /// The union of all files' columns, in the order of first appearance.
 pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
-    let mut columns: Vec<(String, DataType)> = Vec::new();
+    let mut columns: Vec<Field> = Vec::new();
     let mut met: HashMap<String, Met> = HashMap::new();
     for (file, DatasetFile { path, table, .. }) in files.iter().enumerate() {
         for field in table.schema().fields() {
             let Some(known) = met.get_mut(field.name()).filter(|_| file > 0) else {
                 met.insert(field.name().clone(), Met { position: columns.len(), file, count: 1 });
-                columns.push((field.name().clone(), field.data_type().clone()));
+                columns.push(field.as_ref().clone().with_nullable(true));
                 continue;
             };
             known.count += 1;
-            let unified = &mut columns[known.position].1;
-            *unified = common_type(unified, field.data_type()).ok_or_else(|| {
-                Error::contract(format!("the column is {} here, but {unified} in `{}`", field.data_type(), files[known.file].path.display()))
+            let unified = &mut columns[known.position];
+            let common = common_type(unified.data_type(), field.data_type()).ok_or_else(|| {
+                let (own, other) = (field.data_type(), unified.data_type());
+                Error::contract(format!("the column is {own} here, but {other} in `{}`", files[known.file].path.display()))
                     .at_path(path)
                     .at_column(field.name())
                     .hint("write the files with one schema, or score them in separate runs")
             })?;
+            // What only some of the files say of a column is not true of all of its values.
+            unified.metadata_mut().retain(|key, value| field.metadata().get(key) == Some(value));
+            if common != *unified.data_type() {
+                *unified = unified.clone().with_data_type(common);
+            }
         }
+    }
+    // Where a file lacks a column its rows have nulls.
+    for met in met.values().filter(|met| met.count < files.len()) {
+        columns[met.position].metadata_mut().remove(WHOLE);
     }
     let lacks = |name: &String| files.iter().position(|file| file.table.schema().column_with_name(name).is_none());
     let partial = met.iter().filter(|(_, met)| met.count < files.len()).filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
@@ -52,18 +63,18 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
 }
 
 /// The columns under their new names, and for each new name the one in the files; `renames` are (name in the files, new name).
-pub(super) fn rename(columns: &[(String, DataType)], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
-    let known: HashSet<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+pub(super) fn rename(columns: &[Field], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
+    let known: HashSet<&str> = columns.iter().map(|field| field.name().as_str()).collect();
     if let Some((from, _)) = renames.iter().find(|(from, _)| !known.contains(from.as_str())) {
         return Err(Error::contract("`--rename` names a column that the data lacks").at_column(from).hint(did_you_mean(
             from,
-            &columns.iter().map(|(name, _)| name.as_str()),
+            &columns.iter().map(|field| field.name().as_str()),
             "`tallow inspect` lists the columns of a file",
         )));
     }
     let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
     let sources: BTreeMap<&str, &str> = renames.iter().map(|(from, to)| (to.as_str(), from.as_str())).collect();
-    let taken = columns.iter().map(|(name, _)| name.as_str()).find(|name| sources.contains_key(name) && !targets.contains_key(name));
+    let taken = columns.iter().map(|field| field.name().as_str()).find(|name| sources.contains_key(name) && !targets.contains_key(name));
     if let Some(name) = taken {
         let (own, other) = (shell_word(&format!("{}={name}", sources[name])), shell_word(&format!("{name}={name}_before")));
         return Err(Error::contract(format!("`--rename {own}` gives a name that another column of the data has"))
@@ -71,7 +82,7 @@ pub(super) fn rename(columns: &[(String, DataType)], renames: &[(String, String)
             .hint(format!("rename that one too: `--rename {own} --rename {other}`")));
     }
     let renamed = |name: &String| targets.get(name.as_str()).copied().unwrap_or(name).clone();
-    let originals = columns.iter().map(|(name, _)| (renamed(name), name.clone())).collect();
-    let fields = columns.iter().map(|(name, data_type)| Field::new(renamed(name), data_type.clone(), true));
+    let originals = columns.iter().map(|field| (renamed(field.name()), field.name().clone())).collect();
+    let fields = columns.iter().map(|field| field.clone().with_name(renamed(field.name())));
     Ok((Schema::new(fields.collect::<Vec<_>>()), originals))
 }

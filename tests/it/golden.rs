@@ -89,6 +89,7 @@ fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<
 fn flat(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::FixedSizeList(..) => column.as_fixed_size_list().values().clone(),
+        DataType::List(_) => column.as_list::<i32>().values().clone(),
         DataType::LargeList(_) => column.as_list::<i64>().values().clone(),
         _ => column.clone(),
     }

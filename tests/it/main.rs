@@ -48,6 +48,9 @@ mod mlflow;
 // Broken, mislabelled and malicious files: one message each.
 mod hostile;
 
+// Damaged Parquet files.
+mod parquet;
+
 // Runs that are stopped from outside leave nothing for long.
 mod stopped;
 

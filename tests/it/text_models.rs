@@ -93,7 +93,7 @@ fn difference(name: &str, found: &ArrayRef, expected: &Json) -> Option<String> {
         let expected = &rows[row];
         match name {
             "embedding" => {
-                let vector = numbers(&found.as_fixed_size_list().value(row));
+                let vector = numbers(&found.as_list::<i32>().value(row));
                 let wanted: Vec<f64> = expected.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
                 // An empty text has no token, so a mean of nothing.
                 if wanted.iter().all(|value| *value == 0.0) {
@@ -260,7 +260,7 @@ fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads() {
         let bytes = |line: &str| {
             score(&room, &format!("--passthrough none --report none {line}")).ok();
             let found = room.table("out.parquet");
-            let vectors = column(&found, "embedding").as_fixed_size_list().clone();
+            let vectors = column(&found, "embedding").as_list::<i32>().clone();
             vectors.values().as_primitive::<Float32Type>().values().iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
         };
         let alone = bytes("--batch-rows 1 --threads 1 --task embedding");
@@ -277,7 +277,7 @@ fn bytes_are_near_single_precision_and_have_the_same_bits_alone() {
     let vectors = |line: &str| {
         let run = score(&room, &format!("--format json {line}")).ok();
         let found = room.table("out.parquet");
-        let rows = column(&found, "embedding").as_fixed_size_list().clone();
+        let rows = column(&found, "embedding").as_list::<i32>().clone();
         (run.json()["model"]["arithmetic"].as_str().unwrap().to_owned(), (0..rows.len()).map(|row| numbers(&rows.value(row))).collect::<Vec<_>>())
     };
     let ((f32, single), (exact, all_bits), (int8, bytes)) =
@@ -323,7 +323,7 @@ fn a_text_of_ten_megabytes_is_read_as_far_as_the_model_reads() {
         lay_out(&room, case);
         score(&room, "").ok();
         let found = room.table("out.parquet");
-        let vectors = column(&found, "embedding").as_fixed_size_list();
+        let vectors = column(&found, "embedding").as_list::<i32>();
         assert_eq!(numbers(&vectors.value(0)), numbers(&vectors.value(1)), "{case}");
     }
 }
@@ -336,7 +336,7 @@ fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
     table_of(&room, &[Some("qzjqzjqzjqkvkvkvkvkv"), Some("qzjqzjqzjq"), Some("kvkvkvkvkv")]);
     score(&room, "--chunk 12").ok();
     let found = room.table("out.parquet");
-    let vectors = column(&found, "embedding").as_fixed_size_list();
+    let vectors = column(&found, "embedding").as_list::<i32>();
     let [both, first, second] = [0, 1, 2].map(|row| numbers(&vectors.value(row)));
     for ((both, first), second) in both.iter().zip(&first).zip(&second) {
         assert!((both - (first + second) / 2.0).abs() < 1e-6, "{both} is not between {first} and {second}");
@@ -355,7 +355,7 @@ fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
     assert!(score(&room, "--chunk 12 --stride 12").fails(3).stderr.contains("chunks of 12 tokens cannot share so many"));
     table_of(&room, &[Some("qzjqzjqzjqkvkvkvkvkv")]);
     score(&room, "--chunk 12 --stride 4").ok();
-    assert_ne!(numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0)), both);
+    assert_ne!(numbers(&column(&room.table("out.parquet"), "embedding").as_list::<i32>().value(0)), both);
 }
 
 #[test]
@@ -486,7 +486,7 @@ fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
         assert!(score(&room, &format!("--device {unknown}")).fails(2).stderr.contains("neither `cpu` nor `cuda:0`"), "{unknown}");
     }
     score(&room, "--dimensions 5 --normalize").ok();
-    let vector = numbers(&column(&room.table("out.parquet"), "embedding").as_fixed_size_list().value(0));
+    let vector = numbers(&column(&room.table("out.parquet"), "embedding").as_list::<i32>().value(0));
     assert!(vector.len() == 5 && (vector.iter().map(|value| value * value).sum::<f64>() - 1.0).abs() < 1e-6, "{vector:?}");
     room.file("customers.csv", "age\n1\n");
     let demo = data("demo/churn");
