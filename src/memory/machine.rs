@@ -7,13 +7,16 @@ use crate::table::commit::read;
 /// The most bytes of a file of the system that are read.
 const FILE_LIMIT: u64 = 1 << 20;
 
+/// Addresses that a process takes for each byte that it uses, as a limit on them must be reckoned with: allocator and threads reserve them ahead.
+const ADDRESSES_PER_BYTE: u64 = 2;
+
 /// The least of what the machine has and what its limits allow, in bytes; none if the system does not say.
 #[must_use]
 pub fn machine_bytes() -> Option<u64> {
     let own = text("/proc/self/cgroup").map(|cgroup| control_files(&cgroup)).unwrap_or_default();
     let groups = own.iter().filter_map(|path| text(path)?.trim().parse().ok());
     let machine = text("/proc/meminfo").and_then(|text| kibibytes(&text, "MemTotal:"));
-    let shell = text("/proc/self/limits").and_then(|text| address_space(&text));
+    let shell = text("/proc/self/limits").and_then(|text| address_space(&text)).map(|bytes| bytes / ADDRESSES_PER_BYTE);
     groups.chain(machine).chain(shell).min()
 }
 

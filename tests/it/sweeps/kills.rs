@@ -200,7 +200,7 @@ fn a_run_killed_at_random_moments_leaves_nothing_torn_and_ends_in_the_same_bytes
         let stage = Stage::new(scenario);
         stage.reset();
         let mut kills = 0;
-        for (seed, mut random) in Sweep::new(4) {
+        for (seed, mut random) in Sweep::new(2) {
             let place = format!("{}, seed {seed}", scenario.name);
             // Killed a few times in a row, each time going on where the one before was killed.
             for _ in 0..=random.below(4) {
