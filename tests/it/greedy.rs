@@ -150,9 +150,7 @@ fn long_records_and_wide_tables_are_counted_before_they_are_taken_apart() {
     let names: Vec<String> = (0..200_000).map(|number| format!("c{number}")).collect();
     room.file("wide.csv", format!("a,b,{}\n0.5,0.25{}\n", names.join(","), ",1".repeat(200_000)));
     room.file("commas.csv", ",".repeat(40 << 20));
-    for (name, expected) in
-        [("long", "a long record would take"), ("wide", "a table of 200,002 columns would take"), ("commas", " columns would take")]
-    {
+    for (name, expected) in [("long", "a long record would take"), ("wide", "a table of 200,002 columns would take"), ("commas", " would take")] {
         let line = format!("score --quiet --model good.json {name}.csv --output out.parquet --memory 200MiB");
         let Ended { code, message, peak, .. } = watched(&room, "", &line);
         assert!(code == Some(1) && message.contains(expected), "{name}: {code:?} {message}");
