@@ -147,6 +147,20 @@ impl Error {
         self
     }
 
+    /// Says more, behind the message.
+    #[must_use]
+    pub fn adding(mut self, more: &str) -> Self {
+        self.0.message.push_str(more);
+        self
+    }
+
+    /// Counts the row from elsewhere, if one is named.
+    #[must_use]
+    pub fn map_row(mut self, number: impl FnOnce(u64) -> u64) -> Self {
+        self.0.place.row = self.0.place.row.map(number);
+        self
+    }
+
     /// Names the column, unless one is named already.
     #[must_use]
     pub fn at_column(mut self, column: impl Into<String>) -> Self {

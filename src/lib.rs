@@ -16,6 +16,7 @@
 //! | [`model`] | which score do these numbers give? | [`model::Model`] |
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
+//! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
@@ -40,7 +41,7 @@
 //! # Seams
 //!
 //! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock` after it; plain slices of scores after that.
-//! polars stays in `table::query`, candle in `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by matrices that never change, `model::convolution` slides filters over images. The library never prints, exits or reads the environment;
+//! sqlparser stays in `query`, candle in `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by matrices that never change, `model::convolution` slides filters over images. The library never prints, exits or reads the environment;
 //! `cli` does.
 //!
 //! # Add a format of models in three steps
@@ -67,5 +68,6 @@ pub mod path_text;
 pub mod pipeline;
 pub mod plan;
 pub mod process;
+pub mod query;
 pub mod report;
 pub mod table;

@@ -217,6 +217,18 @@ pub struct CheckArgs {
     /// Model, data and how they fit
     #[command(flatten)]
     pub work: WorkArgs,
+    /// Also read, filter and score every row, so that what would stop `score` at a row stops here; writes nothing
+    #[arg(long, help_heading = "Check")]
+    pub scan: bool,
+    /// Where results would go: `check` takes the flags of `score`, so that a command can be tried by its verb alone
+    #[command(flatten)]
+    pub output: Option<OutputArgs>,
+    /// Limits that would stop the run
+    #[command(flatten)]
+    pub guards: GuardArgs,
+    /// Who would hear of the run; `check` writes none of these files
+    #[command(flatten)]
+    pub observers: ObserverArgs,
 }
 
 /// Model, data and how they fit: what `score` and `check` share.
@@ -331,13 +343,13 @@ pub struct OutcomeArgs {
     #[arg(long, value_name = "N", help_heading = "Outcome")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_ensembles: Option<usize>,
-    /// How many trees to use: `library`, `best` (up to the best iteration where the model stores one), `all`, or a number of rounds
+    /// How many trees to use: `library`, `best` (up to the best iteration where the model stores one), `all`, or a number of rounds [default: library]
     ///
     /// `library` uses as many as the library that saved the file: an XGBoost estimator of the scikit-learn interface stops at its best iteration, a
     /// booster uses all trees. LightGBM and CatBoost cut the trees there when they save. Where fewer trees are used than there are, the summary and
     /// the report say so.
-    #[arg(long, value_name = "library|best|all|N", default_value = "library", help_heading = "Outcome")]
-    pub trees: String,
+    #[arg(long, value_name = "library|best|all|N", help_heading = "Outcome")]
+    pub trees: Option<String>,
 }
 
 /// Resources.
@@ -355,6 +367,10 @@ pub struct ResourceArgs {
     /// says what would do. `tallow check` says what a run is expected to take at most.
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true, env = "TALLOW_MEMORY", help_heading = "Resources")]
     pub memory: Option<String>,
+    /// Let messages hold the value that stops a run; without it values of rows stay out of messages and logs
+    #[arg(long, help_heading = "Display")]
+    #[serde(default)]
+    pub show_values: bool,
 }
 
 /// `tallow inspect`
@@ -364,8 +380,8 @@ pub struct InspectArgs {
     #[arg(value_name = "PATH", required = true)]
     pub path: PathBuf,
     /// How many trees count: as `tallow score --trees`
-    #[arg(long, value_name = "library|best|all|N", default_value = "library")]
-    pub trees: String,
+    #[arg(long, value_name = "library|best|all|N")]
+    pub trees: Option<String>,
     /// How delimited text is read
     #[command(flatten)]
     pub text: DialectArgs,

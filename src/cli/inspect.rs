@@ -16,6 +16,7 @@ use crate::model::open::{Identity, MODEL_MARKS, OpenedModel, open};
 use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
 use crate::path_text;
+use crate::plan::effect::refuse_trees;
 use crate::plan::options::tree_selection;
 use crate::plan::reading::dialect_options;
 use crate::report::json::sections;
@@ -37,7 +38,7 @@ const CATEGORIES_LISTED: usize = 6;
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees, text } = args;
     let reading = dialect_options(text, &[])?;
-    let options = ImportOptions { trees: tree_selection(trees)?, for_inspection: true, ..ImportOptions::default() };
+    let options = ImportOptions { trees: tree_selection(trees.as_deref())?, for_inspection: true, ..ImportOptions::default() };
     let found = match find(path)? {
         Some(found) => found,
         None if is_pattern(path) => return show(&data_or_report(path, &reading)?, console),
@@ -51,10 +52,15 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
         let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
         return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
     }
+    let not_a_model = || refuse_trees(trees.as_deref(), None);
     let shown = match manifest {
-        Some(manifest) => data_set(path, &manifest)?,
-        None if is_data(path, found.is_directory)? => data_or_report(path, &reading)?,
-        None => model(&open(path, &options).map_err(|error| neither(error, path))?),
+        Some(manifest) => not_a_model().and_then(|()| data_set(path, &manifest))?,
+        None if is_data(path, found.is_directory)? => not_a_model().and_then(|()| data_or_report(path, &reading))?,
+        None => {
+            let opened = open(path, &options).map_err(|error| neither(error, path))?;
+            refuse_trees(trees.as_deref(), Some(opened.loaded.model.family()))?;
+            model(&opened)
+        }
     };
     show(&shown, console)
 }

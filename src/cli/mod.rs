@@ -124,6 +124,8 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = without_empty_variables(Cli::command());
+    // A dry run needs no output.
+    command = command.mut_subcommand("check", |check| check.mut_arg("output", |output| output.required(false)));
     if let Some((flag, next)) = flag_as_value(&command, arguments) {
         let message = format!("a value is required for '{flag}', and '{next}' is a flag of its own: write '{flag}={next}' if it is the value");
         return Err(command.error(ErrorKind::InvalidValue, message));

@@ -10,7 +10,14 @@ use super::args::OnBadFile;
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
-    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row; rows left out are counted as filtered.
+    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as DuckDB does; rows left out are counted as filtered.
+    ///
+    /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, IS [NOT] NULL, TRUE, FALSE or DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO,
+    /// REGEXP, CASE, CAST, TRY_CAST, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
+    ///
+    /// Functions: COALESCE IFNULL NULLIF IF GREATEST LEAST; ABS CEIL FLOOR ROUND TRUNC SIGN SQRT CBRT EXP LN LOG LOG2 LOG10 LOG1P POWER MOD PI, SIN and its kin, ISNAN
+    /// ISINF ISFINITE; LOWER UPPER LENGTH STRLEN TRIM LTRIM RTRIM LPAD RPAD LEFT RIGHT SUBSTR REPLACE REVERSE REPEAT CONCAT CONCAT_WS SPLIT_PART STRPOS STARTS_WITH
+    /// ENDS_WITH CONTAINS REGEXP_MATCHES REGEXP_FULL_MATCH; EXTRACT DATE_PART DATE_TRUNC DATE_DIFF STRFTIME STRPTIME YEAR MONTH DAY and their kin.
     #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true, help_heading = "Rows")]
     #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,

@@ -24,9 +24,9 @@ use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
 use crate::pipeline::part::{RowCounts, Segment};
 use crate::pipeline::{self, Control, Destination, Outcomes, verification};
-use crate::plan::Plan;
 use crate::plan::guard::{Guards, budget};
 use crate::plan::target::Target;
+use crate::plan::{Plan, effect};
 use crate::process;
 use crate::report::run::{Circumstances, Status, facts};
 use crate::report::stored::StoredReport;
@@ -86,6 +86,7 @@ impl<'a> Run<'a> {
     pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers, interrupt: &Interrupt) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
         let target = Target::resolve(&args.output)?;
+        effect::refuse_alone(&args.output, &args.guards, &args.observers, target.is_dataset())?;
         target.refuse_inside_inputs(&args.work.inputs)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
         if let Some(previous) = lock.previous_owner() {
@@ -132,6 +133,8 @@ impl<'a> Run<'a> {
         self.target.overwrite |= is_left_behind(&self.target)?;
         self.refuse_foreign()?;
         self.console.name_run(&self.plan.run_id);
+        let may_reject = effect::may_reject(self.plan.job.scoring.encoder().inputs());
+        self.plan.warnings.extend(effect::of_rejections(Some(&self.args.output), &self.args.guards, may_reject));
         self.plan.warnings.iter().for_each(|warning| self.console.warning(warning));
         self.console.binding(self.plan.job.scoring.encoder().inputs());
         self.observers.planned(&self.plan, &self.target);

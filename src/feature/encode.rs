@@ -5,9 +5,10 @@
 
 use arrow::array::ArrayRef;
 
-use super::fill::{Filling, Real};
+use super::fill::Filling;
 use super::lookup::Lookup;
 use super::missing::{MissingValues, Sentinels};
+use super::real::Real;
 use super::verdict::{Coercions, Origin, Verdicts};
 use super::{Columns, FeatureBlock, Precision, native};
 use crate::contract::InputKind;
@@ -19,6 +20,8 @@ use crate::error::{Error, Result};
 pub struct Encoder {
     inputs: Vec<(BoundInput, Lookup, Sentinels)>,
     precision: Precision,
+    /// Whether messages may hold the values of rows.
+    shows_values: bool,
 }
 
 impl Encoder {
@@ -29,7 +32,13 @@ impl Encoder {
             let (lookup, sentinels) = (Lookup::new(&bound.input.kind), missing.of(&bound.input, &bound.column));
             (bound, lookup, sentinels)
         };
-        Self { inputs: inputs.into_iter().map(equipped).collect(), precision }
+        Self { inputs: inputs.into_iter().map(equipped).collect(), precision, shows_values: false }
+    }
+
+    /// The same, with the values of rows in its messages or without.
+    #[must_use]
+    pub fn showing_values(self, shows_values: bool) -> Self {
+        Self { shows_values, ..self }
     }
 
     /// The inputs in the order of the model's features.
@@ -79,7 +88,8 @@ impl Encoder {
         block.reset(row_count, self.inputs.len(), T::MISSING);
         for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (block.column_mut(index), &mut counts[index]);
-            let mut filling = Filling { bound, lookup, index, missing, out, counts, verdicts, origin };
+            let shows_values = self.shows_values;
+            let mut filling = Filling { bound, lookup, index, missing, shows_values, out, counts, verdicts, origin };
             filling.fill(column).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
         }
         Ok(())
@@ -97,7 +107,8 @@ impl Encoder {
         let mut scratch = vec![0.0; row_count];
         for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
-            let mut filling = Filling { bound, lookup, index, missing, out, counts, verdicts, origin };
+            let shows_values = self.shows_values;
+            let mut filling = Filling { bound, lookup, index, missing, shows_values, out, counts, verdicts, origin };
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),

@@ -14,63 +14,14 @@ use super::lookup::{Lookup, Number};
 use super::missing::Sentinels;
 use super::native::out_of_range;
 use super::number::{parse, plain};
+use super::real::Real;
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
 use crate::contract::reads::wants;
 use crate::contract::{ColumnType, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
 use crate::table::number_format::other_format;
-
-/// A floating-point type that blocks are made of.
-pub(super) trait Real: Copy + Send + Sync {
-    const MISSING: Self;
-    /// Every whole number up to here is held exactly.
-    const WHOLE: u64;
-    fn from_double(value: f64) -> Self;
-    fn from_integer(value: i64) -> Self;
-    fn from_unsigned(value: u64) -> Self;
-    fn holds(value: i64) -> bool;
-    fn holds_unsigned(value: u64) -> bool;
-    fn holds_wide(value: i128) -> bool;
-    fn to_double(self) -> f64;
-    fn is_missing(self) -> bool;
-}
-
-macro_rules! real {
-    ($type:ty, $digits:expr) => {
-        impl Real for $type {
-            const MISSING: Self = Self::NAN;
-            const WHOLE: u64 = 1 << $digits;
-            fn from_double(value: f64) -> Self {
-                value as Self
-            }
-            fn from_integer(value: i64) -> Self {
-                value as Self
-            }
-            fn from_unsigned(value: u64) -> Self {
-                value as Self
-            }
-            fn holds(value: i64) -> bool {
-                value.unsigned_abs() <= Self::WHOLE || (value as Self) as i128 == i128::from(value)
-            }
-            fn holds_unsigned(value: u64) -> bool {
-                value <= Self::WHOLE || (value as Self) as u128 == u128::from(value)
-            }
-            fn holds_wide(value: i128) -> bool {
-                (value as Self) as i128 == value
-            }
-            fn to_double(self) -> f64 {
-                f64::from(self)
-            }
-            fn is_missing(self) -> bool {
-                self.is_nan()
-            }
-        }
-    };
-}
-
-real!(f32, 24);
-real!(f64, 53);
+use crate::table::spelling::nearest;
 
 /// One input being filled.
 pub(super) struct Filling<'a, 'b, T> {
@@ -79,6 +30,8 @@ pub(super) struct Filling<'a, 'b, T> {
     pub(super) index: usize,
     /// Values that stand for a missing one.
     pub(super) missing: &'a Sentinels,
+    /// Whether messages may hold the values of rows.
+    pub(super) shows_values: bool,
     pub(super) out: &'a mut [T],
     pub(super) counts: &'a mut Coercions,
     pub(super) verdicts: &'b mut Verdicts,
@@ -91,8 +44,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     where
         'a: 'c,
     {
-        let Self { bound, lookup, index, missing, counts, verdicts, origin, .. } = self;
-        Filling { bound, lookup, index: *index, missing, out, counts, verdicts, origin: *origin }
+        let Self { bound, lookup, index, missing, shows_values, counts, verdicts, origin, .. } = self;
+        Filling { bound, lookup, index: *index, missing, shows_values: *shows_values, out, counts, verdicts, origin: *origin }
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
@@ -270,15 +223,21 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             let plain = self.missing.number_format.plain(text).filter(|_| known.is_none() && self.missing.is_untyped);
             let spelt = plain.and_then(|text| self.lookup.code_of_spelling(&text));
             self.counts.parsed_count += u64::from(spelt.is_some());
-            return self.category(row, known.or(spelt).or(self.lookup.other_code()));
+            return self.category(row, known.or(spelt).or(self.lookup.other_code()), &|| text.to_owned());
         }
-        if let Some(value) = self.parsed(text).filter(|value| self.is_of_type(*value)) {
+        let parsed = self.parsed(text);
+        if let Some(value) = parsed.filter(|value| self.is_of_type(*value)) {
             self.counts.parsed_count += 1;
             return self.number(row, value);
         }
-        self.counts.unparsable_count += 1;
-        let settled = self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::NotANumber);
-        settled.map_err(|error| self.with_other_format(error, text))
+        let reason = parsed.map_or(Reason::NotANumber, |value| misfit(value.to_double()));
+        let count = if reason == Reason::NotANumber { &mut self.counts.unparsable_count } else { &mut self.counts.unfit_count };
+        *count += 1;
+        let settled = self.settle(row, self.bound.input.on_unseen, f64::NAN, reason);
+        settled.map_err(|error| {
+            let error = self.showing(error, &|| text.to_owned());
+            if reason == Reason::NotANumber { self.with_other_format(error, text) } else { error }
+        })
     }
 
     /// The error for a text that is not a number; its hint names the format that would make it one.
@@ -325,14 +284,14 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
                 Ok(self.out[row] = T::from_double(value as f64))
             }
-            (lookup, value) => self.category(row, lookup.code_of_number(value)),
+            (lookup, value) => self.category(row, lookup.code_of_number(value), &|| value.to_text()),
         }
     }
 
-    fn category(&mut self, row: usize, code: Option<f64>) -> Result<()> {
+    fn category(&mut self, row: usize, code: Option<f64>, text: &dyn Fn() -> String) -> Result<()> {
         match code {
             Some(code) => Ok(self.out[row] = T::from_double(code)),
-            None => self.unseen(row),
+            None => self.unseen(row).map_err(|error| self.near_known(self.showing(error, text), &text())),
         }
     }
 
@@ -368,6 +327,20 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         Ok(())
     }
 
+    /// Names the value, if that was asked for.
+    pub(super) fn showing(&self, error: Error, text: &dyn Fn() -> String) -> Error {
+        if self.shows_values { error.adding(&format!(": `{}`", text())) } else { error }
+    }
+
+    /// Names the category that is spelt most like this one.
+    fn near_known(&self, error: Error, text: &str) -> Error {
+        let InputKind::Category(vocabulary) = &self.bound.input.kind else { return error };
+        let known: Vec<String> = vocabulary.values.iter().map(ToString::to_string).collect();
+        let Some(near) = nearest(text, &known.iter().map(String::as_str)) else { return error };
+        let rest = error.hint_text().map_or_else(String::new, |hint| format!("; {hint}"));
+        error.hint(format!("the nearest category that is known is `{near}`{rest}"))
+    }
+
     fn stop(&self, row: usize, reason: Reason) -> Error {
         let policy = |name: &str| shell_word(&format!("{}={name}", self.bound.column));
         let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
@@ -389,6 +362,11 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             policy(instead)
         ))
     }
+}
+
+/// Why a number does not fit a type of whole numbers.
+fn misfit(value: f64) -> Reason {
+    if value.is_finite() && value.fract() != 0.0 { Reason::Fraction } else { Reason::Range }
 }
 
 /// The column in one of the few types that encoders read.

@@ -18,6 +18,14 @@ pub(super) enum Number {
 }
 
 impl Number {
+    /// As people write it.
+    pub(super) fn to_text(self) -> String {
+        match self {
+            Self::Integer(value) => value.to_string(),
+            Self::Real(value) => value.to_string(),
+        }
+    }
+
     /// The nearest double.
     pub(super) fn to_double(self) -> f64 {
         match self {

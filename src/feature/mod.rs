@@ -12,6 +12,7 @@ mod lookup;
 pub mod missing;
 mod native;
 pub mod number;
+mod real;
 pub mod stand_in;
 mod vector;
 pub mod verdict;

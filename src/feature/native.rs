@@ -12,9 +12,10 @@ use arrow::datatypes::{DataType, Float64Type};
 use half::{bf16, f16};
 
 use super::exact::{Exact, exactly, of_double};
-use super::fill::{Filling, Real};
+use super::fill::Filling;
 use super::missing::Sentinels;
 use super::number::parse;
+use super::real::Real;
 use super::vector;
 use super::verdict::Reason;
 use crate::contract::binding::integer_limits;

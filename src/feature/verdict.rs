@@ -10,7 +10,7 @@ pub enum Reason {
     Null,
     /// A category is not in the vocabulary.
     Unseen,
-    /// A text is no number.
+    /// A text is not a number.
     NotANumber,
     /// A list is of another length than the model reads.
     Length,
@@ -40,7 +40,7 @@ impl Reason {
         match self {
             Self::Null => "a value is missing",
             Self::Unseen => "a category was never seen in training",
-            Self::NotANumber => "a text is no number",
+            Self::NotANumber => "a text is not a number",
             Self::Length => "a list is of another length than the model reads",
             Self::Range => "a number is outside the range of the type that the model reads",
             Self::Fraction => "a number has a fraction, and the model reads integers",

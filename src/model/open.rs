@@ -14,9 +14,9 @@ use super::{Description, LoadedModel};
 use crate::digest::{FilesDigest, hexadecimal, taken_beside};
 use crate::error::{Error, Result};
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
+use crate::query::Derived;
 use crate::table::commit::{canonical, find, list, metadata, read};
 use crate::table::location::missing;
-use crate::table::query::Derived;
 
 /// The most bytes of a file that names an `MLflow` model; real ones have some hundreds.
 const MLFLOW_NAME_BYTES_LIMIT: u64 = 1 << 20;

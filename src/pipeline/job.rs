@@ -157,7 +157,9 @@ impl<'a> Work for PortionWork<'a> {
         let rows_in = batch.num_rows() as u64;
         let (batch, kept_rows) = match &job.selection {
             None => (batch, None),
-            Some(selection) => times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.at_path(path))?,
+            Some(selection) => {
+                times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.map_row(|row| row + first_row).at_path(path))?
+            }
         };
         Ok(Decoded { part, file, first_row, end_byte, rows_in, batch, kept_rows, times })
     }

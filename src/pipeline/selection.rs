@@ -16,15 +16,14 @@ use crate::error::{Error, Result};
 use crate::feature::category_hash::category_hash;
 use crate::feature::missing::{MissingValues, Sentinels};
 use crate::feature::number::parse;
+use crate::query::{Derived, Query, Selection as Selected};
 use crate::table::cast::{is_number, is_text};
-use crate::table::query::{Derived, Query, Selection as Selected};
 
 /// A query, and how it sees the columns that it reads.
 #[derive(Debug)]
 pub struct Selection {
     query: Query,
     views: HashMap<String, View>,
-    derived_count: usize,
 }
 
 /// How an expression sees a column.
@@ -133,7 +132,13 @@ impl Selection {
         });
         let query = Query::new(filter, derived, &Schema::new(typed.collect::<Vec<_>>()))?;
         views.retain(|name, _| query.columns().contains(name));
-        Ok(Some(Self { query, views, derived_count: derived.len() }))
+        Ok(Some(Self { query, views }))
+    }
+
+    /// Forgets the derived columns that nothing reads, neither `is_read` nor another expression.
+    pub fn keep_only(&mut self, is_read: impl Fn(&str) -> bool) {
+        self.query.keep_only(is_read);
+        self.views.retain(|name, _| self.query.columns().contains(name));
     }
 
     /// Whether an expression reads the column of the table, or the derived one.
@@ -145,9 +150,7 @@ impl Selection {
     /// `schema` with the derived columns at its end.
     #[must_use]
     pub fn widened(&self, schema: &Schema) -> SchemaRef {
-        let all = self.query.schema().fields();
-        let derived = &all[all.len() - self.derived_count..];
-        Arc::new(Schema::new(schema.fields().iter().chain(derived).cloned().collect::<Vec<_>>()))
+        Arc::new(Schema::new(schema.fields().iter().chain(self.query.derived_fields()).cloned().collect::<Vec<_>>()))
     }
 
     /// The rows that pass, with the derived columns, and their positions in `batch`; no positions if all pass.

@@ -3,6 +3,7 @@
 //! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
 
 mod agreement;
+pub mod effect;
 pub mod guard;
 pub mod identity;
 pub mod list;
@@ -43,13 +44,13 @@ use crate::pipeline::Job;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
+use crate::query::Derived;
 use crate::table::ReadOptions;
 use crate::table::commit::{SharedFile, check_unchanged, read_unchanged};
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
-use crate::table::query::Derived;
 use crate::table::row_size::{fixed_width, is_varying};
 use crate::table::spelling::did_you_mean;
 
@@ -79,7 +80,7 @@ impl Plan {
     /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
         let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
-        let ResourceArgs { threads, batch_rows, memory } = resources;
+        let ResourceArgs { threads, batch_rows, memory, show_values } = resources;
         let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
         Pool::of_process().set_limit(memory.map(before_rows));
         let import_options = import_options(binding, outcome, text)?;
@@ -93,6 +94,7 @@ impl Plan {
             text::refuse(text)?;
             set_threshold(&mut opened, outcome.threshold)?;
         }
+        effect::refuse(args, &opened, reads_texts)?;
         let threads = thread_count(*threads)?;
         let renaming = Renaming::of_format(&opened.loaded.description.format);
         let renames = renames(binding)?;
@@ -110,34 +112,41 @@ impl Plan {
         }
         let mut missing = missing_values(&rows.missing, is_text)?;
         (missing.spelt_numbers, missing.number_format) = (dataset.spelt_numbers(), dataset.options().numbers);
-        let selection = {
+        let mut selection = {
             let names = fed_columns(contract, &schema, &binding_options)?;
             Selection::new(rows.filter.as_deref(), &opened.derived, &schema, &names, &missing)?
         };
-        let widened = |schema: &SchemaRef| selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema));
+        let widened = |selection: &Option<Selection>, schema: &SchemaRef| {
+            selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema))
+        };
+        let wide = widened(&selection, &schema);
         if reads_texts && binding_options.features.is_none() {
-            binding_options.features = text::columns(text, contract, &widened(&schema), is_text)?;
+            binding_options.features = text::columns(text, contract, &wide, is_text)?;
         }
         let offset_rule = check_offset(&opened, &binding_options.offset)?;
-        let bound = bind(contract, &widened(&schema), &dataset, &binding_options)?;
+        let bound = bind(contract, &wide, &dataset, &binding_options)?;
         check_missing_names(&bound, &missing.columns)?;
         // A column of offsets is no feature: it comes along, and is in no order of training.
         let read = &bound[..bound.len() - binding_options.offset.len()];
-        let along = passthrough(outcome, read, &schema, &widened(&schema))?;
+        let along = passthrough(outcome, read, &schema, &wide)?;
         let mut warnings = warnings(features, read, &opened.derived, &along, selection.as_ref());
         warnings.extend(warning::other_names(features, contract, read).into_iter().chain(warning::read_again(&dataset)));
         warnings.extend(reading::without_effect(rows, &dataset)?);
+        if let Some(selection) = &mut selection {
+            selection.keep_only(|name| bound.iter().any(|one| one.column == name) || along.iter().any(|column| column == name));
+        }
+        warnings.extend(effect::warnings(args, &dataset, &bound, &binding_options, &missing));
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
-        let batch_schema = widened(&read_schema);
+        let batch_schema = widened(&selection, &read_schema);
         let name = Name::new(args, &opened)?;
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();
         identity.further.extend(offset_rule.map(|rule| ("offset".to_owned(), format!("{}, {}", binding_options.offset.join(", "), rule.describe()))));
-        let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision());
+        let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision()).showing_values(*show_values);
         let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?.with_offsets(binding_options.offset.len());
-        let output_schema = output_schema(&along, &widened(&wanted), scoring.fields())?;
+        let output_schema = output_schema(&along, &widened(&selection, &wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
         let allowance = afford(memory, threads, &needs, &dataset, &read_schema, dataset.options())?;
         if let Some(bytes) = allowance.foreign_bytes {
@@ -198,7 +207,7 @@ impl Plan {
 
 /// What is asked of the import, whatever the model turns out to be.
 fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOptions> {
-    let trees = tree_selection(&outcome.trees)?;
+    let trees = tree_selection(outcome.trees.as_deref())?;
     // One name may be that of a column of lists, and a regex stands for as many columns as there are.
     let features = binding_options(binding)?.features.map(|features| features.len());
     let feature_count = features.filter(|count| *count > 1);

@@ -12,12 +12,12 @@ use crate::model::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::open::OpenedModel;
 use crate::outcome::Task;
 
-/// `library`, `best`, `all` or a number of rounds.
+/// `library`, `best`, `all` or a number of rounds; `library` where nothing is said.
 ///
 /// # Errors
 /// A usage error for anything else.
-pub fn tree_selection(text: &str) -> Result<TreeSelection> {
-    match text {
+pub fn tree_selection(text: Option<&str>) -> Result<TreeSelection> {
+    match text.unwrap_or("library") {
         "library" => Ok(TreeSelection::Library),
         "best" => Ok(TreeSelection::Best),
         "all" => Ok(TreeSelection::All),
@@ -71,8 +71,9 @@ pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<O
 
 pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| {
-        let (from, to) = text.split_once('=').ok_or_else(|| Error::usage(format!("`--rename {text}` lacks a `=`")))?;
-        Ok((from.to_owned(), to.to_owned()))
+        let wrong = || Error::usage(format!("`--rename {text}` is not of the form FROM=TO")).hint("quote a name that holds a `=`: `'\"a=b\"=c'`");
+        let (from, to) = assignment(text).ok_or_else(wrong)?;
+        Ok((from, to.to_owned()))
     };
     let pairs = binding.rename.iter().map(pair).collect::<Result<Vec<(String, String)>>>()?;
     for (index, (from, to)) in pairs.iter().enumerate() {

@@ -68,8 +68,9 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.binding.on_null.clear();
     own.binding.on_unseen.clear();
     own.binding.offset.clear();
-    own.outcome.trees = "library".into();
     own.outcome.virtual_ensembles = None;
+    own.outcome.trees = None;
+    own.rows.missing.clear();
     own.rows.on_bad_file = OnBadFile::Fail;
     own.rows.text = DialectArgs::default();
     own.outcome.passthrough = Some(vec!["none".into()]);

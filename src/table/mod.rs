@@ -2,7 +2,7 @@
 //!
 //! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered, independent pieces of work that any
 //! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
-//! order. Nothing here knows models. Only `commit` touches `std::fs`; only `query` and its helpers touch polars.
+//! order. Nothing here knows models. Only `commit` touches `std::fs`.
 
 pub mod cast;
 pub mod chunk;
@@ -22,7 +22,6 @@ pub mod csv_typed;
 pub mod dataset;
 pub mod demand;
 pub mod encoding;
-pub(crate) mod expression;
 mod file_portions;
 pub mod hive;
 pub mod hive_file;
@@ -41,12 +40,8 @@ mod parquet_header;
 mod parquet_page;
 pub mod parquet_sink;
 mod parquet_types;
-mod polars_bridge;
-pub mod query;
 pub mod row_size;
-mod row_wise;
 pub(crate) mod spelling;
-mod temporal;
 mod thrift;
 mod thrift_kind;
 mod thrift_tree;

@@ -56,7 +56,7 @@ const TABLES: [(&str, i32, &str); 21] = [
     ("spoiled_page.parquet", 1, "error: cannot decode row group 0 (`spoiled_page.parquet`)"),
     ("text_column.parquet", 3, "contract error: the column is Utf8, the model reads numbers (`text_column.parquet`, column `a`)"),
     ("unclosed_quote.csv", 1, "error: cannot read the record: a quote in it is never closed (`unclosed_quote.csv`, row 2)"),
-    ("words.csv", 1, "error: a text is no number (`words.csv`, row 2, column `a`)"),
+    ("words.csv", 1, "error: a text is not a number (`words.csv`, row 2, column `a`)"),
     ("good.parquet", 0, ""),
 ];
 
@@ -172,7 +172,7 @@ fn a_column_that_turns_to_text_in_row_900_000_names_the_row() {
     }
     room.file("long.csv", text);
     let run = room.tallow("score --quiet --model good.json long.csv --output out.parquet").fails(1);
-    assert_eq!(run.stderr.lines().next(), Some("error: a text is no number (`long.csv`, row 900000, column `a`)"), "{run}");
+    assert_eq!(run.stderr.lines().next(), Some("error: a text is not a number (`long.csv`, row 900000, column `a`)"), "{run}");
     assert_eq!(room.listing(), ["good.json", "long.csv"]);
     let run = room.tallow("score --model good.json long.csv --output out.parquet --on-unseen a=reject --format json").ok();
     assert_eq!(run.json()["ledger"]["rejected"], 1);

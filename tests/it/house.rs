@@ -79,10 +79,10 @@ const RESERVED: [(&str, &str, &[&str]); 7] = [
     ("the file system", r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b", &["table/commit/"]),
     ("the environment", r"\benv::|\bstd::env\b|\bstd::\{[^;]*\benv\b", &["cli/", "process.rs", "main.rs"]),
     // `beside` shortens the way to the first row; the parser of expressions needs a deep stack of its own for a moment.
-    ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["beside.rs", "pipeline/", "table/expression.rs"]),
+    ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["beside.rs", "pipeline/", "query/expression.rs"]),
     ("standard output and error", r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(", &["cli/console.rs"]),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),
-    ("polars", r"\bpolars(_\w+)?::", &["table/expression.rs", "table/polars_bridge.rs", "table/query.rs", "table/row_wise.rs", "table/temporal.rs"]),
+    ("the parser of SQL", r"\bsqlparser::", &["query/parse.rs"]),
     ("candle", r"\bcandle_(core|nn)::", &["model/encoder/", "model/network/", "model/transformer/build.rs"]),
 ];
 

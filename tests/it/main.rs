@@ -33,6 +33,7 @@ mod dialects;
 // How columns meet the model: names, types, policies, expressions.
 mod binding;
 mod boosters;
+mod flags;
 mod missing;
 
 // Rows that come as one column of lists.
