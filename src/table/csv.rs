@@ -385,7 +385,7 @@ mod tests {
         let mut other = commit::PendingFile::create(&path, true).unwrap();
         other.write_all(b"b,a\n").unwrap();
         other.publish(true).unwrap();
-        assert!(file.portions(&[], &case.options, Start::default()).err().unwrap().message().contains("changed since"));
+        assert!(file.portions(&[], &case.options, Start::default()).err().unwrap().message().contains("changed while it was in use"));
     }
 
     #[test]
