@@ -28,7 +28,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs { work, scan, output, guards, observers } = args;
     let target = output.as_ref().map(Target::resolve).transpose()?;
     if let Some((output, target)) = output.as_ref().zip(target.as_ref()) {
-        effect::refuse_alone(output, &guards, &observers, target.is_dataset())?;
+        effect::refuse_alone(output, &guards, &observers, target)?;
         target.refuse_inside_inputs(&work.inputs)?;
     }
     let mut plan = Plan::resolve(&work)?;

@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
     pub(super) fn begin(args: ScoreArgs, console: &'a Console, observers: &'a Observers, interrupt: &Interrupt) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
         let target = Target::resolve(&args.output)?;
-        effect::refuse_alone(&args.output, &args.guards, &args.observers, target.is_dataset())?;
+        effect::refuse_alone(&args.output, &args.guards, &args.observers, &target)?;
         target.refuse_inside_inputs(&args.work.inputs)?;
         let lock = target.lock(&format!("process {} since {started_at}", std::process::id()))?;
         if let Some(previous) = lock.previous_owner() {

@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_may_be_a_model_is_measured_before_it_is_read() {
-        let onnx = b"\x08\x08\x12\x07pytorch";
+        let onnx = b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f";
         let graph_first = b"\x3a\xff\xff\xff\xff\x0f";
         for head in [&b"{\"learner\":{"[..], b"tree\nversion=v4\n", onnx, graph_first, b"\xff\xff\0\0\0\0\0\0{\"a\""] {
             let (_directory, path) = sparse("model", head, 1 << 43);

@@ -5,6 +5,7 @@
 use arrow::datatypes::DataType;
 
 use super::options::tree_selection;
+use super::target::Target;
 use crate::cli::args::{BindingArgs, GuardArgs, ObserverArgs, OnBudget, OutcomeArgs, OutputArgs, WorkArgs};
 use crate::cli::rows_args::RowsArgs;
 use crate::contract::binding::{BindingOptions, BoundInput};
@@ -12,6 +13,7 @@ use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::model::open::OpenedModel;
+use crate::output::table_writer::TableFormat;
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
 
@@ -67,7 +69,7 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
 ///
 /// # Errors
 /// A usage error for the first flag without which nothing would change.
-pub fn refuse_alone(output: &OutputArgs, guards: &GuardArgs, observers: &ObserverArgs, is_dataset: bool) -> Result<()> {
+pub fn refuse_alone(output: &OutputArgs, guards: &GuardArgs, observers: &ObserverArgs, target: &Target) -> Result<()> {
     let has_budget = guards.max_errors.is_some() || guards.max_error_rate.is_some();
     let has_report = output.report.as_ref().is_none_or(|path| path.as_os_str() != "none");
     let needs = |is_wrong: bool, flag: &str, needed: &str| match is_wrong {
@@ -78,7 +80,9 @@ pub fn refuse_alone(output: &OutputArgs, guards: &GuardArgs, observers: &Observe
     needs(guards.previous_report.is_some() && guards.max_row_delta.is_none(), "--previous-report", "`--max-row-delta`")?;
     let is_observed = observers.metrics_file.is_some() || observers.lineage_file.is_some();
     needs(observers.job.is_some() && !is_observed, "--job", "`--metrics-file` or `--lineage-file`")?;
-    needs(guards.skip_code.is_some() && !is_dataset && !has_report, "--skip-code", "a report: it says what made the file that is there")
+    // A Parquet file and a data set say themselves which run made them.
+    let is_known = has_report || target.is_dataset() || target.format == TableFormat::Parquet;
+    needs(guards.skip_code.is_some() && !is_known, "--skip-code", "a report: it says what made the file that is there")
 }
 
 /// Warns of flags that change nothing for this data.

@@ -199,7 +199,7 @@ mod tests {
         let truths = [0x09, 0x80, 0x02, 0x31, 1, 2, 1];
         let later = [
             footer(&[0x0c, 0x80, 0x04, 0x15, 2, 0], &[], 0, &[], &[]),
-            footer(&[0x6c, 0xfc, 0, 0], &[], 0, &[], &[]),
+            footer(&[0x6c, 0x0c, 80, 0, 0], &[], 0, &[], &[]),
             footer(&[0x25, 80], &[], 0, &[], &[]),
             footer(&[], &truths, 0, &[], &[]),
             footer(&[], &[], 0, &truths, &truths),
@@ -230,6 +230,6 @@ mod tests {
         let mut bytes = footer(&[], &[], 0, &[], &[]);
         let place = bytes.windows(5).position(|window| window == [0x15, 4, 0x25, 0, 0x18]).unwrap();
         bytes[place + 1] = 18;
-        assert_eq!(checked(bytes).unwrap_err().to_string(), "element 1 of the schema has a type of values that is not known (9)");
+        assert_eq!(checked(bytes).unwrap_err().to_string(), "column chunk 0 has values of type 2, its column of type 9");
     }
 }

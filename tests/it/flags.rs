@@ -133,6 +133,8 @@ fn check_takes_the_flags_of_score_and_scans_what_score_would_stop_at() {
     let scanned = room.tallow(&format!("check --model model bad.csv --scan {flags}")).fails(1);
     let scored = room.tallow(&format!("score --model model bad.csv {flags}")).fails(1);
     assert_eq!(scanned.stderr, scored.stderr);
+    // Of the two, only `score` writes one.
+    std::fs::remove_file(room.path("m.prom")).unwrap();
     let rejecting = room.tallow("check --model model bad.csv --scan --on-unseen reject --format json").ok().json();
     assert_eq!((&rejecting["scanned"]["scored"], &rejecting["scanned"]["rejected"]), (&1.into(), &1.into()));
     let run = room.tallow("check --model model bad.csv --scan --on-unseen reject --max-errors 0").fails(4);

@@ -46,18 +46,11 @@ fn every_case_scores_as_its_library_does() {
         let case = read(&directory);
         let room = Room::new();
         let (model, input, output) = (directory.join(&case.model), directory.join("input.parquet"), room.path("out.parquet"));
-        let fixed = [
-            "score",
-            "--model",
-            model.to_str().unwrap(),
-            input.to_str().unwrap(),
-            "--output",
-            output.to_str().unwrap(),
-            "--raw",
-            "--passthrough",
-            "none",
-        ];
-        let run = room.run(fixed.iter().copied().chain(case.arguments.iter().map(String::as_str)));
+        let fixed =
+            ["score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", output.to_str().unwrap(), "--passthrough", "none"];
+        // A graph finishes its own columns: it has no margins to add.
+        let raw = (!name.starts_with("onnx")).then_some("--raw");
+        let run = room.run(fixed.iter().copied().chain(raw).chain(case.arguments.iter().map(String::as_str)));
         if run.code != 0 {
             failures.push(format!("{name}: {run}"));
             continue;

@@ -85,7 +85,7 @@ fn text_that_is_a_number_of_another_type_is_told_from_text_that_is_none() {
     room.file("rows.csv", "x\n12\n256\n");
     assert!(score(&room, "uint8", "rows.csv").fails(1).stderr.contains("outside the range of `uint8`, 0 to 255"));
     room.file("rows.csv", "x\n12\nabc\n");
-    assert!(score(&room, "uint8", "rows.csv").fails(1).stderr.contains("a text is no number"));
+    assert!(score(&room, "uint8", "rows.csv").fails(1).stderr.contains("a text is not a number"));
     room.file("rows.csv", "x\n1.5\n1e39\n");
     assert!(score(&room, "float", "rows.csv").fails(1).stderr.contains("a number is too large for `float32`"));
 }

@@ -101,7 +101,7 @@ fn earlier_data_set() -> Room {
     room
 }
 
-const EARLIER: &str = "score --model good.json rows.csv --output set/ --rows-per-part 4 --on-null a=reject";
+const EARLIER: &str = "score --model good.json rows.csv --output set/ --rows-per-part 4 --on-null a=reject --trees best";
 
 #[test]
 fn a_data_set_of_the_earlier_layout_is_inspected_guarded_and_found_done() {

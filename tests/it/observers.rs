@@ -422,8 +422,10 @@ fn a_run_that_is_stopped_tells_of_it() {
     assert_eq!(types(&events(&room, "events.jsonl")), ["START", "ABORT"]);
     let object: Json = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&object["exit_code"], &object["status"]), (&143.into(), &"interrupted".into()));
-    let entry: Json = serde_json::from_slice(&output.stderr).unwrap();
+    let lines: Vec<Json> = String::from_utf8(output.stderr).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entry = lines.last().unwrap();
     assert_eq!((&entry["level"], &entry["exit_code"], &entry["run_id"]), (&"error".into(), &143.into(), &object["run_id"]));
+    assert!(lines.len() == 2 && lines[0]["message"].as_str().unwrap().starts_with("stopping"), "{lines:?}");
 }
 
 #[test]

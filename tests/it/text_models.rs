@@ -236,7 +236,7 @@ fn a_missing_text_gives_a_missing_answer_and_an_empty_one_the_models_own() {
     for (case, name) in [("bert_mean", "embedding"), ("bert_two", "probability"), ("bert_entities", "entities")] {
         lay_out(&room, case);
         let run = score(&room, "").ok();
-        assert!(run.stderr.contains("text: 1 null"), "{run}");
+        assert!(run.stderr.contains("  missing      text: 1\n"), "{run}");
         assert!(!run.stderr.contains("min 0,"), "a missing answer is no 0: {run}");
         let found = room.table("out.parquet");
         let column = column(&found, name);

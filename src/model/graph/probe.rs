@@ -176,7 +176,7 @@ impl GraphModel {
 /// For each output the axis that is as long as there are rows, none for one without; none if no run shows it.
 fn output_axes(model: &GraphModel) -> Option<Vec<Option<usize>>> {
     let fuel = Fuel::probing(PROBE_STEPS);
-    let run = |rows: usize| Some((rows, model.graph().run_with(model.zeros(rows).ok()?, &fuel).ok()?));
+    let run = |rows: usize| Some((rows, tried(|| model.graph().run_with(model.zeros(rows).ok()?, &fuel).ok()).0?));
     let runs = match model.batch() {
         Some(batch) => vec![run(batch)?],
         // Lengths that are those of two numbers of rows are no accident; of no rows there is no length but theirs.
@@ -211,7 +211,7 @@ pub(super) fn changes_neighbours(model: &GraphModel) -> bool {
     let before = varied(batch * width);
     let mut after = before.clone();
     after[..width].iter_mut().for_each(|number| *number = -*number);
-    let (Ok(before), Ok(after)) = (run(before), run(after)) else { return false };
+    let ((Ok(before), Ok(after)), _) = tried(|| (run(before), run(after))) else { return false };
     before.iter().zip(&after).any(|(before, after)| before.slice(1, batch - 1).as_ref() != after.slice(1, batch - 1).as_ref())
 }
 
