@@ -14,12 +14,9 @@ pub(super) fn run(args: &ManArgs, console: &Console) -> Result<()> {
     command.build();
     let page = match &args.verb {
         None => command,
-        Some(verb) => match command.find_subcommand(verb) {
-            Some(found) => found.clone(),
-            None => {
-                let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
-                return Err(Error::usage(format!("`{verb}` is not a verb of tallow")).hint(format!("verbs: {}", known.join(", "))));
-            }
+        Some(verb) => if let Some(found) = command.find_subcommand(verb) { found.clone() } else {
+            let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
+            return Err(Error::usage(format!("`{verb}` is not a verb of tallow")).hint(format!("verbs: {}", known.join(", "))));
         },
     };
     let mut text = Vec::new();

@@ -10,14 +10,14 @@ use super::args::OnBadFile;
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
-    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as DuckDB does; rows left out are counted as filtered.
+    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as `DuckDB` does; rows left out are counted as filtered.
     ///
     /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, IS [NOT] NULL, TRUE, FALSE or DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO,
-    /// REGEXP, CASE, CAST, TRY_CAST, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
+    /// REGEXP, CASE, CAST, `TRY_CAST`, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
     ///
     /// Functions: COALESCE IFNULL NULLIF IF GREATEST LEAST; ABS CEIL FLOOR ROUND TRUNC SIGN SQRT CBRT EXP LN LOG LOG2 LOG10 LOG1P POWER MOD PI, SIN and its kin, ISNAN
-    /// ISINF ISFINITE; LOWER UPPER LENGTH STRLEN TRIM LTRIM RTRIM LPAD RPAD LEFT RIGHT SUBSTR REPLACE REVERSE REPEAT CONCAT CONCAT_WS SPLIT_PART STRPOS STARTS_WITH
-    /// ENDS_WITH CONTAINS REGEXP_MATCHES REGEXP_FULL_MATCH; EXTRACT DATE_PART DATE_TRUNC DATE_DIFF STRFTIME STRPTIME YEAR MONTH DAY and their kin.
+    /// ISINF ISFINITE; LOWER UPPER LENGTH STRLEN TRIM LTRIM RTRIM LPAD RPAD LEFT RIGHT SUBSTR REPLACE REVERSE REPEAT CONCAT `CONCAT_WS` `SPLIT_PART` STRPOS `STARTS_WITH`
+    /// `ENDS_WITH` CONTAINS `REGEXP_MATCHES` `REGEXP_FULL_MATCH`; EXTRACT `DATE_PART` `DATE_TRUNC` `DATE_DIFF` STRFTIME STRPTIME YEAR MONTH DAY and their kin.
     #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true, help_heading = "Rows")]
     #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
@@ -57,7 +57,7 @@ pub struct DialectArgs {
     /// The character around fields that hold delimiters, or `none`
     #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, default_value = "\"", help_heading = "Delimited text")]
     pub quote: String,
-    /// The character that takes away the meaning of the next one (`\` in files of Spark, MySQL and Redshift), or `none`
+    /// The character that takes away the meaning of the next one (`\` in files of Spark, `MySQL` and Redshift), or `none`
     ///
     /// It works before a quote, a delimiter, a line end and itself, in quotes and outside; before anything else it is an ordinary character. By default
     /// quotes are doubled within quotes, and a backslash that looks like an escape stops the run; `none` takes it for text.

@@ -134,7 +134,7 @@ impl Package {
             Some((entry.name.clone(), texts.collect()))
         });
         let (feature_count, categories) = (options.feature_count.or(listed), categories.collect());
-        let mut options = ImportOptions { feature_count, categories, ..options.clone() };
+        let mut options = ImportOptions { categories, feature_count, ..options.clone() };
         if let Some(graph) = &self.manifest.graph {
             // What is asked on the command line counts last.
             options.rows_axes = [graph.rows_axes(), options.rows_axes].concat();

@@ -42,7 +42,7 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
                 Operator::Add => numeric::add(&*a, &*b)?,
                 Operator::Subtract => numeric::sub(&*a, &*b)?,
                 Operator::Multiply => numeric::mul(&*a, &*b)?,
-                Operator::DivideWhole => return whole(&left, &right, |a, b| a.checked_div(b)),
+                Operator::DivideWhole => return whole(&left, &right, i64::checked_div),
                 _ => return whole(&left, &right, |a, b| if b == -1 { Some(0) } else { a.checked_rem(b) }),
             };
             Ok(both(&left, &right, array))

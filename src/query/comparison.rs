@@ -130,12 +130,9 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
             has_null = true;
             continue;
         }
-        let place = match sets.iter().position(|(data_type, ..)| data_type == item.data_type()) {
-            Some(place) => place,
-            None => {
-                sets.push((item.data_type().clone(), ordered(&seen.expanded(row_count)?), HashSet::new()));
-                sets.len() - 1
-            }
+        let place = if let Some(place) = sets.iter().position(|(data_type, ..)| data_type == item.data_type()) { place } else {
+            sets.push((item.data_type().clone(), ordered(&seen.expanded(row_count)?), HashSet::new()));
+            sets.len() - 1
         };
         sets[place].2.extend(key(&ordered(&item.array), 0));
     }

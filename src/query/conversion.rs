@@ -1,6 +1,6 @@
 //! `CAST` and `TRY_CAST`: every type to every other, with SQL's rounding, and nothing that wraps or is cut off in silence.
 //!
-//! Halves of decimals and texts are rounded away from 0, those of floats to the even neighbour, as DuckDB does. It must not know expressions.
+//! Halves of decimals and texts are rounded away from 0, those of floats to the even neighbour, as `DuckDB` does. It must not know expressions.
 
 use std::sync::Arc;
 

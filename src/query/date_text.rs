@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, format: &str) -> Option<Moment> {
         }
     }
     if let Some(is_afternoon) = is_afternoon {
-        hour = (hour >= 1 && hour <= 12).then_some(hour % 12 + if is_afternoon { 12 } else { 0 })?;
+        hour = (1..=12).contains(&hour).then_some(hour % 12 + if is_afternoon { 12 } else { 0 })?;
     }
     let is_whole = rest.is_empty() && (1..=12).contains(&month) && (1..=length_of(year, month.clamp(1, 12))).contains(&day);
     let is_time = hour < 24 && minute < 60 && second < 60;
@@ -73,7 +73,7 @@ fn leading(rest: &mut &str, most: usize) -> Option<i64> {
     digits.parse().ok()
 }
 
-fn named_month<'a>(text: &'a str, short: impl Fn(&'static str) -> &'static str) -> Option<(i64, &'a str)> {
+fn named_month(text: &str, short: impl Fn(&'static str) -> &'static str) -> Option<(i64, &str)> {
     let is_there = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     let place = MONTHS.iter().position(|name| is_there(short(name)))?;
     Some((place as i64 + 1, &text[short(MONTHS[place]).len()..]))

@@ -79,15 +79,15 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             let value = evaluate(value, rows)?;
             let low = compare(Comparison::GreaterOrEqual, &value, &evaluate(low, rows)?)?;
             let high = compare(Comparison::LessOrEqual, &value, &evaluate(high, rows)?)?;
-            both(low, high, rows.count, |left, right| and_kleene(left, right))
+            both(low, high, rows.count, and_kleene)
         }
         Node::And(left, right) => {
             let (left, right) = (truth(evaluate(left, rows)?, "AND")?, truth(evaluate(right, rows)?, "AND")?);
-            both(left, right, rows.count, |left, right| and_kleene(left, right))
+            both(left, right, rows.count, and_kleene)
         }
         Node::Or(left, right) => {
             let (left, right) = (truth(evaluate(left, rows)?, "OR")?, truth(evaluate(right, rows)?, "OR")?);
-            both(left, right, rows.count, |left, right| or_kleene(left, right))
+            both(left, right, rows.count, or_kleene)
         }
         Node::IsNull(inner) => {
             let value = evaluate(inner, rows)?;

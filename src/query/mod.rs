@@ -2,7 +2,7 @@
 //!
 //! Owns the step from an expression's text to its value for every row of a record batch. It must not know models or files.
 //!
-//! **How it counts.** As DuckDB does; `data/golden/sql.py` compares thousands of expressions. Whole numbers are computed with in 64 bits, whatever
+//! **How it counts.** As `DuckDB` does; `data/golden/sql.py` compares thousands of expressions. Whole numbers are computed with in 64 bits, whatever
 //! their column's type, and decimals exactly; a result beyond their range stops the run at its row and never wraps. `/` divides as floats, `//`
 //! cuts towards 0, `%` has the sign of what is divided, halves are rounded away from 0. NaN equals NaN and is above every number. A comparison with
 //! null is null, and a filter that is null drops its row. `CASE` and `COALESCE` compute a branch only for the rows that come to it.

@@ -216,7 +216,7 @@ fn joined(name: &'static str, arguments: &[Value], count: usize) -> Outcome<Arra
         value.with(texts).expanded(count)
     });
     let texts = texts.collect::<Outcome<Vec<ArrayRef>>>()?;
-    let texts: Vec<&StringArray> = texts.iter().map(|texts| texts.as_string::<i32>()).collect();
+    let texts: Vec<&StringArray> = texts.iter().map(arrow::array::AsArray::as_string::<i32>).collect();
     let (separators, parts) = if name == "concat_ws" { (texts.first(), &texts[1..]) } else { (None, texts.as_slice()) };
     let mut made = Made::default();
     for row in 0..count {

@@ -1,4 +1,4 @@
-//! What expressions give: our own cases, and DuckDB's answers for thousands more.
+//! What expressions give: our own cases, and `DuckDB`'s answers for thousands more.
 
 use arrow::array::*;
 use arrow::datatypes::{Int32Type, TimeUnit};
@@ -357,7 +357,7 @@ fn golden_row(header: &[Vec<&str>], row: usize) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(header.iter().map(|line| (line[0], column(line), true))).unwrap()
 }
 
-/// A value as DuckDB writes it, once it is cast to text.
+/// A value as `DuckDB` writes it, once it is cast to text.
 fn golden_text(array: &ArrayRef) -> String {
     let array = value::canonical(array).unwrap().unwrap();
     conversion::cell(&array, 0).map_or_else(|| "NULL".to_owned(), |cell| conversion::text(&cell))

@@ -49,7 +49,7 @@ impl PreviousRun {
 /// # Errors
 /// Fails if a report that was named cannot be read.
 pub fn newest(named: Option<&Path>, own: Option<&Path>) -> Result<Option<PreviousRun>> {
-    let mut paths = named.map(|path| resolve_present(path)).transpose()?.unwrap_or_default();
+    let mut paths = named.map(resolve_present).transpose()?.unwrap_or_default();
     if let Some(own) = own.filter(|own| find(own).is_ok_and(|found| found.is_some_and(|found| found.is_file))) {
         paths.push(own.to_owned());
     }

@@ -88,12 +88,9 @@ impl<'a> Fields<'a> {
         let mut before = 0;
         for (identifier, value) in self.0.iter().filter(|(_, value)| *value != Value::Unknown) {
             let code = value.code();
-            match identifier.checked_sub(before).and_then(|step| u8::try_from(step).ok()).filter(|step| (1..16).contains(step)) {
-                Some(step) => bytes.push(step << 4 | code),
-                None => {
-                    bytes.push(code);
-                    push_signed(bytes, i64::from(*identifier));
-                }
+            if let Some(step) = identifier.checked_sub(before).and_then(|step| u8::try_from(step).ok()).filter(|step| (1..16).contains(step)) { bytes.push(step << 4 | code) } else {
+                bytes.push(code);
+                push_signed(bytes, i64::from(*identifier));
             }
             before = *identifier;
             // A field's truth is in its type.
@@ -130,12 +127,9 @@ impl Value<'_> {
                 bytes.extend_from_slice(own);
             }
             Self::List(code, elements) => {
-                match u8::try_from(elements.len()).ok().filter(|count| *count < 15) {
-                    Some(count) => bytes.push(count << 4 | code),
-                    None => {
-                        bytes.push(0xf0 | code);
-                        push_length(bytes, elements.len());
-                    }
+                if let Some(count) = u8::try_from(elements.len()).ok().filter(|count| *count < 15) { bytes.push(count << 4 | code) } else {
+                    bytes.push(0xf0 | code);
+                    push_length(bytes, elements.len());
                 }
                 elements.iter().for_each(|element| element.write(bytes));
             }

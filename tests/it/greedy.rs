@@ -31,7 +31,7 @@ fn watched(room: &Room, limits: &str, line: &str) -> Ended {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
         peak = kib.map_or(peak, |kib| peak.max(kib * 1_024));
-        if start.elapsed() > Duration::from_secs(120) {
+        if start.elapsed() > Duration::from_mins(2) {
             run.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(5));

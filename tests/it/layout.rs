@@ -23,7 +23,7 @@ fn all_files(room: &Room, directory: &str) -> Vec<String> {
     found
 }
 
-/// What DuckDB and polars match with `'directory/**/*.parquet'`: hidden names too.
+/// What `DuckDB` and polars match with `'directory/**/*.parquet'`: hidden names too.
 fn matched(room: &Room, directory: &str) -> Vec<String> {
     let pattern = room.path(directory).join("**/*.parquet");
     let paths = glob::glob(pattern.to_str().unwrap()).unwrap();

@@ -128,7 +128,7 @@ fn names_with_commas_are_quoted_in_every_list() {
     room.file("rows.csv", "\"a,1\",b,\"c,d\",e\n0.1,0.9,x,y\n");
     let line = ["score", "--model", "good.json", "rows.csv", "--output", "out/", "--features", "\"a,1\",b", "--passthrough", "\"c,d\",e"];
     room.run(line.into_iter().chain(["--partition-by", "\"c,d\""])).ok();
-    assert!(room.listing_of("out").iter().any(|name| name.starts_with("c")), "{:?}", room.listing_of("out"));
+    assert!(room.listing_of("out").iter().any(|name| name.starts_with('c')), "{:?}", room.listing_of("out"));
     let run = room.run(["score", "--model", "good.json", "rows.csv", "--output", "o.parquet", "--features", "\"a,1"]).fails(2);
     assert!(run.stderr.contains("a double quote is not closed"), "{run}");
 }

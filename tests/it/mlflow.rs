@@ -72,7 +72,7 @@ fn what_leads_out_of_the_directory_or_is_a_pickle_is_refused() {
     assert!(run.stderr.contains("line 1"), "{run}");
 }
 
-/// MLflow 3 keeps every logged model in a directory called `artifacts`; what it is called lies elsewhere.
+/// `MLflow` 3 keeps every logged model in a directory called `artifacts`; what it is called lies elsewhere.
 #[test]
 fn a_model_in_a_directory_called_artifacts_has_its_own_name() {
     let room = Room::new();

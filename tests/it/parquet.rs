@@ -38,7 +38,7 @@ fn a_changed_bit_is_an_error_or_changes_no_row_that_pyarrow_sees() {
             changed[bit / 8] ^= 1 << (bit % 8);
             match rows(&room.file("x.parquet", &changed)) {
                 Ok(found) if found != right && !listed.contains(&(bit as u64)) => {
-                    faults.push(format!("{name}: bit {bit} (byte {}): {found}", bit / 8))
+                    faults.push(format!("{name}: bit {bit} (byte {}): {found}", bit / 8));
                 }
                 _ => {}
             }

@@ -320,8 +320,8 @@ pub(super) fn tokenizer(parts: &Parts, options: &TextOptions, reads: Reads, is_p
 fn stated_tokens(parts: &Parts) -> Option<usize> {
     let stated = |value: Option<&Json>| value.and_then(Json::as_u64).filter(|count| *count < NO_LIMIT).map(|count| count as usize);
     let settings = &parts.transformer_settings;
-    let arguments = ["tokenizer_args", "processor_kwargs"].into_iter().filter_map(|name| settings.object(name));
-    let own = arguments.filter_map(|arguments| stated(arguments.value(&["model_max_length"]))).next();
+    let mut arguments = ["tokenizer_args", "processor_kwargs"].iter();
+    let own = arguments.find_map(|name| stated(settings.object(name)?.value(&["model_max_length"])));
     let own = own.or_else(|| stated(settings.value(&["max_seq_length"])));
     own.or_else(|| stated(parts.tokenizer_config.value(&["model_max_length"])))
 }

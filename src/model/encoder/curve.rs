@@ -61,7 +61,7 @@ const SOFTPLUS_THRESHOLD: f32 = 20.0;
 /// The parameter of Softshrink and Hardshrink.
 const SHRINK: f32 = 0.5;
 
-/// The slope of LeakyReLU below 0.
+/// The slope of `LeakyReLU` below 0.
 const LEAK: f32 = 0.01;
 
 /// The scale and alpha of SELU.

@@ -153,7 +153,7 @@ fn unigram(tokenizer: &BoundedTokenizer, settings: &Config, lowers: Option<bool>
             "makes capitals small, and `do_lower_case` is false"
         }));
     }
-    let splits = tokenizer.get_pre_tokenizer().is_some_and(|steps| steps.splits_punctuation());
+    let splits = tokenizer.get_pre_tokenizer().is_some_and(super::bounded::BoundedPreTokenizer::splits_punctuation);
     if settings.truth("split_by_punct", false) && !splits {
         return Err(contradiction("does not split at punctuation, and `split_by_punct` is true"));
     }

@@ -22,7 +22,7 @@ pub const REGISTERED: &str = "registered_model_meta";
 /// The description of a logged model in a file store, in the directory above its `artifacts`.
 pub const LOGGED: &str = "meta.yaml";
 
-/// The directory that holds every logged model's files since MLflow 3, whatever the model is called.
+/// The directory that holds every logged model's files since `MLflow` 3, whatever the model is called.
 pub const ARTIFACTS: &str = "artifacts";
 
 /// The flavours that are read, the most faithful first.
@@ -36,11 +36,11 @@ pub struct Mlflow {
     flavour: &'static str,
     version: Option<String>,
     uuid: Option<String>,
-    /// What the file was saved from, such as `xgboost.sklearn.XGBClassifier`; none before MLflow 1.29.
+    /// What the file was saved from, such as `xgboost.sklearn.XGBClassifier`; none before `MLflow` 1.29.
     class: Option<String>,
-    /// Where the model was logged: a name, or since MLflow 3 an address without one.
+    /// Where the model was logged: a name, or since `MLflow` 3 an address without one.
     artifact_path: Option<String>,
-    /// The logged model, since MLflow 3.
+    /// The logged model, since `MLflow` 3.
     model_id: Option<String>,
     run_id: Option<String>,
     columns: Vec<Column>,
@@ -109,7 +109,7 @@ impl Mlflow {
         })
     }
 
-    /// What MLflow loads the file as; before it wrote the class, always a booster.
+    /// What `MLflow` loads the file as; before it wrote the class, always a booster.
     #[must_use]
     pub fn saved_from(&self) -> SavedFrom {
         match self.class.as_deref() {
@@ -118,7 +118,7 @@ impl Mlflow {
         }
     }
 
-    /// What `MLmodel` itself calls the model, for a directory that has no name of its own: where it was logged (a name before MLflow 3),
+    /// What `MLmodel` itself calls the model, for a directory that has no name of its own: where it was logged (a name before `MLflow` 3),
     /// else the logged model, else the run.
     #[must_use]
     pub fn name(&self) -> Option<String> {
@@ -129,7 +129,7 @@ impl Mlflow {
         ids.into_iter().flatten().next()
     }
 
-    /// How to log the model so that it can be read, where the file's bytes are of a form that MLflow writes by default.
+    /// How to log the model so that it can be read, where the file's bytes are of a form that `MLflow` writes by default.
     #[must_use]
     pub fn export_hint(&self, bytes: &[u8]) -> Option<&'static str> {
         match (self.flavour, self.saved_from()) {

@@ -269,15 +269,12 @@ fn embedded(
 ) -> Result<Made> {
     let ids = w.input(0)?;
     let word = w.add_node("Gather", &[words, ids], vec![int("axis", 0)])?;
-    let places = match position_ids {
-        Some(places) => places,
-        None => {
-            let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
-            let axis = w.constant(Tensor::vector(vec![0_i64]));
-            let length = w.add_node("Squeeze", &[length, axis], vec![])?;
-            let (first, step) = (w.constant(Tensor::scalar(0_i64)), w.constant(Tensor::scalar(1_i64)));
-            w.add_node("Range", &[first, length, step], vec![])?
-        }
+    let places = if let Some(places) = position_ids { places } else {
+        let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
+        let axis = w.constant(Tensor::vector(vec![0_i64]));
+        let length = w.add_node("Squeeze", &[length, axis], vec![])?;
+        let (first, step) = (w.constant(Tensor::scalar(0_i64)), w.constant(Tensor::scalar(1_i64)));
+        w.add_node("Range", &[first, length, step], vec![])?
     };
     let position = w.add_node("Gather", &[positions, places], vec![int("axis", 0)])?;
     let mut sum = w.plus(word, Some(position))?;
