@@ -14,10 +14,14 @@ pub(super) fn run(args: &ManArgs, console: &Console) -> Result<()> {
     command.build();
     let page = match &args.verb {
         None => command,
-        Some(verb) => if let Some(found) = command.find_subcommand(verb) { found.clone() } else {
-            let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
-            return Err(Error::usage(format!("`{verb}` is not a verb of tallow")).hint(format!("verbs: {}", known.join(", "))));
-        },
+        Some(verb) => {
+            if let Some(found) = command.find_subcommand(verb) {
+                found.clone()
+            } else {
+                let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
+                return Err(Error::usage(format!("`{verb}` is not a verb of tallow")).hint(format!("verbs: {}", known.join(", "))));
+            }
+        }
     };
     let mut text = Vec::new();
     Man::new(page).render(&mut text).map_err(|error| Error::internal("cannot write a manual page").because(error))?;

@@ -100,14 +100,14 @@ mod tests {
 
     #[test]
     fn integers_of_any_width_are_read_exactly() {
-        let read = |column: ArrayRef| (0..column.len()).map(exactly(&column).unwrap()).collect::<Vec<Exact>>();
         use Exact::{Fraction, Integer, Missing, TooLarge};
+        let read = |column: ArrayRef| (0..column.len()).map(exactly(&column).unwrap()).collect::<Vec<Exact>>();
         assert_eq!(read(Arc::new(Int8Array::from(vec![Some(-5), None]))), [Integer(-5), Missing]);
         assert_eq!(read(Arc::new(UInt64Array::from(vec![u64::MAX]))), [Integer(u64::MAX.into())]);
         let floats = vec![1.0, 1.5, f32::NAN, f32::INFINITY, -0.0, 9.223_372e18, 3e38];
         let expected = [Integer(1), Fraction, Missing, TooLarge, Integer(0), Integer(1 << 63), TooLarge];
         assert_eq!(read(Arc::new(Float32Array::from(floats))), expected);
-        let decimals = |scale| Decimal128Array::from(vec![9_007_199_254_740_993_00, 150]).with_precision_and_scale(38, scale).unwrap();
+        let decimals = |scale| Decimal128Array::from(vec![900_719_925_474_099_300, 150]).with_precision_and_scale(38, scale).unwrap();
         assert_eq!(read(Arc::new(decimals(2))), [Integer(9_007_199_254_740_993), Fraction]);
         assert_eq!(read(Arc::new(decimals(-3))), [Integer(900_719_925_474_099_300_000), Integer(150_000)]);
     }

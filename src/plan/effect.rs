@@ -72,7 +72,13 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
 pub fn refuse_alone(output: &OutputArgs, guards: &GuardArgs, observers: &ObserverArgs, target: &Target) -> Result<()> {
     let has_budget = guards.max_errors.is_some() || guards.max_error_rate.is_some();
     let has_report = output.report.as_ref().is_none_or(|path| path.as_os_str() != "none");
-    let needs = |is_wrong: bool, flag: &str, needed: &str| if is_wrong { Err(Error::usage(format!("`{flag}` does nothing without {needed}")).hint(format!("add {needed}, or leave `{flag}` out"))) } else { Ok(()) };
+    let needs = |is_wrong: bool, flag: &str, needed: &str| {
+        if is_wrong {
+            Err(Error::usage(format!("`{flag}` does nothing without {needed}")).hint(format!("add {needed}, or leave `{flag}` out")))
+        } else {
+            Ok(())
+        }
+    };
     needs(guards.on_budget == OnBudget::Publish && !has_budget, "--on-budget", "`--max-errors` or `--max-error-rate`")?;
     needs(guards.previous_report.is_some() && guards.max_row_delta.is_none(), "--previous-report", "`--max-row-delta`")?;
     let is_observed = observers.metrics_file.is_some() || observers.lineage_file.is_some();
@@ -90,7 +96,7 @@ pub(super) fn warnings(args: &WorkArgs, dataset: &Dataset, bound: &[BoundInput],
 }
 
 /// Warns of guards that no row can trip, once it is known what may reject one.
-#[must_use] 
+#[must_use]
 pub fn of_rejections(output: Option<&OutputArgs>, guards: &GuardArgs, may_reject: bool) -> Vec<Error> {
     if may_reject {
         return Vec::new();
@@ -158,6 +164,7 @@ fn of_unseen(binding: &BindingArgs, bound: &[BoundInput], options: &BindingOptio
 }
 
 /// Whether a value may be one that the input cannot take.
+#[expect(clippy::match_same_arms, reason = "the order of the arms decides")]
 fn can_be_unseen(one: &BoundInput, is_untyped: bool) -> bool {
     let is_parsed = is_untyped && is_text(values_of(&one.data_type));
     match &one.input.kind {

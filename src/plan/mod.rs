@@ -78,6 +78,7 @@ impl Plan {
     ///
     /// # Errors
     /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
+    #[expect(clippy::too_many_lines, reason = "the checks in their order, each in a line or two")]
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
         let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
         let ResourceArgs { threads, batch_rows, memory, show_values } = resources;

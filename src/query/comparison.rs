@@ -96,7 +96,7 @@ fn read_as(value: &Value, data_type: &DataType) -> Outcome<Value> {
             convert(&value.array, data_type, false).map_err(|_| wrong("it is outside of what the column can hold"))?
         }
         DataType::Decimal128(_, scale) => {
-            let target = DataType::Decimal128(38, (*scale).max(9).min(18));
+            let target = DataType::Decimal128(38, (*scale).clamp(9, 18));
             convert(&value.array, &target, false).map_err(|_| wrong("it is not a number"))?
         }
         // `5 = '5.5'` must not round the text.
@@ -130,7 +130,9 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
             has_null = true;
             continue;
         }
-        let place = if let Some(place) = sets.iter().position(|(data_type, ..)| data_type == item.data_type()) { place } else {
+        let place = if let Some(place) = sets.iter().position(|(data_type, ..)| data_type == item.data_type()) {
+            place
+        } else {
             sets.push((item.data_type().clone(), ordered(&seen.expanded(row_count)?), HashSet::new()));
             sets.len() - 1
         };

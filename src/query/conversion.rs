@@ -69,8 +69,9 @@ pub(super) fn convert(array: &ArrayRef, target: &DataType, tries: bool) -> Outco
     }
     // The shorter way where nothing can go wrong.
     match (found, target) {
-        (DataType::Int64 | DataType::Float32, DataType::Float64) | (DataType::Int64, DataType::Float32) => return Ok(cast(array, target)?),
-        (DataType::Boolean, DataType::Int64) => return Ok(cast(array, target)?),
+        (DataType::Int64 | DataType::Float32, DataType::Float64) | (DataType::Int64, DataType::Float32) | (DataType::Boolean, DataType::Int64) => {
+            return Ok(cast(array, target)?);
+        }
         _ => {}
     }
     let each = |row: usize| cell(array, row);
@@ -167,6 +168,7 @@ fn limits(target: &DataType) -> (i128, i128) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a cell ends where it is converted")]
 fn truth(value: Cell<'_>) -> Option<bool> {
     match value {
         Cell::Boolean(value) => Some(value),

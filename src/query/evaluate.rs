@@ -144,6 +144,7 @@ fn truth(value: Value, what: &str) -> Outcome<Value> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "operands end where they are joined")]
 fn both(
     left: Value,
     right: Value,
@@ -232,6 +233,7 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
 }
 
 /// All rows in order, in the type that the branches have in common.
+#[expect(clippy::needless_pass_by_value, reason = "branches end where they are merged")]
 fn merged(branches: Vec<Branch>, row_count: usize, what: &str) -> Outcome<Value> {
     let data_type = shared_type(branches.iter().map(|branch| &branch.value), what)?;
     let mut places = vec![(0, 0); row_count];

@@ -171,7 +171,7 @@ impl Query {
         let mut rows = self.rows(batch.num_rows(), |name| batch.column_by_name(name).cloned())?;
         let mut values: HashMap<&str, ArrayRef> = HashMap::new();
         for step in self.derived.iter().filter(|step| step.is_filtered_by) {
-            values.insert(step.field.name(), self.compute(step, &mut rows, batch)?);
+            values.insert(step.field.name(), Self::compute(step, &mut rows, batch)?);
         }
         let (mut batch, mut kept) = (batch.clone(), None);
         if let Some(filter) = &self.filter {
@@ -186,7 +186,7 @@ impl Query {
             }
         }
         for step in self.derived.iter().filter(|step| !step.is_filtered_by) {
-            let computed = self.compute(step, &mut rows, &batch).map_err(|error| error.map_row(|row| row_of(kept.as_ref(), row)))?;
+            let computed = Self::compute(step, &mut rows, &batch).map_err(|error| error.map_row(|row| row_of(kept.as_ref(), row)))?;
             values.insert(step.field.name(), computed);
         }
         let fields = batch.schema().fields().iter().chain(self.derived_fields()).cloned().collect::<Vec<_>>();
@@ -200,7 +200,7 @@ impl Query {
     }
 
     /// A derived column as the output has it; later expressions compute with it as with any other.
-    fn compute(&self, step: &Step, rows: &mut Rows, batch: &RecordBatch) -> Result<ArrayRef> {
+    fn compute(step: &Step, rows: &mut Rows, batch: &RecordBatch) -> Result<ArrayRef> {
         let name = step.field.name();
         let array = step.expression.values(rows)?;
         rows.columns.insert(name.clone(), array.clone());

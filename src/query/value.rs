@@ -234,6 +234,7 @@ pub(super) fn kept_type(target: &DataType) -> DataType {
 }
 
 /// The type that several values have in common. A text that stands in the expression takes that of the others.
+#[expect(clippy::needless_pass_by_value, reason = "an iterator is passed by value")]
 pub(super) fn shared_type<'a>(values: impl Iterator<Item = &'a Value> + Clone, what: &str) -> Outcome<DataType> {
     let is_open = |value: &&Value| value.is_literal && *value.data_type() == DataType::Utf8;
     let mut shared = DataType::Null;

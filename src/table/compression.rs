@@ -49,7 +49,7 @@ impl Compression {
     /// Turns a failure while reading the uncompressed stream into an error that says which layer broke.
     #[must_use]
     pub fn error(self, error: io::Error) -> Error {
-        if error.get_ref().is_some_and(<dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<Malformed>) {
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Malformed>) {
             let hint = "say how the text is encoded with `--encoding`, such as `utf-8`, `utf-16`, `latin1` or `windows-1252`";
             return Error::failed("cannot decode the file's text").because(error).hint(hint);
         }

@@ -170,6 +170,7 @@ struct HivePortions {
     /// For each requested column its value, if it is constant.
     constants: Arc<[Option<ArrayRef>]>,
     /// For each requested column of the file's own the value that a directory gives it, if one does.
+    #[expect(clippy::option_option, reason = "none is no value in the path, and one of null a null there")]
     checked: Arc<[Option<Option<String>>]>,
     schema: SchemaRef,
 }
@@ -201,6 +202,7 @@ fn with_constants(batch: &RecordBatch, constants: &[Option<ArrayRef>], schema: S
 }
 
 /// Checks that columns which are both in the file and in its path say the same: readers differ in which of them they take.
+#[expect(clippy::option_option, reason = "none is no value in the path, and one of null a null there")]
 fn check_values(batch: &RecordBatch, checked: &[Option<Option<String>>], first_row: u64) -> Result<()> {
     for ((column, field), value) in batch.columns().iter().zip(batch.schema().fields()).zip(checked) {
         let Some(row) = value.as_ref().and_then(|value| first_other(column, value.as_deref())) else { continue };

@@ -101,6 +101,7 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
     Ok(Footer { metadata, ..footer })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the unchecked bytes must not be used again")]
 fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Result<Footer> {
     let CheckedFooter { bytes, unreadable } = check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
     let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);

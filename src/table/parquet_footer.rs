@@ -203,7 +203,7 @@ mod tests {
             footer(&[0x25, 80], &[], 0, &[], &[]),
             footer(&[], &truths, 0, &[], &[]),
             footer(&[], &[], 0, &truths, &truths),
-            footer(&[], &[], 0, &[0x49, 0x1c, 0x15, 0, 0x15, 20, 0x15, 2, 0], &[]),
+            footer(&[], &[], 0, &[0x49, 0x1c, 0x15, 0, 0x15, 30, 0x15, 2, 0], &[]),
             footer(&[], &[], 0, &[], &[0x39, 0x1c, 0x5c, 0, 0]),
             // A dictionary at byte 0, which there is not; a list where later versions have the length of a bloom filter.
             footer(&[], &[], 0, &[0x26, 0], &[]),

@@ -84,6 +84,7 @@ pub(super) struct CheckedChunk {
 }
 
 impl CheckedChunk {
+    #[expect(clippy::needless_pass_by_value, reason = "the pages are taken over")]
     fn new(pages: Vec<Bytes>, mut close: ColumnCloseResult) -> Result<Self> {
         let (mut dictionary, mut data, mut lengths, mut added) = (Vec::new(), VecDeque::new(), Vec::new(), 0);
         for page in pages.chunks_exact(2) {

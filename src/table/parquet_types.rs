@@ -84,6 +84,7 @@ impl Annotation {
     }
 
     /// The Parquet type with the annotation put back.
+    #[expect(clippy::match_same_arms, reason = "the fields of two types")]
     fn applied(&self, parquet: &Type) -> Result<TypePtr, ParquetError> {
         if !parquet.is_primitive() {
             let logical = if let Self::Variant(version) = self { Some(LogicalType::variant(*version)) } else { None };

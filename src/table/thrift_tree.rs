@@ -88,7 +88,9 @@ impl<'a> Fields<'a> {
         let mut before = 0;
         for (identifier, value) in self.0.iter().filter(|(_, value)| *value != Value::Unknown) {
             let code = value.code();
-            if let Some(step) = identifier.checked_sub(before).and_then(|step| u8::try_from(step).ok()).filter(|step| (1..16).contains(step)) { bytes.push(step << 4 | code) } else {
+            if let Some(step) = identifier.checked_sub(before).and_then(|step| u8::try_from(step).ok()).filter(|step| (1..16).contains(step)) {
+                bytes.push(step << 4 | code);
+            } else {
                 bytes.push(code);
                 push_signed(bytes, i64::from(*identifier));
             }
@@ -127,7 +129,9 @@ impl Value<'_> {
                 bytes.extend_from_slice(own);
             }
             Self::List(code, elements) => {
-                if let Some(count) = u8::try_from(elements.len()).ok().filter(|count| *count < 15) { bytes.push(count << 4 | code) } else {
+                if let Some(count) = u8::try_from(elements.len()).ok().filter(|count| *count < 15) {
+                    bytes.push(count << 4 | code);
+                } else {
                     bytes.push(0xf0 | code);
                     push_length(bytes, elements.len());
                 }

@@ -86,6 +86,7 @@ fn every_dialect_gives_the_rows_of_the_plain_file() {
 }
 
 #[test]
+#[expect(clippy::format_collect, reason = "a few rows of a test")]
 fn a_data_set_of_another_dialect_is_the_same_in_parts_and_records_how_it_was_read() {
     let room = room();
     let rows: String = (0..50).map(|row| format!("{row};v\\;{row};0,{row:02};1,5\n")).collect();

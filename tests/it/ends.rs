@@ -92,6 +92,7 @@ fn an_object_that_nobody_can_read_is_no_success() {
 }
 
 #[test]
+#[expect(clippy::format_collect, reason = "a few rows of a test")]
 fn a_limit_on_the_size_of_files_is_an_error_that_names_it() {
     let room = room();
     room.file("many.csv", format!("id,a,b\n{}", (0..20_000).map(|id| format!("{id},0.25,0.5\n")).collect::<String>()));
@@ -123,6 +124,7 @@ fn files_that_replace_others_are_read_by_no_more_people() {
 }
 
 #[test]
+#[expect(clippy::format_collect, reason = "a few rows of a test")]
 fn a_run_that_is_told_to_stop_among_thousands_of_partitions_stops_there() {
     let room = room();
     let count = 6_000;

@@ -111,7 +111,7 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
 fn flags_that_lean_on_others_say_which() {
     let room = room("forest");
     let run = |line: &str| room.tallow(&format!("score --model model rows.parquet --output out.parquet --overwrite {line}"));
-    assert!(run("--skip-code 99 --report none").fails(2).stderr.contains("`--skip-code` does nothing without a report"));
+    assert!(run("--output-format csv --skip-code 99 --report none").fails(2).stderr.contains("`--skip-code` does nothing without a report"));
     assert!(run("--on-budget publish").fails(2).stderr.contains("add `--max-errors` or `--max-error-rate`"));
     run("--on-budget publish --max-errors 1 --on-null reject").ok();
     run("--job nightly --metrics-file m.prom").ok();

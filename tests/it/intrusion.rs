@@ -38,7 +38,8 @@ fn ends_soon(room: &Room, line: &str) -> Run {
 
 #[test]
 fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_no_lock() {
-    let cases: [(&str, &str, fn(&std::path::Path, &std::path::Path)); 4] = [
+    type Case = (&'static str, &'static str, fn(&std::path::Path, &std::path::Path));
+    let cases: [Case; 4] = [
         ("link", "is a symbolic link", |lock, precious| symlink(precious, lock).unwrap()),
         ("hard link", "the file has another name too", |lock, precious| std::fs::hard_link(precious, lock).unwrap()),
         ("file", "it holds something else", |lock, precious| _ = std::fs::copy(precious, lock).unwrap()),

@@ -59,6 +59,7 @@ fn fused_and_quantised_nodes_give_the_numbers_of_onnx_runtime() {
 }
 
 /// Runs the cases of a folder, none of which may be wrong; returns those that are refused, by the reason.
+#[expect(clippy::print_stdout, reason = "the summary of a long run")]
 fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
     let (mut passed, mut refused, mut wrong) = (0, BTreeMap::<String, Vec<String>>::new(), Vec::new());
     for case in sorted(folder, "test_") {

@@ -80,7 +80,7 @@ fn errors_show_names_and_say_them_in_their_own_lines() {
     for format in ["text", "json"] {
         let run = room.run(["score", "--model", "good.json", "--format", format, &format!("--{NASTY}")]).fails(2);
         shows("an unknown flag", &run);
-        let run = room.run(["inspect", "good.json", "--format", &NASTY.to_string()]).fails(2);
+        let run = room.run(["inspect", "good.json", "--format", NASTY]).fails(2);
         shows("a value of a flag", &run);
         shows("an unknown verb", &room.run([NASTY, "--format", format]).fails(2));
     }

@@ -85,9 +85,9 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
 /// Which tensors of heads the task may do without.
 fn passed_over(parts: &Parts, options: &TextOptions, task: TextTask) -> PassOver {
     match task {
-        TextTask::Embedding if options.task.is_some() => PassOver::AllHeads,
-        TextTask::Embedding if parts.modules.is_some() => PassOver::KnownHeads,
-        _ => PassOver::OtherHeads,
+        TextTask::Embedding if options.task.is_some() => PassOver::All,
+        TextTask::Embedding if parts.modules.is_some() => PassOver::Known,
+        _ => PassOver::Other,
     }
 }
 

@@ -40,11 +40,11 @@ const ENCODER_PARTS: [&str; 7] = ["embeddings.", "encoder.", "transformer.", "la
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PassOver {
     /// Heads for language modelling.
-    OtherHeads,
+    Other,
     /// All heads that transformers' classes have.
-    KnownHeads,
+    Known,
     /// All that is not the encoder's: the user asked for the encoder alone.
-    AllHeads,
+    All,
 }
 
 /// Fails if the weights hold a tensor that nothing read and that may not be passed over.
@@ -66,9 +66,9 @@ pub(super) fn check(family: Family, files: &TensorFiles<'_>, pass: PassOver) -> 
             || inner.starts_with("pooler.")
             || !is_part
                 && match pass {
-                    PassOver::OtherHeads => starts(&OTHER_HEADS),
-                    PassOver::KnownHeads => starts(&OTHER_HEADS) || starts(&CLASSIFIERS),
-                    PassOver::AllHeads => true,
+                    PassOver::Other => starts(&OTHER_HEADS),
+                    PassOver::Known => starts(&OTHER_HEADS) || starts(&CLASSIFIERS),
+                    PassOver::All => true,
                 }
     };
     files.check_all_read(&may_pass).map_err(|error| {

@@ -222,6 +222,7 @@ impl<'a> Missing<'a> {
 
 /// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none. Where a null would not be told from other values it
 /// stops the run unless the user says what to read instead.
+#[expect(clippy::unnecessary_wraps, reason = "one of several ways to make inputs, the others of which fail")]
 fn input(name: String, element: ElementType, width: Width, axes: &[Option<usize>], is_told: bool) -> Result<Input> {
     let element = match element {
         ElementType::Float => NativeElement::Float,

@@ -179,6 +179,7 @@ fn by_symbol(axes: &[Axis], symbols: &BTreeSet<&str>) -> Option<InputRows> {
 }
 
 /// The axis that counts rows where no name says so.
+#[expect(clippy::match_same_arms, reason = "the order of the arms decides")]
 fn by_lengths(axes: &[Axis], answers: &[Vec<Axis>], is_open_elsewhere: bool) -> InputRows {
     let open: Vec<usize> = (0..axes.len()).filter(|axis| axes[*axis].length.is_none() && meaning(axes[*axis].name) != Meaning::Inner).collect();
     let leads = |axis: usize| {
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_rows_are_found_by_names_and_by_what_inputs_and_outputs_share() {
-        let cases: [(&[&str], &[&str], &str, &[usize]); 28] = [
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a str, &'a [usize]);
+        let cases: [Case<'_>; 28] = [
             (&["batch 4"], &["batch 1"], "0", &[0]),
             (&["3 batch 2"], &["batch 1"], "1", &[0]),
             (&["time batch 2"], &["time batch 5"], "1", &[1]),

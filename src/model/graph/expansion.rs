@@ -269,7 +269,9 @@ fn embedded(
 ) -> Result<Made> {
     let ids = w.input(0)?;
     let word = w.add_node("Gather", &[words, ids], vec![int("axis", 0)])?;
-    let places = if let Some(places) = position_ids { places } else {
+    let places = if let Some(places) = position_ids {
+        places
+    } else {
         let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
         let axis = w.constant(Tensor::vector(vec![0_i64]));
         let length = w.add_node("Squeeze", &[length, axis], vec![])?;

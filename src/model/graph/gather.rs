@@ -253,11 +253,11 @@ fn compress(node: &Definition) -> Result<Kernel> {
 }
 
 fn non_zero(data: &Tensor) -> Result<Tensor> {
-    // A list that grows has twice the places that it needs.
-    memory::temporary(data.len().saturating_mul(2 * size_of::<usize>()))?;
     fn found<T: Element>(values: &[T]) -> Vec<usize> {
         values.iter().enumerate().filter(|(_, value)| **value != T::zero()).map(|(place, _)| place).collect()
     }
+    // A list that grows has twice the places that it needs.
+    memory::temporary(data.len().saturating_mul(2 * size_of::<usize>()))?;
     let places = any!(data.data(), values => found(values));
     let strides = strides_of(data.shape());
     let count = element_count(&[data.rank(), places.len()])?;

@@ -275,6 +275,7 @@ fn create_locked(directory: &Directory, name: &OsStr, path: &Path) -> Result<Fil
 }
 
 /// Why the temporary name is taken: by a run of the same number in another container, or by this one, for another of its files.
+#[expect(clippy::needless_pass_by_value, reason = "the name ends in the error")]
 fn in_the_way(temporary: PathBuf, path: &Path) -> Error {
     if OWN.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|own| own == path) {
         return Error::usage("two files of this run have the same name").hint("give each file a name of its own");
