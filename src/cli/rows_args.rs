@@ -12,7 +12,7 @@ pub struct RowsArgs {
     ///
     /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as `DuckDB` does; rows left out are counted as filtered.
     ///
-    /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, IS [NOT] NULL, TRUE, FALSE or DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO,
+    /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, `IS [NOT] NULL`, TRUE, FALSE or DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO,
     /// REGEXP, CASE, CAST, `TRY_CAST`, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
     ///
     /// Functions: COALESCE IFNULL NULLIF IF GREATEST LEAST; ABS CEIL FLOOR ROUND TRUNC SIGN SQRT CBRT EXP LN LOG LOG2 LOG10 LOG1P POWER MOD PI, SIN and its kin, ISNAN

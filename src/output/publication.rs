@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::checkpoint::{PartRecord, RunIdentity, forget, from_json, sha256_of, write_json};
-use super::names::{IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, SUCCESS, earlier, is_of_data_set, staged};
+use super::names::{IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, STATE, SUCCESS, earlier, is_of_data_set, staged};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -262,7 +262,12 @@ pub fn recover(directory: &Path) -> Result<bool> {
     }
     PendingFile::create_below(directory, SUCCESS)?.publish(true)?;
     forget(directory)?;
-    if pending == PENDING_MANIFEST { Ok(true) } else { remove_below(directory, pending).map(|()| true) }
+    if pending != PENDING_MANIFEST {
+        remove_below(directory, pending)?;
+        // The first version keeps nothing there once a data set is whole.
+        remove_empty_directory_below(directory, STATE);
+    }
+    Ok(true)
 }
 
 /// Takes back a publication that was begun and cannot be finished; finishes one that can.
