@@ -22,6 +22,11 @@ fn send(run: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap().success());
 }
 
+fn is_stopped(run: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", run.id())).unwrap();
+    status.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('T'))
+}
+
 /// Does something to the inputs while the run stands still, in its first rows.
 fn change_during(room: &Room, line: &str, sign: &str, change: &dyn Fn()) -> (Option<i32>, String) {
     let mut run = room.command().args(line.split(' ')).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -30,6 +35,10 @@ fn change_during(room: &Room, line: &str, sign: &str, change: &dyn Fn()) -> (Opt
         std::thread::sleep(Duration::from_micros(200));
     }
     send(&run, "-STOP");
+    // The signal is on its way: a look at a file that is being written to may see its new time and its old size.
+    while !is_stopped(&run) {
+        std::thread::sleep(Duration::from_micros(200));
+    }
     change();
     send(&run, "-CONT");
     let output = run.wait_with_output().unwrap();

@@ -65,7 +65,11 @@ fn csv_scores_as_parquet_does_and_ids_stay_text() {
     room.tallow("score --model churn customers.parquet --output typed.csv --limit 200").ok();
     let read = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
     assert_eq!(read("text.csv"), read("typed.csv"));
-    room.file("odd.csv", "a,id,b\n0.1,00123,0.2\n0.1,9007199254740993,0.2\n0.1,1.10,0.2\n0.1,NA,0.2\n0.1,1e5,0.2\n0.1,\"x,\"\"y\",0.2\n");
+    room.file(
+        "odd.csv",
+        "a,id,b\n0.1,00123,0.2\n0.1,9007199254740993,0.2\n0.1,1.10,0.2\n0.1,NA,0.2\n0.1,1e5,0.2\n\
+         0.1,\"x,\"\"y\",0.2\n",
+    );
     room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
     room.tallow("score --model good.json odd.csv --output odd.parquet").ok();
     let ids: Vec<String> = texts(column(&room.table("odd.parquet"), "id")).into_iter().flatten().collect();

@@ -66,7 +66,8 @@ const NAMED_TOKENS: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_tok
 
 /// How to make a file that every version of transformers reads alike.
 const SAVE_AGAIN: &str = "save the tokenizer again with the library that scores with it: `python -c \"from transformers import AutoTokenizer; \
-                          AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, or set `tokenizer_class` to \
+                          AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, \
+                          or set `tokenizer_class` to \
                           `PreTrainedTokenizerFast` in tokenizer_config.json if tokenizer.json is right";
 
 /// Changes the tokenizer as the settings say; `vocabulary` is how many tokens the model has.

@@ -248,7 +248,8 @@ pub(super) mod tests {
         let trees: Vec<String> = trees.iter().enumerate().map(|(index, tree)| format!("Tree={index}\n{tree}\n\n")).collect();
         let sizes: Vec<String> = trees.iter().map(|tree| tree.len().to_string()).collect();
         format!(
-            "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\nmax_feature_idx=1\nobjective={objective}\n\
+            "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\n\
+             max_feature_idx=1\nobjective={objective}\n\
              feature_names=age shop\nfeature_infos=[0:9] -1:1:33\ntree_sizes={}\n\n{}end of trees\n\nfeature_importances:\nage=1\n\n\
              parameters:\n[boosting: gbdt]\n[categorical_feature: 1]\n\nend of parameters\n\npandas_categorical:null\n",
             sizes.join(" "),
