@@ -1,9 +1,10 @@
 //! How much memory does a run take, at most, and does `--memory` hold?
 //!
-//! `cargo bench --bench memory`. A model of 20 trees and tables of 28 numbers are made in a temporary directory (some 1.5 GB); then the program
-//! itself runs over up to 50 million rows, and over tables of awkward shapes: hundreds of partitions, thousands of columns, giant pages. Each run
-//! says its peak resident size, and `check` says before what it expects. Ends with an error if the peak grows with the rows, or is above what
-//! `--memory` or `check` says.
+//! `cargo bench --bench memory`. A model of 20 trees and tables of 28 numbers are made in a
+//! temporary directory (some 1.5 GB); then the program itself runs over up to 50 million rows, and
+//! over tables of awkward shapes: hundreds of partitions, thousands of columns, giant pages. Each
+//! run says its peak resident size, and `check` says before what it expects. Ends with an error if
+//! the peak grows with the rows, or is above what `--memory` or `check` says.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -24,7 +25,8 @@ const DEPTH: u32 = 6;
 /// Rows that are made and written at once.
 const BATCH_ROWS: usize = 20_000;
 
-/// As many giant texts: a page ends at the first border of what is written at once that is behind its size.
+/// As many giant texts: a page ends at the first border of what is written at once that is behind
+/// its size.
 const GIANT_ROWS: usize = 50;
 
 /// Bytes of each text of the table of long texts.
@@ -40,15 +42,20 @@ const KEYS: u64 = 250;
 /// Row groups as pyarrow writes them by default.
 const GROUP_ROWS: usize = 1 << 20;
 
-/// The rows that the peak of a run must not depend on, and how far it may lie apart: which portions are in flight together is chance.
+/// The rows that the peak of a run must not depend on, and how far it may lie apart: which portions
+/// are in flight together is chance.
 const MOST_GROWTH: f64 = 1.3;
 
-/// Numbers that look random and are the same on every machine (Knuth, "The Art of Computer Programming", 3.3.4).
+/// Numbers that look random and are the same on every machine (Knuth, "The Art of Computer
+/// Programming", 3.3.4).
 struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 
@@ -62,16 +69,69 @@ fn main() {
     let path = |name: &str| directory.path().join(name);
     write(&path("model.json"), model().to_string().as_bytes());
     table(&path("two.parquet"), 2_000_000, GROUP_ROWS, PAGE_BYTES, &[]);
-    table(&path("group.parquet"), 5_000_000, 5_000_000, PAGE_BYTES, &[]);
-    table(&path("texts.parquet"), 60_000, 60_000, PAGE_BYTES, &[Further::Texts(TEXT_BYTES)]);
-    table(&path("keys.parquet"), 1_000_000, GROUP_ROWS, PAGE_BYTES, &[Further::Keys]);
-    table(&path("words.parquet"), 50_000, 50_000, PAGE_BYTES, &[Further::Words; WORD_COLUMNS]);
-    table(&path("giant.parquet"), 4_000, 4_000, 8 << 20, &[Further::Texts(100_000)]);
+    table(
+        &path("group.parquet"),
+        5_000_000,
+        5_000_000,
+        PAGE_BYTES,
+        &[],
+    );
+    table(
+        &path("texts.parquet"),
+        60_000,
+        60_000,
+        PAGE_BYTES,
+        &[Further::Texts(TEXT_BYTES)],
+    );
+    table(
+        &path("keys.parquet"),
+        1_000_000,
+        GROUP_ROWS,
+        PAGE_BYTES,
+        &[Further::Keys],
+    );
+    table(
+        &path("words.parquet"),
+        50_000,
+        50_000,
+        PAGE_BYTES,
+        &[Further::Words; WORD_COLUMNS],
+    );
+    table(
+        &path("giant.parquet"),
+        4_000,
+        4_000,
+        8 << 20,
+        &[Further::Texts(100_000)],
+    );
     delimited(&path("wide.csv"), 8_000);
-    println!("{:60} {:>8} {:>9} {:>12} {:>8}", "run", "workers", "peak MiB", "expected MiB", "seconds");
-    let peaks = [1, 10, 25].map(|times| run(directory.path(), &format!("{} million rows", 2 * times), &vec!["two.parquet"; times], &[], FILE));
-    run(directory.path(), "5 million rows in one row group", &["group.parquet"], &[], FILE);
-    run(directory.path(), "60 thousand texts of 4 kB", &["texts.parquet"], &[], FILE);
+    println!(
+        "{:60} {:>8} {:>9} {:>12} {:>8}",
+        "run", "workers", "peak MiB", "expected MiB", "seconds"
+    );
+    let peaks = [1, 10, 25].map(|times| {
+        run(
+            directory.path(),
+            &format!("{} million rows", 2 * times),
+            &vec!["two.parquet"; times],
+            &[],
+            FILE,
+        )
+    });
+    run(
+        directory.path(),
+        "5 million rows in one row group",
+        &["group.parquet"],
+        &[],
+        FILE,
+    );
+    run(
+        directory.path(),
+        "60 thousand texts of 4 kB",
+        &["texts.parquet"],
+        &[],
+        FILE,
+    );
     let none: &[&str] = &[];
     for (file, name, shared, output) in [
         ("two.parquet", "2 million rows", none, FILE),
@@ -85,21 +145,45 @@ fn main() {
         for (memory, threads) in [(200, "2"), (256, "2"), (512, "16"), (1_024, "16")] {
             let limit = format!("{memory}MiB");
             let name = format!("{name}, --memory {limit} --threads {threads}");
-            let peak = run(directory.path(), &name, &[file], &[&["--memory", &limit, "--threads", threads], shared].concat(), output);
+            let peak = run(
+                directory.path(),
+                &name,
+                &[file],
+                &[&["--memory", &limit, "--threads", threads], shared].concat(),
+                output,
+            );
             assert!(peak <= f64::from(memory), "`--memory {limit}` was not kept");
         }
     }
-    assert!(peaks[2] <= peaks[0] * MOST_GROWTH, "memory grows with the rows: {peaks:?}");
+    assert!(
+        peaks[2] <= peaks[0] * MOST_GROWTH,
+        "memory grows with the rows: {peaks:?}"
+    );
 }
 
 /// Scores the files, with flags that `check` knows too; gives the peak resident size in MiB.
 fn run(directory: &Path, name: &str, files: &[&str], shared: &[&str], output: &[&str]) -> f64 {
-    let work = [&["--format", "json", "--model", "model.json"], files, shared].concat();
-    let expected = told(directory, &[&["check"], &work[..]].concat())["estimated_memory_bytes"].as_f64().expect("a number") / MEBIBYTE;
-    let told = told(directory, &[&["score", "--quiet", "--overwrite"], &work[..], output].concat());
+    let work = [
+        &["--format", "json", "--model", "model.json"],
+        files,
+        shared,
+    ]
+    .concat();
+    let expected = told(directory, &[&["check"], &work[..]].concat())["estimated_memory_bytes"]
+        .as_f64()
+        .expect("a number")
+        / MEBIBYTE;
+    let told = told(
+        directory,
+        &[&["score", "--quiet", "--overwrite"], &work[..], output].concat(),
+    );
     let number = |metric: &str| told["performance"][metric].as_f64().expect("a number");
     let peak = number("peak_memory_bytes") / MEBIBYTE;
-    println!("{name:60} {:>8} {peak:>9.0} {expected:>12.0} {:>8.1}", number("threads"), number("wall_seconds"));
+    println!(
+        "{name:60} {:>8} {peak:>9.0} {expected:>12.0} {:>8.1}",
+        number("threads"),
+        number("wall_seconds")
+    );
     assert!(peak <= expected, "`check` expected less");
     peak
 }
@@ -114,8 +198,16 @@ const MEBIBYTE: f64 = (1 << 20) as f64;
 
 /// What the program says on standard output.
 fn told(directory: &Path, arguments: &[&str]) -> Json {
-    let output = Command::new(env!("CARGO_BIN_EXE_tallow")).args(arguments).current_dir(directory).output().expect("the program");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_tallow"))
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the program");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("one JSON object")
 }
 
@@ -148,28 +240,65 @@ fn table(path: &Path, rows: usize, group_rows: usize, page_bytes: usize, further
         .set_data_page_size_limit(page_bytes)
         .build();
     let mut numbers = Numbers(1);
-    let mut writer = ArrowWriter::try_new(&mut file, batch(&mut numbers, 0, 0, further).schema(), Some(properties)).expect("a writer");
-    let step = if further.iter().any(|column| matches!(column, Further::Texts(bytes) if *bytes > TEXT_BYTES)) { GIANT_ROWS } else { BATCH_ROWS };
+    let mut writer = ArrowWriter::try_new(
+        &mut file,
+        batch(&mut numbers, 0, 0, further).schema(),
+        Some(properties),
+    )
+    .expect("a writer");
+    let step = if further
+        .iter()
+        .any(|column| matches!(column, Further::Texts(bytes) if *bytes > TEXT_BYTES))
+    {
+        GIANT_ROWS
+    } else {
+        BATCH_ROWS
+    };
     for first in (0..rows).step_by(step) {
-        writer.write(&batch(&mut numbers, first, step.min(rows - first), further)).expect("rows on the disk");
+        writer
+            .write(&batch(&mut numbers, first, step.min(rows - first), further))
+            .expect("rows on the disk");
     }
     writer.close().expect("a footer");
     file.publish(false).expect("a name");
 }
 
 fn batch(numbers: &mut Numbers, first: usize, rows: usize, further: &[Further]) -> RecordBatch {
-    let mut columns = vec![("id".to_owned(), Arc::new((first..first + rows).map(|row| row as i64).collect::<Int64Array>()) as ArrayRef)];
+    let mut columns = vec![(
+        "id".to_owned(),
+        Arc::new(
+            (first..first + rows)
+                .map(|row| row as i64)
+                .collect::<Int64Array>(),
+        ) as ArrayRef,
+    )];
     for (place, column) in further.iter().enumerate() {
-        let name = if matches!(column, Further::Keys) { "key".to_owned() } else { format!("text{place}") };
+        let name = if matches!(column, Further::Keys) {
+            "key".to_owned()
+        } else {
+            format!("text{place}")
+        };
         let mut text = || match column {
-            Further::Texts(bytes) => (0..*bytes).map(|_| char::from(b'a' + (numbers.next() % 26) as u8)).collect::<String>(),
+            Further::Texts(bytes) => (0..*bytes)
+                .map(|_| char::from(b'a' + (numbers.next() % 26) as u8))
+                .collect::<String>(),
             Further::Keys => format!("key-{:03}", numbers.next() % KEYS),
             Further::Words => format!("one of many words {:05}", numbers.next() % 50_000),
         };
-        columns.push((name, Arc::new((0..rows).map(|_| Some(text())).collect::<StringArray>())));
+        columns.push((
+            name,
+            Arc::new((0..rows).map(|_| Some(text())).collect::<StringArray>()),
+        ));
     }
     for index in 0..COLUMNS {
-        columns.push((format!("f{index}"), Arc::new((0..rows).map(|_| numbers.fraction()).collect::<Float32Array>())));
+        columns.push((
+            format!("f{index}"),
+            Arc::new(
+                (0..rows)
+                    .map(|_| numbers.fraction())
+                    .collect::<Float32Array>(),
+            ),
+        ));
     }
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
@@ -178,10 +307,24 @@ fn batch(numbers: &mut Numbers, first: usize, rows: usize, further: &[Further]) 
 fn delimited(path: &Path, rows: usize) {
     let mut file = PendingFile::create(path, false).expect("a file");
     let mut numbers = Numbers(3);
-    let mut line = |text: String| std::io::Write::write_all(&mut file, text.as_bytes()).expect("text on the disk");
-    line((0..TEXT_COLUMNS).map(|column| format!("f{column}")).collect::<Vec<_>>().join(",") + "\n");
+    let mut line = |text: String| {
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("text on the disk")
+    };
+    line(
+        (0..TEXT_COLUMNS)
+            .map(|column| format!("f{column}"))
+            .collect::<Vec<_>>()
+            .join(",")
+            + "\n",
+    );
     for _ in 0..rows {
-        line((0..TEXT_COLUMNS).map(|_| format!("{:.4}", numbers.fraction())).collect::<Vec<_>>().join(",") + "\n");
+        line(
+            (0..TEXT_COLUMNS)
+                .map(|_| format!("{:.4}", numbers.fraction()))
+                .collect::<Vec<_>>()
+                .join(",")
+                + "\n",
+        );
     }
     file.publish(false).expect("a name");
 }
@@ -209,7 +352,13 @@ fn model() -> Json {
 
 fn tree(numbers: &mut Numbers, index: usize) -> Json {
     let (inner, nodes) = ((1_usize << DEPTH) - 1, (1_usize << (DEPTH + 1)) - 1);
-    let child = |node: usize, side: usize| if node < inner { (2 * node + side) as i64 } else { -1 };
+    let child = |node: usize, side: usize| {
+        if node < inner {
+            (2 * node + side) as i64
+        } else {
+            -1
+        }
+    };
     json!({
         "id": index,
         "left_children": (0..nodes).map(|node| child(node, 1)).collect::<Vec<_>>(),

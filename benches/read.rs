@@ -22,16 +22,30 @@ fn main() {
 }
 
 fn batch() -> RecordBatch {
-    let column = |index: usize| (0..ROWS).map(|row| ((row * 2_654_435_761 + index * 40_503) % 1_000_003) as f32 / 7.0).collect::<Float32Array>();
-    RecordBatch::try_from_iter((0..COLUMNS).map(|index| (format!("f{index}"), Arc::new(column(index)) as ArrayRef))).expect("columns of one length")
+    let column = |index: usize| {
+        (0..ROWS)
+            .map(|row| ((row * 2_654_435_761 + index * 40_503) % 1_000_003) as f32 / 7.0)
+            .collect::<Float32Array>()
+    };
+    RecordBatch::try_from_iter(
+        (0..COLUMNS).map(|index| (format!("f{index}"), Arc::new(column(index)) as ArrayRef)),
+    )
+    .expect("columns of one length")
 }
 
 fn read(bencher: Bencher, path: &Path) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let dataset = Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default()).expect("a file that was just written"));
-        let mut portions = dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
+        let dataset = Arc::new(
+            Dataset::open(&[path.to_owned()], &[], &ReadOptions::default())
+                .expect("a file that was just written"),
+        );
+        let mut portions =
+            dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
         let mut rows = 0;
-        while let Some(portion) = portions.next_portion(u64::MAX).expect("a file that can be cut") {
+        while let Some(portion) = portions
+            .next_portion(u64::MAX)
+            .expect("a file that can be cut")
+        {
             rows += (portion.portion.decode)().expect("rows").num_rows();
         }
         assert_eq!(rows, ROWS);

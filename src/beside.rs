@@ -1,7 +1,8 @@
 //! Work on a second thread while this one goes on: what shortens the way to the first row.
 //!
-//! Owns the threads outside the pipeline, which `--threads` does not count: they end before the first row is read, or wait for something else than work. Where no thread can be had the work is done on this
-//! one, so that nothing depends on it. It must not know what is worked out.
+//! Owns the threads outside the pipeline, which `--threads` does not count: they end before the
+//! first row is read, or wait for something else than work. Where no thread can be had the work is
+//! done on this one, so that nothing depends on it. It must not know what is worked out.
 
 use std::cmp::Reverse;
 use std::iter;
@@ -12,14 +13,17 @@ use std::thread;
 
 use crate::error::{Error, Result};
 
-/// What items weigh together that pass from thread to thread at once, and the portions of them that may wait.
+/// What items weigh together that pass from thread to thread at once, and the portions of them that
+/// may wait.
 const PORTION_WEIGHT: usize = 4_096;
 const WAITING: usize = 2;
 
-/// What items weigh together that are worth a thread: numbers to be read, or bytes to be passed over.
+/// What items weigh together that are worth a thread: numbers to be read, or bytes to be passed
+/// over.
 const WORTH_A_THREAD: usize = 1 << 16;
 
-/// Does `work` on a thread of its own that is never joined; where no thread can be had it is not done.
+/// Does `work` on a thread of its own that is never joined; where no thread can be had it is not
+/// done.
 pub fn apart(name: &str, work: impl FnOnce() + Send + 'static) {
     drop(thread::Builder::new().name(name.to_owned()).spawn(work));
 }
@@ -28,11 +32,16 @@ pub fn apart(name: &str, work: impl FnOnce() + Send + 'static) {
 ///
 /// # Errors
 /// Fails only if the thread does.
-pub fn both<A, B: Send>(own: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> Result<(A, B)> {
+pub fn both<A, B: Send>(
+    own: impl FnOnce() -> A,
+    other: impl FnOnce() -> B + Send,
+) -> Result<(A, B)> {
     let other = Mutex::new(Some(other));
     let take = || other.lock().unwrap_or_else(PoisonError::into_inner).take();
     thread::scope(|scope| {
-        let thread = thread::Builder::new().name("tallow-beside".into()).spawn_scoped(scope, || take().map(|other| other()));
+        let thread = thread::Builder::new()
+            .name("tallow-beside".into())
+            .spawn_scoped(scope, || take().map(|other| other()));
         let own = own();
         let done = match thread {
             Ok(thread) => thread.join().ok().flatten(),
@@ -43,11 +52,16 @@ pub fn both<A, B: Send>(own: impl FnOnce() -> A, other: impl FnOnce() -> B + Sen
     })
 }
 
-/// What `work` gives for each item, in their order; if they weigh enough together, a second thread takes part, the heaviest first.
+/// What `work` gives for each item, in their order; if they weigh enough together, a second thread
+/// takes part, the heaviest first.
 ///
 /// # Errors
 /// Fails only if the thread does.
-pub fn each<T: Sync, R: Send>(items: &[T], weigh: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Result<Vec<R>> {
+pub fn each<T: Sync, R: Send>(
+    items: &[T],
+    weigh: impl Fn(&T) -> usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Result<Vec<R>> {
     if items.iter().map(&weigh).fold(0, usize::saturating_add) < WORTH_A_THREAD {
         return Ok(items.iter().map(work).collect());
     }
@@ -56,7 +70,9 @@ pub fn each<T: Sync, R: Send>(items: &[T], weigh: impl Fn(&T) -> usize, work: im
     let next = AtomicUsize::new(0);
     let take_part = || {
         let places = iter::from_fn(|| heaviest_first.get(next.fetch_add(1, Ordering::Relaxed)));
-        places.map(|place| (*place, work(&items[*place]))).collect::<Vec<(usize, R)>>()
+        places
+            .map(|place| (*place, work(&items[*place])))
+            .collect::<Vec<(usize, R)>>()
     };
     let (mut done, others) = both(take_part, take_part)?;
     done.extend(others);
@@ -64,7 +80,8 @@ pub fn each<T: Sync, R: Send>(items: &[T], weigh: impl Fn(&T) -> usize, work: im
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
-/// Gives `items` to `work` in their order, and works them out ahead on a thread of their own; heavy ones pass one by one, light ones many at once.
+/// Gives `items` to `work` in their order, and works them out ahead on a thread of their own; heavy
+/// ones pass one by one, light ones many at once.
 ///
 /// # Errors
 /// Fails only if the thread does.
@@ -77,18 +94,22 @@ pub fn ahead<T: Send, R>(
     let (items, weigh) = (Mutex::new(Some((items, sender))), &weigh);
     let take = || items.lock().unwrap_or_else(PoisonError::into_inner).take();
     thread::scope(|scope| {
-        let thread = thread::Builder::new().name("tallow-ahead".into()).spawn_scoped(scope, || {
-            if let Some((items, to)) = take() {
-                send(items, weigh, &to);
-            }
-        });
+        let thread = thread::Builder::new()
+            .name("tallow-ahead".into())
+            .spawn_scoped(scope, || {
+                if let Some((items, to)) = take() {
+                    send(items, weigh, &to);
+                }
+            });
         match (thread, take) {
             (Ok(thread), _) => {
                 let done = work(&mut received(receiver));
                 thread.join().map(|()| done).map_err(|_| failed())
             }
             // No thread could be had.
-            (Err(_), take) => take().map(|(mut items, _)| work(&mut items)).ok_or_else(failed),
+            (Err(_), take) => take()
+                .map(|(mut items, _)| work(&mut items))
+                .ok_or_else(failed),
         }
     })
 }
@@ -131,14 +152,23 @@ mod tests {
         for weight in [0, 1, WORTH_A_THREAD] {
             let items: Vec<usize> = (0..50).collect();
             let doubled = each(&items, |_| weight, |item| 2 * item).unwrap();
-            assert_eq!(doubled, (0..50).map(|item| 2 * item).collect::<Vec<usize>>(), "{weight}");
+            assert_eq!(
+                doubled,
+                (0..50).map(|item| 2 * item).collect::<Vec<usize>>(),
+                "{weight}"
+            );
         }
     }
 
     #[test]
     fn items_come_in_their_order_whatever_they_weigh() {
         for weight in [0, 1, 1_000, usize::MAX >> 32] {
-            let sum = ahead(0..10_000_u64, |_| weight, |items| items.enumerate().all(|(place, item)| place as u64 == item)).unwrap();
+            let sum = ahead(
+                0..10_000_u64,
+                |_| weight,
+                |items| items.enumerate().all(|(place, item)| place as u64 == item),
+            )
+            .unwrap();
             assert!(sum, "{weight}");
         }
     }

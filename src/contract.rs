@@ -1,7 +1,8 @@
 //! What a model needs of a table: inputs by name and kind, and what to do with rows that lack them.
 //!
-//! Owns the inputs' description and the verdict on a row. Binding to a concrete schema is [`crate::contract::binding`]. It must
-//! not know families or formats: an importer fills in a [`Contract`], a manifest may tighten it.
+//! Owns the inputs' description and the verdict on a row. Binding to a concrete schema is
+//! [`crate::contract::binding`]. It must not know families or formats: an importer fills in a
+//! [`Contract`], a manifest may tighten it.
 
 pub mod binding;
 pub(crate) mod reads;
@@ -43,7 +44,8 @@ pub struct Vocabulary {
 /// The categories of an input of which only hashes are known: the code of a hash is its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HashedCategories {
-    /// Hashes of the values' texts, as [`crate::feature::category_hash`] takes them, in the order of their codes.
+    /// Hashes of the values' texts, as [`crate::feature::category_hash`] takes them, in the order
+    /// of their codes.
     pub hashes: Vec<u32>,
     /// What the model reads for a value of any other hash; whether training saw it is not known.
     pub other_code: f64,
@@ -58,7 +60,8 @@ pub enum InputKind {
     CategoryCode,
     /// A categorical feature whose column holds values, translated to codes by position.
     Category(Vocabulary),
-    /// A categorical feature whose column holds texts, whole numbers or truth values, translated to codes by their hash.
+    /// A categorical feature whose column holds texts, whole numbers or truth values, translated to
+    /// codes by their hash.
     HashedCategory(HashedCategories),
     /// Values in a type of the model's own, as graphs declare them.
     Native(NativeType),
@@ -94,7 +97,11 @@ impl RowShape {
         let mut shape = Self::default();
         if axes.len() <= ROW_AXES {
             shape.rank = axes.len();
-            shape.lengths.iter_mut().zip(axes).for_each(|(length, axis)| *length = axis.unwrap_or(0));
+            shape
+                .lengths
+                .iter_mut()
+                .zip(axes)
+                .for_each(|(length, axis)| *length = axis.unwrap_or(0));
         }
         shape
     }
@@ -152,7 +159,10 @@ impl NativeElement {
     /// Whether it is a floating-point number.
     #[must_use]
     pub const fn is_real(self) -> bool {
-        matches!(self, Self::Float16 | Self::Bfloat16 | Self::Float | Self::Double)
+        matches!(
+            self,
+            Self::Float16 | Self::Bfloat16 | Self::Float | Self::Double
+        )
     }
 
     /// The type's name, as ONNX and numpy write it.
@@ -210,7 +220,8 @@ pub struct Input {
     pub kind: InputKind,
     /// The type that the manifest insists on, if any.
     pub column_type: Option<ColumnType>,
-    /// Whether the table must have the column; one that need not and is not there is null in every row.
+    /// Whether the table must have the column; one that need not and is not there is null in every
+    /// row.
     pub required: bool,
     /// What to do with null (and, in floating-point columns, NaN).
     pub on_null: Policy,
@@ -224,14 +235,26 @@ impl Input {
     /// A numeric input that takes null as missing and stops at text that is no number.
     #[must_use]
     pub fn number(name: impl Into<String>) -> Self {
-        Self { on_unseen: Policy::Error, ..Self::of_kind(name, InputKind::Number) }
+        Self {
+            on_unseen: Policy::Error,
+            ..Self::of_kind(name, InputKind::Number)
+        }
     }
 
-    /// An input of another kind that takes null as missing and lets unseen values through as the model itself treats them.
+    /// An input of another kind that takes null as missing and lets unseen values through as the
+    /// model itself treats them.
     #[must_use]
     pub fn of_kind(name: impl Into<String>, kind: InputKind) -> Self {
         let (on_null, on_unseen) = (Policy::Null, Policy::Null);
-        Self { name: name.into(), kind, column_type: None, required: true, on_null, on_unseen, missing: Vec::new() }
+        Self {
+            name: name.into(),
+            kind,
+            column_type: None,
+            required: true,
+            on_null,
+            on_unseen,
+            missing: Vec::new(),
+        }
     }
 }
 

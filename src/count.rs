@@ -8,7 +8,11 @@ use indicatif::HumanCount;
 #[must_use]
 pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
-    let noun = if count == 1 { noun.to_owned() } else { plural(noun) };
+    let noun = if count == 1 {
+        noun.to_owned()
+    } else {
+        plural(noun)
+    };
     format!("{} {noun}", HumanCount(count))
 }
 
@@ -28,8 +32,14 @@ mod tests {
 
     #[test]
     fn one_thing_stands_in_the_singular() {
-        assert_eq!([0_u64, 1, 2, 1_000].map(|count| counted(count, "row")), ["0 rows", "1 row", "2 rows", "1,000 rows"]);
+        assert_eq!(
+            [0_u64, 1, 2, 1_000].map(|count| counted(count, "row")),
+            ["0 rows", "1 row", "2 rows", "1,000 rows"]
+        );
         assert_eq!(counted(1_usize, "row group"), "1 row group");
-        assert_eq!(["entry", "key", "class", "leaf value"].map(|noun| counted(2_usize, noun)), ["2 entries", "2 keys", "2 classes", "2 leaf values"]);
+        assert_eq!(
+            ["entry", "key", "class", "leaf value"].map(|noun| counted(2_usize, noun)),
+            ["2 entries", "2 keys", "2 classes", "2 leaf values"]
+        );
     }
 }

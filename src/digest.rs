@@ -1,7 +1,8 @@
 //! Digests as people and files write them.
 //!
-//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text, the one of several files, and a writer that
-//! takes one of all that passes; one of a model is taken on a thread of its own while the model is read. It must not know what was digested.
+//! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text,
+//! the one of several files, and a writer that takes one of all that passes; one of a model is
+//! taken on a thread of its own while the model is read. It must not know what was digested.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,10 +16,13 @@ use crate::error::Result;
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
-/// The SHA-256 of bytes, taken on a thread of its own while `work` is done on this one, and what the work gave.
+/// The SHA-256 of bytes, taken on a thread of its own while `work` is done on this one, and what
+/// the work gave.
 ///
 /// # Errors
 /// Fails only if the thread does.
@@ -26,7 +30,8 @@ pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 3
     both(work, || Sha256::digest(bytes).into()).map(|(done, taken)| (taken, done))
 }
 
-/// The one digest of several files, by their names: another file, one more or less, and another order give another one.
+/// The one digest of several files, by their names: another file, one more or less, and another
+/// order give another one.
 #[derive(Debug, Default)]
 pub struct FilesDigest {
     digest: Sha256,
@@ -59,12 +64,20 @@ pub struct DigestWriter<W> {
 impl<W> DigestWriter<W> {
     /// A writer in front of `inner`.
     pub fn new(inner: W) -> Self {
-        Self { inner, digest: Sha256::new(), byte_count: 0 }
+        Self {
+            inner,
+            digest: Sha256::new(),
+            byte_count: 0,
+        }
     }
 
     /// What the bytes went to, their SHA-256 in hexadecimal digits and how many they were.
     pub fn finish(self) -> (W, String, u64) {
-        (self.inner, hexadecimal(&self.digest.finalize()), self.byte_count)
+        (
+            self.inner,
+            hexadecimal(&self.digest.finalize()),
+            self.byte_count,
+        )
     }
 }
 

@@ -1,7 +1,8 @@
 //! The one error type: what we were doing, where, why, and what to do next.
 //!
-//! Owns the table from [`Kind`] to heading and exit code. It must not know who raises an error or how one is shown: printing is
-//! the console's. Bad rows are never errors; they are verdicts of [`crate::contract`].
+//! Owns the table from [`Kind`] to heading and exit code. It must not know who raises an error or
+//! how one is shown: printing is the console's. Bad rows are never errors; they are verdicts of
+//! [`crate::contract`].
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -73,9 +74,13 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
-            self.path.as_ref().map(|path| format!("`{}`", path.display())),
+            self.path
+                .as_ref()
+                .map(|path| format!("`{}`", path.display())),
             self.row.map(|row| format!("row {row}")),
-            self.column.as_ref().map(|column| format!("column `{column}`")),
+            self.column
+                .as_ref()
+                .map(|column| format!("column `{column}`")),
             self.node.clone(),
         ];
         let known: Vec<String> = parts.into_iter().flatten().collect();
@@ -97,10 +102,17 @@ struct Parts {
 pub struct Error(Box<Parts>);
 
 impl Error {
-    /// An error of `kind`; `message` says what was being done, lower case, values in backticks, no full stop.
+    /// An error of `kind`; `message` says what was being done, lower case, values in backticks, no
+    /// full stop.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { kind, message: message.into(), place: Place::default(), source: None, hint: None }))
+        Self(Box::new(Parts {
+            kind,
+            message: message.into(),
+            place: Place::default(),
+            source: None,
+            hint: None,
+        }))
     }
 
     /// Something failed while running (exit 1).
@@ -130,13 +142,17 @@ impl Error {
     /// A broken invariant of ours (exit 1).
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(Kind::Internal, message).hint("this is a bug in tallow: please report it with the command that was run")
+        Self::new(Kind::Internal, message)
+            .hint("this is a bug in tallow: please report it with the command that was run")
     }
 
     /// Names the file or directory, unless one is named already.
     #[must_use]
     pub fn at_path(mut self, path: impl AsRef<Path>) -> Self {
-        self.0.place.path.get_or_insert_with(|| path.as_ref().to_owned());
+        self.0
+            .place
+            .path
+            .get_or_insert_with(|| path.as_ref().to_owned());
         self
     }
 
@@ -218,7 +234,10 @@ impl Error {
     pub fn is_broken_pipe(&self) -> bool {
         let mut cause: Option<&(dyn StdError + 'static)> = self.source();
         while let Some(error) = cause {
-            if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+            if error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+            {
                 return true;
             }
             cause = error.source();
@@ -231,21 +250,34 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         let place = self.0.place.to_string();
-        if place.is_empty() { Ok(()) } else { write!(f, " ({place})") }
+        if place.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({place})")
+        }
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }
 
-/// A text as a shell reads it back, for hints that hold something to type: quoted only where it must be.
+/// A text as a shell reads it back, for hints that hold something to type: quoted only where it
+/// must be.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "_-./=,:+@%".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let is_plain =
+        |character: char| character.is_alphanumeric() || "_-./=,:+@%".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -254,9 +286,19 @@ mod tests {
 
     #[test]
     fn a_message_shows_every_known_place_and_keeps_its_source_apart() {
-        let error = Error::failed("cannot parse a number").at_path("in.csv").at_row(7).at_column("age").because("boom");
-        assert_eq!(error.to_string(), "cannot parse a number (`in.csv`, row 7, column `age`)");
-        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("boom"));
+        let error = Error::failed("cannot parse a number")
+            .at_path("in.csv")
+            .at_row(7)
+            .at_column("age")
+            .because("boom");
+        assert_eq!(
+            error.to_string(),
+            "cannot parse a number (`in.csv`, row 7, column `age`)"
+        );
+        assert_eq!(
+            error.source().map(ToString::to_string).as_deref(),
+            Some("boom")
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Whether the process was asked to stop: a note that signal handlers leave, and that all long work looks at.
+//! Whether the process was asked to stop: a note that signal handlers leave, and that all long work
+//! looks at.
 //!
 //! Who leaves the note is the command line's business. It must not know what the work is.
 
@@ -10,7 +11,8 @@ use crate::error::{Error, Kind, Result};
 /// The note of this process, once signals are watched.
 static OF_PROCESS: OnceLock<Interrupt> = OnceLock::new();
 
-/// Fails if this process was asked to stop: for long work inside a model, which knows nothing of the run that it is part of.
+/// Fails if this process was asked to stop: for long work inside a model, which knows nothing of
+/// the run that it is part of.
 ///
 /// # Errors
 /// As [`Interrupt::check`].
@@ -29,7 +31,8 @@ impl Interrupt {
         Self(signal)
     }
 
-    /// The same note, which [`check_process`] looks at from now on; the first one of a process stays.
+    /// The same note, which [`check_process`] looks at from now on; the first one of a process
+    /// stays.
     #[must_use]
     pub fn of_process(self) -> Self {
         OF_PROCESS.get_or_init(|| self.clone());
@@ -42,15 +45,23 @@ impl Interrupt {
     /// [`Kind::Signal`] if one did, which the work that asks has not come to its end for.
     pub fn check(&self) -> Result<()> {
         self.came().map_or(Ok(()), |number| {
-            let error = Error::new(Kind::Signal(number), format!("by signal {number}, before all was done"));
-            Err(error.hint("the same command again makes the output; a data set goes on after its last finished part"))
+            let error = Error::new(
+                Kind::Signal(number),
+                format!("by signal {number}, before all was done"),
+            );
+            Err(error.hint(
+                "the same command again makes the output; a data set goes on after its last \
+                 finished part",
+            ))
         })
     }
 
     /// The number of the signal, if one came.
     #[must_use]
     pub fn came(&self) -> Option<u8> {
-        u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|number| *number > 0)
+        u8::try_from(self.0.load(Ordering::Relaxed))
+            .ok()
+            .filter(|number| *number > 0)
     }
 }
 
@@ -67,7 +78,14 @@ mod tests {
         std::io::Write::write_all(&mut file.as_file(), b"some bytes").unwrap();
         assert!(interrupt.check().is_ok() && sha256_of(file.path(), &interrupt).is_ok());
         signal.store(15, Ordering::Relaxed);
-        assert_eq!((interrupt.came(), interrupt.check().unwrap_err().kind()), (Some(15), Kind::Signal(15)));
-        assert_eq!(sha256_of(file.path(), &interrupt).unwrap_err().kind(), Kind::Signal(15), "also in the middle of a file");
+        assert_eq!(
+            (interrupt.came(), interrupt.check().unwrap_err().kind()),
+            (Some(15), Kind::Signal(15))
+        );
+        assert_eq!(
+            sha256_of(file.path(), &interrupt).unwrap_err().kind(),
+            Kind::Signal(15),
+            "also in the middle of a file"
+        );
     }
 }

@@ -1,9 +1,11 @@
-//! tallow scores tables with trained models, offline: Parquet or CSV in, predictions and a report out.
+//! tallow scores tables with trained models, offline: Parquet or CSV in, predictions and a report
+//! out.
 //!
 //! # The flow
 //!
-//! A row enters at [`table`], is bound by [`contract`], becomes numbers in [`feature`], a score in [`model`], an answer in [`outcome`], and
-//! leaves through [`table`] again; [`pipeline`] moves it; [`report`] watches it pass. [`cli`] turns arguments into a [`plan`] and a plan into an
+//! A row enters at [`table`], is bound by [`contract`], becomes numbers in [`feature`], a score in
+//! [`model`], an answer in [`outcome`], and leaves through [`table`] again; [`pipeline`] moves it;
+//! [`report`] watches it pass. [`cli`] turns arguments into a [`plan`] and a plan into an
 //! exit code.
 //!
 //! | room | answers | main type |
@@ -32,23 +34,30 @@
 //!
 //! # Invariants
 //!
-//! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not balance fails.
+//! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not
+//!   balance fails.
 //! - The output's bytes depend on input, model and options, never on threads, batch size or time.
-//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits (on a CUDA device, all but the last digits).
+//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits (on
+//!   a CUDA device, all but the last digits).
 //! - An output appears under its name only when it is whole.
 //! - Nothing panics on any input; nothing but `table::commit` touches the file system.
 //!
 //! # Seams
 //!
-//! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock` after it; plain slices of scores after that.
-//! sqlparser stays in `query`, candle in `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by matrices that never change, `model::convolution` slides filters over images. The library never prints, exits or reads the environment;
-//! `cli` does.
+//! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock`
+//! after it; plain slices of scores after that. sqlparser stays in `query`, candle in
+//! `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by
+//! matrices that never change, `model::convolution` slides filters over images. The library never
+//! prints, exits or reads the environment; `cli` does.
 //!
 //! # Add a format of models in three steps
 //!
-//! 1. `model/format/<name>.rs`: a faithful struct of the file, then its translation to a family; implement [`model::format::Importer`].
-//! 2. Add it to [`model::format::IMPORTERS`]; help, detection and the completeness tests iterate that list.
-//! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that is kept.
+//! 1. `model/format/<name>.rs`: a faithful struct of the file, then its translation to a family;
+//!    implement [`model::format::Importer`].
+//! 2. Add it to [`model::format::IMPORTERS`]; help, detection and the completeness tests iterate
+//!    that list.
+//! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that
+//!    is kept.
 
 pub mod beside;
 pub mod cli;

@@ -1,13 +1,15 @@
 //! What margins mean: links, labels, thresholds, and the columns that come of them.
 //!
-//! Owns the step from a model's raw margins to the answer a user reads, in the precision of the margins. It must not know how the
-//! margins were computed.
+//! Owns the step from a model's raw margins to the answer a user reads, in the precision of the
+//! margins. It must not know how the margins were computed.
 
 pub mod uncertainty;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array};
+use arrow::array::{
+    ArrayRef, AsArray, Float32Array, Float64Array, Int64Array, StringArray, new_empty_array,
+};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
 use self::uncertainty::Uncertain;
@@ -35,11 +37,13 @@ pub enum Link {
     Softmax,
     /// 1 where the margin is above 0, else 0: XGBoost's `binary:hinge`.
     Hinge,
-    /// The first margin, and exp(2 · margin) of the second: the mean and the variance of CatBoost's `RMSEWithUncertainty`.
+    /// The first margin, and exp(2 · margin) of the second: the mean and the variance of CatBoost's
+    /// `RMSEWithUncertainty`.
     MeanAndVariance,
 }
 
-/// The least probability that is called positive where the original library calls a tie, 0.5 of two classes, the first class.
+/// The least probability that is called positive where the original library calls a tie, 0.5 of two
+/// classes, the first class.
 pub const ABOVE_HALF: f64 = 0.5_f64.next_up();
 
 /// A class's name.
@@ -58,14 +62,16 @@ pub enum Task {
     Value,
     /// Several numbers a row: `prediction_<name>` each.
     Values(Vec<String>),
-    /// `probability` of the second label, and `prediction`: the second label at or above the threshold.
+    /// `probability` of the second label, and `prediction`: the second label at or above the
+    /// threshold.
     Binary {
         /// The negative and the positive class.
         labels: [Label; 2],
         /// The least probability that is called positive.
         threshold: f64,
     },
-    /// `prediction` (the label of the greatest score) and `probability_<label>` each; `probabilities` false: only the label.
+    /// `prediction` (the label of the greatest score) and `probability_<label>` each;
+    /// `probabilities` false: only the label.
     Classes {
         /// One per margin.
         labels: Vec<Label>,
@@ -83,7 +89,8 @@ pub enum Task {
 pub struct Finished {
     /// The columns.
     pub fields: Vec<Field>,
-    /// The negative and the positive class, where the columns are a `probability` and the label `prediction`.
+    /// The negative and the positive class, where the columns are a `probability` and the label
+    /// `prediction`.
     pub classes: Option<[Label; 2]>,
     /// The least probability that is called positive; none leaves the model's own labels.
     pub threshold: Option<f64>,
@@ -94,14 +101,29 @@ impl Finished {
     fn relabelled(&self, columns: &[ArrayRef]) -> Vec<ArrayRef> {
         let place = |name: &str| self.fields.iter().position(|field| field.name() == name);
         let mut columns = columns.to_vec();
-        let (Some(threshold), Some(labels)) = (self.threshold, &self.classes) else { return columns };
-        let (Some(probability), Some(prediction)) = (place("probability"), place("prediction")) else { return columns };
+        let (Some(threshold), Some(labels)) = (self.threshold, &self.classes) else {
+            return columns;
+        };
+        let (Some(probability), Some(prediction)) = (place("probability"), place("prediction"))
+        else {
+            return columns;
+        };
         let class = |value: f64| (!value.is_nan()).then(|| usize::from(value >= threshold));
         let classes: Option<Vec<Option<usize>>> = match columns[probability].data_type() {
-            DataType::Float32 => columns[probability]
-                .as_primitive_opt::<Float32Type>()
-                .map(|values| values.values().iter().map(|value| class(f64::from(*value))).collect()),
-            _ => columns[probability].as_primitive_opt::<Float64Type>().map(|values| values.values().iter().map(|value| class(*value)).collect()),
+            DataType::Float32 => {
+                columns[probability]
+                    .as_primitive_opt::<Float32Type>()
+                    .map(|values| {
+                        values
+                            .values()
+                            .iter()
+                            .map(|value| class(f64::from(*value)))
+                            .collect()
+                    })
+            }
+            _ => columns[probability]
+                .as_primitive_opt::<Float64Type>()
+                .map(|values| values.values().iter().map(|value| class(*value)).collect()),
         };
         if let Some(classes) = classes {
             columns[prediction] = label_array(labels, classes.into_iter());
@@ -119,11 +141,22 @@ impl Task {
         match self {
             Self::Binary { threshold, .. } => *threshold = wanted,
             Self::Uncertain(uncertain) => return uncertain.own.set_threshold(wanted),
-            Self::Columns(Finished { threshold, classes: Some(_), .. }) => *threshold = Some(wanted),
+            Self::Columns(Finished {
+                threshold,
+                classes: Some(_),
+                ..
+            }) => *threshold = Some(wanted),
             Self::Columns(_) => {
-                return Err(Error::usage("a threshold is for two classes, and the model's outputs are no label with the probabilities of two"));
+                return Err(Error::usage(
+                    "a threshold is for two classes, and the model's outputs are no label with \
+                     the probabilities of two",
+                ));
             }
-            _ => return Err(Error::usage("a threshold is for models with two classes; this one has none")),
+            _ => {
+                return Err(Error::usage(
+                    "a threshold is for models with two classes; this one has none",
+                ));
+            }
         }
         Ok(())
     }
@@ -195,19 +228,30 @@ impl Link {
         match self {
             Self::Identity => {}
             Self::Softmax => softmax(row),
-            Self::Logistic { slope } => row.iter_mut().for_each(|value| *value = value.logistic(slope)),
-            Self::Exponential => row.iter_mut().for_each(|value| *value = value.exponential()),
+            Self::Logistic { slope } => row
+                .iter_mut()
+                .for_each(|value| *value = value.logistic(slope)),
+            Self::Exponential => row
+                .iter_mut()
+                .for_each(|value| *value = value.exponential()),
             Self::SoftPlus => row.iter_mut().for_each(|value| *value = value.soft_plus()),
             Self::SignedSquare => row.iter_mut().for_each(|value| *value = value.square()),
-            Self::MeanAndVariance => row.iter_mut().skip(1).for_each(|value| *value = T::of(2.0 * value.wide()).exponential()),
-            Self::Hinge => row.iter_mut().for_each(|value| *value = T::of(f64::from(u8::from(value.wide() > 0.0)))),
+            Self::MeanAndVariance => row
+                .iter_mut()
+                .skip(1)
+                .for_each(|value| *value = T::of(2.0 * value.wide()).exponential()),
+            Self::Hinge => row
+                .iter_mut()
+                .for_each(|value| *value = T::of(f64::from(u8::from(value.wide() > 0.0)))),
         }
     }
 }
 
 /// Shifted by the greatest margin; the sum is taken in f64, as XGBoost does.
 fn softmax<T: Real>(row: &mut [T]) {
-    let greatest = row.iter().fold(f64::NEG_INFINITY, |greatest, value| greatest.max(value.wide()));
+    let greatest = row.iter().fold(f64::NEG_INFINITY, |greatest, value| {
+        greatest.max(value.wide())
+    });
     let mut sum = 0.0;
     for value in row.iter_mut() {
         *value = T::of(value.wide() - greatest).exponential();
@@ -219,7 +263,8 @@ fn softmax<T: Real>(row: &mut [T]) {
 }
 
 impl Outcome {
-    /// The columns that come out for `margin_count` margins of this precision, in order; `raw` adds the margins.
+    /// The columns that come out for `margin_count` margins of this precision, in order; `raw` adds
+    /// the margins.
     #[must_use]
     pub fn fields(&self, margin_count: usize, precision: Precision, raw: bool) -> Vec<Field> {
         let number = match precision {
@@ -229,14 +274,27 @@ impl Outcome {
         let field = |name: String| Field::new(name, number.clone(), true);
         if let Task::Uncertain(uncertain) = &self.task {
             let (own, width) = self.own(uncertain, margin_count);
-            return own.fields(width, precision, raw).into_iter().chain(uncertain.fields()).collect();
+            return own
+                .fields(width, precision, raw)
+                .into_iter()
+                .chain(uncertain.fields())
+                .collect();
         }
         let mut fields = match &self.task {
             Task::Value => vec![field("prediction".into())],
-            Task::Values(names) => names.iter().map(|name| field(format!("prediction_{name}"))).collect(),
+            Task::Values(names) => names
+                .iter()
+                .map(|name| field(format!("prediction_{name}")))
+                .collect(),
             Task::Binary { labels, .. } => vec![field("probability".into()), label_field(labels)],
-            Task::Classes { labels, probabilities } => {
-                let shown = labels.iter().filter(|_| *probabilities).map(|label| field(format!("probability_{label}")));
+            Task::Classes {
+                labels,
+                probabilities,
+            } => {
+                let shown = labels
+                    .iter()
+                    .filter(|_| *probabilities)
+                    .map(|label| field(format!("probability_{label}")));
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
             Task::Columns(finished) => finished.fields.clone(),
@@ -250,13 +308,22 @@ impl Outcome {
 
     /// The model's own outcome without its readings, and the number of its margins.
     fn own(&self, uncertain: &Uncertain, margin_count: usize) -> (Self, usize) {
-        (Self { task: uncertain.own.clone(), link: self.link }, margin_count / (uncertain.readings + 1))
+        (
+            Self {
+                task: uncertain.own.clone(),
+                link: self.link,
+            },
+            margin_count / (uncertain.readings + 1),
+        )
     }
 
     fn margin_names(&self, margin_count: usize) -> Vec<String> {
         match &self.task {
             Task::Values(names) => names.iter().map(|name| format!("margin_{name}")).collect(),
-            Task::Classes { labels, .. } if margin_count > 1 => labels.iter().map(|label| format!("margin_{label}")).collect(),
+            Task::Classes { labels, .. } if margin_count > 1 => labels
+                .iter()
+                .map(|label| format!("margin_{label}"))
+                .collect(),
             _ => vec!["margin".into()],
         }
     }
@@ -268,9 +335,11 @@ impl Outcome {
             Margins::Single(values) => self.columns_of(values, margin_count, raw),
             Margins::Double(values) => self.columns_of(values, margin_count, raw),
             // Without a row there is no block, and so no column yet.
-            Margins::Native(columns) if columns.is_empty() => {
-                self.fields(margin_count, Precision::Native, raw).iter().map(|field| new_empty_array(field.data_type())).collect()
-            }
+            Margins::Native(columns) if columns.is_empty() => self
+                .fields(margin_count, Precision::Native, raw)
+                .iter()
+                .map(|field| new_empty_array(field.data_type()))
+                .collect(),
             Margins::Native(columns) => match &self.task {
                 Task::Columns(finished) => finished.relabelled(columns),
                 _ => columns.clone(),
@@ -281,25 +350,45 @@ impl Outcome {
     fn columns_of<T: Real>(&self, margins: &[T], margin_count: usize, raw: bool) -> Vec<ArrayRef> {
         if let Task::Uncertain(uncertain) = &self.task {
             let (own, width) = self.own(uncertain, margin_count);
-            let of_model: Vec<T> = margins.chunks_exact(margin_count).flat_map(|row| row[..width].iter().copied()).collect();
+            let of_model: Vec<T> = margins
+                .chunks_exact(margin_count)
+                .flat_map(|row| row[..width].iter().copied())
+                .collect();
             let mut columns = own.columns_of(&of_model, width, raw);
             let rows: Vec<f64> = margins.iter().map(|margin| margin.wide()).collect();
             columns.extend(uncertain.columns(&rows, width, self.link));
             return columns;
         }
         let mut scores = margins.to_vec();
-        scores.chunks_exact_mut(margin_count).for_each(|row| self.link.apply(row));
+        scores
+            .chunks_exact_mut(margin_count)
+            .for_each(|row| self.link.apply(row));
         let mut columns = match &self.task {
-            Task::Value | Task::Values(_) | Task::Columns(_) | Task::Uncertain(_) => split(&scores, margin_count),
+            Task::Value | Task::Values(_) | Task::Columns(_) | Task::Uncertain(_) => {
+                split(&scores, margin_count)
+            }
             Task::Binary { labels, threshold } => {
-                let classes = scores.iter().map(|score| (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold)));
+                let classes = scores.iter().map(|score| {
+                    (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold))
+                });
                 let predictions = label_array(labels, classes);
                 vec![T::array(scores), predictions]
             }
-            Task::Classes { labels, probabilities } => {
-                let class = |row: &[T]| if row.len() == 1 { usize::from(row[0].wide() > 0.5) } else { greatest(row) };
+            Task::Classes {
+                labels,
+                probabilities,
+            } => {
+                let class = |row: &[T]| {
+                    if row.len() == 1 {
+                        usize::from(row[0].wide() > 0.5)
+                    } else {
+                        greatest(row)
+                    }
+                };
                 let known = |row: &[T]| !row.iter().any(|score| score.wide().is_nan());
-                let classes = scores.chunks_exact(margin_count).map(|row| known(row).then(|| class(row)));
+                let classes = scores
+                    .chunks_exact(margin_count)
+                    .map(|row| known(row).then(|| class(row)));
                 let mut columns = vec![label_array(labels, classes)];
                 if *probabilities {
                     columns.extend(split(&scores, margin_count));
@@ -316,24 +405,53 @@ impl Outcome {
 
 /// The first of the greatest values; NaN is never greater.
 fn greatest<T: Real>(row: &[T]) -> usize {
-    row.iter().enumerate().fold(0, |best, (index, value)| if *value > row[best] { index } else { best })
+    row.iter().enumerate().fold(
+        0,
+        |best, (index, value)| if *value > row[best] { index } else { best },
+    )
 }
 
 fn split<T: Real>(scores: &[T], width: usize) -> Vec<ArrayRef> {
-    (0..width).map(|output| T::array(scores.iter().skip(output).step_by(width).copied().collect())).collect()
+    (0..width)
+        .map(|output| T::array(scores.iter().skip(output).step_by(width).copied().collect()))
+        .collect()
 }
 
 fn label_field(labels: &[Label]) -> Field {
-    let numbers = labels.iter().all(|label| matches!(label, Label::Integer(_)));
-    Field::new("prediction", if numbers { DataType::Int64 } else { DataType::Utf8 }, true)
+    let numbers = labels
+        .iter()
+        .all(|label| matches!(label, Label::Integer(_)));
+    Field::new(
+        "prediction",
+        if numbers {
+            DataType::Int64
+        } else {
+            DataType::Utf8
+        },
+        true,
+    )
 }
 
 /// The labels of the classes; null where there is none, because a score that decides is NaN.
 fn label_array(labels: &[Label], classes: impl Iterator<Item = Option<usize>>) -> ArrayRef {
     let labels_of = classes.map(|class| class.and_then(|class| labels.get(class)));
-    let number = |label: &Label| if let Label::Integer(value) = label { Some(*value) } else { None };
+    let number = |label: &Label| {
+        if let Label::Integer(value) = label {
+            Some(*value)
+        } else {
+            None
+        }
+    };
     if labels.iter().all(|label| number(label).is_some()) {
-        return Arc::new(labels_of.map(|label| label.and_then(number)).collect::<Int64Array>());
+        return Arc::new(
+            labels_of
+                .map(|label| label.and_then(number))
+                .collect::<Int64Array>(),
+        );
     }
-    Arc::new(labels_of.map(|label| label.map(ToString::to_string)).collect::<StringArray>())
+    Arc::new(
+        labels_of
+            .map(|label| label.map(ToString::to_string))
+            .collect::<StringArray>(),
+    )
 }

@@ -1,6 +1,8 @@
-//! Paths as text, for JSON and tables: a path need not be UTF-8, and what is written must be read back.
+//! Paths as text, for JSON and tables: a path need not be UTF-8, and what is written must be read
+//! back.
 //!
-//! A path of UTF-8 is a JSON string; any other is an object with its bytes, `{"bytes": "caf\\xe9"}`.
+//! A path of UTF-8 is a JSON string; any other is an object with its bytes, `{"bytes":
+//! "caf\\xe9"}`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -12,7 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[must_use]
 pub fn text(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
-    path.to_str().map_or_else(|| bytes.escape_ascii().to_string(), str::to_owned)
+    path.to_str()
+        .map_or_else(|| bytes.escape_ascii().to_string(), str::to_owned)
 }
 
 #[derive(Deserialize, Serialize)]
@@ -48,7 +51,10 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
             continue;
         }
         let (byte, length) = match after.first()? {
-            b'x' => (u8::from_str_radix(std::str::from_utf8(after.get(1..3)?).ok()?, 16).ok()?, 3),
+            b'x' => (
+                u8::from_str_radix(std::str::from_utf8(after.get(1..3)?).ok()?, 16).ok()?,
+                3,
+            ),
             b't' => (b'\t', 1),
             b'r' => (b'\r', 1),
             b'n' => (b'\n', 1),
@@ -61,7 +67,8 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
 }
 
 fn read<E: serde::de::Error>(form: Form) -> Result<PathBuf, E> {
-    form.path().ok_or_else(|| E::custom("a path whose bytes are not written as `\\xe9`"))
+    form.path()
+        .ok_or_else(|| E::custom("a path whose bytes are not written as `\\xe9`"))
 }
 
 /// Writes a path.
@@ -88,7 +95,10 @@ pub mod option {
     ///
     /// # Errors
     /// Those of the serializer.
-    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        path: &Option<PathBuf>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         path.as_deref().map(Form::of).serialize(serializer)
     }
 
@@ -96,8 +106,12 @@ pub mod option {
     ///
     /// # Errors
     /// As for one path.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-        Option::<Form>::deserialize(deserializer)?.map(read).transpose()
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
+        Option::<Form>::deserialize(deserializer)?
+            .map(read)
+            .transpose()
     }
 }
 
@@ -117,8 +131,13 @@ pub mod list {
     ///
     /// # Errors
     /// As for one path.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-        Vec::<Form>::deserialize(deserializer)?.into_iter().map(read).collect()
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
+        Vec::<Form>::deserialize(deserializer)?
+            .into_iter()
+            .map(read)
+            .collect()
     }
 }
 
@@ -141,17 +160,38 @@ mod tests {
     #[test]
     fn any_path_is_read_back_from_json() {
         let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsStr::from_bytes(bytes));
-        for odd in [b"caf\xe9".as_slice(), b"a\\xe9\xff\n\t\"'", b"\xff", b"plain", b"", "Größe".as_bytes()] {
-            let paths = Paths { one: path(odd), maybe: Some(path(odd)), many: vec![path(odd), path(b"x")] };
+        for odd in [
+            b"caf\xe9".as_slice(),
+            b"a\\xe9\xff\n\t\"'",
+            b"\xff",
+            b"plain",
+            b"",
+            "Größe".as_bytes(),
+        ] {
+            let paths = Paths {
+                one: path(odd),
+                maybe: Some(path(odd)),
+                many: vec![path(odd), path(b"x")],
+            };
             let json = serde_json::to_string(&paths).unwrap();
-            assert_eq!(serde_json::from_str::<Paths>(&json).unwrap(), paths, "{json}");
+            assert_eq!(
+                serde_json::from_str::<Paths>(&json).unwrap(),
+                paths,
+                "{json}"
+            );
         }
         assert_eq!(
-            serde_json::from_str::<Paths>(r#"{"one": "a", "maybe": null, "many": ["b"]}"#).unwrap().one,
+            serde_json::from_str::<Paths>(r#"{"one": "a", "maybe": null, "many": ["b"]}"#)
+                .unwrap()
+                .one,
             path(b"a"),
             "as paths were written before"
         );
         assert!(serde_json::from_str::<Paths>(r#"{"one": {"bytes": "\\x"}, "many": []}"#).is_err());
-        assert_ne!(text(&path(b"caf\xe9")), text(&path(b"caf\xe8")), "two paths stay two");
+        assert_ne!(
+            text(&path(b"caf\xe9")),
+            text(&path(b"caf\xe8")),
+            "two paths stay two"
+        );
     }
 }

@@ -8,15 +8,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::table::commit::read;
 
-/// Libraries underneath keep thread pools of their own, sized by these variables. Workers are ours alone, so each of those pools gets
-/// one thread; candle, moreover, parses `/proc/cpuinfo` in every matrix product while its variable is not set.
-const LIBRARY_POOLS: [&str; 3] = ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS", "POLARS_MAX_THREADS"];
+/// Libraries underneath keep thread pools of their own, sized by these variables. Workers are ours
+/// alone, so each of those pools gets one thread; candle, moreover, parses `/proc/cpuinfo` in every
+/// matrix product while its variable is not set.
+const LIBRARY_POOLS: [&str; 3] = [
+    "RAYON_NUM_THREADS",
+    "CANDLE_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+];
 
 /// Sets the sizes of the libraries' own thread pools. Must be the first thing that `main` does.
-#[expect(unsafe_code, reason = "the only way to size pools that read the environment")]
+#[expect(
+    unsafe_code,
+    reason = "the only way to size pools that read the environment"
+)]
 pub fn confine_library_pools() {
     for variable in LIBRARY_POOLS {
-        // SAFETY: called first in `main`, while no other thread exists that could read the environment.
+        // SAFETY: called first in `main`, while no other thread exists that could read the
+        // environment.
         unsafe { std::env::set_var(variable, "1") };
     }
 }
@@ -24,7 +33,8 @@ pub fn confine_library_pools() {
 /// Whether standard output was closed when the process began.
 static OUTPUT_IS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Notes that standard output is closed: Rust's runtime puts `/dev/null` in its place, which would take all that is written.
+/// Notes that standard output is closed: Rust's runtime puts `/dev/null` in its place, which would
+/// take all that is written.
 pub fn note_closed_output() {
     OUTPUT_IS_CLOSED.store(true, Ordering::Relaxed);
 }
@@ -44,9 +54,19 @@ const STATUS_LIMIT: u64 = 1 << 20;
 /// The peak resident size, in bytes.
 #[must_use]
 pub fn peak_memory_bytes() -> Option<u64> {
-    let status = String::from_utf8(read(Path::new("/proc/self/status"), STATUS_LIMIT).ok()?).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+    let status =
+        String::from_utf8(read(Path::new("/proc/self/status"), STATUS_LIMIT).ok()?).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(
+        line.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<u64>()
+            .ok()?
+            * 1024,
+    )
 }
 
 /// The resident size now, in bytes.
@@ -78,7 +98,11 @@ pub fn now() -> String {
 #[must_use]
 pub fn precise_now() -> String {
     let elapsed = since_1970();
-    format!("{}.{:03}Z", rfc3339(elapsed.as_secs()).trim_end_matches('Z'), elapsed.subsec_millis())
+    format!(
+        "{}.{:03}Z",
+        rfc3339(elapsed.as_secs()).trim_end_matches('Z'),
+        elapsed.subsec_millis()
+    )
 }
 
 /// The seconds since 1970, UTC.
@@ -90,13 +114,18 @@ pub fn seconds_now() -> u64 {
 /// The time since 1970, UTC.
 #[must_use]
 pub fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
-/// A text that no other process has had: a random one of the kernel's where it gives one (Linux), else process id and time.
+/// A text that no other process has had: a random one of the kernel's where it gives one (Linux),
+/// else process id and time.
 #[must_use]
 pub fn unique_text() -> String {
-    let random = read(Path::new("/proc/sys/kernel/random/uuid"), STATUS_LIMIT).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let random = read(Path::new("/proc/sys/kernel/random/uuid"), STATUS_LIMIT)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     random.unwrap_or_else(|| format!("{} {}", std::process::id(), since_1970().as_nanos()))
 }
 
@@ -108,16 +137,22 @@ pub fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The date of a day since 1970-01-01, by the proleptic Gregorian calendar (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// The date of a day since 1970-01-01, by the proleptic Gregorian calendar (Hinnant,
+/// "chrono-Compatible Low-Level Date Algorithms").
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 

@@ -25,7 +25,13 @@ use crate::table::commit::find;
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
-    let CheckArgs { work, scan, output, guards, observers } = args;
+    let CheckArgs {
+        work,
+        scan,
+        output,
+        guards,
+        observers,
+    } = args;
     let target = output.as_ref().map(Target::resolve).transpose()?;
     if let Some((output, target)) = output.as_ref().zip(target.as_ref()) {
         effect::refuse_alone(output, &guards, &observers, target)?;
@@ -40,17 +46,39 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         target.partitioning(&plan.job.output_schema, plan.job.passthrough.len())?;
         refuse_existing(target)?;
     }
-    let (guard, unguarded) = Guards::resolve(&guards, target.as_ref().and_then(|target| target.report.as_deref()))?;
+    let (guard, unguarded) = Guards::resolve(
+        &guards,
+        target.as_ref().and_then(|target| target.report.as_deref()),
+    )?;
     plan.warnings.extend(unguarded);
-    guard.before(&plan.job.dataset, plan.job.row_count(), process::seconds_now())?;
+    guard.before(
+        &plan.job.dataset,
+        plan.job.row_count(),
+        process::seconds_now(),
+    )?;
     let may_reject = effect::may_reject(plan.job.scoring.encoder().inputs());
-    plan.warnings.extend(effect::of_rejections(output.as_ref(), &guards, may_reject));
+    plan.warnings
+        .extend(effect::of_rejections(output.as_ref(), &guards, may_reject));
     let estimated_bytes = plan.estimated_bytes()?;
-    plan.warnings.iter().for_each(|warning| console.warning(warning));
+    plan.warnings
+        .iter()
+        .for_each(|warning| console.warning(warning));
     let replay = replay(&work)?;
-    let scanned = if scan { Some(scanned(&plan, &guards, &guard, console)?) } else { None };
-    let found = Found { estimated_bytes, replay, scanned };
-    if console.is_json() { console.json(&object(&plan, &found)) } else { console.show(&page(&plan, &found)) }
+    let scanned = if scan {
+        Some(scanned(&plan, &guards, &guard, console)?)
+    } else {
+        None
+    };
+    let found = Found {
+        estimated_bytes,
+        replay,
+        scanned,
+    };
+    if console.is_json() {
+        console.json(&object(&plan, &found))
+    } else {
+        console.show(&page(&plan, &found))
+    }
 }
 
 /// What was found out about a plan.
@@ -72,20 +100,40 @@ fn refuse_existing(target: &Target) -> Result<()> {
 /// Reads, filters and scores every row, and forgets the answers.
 fn scanned(plan: &Plan, guards: &GuardArgs, guard: &Guards, console: &Console) -> Result<Outcomes> {
     let interrupt = signal::watch(console)?;
-    let control = Control { interrupt, budget: budget(guards, plan.job.row_count())? };
+    let control = Control {
+        interrupt,
+        budget: budget(guards, plan.job.row_count())?,
+    };
     let mut outcomes = Outcomes::new(&plan.job);
-    let whole = Segment { first_part: 0, start: Position::default(), start_byte: None, row_count: plan.job.limit.unwrap_or(u64::MAX) };
+    let whole = Segment {
+        first_part: 0,
+        start: Position::default(),
+        start_byte: None,
+        row_count: plan.job.limit.unwrap_or(u64::MAX),
+    };
     let progress = console.progress(plan.job.row_count());
-    let ended = pipeline::run(&plan.job, vec![whole], &mut Nowhere, &control, &mut outcomes, &|rows| progress.advance(rows));
+    let ended = pipeline::run(
+        &plan.job,
+        vec![whole],
+        &mut Nowhere,
+        &control,
+        &mut outcomes,
+        &|rows| progress.advance(rows),
+    );
     progress.finish();
     let elsewhere = |error: Error| match error.kind() {
-        Kind::ErrorBudget => error.hint("`tallow score` writes the rejected rows, with the reason for each, next to its output"),
+        Kind::ErrorBudget => error.hint(
+            "`tallow score` writes the rejected rows, with the reason for each, next to its output",
+        ),
         _ => error,
     };
     ended.map_err(elsewhere)?;
     let total = outcomes.ledger.total();
     guard.rows(total.rows_in)?;
-    control.budget.judge(&total).map_or(Ok(outcomes), |error| Err(elsewhere(error)))
+    control
+        .budget
+        .judge(&total)
+        .map_or(Ok(outcomes), |error| Err(elsewhere(error)))
 }
 
 /// Takes rows and keeps none.
@@ -96,7 +144,13 @@ impl Destination for Nowhere {
         Ok(())
     }
 
-    fn reject(&mut self, _part: u64, _file: usize, _rows: &RecordBatch, _rejections: &[Rejection]) -> Result<()> {
+    fn reject(
+        &mut self,
+        _part: u64,
+        _file: usize,
+        _rows: &RecordBatch,
+        _rejections: &[Rejection],
+    ) -> Result<()> {
         Ok(())
     }
 
@@ -106,43 +160,98 @@ impl Destination for Nowhere {
 }
 
 fn page(plan: &Plan, found: &Found) -> Page {
-    let Found { estimated_bytes, replay, scanned } = found;
+    let Found {
+        estimated_bytes,
+        replay,
+        scanned,
+    } = found;
     let job = &plan.job;
     let mut page = Page::new("model and data fit");
     let model_bytes = HumanBytes(job.scoring.model().model.memory_bytes() as u64);
-    page.line(format!("  model   {} ({}, {model_bytes})", plan.model.name, plan.model.format));
-    if let Some(Replay { row_count, greatest_difference, tolerance }) = replay {
+    page.line(format!(
+        "  model   {} ({}, {model_bytes})",
+        plan.model.name, plan.model.format
+    ));
+    if let Some(Replay {
+        row_count,
+        greatest_difference,
+        tolerance,
+    }) = replay
+    {
         let rows = counted(*row_count as u64, "row");
-        page.line(format!("  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed {tolerance:e})"));
+        page.line(format!(
+            "  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed \
+             {tolerance:e})"
+        ));
     }
     for file in &job.dataset.files {
-        let rows = file.table.row_count().map_or_else(|| "rows known once read".to_owned(), |rows| counted(rows, "row"));
-        let groups = file.table.row_group_count().map_or(String::new(), |groups| format!(", {}", counted(groups, "row group")));
+        let rows = file.table.row_count().map_or_else(
+            || "rows known once read".to_owned(),
+            |rows| counted(rows, "row"),
+        );
+        let groups = file
+            .table
+            .row_group_count()
+            .map_or(String::new(), |groups| {
+                format!(", {}", counted(groups, "row group"))
+            });
         let bytes = HumanBytes(file.table.identity().byte_count());
-        page.line(format!("  input   {} ({}, {rows}{groups}, {bytes})", file.path.display(), file.format));
+        page.line(format!(
+            "  input   {} ({}, {rows}{groups}, {bytes})",
+            file.path.display(),
+            file.format
+        ));
     }
     page.line(match scanned {
         Some(outcomes) => {
             let total = outcomes.ledger.total();
-            let (scored, rejected, filtered) = (HumanCount(total.scored), HumanCount(total.rejected), HumanCount(total.filtered));
+            let (scored, rejected, filtered) = (
+                HumanCount(total.scored),
+                HumanCount(total.rejected),
+                HumanCount(total.filtered),
+            );
             let rows = counted(total.rows_in, "row");
-            format!("  scanned {rows} = {scored} that would be scored + {rejected} rejected + {filtered} filtered")
+            format!(
+                "  scanned {rows} = {scored} that would be scored + {rejected} rejected + \
+                 {filtered} filtered"
+            )
         }
         None => "  scanned no row: `--scan` reads and scores them all".to_owned(),
     });
     page.line(format!("  threads {}", job.threads));
-    page.line(format!("  memory  about {} at most", HumanBytes(*estimated_bytes)));
-    plan.bad_files.iter().for_each(|file| page.line(format!("  left out {}: {}", file.path.display(), file.reason)));
-    ignored_told(&plan.ignored).iter().for_each(|told| page.line(format!("  ignored {told}")));
+    page.line(format!(
+        "  memory  about {} at most",
+        HumanBytes(*estimated_bytes)
+    ));
+    plan.bad_files.iter().for_each(|file| {
+        page.line(format!(
+            "  left out {}: {}",
+            file.path.display(),
+            file.reason
+        ))
+    });
+    ignored_told(&plan.ignored)
+        .iter()
+        .for_each(|told| page.line(format!("  ignored {told}")));
     page.line(BINDING);
-    job.scoring.encoder().inputs().for_each(|bound| page.line(format!("  {bound}")));
+    job.scoring
+        .encoder()
+        .inputs()
+        .for_each(|bound| page.line(format!("  {bound}")));
     page.line("columns of the output");
-    job.output_schema.fields().iter().for_each(|field| page.line(format!("  {} ({})", field.name(), field.data_type())));
+    job.output_schema
+        .fields()
+        .iter()
+        .for_each(|field| page.line(format!("  {} ({})", field.name(), field.data_type())));
     page
 }
 
 fn object(plan: &Plan, found: &Found) -> Json {
-    let Found { estimated_bytes, replay, scanned } = found;
+    let Found {
+        estimated_bytes,
+        replay,
+        scanned,
+    } = found;
     let job = &plan.job;
     json!({
         "status": "fits",

@@ -1,5 +1,6 @@
-//! Whole runs on a disk that fails: at every operation in turn, once or from there on. Whenever it happens, the run ends with an error or
-//! with all it promises, readers see the old output or the new one, and the same command again ends as if nothing had happened.
+//! Whole runs on a disk that fails: at every operation in turn, once or from there on. Whenever it
+//! happens, the run ends with an error or with all it promises, readers see the old output or the
+//! new one, and the same command again ends as if nothing had happened.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,17 +25,23 @@ const MOST_OPERATIONS: u64 = 2_000;
 
 /// A directory in memory where there is one: thousands of runs wait for the disk otherwise.
 fn directory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
 }
 
 /// Runs a line in which `{}` is the directory.
 fn tallow(room: &Path, line: &str) -> Result<(), String> {
     let line = line.replace("{}", &room.display().to_string());
-    let arguments: Vec<OsString> = std::iter::once("tallow").chain(line.split_whitespace()).map(OsString::from).collect();
+    let arguments: Vec<OsString> = std::iter::once("tallow")
+        .chain(line.split_whitespace())
+        .map(OsString::from)
+        .collect();
     let cli = parse(&arguments).unwrap();
     dispatch(cli.verb, &Console::new(&cli.console)).map_err(|failure| {
         let error = failure.error.expect("an error, not only a code");
-        std::error::Error::source(&error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+        std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
     })
 }
 
@@ -47,7 +54,10 @@ fn tree(directory: &Path) -> Tree {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.insert(path.strip_prefix(directory).unwrap().to_owned(), fs::read(&path).unwrap());
+                found.insert(
+                    path.strip_prefix(directory).unwrap().to_owned(),
+                    fs::read(&path).unwrap(),
+                );
             }
         }
     }
@@ -56,14 +66,22 @@ fn tree(directory: &Path) -> Tree {
 
 /// A tree with what differs from run to run, the times in reports and manifests, left empty.
 fn timeless(mut tree: Tree) -> Tree {
-    let is_timed = |path: &Path| path.to_string_lossy().ends_with("report.pq") || path.ends_with("manifest.json");
-    tree.iter_mut().filter(|(path, _)| is_timed(path)).for_each(|(_, bytes)| bytes.clear());
+    let is_timed = |path: &Path| {
+        path.to_string_lossy().ends_with("report.pq") || path.ends_with("manifest.json")
+    };
+    tree.iter_mut()
+        .filter(|(path, _)| is_timed(path))
+        .for_each(|(_, bytes)| bytes.clear());
     tree
 }
 
 /// Whether readers pass over it: a temporary file, a lock, the state of a run.
 fn is_hidden(path: &Path) -> bool {
-    path.iter().any(|name| [".", "_tallow"].iter().any(|hidden| name.to_string_lossy().starts_with(hidden)))
+    path.iter().any(|name| {
+        [".", "_tallow"]
+            .iter()
+            .any(|hidden| name.to_string_lossy().starts_with(hidden))
+    })
 }
 
 fn put(directory: &Path, tree: &Tree) {
@@ -81,25 +99,48 @@ fn room() -> TempDir {
     let room = directory();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/hostile/good.json");
     fs::copy(model, room.path().join("good.json")).unwrap();
-    fs::write(room.path().join("old.csv"), "id,region,a,b\n1,n,0.5,0.5\n2,s,,1\n3,n,0.1,0.9\n").unwrap();
-    fs::write(room.path().join("new.csv"), "id,region,a,b\n1,n,0.25,0.5\n2,s,0.9,0.1\n3,n,,0.5\n4,s,0.3,0.2\n5,n,0.1,0.1\n").unwrap();
-    let mended = format!("id,region,a,b,rejected_file,rejected_row\n3,n,0.75,0.5,{0},3\n", room.path().join("new.csv").display());
+    fs::write(
+        room.path().join("old.csv"),
+        "id,region,a,b\n1,n,0.5,0.5\n2,s,,1\n3,n,0.1,0.9\n",
+    )
+    .unwrap();
+    fs::write(
+        room.path().join("new.csv"),
+        "id,region,a,b\n1,n,0.25,0.5\n2,s,0.9,0.1\n3,n,,0.5\n4,s,0.3,0.2\n5,n,0.1,0.1\n",
+    )
+    .unwrap();
+    let mended = format!(
+        "id,region,a,b,rejected_file,rejected_row\n3,n,0.75,0.5,{0},3\n",
+        room.path().join("new.csv").display()
+    );
     fs::write(room.path().join("mended.csv"), mended).unwrap();
     fs::create_dir(room.path().join("out")).unwrap();
     room
 }
 
-/// Looks at a directory after a failure, given all that was there before and all that is there after an undisturbed run.
+/// Looks at a directory after a failure, given all that was there before and all that is there
+/// after an undisturbed run.
 type Check = dyn Fn(&Path, &[Tree], &str);
 
-/// Fails every operation of `line` in turn, on a disk on which `before` was run; `check` looks at what readers see after the failure. The kinds of
-/// failures take turns; with `TALLOW_SWEEP_SECONDS` every operation fails in every way.
+/// Fails every operation of `line` in turn, on a disk on which `before` was run; `check` looks at
+/// what readers see after the failure. The kinds of failures take turns; with
+/// `TALLOW_SWEEP_SECONDS` every operation fails in every way.
 fn at_every_operation(before: &[&str], line: &str, failure: Failure, check: &Check) {
-    let shifts = if std::env::var_os("TALLOW_SWEEP_SECONDS").is_some() { 3 } else { 1 };
+    let shifts = if std::env::var_os("TALLOW_SWEEP_SECONDS").is_some() {
+        3
+    } else {
+        1
+    };
     (0..shifts).for_each(|shift| at_every_operation_once(before, line, failure, shift, check));
 }
 
-fn at_every_operation_once(before: &[&str], line: &str, failure: Failure, shift: u64, check: &Check) {
+fn at_every_operation_once(
+    before: &[&str],
+    line: &str,
+    failure: Failure,
+    shift: u64,
+    check: &Check,
+) {
     let room = room();
     let (room, out) = (room.path(), room.path().join("out"));
     before.iter().for_each(|line| tallow(room, line).unwrap());
@@ -117,15 +158,30 @@ fn at_every_operation_once(before: &[&str], line: &str, failure: Failure, shift:
         let place = format!("operation {number}, {failure:?}, {result:?}");
         if !has_come {
             assert_eq!(result, Ok(()), "{place}");
-            assert!(failed > 20, "only {failed} of {number} failures were noticed");
+            assert!(
+                failed > 20,
+                "only {failed} of {number} failures were noticed"
+            );
             return;
         }
         match result {
-            // Only what is done out of courtesy may fail unnoticed, and leaves nothing but hidden names.
+            // Only what is done out of courtesy may fail unnoticed, and leaves nothing but hidden
+            // names.
             Ok(()) => {
                 let found = timeless(tree(&out));
-                assert!(wanted.iter().all(|(path, bytes)| found.get(path) == Some(bytes)), "{place}: not all there");
-                assert!(found.keys().all(|path| wanted.contains_key(path) || is_hidden(path)), "{place}: too much in {:?}", found.keys());
+                assert!(
+                    wanted
+                        .iter()
+                        .all(|(path, bytes)| found.get(path) == Some(bytes)),
+                    "{place}: not all there"
+                );
+                assert!(
+                    found
+                        .keys()
+                        .all(|path| wanted.contains_key(path) || is_hidden(path)),
+                    "{place}: too much in {:?}",
+                    found.keys()
+                );
                 continue;
             }
             Err(_) => failed += 1,
@@ -134,7 +190,11 @@ fn at_every_operation_once(before: &[&str], line: &str, failure: Failure, shift:
         let again = tallow(room, line);
         assert_eq!(again, Ok(()), "{place}: again");
         let found = timeless(tree(&out));
-        assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>(), "{place}: names");
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            wanted.keys().collect::<Vec<_>>(),
+            "{place}: names"
+        );
         assert!(found == wanted, "{place}: other bytes");
     }
     panic!("the failures never end");
@@ -147,27 +207,59 @@ fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
         return;
     }
     let manifest = Manifest::find(&directory).unwrap().unwrap();
-    assert!(manifest.is_whole(&directory).unwrap(), "{place}: `_SUCCESS` without all files");
-    for file in manifest.parts.iter().flat_map(PartRecord::all_files).chain(&manifest.report) {
-        assert_eq!(sha256_of(&directory.join(&file.path), &Interrupt::default()).unwrap(), file.sha256, "{place}: {}", file.path);
+    assert!(
+        manifest.is_whole(&directory).unwrap(),
+        "{place}: `_SUCCESS` without all files"
+    );
+    for file in manifest
+        .parts
+        .iter()
+        .flat_map(PartRecord::all_files)
+        .chain(&manifest.report)
+    {
+        assert_eq!(
+            sha256_of(&directory.join(&file.path), &Interrupt::default()).unwrap(),
+            file.sha256,
+            "{place}: {}",
+            file.path
+        );
     }
 }
 
-const SET: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output {}/out/set/ --rows-per-part 2 --on-null a=reject";
-const OLD_SET: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output {}/out/set/ --rows-per-part 1 --on-null a=reject";
-const FILE: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output {}/out/new.parquet --on-null a=reject";
-const OLD_FILE: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output {}/out/new.parquet --on-null a=reject";
+const SET: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output {}/out/set/ \
+                   --rows-per-part 2 --on-null a=reject";
+const OLD_SET: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output {}/out/set/ \
+                       --rows-per-part 1 --on-null a=reject";
+const FILE: &str = "score -qq --threads 1 --model {}/good.json {}/new.csv --output \
+                    {}/out/new.parquet --on-null a=reject";
+const OLD_FILE: &str = "score -qq --threads 1 --model {}/good.json {}/old.csv --output \
+                        {}/out/new.parquet --on-null a=reject";
 
 #[test]
 fn a_data_set_survives_every_failure() {
-    at_every_operation(&[], &format!("{SET} --partition-by region"), Failure::Once, &check_dataset);
+    at_every_operation(
+        &[],
+        &format!("{SET} --partition-by region"),
+        Failure::Once,
+        &check_dataset,
+    );
     at_every_operation(&[], SET, Failure::FromThenOn, &check_dataset);
 }
 
 #[test]
 fn a_data_set_over_an_old_one_survives_every_failure() {
-    at_every_operation(&[OLD_SET], &format!("{SET} --overwrite"), Failure::Once, &check_dataset);
-    at_every_operation(&[OLD_SET], &format!("{SET} --overwrite"), Failure::FromThenOn, &check_dataset);
+    at_every_operation(
+        &[OLD_SET],
+        &format!("{SET} --overwrite"),
+        Failure::Once,
+        &check_dataset,
+    );
+    at_every_operation(
+        &[OLD_SET],
+        &format!("{SET} --overwrite"),
+        Failure::FromThenOn,
+        &check_dataset,
+    );
 }
 
 const RETRY: &str = "retry -qq --threads 1 {}/out/set --mended {}/mended.csv";
@@ -175,13 +267,25 @@ const RETRY: &str = "retry -qq --threads 1 {}/out/set --mended {}/mended.csv";
 #[test]
 fn mending_a_data_set_survives_every_failure() {
     at_every_operation(&[SET], RETRY, Failure::Once, &check_dataset);
-    at_every_operation(&[&format!("{SET} --partition-by region")], RETRY, Failure::FromThenOn, &check_dataset);
+    at_every_operation(
+        &[&format!("{SET} --partition-by region")],
+        RETRY,
+        Failure::FromThenOn,
+        &check_dataset,
+    );
 }
 
 /// What readers of single files see: each of them whole, and the old one or the new one.
 fn check_files(out: &Path, versions: &[Tree], place: &str) {
     for (path, bytes) in timeless(tree(out)) {
-        assert!(is_hidden(&path) || versions.iter().any(|version| version.get(&path) == Some(&bytes)), "{place}: {} is torn", path.display());
+        assert!(
+            is_hidden(&path)
+                || versions
+                    .iter()
+                    .any(|version| version.get(&path) == Some(&bytes)),
+            "{place}: {} is torn",
+            path.display()
+        );
     }
 }
 
@@ -193,6 +297,16 @@ fn a_single_file_survives_every_failure() {
 
 #[test]
 fn a_single_file_over_an_old_one_survives_every_failure() {
-    at_every_operation(&[OLD_FILE], &format!("{FILE} --overwrite"), Failure::Once, &check_files);
-    at_every_operation(&[OLD_FILE], &format!("{FILE} --overwrite"), Failure::FromThenOn, &check_files);
+    at_every_operation(
+        &[OLD_FILE],
+        &format!("{FILE} --overwrite"),
+        Failure::Once,
+        &check_files,
+    );
+    at_every_operation(
+        &[OLD_FILE],
+        &format!("{FILE} --overwrite"),
+        Failure::FromThenOn,
+        &check_files,
+    );
 }

@@ -1,4 +1,5 @@
-//! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with what it says of its run.
+//! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with
+//! what it says of its run.
 
 use std::path::Path;
 
@@ -38,7 +39,11 @@ const CATEGORIES_LISTED: usize = 6;
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees, text } = args;
     let reading = dialect_options(text, &[])?;
-    let options = ImportOptions { trees: tree_selection(trees.as_deref())?, for_inspection: true, ..ImportOptions::default() };
+    let options = ImportOptions {
+        trees: tree_selection(trees.as_deref())?,
+        for_inspection: true,
+        ..ImportOptions::default()
+    };
     let found = match find(path)? {
         Some(found) => found,
         None if is_pattern(path) => return show(&data_or_report(path, &reading)?, console),
@@ -47,15 +52,24 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     if found.is_directory {
         lake::refuse(path)?;
     }
-    let manifest = if found.is_directory { Manifest::find(path)? } else { None };
+    let manifest = if found.is_directory {
+        Manifest::find(path)?
+    } else {
+        None
+    };
     if manifest.is_none() && found.is_directory && find(&path.join(IDENTITY))?.is_some() {
-        let error = Error::contract("the directory holds a data set that is not finished").at_path(path);
-        return Err(error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over"));
+        let error =
+            Error::contract("the directory holds a data set that is not finished").at_path(path);
+        return Err(
+            error.hint("the same `tallow score` goes on where it stopped; `--restart` starts over")
+        );
     }
     let not_a_model = || refuse_trees(trees.as_deref(), None);
     let shown = match manifest {
         Some(manifest) => not_a_model().and_then(|()| data_set(path, &manifest))?,
-        None if is_data(path, found.is_directory)? => not_a_model().and_then(|()| data_or_report(path, &reading))?,
+        None if is_data(path, found.is_directory)? => {
+            not_a_model().and_then(|()| data_or_report(path, &reading))?
+        }
         None => {
             let opened = open(path, &options).map_err(|error| neither(error, path))?;
             refuse_trees(trees.as_deref(), Some(opened.loaded.model.family()))?;
@@ -66,10 +80,15 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
 }
 
 fn show((page, object): &(Page, Json), console: &Console) -> Result<()> {
-    if console.is_json() { console.json(object) } else { console.show(page) }
+    if console.is_json() {
+        console.json(object)
+    } else {
+        console.show(page)
+    }
 }
 
-/// A file that a table format recognises by its content or, failing all model formats, by its name; or a directory of such files.
+/// A file that a table format recognises by its content or, failing all model formats, by its name;
+/// or a directory of such files.
 fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
     if is_directory {
         for mark in MODEL_MARKS {
@@ -78,7 +97,12 @@ fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
             }
         }
         let found = locate(&[path.to_owned()], false);
-        return Ok(found.is_ok_and(|found| found.files.iter().all(|file| recognised(&file.path).unwrap_or(false))));
+        return Ok(found.is_ok_and(|found| {
+            found
+                .files
+                .iter()
+                .all(|file| recognised(&file.path).unwrap_or(false))
+        }));
     }
     recognised(path)
 }
@@ -89,20 +113,32 @@ fn recognised(path: &Path) -> Result<bool> {
     let is_table = FORMATS.iter().any(|format| format.recognises(&head, path));
     // A name says it is delimited text, or its lines do: any other text is no table.
     let is_named = FORMATS.iter().any(|format| format.recognises(&[], path));
-    Ok(!is_text_model && is_table && (is_named || head.starts_with(PARQUET) || looks_delimited(&head)))
+    Ok(!is_text_model
+        && is_table
+        && (is_named || head.starts_with(PARQUET) || looks_delimited(&head)))
 }
 
 /// What is no model may be text that is no table either.
 fn neither(error: Error, path: &Path) -> Error {
-    let is_text = read_head(path).is_ok_and(|head| std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0)));
-    let is_unknown = error.kind() == Kind::Contract && error.message().starts_with("the file is no model");
-    if let Some(other) = read_head(path).ok().filter(|_| is_unknown).and_then(|head| content::refusal(&head, path)) {
+    let is_text = read_head(path).is_ok_and(|head| {
+        std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0))
+    });
+    let is_unknown =
+        error.kind() == Kind::Contract && error.message().starts_with("the file is no model");
+    if let Some(other) = read_head(path)
+        .ok()
+        .filter(|_| is_unknown)
+        .and_then(|head| content::refusal(&head, path))
+    {
         return other;
     }
     if is_unknown && is_text {
         return Error::contract("the file is neither a model nor a table that tallow knows")
             .at_path(path)
-            .hint("delimited text has the same number of fields in every line, or a name that ends in `.csv`, `.tsv` or `.txt`");
+            .hint(
+                "delimited text has the same number of fields in every line, or a name that ends \
+                 in `.csv`, `.tsv` or `.txt`",
+            );
     }
     error
 }
@@ -111,9 +147,18 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     let loaded = &opened.loaded;
     let mut page = Page::new("model");
     let shape = [
-        ("precision".to_owned(), loaded.model.precision().name().to_owned()),
-        ("memory".to_owned(), HumanBytes(loaded.model.memory_bytes() as u64).to_string()),
-        ("inputs".to_owned(), loaded.contract.inputs.len().to_string()),
+        (
+            "precision".to_owned(),
+            loaded.model.precision().name().to_owned(),
+        ),
+        (
+            "memory".to_owned(),
+            HumanBytes(loaded.model.memory_bytes() as u64).to_string(),
+        ),
+        (
+            "inputs".to_owned(),
+            loaded.contract.inputs.len().to_string(),
+        ),
         ("named".to_owned(), naming(&loaded.contract).to_owned()),
         ("outputs".to_owned(), outputs(opened).join(", ")),
     ];
@@ -126,7 +171,13 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     inputs(&mut page, &loaded.contract);
     if !opened.artefacts.is_empty() {
         page.line("artefacts");
-        opened.artefacts.iter().for_each(|one| page.line(format!("  {:24} sha256:{}", one.path.display().to_string(), one.sha256)));
+        opened.artefacts.iter().for_each(|one| {
+            page.line(format!(
+                "  {:24} sha256:{}",
+                one.path.display().to_string(),
+                one.sha256
+            ))
+        });
     }
     let object = json!({
         "kind": "model",
@@ -143,7 +194,9 @@ fn json_value(identity: &Identity, name: &str, value: &str) -> Json {
     match identity.number(name) {
         Some(number) if number.fract() == 0.0 => Json::from(number as i64),
         Some(number) => Json::from(number),
-        None if name == "inputs" => value.parse::<u64>().map_or_else(|_| Json::from(value), Json::from),
+        None if name == "inputs" => value
+            .parse::<u64>()
+            .map_or_else(|_| Json::from(value), Json::from),
         None => Json::from(value),
     }
 }
@@ -152,22 +205,36 @@ fn json_value(identity: &Identity, name: &str, value: &str) -> Json {
 fn naming(contract: &Contract) -> &'static str {
     match contract.inputs.first() {
         _ if contract.named => "yes",
-        Some(input) if input.kind == InputKind::Text => "no: `--text` says which column holds the texts, if there are several",
+        Some(input) if input.kind == InputKind::Text => {
+            "no: `--text` says which column holds the texts, if there are several"
+        }
         _ => "no: `--features` must say which columns feed it",
     }
 }
 
 fn outputs(opened: &OpenedModel) -> Vec<String> {
     let loaded = &opened.loaded;
-    loaded.outcome.fields(loaded.model.margin_count(), loaded.model.precision(), false).iter().map(|field| field.name().clone()).collect()
+    loaded
+        .outcome
+        .fields(loaded.model.margin_count(), loaded.model.precision(), false)
+        .iter()
+        .map(|field| field.name().clone())
+        .collect()
 }
 
 fn inputs(page: &mut Page, contract: &Contract) {
     for input in contract.inputs.iter().take(LISTED) {
-        page.line(format!("  {:24} {}", input.name, kind(input, CATEGORIES_LISTED)));
+        page.line(format!(
+            "  {:24} {}",
+            input.name,
+            kind(input, CATEGORIES_LISTED)
+        ));
     }
     if contract.inputs.len() > LISTED {
-        page.line(format!("  and {} more (`--format json` lists them all)", contract.inputs.len() - LISTED));
+        page.line(format!(
+            "  and {} more (`--format json` lists them all)",
+            contract.inputs.len() - LISTED
+        ));
     }
 }
 
@@ -176,7 +243,10 @@ fn kind(input: &Input, most: usize) -> String {
         InputKind::Number => "number".into(),
         InputKind::CategoryCode => "category code".into(),
         InputKind::Text => "text".into(),
-        InputKind::HashedCategory(categories) => format!("category, known by {}", counted(categories.hashes.len(), "hash")),
+        InputKind::HashedCategory(categories) => format!(
+            "category, known by {}",
+            counted(categories.hashes.len(), "hash")
+        ),
         InputKind::Native(native) => {
             let element = format!("{:?}", native.element).to_lowercase();
             match native.width {
@@ -187,9 +257,22 @@ fn kind(input: &Input, most: usize) -> String {
             }
         }
         InputKind::Category(vocabulary) => {
-            let values: Vec<String> = vocabulary.values.iter().take(most).map(ToString::to_string).collect();
+            let values: Vec<String> = vocabulary
+                .values
+                .iter()
+                .take(most)
+                .map(ToString::to_string)
+                .collect();
             let more = vocabulary.values.len().saturating_sub(most);
-            format!("category: {}{}", values.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+            format!(
+                "category: {}{}",
+                values.join(", "),
+                if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                }
+            )
         }
     }
 }
@@ -204,17 +287,29 @@ fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<(Page, Json)> {
 
 /// What the last run in a report did.
 fn report(path: &Path, reports: &[StoredReport]) -> Result<(Page, Json)> {
-    let last = reports.last().ok_or_else(|| Error::internal("a report without a run"))?;
+    let last = reports
+        .last()
+        .ok_or_else(|| Error::internal("a report without a run"))?;
     let mut page = Page::new("report");
     page.fact("path", path.display().to_string());
     if reports.len() > 1 {
-        page.fact("runs", format!("{}, of which the last is shown", reports.len()));
+        page.fact(
+            "runs",
+            format!("{}, of which the last is shown", reports.len()),
+        );
     }
-    last.described().iter().for_each(|(label, told)| page.fact(label, told));
+    last.described()
+        .iter()
+        .for_each(|(label, told)| page.fact(label, told));
     let mut object = sections(&last.facts);
     object.extend(
-        [("kind", json!("report")), ("path", json!(path_text::text(path))), ("run_id", json!(last.run_id)), ("runs", json!(reports.len()))]
-            .map(|(name, value)| (name.to_owned(), value)),
+        [
+            ("kind", json!("report")),
+            ("path", json!(path_text::text(path))),
+            ("run_id", json!(last.run_id)),
+            ("runs", json!(reports.len())),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
     );
     Ok((page, Json::Object(object)))
 }
@@ -222,9 +317,23 @@ fn report(path: &Path, reports: &[StoredReport]) -> Result<(Page, Json)> {
 /// A data set that tallow wrote: what its manifest says, then its columns.
 fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
     let is_whole = manifest.is_whole(path)?;
-    let bytes: u64 = manifest.parts.iter().flat_map(|part| &part.files).map(|file| file.bytes).sum();
-    let state = if is_whole { "yes" } else { "no: files are missing or of another size" };
-    let model = ["name", "version"].iter().filter_map(|key| manifest.model.get(*key)).cloned().collect::<Vec<_>>().join(" ");
+    let bytes: u64 = manifest
+        .parts
+        .iter()
+        .flat_map(|part| &part.files)
+        .map(|file| file.bytes)
+        .sum();
+    let state = if is_whole {
+        "yes"
+    } else {
+        "no: files are missing or of another size"
+    };
+    let model = ["name", "version"]
+        .iter()
+        .filter_map(|key| manifest.model.get(*key))
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ");
     let facts = [
         ("path", path.display().to_string()),
         ("run_id", manifest.run_id.clone()),
@@ -239,11 +348,17 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
         ("whole", state.to_owned()),
     ];
     let mut page = Page::new("data set");
-    facts.iter().for_each(|(label, told)| page.fact(label, told));
+    facts
+        .iter()
+        .for_each(|(label, told)| page.fact(label, told));
     // Without a row there may be no part to take columns from.
     let found = locate(&[path.to_owned()], false).ok();
-    let dataset = found.map(|found| Dataset::open(&found.files, &[], &ReadOptions::default())).transpose()?;
-    dataset.iter().for_each(|dataset| columns(&mut page, dataset));
+    let dataset = found
+        .map(|found| Dataset::open(&found.files, &[], &ReadOptions::default()))
+        .transpose()?;
+    dataset
+        .iter()
+        .for_each(|dataset| columns(&mut page, dataset));
     let object = json!({
         "kind": "data_set",
         "is_whole": is_whole,
@@ -255,18 +370,44 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
 
 fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
     let rows = dataset.row_count();
-    let groups: Option<usize> = dataset.files.iter().map(|file| file.table.row_group_count()).sum();
-    let bytes: u64 = dataset.files.iter().map(|file| file.table.identity().byte_count()).sum();
+    let groups: Option<usize> = dataset
+        .files
+        .iter()
+        .map(|file| file.table.row_group_count())
+        .sum();
+    let bytes: u64 = dataset
+        .files
+        .iter()
+        .map(|file| file.table.identity().byte_count())
+        .sum();
     let facts = [
         ("path", path.display().to_string()),
-        ("format", dataset.files.first().map_or("", |file| file.format).to_owned()),
+        (
+            "format",
+            dataset
+                .files
+                .first()
+                .map_or("", |file| file.format)
+                .to_owned(),
+        ),
         ("files", dataset.files.len().to_string()),
-        ("rows", rows.map_or_else(|| "known once read".to_owned(), |rows| HumanCount(rows).to_string())),
-        ("row_groups", groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string())),
+        (
+            "rows",
+            rows.map_or_else(
+                || "known once read".to_owned(),
+                |rows| HumanCount(rows).to_string(),
+            ),
+        ),
+        (
+            "row_groups",
+            groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string()),
+        ),
         ("size", HumanBytes(bytes).to_string()),
     ];
     let mut page = Page::new("data");
-    facts.iter().for_each(|(label, told)| page.fact(label, told));
+    facts
+        .iter()
+        .for_each(|(label, told)| page.fact(label, told));
     columns(&mut page, dataset);
     let object = json!({
         "kind": "data", "path": path_text::text(path), "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
@@ -282,10 +423,18 @@ fn columns(page: &mut Page, dataset: &Dataset) {
         page.line(format!("  {:24} {}", field.name(), field.data_type()));
     }
     if schema.fields().len() > LISTED {
-        page.line(format!("  and {} more (`--format json` lists them all)", schema.fields().len() - LISTED));
+        page.line(format!(
+            "  and {} more (`--format json` lists them all)",
+            schema.fields().len() - LISTED
+        ));
     }
 }
 
 fn column_objects(dataset: &Dataset) -> Vec<Json> {
-    dataset.schema().fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect()
+    dataset
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| json!({"name": field.name(), "type": field.data_type().to_string()}))
+        .collect()
 }

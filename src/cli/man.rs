@@ -18,12 +18,19 @@ pub(super) fn run(args: &ManArgs, console: &Console) -> Result<()> {
             if let Some(found) = command.find_subcommand(verb) {
                 found.clone()
             } else {
-                let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
-                return Err(Error::usage(format!("`{verb}` is not a verb of tallow")).hint(format!("verbs: {}", known.join(", "))));
+                let known: Vec<&str> = command
+                    .get_subcommands()
+                    .map(clap::Command::get_name)
+                    .filter(|name| *name != "help")
+                    .collect();
+                return Err(Error::usage(format!("`{verb}` is not a verb of tallow"))
+                    .hint(format!("verbs: {}", known.join(", "))));
             }
         }
     };
     let mut text = Vec::new();
-    Man::new(page).render(&mut text).map_err(|error| Error::internal("cannot write a manual page").because(error))?;
+    Man::new(page)
+        .render(&mut text)
+        .map_err(|error| Error::internal("cannot write a manual page").because(error))?;
     console.data(&String::from_utf8_lossy(&text))
 }

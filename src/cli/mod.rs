@@ -1,6 +1,7 @@
 //! The command line: arguments in, one verb run, an exit code out.
 //!
-//! The only room that prints, reads the environment and decides how the process ends. Each verb is a file.
+//! The only room that prints, reads the environment and decides how the process ends. Each verb is
+//! a file.
 
 pub mod args;
 mod check;
@@ -42,7 +43,8 @@ use crate::escape::escaped;
 use crate::process;
 use crate::table::commit::find;
 
-/// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard output is success.
+/// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard
+/// output is success.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -56,9 +58,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = catch_unwind(AssertUnwindSafe(|| dispatch(cli.verb, &console)));
     match result.unwrap_or_else(|_| Err(Error::internal("tallow panicked").into())) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { error: Some(error), .. }) if error.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(Failure { error, object, code }) => {
-            error.iter().for_each(|error| console.error(error, object.clone()));
+        Err(Failure {
+            error: Some(error), ..
+        }) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(Failure {
+            error,
+            object,
+            code,
+        }) => {
+            error
+                .iter()
+                .for_each(|error| console.error(error, object.clone()));
             ExitCode::from(code)
         }
     }
@@ -86,30 +96,54 @@ pub(crate) struct Ending {
 impl Ending {
     /// Prints the object where JSON is wanted.
     fn tell(self, console: &Console) -> Result<(), Failure> {
-        let Self { object, code, was_idle: _ } = self;
+        let Self {
+            object,
+            code,
+            was_idle: _,
+        } = self;
         if console.is_json() {
             let printed = console.json(&Json::Object(object));
             // Also if the reader went away: it waits for the object, not for some of the rows.
             printed.map_err(|error| {
-                let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                let error = Error::failed("the run is done, but its JSON object could not be written to standard output").because(cause);
-                error.hint("the output is whole: the same command again has nothing to do and prints that")
+                let cause = std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                let error = Error::failed(
+                    "the run is done, but its JSON object could not be written to standard output",
+                )
+                .because(cause);
+                error.hint(
+                    "the output is whole: the same command again has nothing to do and prints that",
+                )
             })?;
         }
-        if code == 0 { Ok(()) } else { Err(Failure { error: None, object: Map::new(), code }) }
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(Failure {
+                error: None,
+                object: Map::new(),
+                code,
+            })
+        }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { code: error.kind().exit_code(), error: Some(error), object: Map::new() }
+        Self {
+            code: error.kind().exit_code(),
+            error: Some(error),
+            object: Map::new(),
+        }
     }
 }
 
 fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
     if console.is_json() && process::output_is_closed() {
         let error = Error::failed("`--format json` has nowhere to go: standard output is closed");
-        return Err(error.hint("redirect it to a file, or leave `--format json` out").into());
+        return Err(error
+            .hint("redirect it to a file, or leave `--format json` out")
+            .into());
     }
     match verb {
         Verb::Score(args) => score::run(*args, console)?.tell(console)?,
@@ -125,9 +159,14 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = without_empty_variables(Cli::command());
     // A dry run needs no output.
-    command = command.mut_subcommand("check", |check| check.mut_arg("output", |output| output.required(false)));
+    command = command.mut_subcommand("check", |check| {
+        check.mut_arg("output", |output| output.required(false))
+    });
     if let Some((flag, next)) = flag_as_value(&command, arguments) {
-        let message = format!("a value is required for '{flag}', and '{next}' is a flag of its own: write '{flag}={next}' if it is the value");
+        let message = format!(
+            "a value is required for '{flag}', and '{next}' is a flag of its own: write \
+             '{flag}={next}' if it is the value"
+        );
         return Err(command.error(ErrorKind::InvalidValue, message));
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
@@ -140,79 +179,148 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
-/// Further `INPUT=COLUMNS` behind `--features INPUT=COLUMNS` look like input files to clap; where no such file is, they are not.
+/// Further `INPUT=COLUMNS` behind `--features INPUT=COLUMNS` look like input files to clap; where
+/// no such file is, they are not.
 fn gather_features(work: &mut WorkArgs) {
-    let is_by_input = |text: &str| text.split_once('=').is_some_and(|(input, columns)| !input.is_empty() && !columns.is_empty());
-    let Some(features) = work.binding.features.as_mut().filter(|features| features.iter().all(|text| is_by_input(text))) else { return };
-    let is_one = |path: &PathBuf| path.to_str().is_some_and(is_by_input) && find(path).is_ok_and(|found| found.is_none());
-    let (more, inputs): (Vec<PathBuf>, Vec<PathBuf>) = std::mem::take(&mut work.inputs).into_iter().partition(is_one);
+    let is_by_input = |text: &str| {
+        text.split_once('=')
+            .is_some_and(|(input, columns)| !input.is_empty() && !columns.is_empty())
+    };
+    let Some(features) = work
+        .binding
+        .features
+        .as_mut()
+        .filter(|features| features.iter().all(|text| is_by_input(text)))
+    else {
+        return;
+    };
+    let is_one = |path: &PathBuf| {
+        path.to_str().is_some_and(is_by_input) && find(path).is_ok_and(|found| found.is_none())
+    };
+    let (more, inputs): (Vec<PathBuf>, Vec<PathBuf>) = std::mem::take(&mut work.inputs)
+        .into_iter()
+        .partition(is_one);
     if inputs.is_empty() {
         work.inputs = more;
         return;
     }
-    features.extend(more.into_iter().filter_map(|path| path.into_os_string().into_string().ok()));
+    features.extend(
+        more.into_iter()
+            .filter_map(|path| path.into_os_string().into_string().ok()),
+    );
     work.inputs = inputs;
 }
 
-/// The first flag whose value may begin with a dash and is followed by another flag: the value was forgotten.
+/// The first flag whose value may begin with a dash and is followed by another flag: the value was
+/// forgotten.
 fn flag_as_value<'a>(command: &Command, arguments: &'a [OsString]) -> Option<(&'a str, &'a str)> {
-    let all: Vec<&Arg> = command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments)).collect();
+    let all: Vec<&Arg> = command
+        .get_arguments()
+        .chain(command.get_subcommands().flat_map(Command::get_arguments))
+        .collect();
     let named = |text: &str| {
         let Some(name) = text.strip_prefix("--") else {
             let mut letters = text.strip_prefix('-')?.chars();
             let letter = letters.next().filter(|_| letters.next().is_none())?;
             return all.iter().find(|arg| arg.get_short() == Some(letter));
         };
-        all.iter().find(|arg| arg.get_long() == Some(name.split_once('=').map_or(name, |(name, _)| name)))
+        all.iter()
+            .find(|arg| arg.get_long() == Some(name.split_once('=').map_or(name, |(name, _)| name)))
     };
-    let takes_dashes = |text: &str| !text.contains('=') && named(text).is_some_and(|arg| arg.is_allow_hyphen_values_set());
-    let pairs = arguments.windows(2).filter_map(|pair| Some((pair[0].to_str()?, pair[1].to_str()?)));
-    pairs.take_while(|(flag, _)| *flag != "--").find(|(flag, next)| takes_dashes(flag) && named(next).is_some())
+    let takes_dashes = |text: &str| {
+        !text.contains('=') && named(text).is_some_and(|arg| arg.is_allow_hyphen_values_set())
+    };
+    let pairs = arguments
+        .windows(2)
+        .filter_map(|pair| Some((pair[0].to_str()?, pair[1].to_str()?)));
+    pairs
+        .take_while(|(flag, _)| *flag != "--")
+        .find(|(flag, next)| takes_dashes(flag) && named(next).is_some())
 }
 
-/// A variable that is set to nothing counts as not set: that is how a job file without a value for it leaves it.
+/// A variable that is set to nothing counts as not set: that is how a job file without a value for
+/// it leaves it.
 fn without_empty_variables(command: Command) -> Command {
-    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&'static str>) } else { arg }).mut_subcommands(without_empty_variables)
+    let is_empty = |arg: &Arg| {
+        arg.get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| value.is_empty())
+    };
+    command
+        .mut_args(|arg| {
+            if is_empty(&arg) {
+                arg.env(None::<&'static str>)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
-/// The error as it is for arguments without characters that a terminal would obey, where it repeats some that have them.
+/// The error as it is for arguments without characters that a terminal would obey, where it repeats
+/// some that have them.
 fn shown(error: clap::Error, arguments: &[OsString]) -> clap::Error {
-    let safe = arguments.iter().map(|argument| OsString::from(&*escaped(&argument.to_string_lossy()))).collect::<Vec<_>>();
-    if safe == arguments { error } else { parse(&safe).err().unwrap_or(error) }
+    let safe = arguments
+        .iter()
+        .map(|argument| OsString::from(&*escaped(&argument.to_string_lossy())))
+        .collect::<Vec<_>>();
+    if safe == arguments {
+        error
+    } else {
+        parse(&safe).err().unwrap_or(error)
+    }
 }
 
 /// clap's own messages, which know the flags; JSON as well, or instead, where it was asked for.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let wants_json_log = wants_json(arguments, "--log-format", "TALLOW_LOG_FORMAT");
-    let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let is_answer = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
     if is_answer || !wants_json_log {
         let _ = error.print();
     }
     if is_answer {
         return ExitCode::SUCCESS;
     }
-    let args = ConsoleArgs { log_format: if wants_json_log { LogFormat::Json } else { LogFormat::Text }, ..ConsoleArgs::default() };
+    let args = ConsoleArgs {
+        log_format: if wants_json_log {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        },
+        ..ConsoleArgs::default()
+    };
     let console = Console::new(&args);
     if wants_json_log {
         console.error(&usage_error(error), Map::new());
     }
     if wants_json(arguments, "--format", "TALLOW_FORMAT") {
-        let _ = console.json(&Json::Object(crate::report::json::failure(&usage_error(error))));
+        let _ = console.json(&Json::Object(crate::report::json::failure(&usage_error(
+            error,
+        ))));
     }
     ExitCode::from(2)
 }
 
-/// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do; a flag wins over the variable.
+/// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do; a flag
+/// wins over the variable.
 fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
-    let texts: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let texts: Vec<_> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
     let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix(flag) {
         Some("") => texts.get(index + 1).map(ToString::to_string),
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };
     let given = texts.iter().enumerate().find_map(value);
-    given.map_or_else(|| std::env::var_os(variable).is_some_and(|format| format == "json"), |format| format == "json")
+    given.map_or_else(
+        || std::env::var_os(variable).is_some_and(|format| format == "json"),
+        |format| format == "json",
+    )
 }
 
 /// clap's text as an error of ours: the message in one line, and as a hint what it says to try.
@@ -222,8 +330,11 @@ fn usage_error(error: &clap::Error) -> Error {
     }
     let text = error.to_string();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let is_advice = |line: &&str| line.starts_with("tip: ") || line.starts_with("For more information");
-    let message: Vec<&str> = lines().take_while(|line| !is_advice(line) && !line.starts_with("Usage:")).collect();
+    let is_advice =
+        |line: &&str| line.starts_with("tip: ") || line.starts_with("For more information");
+    let message: Vec<&str> = lines()
+        .take_while(|line| !is_advice(line) && !line.starts_with("Usage:"))
+        .collect();
     let told = Error::usage(message.join(" ").trim_start_matches("error: "));
     match lines().find(is_advice) {
         Some(advice) => told.hint(advice.trim_start_matches("tip: ")),

@@ -1,4 +1,5 @@
-//! Text for standard output, line by line: whatever a name or a label holds, each line stays one line and shows itself.
+//! Text for standard output, line by line: whatever a name or a label holds, each line stays one
+//! line and shows itself.
 
 use crate::escape;
 

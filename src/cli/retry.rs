@@ -1,7 +1,7 @@
 //! `tallow retry`: scores the mended rows of a data set and puts them where they belong.
 //!
-//! The parts that mended rows belong to are made again, from the input and the mended rows, exactly as if the rows had never been bad; all
-//! other parts stay as they are.
+//! The parts that mended rows belong to are made again, from the input and the mended rows, exactly
+//! as if the rows had never been bad; all other parts stay as they are.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,18 +30,31 @@ use crate::table::location::{resolve, resolve_present};
 
 pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Failure> {
     // The files that tell of this run belong to the directory that it was started in.
-    let ObserverArgs { metrics_file, lineage_file, job: _ } = &mut args.observers;
-    [metrics_file, lineage_file].into_iter().flatten().for_each(|path| *path = absolute_path(path));
+    let ObserverArgs {
+        metrics_file,
+        lineage_file,
+        job: _,
+    } = &mut args.observers;
+    [metrics_file, lineage_file]
+        .into_iter()
+        .flatten()
+        .for_each(|path| *path = absolute_path(path));
     let interrupt = signal::watch(console)?;
     let observers = Observers::open(&args.observers, &[("DIR", &args.directory)], None, console)?;
     observers.watch(|| {
         let manifest = find_data_set(&mut args)?;
-        let run = Run::begin(score_args(&args, &manifest)?, console, &observers, &interrupt)?;
+        let run = Run::begin(
+            score_args(&args, &manifest)?,
+            console,
+            &observers,
+            &interrupt,
+        )?;
         run.account_for(|run| mend(run, &args))
     })
 }
 
-/// The manifest of the data set, from the directory where it was made: read before the output is taken, to know what it is.
+/// The manifest of the data set, from the directory where it was made: read before the output is
+/// taken, to know what it is.
 fn find_data_set(args: &mut RetryArgs) -> Result<Manifest> {
     let directory = args.directory.clone();
     let none = || no_data_set(&directory);
@@ -56,7 +69,8 @@ fn find_data_set(args: &mut RetryArgs) -> Result<Manifest> {
 fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     let directory = args.directory.clone();
     // Read again now that it is ours.
-    let manifest = Manifest::find(&directory)?.ok_or_else(|| Error::failed("the data set is gone").at_path(&directory))?;
+    let manifest = Manifest::find(&directory)?
+        .ok_or_else(|| Error::failed("the data set is gone").at_path(&directory))?;
     run.plan.job.rows_per_part = Some(manifest.rows_per_part);
     if manifest.parts.iter().all(|part| part.rejected.is_none()) {
         return Ok(run.nothing_to_do("mend in", "no row of it was rejected"));
@@ -65,23 +79,60 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
     let rejected = Rejected::of(&manifest, &directory, run.interrupt())?;
     let changed = changed_tables(args, &directory, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
-        return Ok(run.nothing_to_do("mend in", "the rejected rows are as they were: change what is wrong with them in `_tallow/rejected/`"));
+        return Ok(run.nothing_to_do(
+            "mend in",
+            "the rejected rows are as they were: change what is wrong with them in \
+             `_tallow/rejected/`",
+        ));
     }
-    let names: Vec<String> = manifest.identity.inputs.iter().map(|input| path_text::text(&input.path)).collect();
-    let files: HashMap<String, usize> = names.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect();
+    let names: Vec<String> = manifest
+        .identity
+        .inputs
+        .iter()
+        .map(|input| path_text::text(&input.path))
+        .collect();
+    let files: HashMap<String, usize> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.clone(), index))
+        .collect();
     let kept = there(&directory, [CORRECTIONS, earlier::CORRECTIONS])?;
-    let kept = if kept.is_empty() { kept } else { resolve(&kept)? };
-    let (before, now) = (MendedRows::read(&kept, &run.plan.job, &files)?, MendedRows::read(&changed, &run.plan.job, &files)?);
-    now.must_have_been_rejected(&before, &MendedRows::places(&rejected.tables, &files)?, &rejected.open, &files)?;
-    let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) =
-        manifest.parts.iter().partition(|part| part.rejected.is_some() && now.touches(part));
+    let kept = if kept.is_empty() {
+        kept
+    } else {
+        resolve(&kept)?
+    };
+    let (before, now) = (
+        MendedRows::read(&kept, &run.plan.job, &files)?,
+        MendedRows::read(&changed, &run.plan.job, &files)?,
+    );
+    now.must_have_been_rejected(
+        &before,
+        &MendedRows::places(&rejected.tables, &files)?,
+        &rejected.open,
+        &files,
+    )?;
+    let (mending, others): (Vec<&PartRecord>, Vec<&PartRecord>) = manifest
+        .parts
+        .iter()
+        .partition(|part| part.rejected.is_some() && now.touches(part));
     if mending.is_empty() {
-        return Ok(run.nothing_to_do("mend in", "the mended rows belong to parts that have no rejected ones"));
+        return Ok(run.nothing_to_do(
+            "mend in",
+            "the mended rows belong to parts that have no rejected ones",
+        ));
     }
     let mended = before.replaced_by(&now)?;
-    let (parts, rows) = (counted(manifest.parts.len(), "part"), counted(now.len(), "mended row"));
-    run.console.tell(&format!("making {} of {parts} again with {rows}", mending.len()));
-    let mut checkpoint = Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
+    let (parts, rows) = (
+        counted(manifest.parts.len(), "part"),
+        counted(now.len(), "mended row"),
+    );
+    run.console.tell(&format!(
+        "making {} of {parts} again with {rows}",
+        mending.len()
+    ));
+    let mut checkpoint =
+        Checkpoint::of_finished(&directory, others.into_iter().cloned().collect())?;
     for part in mending {
         if let Some(written) = mended.stage(part, &directory, &run.plan.job, &names)? {
             checkpoint.corrections.insert(part.account.number, written);
@@ -101,8 +152,15 @@ struct Rejected<'a> {
 
 impl<'a> Rejected<'a> {
     fn of(manifest: &'a Manifest, directory: &Path, interrupt: &Interrupt) -> Result<Self> {
-        let mut rejected = Self { tables: HashSet::new(), open: Vec::new() };
-        for (part, file) in manifest.parts.iter().filter_map(|part| Some((part, part.rejected.as_ref()?))) {
+        let mut rejected = Self {
+            tables: HashSet::new(),
+            open: Vec::new(),
+        };
+        for (part, file) in manifest
+            .parts
+            .iter()
+            .filter_map(|part| Some((part, part.rejected.as_ref()?)))
+        {
             let path = directory.join(&file.path);
             if find(&path)?.is_some() && sha256_of(&path, interrupt)? == file.sha256 {
                 rejected.tables.insert(path);
@@ -116,17 +174,36 @@ impl<'a> Rejected<'a> {
 
 /// The command that made the data set, as it was given, with this run's resources.
 fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
-    let unreadable = |error| Error::failed("cannot read the options in the manifest").at_path(&args.directory).because(error);
+    let unreadable = |error| {
+        Error::failed("cannot read the options in the manifest")
+            .at_path(&args.directory)
+            .because(error)
+    };
     let defaults = default_arguments()?;
-    let options = |name: &str| with_defaults(manifest.arguments.get(name).cloned().unwrap_or_default(), defaults.get(name));
+    let options = |name: &str| {
+        with_defaults(
+            manifest.arguments.get(name).cloned().unwrap_or_default(),
+            defaults.get(name),
+        )
+    };
     let mut work: WorkArgs = serde_json::from_value(options("work")).map_err(unreadable)?;
     let mut output: OutputArgs = serde_json::from_value(options("output")).map_err(unreadable)?;
-    output.report = output.report.filter(|report| report.as_os_str() == "none" || is_report_of(report, manifest));
+    output.report = output
+        .report
+        .filter(|report| report.as_os_str() == "none" || is_report_of(report, manifest));
     work.resources = args.resources.clone();
     Ok(ScoreArgs {
         work,
-        output: OutputArgs { output: args.directory.join(""), overwrite: true, restart: false, ..output },
-        guards: GuardArgs { skip_code: args.skip_code, ..GuardArgs::default() },
+        output: OutputArgs {
+            output: args.directory.join(""),
+            overwrite: true,
+            restart: false,
+            ..output
+        },
+        guards: GuardArgs {
+            skip_code: args.skip_code,
+            ..GuardArgs::default()
+        },
         observers: args.observers.clone(),
     })
 }
@@ -134,10 +211,15 @@ fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
 /// The options of a command that gives none, as a manifest holds them.
 fn default_arguments() -> Result<Json> {
     let internal = |error| Error::internal("the command line has no defaults").because(error);
-    let cli = Cli::try_parse_from(["tallow", "score", "--model", "-", "-", "--output", "-"]).map_err(|error| internal(error.to_string()))?;
-    let Verb::Score(args) = cli.verb else { return Err(internal("another verb".to_owned())) };
+    let cli = Cli::try_parse_from(["tallow", "score", "--model", "-", "-", "--output", "-"])
+        .map_err(|error| internal(error.to_string()))?;
+    let Verb::Score(args) = cli.verb else {
+        return Err(internal("another verb".to_owned()));
+    };
     let json = |value: serde_json::Result<Json>| value.map_err(|error| internal(error.to_string()));
-    Ok(json!({"work": json(serde_json::to_value(&args.work))?, "output": json(serde_json::to_value(&args.output))?}))
+    Ok(
+        json!({"work": json(serde_json::to_value(&args.work))?, "output": json(serde_json::to_value(&args.output))?}),
+    )
 }
 
 /// Options with those that an earlier version did not have.
@@ -145,7 +227,9 @@ fn with_defaults(options: Json, defaults: Option<&Json>) -> Json {
     match (options, defaults) {
         (Json::Object(mut options), Some(Json::Object(defaults))) => {
             for (name, default) in defaults {
-                let own = options.remove(name).map_or_else(|| default.clone(), |own| with_defaults(own, Some(default)));
+                let own = options
+                    .remove(name)
+                    .map_or_else(|| default.clone(), |own| with_defaults(own, Some(default)));
                 options.insert(name.clone(), own);
             }
             Json::Object(options)
@@ -154,24 +238,30 @@ fn with_defaults(options: Json, defaults: Option<&Json>) -> Json {
     }
 }
 
-/// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may have named any file in it: one that is something else
-/// is not replaced, and the report goes into the data set.
+/// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may
+/// have named any file in it: one that is something else is not replaced, and the report goes into
+/// the data set.
 fn is_report_of(report: &Path, manifest: &Manifest) -> bool {
     PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
 }
 
-/// What is said of a path that is no data set: of one file, its rejected rows are scored by themselves.
+/// What is said of a path that is no data set: of one file, its rejected rows are scored by
+/// themselves.
 fn no_data_set(path: &Path) -> Error {
     let rejected = names::rejected(path, false);
     let is_output = |found: Metadata| found.is_file && quarantine::is_table(&rejected);
     if find(path).is_ok_and(|found| found.is_some_and(is_output)) {
-        let error = Error::failed("`retry` works on data sets, and this is a single file").at_path(path);
+        let error =
+            Error::failed("`retry` works on data sets, and this is a single file").at_path(path);
         return error.hint(format!(
-            "correct the rows of `{}` where they come from, and score again with `--overwrite`; `--output DIR/` makes a data set, which `retry` completes",
+            "correct the rows of `{}` where they come from, and score again with `--overwrite`; \
+             `--output DIR/` makes a data set, which `retry` completes",
             rejected.display()
         ));
     }
-    Error::failed("there is no finished data set of tallow's").at_path(path).hint("name the directory that `tallow score --output` wrote")
+    Error::failed("there is no finished data set of tallow's")
+        .at_path(path)
+        .hint("name the directory that `tallow score --output` wrote")
 }
 
 /// Relative paths of the first run begin at its working directory, so this run works there too.
@@ -180,9 +270,15 @@ fn go_back_to(manifest: &Manifest, args: &mut RetryArgs) -> Result<()> {
         return Ok(());
     }
     args.directory = canonical(&args.directory)?;
-    args.mended = args.mended.iter().map(|path| canonical(path)).collect::<Result<_>>()?;
+    args.mended = args
+        .mended
+        .iter()
+        .map(|path| canonical(path))
+        .collect::<Result<_>>()?;
     std::env::set_current_dir(&manifest.working_directory).map_err(|error| {
-        let error = Error::failed("cannot go to the directory where the data set was made").at_path(&manifest.working_directory).because(error);
+        let error = Error::failed("cannot go to the directory where the data set was made")
+            .at_path(&manifest.working_directory)
+            .because(error);
         error.hint("the inputs are needed again: their paths begin there")
     })
 }
@@ -194,11 +290,17 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let message = format!("the data set cannot be mended, because since it was made these changed: {}", changes.join("; "));
-    Err(Error::contract(message).at_path(&run.target.path).hint("score the input again, with `--overwrite`"))
+    let message = format!(
+        "the data set cannot be mended, because since it was made these changed: {}",
+        changes.join("; ")
+    );
+    Err(Error::contract(message)
+        .at_path(&run.target.path)
+        .hint("score the input again, with `--overwrite`"))
 }
 
-/// Which of these are there: names of this version and of an earlier one, both if a data set of the latter was mended.
+/// Which of these are there: names of this version and of an earlier one, both if a data set of the
+/// latter was mended.
 fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in names.map(|name| directory.join(name)) {
@@ -209,14 +311,36 @@ fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend nothing.
-fn changed_tables(args: &RetryArgs, directory: &Path, manifest: &Manifest, rejected: &Rejected<'_>, interrupt: &Interrupt) -> Result<Vec<PathBuf>> {
-    let digests: HashSet<&str> = manifest.parts.iter().filter_map(|part| part.rejected.as_ref()).map(|file| file.sha256.as_str()).collect();
-    let named = if args.mended.is_empty() { there(directory, [REJECTED, earlier::REJECTED])? } else { args.mended.clone() };
-    let named = if named.is_empty() { vec![directory.join(REJECTED)] } else { named };
+/// The tables of mended rows but for those that are, byte for byte, what a run rejected: they mend
+/// nothing.
+fn changed_tables(
+    args: &RetryArgs,
+    directory: &Path,
+    manifest: &Manifest,
+    rejected: &Rejected<'_>,
+    interrupt: &Interrupt,
+) -> Result<Vec<PathBuf>> {
+    let digests: HashSet<&str> = manifest
+        .parts
+        .iter()
+        .filter_map(|part| part.rejected.as_ref())
+        .map(|file| file.sha256.as_str())
+        .collect();
+    let named = if args.mended.is_empty() {
+        there(directory, [REJECTED, earlier::REJECTED])?
+    } else {
+        args.mended.clone()
+    };
+    let named = if named.is_empty() {
+        vec![directory.join(REJECTED)]
+    } else {
+        named
+    };
     let mut changed = Vec::new();
     for table in resolve(&named)? {
-        if !rejected.tables.contains(&table) && !digests.contains(sha256_of(&table, interrupt)?.as_str()) {
+        if !rejected.tables.contains(&table)
+            && !digests.contains(sha256_of(&table, interrupt)?.as_str())
+        {
             changed.push(table);
         }
     }

@@ -10,34 +10,63 @@ use super::args::OnBadFile;
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
-    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as `DuckDB` does; rows left out are counted as filtered.
+    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as
+    /// `DuckDB` does; rows left out are counted as filtered.
     ///
-    /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, `IS [NOT] NULL`, TRUE, FALSE or DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO,
-    /// REGEXP, CASE, CAST, `TRY_CAST`, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
+    /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, `IS [NOT] NULL`, TRUE, FALSE or
+    /// DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO, REGEXP, CASE, CAST,
+    /// `TRY_CAST`, TRY(…), DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00', + INTERVAL '1 day'.
     ///
-    /// Functions: COALESCE IFNULL NULLIF IF GREATEST LEAST; ABS CEIL FLOOR ROUND TRUNC SIGN SQRT CBRT EXP LN LOG LOG2 LOG10 LOG1P POWER MOD PI, SIN and its kin, ISNAN
-    /// ISINF ISFINITE; LOWER UPPER LENGTH STRLEN TRIM LTRIM RTRIM LPAD RPAD LEFT RIGHT SUBSTR REPLACE REVERSE REPEAT CONCAT `CONCAT_WS` `SPLIT_PART` STRPOS `STARTS_WITH`
-    /// `ENDS_WITH` CONTAINS `REGEXP_MATCHES` `REGEXP_FULL_MATCH`; EXTRACT `DATE_PART` `DATE_TRUNC` `DATE_DIFF` STRFTIME STRPTIME YEAR MONTH DAY and their kin.
-    #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true, help_heading = "Rows")]
+    /// Functions: COALESCE IFNULL NULLIF IF GREATEST LEAST; ABS CEIL FLOOR ROUND TRUNC SIGN SQRT
+    /// CBRT EXP LN LOG LOG2 LOG10 LOG1P POWER MOD PI, SIN and its kin, ISNAN ISINF ISFINITE; LOWER
+    /// UPPER LENGTH STRLEN TRIM LTRIM RTRIM LPAD RPAD LEFT RIGHT SUBSTR REPLACE REVERSE REPEAT
+    /// CONCAT `CONCAT_WS` `SPLIT_PART` STRPOS `STARTS_WITH` `ENDS_WITH` CONTAINS `REGEXP_MATCHES`
+    /// `REGEXP_FULL_MATCH`; EXTRACT `DATE_PART` `DATE_TRUNC` `DATE_DIFF` STRFTIME STRPTIME YEAR
+    /// MONTH DAY and their kin.
+    #[arg(
+        long = "where",
+        value_name = "SQL",
+        allow_hyphen_values = true,
+        help_heading = "Rows"
+    )]
     #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
     /// Read at most this many rows, counted before `--where`
-    #[arg(long, value_name = "ROWS", allow_negative_numbers = true, help_heading = "Rows")]
+    #[arg(
+        long,
+        value_name = "ROWS",
+        allow_negative_numbers = true,
+        help_heading = "Rows"
+    )]
     pub limit: Option<u64>,
-    /// Values that mean a missing one in the model's columns: `-999`, `NA,unknown`, or `age=-1` for one column; may be repeated
+    /// Values that mean a missing one in the model's columns: `-999`, `NA,unknown`, or `age=-1`
+    /// for one column; may be repeated
     ///
-    /// They count in every format. A number is compared as a number: `-999` is also `-999.0`. In delimited text they replace the words that count
-    /// otherwise, `,NA,N/A,NaN,nan,null,NULL,None`; those of one column come on top. A category of the model that is spelt so stays a category,
-    /// unless its own column is named.
-    #[arg(long, value_name = "[COLUMN=]VALUES", allow_hyphen_values = true, help_heading = "Rows")]
+    /// They count in every format. A number is compared as a number: `-999` is also `-999.0`. In
+    /// delimited text they replace the words that count otherwise,
+    /// `,NA,N/A,NaN,nan,null,NULL,None`; those of one column come on top. A category of the model
+    /// that is spelt so stays a category, unless its own column is named.
+    #[arg(
+        long,
+        value_name = "[COLUMN=]VALUES",
+        allow_hyphen_values = true,
+        help_heading = "Rows"
+    )]
     #[serde(default)]
     pub missing: Vec<String>,
     /// What to do with a file that cannot be read
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Rows")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t,
+        help_heading = "Rows"
+    )]
     pub on_bad_file: OnBadFile,
     /// Read every file in a directory, whatever its ending
     ///
-    /// By default directories give files that end in `.parquet`, `.pq`, `.csv`, `.tsv` or `.tab`, compressed or not; the others are counted and reported.
+    /// By default directories give files that end in `.parquet`, `.pq`, `.csv`, `.tsv` or `.tab`,
+    /// compressed or not; the others are counted and reported.
     #[arg(long, help_heading = "Rows")]
     #[serde(default)]
     pub any_ending: bool,
@@ -51,41 +80,90 @@ pub struct RowsArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 #[serde(default)]
 pub struct DialectArgs {
-    /// The character between fields; `tab` is one too [default: a comma; a tab for `.tsv`; what a first line `sep=;` says]
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Delimited text")]
+    /// The character between fields; `tab` is one too [default: a comma; a tab for `.tsv`; what a
+    /// first line `sep=;` says]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub delimiter: Option<String>,
     /// The character around fields that hold delimiters, or `none`
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, default_value = "\"", help_heading = "Delimited text")]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        default_value = "\"",
+        help_heading = "Delimited text"
+    )]
     pub quote: String,
-    /// The character that takes away the meaning of the next one (`\` in files of Spark, `MySQL` and Redshift), or `none`
+    /// The character that takes away the meaning of the next one (`\` in files of Spark, `MySQL`
+    /// and Redshift), or `none`
     ///
-    /// It works before a quote, a delimiter, a line end and itself, in quotes and outside; before anything else it is an ordinary character. By default
-    /// quotes are doubled within quotes, and a backslash that looks like an escape stops the run; `none` takes it for text.
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Delimited text")]
+    /// It works before a quote, a delimiter, a line end and itself, in quotes and outside; before
+    /// anything else it is an ordinary character. By default quotes are doubled within quotes, and
+    /// a backslash that looks like an escape stops the run; `none` takes it for text.
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub escape: Option<String>,
     /// The decimal mark of numbers [default: a point]
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Delimited text")]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub decimal: Option<String>,
     /// The character between groups of digits, as in `1,234,567` [default: none]
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Delimited text")]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub thousands: Option<String>,
     /// Skip this many lines before the line that names the columns
-    #[arg(long, value_name = "LINES", allow_negative_numbers = true, default_value_t, help_heading = "Delimited text")]
+    #[arg(
+        long,
+        value_name = "LINES",
+        allow_negative_numbers = true,
+        default_value_t,
+        help_heading = "Delimited text"
+    )]
     pub skip_rows: u64,
     /// Skip lines that begin with this character
-    #[arg(long, value_name = "CHARACTER", allow_hyphen_values = true, help_heading = "Delimited text")]
+    #[arg(
+        long,
+        value_name = "CHARACTER",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub comment: Option<String>,
     /// Drop spaces and tabs before and after values; within quotes they stay
     #[arg(long, help_heading = "Delimited text")]
     pub trim: bool,
-    /// The encoding: `utf-8`, `utf-16`, `latin1`, `windows-1252` or any other that browsers know [default: utf-8]
+    /// The encoding: `utf-8`, `utf-16`, `latin1`, `windows-1252` or any other that browsers know
+    /// [default: utf-8]
     #[arg(long, value_name = "NAME", help_heading = "Delimited text")]
     pub encoding: Option<String>,
-    /// Types of columns that are text otherwise: `id=int64,day=date,amount=decimal(18,2)`; may be repeated
+    /// Types of columns that are text otherwise: `id=int64,day=date,amount=decimal(18,2)`; may be
+    /// repeated
     ///
-    /// For delimited text and for columns that Hive directories give. An empty field or a text of `--missing` is a missing value, and a value that is not of the type
-    /// stops the run. Types: int8 to int64, uint8 to uint64, float32, float64, boolean, string, date, timestamp, decimal(P,S).
-    #[arg(long, value_name = "COLUMN=TYPE", allow_hyphen_values = true, help_heading = "Delimited text")]
+    /// For delimited text and for columns that Hive directories give. An empty field or a text of
+    /// `--missing` is a missing value, and a value that is not of the type stops the run. Types:
+    /// int8 to int64, uint8 to uint64, float32, float64, boolean, string, date, timestamp,
+    /// decimal(P,S).
+    #[arg(
+        long,
+        value_name = "COLUMN=TYPE",
+        allow_hyphen_values = true,
+        help_heading = "Delimited text"
+    )]
     pub types: Vec<String>,
     /// There is no line that names the columns; they are `column_1`, `column_2`, …
     #[arg(long, help_heading = "Delimited text")]
@@ -114,7 +192,19 @@ impl DialectArgs {
     /// The flags that were given and say how delimited text is written.
     #[must_use]
     pub fn given(&self) -> Vec<&'static str> {
-        let Self { delimiter, quote, escape, decimal, thousands, skip_rows, comment, trim, encoding, types: _, no_header } = self;
+        let Self {
+            delimiter,
+            quote,
+            escape,
+            decimal,
+            thousands,
+            skip_rows,
+            comment,
+            trim,
+            encoding,
+            types: _,
+            no_header,
+        } = self;
         let flags = [
             ("--delimiter", delimiter.is_some()),
             ("--quote", quote != "\""),
@@ -127,6 +217,9 @@ impl DialectArgs {
             ("--encoding", encoding.is_some()),
             ("--no-header", *no_header),
         ];
-        flags.into_iter().filter_map(|(flag, is_given)| is_given.then_some(flag)).collect()
+        flags
+            .into_iter()
+            .filter_map(|(flag, is_given)| is_given.then_some(flag))
+            .collect()
     }
 }

@@ -3,59 +3,114 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-/// Text models. What a package says under `[text]`, `[[inputs]]` and `task` comes after what is said here; `device` no package says.
+/// Text models. What a package says under `[text]`, `[[inputs]]` and `task` comes after what is
+/// said here; `device` no package says.
 #[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TextArgs {
     /// The column of texts [default: the only one, or the one called `text`]
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The column of second texts, for models of pairs: `--text query --text-pair passage`
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
     /// What the model is used for [default: what its files say]
     #[arg(long, value_enum, value_name = "TASK", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
-    /// Put one of the model's own prompts before every text, or `none` [default: the model's default prompt]
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true, help_heading = "Text models")]
+    /// Put one of the model's own prompts before every text, or `none` [default: the model's
+    /// default prompt]
+    #[arg(
+        long,
+        value_name = "NAME",
+        allow_hyphen_values = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// Put this before every text, such as `search_query: `
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<String>,
     /// Keep only the first numbers of each vector, for models trained so (Matryoshka)
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
-    /// Scale vectors to length 1, after `--dimensions`; `--normalize=false` takes back that a package says so
+    /// Scale vectors to length 1, after `--dimensions`; `--normalize=false` takes back that a
+    /// package says so
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
-    /// The most tokens of a text, the model's own marks included; what is longer is cut off and counted as truncated [default: what the model was made for]
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, help_heading = "Text models")]
+    /// The most tokens of a text, the model's own marks included; what is longer is cut off and
+    /// counted as truncated [default: what the model was made for]
+    #[arg(
+        long,
+        value_name = "TOKENS",
+        allow_negative_numbers = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
     /// Cut long texts into chunks of so many tokens, and give the mean of the chunks' vectors
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "TOKENS",
+        allow_negative_numbers = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<usize>,
     /// The tokens that a chunk shares with the one before [default: 0]
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, help_heading = "Text models")]
+    #[arg(
+        long,
+        value_name = "TOKENS",
+        allow_negative_numbers = true,
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
     /// How the labels of tokens become entities, as in transformers' pipeline [default: simple]
-    #[arg(long, value_enum, value_name = "STRATEGY", help_heading = "Text models")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "STRATEGY",
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<AggregationName>,
     /// How the products of a text model are computed: `int8` is faster and a little less exact
-    #[arg(long, value_enum, value_name = "PRECISION", help_heading = "Text models")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "PRECISION",
+        help_heading = "Text models"
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
-    /// Where a text model runs: `cpu`; `cuda:0` in a build with `--features cuda`; or `reference`, the CPU without our own kernels, slow, to compare with
+    /// Where a text model runs: `cpu`; `cuda:0` in a build with `--features cuda`; or `reference`,
+    /// the CPU without our own kernels, slow, to compare with
     #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

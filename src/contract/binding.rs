@@ -1,6 +1,8 @@
-//! A contract bound to a table: which column feeds which input, or one error that names everything that does not fit.
+//! A contract bound to a table: which column feeds which input, or one error that names everything
+//! that does not fit.
 //!
-//! Columns are found by name, case-exact. Binding looks at schemas and footers only, so it fails before the first row is read.
+//! Columns are found by name, case-exact. Binding looks at schemas and footers only, so it fails
+//! before the first row is read.
 
 use std::collections::HashSet;
 
@@ -9,7 +11,9 @@ use regex::Regex;
 
 use super::reads::{is_vector, of_lists, of_nameless, wants};
 use super::renaming::{Renaming, missing_columns, stored_names};
-use super::{CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
+use super::{
+    CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width,
+};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::table::cast::{is_integer, is_number, is_text, leaf_type, list_depth};
@@ -21,7 +25,8 @@ use crate::table::spelling::did_you_mean;
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
 pub struct BindingOptions {
-    /// The columns that feed the inputs, in their order: names, or one `/regex/` that picks columns in the table's order.
+    /// The columns that feed the inputs, in their order: names, or one `/regex/` that picks
+    /// columns in the table's order.
     pub features: Option<Vec<String>>,
     /// (column or `*`, policy) for null, the last that applies wins.
     pub on_null: Vec<(String, Policy)>,
@@ -47,7 +52,11 @@ pub struct BoundInput {
 impl std::fmt::Display for BoundInput {
     /// `feature <- column (type)`, features in a column of their own.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { input, column, data_type } = self;
+        let Self {
+            input,
+            column,
+            data_type,
+        } = self;
         match data_type {
             DataType::Null => write!(f, "{:24} <- {column} (missing in every row)", input.name),
             _ => write!(f, "{:24} <- {column} ({data_type})", input.name),
@@ -57,30 +66,65 @@ impl std::fmt::Display for BoundInput {
 
 /// Binds every input of the contract to a column.
 ///
-/// `schema` is the data set's, derived columns included. Returns one entry per input, in the contract's order, then one per column of offsets.
+/// `schema` is the data set's, derived columns included. Returns one entry per input, in the
+/// contract's order, then one per column of offsets.
 ///
 /// # Errors
-/// A contract error that names the columns that are missing, doubled or of the wrong type, and the file where one lacks them.
-pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &BindingOptions) -> Result<Vec<BoundInput>> {
+/// A contract error that names the columns that are missing, doubled or of the wrong type, and the
+/// file where one lacks them.
+pub fn bind(
+    contract: &Contract,
+    schema: &Schema,
+    dataset: &Dataset,
+    options: &BindingOptions,
+) -> Result<Vec<BoundInput>> {
     if let Some(contract) = by_vector(contract, schema, options) {
-        return bind(&contract, schema, dataset, &BindingOptions { features: None, ..options.clone() });
+        return bind(
+            &contract,
+            schema,
+            dataset,
+            &BindingOptions {
+                features: None,
+                ..options.clone()
+            },
+        );
     }
     let mut columns = chosen_columns(contract, schema, options)?;
     let names = NameIndex::new(schema);
     if options.features.is_none() {
         stored_names(&mut columns, schema, &names, options.renaming);
     }
-    let lacks = |(input, name): &(&Input, &String)| input.required && names.position(name).is_none() && nested::find(schema, name).is_none();
-    let missing: Vec<&str> = contract.inputs.iter().zip(&columns).filter(lacks).map(|(_, name)| name.as_str()).collect();
+    let lacks = |(input, name): &(&Input, &String)| {
+        input.required && names.position(name).is_none() && nested::find(schema, name).is_none()
+    };
+    let missing: Vec<&str> = contract
+        .inputs
+        .iter()
+        .zip(&columns)
+        .filter(lacks)
+        .map(|(_, name)| name.as_str())
+        .collect();
     if !missing.is_empty() {
         let own: HashSet<&str> = columns.iter().map(String::as_str).collect();
         let error = missing_columns(&missing, schema, &own, dataset);
-        let is_open = |input: &Input| matches!(input.kind, InputKind::Native(NativeType { width: Width::Multiple(1), .. }));
-        let is_list = |input: &&Input| is_vector(&input.kind) && missing.contains(&input.name.as_str());
+        let is_open = |input: &Input| {
+            matches!(
+                input.kind,
+                InputKind::Native(NativeType {
+                    width: Width::Multiple(1),
+                    ..
+                })
+            )
+        };
+        let is_list =
+            |input: &&Input| is_vector(&input.kind) && missing.contains(&input.name.as_str());
         return Err(match contract.inputs.as_slice() {
-            [_, _, ..] if contract.inputs.iter().any(|input| is_list(&input)) => error.hint(of_lists(contract.inputs.iter().filter(is_list))),
+            [_, _, ..] if contract.inputs.iter().any(|input| is_list(&input)) => {
+                error.hint(of_lists(contract.inputs.iter().filter(is_list)))
+            }
             [one] if is_open(one) => error.hint(
-                "the model reads rows of any length: name the columns of a row, in the order of training, `--features a,b,c`, or one column of lists",
+                "the model reads rows of any length: name the columns of a row, in the order of \
+                 training, `--features a,b,c`, or one column of lists",
             ),
             _ => error,
         });
@@ -100,8 +144,8 @@ pub fn bind(contract: &Contract, schema: &Schema, dataset: &Dataset, options: &B
     Ok(bound)
 }
 
-/// The contract of a model that reads one matrix, where the table has its rows in one column of lists: the one that the model's input is named for,
-/// or the only one of `--features`.
+/// The contract of a model that reads one matrix, where the table has its rows in one column of
+/// lists: the one that the model's input is named for, or the only one of `--features`.
 fn by_vector(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Option<Contract> {
     let vector = contract.vector.as_deref()?;
     let name = match options.features.as_deref() {
@@ -111,15 +155,33 @@ fn by_vector(contract: &Contract, schema: &Schema, options: &BindingOptions) -> 
     };
     let field = schema.fields().iter().find(|field| field.name() == name)?;
     let is_list = list_depth(field.data_type()) > 0;
-    is_list.then(|| Contract { inputs: vec![Input { name: name.to_owned(), ..vector.clone() }], named: true, vector: None })
+    is_list.then(|| Contract {
+        inputs: vec![Input {
+            name: name.to_owned(),
+            ..vector.clone()
+        }],
+        named: true,
+        vector: None,
+    })
 }
 
-fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<String>> {
+fn chosen_columns(
+    contract: &Contract,
+    schema: &Schema,
+    options: &BindingOptions,
+) -> Result<Vec<String>> {
     let Some(features) = &options.features else {
         if contract.named {
-            return Ok(contract.inputs.iter().map(|input| input.name.clone()).collect());
+            return Ok(contract
+                .inputs
+                .iter()
+                .map(|input| input.name.clone())
+                .collect());
         }
-        let message = format!("the model does not name its {}", counted(contract.inputs.len(), "feature"));
+        let message = format!(
+            "the model does not name its {}",
+            counted(contract.inputs.len(), "feature")
+        );
         return Err(Error::contract(message).hint(of_nameless(contract, schema)));
     };
     let columns = match features.as_slice() {
@@ -130,8 +192,15 @@ fn chosen_columns(contract: &Contract, schema: &Schema, options: &BindingOptions
         return Err(Error::usage("`--features` names a column twice").at_column(name));
     }
     if columns.len() != contract.inputs.len() {
-        let message = format!("`--features` gives {}, the model reads {}", counted(columns.len(), "column"), contract.inputs.len());
-        let lists = contract.inputs.iter().filter(|input| is_vector(&input.kind));
+        let message = format!(
+            "`--features` gives {}, the model reads {}",
+            counted(columns.len(), "column"),
+            contract.inputs.len()
+        );
+        let lists = contract
+            .inputs
+            .iter()
+            .filter(|input| is_vector(&input.kind));
         return Err(Error::contract(message).hint(match lists.clone().count() {
             0 => "`tallow inspect MODEL` lists what the model reads".to_owned(),
             _ => of_lists(lists),
@@ -147,8 +216,15 @@ pub(crate) fn first_doubled<'a>(names: impl Iterator<Item = &'a str>) -> Option<
 }
 
 fn matching_columns(pattern: &str, schema: &Schema) -> Result<Vec<String>> {
-    let regex = Regex::new(&pattern[1..pattern.len() - 1]).map_err(|error| Error::usage("`--features` holds a broken regex").because(error))?;
-    Ok(schema.fields().iter().map(|field| field.name()).filter(|name| regex.is_match(name)).cloned().collect())
+    let regex = Regex::new(&pattern[1..pattern.len() - 1])
+        .map_err(|error| Error::usage("`--features` holds a broken regex").because(error))?;
+    Ok(schema
+        .fields()
+        .iter()
+        .map(|field| field.name())
+        .filter(|name| regex.is_match(name))
+        .cloned()
+        .collect())
 }
 
 /// The names of all columns.
@@ -161,18 +237,39 @@ fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
     if let Some((_, policy)) = options.on_null.iter().rev().find(|(name, _)| applies(name)) {
         input.on_null = *policy;
     }
-    if let Some((_, policy)) = options.on_unseen.iter().rev().find(|(name, _)| applies(name)) {
+    if let Some((_, policy)) = options
+        .on_unseen
+        .iter()
+        .rev()
+        .find(|(name, _)| applies(name))
+    {
         input.on_unseen = *policy;
     }
 }
 
 fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
-    let known = |name: &str| name == "*" || bound.iter().any(|one| one.column == name || one.input.name == name);
-    for (flag, policies) in [("--on-null", &options.on_null), ("--on-unseen", &options.on_unseen)] {
+    let known = |name: &str| {
+        name == "*"
+            || bound
+                .iter()
+                .any(|one| one.column == name || one.input.name == name)
+    };
+    for (flag, policies) in [
+        ("--on-null", &options.on_null),
+        ("--on-unseen", &options.on_unseen),
+    ] {
         if let Some((name, _)) = policies.iter().find(|(name, _)| !known(name)) {
-            let names = bound.iter().flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-            let error = Error::usage(format!("`{flag}` names `{name}`, which is no input of the model"));
-            return Err(error.hint(did_you_mean(name, &names, "`tallow check` shows the model's inputs and the columns that feed them")));
+            let names = bound
+                .iter()
+                .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
+            let error = Error::usage(format!(
+                "`{flag}` names `{name}`, which is no input of the model"
+            ));
+            return Err(error.hint(did_you_mean(
+                name,
+                &names,
+                "`tallow check` shows the model's inputs and the columns that feed them",
+            )));
         }
     }
     Ok(())
@@ -183,29 +280,58 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
 /// # Errors
 /// A usage error that names the first one that does not.
 pub fn check_missing_names(bound: &[BoundInput], columns: &[(String, Vec<String>)]) -> Result<()> {
-    let is_known = |name: &str| bound.iter().any(|one| one.column == name || one.input.name == name);
-    let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) else { return Ok(()) };
-    let names = bound.iter().flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-    let otherwise = "`tallow check` shows the model's inputs and the columns that feed them; quote a value that holds a `=`: `'\"a=b\"'`";
-    Err(Error::usage(format!("`--missing` names `{name}`, which is not an input of the model")).hint(did_you_mean(name, &names, otherwise)))
+    let is_known = |name: &str| {
+        bound
+            .iter()
+            .any(|one| one.column == name || one.input.name == name)
+    };
+    let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) else {
+        return Ok(());
+    };
+    let names = bound
+        .iter()
+        .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
+    let otherwise = "`tallow check` shows the model's inputs and the columns that feed them; \
+                     quote a value that holds a `=`: `'\"a=b\"'`";
+    Err(Error::usage(format!(
+        "`--missing` names `{name}`, which is not an input of the model"
+    ))
+    .hint(did_you_mean(name, &names, otherwise)))
 }
 
-/// The inputs with the columns that feed them, before derived columns are known: as far as names say it.
+/// The inputs with the columns that feed them, before derived columns are known: as far as names
+/// say it.
 ///
 /// # Errors
 /// A usage error for a regex that is broken.
-pub fn fed_columns(contract: &Contract, schema: &Schema, options: &BindingOptions) -> Result<Vec<(String, Input)>> {
+pub fn fed_columns(
+    contract: &Contract,
+    schema: &Schema,
+    options: &BindingOptions,
+) -> Result<Vec<(String, Input)>> {
     let mut names: Vec<String> = match options.features.as_deref() {
         Some([pattern]) if is_pattern(pattern) => matching_columns(pattern, schema)?,
         Some(names) => names.to_vec(),
-        None if contract.named => contract.inputs.iter().map(|input| input.name.clone()).collect(),
+        None if contract.named => contract
+            .inputs
+            .iter()
+            .map(|input| input.name.clone())
+            .collect(),
         None => Vec::new(),
     };
     if options.features.is_none() {
-        stored_names(&mut names, schema, &NameIndex::new(schema), options.renaming);
+        stored_names(
+            &mut names,
+            schema,
+            &NameIndex::new(schema),
+            options.renaming,
+        );
     }
     let inputs = names.into_iter().zip(contract.inputs.iter().cloned());
-    let offsets = options.offset.iter().map(|column| (column.clone(), Input::number(column)));
+    let offsets = options
+        .offset
+        .iter()
+        .map(|column| (column.clone(), Input::number(column)));
     Ok(inputs.chain(offsets).collect())
 }
 
@@ -213,84 +339,174 @@ fn is_pattern(text: &str) -> bool {
     text.len() > 1 && text.starts_with('/') && text.ends_with('/')
 }
 
-/// A graph decides itself what becomes of a category that it does not know, so a policy for one column would promise what nobody keeps.
+/// A graph decides itself what becomes of a category that it does not know, so a policy for one
+/// column would promise what nobody keeps.
 fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
-    let is_text = |one: &&BoundInput| matches!(one.input.kind, InputKind::Native(NativeType { element: NativeElement::Text, .. }));
-    let names = |one: &&BoundInput| options.on_unseen.iter().any(|(name, _)| *name == one.column || *name == one.input.name);
+    let is_text = |one: &&BoundInput| {
+        matches!(
+            one.input.kind,
+            InputKind::Native(NativeType {
+                element: NativeElement::Text,
+                ..
+            })
+        )
+    };
+    let names = |one: &&BoundInput| {
+        options
+            .on_unseen
+            .iter()
+            .any(|(name, _)| *name == one.column || *name == one.input.name)
+    };
     match bound.iter().filter(is_text).find(names) {
         None => Ok(()),
-        Some(one) => Err(Error::usage("`--on-unseen` does not reach the categories of a graph, which decides itself what an unknown one becomes")
-            .at_column(&one.column)
-            .hint("leave it out for this column; a graph that refuses unknown categories stops the run at the row that has one")),
+        Some(one) => Err(Error::usage(
+            "`--on-unseen` does not reach the categories of a graph, which decides itself what an \
+             unknown one becomes",
+        )
+        .at_column(&one.column)
+        .hint(
+            "leave it out for this column; a graph that refuses unknown categories stops the run \
+             at the row that has one",
+        )),
     }
 }
 
 /// A column of offsets: numbers, of which none may be missing unless a policy says otherwise.
-fn bind_offset(column: &str, names: &NameIndex, dataset: &Dataset, options: &BindingOptions) -> Result<BoundInput> {
+fn bind_offset(
+    column: &str,
+    names: &NameIndex,
+    dataset: &Dataset,
+    options: &BindingOptions,
+) -> Result<BoundInput> {
     if names.field(column).is_none() {
-        let error = Error::contract("`--offset` names a column that the data does not have").at_column(column);
-        let hint = did_you_mean(column, &column_names(&dataset.schema()), "`tallow inspect` lists the columns of a file");
+        let error = Error::contract("`--offset` names a column that the data does not have")
+            .at_column(column);
+        let hint = did_you_mean(
+            column,
+            &column_names(&dataset.schema()),
+            "`tallow inspect` lists the columns of a file",
+        );
         return Err(at_first_file(error, dataset).hint(hint));
     }
-    let mut input = Input { on_null: Policy::Error, ..Input::number(column) };
+    let mut input = Input {
+        on_null: Policy::Error,
+        ..Input::number(column)
+    };
     apply_policies(&mut input, column, options);
     bind_one(input, column.to_owned(), &dataset.schema(), names, dataset)
 }
 
-fn bind_one(input: Input, column: String, schema: &Schema, names: &NameIndex, dataset: &Dataset) -> Result<BoundInput> {
+fn bind_one(
+    input: Input,
+    column: String,
+    schema: &Schema,
+    names: &NameIndex,
+    dataset: &Dataset,
+) -> Result<BoundInput> {
     // A field inside a struct is read with the struct's column.
-    let nested = if names.field(&column).is_some() { None } else { nested::find(schema, &column) };
-    let Some(field) = names.field(&column).or(nested.as_ref().map(|nested| nested.field)) else {
-        return Ok(BoundInput { input, column, data_type: DataType::Null });
+    let nested = if names.field(&column).is_some() {
+        None
+    } else {
+        nested::find(schema, &column)
     };
-    let whole = nested.as_ref().map_or(column.as_str(), |nested| schema.field(nested.column).name().as_str());
+    let Some(field) = names
+        .field(&column)
+        .or(nested.as_ref().map(|nested| nested.field))
+    else {
+        return Ok(BoundInput {
+            input,
+            column,
+            data_type: DataType::Null,
+        });
+    };
+    let whole = nested.as_ref().map_or(column.as_str(), |nested| {
+        schema.field(nested.column).name().as_str()
+    });
     if names.is_doubled(whole) {
-        let error = at_first_file(Error::contract("the data has two columns of this name").at_column(&column), dataset);
-        return Err(error.hint("rename one where the file is written: names decide what the model reads"));
+        let error = at_first_file(
+            Error::contract("the data has two columns of this name").at_column(&column),
+            dataset,
+        );
+        return Err(
+            error.hint("rename one where the file is written: names decide what the model reads")
+        );
     }
     // A derived column is in no file and needs none.
     if let Some(path) = dataset.file_without(whole).filter(|_| input.required) {
-        return Err(Error::contract("this file lacks a column that the model needs")
-            .at_path(path)
-            .at_column(&column)
-            .hint("write the file with all columns, or leave it out"));
+        return Err(
+            Error::contract("this file lacks a column that the model needs")
+                .at_path(path)
+                .at_column(&column)
+                .hint("write the file with all columns, or leave it out"),
+        );
     }
     let data_type = field.data_type().clone();
     let is_vector = is_vector(&input.kind);
-    if !(is_parsed(&column, &data_type, dataset) && !is_vector || accepts(&input.kind, value_type(&data_type))) {
-        let message = format!("the column is {data_type}, the model reads {}", wants(&input.kind));
+    if !(is_parsed(&column, &data_type, dataset) && !is_vector
+        || accepts(&input.kind, value_type(&data_type)))
+    {
+        let message = format!(
+            "the column is {data_type}, the model reads {}",
+            wants(&input.kind)
+        );
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
         return Err(error.hint(if is_parsed(&column, &data_type, dataset) {
-            "delimited text holds no lists: write the data as Parquet, or name the columns of a row, `--features INPUT=a,b,c`"
+            "delimited text holds no lists: write the data as Parquet, or name the columns of a \
+             row, `--features INPUT=a,b,c`"
         } else if dataset.is_of_directories(&column) {
-            "the column comes from the names of directories, `column=value`, of which some are not numbers: leave those directories out, or rename them"
+            "the column comes from the names of directories, `column=value`, of which some are not \
+             numbers: leave those directories out, or rename them"
         } else if matches!(input.kind, InputKind::Text) {
-            "name a column of texts with `--text`, or cast this one where the file is written; `tallow inspect` lists the columns of a file"
+            "name a column of texts with `--text`, or cast this one where the file is written; \
+             `tallow inspect` lists the columns of a file"
         } else {
-            "cast the column where the file is written; text is never taken for numbers in a typed file"
+            "cast the column where the file is written; text is never taken for numbers in a typed \
+             file"
         }));
     }
-    Ok(BoundInput { input, column, data_type })
+    Ok(BoundInput {
+        input,
+        column,
+        data_type,
+    })
 }
 
-/// Checks the types that the manifest insists on; an integer column that is too wide by its type may fit by its values.
+/// Checks the types that the manifest insists on; an integer column that is too wide by its type
+/// may fit by its values.
 fn check_types(bound: &[BoundInput], dataset: &Dataset) -> Result<()> {
-    let insists = |one: &&BoundInput| !is_parsed(&one.column, &one.data_type, dataset) && one.data_type != DataType::Null;
-    let wrong = bound.iter().filter(insists).filter_map(|one| Some((one, one.input.column_type?)));
-    let wrong: Vec<(&BoundInput, ColumnType)> = wrong.filter(|(one, wanted)| !fits(*wanted, value_type(&one.data_type), None)).collect();
+    let insists = |one: &&BoundInput| {
+        !is_parsed(&one.column, &one.data_type, dataset) && one.data_type != DataType::Null
+    };
+    let wrong = bound
+        .iter()
+        .filter(insists)
+        .filter_map(|one| Some((one, one.input.column_type?)));
+    let wrong: Vec<(&BoundInput, ColumnType)> = wrong
+        .filter(|(one, wanted)| !fits(*wanted, value_type(&one.data_type), None))
+        .collect();
     let names: Vec<&str> = wrong.iter().map(|(one, _)| one.column.as_str()).collect();
     for ((one, wanted), range) in wrong.iter().zip(dataset.integer_ranges(&names)?) {
         if !fits(*wanted, value_type(&one.data_type), range) {
-            let message = format!("the column is {}, the manifest insists on {}", one.data_type, type_name(*wanted));
+            let message = format!(
+                "the column is {}, the manifest insists on {}",
+                one.data_type,
+                type_name(*wanted)
+            );
             let error = at_first_file(Error::contract(message).at_column(&one.column), dataset);
-            return Err(error.hint("cast the column where the file is written, or widen the type in `tallow.toml`"));
+            return Err(error.hint(
+                "cast the column where the file is written, or widen the type in `tallow.toml`",
+            ));
         }
     }
     Ok(())
 }
 
 fn at_first_file(error: Error, dataset: &Dataset) -> Error {
-    dataset.files.iter().take(1).fold(error, |error, file| error.at_path(&file.path))
+    dataset
+        .files
+        .iter()
+        .take(1)
+        .fold(error, |error, file| error.at_path(&file.path))
 }
 
 /// Whether the values are text that the encoder parses.
@@ -299,7 +515,11 @@ fn is_parsed(column: &str, data_type: &DataType, dataset: &Dataset) -> bool {
 }
 
 fn value_type(data_type: &DataType) -> &DataType {
-    if let DataType::Dictionary(_, value) = data_type { value } else { data_type }
+    if let DataType::Dictionary(_, value) = data_type {
+        value
+    } else {
+        data_type
+    }
 }
 
 fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
@@ -324,17 +544,29 @@ fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
         let (depth, leaf) = (list_depth(data_type), leaf_type(data_type));
         let is_nested = depth > 1 && depth == wanted.shape.axes().len();
         // The lengths of lists that may differ are checked row by row.
-        let is_flat = depth == 1 && !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
-        let is_one = accepts_native(NativeType { width: Width::One, ..wanted }, value_type(leaf));
+        let is_flat = depth == 1
+            && !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
+        let is_one = accepts_native(
+            NativeType {
+                width: Width::One,
+                ..wanted
+            },
+            value_type(leaf),
+        );
         return (is_flat || is_nested) && is_one;
     }
     match wanted.element {
-        NativeElement::Text => is_text(data_type) || is_integer(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
+        NativeElement::Text => {
+            is_text(data_type)
+                || is_integer(data_type)
+                || matches!(data_type, DataType::Boolean | DataType::Null)
+        }
         _ => is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null),
     }
 }
 
-/// Whether every value of a column of type `found` is one of the declared type; `range` is the column's, where files keep it.
+/// Whether every value of a column of type `found` is one of the declared type; `range` is the
+/// column's, where files keep it.
 fn fits(declared: ColumnType, found: &DataType, range: Option<(i128, i128)>) -> bool {
     if matches!(found, DataType::Null) {
         return true;
@@ -342,12 +574,15 @@ fn fits(declared: ColumnType, found: &DataType, range: Option<(i128, i128)>) -> 
     match declared {
         ColumnType::Boolean => *found == DataType::Boolean,
         ColumnType::String => is_text(found),
-        ColumnType::Float => matches!(found, DataType::Float16 | DataType::Float32) || is_integer(found),
+        ColumnType::Float => {
+            matches!(found, DataType::Float16 | DataType::Float32) || is_integer(found)
+        }
         ColumnType::Double => is_number(found),
         integer => {
             let (low, high) = integer_limits(integer);
             let within = |(least, most): (i128, i128)| low <= least && most <= high;
-            is_integer(found) && (type_limits(found).is_some_and(within) || range.is_some_and(within))
+            is_integer(found)
+                && (type_limits(found).is_some_and(within) || range.is_some_and(within))
         }
     }
 }

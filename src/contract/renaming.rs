@@ -1,6 +1,7 @@
 //! Names that a library changed when it stored a model: which column of a table is meant by them.
 //!
-//! Owns the libraries' rules, and the error for columns that no rule finds, with the renames to type. It must not know types or policies.
+//! Owns the libraries' rules, and the error for columns that no rule finds, with the renames to
+//! type. It must not know types or policies.
 
 use std::collections::HashSet;
 
@@ -24,8 +25,8 @@ pub enum Renaming {
     None,
     /// LightGBM: a space becomes `_` (`Dataset::set_feature_names`).
     LightGbm,
-    /// skl2onnx: what is neither a letter, a digit, `_` nor `+` becomes `_`, and a leading digit gets one in front
-    /// (`_generate_unique_name`).
+    /// skl2onnx: what is neither a letter, a digit, `_` nor `+` becomes `_`, and a leading digit
+    /// gets one in front (`_generate_unique_name`).
     Skl2onnx,
 }
 
@@ -46,84 +47,174 @@ impl Renaming {
             Self::None => column.to_owned(),
             Self::LightGbm => column.replace(' ', "_"),
             Self::Skl2onnx => {
-                let kept = |letter: char| if letter.is_alphanumeric() || "_+".contains(letter) { letter } else { '_' };
+                let kept = |letter: char| {
+                    if letter.is_alphanumeric() || "_+".contains(letter) {
+                        letter
+                    } else {
+                        '_'
+                    }
+                };
                 let name: String = column.chars().map(kept).collect();
-                if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
+                if name.starts_with(|first: char| first.is_ascii_digit()) {
+                    format!("_{name}")
+                } else {
+                    name
+                }
             }
         }
     }
 
     /// The only column whose stored name is this one, and that no input has for its own.
-    pub(super) fn column<'a>(self, name: &str, schema: &'a Schema, own: &HashSet<&str>) -> Option<&'a str> {
+    pub(super) fn column<'a>(
+        self,
+        name: &str,
+        schema: &'a Schema,
+        own: &HashSet<&str>,
+    ) -> Option<&'a str> {
         if self == Self::None {
             return None;
         }
-        let mut found = column_names(schema).filter(|column| !own.contains(column) && self.stored(column) == name);
+        let mut found = column_names(schema)
+            .filter(|column| !own.contains(column) && self.stored(column) == name);
         found.next().filter(|_| found.next().is_none())
     }
 }
 
 /// The error that names every column that is missing, and what to type.
-pub(super) fn missing_columns(missing: &[&str], schema: &Schema, own: &HashSet<&str>, dataset: &Dataset) -> Error {
-    let names: Vec<String> = missing.iter().take(10).map(|name| format!("`{name}`")).collect();
-    let more = if missing.len() > 10 { format!(" and {} more", missing.len() - 10) } else { String::new() };
-    let word = if missing.len() == 1 { "column" } else { "columns" };
-    let inside = || {
-        let (name, path) = missing.iter().find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
-        Some(format!("`{name}` lies inside a struct: name it `{path}` in `--features` or in the model's `[[inputs]]`"))
+pub(super) fn missing_columns(
+    missing: &[&str],
+    schema: &Schema,
+    own: &HashSet<&str>,
+    dataset: &Dataset,
+) -> Error {
+    let names: Vec<String> = missing
+        .iter()
+        .take(10)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = if missing.len() > 10 {
+        format!(" and {} more", missing.len() - 10)
+    } else {
+        String::new()
     };
-    let above = missing.iter().find_map(|name| Some((name, dataset.directory_above(name)?)));
+    let word = if missing.len() == 1 {
+        "column"
+    } else {
+        "columns"
+    };
+    let inside = || {
+        let (name, path) = missing
+            .iter()
+            .find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
+        Some(format!(
+            "`{name}` lies inside a struct: name it `{path}` in `--features` or in the model's \
+             `[[inputs]]`"
+        ))
+    };
+    let above = missing
+        .iter()
+        .find_map(|name| Some((name, dataset.directory_above(name)?)));
     let of_path = above.map(|(name, directory)| {
         let directory = shell_word(&directory.display().to_string());
-        format!("the path has a directory `{name}=…`: name the one above it, {directory}, as the input, and it becomes a column")
+        format!(
+            "the path has a directory `{name}=…`: name the one above it, {directory}, as the \
+             input, and it becomes a column"
+        )
     });
-    let known = of_path.or_else(|| dataset.other_reading(missing)).or_else(|| other_delimiter(dataset)).or_else(inside);
+    let known = of_path
+        .or_else(|| dataset.other_reading(missing))
+        .or_else(|| other_delimiter(dataset))
+        .or_else(inside);
     let hint = known
         .or_else(|| suggested(missing, schema, own))
-        .unwrap_or_else(|| "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` lists the columns of a file".into());
-    let error = Error::contract(format!("the model needs the {word} {}{more}, which the data lacks", names.join(", "))).hint(hint);
-    dataset.files.first().map_or_else(|| Error::contract("no input"), |file| error.at_path(&file.path))
+        .unwrap_or_else(|| {
+            "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` \
+             lists the columns of a file"
+                .into()
+        });
+    let error = Error::contract(format!(
+        "the model needs the {word} {}{more}, which the data lacks",
+        names.join(", ")
+    ))
+    .hint(hint);
+    dataset.files.first().map_or_else(
+        || Error::contract("no input"),
+        |file| error.at_path(&file.path),
+    )
 }
 
 /// Puts the table's own names where the model stores a changed one.
-pub(super) fn stored_names(columns: &mut [String], schema: &Schema, names: &NameIndex, renaming: Renaming) {
+pub(super) fn stored_names(
+    columns: &mut [String],
+    schema: &Schema,
+    names: &NameIndex,
+    renaming: Renaming,
+) {
     if renaming == Renaming::None || columns.iter().all(|name| names.position(name).is_some()) {
         return;
     }
     let features = columns.to_vec();
     let own: HashSet<&str> = features.iter().map(String::as_str).collect();
-    for name in columns.iter_mut().filter(|name| names.position(name).is_none()) {
+    for name in columns
+        .iter_mut()
+        .filter(|name| names.position(name).is_none())
+    {
         if let Some(column) = renaming.column(name, schema, &own) {
             column.clone_into(name);
         }
     }
 }
 
-/// What to type if a file of delimited text was read as one column because something else lies between its fields.
+/// What to type if a file of delimited text was read as one column because something else lies
+/// between its fields.
 fn other_delimiter(dataset: &Dataset) -> Option<String> {
     let schema = dataset.schema();
-    let [column] = schema.fields().iter().as_slice() else { return None };
+    let [column] = schema.fields().iter().as_slice() else {
+        return None;
+    };
     let delimiters = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
-    let (_, name) = delimiters.iter().find(|(delimiter, _)| dataset.is_text() && column.name().contains(*delimiter))?;
+    let (_, name) = delimiters
+        .iter()
+        .find(|(delimiter, _)| dataset.is_text() && column.name().contains(*delimiter))?;
     let header = column.name().replace(char::is_control, " ");
-    Some(format!("the file has one column, `{header}`: pass `--delimiter {}`", shell_word(name)))
+    Some(format!(
+        "the file has one column, `{header}`: pass `--delimiter {}`",
+        shell_word(name)
+    ))
 }
 
-/// The flags that rename columns to the missing names, where the table has one that is nearly called so; each column once.
+/// The flags that rename columns to the missing names, where the table has one that is nearly
+/// called so; each column once.
 fn suggested(missing: &[&str], schema: &Schema, own: &HashSet<&str>) -> Option<String> {
-    let mut free: Vec<&str> = column_names(schema).filter(|column| !own.contains(column)).collect();
+    let mut free: Vec<&str> = column_names(schema)
+        .filter(|column| !own.contains(column))
+        .collect();
     let mut pairs = Vec::new();
     for name in missing.iter().take(SUGGESTED) {
-        let near = nearest(name, &free.iter().copied()).and_then(|near| free.iter().position(|column| *column == near));
+        let near = nearest(name, &free.iter().copied())
+            .and_then(|near| free.iter().position(|column| *column == near));
         pairs.extend(near.map(|index| (free.remove(index), *name)));
     }
     let (columns, verb) = match pairs.as_slice() {
         [] => return None,
         [(column, _)] => (format!("`{column}`"), "that is"),
-        several => (several.iter().map(|(column, _)| format!("`{column}`")).collect::<Vec<_>>().join(", "), "those are"),
+        several => (
+            several
+                .iter()
+                .map(|(column, _)| format!("`{column}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            "those are",
+        ),
     };
-    let flags: Vec<String> = pairs.iter().map(|(column, name)| format!("--rename {}", shell_word(&format!("{column}={name}")))).collect();
-    Some(format!("the data has {columns}: if {verb} meant, pass `{}`", flags.join(" ")))
+    let flags: Vec<String> = pairs
+        .iter()
+        .map(|(column, name)| format!("--rename {}", shell_word(&format!("{column}={name}"))))
+        .collect();
+    Some(format!(
+        "the data has {columns}: if {verb} meant, pass `{}`",
+        flags.join(" ")
+    ))
 }
 
 #[cfg(test)]
@@ -133,10 +224,16 @@ mod tests {
     use super::*;
 
     fn schema(names: &[&str]) -> Schema {
-        Schema::new(names.iter().map(|name| Field::new(*name, DataType::Float64, true)).collect::<Vec<_>>())
+        Schema::new(
+            names
+                .iter()
+                .map(|name| Field::new(*name, DataType::Float64, true))
+                .collect::<Vec<_>>(),
+        )
     }
 
-    /// The stored names are those of lightgbm 4.7 (`feature_name()`) and skl2onnx 1.20 (`graph.input`).
+    /// The stored names are those of lightgbm 4.7 (`feature_name()`) and skl2onnx 1.20
+    /// (`graph.input`).
     #[test]
     fn each_library_renames_in_its_own_way() {
         for (column, lightgbm, skl2onnx) in [
@@ -148,7 +245,13 @@ mod tests {
             ("a+b", "a+b", "a+b"),
             ("native.country", "native.country", "native_country"),
         ] {
-            assert_eq!((Renaming::LightGbm.stored(column).as_str(), Renaming::Skl2onnx.stored(column).as_str()), (lightgbm, skl2onnx));
+            assert_eq!(
+                (
+                    Renaming::LightGbm.stored(column).as_str(),
+                    Renaming::Skl2onnx.stored(column).as_str()
+                ),
+                (lightgbm, skl2onnx)
+            );
         }
     }
 
@@ -159,16 +262,29 @@ mod tests {
         let column = |rule: Renaming, name| rule.column(name, &table, &own);
         assert_eq!(column(Renaming::LightGbm, "a_b"), Some("a b"));
         assert_eq!(column(Renaming::LightGbm, "c_d"), Some("c d"));
-        assert_eq!(column(Renaming::Skl2onnx, "c_d"), None, "two columns are stored as `c_d`");
+        assert_eq!(
+            column(Renaming::Skl2onnx, "c_d"),
+            None,
+            "two columns are stored as `c_d`"
+        );
         assert_eq!(column(Renaming::None, "a_b"), None);
     }
 
     #[test]
     fn all_renames_are_suggested_at_once() {
         let table = schema(&["Credit Score", "loan amount", "x"]);
-        let hint = suggested(&["credit_score", "LoanAmount", "income"], &table, &HashSet::from(["x"]));
+        let hint = suggested(
+            &["credit_score", "LoanAmount", "income"],
+            &table,
+            &HashSet::from(["x"]),
+        );
         let flags = "--rename 'Credit Score=credit_score' --rename 'loan amount=LoanAmount'";
-        assert_eq!(hint, Some(format!("the data has `Credit Score`, `loan amount`: if those are meant, pass `{flags}`")));
+        assert_eq!(
+            hint,
+            Some(format!(
+                "the data has `Credit Score`, `loan amount`: if those are meant, pass `{flags}`"
+            ))
+        );
         assert_eq!(suggested(&["y"], &table, &HashSet::new()), None);
     }
 }

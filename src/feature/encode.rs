@@ -1,7 +1,9 @@
-//! Columns to numbers: one encoder per input, which fills a run of the feature block and passes verdicts on rows.
+//! Columns to numbers: one encoder per input, which fills a run of the feature block and passes
+//! verdicts on rows.
 //!
-//! Every implicit step is counted: a null let through, a category nobody trained on, text that became a number. Numbers
-//! from text and decimals go through `f64` first, as in the Python scripts that the models come from.
+//! Every implicit step is counted: a null let through, a category nobody trained on, text that
+//! became a number. Numbers from text and decimals go through `f64` first, as in the Python scripts
+//! that the models come from.
 
 use arrow::array::ArrayRef;
 
@@ -29,16 +31,26 @@ impl Encoder {
     #[must_use]
     pub fn new(inputs: Vec<BoundInput>, missing: &MissingValues, precision: Precision) -> Self {
         let equipped = |bound: BoundInput| {
-            let (lookup, sentinels) = (Lookup::new(&bound.input.kind), missing.of(&bound.input, &bound.column));
+            let (lookup, sentinels) = (
+                Lookup::new(&bound.input.kind),
+                missing.of(&bound.input, &bound.column),
+            );
             (bound, lookup, sentinels)
         };
-        Self { inputs: inputs.into_iter().map(equipped).collect(), precision, shows_values: false }
+        Self {
+            inputs: inputs.into_iter().map(equipped).collect(),
+            precision,
+            shows_values: false,
+        }
     }
 
     /// The same, with the values of rows in its messages or without.
     #[must_use]
     pub fn showing_values(self, shows_values: bool) -> Self {
-        Self { shows_values, ..self }
+        Self {
+            shows_values,
+            ..self
+        }
     }
 
     /// The inputs in the order of the model's features.
@@ -47,8 +59,8 @@ impl Encoder {
         self.inputs.iter().map(|(bound, ..)| bound)
     }
 
-    /// Fills `block` with the columns (one array per input, all of `row_count` rows), counts what was done to each column and says which
-    /// rows must be left out.
+    /// Fills `block` with the columns (one array per input, all of `row_count` rows), counts what
+    /// was done to each column and says which rows must be left out.
     ///
     /// # Errors
     /// Fails at the first value whose policy is to stop, naming row and column.
@@ -86,11 +98,25 @@ impl Encoder {
         verdicts: &mut Verdicts,
     ) -> Result<()> {
         block.reset(row_count, self.inputs.len(), T::MISSING);
-        for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
+        for (index, ((bound, lookup, missing), column)) in
+            self.inputs.iter().zip(columns).enumerate()
+        {
             let (out, counts) = (block.column_mut(index), &mut counts[index]);
             let shows_values = self.shows_values;
-            let mut filling = Filling { bound, lookup, index, missing, shows_values, out, counts, verdicts, origin };
-            filling.fill(column).map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
+            let mut filling = Filling {
+                bound,
+                lookup,
+                index,
+                missing,
+                shows_values,
+                out,
+                counts,
+                verdicts,
+                origin,
+            };
+            filling
+                .fill(column)
+                .map_err(|error| error.at_path(origin.path).at_column(&bound.column))?;
         }
         Ok(())
     }
@@ -105,16 +131,31 @@ impl Encoder {
     ) -> Result<Vec<ArrayRef>> {
         let mut arrays = Vec::with_capacity(columns.len());
         let mut scratch = vec![0.0; row_count];
-        for (index, ((bound, lookup, missing), column)) in self.inputs.iter().zip(columns).enumerate() {
+        for (index, ((bound, lookup, missing), column)) in
+            self.inputs.iter().zip(columns).enumerate()
+        {
             let (out, counts) = (scratch.as_mut_slice(), &mut counts[index]);
             let shows_values = self.shows_values;
-            let mut filling = Filling { bound, lookup, index, missing, shows_values, out, counts, verdicts, origin };
+            let mut filling = Filling {
+                bound,
+                lookup,
+                index,
+                missing,
+                shows_values,
+                out,
+                counts,
+                verdicts,
+                origin,
+            };
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),
-                _ => Err(Error::contract("the manifest gives an input another kind than the model's")),
+                _ => Err(Error::contract(
+                    "the manifest gives an input another kind than the model's",
+                )),
             };
-            arrays.push(array.map_err(|error| error.at_path(origin.path).at_column(&bound.column))?);
+            arrays
+                .push(array.map_err(|error| error.at_path(origin.path).at_column(&bound.column))?);
         }
         Ok(arrays)
     }

@@ -1,14 +1,17 @@
 //! One input being filled: a column of any type, value by value, under the input's policies.
 //!
-//! Numbers without nulls are copied in one sweep; everything else goes value by value, so that each step can be counted. It must not know
-//! the other inputs.
+//! Numbers without nulls are copied in one sweep; everything else goes value by value, so that each
+//! step can be counted. It must not know the other inputs.
 
 use std::any::TypeId;
 
 use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type, Int64Type, UInt64Type, i256};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, DecimalType, Float32Type, Float64Type, Int32Type,
+    Int64Type, UInt64Type, i256,
+};
 
 use super::lookup::{Lookup, Number};
 use super::missing::Sentinels;
@@ -44,8 +47,28 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     where
         'a: 'c,
     {
-        let Self { bound, lookup, index, missing, shows_values, counts, verdicts, origin, .. } = self;
-        Filling { bound, lookup, index: *index, missing, shows_values: *shows_values, out, counts, verdicts, origin: *origin }
+        let Self {
+            bound,
+            lookup,
+            index,
+            missing,
+            shows_values,
+            counts,
+            verdicts,
+            origin,
+            ..
+        } = self;
+        Filling {
+            bound,
+            lookup,
+            index: *index,
+            missing,
+            shows_values: *shows_values,
+            out,
+            counts,
+            verdicts,
+            origin: *origin,
+        }
     }
 
     pub(super) fn fill(&mut self, column: &ArrayRef) -> Result<()> {
@@ -60,56 +83,111 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 |value| Number::Real(f64::from(value)),
                 |value| T::from_double(f64::from(value)),
             ),
-            DataType::Float64 => self.numbers(column.as_primitive::<Float64Type>().values(), nulls, Number::Real, T::from_double),
+            DataType::Float64 => self.numbers(
+                column.as_primitive::<Float64Type>().values(),
+                nulls,
+                Number::Real,
+                T::from_double,
+            ),
             DataType::Int32 => {
                 let values = column.as_primitive::<Int32Type>().values();
-                self.count_rounded(values.iter().map(|&value| T::holds(i64::from(value))), nulls);
-                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), |value| T::from_integer(i64::from(value)))
+                self.count_rounded(
+                    values.iter().map(|&value| T::holds(i64::from(value))),
+                    nulls,
+                );
+                self.numbers(
+                    values,
+                    nulls,
+                    |value| Number::Integer(i128::from(value)),
+                    |value| T::from_integer(i64::from(value)),
+                )
             }
             DataType::Int64 => {
                 let values = column.as_primitive::<Int64Type>().values();
                 self.count_rounded(values.iter().map(|&value| T::holds(value)), nulls);
-                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), T::from_integer)
+                self.numbers(
+                    values,
+                    nulls,
+                    |value| Number::Integer(i128::from(value)),
+                    T::from_integer,
+                )
             }
             DataType::UInt64 => {
                 let values = column.as_primitive::<UInt64Type>().values();
                 self.count_rounded(values.iter().map(|&value| T::holds_unsigned(value)), nulls);
-                self.numbers(values, nulls, |value| Number::Integer(i128::from(value)), T::from_unsigned)
+                self.numbers(
+                    values,
+                    nulls,
+                    |value| Number::Integer(i128::from(value)),
+                    T::from_unsigned,
+                )
             }
-            DataType::Decimal128(..) => self.decimals(&column, column.as_primitive::<Decimal128Type>(), Some),
-            DataType::Decimal256(..) => self.decimals(&column, column.as_primitive::<Decimal256Type>(), i256::to_i128),
+            DataType::Decimal128(..) => {
+                self.decimals(&column, column.as_primitive::<Decimal128Type>(), Some)
+            }
+            DataType::Decimal256(..) => self.decimals(
+                &column,
+                column.as_primitive::<Decimal256Type>(),
+                i256::to_i128,
+            ),
             DataType::Boolean => {
                 let values: Vec<u8> = column.as_boolean().values().iter().map(u8::from).collect();
-                self.numbers(&values, nulls, |value| Number::Integer(i128::from(value)), |value| T::from_integer(i64::from(value)))
+                self.numbers(
+                    &values,
+                    nulls,
+                    |value| Number::Integer(i128::from(value)),
+                    |value| T::from_integer(i64::from(value)),
+                )
             }
             DataType::Null => (0..column.len()).try_for_each(|row| self.missing(row)),
             other => Err(Error::internal(format!("no encoding for {other}"))),
         }
     }
 
-    /// Counts the numbers that are not held; a category is looked up as it is, so nothing is rounded.
+    /// Counts the numbers that are not held; a category is looked up as it is, so nothing is
+    /// rounded.
     fn count_rounded(&mut self, held: impl Iterator<Item = bool>, nulls: Option<&NullBuffer>) {
         if matches!(self.lookup, Lookup::None) {
-            let rounded = held.enumerate().filter(|(row, held)| !held && nulls.is_none_or(|nulls| nulls.is_valid(*row)));
+            let rounded = held
+                .enumerate()
+                .filter(|(row, held)| !held && nulls.is_none_or(|nulls| nulls.is_valid(*row)));
             self.counts.rounded_count += rounded.count() as u64;
         }
     }
 
-    /// Decimals go through `f64`. One counts as rounded if its digits do not come back from what the model reads; fewer digits than
-    /// the precision has always do, so only long ones are tried.
+    /// Decimals go through `f64`. One counts as rounded if its digits do not come back from what
+    /// the model reads; fewer digits than the precision has always do, so only long ones are tried.
     fn decimals<D: DecimalType>(
         &mut self,
         column: &ArrayRef,
         decimals: &PrimitiveArray<D>,
         digits: impl Fn(D::Native) -> Option<i128>,
     ) -> Result<()> {
-        let doubles = cast(column, &DataType::Float64).map_err(|error| Error::failed("cannot decode the column").because(error))?;
+        let doubles = cast(column, &DataType::Float64)
+            .map_err(|error| Error::failed("cannot decode the column").because(error))?;
         let doubles = doubles.as_primitive::<Float64Type>();
         let places = usize::try_from(decimals.scale()).unwrap_or(0);
-        let is_short = |row: usize| digits(decimals.value(row)).is_some_and(|digits| digits.unsigned_abs() <= u128::from(T::WHOLE / 2));
-        let comes_back = |row: usize| format!("{:.places$}", T::from_double(doubles.value(row)).to_double()) == decimals.value_as_string(row);
-        self.count_rounded((0..decimals.len()).map(|row| is_short(row) || decimals.is_null(row) || comes_back(row)), decimals.nulls());
-        self.numbers(doubles.values(), doubles.nulls(), Number::Real, T::from_double)
+        let is_short = |row: usize| {
+            digits(decimals.value(row))
+                .is_some_and(|digits| digits.unsigned_abs() <= u128::from(T::WHOLE / 2))
+        };
+        let comes_back = |row: usize| {
+            format!(
+                "{:.places$}",
+                T::from_double(doubles.value(row)).to_double()
+            ) == decimals.value_as_string(row)
+        };
+        self.count_rounded(
+            (0..decimals.len())
+                .map(|row| is_short(row) || decimals.is_null(row) || comes_back(row)),
+            decimals.nulls(),
+        );
+        self.numbers(
+            doubles.values(),
+            doubles.nulls(),
+            Number::Real,
+            T::from_double,
+        )
     }
 
     /// Numbers: straight to the model, or through the vocabulary.
@@ -123,16 +201,24 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         let is_single = TypeId::of::<V>() == TypeId::of::<f32>();
         if !matches!(self.lookup, Lookup::None) {
             let is_null = |row| nulls.is_some_and(|nulls| nulls.is_null(row));
-            return values
-                .iter()
-                .enumerate()
-                .try_for_each(|(row, &value)| if is_null(row) { self.missing(row) } else { self.number(row, wide(value)) });
+            return values.iter().enumerate().try_for_each(|(row, &value)| {
+                if is_null(row) {
+                    self.missing(row)
+                } else {
+                    self.number(row, wide(value))
+                }
+            });
         }
-        self.out.iter_mut().zip(values).for_each(|(out, &value)| *out = narrow(value));
+        self.out
+            .iter_mut()
+            .zip(values)
+            .for_each(|(out, &value)| *out = narrow(value));
         if self.missing.has_numbers() {
             self.forget_sentinels(is_single);
         }
-        if nulls.is_none_or(|nulls| nulls.null_count() == 0) && !self.out.iter().any(|value| value.is_missing()) {
+        if nulls.is_none_or(|nulls| nulls.null_count() == 0)
+            && !self.out.iter().any(|value| value.is_missing())
+        {
             return Ok(());
         }
         if self.bound.input.on_null == Policy::Null {
@@ -147,12 +233,23 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         Ok(())
     }
 
-    /// Makes NaN of the numbers that stand for a missing value. They are compared in the precision that the column and the model
-    /// have in common, as XGBoost compares its `missing`.
+    /// Makes NaN of the numbers that stand for a missing value. They are compared in the precision
+    /// that the column and the model have in common, as XGBoost compares its `missing`.
     fn forget_sentinels(&mut self, is_single: bool) {
-        let narrow = |value: f64| T::from_double(if is_single { f64::from(value as f32) } else { value }).to_double();
+        let narrow = |value: f64| {
+            T::from_double(if is_single {
+                f64::from(value as f32)
+            } else {
+                value
+            })
+            .to_double()
+        };
         let sentinels: Vec<f64> = self.missing.numbers().map(narrow).collect();
-        for out in self.out.iter_mut().filter(|out| sentinels.contains(&out.to_double())) {
+        for out in self
+            .out
+            .iter_mut()
+            .filter(|out| sentinels.contains(&out.to_double()))
+        {
             *out = T::MISSING;
         }
     }
@@ -167,7 +264,11 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         };
         match nulls {
             None => self.out.iter_mut().for_each(|out| settle(out, false)),
-            Some(nulls) => self.out.iter_mut().zip(nulls).for_each(|(out, is_valid)| settle(out, !is_valid)),
+            Some(nulls) => self
+                .out
+                .iter_mut()
+                .zip(nulls)
+                .for_each(|(out, is_valid)| settle(out, !is_valid)),
         }
         self.counts.null_count += count;
     }
@@ -177,7 +278,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         for row in 0..values.len() {
             let text = values.value(row);
             if takes_any_number
-                && let Some(value) = plain(text.as_bytes()).filter(|value| value.abs() <= T::WHOLE as f64)
+                && let Some(value) =
+                    plain(text.as_bytes()).filter(|value| value.abs() <= T::WHOLE as f64)
                 && values.is_valid(row)
             {
                 self.counts.parsed_count += 1;
@@ -193,25 +295,36 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         Ok(())
     }
 
-    /// Whether a number in text is just that: no category, of no type in particular, and no sign that a value is missing.
+    /// Whether a number in text is just that: no category, of no type in particular, and no sign
+    /// that a value is missing.
     fn takes_any_number(&self) -> bool {
         matches!(self.lookup, Lookup::None)
             && self.missing.number_format.is_plain()
-            && matches!(self.bound.input.column_type, None | Some(ColumnType::Float | ColumnType::Double))
+            && matches!(
+                self.bound.input.column_type,
+                None | Some(ColumnType::Float | ColumnType::Double)
+            )
             && !self.missing.has_numbers()
     }
 
-    /// Whether a number stands for a missing value: compared as the model reads it, or exactly where it is a category.
+    /// Whether a number stands for a missing value: compared as the model reads it, or exactly
+    /// where it is a category.
     fn is_missing_number(&self, value: Number) -> bool {
         let narrow = |value: f64| T::from_double(value).to_double();
         match self.lookup {
-            Lookup::None => self.missing.numbers().any(|sentinel| narrow(sentinel) == narrow(value.to_double())),
-            lookup => self.missing.is_number(value.to_double(), || lookup.knows_number(value)),
+            Lookup::None => self
+                .missing
+                .numbers()
+                .any(|sentinel| narrow(sentinel) == narrow(value.to_double())),
+            lookup => self
+                .missing
+                .is_number(value.to_double(), || lookup.knows_number(value)),
         }
     }
 
-    /// Whether a text stands for a missing value. A category that the model knows is a value, even if it is spelt like a missing one; an
-    /// empty field of delimited text is no number, so it is missing where one is expected.
+    /// Whether a text stands for a missing value. A category that the model knows is a value, even
+    /// if it is spelt like a missing one; an empty field of delimited text is no number, so it is
+    /// missing where one is expected.
     fn is_missing_text(&self, text: &str) -> bool {
         let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
         is_empty || self.missing.is_text(text, || self.lookup.knows(text))
@@ -220,10 +333,16 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
         if self.lookup.holds_texts() {
             let known = self.lookup.known_code(text);
-            let plain = self.missing.number_format.plain(text).filter(|_| known.is_none() && self.missing.is_untyped);
+            let plain = self
+                .missing
+                .number_format
+                .plain(text)
+                .filter(|_| known.is_none() && self.missing.is_untyped);
             let spelt = plain.and_then(|text| self.lookup.code_of_spelling(&text));
             self.counts.parsed_count += u64::from(spelt.is_some());
-            return self.category(row, known.or(spelt).or(self.lookup.other_code()), &|| text.to_owned());
+            return self.category(row, known.or(spelt).or(self.lookup.other_code()), &|| {
+                text.to_owned()
+            });
         }
         let parsed = self.parsed(text);
         if let Some(value) = parsed.filter(|value| self.is_of_type(*value)) {
@@ -231,45 +350,72 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             return self.number(row, value);
         }
         let reason = parsed.map_or(Reason::NotANumber, |value| misfit(value.to_double()));
-        let count = if reason == Reason::NotANumber { &mut self.counts.unparsable_count } else { &mut self.counts.unfit_count };
+        let count = if reason == Reason::NotANumber {
+            &mut self.counts.unparsable_count
+        } else {
+            &mut self.counts.unfit_count
+        };
         *count += 1;
         let settled = self.settle(row, self.bound.input.on_unseen, f64::NAN, reason);
         settled.map_err(|error| {
             let error = self.showing(error, &|| text.to_owned());
-            if reason == Reason::NotANumber { self.with_other_format(error, text) } else { error }
+            if reason == Reason::NotANumber {
+                self.with_other_format(error, text)
+            } else {
+                error
+            }
         })
     }
 
     /// The error for a text that is not a number; its hint names the format that would make it one.
     pub(super) fn with_other_format(&self, error: Error, text: &str) -> Error {
-        let other = if self.missing.number_format.is_plain() { other_format(text) } else { None };
+        let other = if self.missing.number_format.is_plain() {
+            other_format(text)
+        } else {
+            None
+        };
         let own = error.hint_text().unwrap_or_default().to_owned();
         match other {
             Some(flag) => error.hint(format!("{flag}; or {own}")),
             // MySQL and Hive write NULL so.
-            None if text == "\\N" => error.hint(format!("`\\N` is how MySQL and Hive write NULL: pass `--missing ',\\N'`; or {own}")),
-            None if self.missing.is_untyped => error.hint(format!("{own}; `--missing` names texts that mean a missing value")),
+            None if text == "\\N" => error.hint(format!(
+                "`\\N` is how MySQL and Hive write NULL: pass `--missing ',\\N'`; or {own}"
+            )),
+            None if self.missing.is_untyped => error.hint(format!(
+                "{own}; `--missing` names texts that mean a missing value"
+            )),
             None => error,
         }
     }
 
-    /// The number that a text stands for; whole ones that the precision may not hold are kept exactly.
+    /// The number that a text stands for; whole ones that the precision may not hold are kept
+    /// exactly.
     fn parsed(&self, text: &str) -> Option<Number> {
         let text = &*self.missing.number_format.plain(text)?;
         let value = parse(text)?;
-        let whole = if value.abs() > T::WHOLE as f64 { text.trim().parse().ok() } else { None };
+        let whole = if value.abs() > T::WHOLE as f64 {
+            text.trim().parse().ok()
+        } else {
+            None
+        };
         Some(whole.map_or(Number::Real(value), Number::Integer))
     }
 
     /// Whether a number from text is of the integer type that the manifest insists on, if it does.
     fn is_of_type(&self, value: Number) -> bool {
         match self.bound.input.column_type {
-            None | Some(ColumnType::Boolean | ColumnType::Float | ColumnType::Double | ColumnType::String) => true,
+            None
+            | Some(
+                ColumnType::Boolean | ColumnType::Float | ColumnType::Double | ColumnType::String,
+            ) => true,
             Some(integer) => {
                 let (low, high) = integer_limits(integer);
                 match value {
                     Number::Integer(value) => (low..=high).contains(&value),
-                    Number::Real(value) => value.is_nan() || value.fract() == 0.0 && value >= low as f64 && value <= high as f64,
+                    Number::Real(value) => {
+                        value.is_nan()
+                            || value.fract() == 0.0 && value >= low as f64 && value <= high as f64
+                    }
                 }
             }
         }
@@ -284,14 +430,18 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
                 Ok(self.out[row] = T::from_double(value as f64))
             }
-            (lookup, value) => self.category(row, lookup.code_of_number(value), &|| value.to_text()),
+            (lookup, value) => {
+                self.category(row, lookup.code_of_number(value), &|| value.to_text())
+            }
         }
     }
 
     fn category(&mut self, row: usize, code: Option<f64>, text: &dyn Fn() -> String) -> Result<()> {
         match code {
             Some(code) => Ok(self.out[row] = T::from_double(code)),
-            None => self.unseen(row).map_err(|error| self.near_known(self.showing(error, text), &text())),
+            None => self
+                .unseen(row)
+                .map_err(|error| self.near_known(self.showing(error, text), &text())),
         }
     }
 
@@ -310,8 +460,15 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         self.settle(row, self.bound.input.on_unseen, code, Reason::Unseen)
     }
 
-    /// Does what the policy says to a value that the input cannot take; `through` is what the model reads if it is let through.
-    pub(super) fn settle(&mut self, row: usize, policy: Policy, through: f64, reason: Reason) -> Result<()> {
+    /// Does what the policy says to a value that the input cannot take; `through` is what the model
+    /// reads if it is let through.
+    pub(super) fn settle(
+        &mut self,
+        row: usize,
+        policy: Policy,
+        through: f64,
+        reason: Reason,
+    ) -> Result<()> {
         match policy {
             Policy::Null => self.out[row] = T::from_double(through),
             Policy::Default(value) => {
@@ -329,44 +486,80 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     /// Names the value, if that was asked for.
     pub(super) fn showing(&self, error: Error, text: &dyn Fn() -> String) -> Error {
-        if self.shows_values { error.adding(&format!(": `{}`", text())) } else { error }
+        if self.shows_values {
+            error.adding(&format!(": `{}`", text()))
+        } else {
+            error
+        }
     }
 
     /// Names the category that is spelt most like this one.
     fn near_known(&self, error: Error, text: &str) -> Error {
-        let InputKind::Category(vocabulary) = &self.bound.input.kind else { return error };
+        let InputKind::Category(vocabulary) = &self.bound.input.kind else {
+            return error;
+        };
         let known: Vec<String> = vocabulary.values.iter().map(ToString::to_string).collect();
-        let Some(near) = nearest(text, &known.iter().map(String::as_str)) else { return error };
-        let rest = error.hint_text().map_or_else(String::new, |hint| format!("; {hint}"));
-        error.hint(format!("the nearest category that is known is `{near}`{rest}"))
+        let Some(near) = nearest(text, &known.iter().map(String::as_str)) else {
+            return error;
+        };
+        let rest = error
+            .hint_text()
+            .map_or_else(String::new, |hint| format!("; {hint}"));
+        error.hint(format!(
+            "the nearest category that is known is `{near}`{rest}"
+        ))
     }
 
     fn stop(&self, row: usize, reason: Reason) -> Error {
         let policy = |name: &str| shell_word(&format!("{}={name}", self.bound.column));
-        let flag = if reason == Reason::Null { "--on-null" } else { "--on-unseen" };
+        let flag = if reason == Reason::Null {
+            "--on-null"
+        } else {
+            "--on-unseen"
+        };
         let (instead, as_what) = match &self.bound.input.kind {
-            InputKind::Native(NativeType { element: NativeElement::Text, .. }) => ("null", "as the empty text"),
-            InputKind::Native(NativeType { element: NativeElement::Integer(_) | NativeElement::Boolean, .. }) => ("0", "as 0"),
+            InputKind::Native(NativeType {
+                element: NativeElement::Text,
+                ..
+            }) => ("null", "as the empty text"),
+            InputKind::Native(NativeType {
+                element: NativeElement::Integer(_) | NativeElement::Boolean,
+                ..
+            }) => ("0", "as 0"),
             InputKind::Native(_) => ("null", "as NaN"),
             _ => ("null", "as missing"),
         };
-        let spelt = if self.missing.is_untyped && reason == Reason::Null { "; `--missing` says which texts mean a missing value" } else { "" };
+        let spelt = if self.missing.is_untyped && reason == Reason::Null {
+            "; `--missing` says which texts mean a missing value"
+        } else {
+            ""
+        };
         let message = match (&self.bound.input.kind, reason) {
             (InputKind::Native(native), Reason::Range) => out_of_range(native.element),
-            (InputKind::Native(_), Reason::Length) => format!("a list is of another length: the model reads {}", wants(&self.bound.input.kind)),
+            (InputKind::Native(_), Reason::Length) => format!(
+                "a list is of another length: the model reads {}",
+                wants(&self.bound.input.kind)
+            ),
             _ => reason.message().to_owned(),
         };
-        Error::failed(message).at_row(self.origin.row_number(row)).hint(format!(
-            "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} {}` reads them {as_what}{spelt}",
-            policy("reject"),
-            policy(instead)
-        ))
+        Error::failed(message)
+            .at_row(self.origin.row_number(row))
+            .hint(format!(
+                "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} \
+                 {}` reads them {as_what}{spelt}",
+                policy("reject"),
+                policy(instead)
+            ))
     }
 }
 
 /// Why a number does not fit a type of whole numbers.
 fn misfit(value: f64) -> Reason {
-    if value.is_finite() && value.fract() != 0.0 { Reason::Fraction } else { Reason::Range }
+    if value.is_finite() && value.fract() != 0.0 {
+        Reason::Fraction
+    } else {
+        Reason::Range
+    }
 }
 
 /// The column in one of the few types that encoders read.
@@ -379,9 +572,18 @@ fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float16 => DataType::Float32,
         _ => return Ok(column.clone()),
     };
-    let column = cast(column, &wanted).map_err(|error| Error::failed("cannot decode the column").because(error))?;
+    let column = cast(column, &wanted)
+        .map_err(|error| Error::failed("cannot decode the column").because(error))?;
     if *column.data_type() == wanted
-        && !matches!(wanted, DataType::Utf8 | DataType::Utf8View | DataType::Int32 | DataType::Int64 | DataType::Float32 | DataType::Float64)
+        && !matches!(
+            wanted,
+            DataType::Utf8
+                | DataType::Utf8View
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Float32
+                | DataType::Float64
+        )
     {
         return decoded(&column);
     }

@@ -1,6 +1,7 @@
 //! Columns of lists, or of lists of lists, as one run of values with a range of it for each row.
 //!
-//! Owns the question whether a row's lists have the lengths that the model reads. It must not know what the values are.
+//! Owns the question whether a row's lists have the lengths that the model reads. It must not know
+//! what the values are.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
@@ -32,11 +33,24 @@ impl Lists {
         let depth = list_depth(column.data_type());
         let axes = native.shape.axes();
         // One list for all axes is read in their order.
-        let inner = if depth == 1 { &[][..] } else { axes.get(1..).unwrap_or_default() };
+        let inner = if depth == 1 {
+            &[][..]
+        } else {
+            axes.get(1..).unwrap_or_default()
+        };
         if depth == 0 || depth != inner.len() + 1 {
-            return Err(Error::internal(format!("a column of {} where lists were bound", column.data_type())));
+            return Err(Error::internal(format!(
+                "a column of {} where lists were bound",
+                column.data_type()
+            )));
         }
-        let first = |count: usize| if depth == 1 { native.width.fits(count) } else { fits(axes[0], count) };
+        let first = |count: usize| {
+            if depth == 1 {
+                native.width.fits(count)
+            } else {
+                fits(axes[0], count)
+            }
+        };
         let (mut values, bounds) = unpacked(column)?;
         let mut rows: Vec<RowList> = (0..column.len())
             .map(|row| match bounds.range(row) {
@@ -47,7 +61,8 @@ impl Lists {
             .collect();
         for axis in inner {
             let (inside, bounds) = unpacked(&values)?;
-            rows.iter_mut().for_each(|row| *row = deeper(*row, &values, &bounds, *axis));
+            rows.iter_mut()
+                .for_each(|row| *row = deeper(*row, &values, &bounds, *axis));
             values = inside;
         }
         // Lists of lists without any value are of no length that a model reads.
@@ -66,13 +81,22 @@ fn fits(axis: usize, count: usize) -> bool {
 
 /// A row's values one level further in; all lists of the row must have one length.
 fn deeper(row: RowList, lists: &ArrayRef, bounds: &Bounds, axis: usize) -> RowList {
-    let RowList::Whole { start, count } = row else { return row };
+    let RowList::Whole { start, count } = row else {
+        return row;
+    };
     if (start..start + count).any(|list| lists.is_null(list)) {
         return RowList::Missing;
     }
     let (first, length) = bounds.range(start);
     let is_even = (start..start + count).all(|list| bounds.range(list).1 == length);
-    if is_even && fits(axis, length) { RowList::Whole { start: first, count: length * count } } else { RowList::Other }
+    if is_even && fits(axis, length) {
+        RowList::Whole {
+            start: first,
+            count: length * count,
+        }
+    } else {
+        RowList::Other
+    }
 }
 
 /// Where each list lies in its values.
@@ -97,16 +121,44 @@ fn unpacked(column: &ArrayRef) -> Result<(ArrayRef, Bounds)> {
         DataType::FixedSizeList(..) => {
             let lists = column.as_fixed_size_list();
             let length = lists.value_length() as usize;
-            (lists.values().clone(), Bounds::Fixed { first: lists.value_offset_at(0), length })
+            (
+                lists.values().clone(),
+                Bounds::Fixed {
+                    first: lists.value_offset_at(0),
+                    length,
+                },
+            )
         }
         DataType::List(_) => {
             let lists = column.as_list::<i32>();
-            (lists.values().clone(), offsets(lists.value_offsets().iter().map(|offset| *offset as usize).collect()))
+            (
+                lists.values().clone(),
+                offsets(
+                    lists
+                        .value_offsets()
+                        .iter()
+                        .map(|offset| *offset as usize)
+                        .collect(),
+                ),
+            )
         }
         DataType::LargeList(_) => {
             let lists = column.as_list::<i64>();
-            (lists.values().clone(), offsets(lists.value_offsets().iter().map(|offset| *offset as usize).collect()))
+            (
+                lists.values().clone(),
+                offsets(
+                    lists
+                        .value_offsets()
+                        .iter()
+                        .map(|offset| *offset as usize)
+                        .collect(),
+                ),
+            )
         }
-        other => return Err(Error::internal(format!("a column of {other} where lists were bound"))),
+        other => {
+            return Err(Error::internal(format!(
+                "a column of {other} where lists were bound"
+            )));
+        }
     })
 }

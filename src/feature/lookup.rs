@@ -1,7 +1,7 @@
 //! A vocabulary, ready to be looked up: which code has this text, or this number?
 //!
-//! Numbers are compared as what they are, not as what a float would make of them: two ids beyond 2^53 that differ by one are two
-//! categories. It must not know columns or policies.
+//! Numbers are compared as what they are, not as what a float would make of them: two ids beyond
+//! 2^53 that differ by one are two categories. It must not know columns or policies.
 
 use std::collections::HashMap;
 
@@ -47,7 +47,10 @@ pub(super) enum Lookup {
         numbers: HashMap<i128, f64>,
     },
     /// Codes by the hash of a value's text.
-    Hashes { codes: HashMap<u32, f64>, other_code: f64 },
+    Hashes {
+        codes: HashMap<u32, f64>,
+        other_code: f64,
+    },
 }
 
 impl Lookup {
@@ -55,8 +58,15 @@ impl Lookup {
         let values = match kind {
             InputKind::Category(Vocabulary { values, .. }) => values,
             InputKind::HashedCategory(HashedCategories { hashes, other_code }) => {
-                let codes = hashes.iter().enumerate().map(|(code, &hash)| (hash, code as f64)).collect();
-                return Self::Hashes { codes, other_code: *other_code };
+                let codes = hashes
+                    .iter()
+                    .enumerate()
+                    .map(|(code, &hash)| (hash, code as f64))
+                    .collect();
+                return Self::Hashes {
+                    codes,
+                    other_code: *other_code,
+                };
             }
             _ => return Self::None,
         };
@@ -107,27 +117,40 @@ impl Lookup {
         }
     }
 
-    /// The code of the number or truth value that a text of no known type spells, if it is no category itself: `True` is read as 1 and `10.0` as 10, as
-    /// they would be had the column a type.
+    /// The code of the number or truth value that a text of no known type spells, if it is no
+    /// category itself: `True` is read as 1 and `10.0` as 10, as they would be had the column a
+    /// type.
     pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
         match self {
             Self::None => None,
             Self::Values { numbers, .. } => {
-                let real = || text.parse().ok().filter(|value: &f64| value.to_string() == text).map(Number::Real);
-                numbers.get(&key(spelt(text).map(Number::Integer).or_else(real)?)).copied()
+                let real = || {
+                    text.parse()
+                        .ok()
+                        .filter(|value: &f64| value.to_string() == text)
+                        .map(Number::Real)
+                };
+                numbers
+                    .get(&key(spelt(text).map(Number::Integer).or_else(real)?))
+                    .copied()
             }
-            Self::Hashes { codes, .. } => codes.get(&category_hash(&spelt(text)?.to_string())).copied(),
+            Self::Hashes { codes, .. } => codes
+                .get(&category_hash(&spelt(text)?.to_string()))
+                .copied(),
         }
     }
 
-    /// The code of a number; none if it is unseen. By hash, a whole number is the text of its digits; there are no others.
+    /// The code of a number; none if it is unseen. By hash, a whole number is the text of its
+    /// digits; there are no others.
     pub(super) fn code_of_number(&self, number: Number) -> Option<f64> {
         match self {
             Self::None => None,
             Self::Values { numbers, .. } => numbers.get(&key(number)).copied(),
             Self::Hashes { .. } => match number {
                 Number::Real(value) if value.fract() != 0.0 || !value.is_finite() => None,
-                whole => self.known_code(&key(whole).to_string()).or(self.other_code()),
+                whole => self
+                    .known_code(&key(whole).to_string())
+                    .or(self.other_code()),
             },
         }
     }
@@ -142,7 +165,8 @@ impl Lookup {
     }
 }
 
-/// The whole number of a truth value or of digits, with or without zeros behind a point; `007` may be the name of something else.
+/// The whole number of a truth value or of digits, with or without zeros behind a point; `007` may
+/// be the name of something else.
 fn spelt(text: &str) -> Option<i128> {
     match text {
         "true" | "True" | "TRUE" => Some(1),
@@ -150,12 +174,16 @@ fn spelt(text: &str) -> Option<i128> {
         _ => {
             let (whole, zeros) = text.split_once('.').unwrap_or((text, "0"));
             let is_whole = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
-            whole.parse().ok().filter(|value: &i128| is_whole && value.to_string() == whole)
+            whole
+                .parse()
+                .ok()
+                .filter(|value: &i128| is_whole && value.to_string() == whole)
         }
     }
 }
 
-/// One number's key, whatever its type: a whole number is its own, any other has the bits of its float, below all integers.
+/// One number's key, whatever its type: a whole number is its own, any other has the bits of its
+/// float, below all integers.
 pub(super) fn key(number: Number) -> i128 {
     /// Beyond every integer that a column holds, and still exact as a float.
     const WHOLE_LIMIT: f64 = 36_893_488_147_419_103_232.0;
@@ -174,45 +202,138 @@ mod tests {
     fn equal_numbers_have_one_key_whatever_their_type() {
         assert_eq!(key(Number::Integer(7)), key(Number::Real(7.0)));
         assert_eq!(key(Number::Real(-0.0)), key(Number::Integer(0)));
-        assert_eq!(key(Number::Integer(i128::from(u64::MAX) + 1)), key(Number::Real(18_446_744_073_709_551_616.0)));
-        let keys = [Number::Real(0.5), Number::Real(-0.5), Number::Real(f64::INFINITY), Number::Real(f64::MIN), Number::Integer(0)].map(key);
+        assert_eq!(
+            key(Number::Integer(i128::from(u64::MAX) + 1)),
+            key(Number::Real(18_446_744_073_709_551_616.0))
+        );
+        let keys = [
+            Number::Real(0.5),
+            Number::Real(-0.5),
+            Number::Real(f64::INFINITY),
+            Number::Real(f64::MIN),
+            Number::Integer(0),
+        ]
+        .map(key);
         assert!((0..keys.len()).all(|index| !keys[..index].contains(&keys[index])));
     }
 
     #[test]
     fn a_value_without_a_name_is_found_by_the_hash_of_its_text() {
-        let hashes = vec![category_hash("red"), category_hash("-5"), category_hash("1")];
-        let lookup = Lookup::new(&InputKind::HashedCategory(HashedCategories { hashes, other_code: -1.0 }));
-        assert_eq!(["red", "-5", "blue", "-05"].map(|text| lookup.known_code(text)), [Some(0.0), Some(1.0), None, None]);
+        let hashes = vec![
+            category_hash("red"),
+            category_hash("-5"),
+            category_hash("1"),
+        ];
+        let lookup = Lookup::new(&InputKind::HashedCategory(HashedCategories {
+            hashes,
+            other_code: -1.0,
+        }));
+        assert_eq!(
+            ["red", "-5", "blue", "-05"].map(|text| lookup.known_code(text)),
+            [Some(0.0), Some(1.0), None, None]
+        );
         assert_eq!(lookup.other_code(), Some(-1.0));
-        let numbers = [Number::Integer(-5), Number::Real(-5.0), Number::Integer(1), Number::Integer(i128::from(u64::MAX))];
-        assert_eq!(numbers.map(|number| lookup.code_of_number(number)), [Some(1.0), Some(1.0), Some(2.0), Some(-1.0)]);
-        assert_eq!([0.5, f64::INFINITY].map(|value| lookup.code_of_number(Number::Real(value))), [None, None]);
+        let numbers = [
+            Number::Integer(-5),
+            Number::Real(-5.0),
+            Number::Integer(1),
+            Number::Integer(i128::from(u64::MAX)),
+        ];
+        assert_eq!(
+            numbers.map(|number| lookup.code_of_number(number)),
+            [Some(1.0), Some(1.0), Some(2.0), Some(-1.0)]
+        );
+        assert_eq!(
+            [0.5, f64::INFINITY].map(|value| lookup.code_of_number(Number::Real(value))),
+            [None, None]
+        );
         assert!(lookup.knows("red") && !lookup.knows("NA") && lookup.holds_texts());
-        let spellings = ["True", "-5.0", "1.00", "1", "False", "1.5", "01.0", "01", "1.", ".0", "red", "7.0"];
+        let spellings = [
+            "True", "-5.0", "1.00", "1", "False", "1.5", "01.0", "01", "1.", ".0", "red", "7.0",
+        ];
         let codes = spellings.map(|text| lookup.code_of_spelling(text));
-        assert_eq!(codes, [Some(2.0), Some(1.0), Some(2.0), Some(2.0), None, None, None, None, None, None, None, None]);
+        assert_eq!(
+            codes,
+            [
+                Some(2.0),
+                Some(1.0),
+                Some(2.0),
+                Some(2.0),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None
+            ]
+        );
     }
 
     #[test]
     fn texts_of_no_known_type_spell_the_numbers_of_a_mixed_vocabulary() {
-        let values = vec![CategoryValue::Integer(4), CategoryValue::Number(2.5), CategoryValue::Boolean(true), CategoryValue::Text("x".into())];
-        let lookup = Lookup::new(&InputKind::Category(Vocabulary { values, unseen_code: f64::NAN }));
-        assert!(lookup.holds_texts() && lookup.known_code("x") == Some(3.0) && lookup.known_code("4").is_none());
-        let spellings = ["4", "4.0", "2.5", "True", "1", "04", "2.50", "x", "inf", "5"];
+        let values = vec![
+            CategoryValue::Integer(4),
+            CategoryValue::Number(2.5),
+            CategoryValue::Boolean(true),
+            CategoryValue::Text("x".into()),
+        ];
+        let lookup = Lookup::new(&InputKind::Category(Vocabulary {
+            values,
+            unseen_code: f64::NAN,
+        }));
+        assert!(
+            lookup.holds_texts()
+                && lookup.known_code("x") == Some(3.0)
+                && lookup.known_code("4").is_none()
+        );
+        let spellings = [
+            "4", "4.0", "2.5", "True", "1", "04", "2.50", "x", "inf", "5",
+        ];
         let codes = spellings.map(|text| lookup.code_of_spelling(text));
-        assert_eq!(codes, [Some(0.0), Some(0.0), Some(1.0), Some(2.0), Some(2.0), None, None, None, None, None]);
+        assert_eq!(
+            codes,
+            [
+                Some(0.0),
+                Some(0.0),
+                Some(1.0),
+                Some(2.0),
+                Some(2.0),
+                None,
+                None,
+                None,
+                None,
+                None
+            ]
+        );
     }
 
     #[test]
     fn neighbours_beyond_the_precision_of_floats_are_two_categories() {
-        let values = vec![CategoryValue::Integer((1 << 53) + 1), CategoryValue::Integer(1 << 53), CategoryValue::Boolean(true)];
-        let Lookup::Values { numbers, .. } = Lookup::new(&InputKind::Category(Vocabulary { values, unseen_code: f64::NAN })) else { panic!("none") };
+        let values = vec![
+            CategoryValue::Integer((1 << 53) + 1),
+            CategoryValue::Integer(1 << 53),
+            CategoryValue::Boolean(true),
+        ];
+        let Lookup::Values { numbers, .. } = Lookup::new(&InputKind::Category(Vocabulary {
+            values,
+            unseen_code: f64::NAN,
+        })) else {
+            panic!("none")
+        };
         let code = |number| numbers.get(&key(number)).copied();
         assert_eq!(
-            (code(Number::Integer((1 << 53) + 1)), code(Number::Integer(1 << 53)), code(Number::Real(2_f64.powi(53)))),
+            (
+                code(Number::Integer((1 << 53) + 1)),
+                code(Number::Integer(1 << 53)),
+                code(Number::Real(2_f64.powi(53)))
+            ),
             (Some(0.0), Some(1.0), Some(1.0))
         );
-        assert_eq!((code(Number::Real(1.0)), code(Number::Real(2.0))), (Some(2.0), None));
+        assert_eq!(
+            (code(Number::Real(1.0)), code(Number::Real(2.0))),
+            (Some(2.0), None)
+        );
     }
 }

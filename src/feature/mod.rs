@@ -1,7 +1,8 @@
 //! Numbers that a model reads: a dense block, one run of values per feature.
 //!
-//! Owns the block's layout (column-major, NaN for missing) and, in its files, the way from Arrow columns to it. It must not know
-//! model families: a model says which precision it computes in and how many features it reads, and gets a block of that shape.
+//! Owns the block's layout (column-major, NaN for missing) and, in its files, the way from Arrow
+//! columns to it. It must not know model families: a model says which precision it computes in and
+//! how many features it reads, and gets a block of that shape.
 
 pub mod category_hash;
 pub mod encode;
@@ -42,7 +43,8 @@ impl Precision {
     }
 }
 
-/// Values of `row_count` rows in column-major order: the value of (row, feature) lies at `feature * row_count + row`.
+/// Values of `row_count` rows in column-major order: the value of (row, feature) lies at `feature *
+/// row_count + row`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Columns<T> {
     row_count: usize,
@@ -53,7 +55,10 @@ impl<T: Copy> Columns<T> {
     /// A block of `row_count` rows and `feature_count` features, all `fill`.
     #[must_use]
     pub fn filled(row_count: usize, feature_count: usize, fill: T) -> Self {
-        Self { row_count, values: vec![fill; row_count * feature_count] }
+        Self {
+            row_count,
+            values: vec![fill; row_count * feature_count],
+        }
     }
 
     /// The number of rows.
@@ -83,7 +88,10 @@ impl<T: Copy> Columns<T> {
     /// A block of the first features, of which there must be as many.
     #[must_use]
     pub fn first(&self, feature_count: usize) -> Self {
-        Self { row_count: self.row_count, values: self.values[..feature_count * self.row_count].to_vec() }
+        Self {
+            row_count: self.row_count,
+            values: self.values[..feature_count * self.row_count].to_vec(),
+        }
     }
 
     /// All values, column after column.
@@ -95,8 +103,14 @@ impl<T: Copy> Columns<T> {
     /// Takes the last features out as a block of their own, as many as `feature_count`.
     #[must_use]
     pub fn split_last(&mut self, feature_count: usize) -> Self {
-        let kept = self.values.len().saturating_sub(feature_count * self.row_count);
-        Self { row_count: self.row_count, values: self.values.split_off(kept) }
+        let kept = self
+            .values
+            .len()
+            .saturating_sub(feature_count * self.row_count);
+        Self {
+            row_count: self.row_count,
+            values: self.values.split_off(kept),
+        }
     }
 
     /// Gives the block another shape and sets every value to `fill`, keeping the allocation.
@@ -107,14 +121,16 @@ impl<T: Copy> Columns<T> {
     }
 }
 
-/// The features of one batch in the precision of the model that reads them; NaN stands for a missing value.
+/// The features of one batch in the precision of the model that reads them; NaN stands for a
+/// missing value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FeatureBlock {
     /// For models that compute in [`Precision::Single`].
     Single(Columns<f32>),
     /// For models that compute in [`Precision::Double`].
     Double(Columns<f64>),
-    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that its input declares; only texts for a tokenizer have nulls.
+    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that
+    /// its input declares; only texts for a tokenizer have nulls.
     Native(Vec<ArrayRef>),
 }
 
@@ -135,7 +151,9 @@ impl FeatureBlock {
         match self {
             Self::Single(columns) => Self::Single(columns.split_last(feature_count)),
             Self::Double(columns) => Self::Double(columns.split_last(feature_count)),
-            Self::Native(columns) => Self::Native(columns.split_off(columns.len().saturating_sub(feature_count))),
+            Self::Native(columns) => {
+                Self::Native(columns.split_off(columns.len().saturating_sub(feature_count)))
+            }
         }
     }
 

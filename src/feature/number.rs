@@ -1,25 +1,42 @@
 //! Numbers as people write them in text: what they stand for, to the last bit.
 //!
-//! Owns the reading of a number from text. Most numbers of a table are a sign, some digits and perhaps a point: those whose digits a
-//! double holds exactly, over a power of ten that it holds exactly too, are one division, which IEEE 754 rounds correctly (the fast path of W.
-//! Clinger, "How to read floating point numbers accurately", 1990). All others are the standard library's. It must not know columns or policies.
+//! Owns the reading of a number from text. Most numbers of a table are a sign, some digits and
+//! perhaps a point: those whose digits a double holds exactly, over a power of ten that it holds
+//! exactly too, are one division, which IEEE 754 rounds correctly (the fast path of W.
+//! Clinger, "How to read floating point numbers accurately", 1990). All others are the standard
+//! library's. It must not know columns or policies.
 //!
-//! What was tried, on a million floats of seven to nine digits (ns for a number, on a busy machine, in one run): the standard library alone 30; all sixteen
-//! characters in one register of 128 bits, the point squeezed out, 25; **the whole part digit by digit, of the rest eight at once** 18.
+//! What was tried, on a million floats of seven to nine digits (ns for a number, on a busy machine,
+//! in one run): the standard library alone 30; all sixteen characters in one register of 128 bits,
+//! the point squeezed out, 25; **the whole part digit by digit, of the rest eight at once** 18.
 
-/// Characters of a number after its sign, at most: their digits are below 10^16, and a double holds the powers of ten that they may be divided by.
+/// Characters of a number after its sign, at most: their digits are below 10^16, and a double holds
+/// the powers of ten that they may be divided by.
 const MOST_CHARACTERS: usize = 16;
 
 /// What moves a number up by so many digits.
-const SHIFTS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+const SHIFTS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
 
 /// What a number of so many digits after its point is divided by.
-const POWERS: [f64; MOST_CHARACTERS] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+const POWERS: [f64; MOST_CHARACTERS] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
 
 /// Every whole number up to here is a double.
 const WHOLE: u64 = 1 << 53;
 
-/// A number as people write it: decimal or scientific, `inf`, or a truth value; blanks around it do not matter.
+/// A number as people write it: decimal or scientific, `inf`, or a truth value; blanks around it do
+/// not matter.
 #[must_use]
 pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
@@ -30,7 +47,8 @@ pub fn parse(text: &str) -> Option<f64> {
     }
 }
 
-/// The number that a sign, at most sixteen digits and a point stand for, if it is exact or correctly rounded in one step; none says nothing of the text.
+/// The number that a sign, at most sixteen digits and a point stand for, if it is exact or
+/// correctly rounded in one step; none says nothing of the text.
 #[inline]
 #[must_use]
 pub(super) fn plain(text: &[u8]) -> Option<f64> {
@@ -39,15 +57,26 @@ pub(super) fn plain(text: &[u8]) -> Option<f64> {
     if text.len() > MOST_CHARACTERS {
         return None;
     }
-    let whole_count = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let whole = text[..whole_count].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let whole_count = text
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
+    let whole = text[..whole_count]
+        .iter()
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
     let (value, places) = match &text[whole_count..] {
         [] => (whole, 0),
-        [b'.', fraction @ ..] if fraction.len() <= 8 => (whole * SHIFTS[fraction.len()] + last_digits(text, fraction.len())?, fraction.len()),
+        [b'.', fraction @ ..] if fraction.len() <= 8 => (
+            whole * SHIFTS[fraction.len()] + last_digits(text, fraction.len())?,
+            fraction.len(),
+        ),
         [b'.', fraction @ ..] => {
             let first = eight_digits(u64::from_le_bytes(*fraction.first_chunk()?))?;
             let rest = fraction.len() - 8;
-            ((whole * SHIFTS[8] + first) * SHIFTS[rest] + last_digits(text, rest)?, fraction.len())
+            (
+                (whole * SHIFTS[8] + first) * SHIFTS[rest] + last_digits(text, rest)?,
+                fraction.len(),
+            )
         }
         _ => return None,
     };
@@ -65,18 +94,26 @@ fn last_digits(text: &[u8], count: usize) -> Option<u64> {
     const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
     if let Some(last) = text.last_chunk() {
         // What stands before the digits becomes zeros.
-        let wanted = if count == 0 { 0 } else { u64::MAX << (8 * (8 - count)) };
+        let wanted = if count == 0 {
+            0
+        } else {
+            u64::MAX << (8 * (8 - count))
+        };
         return eight_digits(u64::from_le_bytes(*last) & wanted | ZEROS & !wanted);
     }
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    text[text.len() - count..].iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
+    text[text.len() - count..]
+        .iter()
+        .try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
 }
 
-/// The number of eight digits, the first in the lowest byte, if they are eight digits: neighbours are put together, then pairs, then fours.
+/// The number of eight digits, the first in the lowest byte, if they are eight digits: neighbours
+/// are put together, then pairs, then fours.
 #[inline]
 fn eight_digits(text: u64) -> Option<u64> {
     let digits = text.wrapping_sub(0x3030_3030_3030_3030);
-    // Above `9` the addition reaches the highest bit, below `0` the subtraction does; a byte that borrows is itself no digit.
+    // Above `9` the addition reaches the highest bit, below `0` the subtraction does; a byte that
+    // borrows is itself no digit.
     if (text.wrapping_add(0x4646_4646_4646_4646) | digits) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
@@ -93,25 +130,72 @@ mod tests {
 
     #[test]
     fn truth_values_blanks_and_what_the_standard_library_reads_are_numbers() {
-        for (text, value) in
-            [(" 1.5\t", 1.5), ("True", 1.0), ("FALSE", 0.0), ("1e3", 1000.0), ("+7", 7.0), (".5", 0.5), ("5.", 5.0), ("-inf", f64::NEG_INFINITY)]
-        {
+        for (text, value) in [
+            (" 1.5\t", 1.5),
+            ("True", 1.0),
+            ("FALSE", 0.0),
+            ("1e3", 1000.0),
+            ("+7", 7.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("-inf", f64::NEG_INFINITY),
+        ] {
             assert_eq!(parse(text), Some(value), "{text}");
         }
         assert!(parse("NaN").unwrap().is_nan());
         assert_eq!(parse("-0").unwrap().to_bits(), (-0.0_f64).to_bits());
-        for text in ["", " ", ".", "-", "-.", "1,5", "1_000", "0x1", "--1", "1-", "1.2.3", "12345678x", "1234567/", "1234567:"] {
+        for text in [
+            "",
+            " ",
+            ".",
+            "-",
+            "-.",
+            "1,5",
+            "1_000",
+            "0x1",
+            "--1",
+            "1-",
+            "1.2.3",
+            "12345678x",
+            "1234567/",
+            "1234567:",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn the_fast_path_takes_what_tables_are_full_of() {
-        for text in ["0", "-2.1744983", "0.46018675", "1", "-12.5", "1234567", "123.4567", "9007199254740992", "0.00000000000001"] {
-            assert_eq!(plain(text.as_bytes()).map(f64::to_bits), text.parse().ok().map(f64::to_bits), "{text}");
+        for text in [
+            "0",
+            "-2.1744983",
+            "0.46018675",
+            "1",
+            "-12.5",
+            "1234567",
+            "123.4567",
+            "9007199254740992",
+            "0.00000000000001",
+        ] {
+            assert_eq!(
+                plain(text.as_bytes()).map(f64::to_bits),
+                text.parse().ok().map(f64::to_bits),
+                "{text}"
+            );
             assert!(plain(text.as_bytes()).is_some(), "{text}");
         }
-        for text in ["9007199254740993", "12345678901234567", "0.000000000000000", "1e5", "+1", "", "-", ".", "-.", "1.2.3"] {
+        for text in [
+            "9007199254740993",
+            "12345678901234567",
+            "0.000000000000000",
+            "1e5",
+            "+1",
+            "",
+            "-",
+            ".",
+            "-.",
+            "1.2.3",
+        ] {
             assert_eq!(plain(text.as_bytes()), None, "{text}");
         }
     }

@@ -1,12 +1,15 @@
-//! One input of vectors being filled: lists of any kind to lists of the length that the model reads, under the input's policies.
+//! One input of vectors being filled: lists of any kind to lists of the length that the model
+//! reads, under the input's policies.
 //!
-//! A missing list, or a missing value in one, is a missing value of its row; a list of another length is like a text that is not a number. Where the model
-//! reads lists of any length, what stands in for one has the least. It must not know the other inputs.
+//! A missing list, or a missing value in one, is a missing value of its row; a list of another
+//! length is like a text that is not a number. Where the model reads lists of any length, what
+//! stands in for one has the least. It must not know the other inputs.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeListArray, StringArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array,
+    Int64Array, LargeListArray, StringArray, UInt64Array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
@@ -14,7 +17,9 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use super::exact::{Exact, exactly, of_double};
 use super::fill::Filling;
 use super::lists::{Lists, RowList};
-use super::native::{Cell, decoded, fitted, known, none_instead, overflows, replacement, with_spelt_booleans};
+use super::native::{
+    Cell, decoded, fitted, known, none_instead, overflows, replacement, with_spelt_booleans,
+};
 use super::verdict::Reason;
 use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
@@ -34,7 +39,10 @@ impl<T: Clone> Gathered<T> {
         value: impl Fn(usize) -> Cell<T>,
         instead: impl Fn(f64) -> Option<T>,
     ) -> Result<Self> {
-        let (mut all, mut lengths) = (Vec::with_capacity(lists.values.len()), Vec::with_capacity(lists.rows.len()));
+        let (mut all, mut lengths) = (
+            Vec::with_capacity(lists.values.len()),
+            Vec::with_capacity(lists.rows.len()),
+        );
         let least = match width {
             Width::One => 1,
             Width::Exactly(count) | Width::Multiple(count) => count,
@@ -42,7 +50,13 @@ impl<T: Clone> Gathered<T> {
         for (row, list) in lists.rows.iter().enumerate() {
             let known = all.len();
             if let RowList::Whole { start, count } = *list {
-                let is_value = |index| if let Cell::Value(value) | Cell::Parsed(value) = value(index) { Some(value) } else { None };
+                let is_value = |index| {
+                    if let Cell::Value(value) | Cell::Parsed(value) = value(index) {
+                        Some(value)
+                    } else {
+                        None
+                    }
+                };
                 all.extend((start..start + count).map_while(is_value));
                 if all.len() == known + count {
                     lengths.push(count);
@@ -51,8 +65,15 @@ impl<T: Clone> Gathered<T> {
                 all.truncate(known);
                 all.extend(repaired((start, count), row, filling, &value, &instead)?);
             } else {
-                let reason = if *list == RowList::Missing { Reason::Null } else { Reason::Length };
-                all.extend(std::iter::repeat_n(replaced(row, reason, filling, &instead)?, least));
+                let reason = if *list == RowList::Missing {
+                    Reason::Null
+                } else {
+                    Reason::Length
+                };
+                all.extend(std::iter::repeat_n(
+                    replaced(row, reason, filling, &instead)?,
+                    least,
+                ));
             }
             lengths.push(all.len() - known);
         }
@@ -90,19 +111,40 @@ fn repaired<T: Clone>(
 }
 
 /// What is read instead of a value of this row.
-fn replaced<T>(row: usize, reason: Reason, filling: &mut Filling<f64>, instead: &impl Fn(f64) -> Option<T>) -> Result<T> {
+fn replaced<T>(
+    row: usize,
+    reason: Reason,
+    filling: &mut Filling<f64>,
+    instead: &impl Fn(f64) -> Option<T>,
+) -> Result<T> {
     let (count, policy) = match reason {
         Reason::Null => (&mut filling.counts.null_count, filling.bound.input.on_null),
-        Reason::Range | Reason::Fraction => (&mut filling.counts.unfit_count, filling.bound.input.on_unseen),
-        _ => (&mut filling.counts.unparsable_count, filling.bound.input.on_unseen),
+        Reason::Range | Reason::Fraction => (
+            &mut filling.counts.unfit_count,
+            filling.bound.input.on_unseen,
+        ),
+        _ => (
+            &mut filling.counts.unparsable_count,
+            filling.bound.input.on_unseen,
+        ),
     };
     *count += 1;
     filling.settle(row, policy, f64::NAN, reason)?;
-    instead(if policy == Policy::Reject { 0.0 } else { filling.out[row] }).ok_or_else(|| none_instead(filling, row, reason))
+    instead(if policy == Policy::Reject {
+        0.0
+    } else {
+        filling.out[row]
+    })
+    .ok_or_else(|| none_instead(filling, row, reason))
 }
 
-/// Fills lists of so many values of the declared type: of one length in a column of that, else of any.
-pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+/// Fills lists of so many values of the declared type: of one length in a column of that, else of
+/// any.
+pub(super) fn fill(
+    native: NativeType,
+    column: &ArrayRef,
+    filling: &mut Filling<f64>,
+) -> Result<ArrayRef> {
     let lists = Lists::of(column, &native)?;
     let (width, missing) = (native.width, filling.missing);
     let (values, lengths): (ArrayRef, Vec<usize>) = match native.element {
@@ -113,10 +155,13 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
             let cell = |index: usize| match found.value(index) {
                 _ if found.is_null(index) => Cell::Missing,
                 number if number.is_nan() || sentinels.contains(&number) => Cell::Missing,
-                number if overflows(native.element, number) && value(index).is_finite() => Cell::Unfit(Reason::Range),
+                number if overflows(native.element, number) && value(index).is_finite() => {
+                    Cell::Unfit(Reason::Range)
+                }
                 number => Cell::Value(number),
             };
-            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, |value| Some(value as f32))?;
+            let Gathered { all, lengths } =
+                Gathered::of(&lists, width, filling, cell, |value| Some(value as f32))?;
             (Arc::new(Float32Array::from(all)), lengths)
         }
         NativeElement::Double => {
@@ -124,7 +169,11 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
             let found = found.as_primitive::<Float64Type>();
             let cell = |index: usize| {
                 let is_missing = |value: f64| value.is_nan() || missing.is_number(value, || false);
-                if found.is_null(index) || is_missing(found.value(index)) { Cell::Missing } else { Cell::Value(found.value(index)) }
+                if found.is_null(index) || is_missing(found.value(index)) {
+                    Cell::Missing
+                } else {
+                    Cell::Value(found.value(index))
+                }
             };
             let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, Some)?;
             (Arc::new(Float64Array::from(all)), lengths)
@@ -132,13 +181,24 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
         NativeElement::Integer(ColumnType::Uint64) => {
             let value = exactly(&lists.values)?;
             let cell = |index: usize| known::<u64>(ColumnType::Uint64, value(index), missing);
-            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, replacement(ColumnType::Uint64))?;
+            let Gathered { all, lengths } = Gathered::of(
+                &lists,
+                width,
+                filling,
+                cell,
+                replacement(ColumnType::Uint64),
+            )?;
             (Arc::new(UInt64Array::from(all)), lengths)
         }
         NativeElement::Integer(integer) => {
             let value = exactly(&lists.values)?;
-            let Gathered { all, lengths } =
-                Gathered::of(&lists, width, filling, |index| known::<i64>(integer, value(index), missing), replacement(integer))?;
+            let Gathered { all, lengths } = Gathered::of(
+                &lists,
+                width,
+                filling,
+                |index| known::<i64>(integer, value(index), missing),
+                replacement(integer),
+            )?;
             (Arc::new(Int64Array::from(all)), lengths)
         }
         NativeElement::Boolean => {
@@ -148,16 +208,37 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
                 Cell::Unfit(reason) => Cell::Unfit(reason),
                 _ => Cell::Missing,
             };
-            let instead = |value: f64| if let Cell::Value(value) = truth(of_double(value)) { Some(value) } else { None };
-            let Gathered { all, lengths } = Gathered::of(&lists, width, filling, |index| truth(value(index)), instead)?;
+            let instead = |value: f64| {
+                if let Cell::Value(value) = truth(of_double(value)) {
+                    Some(value)
+                } else {
+                    None
+                }
+            };
+            let Gathered { all, lengths } =
+                Gathered::of(&lists, width, filling, |index| truth(value(index)), instead)?;
             (Arc::new(BooleanArray::from(all)), lengths)
         }
         NativeElement::Text => {
             let found = decoded(&with_spelt_booleans(&lists.values), &DataType::Utf8)?;
             let found = found.as_string::<i32>();
-            let is_missing = |index: usize| found.is_null(index) || missing.is_text(found.value(index), || false);
-            let cell = |index: usize| if is_missing(index) { Cell::Missing } else { Cell::Value(found.value(index).to_owned()) };
-            let text = |value: f64| Some(if value.is_nan() { String::new() } else { value.to_string() });
+            let is_missing = |index: usize| {
+                found.is_null(index) || missing.is_text(found.value(index), || false)
+            };
+            let cell = |index: usize| {
+                if is_missing(index) {
+                    Cell::Missing
+                } else {
+                    Cell::Value(found.value(index).to_owned())
+                }
+            };
+            let text = |value: f64| {
+                Some(if value.is_nan() {
+                    String::new()
+                } else {
+                    value.to_string()
+                })
+            };
             let Gathered { all, lengths } = Gathered::of(&lists, width, filling, cell, text)?;
             (Arc::new(StringArray::from(all)), lengths)
         }
@@ -167,7 +248,9 @@ pub(super) fn fill(native: NativeType, column: &ArrayRef, filling: &mut Filling<
 
 /// The numbers in double precision, as they were before they became the model's.
 fn doubles(values: &ArrayRef) -> Result<impl Fn(usize) -> f64> {
-    let doubles = decoded(values, &DataType::Float64)?.as_primitive::<Float64Type>().clone();
+    let doubles = decoded(values, &DataType::Float64)?
+        .as_primitive::<Float64Type>()
+        .clone();
     Ok(move |index| doubles.value(index))
 }
 
@@ -175,9 +258,13 @@ fn as_lists(width: Width, values: ArrayRef, lengths: Vec<usize>) -> Result<Array
     let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
     let wrong = |error| Error::internal("a list of another length").because(error);
     let Width::Exactly(width) = width else {
-        let lists = LargeListArray::try_new(field, OffsetBuffer::from_lengths(lengths), values, None).map_err(wrong)?;
+        let lists =
+            LargeListArray::try_new(field, OffsetBuffer::from_lengths(lengths), values, None)
+                .map_err(wrong)?;
         return Ok(Arc::new(lists));
     };
     let width = i32::try_from(width).map_err(|_| Error::failed("lists that are too long"))?;
-    Ok(Arc::new(FixedSizeListArray::try_new(field, width, values, None).map_err(wrong)?))
+    Ok(Arc::new(
+        FixedSizeListArray::try_new(field, width, values, None).map_err(wrong)?,
+    ))
 }

@@ -1,9 +1,13 @@
-//! What encoding says of values and rows: counts of every implicit step, and the rows that must be left out.
+//! What encoding says of values and rows: counts of every implicit step, and the rows that must be
+//! left out.
 //!
-//! Owns the reasons and their codes in reports, and where a row comes from. It must not know how values become numbers.
+//! Owns the reasons and their codes in reports, and where a row comes from. It must not know how
+//! values become numbers.
 
 /// Why a row was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A value is missing.
@@ -61,7 +65,8 @@ pub struct Coercions {
     pub unparsable_count: u64,
     /// Values replaced by a default.
     pub defaulted_count: u64,
-    /// Whole numbers and decimals some of whose digits the model's precision cannot hold; floats are not counted.
+    /// Whole numbers and decimals some of whose digits the model's precision cannot hold; floats
+    /// are not counted.
     pub rounded_count: u64,
     /// Texts of which a text model reads only the beginning.
     #[serde(default)]
@@ -115,7 +120,8 @@ impl Verdicts {
     /// (row, input, reason) in row order, the first input's reason for each row.
     #[must_use]
     pub fn into_rows(mut self) -> Vec<(usize, usize, Reason)> {
-        self.rejected.sort_unstable_by_key(|&(row, input, _)| (row, input));
+        self.rejected
+            .sort_unstable_by_key(|&(row, input, _)| (row, input));
         self.rejected.dedup_by_key(|(row, ..)| *row);
         self.rejected
     }
@@ -126,7 +132,8 @@ impl Verdicts {
 pub struct Origin<'a> {
     /// The file.
     pub path: &'a std::path::Path,
-    /// The row numbers in the file, counted from 0; none where rows are in file order from `first_row`.
+    /// The row numbers in the file, counted from 0; none where rows are in file order from
+    /// `first_row`.
     pub kept_rows: Option<&'a [u32]>,
     /// The rows before the batch's first.
     pub first_row: u64,
@@ -136,13 +143,25 @@ impl<'a> Origin<'a> {
     /// The origin of `rows` rows from row `start` of the batch on.
     #[must_use]
     pub fn from(&self, start: usize, rows: usize) -> Origin<'a> {
-        let first_row = if self.kept_rows.is_some() { self.first_row } else { self.first_row + start as u64 };
-        Self { path: self.path, kept_rows: self.kept_rows.map(|kept| &kept[start..start + rows]), first_row }
+        let first_row = if self.kept_rows.is_some() {
+            self.first_row
+        } else {
+            self.first_row + start as u64
+        };
+        Self {
+            path: self.path,
+            kept_rows: self.kept_rows.map(|kept| &kept[start..start + rows]),
+            first_row,
+        }
     }
 
     /// The row's number in the file, counted from 1.
     #[must_use]
     pub fn row_number(&self, row: usize) -> u64 {
-        self.first_row + self.kept_rows.map_or(row as u64, |kept| u64::from(kept[row])) + 1
+        self.first_row
+            + self
+                .kept_rows
+                .map_or(row as u64, |kept| u64::from(kept[row]))
+            + 1
     }
 }

@@ -1,5 +1,5 @@
-//! Counting many small things on one thread: each thread takes bytes out of the process's pool ahead of need, in steps, so that a tensor costs no
-//! shared counter.
+//! Counting many small things on one thread: each thread takes bytes out of the process's pool
+//! ahead of need, in steps, so that a tensor costs no shared counter.
 
 use std::cell::Cell;
 
@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 /// What a thread takes out of the pool at once.
 const STEP_BYTES: u64 = 1 << 20;
 
-/// What is temporary and smaller is not counted: a step has few of them, except a loop, which drops each soon.
+/// What is temporary and smaller is not counted: a step has few of them, except a loop, which drops
+/// each soon.
 const LEAST_TEMPORARY: usize = 4 << 10;
 
 /// What a thread has taken and what it uses of that.
@@ -46,7 +47,10 @@ impl Drop for Meter {
 
 impl Meter {
     fn is_below_ceiling(&self, bytes: u64) -> bool {
-        i64::try_from(bytes).ok().and_then(|bytes| self.used.get().checked_add(bytes)).is_some_and(|sum| sum <= self.ceiling.get())
+        i64::try_from(bytes)
+            .ok()
+            .and_then(|bytes| self.used.get().checked_add(bytes))
+            .is_some_and(|sum| sum <= self.ceiling.get())
     }
 
     fn refuse<T>(&self, error: Error) -> Result<T> {
@@ -60,7 +64,11 @@ impl Meter {
             return self.refuse(beyond_ceiling());
         }
         let left = pool.left().saturating_add(self.credit.get());
-        if bytes <= left { Ok(()) } else { self.refuse(pool.refusal(bytes, VALUES)) }
+        if bytes <= left {
+            Ok(())
+        } else {
+            self.refuse(pool.refusal(bytes, VALUES))
+        }
     }
 
     fn take(&self, bytes: u64) -> Result<()> {
@@ -70,9 +78,13 @@ impl Meter {
         let pool = Pool::of_process();
         let missing = bytes.saturating_sub(self.credit.get());
         if missing > 0 {
-            let step = missing.checked_next_multiple_of(STEP_BYTES).unwrap_or(missing);
+            let step = missing
+                .checked_next_multiple_of(STEP_BYTES)
+                .unwrap_or(missing);
             let taken = [step, missing].into_iter().find(|bytes| pool.take(*bytes));
-            let Some(taken) = taken else { return self.refuse(pool.refusal(bytes, VALUES)) };
+            let Some(taken) = taken else {
+                return self.refuse(pool.refusal(bytes, VALUES));
+            };
             self.credit.set(self.credit.get() + taken);
         }
         self.credit.set(self.credit.get() - bytes);
@@ -84,14 +96,19 @@ impl Meter {
     fn note(&self, bytes: u64) {
         let missing = bytes.saturating_sub(self.credit.get());
         Pool::of_process().take_anyway(missing);
-        self.credit.set((self.credit.get() + missing).saturating_sub(bytes));
+        self.credit
+            .set((self.credit.get() + missing).saturating_sub(bytes));
         self.used.set(self.used.get().saturating_add(bytes as i64));
     }
 
     fn put_back(&self, bytes: u64) {
         self.used.set(self.used.get() - bytes as i64);
         let credit = self.credit.get() + bytes;
-        let excess = if credit > 2 * STEP_BYTES { credit - STEP_BYTES } else { 0 };
+        let excess = if credit > 2 * STEP_BYTES {
+            credit - STEP_BYTES
+        } else {
+            0
+        };
         Pool::of_process().put_back(excess);
         self.credit.set(credit - excess);
     }
@@ -114,7 +131,9 @@ pub struct Charge(u64);
 /// # Errors
 /// Fails if so much is not left in the process's pool, or under the ceiling of [`confined`].
 pub fn charge(bytes: usize) -> Result<Charge> {
-    METER.with(|meter| meter.take(bytes as u64)).map(|()| Charge(bytes as u64))
+    METER
+        .with(|meter| meter.take(bytes as u64))
+        .map(|()| Charge(bytes as u64))
 }
 
 impl Drop for Charge {
@@ -140,7 +159,8 @@ pub fn room_for(bytes: usize) -> Result<()> {
     METER.with(|meter| meter.check(bytes as u64))
 }
 
-/// Counts bytes that are about to be allocated and are gone when the [`step`] ends; outside of steps they are only checked.
+/// Counts bytes that are about to be allocated and are gone when the [`step`] ends; outside of
+/// steps they are only checked.
 ///
 /// # Errors
 /// As [`charge`].
@@ -150,7 +170,9 @@ pub fn temporary(bytes: usize) -> Result<()> {
     }
     METER.with(|meter| match meter.temporary.get() {
         None => meter.check(bytes as u64),
-        Some(before) => meter.take(bytes as u64).map(|()| meter.temporary.set(Some(before + bytes as u64))),
+        Some(before) => meter
+            .take(bytes as u64)
+            .map(|()| meter.temporary.set(Some(before + bytes as u64))),
     })
 }
 
@@ -187,13 +209,19 @@ impl Drop for Ceiling {
     }
 }
 
-/// Does work for which this thread may charge at most `bytes` more than it has now: beyond that [`charge`] fails. Also returns whether
-/// anything was refused.
+/// Does work for which this thread may charge at most `bytes` more than it has now: beyond that
+/// [`charge`] fails. Also returns whether anything was refused.
 pub fn confined<T>(bytes: u64, work: impl FnOnce() -> T) -> (T, bool) {
     let _restored = METER.with(|meter| {
-        let own = meter.used.get().saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let own = meter
+            .used
+            .get()
+            .saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
         let before = meter.ceiling.replace(own.min(meter.ceiling.get()));
-        Ceiling { bytes: before, was_refused: meter.was_refused.replace(false) }
+        Ceiling {
+            bytes: before,
+            was_refused: meter.was_refused.replace(false),
+        }
     });
     let result = work();
     (result, METER.with(|meter| meter.was_refused.get()))
@@ -222,13 +250,26 @@ mod tests {
     fn a_charge_may_be_dropped_on_another_thread() {
         let kept = charge(5 << 20).unwrap();
         std::thread::spawn(move || drop(kept)).join().unwrap();
-        assert_eq!(used(), 5 << 20, "the thread that made it does not hear of it");
+        assert_eq!(
+            used(),
+            5 << 20,
+            "the thread that made it does not hear of it"
+        );
     }
 
     #[test]
     fn no_size_is_too_large_to_be_refused() {
-        assert!(charge(usize::MAX).is_err() && room_for(usize::MAX).is_err() && step(|| temporary(usize::MAX)).is_err());
-        assert!(charge(1 << 60).unwrap_err().to_string().contains("a value of the model would take 1.00 EiB"));
+        assert!(
+            charge(usize::MAX).is_err()
+                && room_for(usize::MAX).is_err()
+                && step(|| temporary(usize::MAX)).is_err()
+        );
+        assert!(
+            charge(1 << 60)
+                .unwrap_err()
+                .to_string()
+                .contains("a value of the model would take 1.00 EiB")
+        );
     }
 
     #[test]
@@ -236,15 +277,24 @@ mod tests {
         let (result, was_refused) = confined(100, || {
             let first = charge(60).unwrap();
             assert!(charge(41).is_err() && room_for(41).is_err() && room_for(40).is_ok());
-            assert!(confined(1 << 20, || charge(41)).0.is_err(), "an inner ceiling is no higher than the outer one");
+            assert!(
+                confined(1 << 20, || charge(41)).0.is_err(),
+                "an inner ceiling is no higher than the outer one"
+            );
             assert!(confined(10, || charge(11)).1 && !confined(10, || charge(10).is_ok()).1);
             drop(first);
             charge(100).map(drop)
         });
         assert!(result.is_ok() && was_refused && charge(1_000).is_ok());
-        assert!(!confined(10, || ()).1, "a refusal is forgotten when its ceiling is gone");
+        assert!(
+            !confined(10, || ()).1,
+            "a refusal is forgotten when its ceiling is gone"
+        );
         let panicked = std::panic::catch_unwind(|| confined(1, || panic!("inside")));
-        assert!(panicked.is_err() && charge(1_000).is_ok(), "also after a panic");
+        assert!(
+            panicked.is_err() && charge(1_000).is_ok(),
+            "also after a panic"
+        );
     }
 
     #[test]

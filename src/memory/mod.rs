@@ -1,14 +1,17 @@
 //! One accountant for memory whose size somebody else chooses: a model, a table, an expression.
 //!
-//! Owns the process's [`Pool`]: how many bytes such things may take together, and how many they take now. It must not know what the bytes are.
+//! Owns the process's [`Pool`]: how many bytes such things may take together, and how many they
+//! take now. It must not know what the bytes are.
 //!
 //! # Two rooms, one limit
 //!
-//! [`crate::plan::memory`] plans what *we* choose before the first row: the size of portions and the number of workers, so that the whole process
-//! stays below `--memory`. This room counts what *others* choose while it is made: model files, tensors, results of SQL, schemas, normalized
-//! texts, long records. Planning comes first and counting takes what is left: [`Pool::set_limit`] gets `--memory` less what the plan needs. Without
-//! `--memory` the limit is [`DEFAULT_SHARE_PERCENT`] of the machine's memory (or of the container's, or of `ulimit -v`), so an input of a
-//! few hundred bytes can never take a machine down.
+//! [`crate::plan::memory`] plans what *we* choose before the first row: the size of portions and
+//! the number of workers, so that the whole process stays below `--memory`. This room counts what
+//! *others* choose while it is made: model files, tensors, results of SQL, schemas, normalized
+//! texts, long records. Planning comes first and counting takes what is left: [`Pool::set_limit`]
+//! gets `--memory` less what the plan needs. Without `--memory` the limit is
+//! [`DEFAULT_SHARE_PERCENT`] of the machine's memory (or of the container's, or of `ulimit -v`), so
+//! an input of a few hundred bytes can never take a machine down.
 //!
 //! # How to use it
 //!
@@ -20,8 +23,9 @@
 //! | something that is gone when a short step of work ends | [`temporary`] inside [`step`] |
 //! | a size that is checked before it is known exactly | [`room_for`] |
 //!
-//! Reserve *before* allocating, with checked or saturating arithmetic for the size; what cannot be reserved must not be made. A refusal names
-//! what would have been made and how large it is, and takes a few hundred bytes itself.
+//! Reserve *before* allocating, with checked or saturating arithmetic for the size; what cannot be
+//! reserved must not be made. A refusal names what would have been made and how large it is, and
+//! takes a few hundred bytes itself.
 
 mod machine;
 mod meter;
@@ -33,7 +37,8 @@ pub use self::pool::{DEFAULT_SHARE_PERCENT, Pool, Reservation};
 
 use crate::error::Result;
 
-/// Reserves bytes of the process's pool; `what` is the subject of the refusal's message, such as "the model file".
+/// Reserves bytes of the process's pool; `what` is the subject of the refusal's message, such as
+/// "the model file".
 ///
 /// # Errors
 /// Fails if so much is not left.

@@ -8,7 +8,8 @@ use indicatif::HumanBytes;
 use super::machine::machine_bytes;
 use crate::error::{Error, Result};
 
-/// The part of the machine's memory that things of foreign size may take together where no `--memory` says otherwise.
+/// The part of the machine's memory that things of foreign size may take together where no
+/// `--memory` says otherwise.
 pub const DEFAULT_SHARE_PERCENT: u64 = 50;
 
 /// A machine that does not state its memory is taken to have this much.
@@ -40,7 +41,11 @@ impl Pool {
     /// A pool of its own.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Counters { limit: limit.into(), used: 0.into(), is_requested: false.into() }))
+        Self(Arc::new(Counters {
+            limit: limit.into(),
+            used: 0.into(),
+            is_requested: false.into(),
+        }))
     }
 
     /// The one pool that everything in this process shares.
@@ -49,10 +54,15 @@ impl Pool {
         &PROCESS
     }
 
-    /// Sets the limit that follows from `--memory`; none restores the default. What is in use already stays.
+    /// Sets the limit that follows from `--memory`; none restores the default. What is in use
+    /// already stays.
     pub fn set_limit(&self, limit: Option<u64>) {
-        self.0.is_requested.store(limit.is_some(), Ordering::Relaxed);
-        self.0.limit.store(limit.unwrap_or_else(default_limit), Ordering::Relaxed);
+        self.0
+            .is_requested
+            .store(limit.is_some(), Ordering::Relaxed);
+        self.0
+            .limit
+            .store(limit.unwrap_or_else(default_limit), Ordering::Relaxed);
     }
 
     /// The limit, in bytes.
@@ -73,19 +83,33 @@ impl Pool {
         self.limit().saturating_sub(self.used())
     }
 
-    /// Reserves bytes until the reservation is dropped; `what` is the subject of the refusal's message, such as "the model file".
+    /// Reserves bytes until the reservation is dropped; `what` is the subject of the refusal's
+    /// message, such as "the model file".
     ///
     /// # Errors
     /// Fails if so much is not left.
     pub fn reserve(&self, bytes: u64, what: &str) -> Result<Reservation> {
-        if self.take(bytes) { Ok(Reservation { pool: self.clone(), bytes }) } else { Err(self.refusal(bytes, what)) }
+        if self.take(bytes) {
+            Ok(Reservation {
+                pool: self.clone(),
+                bytes,
+            })
+        } else {
+            Err(self.refusal(bytes, what))
+        }
     }
 
     /// Takes bytes out of the pool, if they are left.
     pub(super) fn take(&self, bytes: u64) -> bool {
         let limit = self.limit();
-        let more = |used: u64| used.checked_add(bytes).filter(|sum| bytes == 0 || *sum <= limit);
-        self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let more = |used: u64| {
+            used.checked_add(bytes)
+                .filter(|sum| bytes == 0 || *sum <= limit)
+        };
+        self.0
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
     }
 
     /// Takes bytes that exist already out of the pool, whether they are left or not.
@@ -101,12 +125,21 @@ impl Pool {
     /// The error for something that is too large.
     pub(super) fn refusal(&self, bytes: u64, what: &str) -> Error {
         let subject: String = what.chars().take(SUBJECT_CHARACTERS).collect();
-        let (needed, left, limit) = (HumanBytes(bytes), HumanBytes(self.left()), HumanBytes(self.limit()));
-        let error = Error::failed(format!("{subject} would take {needed} of memory, and {left} of {limit} is left"));
+        let (needed, left, limit) = (
+            HumanBytes(bytes),
+            HumanBytes(self.left()),
+            HumanBytes(self.limit()),
+        );
+        let error = Error::failed(format!(
+            "{subject} would take {needed} of memory, and {left} of {limit} is left"
+        ));
         if self.0.is_requested.load(Ordering::Relaxed) {
             return error.hint("pass a larger `--memory` if the model and the data can be trusted");
         }
-        error.hint(format!("this is {DEFAULT_SHARE_PERCENT} % of the machine's memory; `--memory SIZE` sets another limit"))
+        error.hint(format!(
+            "this is {DEFAULT_SHARE_PERCENT} % of the machine's memory; `--memory SIZE` sets \
+             another limit"
+        ))
     }
 }
 
@@ -194,10 +227,21 @@ mod tests {
     fn a_refusal_is_small_and_names_what_was_too_large() {
         let pool = Pool::new(1 << 30);
         let error = pool.reserve(3 << 30, "the model file").unwrap_err();
-        assert_eq!(error.message(), "the model file would take 3.00 GiB of memory, and 1.00 GiB of 1.00 GiB is left");
-        assert!(error.hint_text().unwrap().contains("50 % of the machine's memory"));
+        assert_eq!(
+            error.message(),
+            "the model file would take 3.00 GiB of memory, and 1.00 GiB of 1.00 GiB is left"
+        );
+        assert!(
+            error
+                .hint_text()
+                .unwrap()
+                .contains("50 % of the machine's memory")
+        );
         pool.set_limit(Some(1 << 20));
         let error = pool.reserve(3 << 30, &"x".repeat(1 << 20)).unwrap_err();
-        assert!(error.message().len() < 300 && error.hint_text().unwrap().contains("a larger `--memory`"));
+        assert!(
+            error.message().len() < 300
+                && error.hint_text().unwrap().contains("a larger `--memory`")
+        );
     }
 }

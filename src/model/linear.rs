@@ -1,7 +1,8 @@
 //! Linear models: a margin is an intercept and a weighted sum of the features that are present.
 //!
-//! Owns the sum and its order: intercept first, then feature after feature in single precision, a missing value left out. That is
-//! XGBoost's `gblinear`, bit for bit. It must not know formats, columns or links.
+//! Owns the sum and its order: intercept first, then feature after feature in single precision, a
+//! missing value left out. That is XGBoost's `gblinear`, bit for bit. It must not know formats,
+//! columns or links.
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
@@ -20,36 +21,67 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A model of as many outputs as `biases`, all of which start at `start`; the weight of (feature, output) lies at `feature * outputs + output`.
+    /// A model of as many outputs as `biases`, all of which start at `start`; the weight of
+    /// (feature, output) lies at `feature * outputs + output`.
     ///
     /// # Errors
     /// Fails if there is no output or the number of weights is not features times outputs.
-    pub fn new(feature_count: usize, start: f32, biases: Vec<f32>, weights: Vec<f32>) -> Result<Self> {
+    pub fn new(
+        feature_count: usize,
+        start: f32,
+        biases: Vec<f32>,
+        weights: Vec<f32>,
+    ) -> Result<Self> {
         if biases.is_empty() || feature_count.checked_mul(biases.len()) != Some(weights.len()) {
-            let message = format!("{} weights for {feature_count} features and {} outputs", weights.len(), biases.len());
+            let message = format!(
+                "{} weights for {feature_count} features and {} outputs",
+                weights.len(),
+                biases.len()
+            );
             return Err(Error::failed(message));
         }
         let intercepts = biases.iter().map(|bias| bias + start).collect();
-        Ok(Self { feature_count, intercepts, biases, weights })
+        Ok(Self {
+            feature_count,
+            intercepts,
+            biases,
+            weights,
+        })
     }
 
     /// Fills the margins of all rows; `offsets` holds each row's own start.
-    fn fill(&self, block: &FeatureBlock, offsets: Option<&Columns<f32>>, margins: &mut Margins) -> Result<()> {
+    fn fill(
+        &self,
+        block: &FeatureBlock,
+        offsets: Option<&Columns<f32>>,
+        margins: &mut Margins,
+    ) -> Result<()> {
         let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
-            return Err(Error::internal("a block of another precision than the linear model's"));
+            return Err(Error::internal(
+                "a block of another precision than the linear model's",
+            ));
         };
         margins.clear();
         if columns.row_count() == 0 {
             return Ok(());
         }
         let width = self.intercepts.len();
-        let fits = |offsets: &Columns<f32>| (offsets.row_count(), offsets.feature_count()) == (columns.row_count(), width);
+        let fits = |offsets: &Columns<f32>| {
+            (offsets.row_count(), offsets.feature_count()) == (columns.row_count(), width)
+        };
         if columns.feature_count() != self.feature_count || !offsets.is_none_or(fits) {
-            return Err(Error::internal("a block of another width than the linear model's"));
+            return Err(Error::internal(
+                "a block of another width than the linear model's",
+            ));
         }
         for row in 0..columns.row_count() {
             match offsets {
-                Some(offsets) => margins.extend(self.biases.iter().enumerate().map(|(output, bias)| bias + offsets.column(output)[row])),
+                Some(offsets) => margins.extend(
+                    self.biases
+                        .iter()
+                        .enumerate()
+                        .map(|(output, bias)| bias + offsets.column(output)[row]),
+                ),
                 None => margins.extend_from_slice(&self.intercepts),
             }
         }
@@ -60,14 +92,25 @@ impl Linear {
     fn add(&self, columns: &Columns<f32>, margins: &mut [f32]) {
         let width = self.intercepts.len();
         // Chosen rather than branched on, so that several rows are added at once.
-        let added = |sum: f32, value: f32, weight: f32| if value.is_nan() { sum } else { sum + value * weight };
+        let added = |sum: f32, value: f32, weight: f32| {
+            if value.is_nan() {
+                sum
+            } else {
+                sum + value * weight
+            }
+        };
         for (feature, weights) in self.weights.chunks_exact(width).enumerate() {
             let values = columns.column(feature);
             if let [weight] = weights {
-                margins.iter_mut().zip(values).for_each(|(sum, &value)| *sum = added(*sum, value, *weight));
+                margins
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(sum, &value)| *sum = added(*sum, value, *weight));
             } else {
                 for (sums, &value) in margins.chunks_exact_mut(width).zip(values) {
-                    sums.iter_mut().zip(weights).for_each(|(sum, &weight)| *sum = added(*sum, value, weight));
+                    sums.iter_mut()
+                        .zip(weights)
+                        .for_each(|(sum, &weight)| *sum = added(*sum, value, weight));
                 }
             }
         }
@@ -91,7 +134,12 @@ impl Model for Linear {
         self.intercepts.len()
     }
 
-    fn score(&self, block: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        _scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         self.fill(block, None, margins)
     }
 
@@ -99,9 +147,17 @@ impl Model for Linear {
         Some(OffsetRule::Start)
     }
 
-    fn score_with_offsets(&self, block: &FeatureBlock, offsets: &FeatureBlock, _scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score_with_offsets(
+        &self,
+        block: &FeatureBlock,
+        offsets: &FeatureBlock,
+        _scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         let FeatureBlock::Single(offsets) = offsets else {
-            return Err(Error::internal("offsets of another precision than the linear model's"));
+            return Err(Error::internal(
+                "offsets of another precision than the linear model's",
+            ));
         };
         self.fill(block, Some(offsets), margins)
     }
@@ -117,19 +173,32 @@ mod tests {
 
     #[test]
     fn a_margin_is_the_intercept_and_what_is_present() {
-        let model = Linear::new(2, 0.5, vec![0.5, -1.5], vec![2.0, 3.0, 10.0, 20.0]).expect("the shapes agree");
+        let model = Linear::new(2, 0.5, vec![0.5, -1.5], vec![2.0, 3.0, 10.0, 20.0])
+            .expect("the shapes agree");
         let mut columns = Columns::filled(2, 2, 1.0);
         columns.column_mut(1)[1] = f32::NAN;
         let mut margins = Margins::empty(Precision::Single);
-        model.score(&FeatureBlock::Single(columns), &mut Scratch::default(), &mut margins).expect("the block fits");
+        model
+            .score(
+                &FeatureBlock::Single(columns),
+                &mut Scratch::default(),
+                &mut margins,
+            )
+            .expect("the block fits");
         assert_eq!(margins, Margins::Single(vec![13.0, 22.0, 3.0, 2.0]));
         let mut columns = Columns::filled(1, 2, 1.0);
         columns.column_mut(1)[0] = f32::NAN;
         let mut offsets = Columns::filled(1, 2, 10.0);
         offsets.column_mut(1)[0] = 20.0;
         let (block, offsets) = (FeatureBlock::Single(columns), FeatureBlock::Single(offsets));
-        model.score_with_offsets(&block, &offsets, &mut Scratch::default(), &mut margins).expect("the blocks fit");
-        assert_eq!(margins, Margins::Single(vec![12.5, 21.5]), "an offset stands in place of the start");
+        model
+            .score_with_offsets(&block, &offsets, &mut Scratch::default(), &mut margins)
+            .expect("the blocks fit");
+        assert_eq!(
+            margins,
+            Margins::Single(vec![12.5, 21.5]),
+            "an offset stands in place of the start"
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Numbers to scores: the [`Model`] trait that every family implements, and what is known of a loaded model.
+//! Numbers to scores: the [`Model`] trait that every family implements, and what is known of a
+//! loaded model.
 //!
-//! A model is immutable and shared by all workers; what a worker needs to write on is its [`Scratch`]. Families live in the
-//! folders and files beside this one, formats in [`mod@format`]. Nothing here knows columns of a table, files or threads.
+//! A model is immutable and shared by all workers; what a worker needs to write on is its
+//! [`Scratch`]. Families live in the folders and files beside this one, formats in [`mod@format`].
+//! Nothing here knows columns of a table, files or threads.
 
 pub mod convolution;
 pub mod encoder;
@@ -25,7 +27,8 @@ use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::outcome::Outcome;
 
-/// What one worker writes on while it scores; made by [`Model::scratch`] and only meaningful to the model that made it.
+/// What one worker writes on while it scores; made by [`Model::scratch`] and only meaningful to the
+/// model that made it.
 #[derive(Debug)]
 pub struct Scratch(pub Box<dyn Any + Send>);
 
@@ -35,7 +38,8 @@ impl Default for Scratch {
     }
 }
 
-/// Raw scores before any link, row-major: the margin of (row, output) lies at `row * margin_count + output`.
+/// Raw scores before any link, row-major: the margin of (row, output) lies at `row * margin_count +
+/// output`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Margins {
     /// Of models that compute in [`Precision::Single`].
@@ -85,7 +89,8 @@ pub struct Performed {
     pub unit: &'static str,
 }
 
-/// What a row's offset (XGBoost's `base_margin`, LightGBM's `init_score`, CatBoost's `baseline`) does to its margin.
+/// What a row's offset (XGBoost's `base_margin`, LightGBM's `init_score`, CatBoost's `baseline`)
+/// does to its margin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetRule {
     /// The margin starts there, in place of the model's own base score (XGBoost).
@@ -107,7 +112,8 @@ impl OffsetRule {
     }
 }
 
-/// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for bit, in any batch.
+/// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for
+/// bit, in any batch.
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The family's name: `forest`, `linear`, `network`, …
     fn family(&self) -> &'static str;
@@ -126,27 +132,41 @@ pub trait Model: Send + Sync + std::fmt::Debug {
         Scratch::default()
     }
 
-    /// Scores every row of `block` into `margins`, which is cleared first and then holds `rows × margin_count` values.
+    /// Scores every row of `block` into `margins`, which is cleared first and then holds `rows ×
+    /// margin_count` values.
     ///
     /// # Errors
-    /// Fails if `block` or `margins` has another precision or shape than this model's, or if the engine underneath fails.
-    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()>;
+    /// Fails if `block` or `margins` has another precision or shape than this model's, or if the
+    /// engine underneath fails.
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()>;
 
     /// What offsets do to the margins; none for models that take no offsets.
     fn offset_rule(&self) -> Option<OffsetRule> {
         None
     }
 
-    /// As [`Model::score`], with an offset for each margin of each row: `offsets` has one column for each margin.
+    /// As [`Model::score`], with an offset for each margin of each row: `offsets` has one column
+    /// for each margin.
     ///
     /// # Errors
     /// As [`Model::score`]; an internal error for models that take no offsets.
-    fn score_with_offsets(&self, _block: &FeatureBlock, _offsets: &FeatureBlock, _scratch: &mut Scratch, _margins: &mut Margins) -> Result<()> {
+    fn score_with_offsets(
+        &self,
+        _block: &FeatureBlock,
+        _offsets: &FeatureBlock,
+        _scratch: &mut Scratch,
+        _margins: &mut Margins,
+    ) -> Result<()> {
         Err(Error::internal("offsets for a model that takes none"))
     }
 
-    /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the original library numbers a tree's leaves;
-    /// none for families without trees.
+    /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the
+    /// original library numbers a tree's leaves; none for families without trees.
     ///
     /// # Errors
     /// Fails if `block` has another precision or shape than this model's.
@@ -157,12 +177,14 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// The bytes that the model holds in memory, shared by all workers.
     fn memory_bytes(&self) -> usize;
 
-    /// The bytes that one worker's values take while it scores, apart from its block and its scratch space, where the model decides that.
+    /// The bytes that one worker's values take while it scores, apart from its block and its
+    /// scratch space, where the model decides that.
     fn worker_bytes(&self) -> usize {
         0
     }
 
-    /// The most rows that one worker scores at once, for models that take so long for a row that ordinary blocks would leave workers idle at the end.
+    /// The most rows that one worker scores at once, for models that take so long for a row that
+    /// ordinary blocks would leave workers idle at the end.
     fn block_rows(&self) -> Option<usize> {
         None
     }
@@ -172,13 +194,14 @@ pub trait Model: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// The rows of which the model read only a part since this was last asked with the same scratch.
+    /// The rows of which the model read only a part since this was last asked with the same
+    /// scratch.
     fn take_truncated(&self, _scratch: &mut Scratch) -> u64 {
         0
     }
 
-    /// For each input, the values that the model's own encoders did not know since this was last asked with the same scratch; empty where it
-    /// has none.
+    /// For each input, the values that the model's own encoders did not know since this was last
+    /// asked with the same scratch; empty where it has none.
     fn take_unseen(&self, _scratch: &mut Scratch) -> Vec<u64> {
         Vec::new()
     }
@@ -189,14 +212,16 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// What a person wants to know of a model before trusting it; shown by `inspect`, recorded in reports.
+/// What a person wants to know of a model before trusting it; shown by `inspect`, recorded in
+/// reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// The format's name, such as `xgboost`.
     pub format: String,
     /// The version of the library or format that wrote it, where the file says so.
     pub format_version: Option<String>,
-    /// Further facts in the order they should be shown, such as (`objective`, `binary:logistic`) or (`trees`, `500`).
+    /// Further facts in the order they should be shown, such as (`objective`, `binary:logistic`)
+    /// or (`trees`, `500`).
     pub facts: Vec<(String, String)>,
     /// (name, SHA-256) of the files beside the model's own that hold parts of it, by name.
     pub beside: Vec<(String, String)>,

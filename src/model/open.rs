@@ -1,6 +1,8 @@
-//! A path to a model: a file, a package with `tallow.toml`, an `MLflow` model directory, or a directory that holds one model file.
+//! A path to a model: a file, a package with `tallow.toml`, an `MLflow` model directory, or a
+//! directory that holds one model file.
 //!
-//! Owns which file is meant and its digest. What is in the file is the importers' business, what is in a manifest the package's.
+//! Owns which file is meant and its digest. What is in the file is the importers' business, what is
+//! in a manifest the package's.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -22,12 +24,18 @@ use crate::table::location::missing;
 const MLFLOW_NAME_BYTES_LIMIT: u64 = 1 << 20;
 
 /// How a package's files are read.
-const FILES: Files<'_> = Files { read: &BESIDE.read, resolve: &BESIDE.resolve, find: &|path| find(path), beside: Some(BESIDE) };
+const FILES: Files<'_> = Files {
+    read: &BESIDE.read,
+    resolve: &BESIDE.resolve,
+    find: &|path| find(path),
+    beside: Some(BESIDE),
+};
 
 /// The manifest's name.
 pub const MANIFEST: &str = "tallow.toml";
 
-/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and sentence-transformers'.
+/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and
+/// sentence-transformers'.
 pub const MODEL_MARKS: [&str; 4] = [MANIFEST, MLMODEL, "saved_model.pb", huggingface::MODULES];
 
 /// A model and where it came from.
@@ -41,7 +49,8 @@ pub struct OpenedModel {
     pub name: String,
     /// Its version, where the manifest says so.
     pub version: Option<String>,
-    /// SHA-256 of the file, and of files beside it that hold parts of it; of a package, of its manifest and files.
+    /// SHA-256 of the file, and of files beside it that hold parts of it; of a package, of its
+    /// manifest and files.
     pub digest: String,
     /// Columns that the manifest derives.
     pub derived: Vec<Derived>,
@@ -74,19 +83,31 @@ impl Identity {
     /// What else the format tells under this name.
     #[must_use]
     pub fn told(&self, name: &str) -> Option<&str> {
-        self.further.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.further
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a fact as a number, where it is a plain one that the format tells, such as a count; names and versions stay texts.
+    /// The value of a fact as a number, where it is a plain one that the format tells, such as a
+    /// count; names and versions stay texts.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
         const LONGEST: usize = 15;
         let value = self.told(name).filter(|value| value.len() <= LONGEST)?;
         let digits = value.strip_prefix('-').unwrap_or(value);
         let parts: Vec<&str> = digits.split('.').collect();
-        let is_plain = parts.len() <= 2 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-        let is_identifier = ["mlflow_model_uuid", "mlflow_run"].contains(&name) || digits.len() > 1 && digits.starts_with('0') && parts.len() == 1;
-        if is_plain && !is_identifier { value.parse().ok() } else { None }
+        let is_plain = parts.len() <= 2
+            && parts
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_identifier = ["mlflow_model_uuid", "mlflow_run"].contains(&name)
+            || digits.len() > 1 && digits.starts_with('0') && parts.len() == 1;
+        if is_plain && !is_identifier {
+            value.parse().ok()
+        } else {
+            None
+        }
     }
 
     /// (name, value) of all that is known, in the order of the report.
@@ -101,7 +122,9 @@ impl Identity {
             ("format_version", self.format_version.clone()),
             ("family", Some(self.family.to_owned())),
         ];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let own = own
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         own.chain(self.further.iter().cloned()).collect()
     }
 }
@@ -109,13 +132,26 @@ impl Identity {
 impl OpenedModel {
     /// A model without a manifest.
     fn of(loaded: LoadedModel, path: &Path, digest: String) -> Self {
-        Self { loaded, path: path.to_owned(), name: stem(path), version: None, digest, derived: Vec::new(), artefacts: Vec::new() }
+        Self {
+            loaded,
+            path: path.to_owned(),
+            name: stem(path),
+            version: None,
+            digest,
+            derived: Vec::new(),
+            artefacts: Vec::new(),
+        }
     }
 
     /// Which model it is.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let Description { format, format_version, facts, beside: _ } = self.loaded.description.clone();
+        let Description {
+            format,
+            format_version,
+            facts,
+            beside: _,
+        } = self.loaded.description.clone();
         Identity {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -132,10 +168,13 @@ impl OpenedModel {
 /// Opens the model at `path`.
 ///
 /// # Errors
-/// Fails if nothing is there or the content is broken; a contract error if a directory does not hold exactly one model; a trust error for
-/// files that could run code and for digests that do not match.
+/// Fails if nothing is there or the content is broken; a contract error if a directory does not
+/// hold exactly one model; a trust error for files that could run code and for digests that do not
+/// match.
 pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let Some(found) = find(path)? else { return Err(missing_model(path)?) };
+    let Some(found) = find(path)? else {
+        return Err(missing_model(path)?);
+    };
     if !found.is_directory {
         return open_file(path, path, options);
     }
@@ -151,7 +190,8 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     open_file(&only_model_in(path)?, path, options)
 }
 
-/// What is said where no model lies; a name of the hub, of an owner and a model, is told from a path by its first part, which is not there either.
+/// What is said where no model lies; a name of the hub, of an owner and a model, is told from a
+/// path by its first part, which is not there either.
 fn missing_model(path: &Path) -> Result<Error> {
     let mut parts = path.components();
     match (parts.next(), parts.next(), parts.next()) {
@@ -160,7 +200,10 @@ fn missing_model(path: &Path) -> Result<Error> {
         {
             let (whole, name) = (path.display(), Path::new(name).display());
             let download = format!("hf download {whole} --local-dir {name}");
-            Ok(missing(path).hint(format!("check the spelling; models of the Hugging Face hub are not downloaded by tallow: `{download}` gets one")))
+            Ok(missing(path).hint(format!(
+                "check the spelling; models of the Hugging Face hub are not downloaded by tallow: \
+                 `{download}` gets one"
+            )))
         }
         _ => Ok(missing(path)),
     }
@@ -181,7 +224,8 @@ fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
     Ok(false)
 }
 
-/// A text model: its digest covers every file that was read, by name. Links are followed, because the hub's cache consists of them.
+/// A text model: its digest covers every file that was read, by name. Links are followed, because
+/// the hub's cache consists of them.
 fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let (mut digest, mut held) = (FilesDigest::default(), Vec::new());
     let mut read_part = |name: &Path| -> Result<Option<Vec<u8>>> {
@@ -194,46 +238,85 @@ fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel>
         digest.add(name, &bytes);
         Ok(Some(bytes))
     };
-    let loaded = huggingface::import(&mut read_part, options).map_err(|error| error.at_path(path))?;
-    let name = path.file_name().map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
-    Ok(OpenedModel { name, ..OpenedModel::of(loaded, path, digest.finish().0) })
+    let loaded =
+        huggingface::import(&mut read_part, options).map_err(|error| error.at_path(path))?;
+    let name = path
+        .file_name()
+        .map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
+    Ok(OpenedModel {
+        name,
+        ..OpenedModel::of(loaded, path, digest.finish().0)
+    })
 }
 
 /// The file that `MLmodel` names, under its signature.
 fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let manifest = path.join(MLMODEL);
-    let said = Artefact { beside: Some(BESIDE), ..Artefact::new(&manifest, read_file(&manifest)?) };
+    let said = Artefact {
+        beside: Some(BESIDE),
+        ..Artefact::new(&manifest, read_file(&manifest)?)
+    };
     let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
-    let bytes = said.read_beside(&mlflow.data).map_err(|error| error.at_path(&manifest))?;
-    let artefact = Artefact { beside: Some(BESIDE), ..Artefact::new(path.join(&mlflow.data), bytes) };
+    let bytes = said
+        .read_beside(&mlflow.data)
+        .map_err(|error| error.at_path(&manifest))?;
+    let artefact = Artefact {
+        beside: Some(BESIDE),
+        ..Artefact::new(path.join(&mlflow.data), bytes)
+    };
     let feature_count = options.feature_count.or(mlflow.column_count());
-    let options = ImportOptions { feature_count, saved_from: mlflow.saved_from(), ..options.clone() };
-    let mut loaded = import(&artefact, &options).map_err(|error| match mlflow.export_hint(&artefact.bytes) {
-        Some(hint) => error.hint(hint),
-        None => error,
-    })?;
-    mlflow.apply(&mut loaded.contract).map_err(|error| error.at_path(&manifest))?;
+    let options = ImportOptions {
+        feature_count,
+        saved_from: mlflow.saved_from(),
+        ..options.clone()
+    };
+    let mut loaded =
+        import(&artefact, &options).map_err(|error| match mlflow.export_hint(&artefact.bytes) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })?;
+    mlflow
+        .apply(&mut loaded.contract)
+        .map_err(|error| error.at_path(&manifest))?;
     mlflow.describe(&mut loaded.description);
-    let digest = Sha256::new().chain_update(&said.bytes).chain_update(Sha256::digest(&artefact.bytes));
+    let digest = Sha256::new()
+        .chain_update(&said.bytes)
+        .chain_update(Sha256::digest(&artefact.bytes));
     let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
     let named = mlflow_name(path, &mlflow)?;
     let model = OpenedModel::of(loaded, path, digest);
-    Ok(OpenedModel { name: named.name.unwrap_or_else(|| model.name.clone()), version: named.version, ..model })
+    Ok(OpenedModel {
+        name: named.name.unwrap_or_else(|| model.name.clone()),
+        version: named.version,
+        ..model
+    })
 }
 
-/// What an `MLflow` model is called: as it is registered, as it was logged, or else by its directory unless all are called so.
+/// What an `MLflow` model is called: as it is registered, as it was logged, or else by its
+/// directory unless all are called so.
 fn mlflow_name(path: &Path, mlflow: &Mlflow) -> Result<Named> {
     let read_named = |file: &Path| -> Result<Named> {
         let is_file = find(file)?.is_some_and(|found| !found.is_directory);
-        if is_file { Ok(Named::parse(&read(file, MLFLOW_NAME_BYTES_LIMIT)?)) } else { Ok(Named::default()) }
+        if is_file {
+            Ok(Named::parse(&read(file, MLFLOW_NAME_BYTES_LIMIT)?))
+        } else {
+            Ok(Named::default())
+        }
     };
     let registered = read_named(&path.join(REGISTERED))?;
     let directory = canonical(path)?;
     if registered.name.is_some() || directory.file_name().is_none_or(|name| name != ARTIFACTS) {
         return Ok(registered);
     }
-    let logged = directory.parent().map(|above| read_named(&above.join(LOGGED))).transpose()?.unwrap_or_default();
-    Ok(Named { name: logged.name.or_else(|| mlflow.name()), version: None })
+    let logged = directory
+        .parent()
+        .map(|above| read_named(&above.join(LOGGED)))
+        .transpose()?
+        .unwrap_or_default();
+    Ok(Named {
+        name: logged.name.or_else(|| mlflow.name()),
+        version: None,
+    })
 }
 
 /// The golden rows of the model at `path`, if it is a package that has any.
@@ -256,7 +339,11 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
     let (own, loaded) = taken_beside(&artefact.bytes, || import(&artefact, options))?;
     let loaded = loaded?;
     let is_alone = loaded.description.beside.is_empty();
-    let digest = if is_alone { own.into() } else { with_beside(Sha256::new().chain_update(own), &loaded.description).finalize() };
+    let digest = if is_alone {
+        own.into()
+    } else {
+        with_beside(Sha256::new().chain_update(own), &loaded.description).finalize()
+    };
     let digest = hexadecimal(&digest);
     Ok(OpenedModel::of(loaded, path, digest))
 }
@@ -265,20 +352,47 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     let (package, loaded) = Package::open(path, FILES, options)?;
     let mut digest = Sha256::new();
     digest.update(read_file(&path.join(MANIFEST))?);
-    package.artefacts.iter().for_each(|artefact| digest.update(&artefact.sha256));
+    package
+        .artefacts
+        .iter()
+        .for_each(|artefact| digest.update(&artefact.sha256));
     let digest = with_beside(digest, &loaded.description);
-    let derived = package.derived().iter().map(|one| Derived { name: one.name.clone(), expression: one.expression.clone() }).collect();
-    let (name, version) = (package.manifest.name.clone(), package.manifest.version.clone());
-    Ok(OpenedModel { name, version, derived, artefacts: package.artefacts, ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize())) })
+    let derived = package
+        .derived()
+        .iter()
+        .map(|one| Derived {
+            name: one.name.clone(),
+            expression: one.expression.clone(),
+        })
+        .collect();
+    let (name, version) = (
+        package.manifest.name.clone(),
+        package.manifest.version.clone(),
+    );
+    Ok(OpenedModel {
+        name,
+        version,
+        derived,
+        artefacts: package.artefacts,
+        ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
+    })
 }
 
 /// The digest with the files beside the model's own that hold parts of it.
 fn with_beside(digest: Sha256, description: &Description) -> Sha256 {
-    description.beside.iter().fold(digest, |digest, (name, sha256)| digest.chain_update(name.as_bytes()).chain_update(sha256))
+    description
+        .beside
+        .iter()
+        .fold(digest, |digest, (name, sha256)| {
+            digest.chain_update(name.as_bytes()).chain_update(sha256)
+        })
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+    path.file_stem().map_or_else(
+        || "model".into(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }
 
 /// The one file in the directory that an importer recognises.
@@ -288,7 +402,9 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
         if !metadata(&path)?.is_directory {
             let (artefact, is_model) = match reading::find(path)? {
                 Found::Whole(artefact, _held) => {
-                    let is_model = IMPORTERS.iter().any(|importer| importer.recognises(&artefact));
+                    let is_model = IMPORTERS
+                        .iter()
+                        .any(|importer| importer.recognises(&artefact));
                     (artefact, is_model)
                 }
                 Found::Ends(ends) => (ends, false),
@@ -300,20 +416,36 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
             }
         }
     }
-    let names =
-        || models.iter().filter_map(|path| path.file_name()).map(|name| format!("`{}`", name.to_string_lossy())).collect::<Vec<_>>().join(", ");
+    let names = || {
+        models
+            .iter()
+            .filter_map(|path| path.file_name())
+            .map(|name| format!("`{}`", name.to_string_lossy()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match models.as_slice() {
         [one] => Ok(one.clone()),
         // What is there says more than what is not.
-        [] if refused.is_err() => Err(refused.err().unwrap_or_else(|| Error::internal("a refusal that is none"))),
+        [] if refused.is_err() => Err(refused
+            .err()
+            .unwrap_or_else(|| Error::internal("a refusal that is none"))),
         [] if any_in(directory, &[huggingface::TOKENIZER])? => {
-            Err(Error::contract("the text model has no `model.safetensors`").at_path(directory).hint(huggingface::DOWNLOAD_WEIGHTS))
+            Err(Error::contract("the text model has no `model.safetensors`")
+                .at_path(directory)
+                .hint(huggingface::DOWNLOAD_WEIGHTS))
         }
-        [] => Err(Error::contract("the directory holds no model that tallow knows")
-            .at_path(directory)
-            .hint("give the model file itself, or add a `tallow.toml`")),
-        _ => Err(Error::contract(format!("the directory holds {} models: {}", models.len(), names()))
-            .at_path(directory)
-            .hint("give the model file itself")),
+        [] => Err(
+            Error::contract("the directory holds no model that tallow knows")
+                .at_path(directory)
+                .hint("give the model file itself, or add a `tallow.toml`"),
+        ),
+        _ => Err(Error::contract(format!(
+            "the directory holds {} models: {}",
+            models.len(),
+            names()
+        ))
+        .at_path(directory)
+        .hint("give the model file itself")),
     }
 }

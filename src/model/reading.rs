@@ -1,7 +1,8 @@
-//! Model files as bytes: known by their beginning before they are read, counted while they are held.
+//! Model files as bytes: known by their beginning before they are read, counted while they are
+//! held.
 //!
-//! Owns what is read of a file and when: of one that is no model, however large, no more than its ends. Which bytes are a model is the
-//! importers' business.
+//! Owns what is read of a file and when: of one that is no model, however large, no more than its
+//! ends. Which bytes are a model is the importers' business.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,10 @@ const MODEL_BYTES_LIMIT: u64 = 8 << 30;
 const END_BYTES: u64 = 1 << 20;
 
 /// How files next to a model are read.
-pub(super) const BESIDE: Beside = Beside { read: read_file, resolve: canonical };
+pub(super) const BESIDE: Beside = Beside {
+    read: read_file,
+    resolve: canonical,
+};
 
 /// A file that may be a model, read whole, or the ends of one that is none.
 #[derive(Debug)]
@@ -44,7 +48,13 @@ pub(super) fn find(path: PathBuf) -> Result<Found> {
     }
     let reservation = counted(size, &path)?;
     let bytes = read(&path, MODEL_BYTES_LIMIT)?;
-    Ok(Found::Whole(Artefact { beside: Some(BESIDE), ..Artefact::new(path, bytes) }, reservation))
+    Ok(Found::Whole(
+        Artefact {
+            beside: Some(BESIDE),
+            ..Artefact::new(path, bytes)
+        },
+        reservation,
+    ))
 }
 
 /// Reads a file that is part of a model, if there is room for it.
@@ -83,9 +93,17 @@ mod tests {
 
     #[test]
     fn of_what_is_no_model_only_the_ends_are_read() {
-        for head in [&b""[..], b"PAR1", b"id,a,b\n1,2,3\n", b"\x80\x04pickle", b"PK\x03\x04"] {
+        for head in [
+            &b""[..],
+            b"PAR1",
+            b"id,a,b\n1,2,3\n",
+            b"\x80\x04pickle",
+            b"PK\x03\x04",
+        ] {
             let (_directory, path) = sparse("model.json", head, 20 << 30);
-            let Found::Ends(artefact) = find(path).unwrap() else { panic!("read whole: {head:?}") };
+            let Found::Ends(artefact) = find(path).unwrap() else {
+                panic!("read whole: {head:?}")
+            };
             assert_eq!(artefact.bytes.len() as u64, 2 * END_BYTES);
             assert!(artefact.bytes.starts_with(head));
         }
@@ -95,10 +113,21 @@ mod tests {
     fn what_may_be_a_model_is_measured_before_it_is_read() {
         let onnx = b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f";
         let graph_first = b"\x3a\xff\xff\xff\xff\x0f";
-        for head in [&b"{\"learner\":{"[..], b"tree\nversion=v4\n", onnx, graph_first, b"\xff\xff\0\0\0\0\0\0{\"a\""] {
+        for head in [
+            &b"{\"learner\":{"[..],
+            b"tree\nversion=v4\n",
+            onnx,
+            graph_first,
+            b"\xff\xff\0\0\0\0\0\0{\"a\"",
+        ] {
             let (_directory, path) = sparse("model", head, 1 << 43);
             let error = find(path).unwrap_err();
-            assert!(error.to_string().contains("reading the model file would take 8.00 TiB of memory"), "{head:?}: {error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("reading the model file would take 8.00 TiB of memory"),
+                "{head:?}: {error}"
+            );
         }
     }
 }

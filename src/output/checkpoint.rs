@@ -1,7 +1,8 @@
 //! What a run may resume from: who it is, and a record of every part that is finished.
 //!
-//! The state lies in the output's own directory, under a name that readers pass over. A part counts once its record is durable, which is
-//! after its files are; on resumption the files must have the bytes that the record says. Positions are (file, row), so rows need no ids.
+//! The state lies in the output's own directory, under a name that readers pass over. A part counts
+//! once its record is durable, which is after its files are; on resumption the files must have the
+//! bytes that the record says. Positions are (file, row), so rows need no ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -11,14 +12,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::names::{CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, is_left_by_run, is_part_record, part_name, staged};
+use super::names::{
+    CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, is_left_by_run,
+    is_part_record, part_name, staged,
+};
 use super::table_writer::WrittenFile;
 use crate::count::counted;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::{PartAccount, Segment};
-use crate::table::commit::{PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below, remove_empty_directory_below};
+use crate::table::commit::{
+    PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
+    remove_empty_directory_below,
+};
 use crate::table::dataset::Position;
 
 /// The most bytes of a record or manifest that are read: some hundred for each file and part.
@@ -57,22 +64,45 @@ impl RunIdentity {
     pub fn changes_since(&self, earlier: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if self.tool_version != earlier.tool_version {
-            changes.push(format!("tallow itself, from {} to {}", earlier.tool_version, self.tool_version));
+            changes.push(format!(
+                "tallow itself, from {} to {}",
+                earlier.tool_version, self.tool_version
+            ));
         }
         if self.model_digest != earlier.model_digest {
             changes.push("the model".to_owned());
         }
-        let names: BTreeSet<&String> = self.configuration.keys().chain(earlier.configuration.keys()).collect();
-        let value = |identity: &Self, name: &String| identity.configuration.get(name).map_or_else(|| "nothing".to_owned(), Json::to_string);
-        for name in names.into_iter().filter(|name| differs(name, self.configuration.get(*name), earlier.configuration.get(*name))) {
-            changes.push(format!("`{name}`, from {} to {}", value(earlier, name), value(self, name)));
+        let names: BTreeSet<&String> = self
+            .configuration
+            .keys()
+            .chain(earlier.configuration.keys())
+            .collect();
+        let value = |identity: &Self, name: &String| {
+            identity
+                .configuration
+                .get(name)
+                .map_or_else(|| "nothing".to_owned(), Json::to_string)
+        };
+        for name in names.into_iter().filter(|name| {
+            differs(
+                name,
+                self.configuration.get(*name),
+                earlier.configuration.get(*name),
+            )
+        }) {
+            changes.push(format!(
+                "`{name}`, from {} to {}",
+                value(earlier, name),
+                value(self, name)
+            ));
         }
         changes.extend(input_changes(&self.inputs, &earlier.inputs));
         changes
     }
 }
 
-/// What the first version wrote for `--missing` where it was not given; the words count as missing in delimited text as they did.
+/// What the first version wrote for `--missing` where it was not given; the words count as missing
+/// in delimited text as they did.
 const FIRST_MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
 
 /// Whether a flag is another one: a version that did not have it did what this one does without it.
@@ -81,9 +111,13 @@ fn differs(name: &str, now: Option<&Json>, then: Option<&Json>) -> bool {
         let is_empty = value.as_array().is_some_and(Vec::is_empty) || value.as_str() == Some("");
         value.is_null() || *value == Json::Bool(false) || value.as_u64() == Some(0) || is_empty
     };
-    let words = |value: &Json| value.as_array().is_some_and(Vec::is_empty) || *value == Json::from(FIRST_MISSING.to_vec());
+    let words = |value: &Json| {
+        value.as_array().is_some_and(Vec::is_empty) || *value == Json::from(FIRST_MISSING.to_vec())
+    };
     match (now, then) {
-        (Some(now), Some(then)) => now != then && !(name == "--missing" && words(now) && words(then)),
+        (Some(now), Some(then)) => {
+            now != then && !(name == "--missing" && words(now) && words(then))
+        }
         (Some(only), None) | (None, Some(only)) => !is_nothing(only),
         (None, None) => false,
     }
@@ -94,27 +128,55 @@ const NAMED: usize = 5;
 
 /// What is different about inputs, with the files' names.
 fn input_changes(now: &[InputRecord], then: &[InputRecord]) -> Vec<String> {
-    let digests = |inputs: &[InputRecord]| inputs.iter().map(|input| (input.path.clone(), input.digest.clone())).collect::<BTreeMap<_, _>>();
+    let digests = |inputs: &[InputRecord]| {
+        inputs
+            .iter()
+            .map(|input| (input.path.clone(), input.digest.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
     let (new, old) = (digests(now), digests(then));
     let named = |paths: Vec<&PathBuf>, what: &str| {
         let more = paths.len().saturating_sub(NAMED);
-        let names: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{}`", path.display())).collect();
-        let more = if more > 0 { format!(" and {}", counted(more, "more file")) } else { String::new() };
+        let names: Vec<String> = paths
+            .iter()
+            .take(NAMED)
+            .map(|path| format!("`{}`", path.display()))
+            .collect();
+        let more = if more > 0 {
+            format!(" and {}", counted(more, "more file"))
+        } else {
+            String::new()
+        };
         (!paths.is_empty()).then(|| format!("{what} {}{more}", names.join(", ")))
     };
     let only = |these: &'_ BTreeMap<PathBuf, String>, others: &BTreeMap<PathBuf, String>| {
-        these.keys().filter(|path| !others.contains_key(*path)).cloned().collect::<Vec<_>>()
+        these
+            .keys()
+            .filter(|path| !others.contains_key(*path))
+            .cloned()
+            .collect::<Vec<_>>()
     };
     let (added, removed) = (only(&new, &old), only(&old, &new));
-    let changed = new.iter().filter(|(path, digest)| old.get(*path).is_some_and(|earlier| earlier != *digest)).map(|(path, _)| path);
+    let changed = new
+        .iter()
+        .filter(|(path, digest)| old.get(*path).is_some_and(|earlier| earlier != *digest))
+        .map(|(path, _)| path);
     let changes = [
         named(added.iter().collect(), "there is a new input:"),
         named(removed.iter().collect(), "an input is gone:"),
         named(changed.collect(), "the input"),
     ];
     let changes: Vec<String> = changes.into_iter().flatten().collect();
-    let is_reordered = changes.is_empty() && !now.iter().map(|input| &input.path).eq(then.iter().map(|input| &input.path));
-    if is_reordered { vec!["the order of the inputs, or how often one is given".to_owned()] } else { changes }
+    let is_reordered = changes.is_empty()
+        && !now
+            .iter()
+            .map(|input| &input.path)
+            .eq(then.iter().map(|input| &input.path));
+    if is_reordered {
+        vec!["the order of the inputs, or how often one is given".to_owned()]
+    } else {
+        changes
+    }
 }
 
 /// A finished part.
@@ -135,7 +197,10 @@ pub struct PartRecord {
 impl PartRecord {
     /// All files of the part.
     pub fn all_files(&self) -> impl Iterator<Item = &WrittenFile> {
-        self.files.iter().chain(&self.rejected).chain(&self.corrections)
+        self.files
+            .iter()
+            .chain(&self.rejected)
+            .chain(&self.corrections)
     }
 }
 
@@ -150,12 +215,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The state that a run of this identity finds in `directory`: nothing, or what an earlier run of it finished. Parts whose files are not
-    /// what their records say are not counted as finished.
+    /// The state that a run of this identity finds in `directory`: nothing, or what an earlier run
+    /// of it finished. Parts whose files are not what their records say are not counted as
+    /// finished.
     ///
     /// # Errors
-    /// A contract error, which names what changed, if the run that is unfinished there was another; with `restart` that run is forgotten.
-    pub fn open(directory: &Path, identity: &RunIdentity, restart: bool, interrupt: &Interrupt) -> Result<Self> {
+    /// A contract error, which names what changed, if the run that is unfinished there was another;
+    /// with `restart` that run is forgotten.
+    pub fn open(
+        directory: &Path,
+        identity: &RunIdentity,
+        restart: bool,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         if restart {
             forget(directory)?;
         }
@@ -164,15 +236,23 @@ impl Checkpoint {
             let earlier: RunIdentity = from_json(directory, IDENTITY)?;
             let changes = identity.changes_since(&earlier);
             if !changes.is_empty() {
-                let message = format!("an unfinished run lies in the output, and since then these changed: {}", changes.join("; "));
-                let hint = "run as before to finish it, or pass `--restart` to forget it and start over";
+                let message = format!(
+                    "an unfinished run lies in the output, and since then these changed: {}",
+                    changes.join("; ")
+                );
+                let hint =
+                    "run as before to finish it, or pass `--restart` to forget it and start over";
                 return Err(Error::contract(message).at_path(directory).hint(hint));
             }
             parts = finished_parts(directory, interrupt)?;
         } else {
             write_json(directory, IDENTITY, identity)?;
         }
-        Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
+        Ok(Self {
+            directory: directory.to_owned(),
+            parts,
+            corrections: BTreeMap::new(),
+        })
     }
 
     /// The state of a data set that is finished, of which all but `parts` are to be made again.
@@ -181,8 +261,15 @@ impl Checkpoint {
     /// Fails if what an earlier run left cannot be removed.
     pub fn of_finished(directory: &Path, parts: Vec<PartRecord>) -> Result<Self> {
         forget(directory)?;
-        let parts = parts.into_iter().map(|record| (record.account.number, record)).collect();
-        Ok(Self { directory: directory.to_owned(), parts, corrections: BTreeMap::new() })
+        let parts = parts
+            .into_iter()
+            .map(|record| (record.account.number, record))
+            .collect();
+        Ok(Self {
+            directory: directory.to_owned(),
+            parts,
+            corrections: BTreeMap::new(),
+        })
     }
 
     /// The data set's directory.
@@ -199,7 +286,11 @@ impl Checkpoint {
         let place = |file: &WrittenFile| {
             let hidden = staged(&file.path);
             let is_hidden = find_below(&self.directory, &hidden)?.is_some();
-            Ok(self.directory.join(if is_hidden { hidden.as_path() } else { Path::new(&file.path) }))
+            Ok(self.directory.join(if is_hidden {
+                hidden.as_path()
+            } else {
+                Path::new(&file.path)
+            }))
         };
         record.files.iter().map(place).collect()
     }
@@ -210,27 +301,44 @@ impl Checkpoint {
     /// Fails if it cannot be written.
     pub fn note(&mut self, record: PartRecord) -> Result<()> {
         let number = record.account.number;
-        write_json(&self.directory, format!("{STATE}/{}.json", part_name(number)), &record)?;
+        write_json(
+            &self.directory,
+            format!("{STATE}/{}.json", part_name(number)),
+            &record,
+        )?;
         self.parts.insert(number, record);
         Ok(())
     }
 
-    /// What is left to do: the gaps between finished parts of `rows_per_part` rows, and all after the last; `limit` is the most rows of the
-    /// whole run.
+    /// What is left to do: the gaps between finished parts of `rows_per_part` rows, and all after
+    /// the last; `limit` is the most rows of the whole run.
     #[must_use]
     pub fn remaining(&self, rows_per_part: u64, limit: u64) -> Vec<Segment> {
         let mut segments = Vec::new();
         let (mut next, mut start, mut start_byte) = (0, Position::default(), None);
         for (&number, record) in &self.parts {
             if number > next {
-                segments.push(Segment { first_part: next, start, start_byte, row_count: (number - next).saturating_mul(rows_per_part) });
+                segments.push(Segment {
+                    first_part: next,
+                    start,
+                    start_byte,
+                    row_count: (number - next).saturating_mul(rows_per_part),
+                });
             }
             (next, start, start_byte) = (number + 1, record.account.end, record.account.end_byte);
         }
         let left = limit.saturating_sub(next.saturating_mul(rows_per_part));
-        let ended_early = self.parts.last_key_value().is_some_and(|(_, record)| record.account.total().rows_in < rows_per_part);
+        let ended_early = self
+            .parts
+            .last_key_value()
+            .is_some_and(|(_, record)| record.account.total().rows_in < rows_per_part);
         if left > 0 && !ended_early {
-            segments.push(Segment { first_part: next, start, start_byte, row_count: left });
+            segments.push(Segment {
+                first_part: next,
+                start,
+                start_byte,
+                row_count: left,
+            });
         }
         segments
     }
@@ -240,7 +348,10 @@ fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u6
     let mut parts = BTreeMap::new();
     for name in records(directory)? {
         let record: PartRecord = from_json(directory, &name)?;
-        let is_whole = record.all_files().map(|file| is_as_recorded(directory, file, interrupt)).collect::<Result<Vec<_>>>()?;
+        let is_whole = record
+            .all_files()
+            .map(|file| is_as_recorded(directory, file, interrupt))
+            .collect::<Result<Vec<_>>>()?;
         if has_names_of_now(&record) && is_whole.into_iter().all(|is_whole| is_whole) {
             parts.insert(record.account.number, record);
         } else {
@@ -253,14 +364,24 @@ fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u6
 /// The records of parts, by their paths in the data set's directory.
 fn records(directory: &Path) -> Result<Vec<PathBuf>> {
     let state = Path::new(STATE);
-    let paths = if find_below(directory, state)?.is_some() { list(&directory.join(state))? } else { Vec::new() };
-    Ok(paths.iter().filter(|path| is_part_record(path)).filter_map(|path| Some(state.join(path.file_name()?))).collect())
+    let paths = if find_below(directory, state)?.is_some() {
+        list(&directory.join(state))?
+    } else {
+        Vec::new()
+    };
+    Ok(paths
+        .iter()
+        .filter(|path| is_part_record(path))
+        .filter_map(|path| Some(state.join(path.file_name()?)))
+        .collect())
 }
 
 /// Whether a staged file has the bytes that its record says.
 fn is_as_recorded(directory: &Path, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
     let path = staged(&file.path);
-    if find_below(directory, &path)?.is_none_or(|found| !found.is_file || found.byte_count != file.bytes) {
+    if find_below(directory, &path)?
+        .is_none_or(|found| !found.is_file || found.byte_count != file.bytes)
+    {
         return Ok(false);
     }
     Ok(sha256_of(&directory.join(path), interrupt)? == file.sha256)
@@ -279,14 +400,19 @@ pub fn sha256_of(path: &Path, interrupt: &Interrupt) -> Result<String> {
     Ok(hexadecimal(&digest.finalize()))
 }
 
-/// Whether a part's tables have the names that this version gives: an earlier version may have begun the run.
+/// Whether a part's tables have the names that this version gives: an earlier version may have
+/// begun the run.
 fn has_names_of_now(record: &PartRecord) -> bool {
-    let is_in = |file: &Option<WrittenFile>, directory: &str| file.as_ref().is_none_or(|file| file.path.starts_with(directory));
+    let is_in = |file: &Option<WrittenFile>, directory: &str| {
+        file.as_ref()
+            .is_none_or(|file| file.path.starts_with(directory))
+    };
     is_in(&record.rejected, REJECTED) && is_in(&record.corrections, CORRECTIONS)
 }
 
-/// Removes the records of an unfinished run, and what it staged. The pending manifest goes last: while it is there, the next run clears
-/// again. The lock and what belongs to the published data set stay.
+/// Removes the records of an unfinished run, and what it staged. The pending manifest goes last:
+/// while it is there, the next run clears again. The lock and what belongs to the published data
+/// set stay.
 ///
 /// # Errors
 /// Fails if the file system refuses.
@@ -297,7 +423,9 @@ pub fn forget(directory: &Path) -> Result<()> {
     // Without the identity, nothing that is left counts.
     remove_below(directory, IDENTITY)?;
     remove_staged(directory)?;
-    records(directory)?.iter().try_for_each(|name| remove_below(directory, name))?;
+    records(directory)?
+        .iter()
+        .try_for_each(|name| remove_below(directory, name))?;
     remove_below(directory, PENDING_MANIFEST)
 }
 
@@ -305,12 +433,20 @@ pub fn forget(directory: &Path) -> Result<()> {
 fn remove_staged(directory: &Path) -> Result<()> {
     let mut above = BTreeSet::new();
     for file in files_below(directory, STAGED)? {
-        above.extend(file.ancestors().skip(1).take_while(|path| path.starts_with(STAGED)).map(Path::to_owned));
+        above.extend(
+            file.ancestors()
+                .skip(1)
+                .take_while(|path| path.starts_with(STAGED))
+                .map(Path::to_owned),
+        );
         if is_left_by_run(&file) {
             remove_below(directory, &file)?;
         }
     }
-    above.iter().rev().for_each(|path| remove_empty_directory_below(directory, path));
+    above
+        .iter()
+        .rev()
+        .for_each(|path| remove_empty_directory_below(directory, path));
     Ok(())
 }
 
@@ -318,9 +454,14 @@ fn remove_staged(directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Fails if it is not there or not what this version writes.
-pub fn from_json<T: serde::de::DeserializeOwned>(directory: &Path, name: impl AsRef<Path>) -> Result<T> {
+pub fn from_json<T: serde::de::DeserializeOwned>(
+    directory: &Path,
+    name: impl AsRef<Path>,
+) -> Result<T> {
     serde_json::from_slice(&read_below(directory, &name, RECORD_BYTES)?).map_err(|error| {
-        let error = Error::failed("cannot read a record of an earlier run").at_path(directory.join(name)).because(error);
+        let error = Error::failed("cannot read a record of an earlier run")
+            .at_path(directory.join(name))
+            .because(error);
         error.hint("it was damaged, or written by another version: pass `--restart` to start over")
     })
 }
@@ -330,11 +471,16 @@ pub fn from_json<T: serde::de::DeserializeOwned>(directory: &Path, name: impl As
 /// # Errors
 /// Fails if it cannot be written.
 pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value).map_err(|error| Error::internal("a record that is no JSON").because(error))?;
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::internal("a record that is no JSON").because(error))?;
     let mut file = PendingFile::create_below(directory, &name)?;
     file.write_all(&text)
         .and_then(|()| file.write_all(b"\n"))
-        .map_err(|error| Error::failed("cannot write a record").at_path(directory.join(name)).because(error))?;
+        .map_err(|error| {
+            Error::failed("cannot write a record")
+                .at_path(directory.join(name))
+                .because(error)
+        })?;
     file.publish(true)
 }
 
@@ -347,23 +493,54 @@ mod tests {
     #[test]
     fn a_flag_that_a_version_did_not_have_is_no_change_unless_it_is_given() {
         let absent = [json!(null), json!(false), json!([]), json!(0), json!("")];
-        assert!(absent.iter().all(|value| !differs("--new", Some(value), None) && !differs("--old", None, Some(value))));
+        assert!(
+            absent
+                .iter()
+                .all(|value| !differs("--new", Some(value), None)
+                    && !differs("--old", None, Some(value)))
+        );
         for given in [json!(1), json!(true), json!(["a"]), json!("x"), json!(0.5)] {
             assert!(differs("--new", Some(&given), None), "{given}");
         }
-        assert!(differs("--limit", Some(&json!(0)), Some(&json!(null))), "both versions have it");
-        assert!(!differs("--missing", Some(&json!([])), Some(&json!(FIRST_MISSING))));
-        assert!(differs("--missing", Some(&json!(["-1"])), Some(&json!(FIRST_MISSING))));
+        assert!(
+            differs("--limit", Some(&json!(0)), Some(&json!(null))),
+            "both versions have it"
+        );
+        assert!(!differs(
+            "--missing",
+            Some(&json!([])),
+            Some(&json!(FIRST_MISSING))
+        ));
+        assert!(differs(
+            "--missing",
+            Some(&json!(["-1"])),
+            Some(&json!(FIRST_MISSING))
+        ));
     }
 
     #[test]
     fn inputs_that_are_new_gone_changed_or_moved_are_named() {
-        let input = |path: &str, digest: &str| InputRecord { path: path.into(), bytes: 1, modified: String::new(), digest: digest.to_owned() };
+        let input = |path: &str, digest: &str| InputRecord {
+            path: path.into(),
+            bytes: 1,
+            modified: String::new(),
+            digest: digest.to_owned(),
+        };
         let then = [input("a", "1"), input("b", "2")];
         assert!(input_changes(&then, &then).is_empty());
         let now = [input("b", "3"), input("c", "4")];
-        assert_eq!(input_changes(&now, &then), ["there is a new input: `c`", "an input is gone: `a`", "the input `b`"]);
+        assert_eq!(
+            input_changes(&now, &then),
+            [
+                "there is a new input: `c`",
+                "an input is gone: `a`",
+                "the input `b`"
+            ]
+        );
         let moved = [input("b", "2"), input("a", "1")];
-        assert_eq!(input_changes(&moved, &then), ["the order of the inputs, or how often one is given"]);
+        assert_eq!(
+            input_changes(&moved, &then),
+            ["the order of the inputs, or how often one is given"]
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! The destination of a run that writes a directory: a file for each part (and partition), hidden until all are there.
+//! The destination of a run that writes a directory: a file for each part (and partition), hidden
+//! until all are there.
 //!
-//! Owns the names in the directory and the order in which things become durable: a part's files, then its record. Everything lies under
-//! [`super::names::STATE`] until publication, which is `publication`'s. What a run may resume from is `checkpoint`'s.
+//! Owns the names in the directory and the order in which things become durable: a part's files,
+//! then its record. Everything lies under [`super::names::STATE`] until publication, which is
+//! `publication`'s. What a run may resume from is `checkpoint`'s.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,18 +53,42 @@ pub struct DatasetOutput {
 }
 
 impl DatasetOutput {
-    /// Parts go to the layout's directory and their records to the checkpoint; `interrupt` ends the work between two files.
+    /// Parts go to the layout's directory and their records to the checkpoint; `interrupt` ends the
+    /// work between two files.
     ///
     /// # Errors
     /// Fails if no column would be left for the files.
-    pub fn new(layout: Layout, quarantine: Option<Quarantine>, checkpoint: Checkpoint, interrupt: Interrupt) -> Result<Self> {
-        let kept = layout.schema.project(layout.partitioning.kept()).map_err(|error| Error::internal("partition columns").because(error))?;
+    pub fn new(
+        layout: Layout,
+        quarantine: Option<Quarantine>,
+        checkpoint: Checkpoint,
+        interrupt: Interrupt,
+    ) -> Result<Self> {
+        let kept = layout
+            .schema
+            .project(layout.partitioning.kept())
+            .map_err(|error| Error::internal("partition columns").because(error))?;
         if kept.fields().is_empty() {
-            return Err(Error::usage("`--partition-by` names every column of the output: nothing is left for the files"));
+            return Err(Error::usage(
+                "`--partition-by` names every column of the output: nothing is left for the files",
+            ));
         }
         let file_schema: SchemaRef = Arc::new(kept);
-        let sorted = PartitionedRows::new(file_schema.clone(), &layout.directory.join(STAGED), WAITING_BYTES);
-        Ok(Self { layout, file_schema, quarantine, checkpoint, interrupt, open: None, sorted, rejected: None })
+        let sorted = PartitionedRows::new(
+            file_schema.clone(),
+            &layout.directory.join(STAGED),
+            WAITING_BYTES,
+        );
+        Ok(Self {
+            layout,
+            file_schema,
+            quarantine,
+            checkpoint,
+            interrupt,
+            open: None,
+            sorted,
+            rejected: None,
+        })
     }
 
     /// What was done, to be published.
@@ -71,8 +97,8 @@ impl DatasetOutput {
         self.checkpoint
     }
 
-    /// Ends the table of rejected rows of a part that will not be finished, so that people can look at it; gives the directory where all such
-    /// tables lie, if there is one.
+    /// Ends the table of rejected rows of a part that will not be finished, so that people can look
+    /// at it; gives the directory where all such tables lie, if there is one.
     ///
     /// # Errors
     /// Fails if what is left cannot be written.
@@ -84,18 +110,31 @@ impl DatasetOutput {
         Ok(find(&directory)?.map(|_| directory))
     }
 
-    fn open_writer(&self, path: &str, format: TableFormat, schema: &SchemaRef) -> Result<TableWriter> {
+    fn open_writer(
+        &self,
+        path: &str,
+        format: TableFormat,
+        schema: &SchemaRef,
+    ) -> Result<TableWriter> {
         let file = PendingFile::create_below(&self.layout.directory, staged(path))?;
         TableWriter::new(file, format, schema.clone(), &self.layout.metadata)
     }
 
     fn open_part(&self, directory: &str, part: u64) -> Result<TableWriter> {
-        self.open_writer(&self.path(directory, part), self.layout.format, &self.file_schema)
+        self.open_writer(
+            &self.path(directory, part),
+            self.layout.format,
+            &self.file_schema,
+        )
     }
 
     /// Writes the files of all directories, one after the other.
     fn write_sorted(&mut self, part: u64, files: &mut Vec<WrittenFile>) -> Result<()> {
-        let none = PartitionedRows::new(self.file_schema.clone(), &self.layout.directory.join(STAGED), WAITING_BYTES);
+        let none = PartitionedRows::new(
+            self.file_schema.clone(),
+            &self.layout.directory.join(STAGED),
+            WAITING_BYTES,
+        );
         let sorted = std::mem::replace(&mut self.sorted, none);
         let mut open: Option<TableWriter> = None;
         sorted.drain(|directory, rows| match rows {
@@ -107,13 +146,19 @@ impl DatasetOutput {
                 }
                 open.as_mut().map_or(Ok(()), |writer| writer.write(rows))
             }
-            None => open.take().map_or(Ok(()), |writer| Self::finish(writer, self.path(directory, part)).map(|file| files.push(file))),
+            None => open.take().map_or(Ok(()), |writer| {
+                Self::finish(writer, self.path(directory, part)).map(|file| files.push(file))
+            }),
         })
     }
 
     fn path(&self, directory: &str, part: u64) -> String {
         let separator = if directory.is_empty() { "" } else { "/" };
-        format!("{directory}{separator}{}.{}", part_name(part), self.layout.format.extension())
+        format!(
+            "{directory}{separator}{}.{}",
+            part_name(part),
+            self.layout.format.extension()
+        )
     }
 
     fn finish(writer: TableWriter, path: String) -> Result<WrittenFile> {
@@ -129,7 +174,10 @@ impl Destination for DatasetOutput {
             if self.open.is_none() {
                 self.open = Some(self.open_part("", part)?);
             }
-            return self.open.as_mut().map_or(Ok(()), |writer| writer.write(output));
+            return self
+                .open
+                .as_mut()
+                .map_or(Ok(()), |writer| writer.write(output));
         }
         let at_place = |error: Error| error.at_path(&self.layout.directory);
         self.layout
@@ -141,28 +189,52 @@ impl Destination for DatasetOutput {
             .map_err(at_place)
     }
 
-    fn reject(&mut self, part: u64, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {
-        let Some(quarantine) = &self.quarantine else { return Ok(()) };
+    fn reject(
+        &mut self,
+        part: u64,
+        file: usize,
+        rows: &RecordBatch,
+        rejections: &[Rejection],
+    ) -> Result<()> {
+        let Some(quarantine) = &self.quarantine else {
+            return Ok(());
+        };
         let batch = quarantine.batch(file, rows, rejections)?;
         if self.rejected.is_none() {
             let path = part_sidecar(REJECTED, part);
-            self.rejected = Some(self.open_writer(&path, TableFormat::Parquet, &quarantine.schema())?);
+            self.rejected =
+                Some(self.open_writer(&path, TableFormat::Parquet, &quarantine.schema())?);
         }
-        self.rejected.as_mut().map_or(Ok(()), |writer| writer.write(&batch))
+        self.rejected
+            .as_mut()
+            .map_or(Ok(()), |writer| writer.write(&batch))
     }
 
     fn end_part(&mut self, account: &PartAccount) -> Result<()> {
         let number = account.number;
         let mut files = Vec::new();
         if self.layout.partitioning.is_none() {
-            // A part without rows is a file all the same, so that a data set always says which columns it has.
-            let writer = self.open.take().map_or_else(|| self.open_part("", number), Ok)?;
+            // A part without rows is a file all the same, so that a data set always says which
+            // columns it has.
+            let writer = self
+                .open
+                .take()
+                .map_or_else(|| self.open_part("", number), Ok)?;
             files.push(Self::finish(writer, self.path("", number))?);
         } else {
             self.write_sorted(number, &mut files)?;
         }
-        let rejected = self.rejected.take().map(|writer| Self::finish(writer, part_sidecar(REJECTED, number))).transpose()?;
+        let rejected = self
+            .rejected
+            .take()
+            .map(|writer| Self::finish(writer, part_sidecar(REJECTED, number)))
+            .transpose()?;
         let corrections = self.checkpoint.corrections.remove(&number);
-        self.checkpoint.note(PartRecord { account: account.clone(), files, rejected, corrections })
+        self.checkpoint.note(PartRecord {
+            account: account.clone(),
+            files,
+            rejected,
+            corrections,
+        })
     }
 }

@@ -35,10 +35,24 @@ pub struct FinishedFiles {
 }
 
 impl FileOutput {
-    /// Rows go to `predictions`, which will be at `path`, rejected ones to `rejected_path`, whose name says the format.
+    /// Rows go to `predictions`, which will be at `path`, rejected ones to `rejected_path`, whose
+    /// name says the format.
     #[must_use]
-    pub fn new(predictions: TableWriter, path: PathBuf, quarantine: Option<Quarantine>, rejected_path: PathBuf, overwrite: bool) -> Self {
-        Self { predictions, path, quarantine, rejected_path, rejected: None, overwrite }
+    pub fn new(
+        predictions: TableWriter,
+        path: PathBuf,
+        quarantine: Option<Quarantine>,
+        rejected_path: PathBuf,
+        overwrite: bool,
+    ) -> Self {
+        Self {
+            predictions,
+            path,
+            quarantine,
+            rejected_path,
+            rejected: None,
+            overwrite,
+        }
     }
 
     /// Where rejected rows go, if there are any.
@@ -53,35 +67,56 @@ impl FileOutput {
     /// Fails if what is left cannot be written.
     pub fn finish(self) -> Result<FinishedFiles> {
         let rejected_name = self.rejected_path.display().to_string();
-        let rejected = self.rejected.map(|writer| writer.finish(rejected_name)).transpose()?;
+        let rejected = self
+            .rejected
+            .map(|writer| writer.finish(rejected_name))
+            .transpose()?;
         let predictions = self.predictions.finish(self.path.display().to_string())?;
-        Ok(FinishedFiles { predictions, rejected, rejected_path: self.rejected_path, overwrite: self.overwrite })
+        Ok(FinishedFiles {
+            predictions,
+            rejected,
+            rejected_path: self.rejected_path,
+            overwrite: self.overwrite,
+        })
     }
 }
 
 impl FinishedFiles {
-    /// Gives the tables and the report their names; what an earlier run rejected is removed if this one rejects nothing.
+    /// Gives the tables and the report their names; what an earlier run rejected is removed if this
+    /// one rejects nothing.
     ///
-    /// The rejected rows come first: predictions are never there without them. A report that replaces another comes last, because it says
-    /// which run the predictions are of. Where nothing is replaced the predictions come last, and if a name cannot be given, those that were
+    /// The rejected rows come first: predictions are never there without them. A report that
+    /// replaces another comes last, because it says which run the predictions are of. Where nothing
+    /// is replaced the predictions come last, and if a name cannot be given, those that were
     /// are taken back: the same run can be tried again.
     ///
     /// # Errors
     /// Fails if a name was taken meanwhile or cannot be given.
     pub fn publish(self, report: Option<PendingFile>) -> Result<()> {
-        let Self { predictions: (predictions, _), rejected, rejected_path, overwrite } = self;
+        let Self {
+            predictions: (predictions, _),
+            rejected,
+            rejected_path,
+            overwrite,
+        } = self;
         if overwrite && rejected.is_none() && quarantine::is_table(&rejected_path) {
             remove(&rejected_path)?;
         }
         let (rejected, predictions) = (rejected.map(|(file, _)| file), Some(predictions));
-        let files = if overwrite { [rejected, predictions, report] } else { [rejected, report, predictions] };
+        let files = if overwrite {
+            [rejected, predictions, report]
+        } else {
+            [rejected, report, predictions]
+        };
         let mut named = Vec::new();
         for file in files.into_iter().flatten() {
             let path = file.path().to_owned();
             if let Err(error) = file.publish(overwrite) {
                 let given_back = if overwrite { Vec::new() } else { named };
                 // The first error is the one to tell.
-                given_back.iter().for_each(|path: &PathBuf| _ = remove(path));
+                given_back
+                    .iter()
+                    .for_each(|path: &PathBuf| _ = remove(path));
                 return Err(error);
             }
             named.push(path);
@@ -94,7 +129,8 @@ impl FinishedFiles {
     /// # Errors
     /// Fails if the name was taken meanwhile or cannot be given.
     pub fn publish_rejected(self) -> Result<()> {
-        self.rejected.map_or(Ok(()), |(rejected, _)| rejected.publish(true))
+        self.rejected
+            .map_or(Ok(()), |(rejected, _)| rejected.publish(true))
     }
 }
 
@@ -103,14 +139,30 @@ impl Destination for FileOutput {
         self.predictions.write(output)
     }
 
-    fn reject(&mut self, _part: u64, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {
-        let Some(quarantine) = &self.quarantine else { return Ok(()) };
+    fn reject(
+        &mut self,
+        _part: u64,
+        file: usize,
+        rows: &RecordBatch,
+        rejections: &[Rejection],
+    ) -> Result<()> {
+        let Some(quarantine) = &self.quarantine else {
+            return Ok(());
+        };
         let batch = quarantine.batch(file, rows, rejections)?;
         if self.rejected.is_none() {
             let format = TableFormat::of_name(&self.rejected_path)?;
-            self.rejected = Some(TableWriter::create(&self.rejected_path, self.overwrite, format, quarantine.schema(), &[])?);
+            self.rejected = Some(TableWriter::create(
+                &self.rejected_path,
+                self.overwrite,
+                format,
+                quarantine.schema(),
+                &[],
+            )?);
         }
-        self.rejected.as_mut().map_or(Ok(()), |writer| writer.write(&batch))
+        self.rejected
+            .as_mut()
+            .map_or(Ok(()), |writer| writer.write(&batch))
     }
 
     fn end_part(&mut self, _account: &PartAccount) -> Result<()> {

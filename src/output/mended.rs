@@ -1,7 +1,9 @@
-//! Rejected rows that a person mended: read back, put beside what was mended before, kept for the next time.
+//! Rejected rows that a person mended: read back, put beside what was mended before, kept for the
+//! next time.
 //!
-//! A mended row is known by its file and its row there, which the quarantine wrote beside it. All rows that were ever mended stay with the
-//! data set, because a part is always made from the input and them. Owns these tables. It must not know how parts are scored.
+//! A mended row is known by its file and its row there, which the quarantine wrote beside it. All
+//! rows that were ever mended stay with the data set, because a part is always made from the input
+//! and them. Owns these tables. It must not know how parts are scored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -38,8 +40,9 @@ impl MendedRows {
     /// Reads tables of mended rows. `files` are the input's files by the names that the tables use.
     ///
     /// # Errors
-    /// A contract error, with the table and column, if a table lacks a column that the job reads or holds values that are not of its type,
-    /// or names a file that is no input; one with the row's place if two rows are of one place.
+    /// A contract error, with the table and column, if a table lacks a column that the job reads or
+    /// holds values that are not of its type, or names a file that is no input; one with the row's
+    /// place if two rows are of one place.
     pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
         let mut batches = Vec::new();
         let (mut places, mut firsts) = (Vec::new(), Vec::new());
@@ -49,21 +52,43 @@ impl MendedRows {
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
                 places.extend(places_of(&batch, files).map_err(|error| error.at_path(path))?);
-                batches.push(as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?);
+                batches.push(
+                    as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?,
+                );
             }
         }
-        let rows = concat_batches(&job.read_schema, &batches).map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+        let rows = concat_batches(&job.read_schema, &batches)
+            .map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
         let all = Self { rows, places };
         let distinct = all.last_of_each_place()?;
         if distinct.len() == all.len() {
             return Ok(distinct);
         }
         let mut seen = HashMap::new();
-        let twice = all.places.iter().enumerate().find_map(|(index, place)| Some((*place, [seen.insert(*place, index)?, index])));
-        let Some((place, indices)) = twice else { return Err(Error::internal("mended rows were lost")) };
-        let [first, second] = indices.map(|index| tables[firsts.partition_point(|first| *first <= index) - 1].display().to_string());
-        let where_else = if first == second { String::new() } else { format!(" and in `{second}`") };
-        Err(told_of(place, files, &format!("a row is mended twice, in `{first}`{where_else}")).hint("leave one of both out"))
+        let twice = all
+            .places
+            .iter()
+            .enumerate()
+            .find_map(|(index, place)| Some((*place, [seen.insert(*place, index)?, index])));
+        let Some((place, indices)) = twice else {
+            return Err(Error::internal("mended rows were lost"));
+        };
+        let [first, second] = indices.map(|index| {
+            tables[firsts.partition_point(|first| *first <= index) - 1]
+                .display()
+                .to_string()
+        });
+        let where_else = if first == second {
+            String::new()
+        } else {
+            format!(" and in `{second}`")
+        };
+        Err(told_of(
+            place,
+            files,
+            &format!("a row is mended twice, in `{first}`{where_else}"),
+        )
+        .hint("leave one of both out"))
     }
 
     /// These rows and others; of two for one place the other is taken.
@@ -72,11 +97,17 @@ impl MendedRows {
     /// An internal error: both are in the types that the job reads.
     pub fn replaced_by(&self, others: &Self) -> Result<Self> {
         let rows = concat_batches(&self.rows.schema(), [&self.rows, &others.rows]);
-        let rows = rows.map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
-        Self { rows, places: [self.places.as_slice(), others.places.as_slice()].concat() }.last_of_each_place()
+        let rows =
+            rows.map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+        Self {
+            rows,
+            places: [self.places.as_slice(), others.places.as_slice()].concat(),
+        }
+        .last_of_each_place()
     }
 
-    /// Says no to a row that is neither among `rejected` nor mended before, nor of one of the `open` parts, whose own tables say what was rejected.
+    /// Says no to a row that is neither among `rejected` nor mended before, nor of one of the
+    /// `open` parts, whose own tables say what was rejected.
     ///
     /// # Errors
     /// A contract error with the row's place.
@@ -88,37 +119,58 @@ impl MendedRows {
         files: &HashMap<String, usize>,
     ) -> Result<()> {
         const NEVER: &str = "a row is to be mended that was not rejected";
-        const HINT: &str = "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
+        const HINT: &str =
+            "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
         let is_new = |place: &(usize, u64)| before.places.binary_search(place).is_err();
         let is_open = |place: &(usize, u64)| {
-            let position = Position { file: place.0, row: place.1 };
-            open.iter().any(|part| (part.account.start..part.account.end).contains(&position))
+            let position = Position {
+                file: place.0,
+                row: place.1,
+            };
+            open.iter()
+                .any(|part| (part.account.start..part.account.end).contains(&position))
         };
-        if let Some(&place) = self.places.iter().find(|place| is_new(place) && !rejected.contains(place) && !is_open(place)) {
+        if let Some(&place) = self
+            .places
+            .iter()
+            .find(|place| is_new(place) && !rejected.contains(place) && !is_open(place))
+        {
             return Err(told_of(place, files, NEVER).hint(HINT));
         }
         for part in open {
             let most = part.rejected.as_ref().map_or(0, |file| file.rows);
-            let mut own = self.places[self.of(part)].iter().filter(|place| is_new(place));
+            let mut own = self.places[self.of(part)]
+                .iter()
+                .filter(|place| is_new(place));
             if let Some(&place) = own.nth(usize::try_from(most).unwrap_or(usize::MAX)) {
-                let message = format!("more rows are to be mended than the {} that were rejected there", counted(most as usize, "row"));
+                let message = format!(
+                    "more rows are to be mended than the {} that were rejected there",
+                    counted(most as usize, "row")
+                );
                 return Err(told_of(place, files, &message).hint(HINT));
             }
         }
         Ok(())
     }
 
-    /// The places, (file, row in it from 0), of the rows of tables that a run wrote of rejected rows.
+    /// The places, (file, row in it from 0), of the rows of tables that a run wrote of rejected
+    /// rows.
     ///
     /// # Errors
     /// Fails if they cannot be read.
-    pub fn places<'a>(tables: impl IntoIterator<Item = &'a PathBuf>, files: &HashMap<String, usize>) -> Result<HashSet<(usize, u64)>> {
+    pub fn places<'a>(
+        tables: impl IntoIterator<Item = &'a PathBuf>,
+        files: &HashMap<String, usize>,
+    ) -> Result<HashSet<(usize, u64)>> {
         let mut places = HashSet::new();
         for path in tables {
             let dataset = Dataset::of_file(path)?;
             let schema = dataset.schema();
-            let wanted = COLUMNS[..2].iter().filter_map(|name| schema.field_with_name(name).ok().cloned());
-            for batch in dataset.batches(&dataset.as_read(&Schema::new(wanted.collect::<Vec<_>>()))) {
+            let wanted = COLUMNS[..2]
+                .iter()
+                .filter_map(|name| schema.field_with_name(name).ok().cloned());
+            for batch in dataset.batches(&dataset.as_read(&Schema::new(wanted.collect::<Vec<_>>())))
+            {
                 places.extend(places_of(&batch?, files).map_err(|error| error.at_path(path))?);
             }
         }
@@ -126,14 +178,19 @@ impl MendedRows {
     }
 
     fn last_of_each_place(&self) -> Result<Self> {
-        let last: BTreeMap<(usize, u64), u64> = self.places.iter().enumerate().map(|(index, place)| (*place, index as u64)).collect();
+        let last: BTreeMap<(usize, u64), u64> = self
+            .places
+            .iter()
+            .enumerate()
+            .map(|(index, place)| (*place, index as u64))
+            .collect();
         self.taken(last.into_iter().collect())
     }
 
     fn taken(&self, chosen: Vec<((usize, u64), u64)>) -> Result<Self> {
         let (places, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
-        let rows =
-            take_record_batch(&self.rows, &UInt64Array::from(indices)).map_err(|error| Error::internal("cannot take mended rows").because(error))?;
+        let rows = take_record_batch(&self.rows, &UInt64Array::from(indices))
+            .map_err(|error| Error::internal("cannot take mended rows").because(error))?;
         Ok(Self { rows, places })
     }
 
@@ -157,7 +214,10 @@ impl MendedRows {
 
     /// Which rows belong to the part: they are in the order of their places.
     fn of(&self, part: &PartRecord) -> Range<usize> {
-        let before = |end: Position| self.places.partition_point(|&(file, row)| Position { file, row } < end);
+        let before = |end: Position| {
+            self.places
+                .partition_point(|&(file, row)| Position { file, row } < end)
+        };
         before(part.account.start)..before(part.account.end)
     }
 
@@ -165,14 +225,25 @@ impl MendedRows {
     ///
     /// # Errors
     /// Fails if they cannot be written.
-    pub fn stage(&self, part: &PartRecord, directory: &Path, job: &Job, files: &[String]) -> Result<Option<WrittenFile>> {
-        let own = self.taken(self.of(part).map(|index| (self.places[index], index as u64)).collect())?;
+    pub fn stage(
+        &self,
+        part: &PartRecord,
+        directory: &Path,
+        job: &Job,
+        files: &[String],
+    ) -> Result<Option<WrittenFile>> {
+        let own = self.taken(
+            self.of(part)
+                .map(|index| (self.places[index], index as u64))
+                .collect(),
+        )?;
         if own.is_empty() {
             return Ok(None);
         }
         let path = part_sidecar(CORRECTIONS, part.account.number);
         let file = PendingFile::create_below(directory, staged(&path))?;
-        let mut writer = TableWriter::new(file, TableFormat::Parquet, schema(&job.table_schema), &[])?;
+        let mut writer =
+            TableWriter::new(file, TableFormat::Parquet, schema(&job.table_schema), &[])?;
         writer.write(&own.table(files)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;
@@ -180,9 +251,25 @@ impl MendedRows {
     }
 
     fn table(&self, files: &[String]) -> Result<RecordBatch> {
-        let paths: ArrayRef = Arc::new(self.places.iter().map(|(file, _)| files.get(*file)).collect::<StringArray>());
-        let rows: ArrayRef = Arc::new(self.places.iter().map(|(_, row)| *row as i64 + 1).collect::<Int64Array>());
-        let columns = self.rows.columns().iter().cloned().chain([paths, rows]).collect();
+        let paths: ArrayRef = Arc::new(
+            self.places
+                .iter()
+                .map(|(file, _)| files.get(*file))
+                .collect::<StringArray>(),
+        );
+        let rows: ArrayRef = Arc::new(
+            self.places
+                .iter()
+                .map(|(_, row)| *row as i64 + 1)
+                .collect::<Int64Array>(),
+        );
+        let columns = self
+            .rows
+            .columns()
+            .iter()
+            .cloned()
+            .chain([paths, rows])
+            .collect();
         RecordBatch::try_new(schema(&self.rows.schema()), columns)
             .map_err(|error| Error::internal("mended rows do not fit their table").because(error))
     }
@@ -198,29 +285,65 @@ impl MendedRows {
 
 /// An error about the row at a place of the input.
 fn told_of((file, row): (usize, u64), files: &HashMap<String, usize>, message: &str) -> Error {
-    let path = files.iter().find(|(_, index)| **index == file).map_or("", |(path, _)| path);
-    Error::contract(message).at_path(Path::new(path)).at_row(row + 1)
+    let path = files
+        .iter()
+        .find(|(_, index)| **index == file)
+        .map_or("", |(path, _)| path);
+    Error::contract(message)
+        .at_path(Path::new(path))
+        .at_row(row + 1)
 }
 
 fn schema(own: &Schema) -> SchemaRef {
-    let ours = [Field::new(COLUMNS[0], DataType::Utf8, true), Field::new(COLUMNS[1], DataType::Int64, true)];
-    Arc::new(Schema::new(own.fields().iter().map(|field| field.as_ref().clone()).chain(ours).collect::<Vec<_>>()))
+    let ours = [
+        Field::new(COLUMNS[0], DataType::Utf8, true),
+        Field::new(COLUMNS[1], DataType::Int64, true),
+    ];
+    Arc::new(Schema::new(
+        own.fields()
+            .iter()
+            .map(|field| field.as_ref().clone())
+            .chain(ours)
+            .collect::<Vec<_>>(),
+    ))
 }
 
 fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
     let column = |name: &str, data_type: &DataType| {
-        let lacks = || Error::contract("the table of mended rows lacks the column that says where a row belongs").at_column(name);
+        let lacks = || {
+            Error::contract(
+                "the table of mended rows lacks the column that says where a row belongs",
+            )
+            .at_column(name)
+        };
         let found = batch.column_by_name(name).ok_or_else(lacks)?;
-        cast(found, data_type).map_err(|error| Error::contract("a row's place cannot be read").at_column(name).because(error))
+        cast(found, data_type).map_err(|error| {
+            Error::contract("a row's place cannot be read")
+                .at_column(name)
+                .because(error)
+        })
     };
-    let (paths, rows) = (column(COLUMNS[0], &DataType::Utf8)?, column(COLUMNS[1], &DataType::Int64)?);
-    let places = paths.as_string::<i32>().iter().zip(rows.as_primitive::<Int64Type>().iter());
+    let (paths, rows) = (
+        column(COLUMNS[0], &DataType::Utf8)?,
+        column(COLUMNS[1], &DataType::Int64)?,
+    );
+    let places = paths
+        .as_string::<i32>()
+        .iter()
+        .zip(rows.as_primitive::<Int64Type>().iter());
     let place = |(index, (path, row)): (usize, (Option<&str>, Option<i64>))| {
         let file = path.and_then(|path| files.get(path).copied());
-        let row = row.and_then(|row| u64::try_from(row).ok()).and_then(|row| row.checked_sub(1));
+        let row = row
+            .and_then(|row| u64::try_from(row).ok())
+            .and_then(|row| row.checked_sub(1));
         file.zip(row).ok_or_else(|| {
-            let error = Error::contract("a mended row belongs to no row of the input").at_row(index as u64 + 1).at_column(COLUMNS[0]);
-            error.hint("keep `rejected_file` and `rejected_row` as they are: they say where the row belongs")
+            let error = Error::contract("a mended row belongs to no row of the input")
+                .at_row(index as u64 + 1)
+                .at_column(COLUMNS[0]);
+            error.hint(
+                "keep `rejected_file` and `rejected_row` as they are: they say where the row \
+                 belongs",
+            )
         })
     };
     places.enumerate().map(place).collect()
@@ -229,7 +352,12 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
 /// In delimited text an empty field of a column that is no text is null.
 fn with_nulls(column: &ArrayRef, wanted: &DataType) -> ArrayRef {
     match column.as_string_opt::<i32>().filter(|_| !is_text(wanted)) {
-        Some(texts) => Arc::new(texts.iter().map(|text| text.filter(|text| !text.is_empty())).collect::<StringArray>()),
+        Some(texts) => Arc::new(
+            texts
+                .iter()
+                .map(|text| text.filter(|text| !text.is_empty()))
+                .collect::<StringArray>(),
+        ),
         None => column.clone(),
     }
 }
@@ -239,10 +367,20 @@ fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBa
     let schema = batch.schema();
     let names = NameIndex::new(&schema);
     let column = |field: &Arc<Field>| {
-        let position =
-            names.position(field.name()).ok_or_else(|| Error::contract("the table of mended rows lacks a column").at_column(field.name()))?;
-        cast_column(&with_nulls(batch.column(position), field.data_type()), field.data_type()).map_err(|error| error.at_column(field.name()))
+        let position = names.position(field.name()).ok_or_else(|| {
+            Error::contract("the table of mended rows lacks a column").at_column(field.name())
+        })?;
+        cast_column(
+            &with_nulls(batch.column(position), field.data_type()),
+            field.data_type(),
+        )
+        .map_err(|error| error.at_column(field.name()))
     };
-    let columns = read_schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new(read_schema.clone(), columns).map_err(|error| Error::internal("mended rows do not fit the data").because(error))
+    let columns = read_schema
+        .fields()
+        .iter()
+        .map(column)
+        .collect::<Result<Vec<_>>>()?;
+    RecordBatch::try_new(read_schema.clone(), columns)
+        .map_err(|error| Error::internal("mended rows do not fit the data").because(error))
 }

@@ -1,12 +1,13 @@
 //! The names of what a run writes: inside a data set, and next to a single file.
 //!
-//! What is not predictions does not end in `.parquet`, so that no reader's pattern takes it for them; in a data set it
-//! lies below [`STATE`]. Owns these names, and those of earlier versions, which are still read. It must not know what the
-//! files hold.
+//! What is not predictions does not end in `.parquet`, so that no reader's pattern takes it for
+//! them; in a data set it lies below [`STATE`]. Owns these names, and those of earlier versions,
+//! which are still read. It must not know what the files hold.
 
 use std::path::{Path, PathBuf};
 
-/// The directory in a data set that holds all but its predictions; readers of data sets skip names that begin with `_`.
+/// The directory in a data set that holds all but its predictions; readers of data sets skip names
+/// that begin with `_`.
 pub const STATE: &str = "_tallow";
 
 /// The data set's own account of itself.
@@ -61,7 +62,11 @@ pub mod earlier {
     /// The report of the output at `path`.
     #[must_use]
     pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
-        if is_dataset { path.join(REPORT) } else { path.with_extension("report.parquet") }
+        if is_dataset {
+            path.join(REPORT)
+        } else {
+            path.with_extension("report.parquet")
+        }
     }
 
     /// The rejected rows of a single file.
@@ -74,26 +79,42 @@ pub mod earlier {
     #[must_use]
     pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
         let name = "unfinished.report.parquet";
-        if is_dataset { path.join(format!("_{name}")) } else { path.with_extension(name) }
+        if is_dataset {
+            path.join(format!("_{name}"))
+        } else {
+            path.with_extension(name)
+        }
     }
 }
 
 /// The report of the output at `path`.
 #[must_use]
 pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
-    if is_dataset { path.join(REPORT) } else { path.with_extension(format!("report.{SIDECAR_EXTENSION}")) }
+    if is_dataset {
+        path.join(REPORT)
+    } else {
+        path.with_extension(format!("report.{SIDECAR_EXTENSION}"))
+    }
 }
 
 /// The rejected rows of the output at `path`: a directory in a data set, else a file.
 #[must_use]
 pub fn rejected(path: &Path, is_dataset: bool) -> PathBuf {
-    if is_dataset { path.join(REJECTED) } else { path.with_extension(format!("rejected.{SIDECAR_EXTENSION}")) }
+    if is_dataset {
+        path.join(REJECTED)
+    } else {
+        path.with_extension(format!("rejected.{SIDECAR_EXTENSION}"))
+    }
 }
 
 /// The report of a run that did not finish the output at `path`.
 #[must_use]
 pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
-    if is_dataset { path.join(UNFINISHED_REPORT) } else { path.with_extension(format!("unfinished.report.{SIDECAR_EXTENSION}")) }
+    if is_dataset {
+        path.join(UNFINISHED_REPORT)
+    } else {
+        path.with_extension(format!("unfinished.report.{SIDECAR_EXTENSION}"))
+    }
 }
 
 /// A part's name in files and records.
@@ -108,31 +129,51 @@ pub fn part_sidecar(kind: &str, number: u64) -> String {
     format!("{kind}/{}.{SIDECAR_EXTENSION}", part_name(number))
 }
 
-/// Where a file of the final name `path` lies until publication, below the data set's directory. Predictions have a name there that no
-/// pattern of readers matches.
+/// Where a file of the final name `path` lies until publication, below the data set's directory.
+/// Predictions have a name there that no pattern of readers matches.
 #[must_use]
 pub fn staged(path: &str) -> PathBuf {
-    let is_sidecar = Path::new(path).extension().is_none_or(|extension| extension == SIDECAR_EXTENSION);
-    Path::new(STAGED).join(if is_sidecar { path.to_owned() } else { format!("{path}.staged") })
+    let is_sidecar = Path::new(path)
+        .extension()
+        .is_none_or(|extension| extension == SIDECAR_EXTENSION);
+    Path::new(STAGED).join(if is_sidecar {
+        path.to_owned()
+    } else {
+        format!("{path}.staged")
+    })
 }
 
-/// Whether a file in the data set's directory, by its path there, has a name that data sets give: of a part in Hive's directories, of a
-/// table that belongs to one, of a report.
+/// Whether a file in the data set's directory, by its path there, has a name that data sets give:
+/// of a part in Hive's directories, of a table that belongs to one, of a report.
 #[must_use]
 pub fn is_of_data_set(below: &Path) -> bool {
     let directory = below.parent().unwrap_or(Path::new(""));
-    if [REPORT, earlier::REPORT].iter().any(|report| below == Path::new(report)) {
+    if [REPORT, earlier::REPORT]
+        .iter()
+        .any(|report| below == Path::new(report))
+    {
         return true;
     }
-    let is_hive = directory.iter().all(|name| name.as_encoded_bytes().contains(&b'='));
-    let is_sidecar = [REJECTED, CORRECTIONS, earlier::REJECTED, earlier::CORRECTIONS].iter().any(|kind| directory == Path::new(kind));
+    let is_hive = directory
+        .iter()
+        .all(|name| name.as_encoded_bytes().contains(&b'='));
+    let is_sidecar = [
+        REJECTED,
+        CORRECTIONS,
+        earlier::REJECTED,
+        earlier::CORRECTIONS,
+    ]
+    .iter()
+    .any(|kind| directory == Path::new(kind));
     (is_hive || is_sidecar) && is_part(below, &["parquet", "csv", SIDECAR_EXTENSION])
 }
 
 /// Whether a staged file, by its path below the data set's directory, is one that a run left.
 #[must_use]
 pub fn is_left_by_run(below: &Path) -> bool {
-    let is_temporary = below.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
+    let is_temporary = below
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
     is_temporary
         || is_part(below, &["parquet", "csv", SIDECAR_EXTENSION, "staged"])
         || below == staged(REPORT)
@@ -147,10 +188,20 @@ pub fn is_part_record(path: &Path) -> bool {
 
 /// Whether a file is called `part-00000`, with one of these extensions.
 fn is_part(path: &Path, extensions: &[&str]) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let Some((number, extension)) = name.strip_prefix("part-").and_then(|rest| rest.split_once('.')) else { return false };
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy())
+        .unwrap_or_default();
+    let Some((number, extension)) = name
+        .strip_prefix("part-")
+        .and_then(|rest| rest.split_once('.'))
+    else {
+        return false;
+    };
     let extension = extension.rsplit('.').next().unwrap_or(extension);
-    number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()) && extensions.contains(&extension)
+    number.len() >= 5
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && extensions.contains(&extension)
 }
 
 #[cfg(test)]
@@ -162,26 +213,66 @@ mod tests {
         let (file, set) = (Path::new("out/o.parquet"), Path::new("out/set"));
         let sidecars = [false, true].map(|is_dataset| {
             let path = if is_dataset { set } else { file };
-            [report(path, is_dataset), rejected(path, is_dataset), unfinished_report(path, is_dataset)]
+            [
+                report(path, is_dataset),
+                rejected(path, is_dataset),
+                unfinished_report(path, is_dataset),
+            ]
         });
-        let waiting = ["part-00000.parquet", "a=b/part-00000.parquet", "part-00000.csv", ""].map(staged);
+        let waiting = [
+            "part-00000.parquet",
+            "a=b/part-00000.parquet",
+            "part-00000.csv",
+            "",
+        ]
+        .map(staged);
         for path in sidecars.iter().flatten().chain(&waiting) {
-            assert!(path.extension().is_none_or(|end| end == "pq" || end == "staged"), "{}", path.display());
+            assert!(
+                path.extension()
+                    .is_none_or(|end| end == "pq" || end == "staged"),
+                "{}",
+                path.display()
+            );
         }
         assert_eq!(report(file, false), Path::new("out/o.report.pq"));
-        assert_eq!(staged(REPORT), Path::new("_tallow/staged/_tallow/report.pq"));
-        assert_eq!(waiting[1], Path::new("_tallow/staged/a=b/part-00000.parquet.staged"));
+        assert_eq!(
+            staged(REPORT),
+            Path::new("_tallow/staged/_tallow/report.pq")
+        );
+        assert_eq!(
+            waiting[1],
+            Path::new("_tallow/staged/a=b/part-00000.parquet.staged")
+        );
     }
 
     #[test]
     fn the_files_of_a_data_set_are_known_by_their_names() {
-        for path in ["part-00000.parquet", "a=b/c=%2F/part-123456.csv", "_tallow/rejected/part-00001.pq", "_rejected/part-00001.parquet", REPORT] {
+        for path in [
+            "part-00000.parquet",
+            "a=b/c=%2F/part-123456.csv",
+            "_tallow/rejected/part-00001.pq",
+            "_rejected/part-00001.parquet",
+            REPORT,
+        ] {
             assert!(is_of_data_set(Path::new(path)), "{path}");
         }
-        for path in ["mine.parquet", "part-1.parquet", "sub/part-00000.parquet", "_tallow/notes.json", "part-00000.txt", MANIFEST] {
+        for path in [
+            "mine.parquet",
+            "part-1.parquet",
+            "sub/part-00000.parquet",
+            "_tallow/notes.json",
+            "part-00000.txt",
+            MANIFEST,
+        ] {
             assert!(!is_of_data_set(Path::new(path)), "{path}");
         }
-        for path in ["a=b/part-00000.parquet.staged", "part-00000.parquet", ".tmp-rows-1", "_tallow/report.pq", "_report.parquet"] {
+        for path in [
+            "a=b/part-00000.parquet.staged",
+            "part-00000.parquet",
+            ".tmp-rows-1",
+            "_tallow/report.pq",
+            "_report.parquet",
+        ] {
             assert!(is_left_by_run(&Path::new(STAGED).join(path)), "{path}");
         }
         assert!(!is_left_by_run(&Path::new(STAGED).join("precious.txt")));

@@ -1,7 +1,8 @@
 //! The rows of a part, sorted by the directory that they belong to.
 //!
-//! Rows come in the input's order, and a file is written from its first row to its last. So they wait here until the part has all of them: in
-//! memory while they are few, then in a file that nobody else sees. What is written does not depend on which of them were put aside.
+//! Rows come in the input's order, and a file is written from its first row to its last. So they
+//! wait here until the part has all of them: in memory while they are few, then in a file that
+//! nobody else sees. What is written does not depend on which of them were put aside.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -17,14 +18,16 @@ use crate::error::{Error, Result};
 use crate::table::chunk::declared;
 use crate::table::commit::{Extent, SpillFile, make_directory};
 
-/// What waits in memory before it is put aside; nearly nothing in unit tests, whose failing disks are to be met here too.
+/// What waits in memory before it is put aside; nearly nothing in unit tests, whose failing disks
+/// are to be met here too.
 pub const WAITING_BYTES: usize = if cfg!(test) { 64 } else { 16 << 20 };
 
-/// What a column of a batch takes beside its values: pointers, and the ends of what is allocated for them.
+/// What a column of a batch takes beside its values: pointers, and the ends of what is allocated
+/// for them.
 const ARRAY_BYTES: usize = 512;
 
-/// The most directories of one part. Each gets a file of its own, which is made durable on its own; whoever has more has taken an id for a
-/// partition.
+/// The most directories of one part. Each gets a file of its own, which is made durable on its own;
+/// whoever has more has taken an id for a partition.
 const MOST_PARTITIONS: usize = 10_000;
 
 /// Rows by their directory.
@@ -46,11 +49,18 @@ struct Partition {
 }
 
 impl PartitionedRows {
-    /// No rows yet; they will have the columns of `schema`, in its types, and are put aside in `directory`, which need not be there yet, once `most_waiting_bytes`
-    /// of them wait.
+    /// No rows yet; they will have the columns of `schema`, in its types, and are put aside in
+    /// `directory`, which need not be there yet, once `most_waiting_bytes` of them wait.
     #[must_use]
     pub fn new(schema: SchemaRef, directory: &Path, most_waiting_bytes: usize) -> Self {
-        Self { schema, directory: directory.to_owned(), partitions: BTreeMap::new(), waiting_bytes: 0, most_waiting_bytes, spill: None }
+        Self {
+            schema,
+            directory: directory.to_owned(),
+            partitions: BTreeMap::new(),
+            waiting_bytes: 0,
+            most_waiting_bytes,
+            spill: None,
+        }
     }
 
     /// Takes rows of a directory, in the types of the schema or as they were read.
@@ -60,12 +70,22 @@ impl PartitionedRows {
     pub fn push(&mut self, directory: String, rows: &RecordBatch) -> Result<()> {
         if self.partitions.len() == MOST_PARTITIONS && !self.partitions.contains_key(&directory) {
             let error = Error::failed(format!("a part has more than {MOST_PARTITIONS} partitions"));
-            return Err(error.hint("partition by columns with fewer values, or pass a lower `--rows-per-part`"));
+            return Err(error.hint(
+                "partition by columns with fewer values, or pass a lower `--rows-per-part`",
+            ));
         }
         let rows = declared(rows, &self.schema)?;
         self.waiting_bytes += rows.get_array_memory_size() + ARRAY_BYTES * rows.num_columns();
-        self.partitions.entry(directory).or_default().waiting.push(rows);
-        if self.waiting_bytes >= self.most_waiting_bytes { self.put_aside() } else { Ok(()) }
+        self.partitions
+            .entry(directory)
+            .or_default()
+            .waiting
+            .push(rows);
+        if self.waiting_bytes >= self.most_waiting_bytes {
+            self.put_aside()
+        } else {
+            Ok(())
+        }
     }
 
     fn put_aside(&mut self) -> Result<()> {
@@ -73,32 +93,48 @@ impl PartitionedRows {
             make_directory(&self.directory)?;
             self.spill = Some(SpillFile::create(&self.directory)?);
         }
-        let Some(spill) = &mut self.spill else { return Err(Error::internal("rows without a file to put them in")) };
-        for partition in self.partitions.values_mut().filter(|partition| !partition.waiting.is_empty()) {
-            let bytes = to_bytes(&self.schema, std::mem::take(&mut partition.waiting)).map_err(internal)?;
+        let Some(spill) = &mut self.spill else {
+            return Err(Error::internal("rows without a file to put them in"));
+        };
+        for partition in self
+            .partitions
+            .values_mut()
+            .filter(|partition| !partition.waiting.is_empty())
+        {
+            let bytes =
+                to_bytes(&self.schema, std::mem::take(&mut partition.waiting)).map_err(internal)?;
             partition.aside.push(spill.append(&bytes)?);
         }
         self.waiting_bytes = 0;
         Ok(())
     }
 
-    /// Gives the rows of each directory, in its order, to `write`, batch by batch; `write` also hears when a directory has no more.
+    /// Gives the rows of each directory, in its order, to `write`, batch by batch; `write` also
+    /// hears when a directory has no more.
     ///
     /// # Errors
     /// Fails if rows cannot be read back, or as `write` does.
-    pub fn drain(mut self, mut write: impl FnMut(&str, Option<&RecordBatch>) -> Result<()>) -> Result<()> {
+    pub fn drain(
+        mut self,
+        mut write: impl FnMut(&str, Option<&RecordBatch>) -> Result<()>,
+    ) -> Result<()> {
         if self.spill.is_some() {
             self.put_aside()?;
         }
         for (directory, Partition { aside, waiting }) in self.partitions {
             for extent in aside {
-                let Some(spill) = &self.spill else { return Err(Error::internal("rows were put aside nowhere")) };
-                let reader = StreamReader::try_new(Cursor::new(spill.read(extent)?), None).map_err(internal)?;
+                let Some(spill) = &self.spill else {
+                    return Err(Error::internal("rows were put aside nowhere"));
+                };
+                let reader = StreamReader::try_new(Cursor::new(spill.read(extent)?), None)
+                    .map_err(internal)?;
                 for rows in reader {
                     write(&directory, Some(&rows.map_err(internal)?))?;
                 }
             }
-            waiting.iter().try_for_each(|rows| write(&directory, Some(rows)))?;
+            waiting
+                .iter()
+                .try_for_each(|rows| write(&directory, Some(rows)))?;
             write(&directory, None)?;
         }
         Ok(())
@@ -131,23 +167,54 @@ mod tests {
     #[test]
     fn rows_come_back_by_directory_and_in_order_whether_they_were_put_aside_or_not() {
         let place = tempfile::tempdir().unwrap();
-        let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("text", DataType::Utf8, true)]));
+        let schema: SchemaRef = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("text", DataType::Utf8, true),
+        ]));
         for text_bytes in [0, 40_000] {
-            let mut rows = PartitionedRows::new(schema.clone(), &place.path().join("staged"), 1 << 20);
+            let mut rows =
+                PartitionedRows::new(schema.clone(), &place.path().join("staged"), 1 << 20);
             let batch = |first: i64| {
-                let texts: StringViewArray = (first..first + 10).map(|id| (id % 5 != 0).then(|| format!("{id}{}", "x".repeat(text_bytes)))).collect();
-                let columns: [(&str, ArrayRef); 2] = [("id", Arc::new((first..first + 10).collect::<Int64Array>())), ("text", Arc::new(texts))];
-                RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+                let texts: StringViewArray = (first..first + 10)
+                    .map(|id| (id % 5 != 0).then(|| format!("{id}{}", "x".repeat(text_bytes))))
+                    .collect();
+                let columns: [(&str, ArrayRef); 2] = [
+                    ("id", Arc::new((first..first + 10).collect::<Int64Array>())),
+                    ("text", Arc::new(texts)),
+                ];
+                RecordBatch::try_from_iter_with_nullable(
+                    columns.map(|(name, column)| (name, column, true)),
+                )
+                .unwrap()
             };
-            (0..100).for_each(|number| rows.push(format!("day={}", number % 3), &batch(10 * number)).unwrap());
+            (0..100).for_each(|number| {
+                rows.push(format!("day={}", number % 3), &batch(10 * number))
+                    .unwrap()
+            });
             assert_eq!(rows.spill.is_some(), text_bytes > 0);
             let mut found: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-            rows.drain(|directory, rows| Ok(rows.iter().for_each(|rows| found.entry(directory.to_owned()).or_default().push((*rows).clone()))))
-                .unwrap();
+            rows.drain(|directory, rows| {
+                Ok(rows.iter().for_each(|rows| {
+                    found
+                        .entry(directory.to_owned())
+                        .or_default()
+                        .push((*rows).clone())
+                }))
+            })
+            .unwrap();
             for (day, found) in found.values().enumerate() {
-                let wanted: Vec<RecordBatch> = (0..100).filter(|number| number % 3 == day as i64).map(|number| batch(10 * number)).collect();
-                let wanted: Vec<RecordBatch> = wanted.iter().map(|batch| declared(batch, &schema).unwrap()).collect();
-                assert_eq!(concat_batches(&schema, found).unwrap(), concat_batches(&schema, &wanted).unwrap());
+                let wanted: Vec<RecordBatch> = (0..100)
+                    .filter(|number| number % 3 == day as i64)
+                    .map(|number| batch(10 * number))
+                    .collect();
+                let wanted: Vec<RecordBatch> = wanted
+                    .iter()
+                    .map(|batch| declared(batch, &schema).unwrap())
+                    .collect();
+                assert_eq!(
+                    concat_batches(&schema, found).unwrap(),
+                    concat_batches(&schema, &wanted).unwrap()
+                );
             }
             assert_eq!(found.len(), 3);
         }

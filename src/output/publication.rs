@@ -1,9 +1,10 @@
 //! Publication of a data set: from files that are whole but hidden to a directory with `_SUCCESS`.
 //!
-//! The order is what makes it safe to be killed anywhere: the new manifest is made durable under the state (from there on the publication
-//! will be finished, by this run or the next), `_SUCCESS` goes, files take their names, files that are no longer part of it go, the
-//! manifest is written under its name, `_SUCCESS` comes last, and the records of the run are removed. Each step may be done again. Nothing is
-//! deleted that an earlier manifest does not list.
+//! The order is what makes it safe to be killed anywhere: the new manifest is made durable under
+//! the state (from there on the publication will be finished, by this run or the next), `_SUCCESS`
+//! goes, files take their names, files that are no longer part of it go, the manifest is written
+//! under its name, `_SUCCESS` comes last, and the records of the run are removed. Each step may be
+//! done again. Nothing is deleted that an earlier manifest does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,13 +13,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::checkpoint::{PartRecord, RunIdentity, forget, from_json, sha256_of, write_json};
-use super::names::{IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, STATE, SUCCESS, earlier, is_of_data_set, staged};
+use super::names::{
+    IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, STATE, SUCCESS, earlier, is_of_data_set,
+    staged,
+};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::RowCounts;
 use crate::table::commit::{
-    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below, rename_below, sync_below, sync_file_system,
+    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below,
+    rename_below, sync_below, sync_file_system,
 };
 
 /// The first field of a manifest.
@@ -61,7 +66,8 @@ pub struct Manifest {
     pub parts: Vec<PartRecord>,
     /// The report, if it lies in the data set.
     pub report: Option<WrittenFile>,
-    /// Files of the data set before, where its own manifest cannot be read: they are replaced or removed.
+    /// Files of the data set before, where its own manifest cannot be read: they are replaced or
+    /// removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub replaces: BTreeSet<PathBuf>,
 }
@@ -70,9 +76,15 @@ pub struct Manifest {
 const DIRECTORIES_SYNCED: usize = 64;
 
 impl Manifest {
-    /// A manifest with nothing in it but who made it: the names of the run and of the attempt that finished it, what it worked on, how.
+    /// A manifest with nothing in it but who made it: the names of the run and of the attempt that
+    /// finished it, what it worked on, how.
     #[must_use]
-    pub fn new((run_id, invocation_id): (String, String), identity: RunIdentity, arguments: Json, working_directory: PathBuf) -> Self {
+    pub fn new(
+        (run_id, invocation_id): (String, String),
+        identity: RunIdentity,
+        arguments: Json,
+        working_directory: PathBuf,
+    ) -> Self {
         Self {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,
@@ -98,13 +110,19 @@ impl Manifest {
     /// # Errors
     /// Fails if it is damaged.
     pub fn find(directory: &Path) -> Result<Option<Self>> {
-        let Some(name) = name_in(directory)? else { return Ok(None) };
+        let Some(name) = name_in(directory)? else {
+            return Ok(None);
+        };
         from_json(directory, name).map(Some).map_err(|error| {
-            error.hint("it was damaged, or written by another version: `--restart --overwrite` makes the data set again, and replaces all parts that are there")
+            error.hint(
+                "it was damaged, or written by another version: `--restart --overwrite` makes the \
+                 data set again, and replaces all parts that are there",
+            )
         })
     }
 
-    /// Whether the data set is there as this manifest says: with its last file, and every other in its size.
+    /// Whether the data set is there as this manifest says: with its last file, and every other in
+    /// its size.
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
@@ -118,11 +136,15 @@ impl Manifest {
     /// Fails if the file system refuses to say.
     pub fn first_damaged(&self, directory: &Path) -> Result<Option<String>> {
         for file in self.files() {
-            if find_below(directory, &file.path)?.is_none_or(|found| !found.is_file || found.byte_count != file.bytes) {
+            if find_below(directory, &file.path)?
+                .is_none_or(|found| !found.is_file || found.byte_count != file.bytes)
+            {
                 return Ok(Some(file.path.clone()));
             }
         }
-        Ok(find_below(directory, SUCCESS)?.is_none().then(|| SUCCESS.to_owned()))
+        Ok(find_below(directory, SUCCESS)?
+            .is_none()
+            .then(|| SUCCESS.to_owned()))
     }
 
     /// The first file that is not there with the bytes that were written, all of which are read.
@@ -142,7 +164,10 @@ impl Manifest {
     }
 
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {
-        self.parts.iter().flat_map(PartRecord::all_files).chain(&self.report)
+        self.parts
+            .iter()
+            .flat_map(PartRecord::all_files)
+            .chain(&self.report)
     }
 
     /// The paths of its files.
@@ -154,35 +179,57 @@ impl Manifest {
 /// Publishes what is staged in `directory` as `manifest` says.
 ///
 /// # Errors
-/// Fails if a file is missing or one that no manifest lists is in the way, before anything is changed, or if the file system refuses;
-/// [`recover`] then goes on where it stopped.
+/// Fails if a file is missing or one that no manifest lists is in the way, before anything is
+/// changed, or if the file system refuses; [`recover`] then goes on where it stopped.
 pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
     let missing = |error: Error| error.hint("run again: the parts that are gone are made again");
     let listed = listed_before(directory, manifest)?;
     for file in manifest.files() {
         let found = find_file(directory, file).map_err(missing)?;
-        refuse_foreign(directory, Path::new(&file.path), &listed, found != Path::new(&file.path))?;
+        refuse_foreign(
+            directory,
+            Path::new(&file.path),
+            &listed,
+            found != Path::new(&file.path),
+        )?;
     }
     write_json(directory, PENDING_MANIFEST, manifest)?;
     recover(directory).map(|_| ())
 }
 
-/// Checks that no file has a name of the data set's that neither its manifest lists nor a run gave it; looks at the top and at the report.
+/// Checks that no file has a name of the data set's that neither its manifest lists nor a run gave
+/// it; looks at the top and at the report.
 ///
 /// # Errors
 /// Fails for the first one: it is somebody's, and not to be replaced.
 pub fn check_names(directory: &Path, published: Option<&Manifest>) -> Result<()> {
     let listed = published.map(Manifest::paths).unwrap_or_default();
-    let top = if find(directory)?.is_some() { list(directory)? } else { Vec::new() };
-    let top = top.iter().filter_map(|path| path.file_name()).map(PathBuf::from).chain([PathBuf::from(REPORT)]);
-    top.filter(|name| is_of_data_set(name)).try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
+    let top = if find(directory)?.is_some() {
+        list(directory)?
+    } else {
+        Vec::new()
+    };
+    let top = top
+        .iter()
+        .filter_map(|path| path.file_name())
+        .map(PathBuf::from)
+        .chain([PathBuf::from(REPORT)]);
+    top.filter(|name| is_of_data_set(name))
+        .try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
 }
 
-fn refuse_foreign(directory: &Path, name: &Path, listed: &BTreeSet<PathBuf>, is_to_be_named: bool) -> Result<()> {
+fn refuse_foreign(
+    directory: &Path,
+    name: &Path,
+    listed: &BTreeSet<PathBuf>,
+    is_to_be_named: bool,
+) -> Result<()> {
     if !is_to_be_named || listed.contains(name) || find_below(directory, name)?.is_none() {
         return Ok(());
     }
-    let error = Error::failed("a file that no manifest lists has the name of one of the data set's").at_path(directory.join(name));
+    let error =
+        Error::failed("a file that no manifest lists has the name of one of the data set's")
+            .at_path(directory.join(name));
     Err(error.hint("move it elsewhere, and run the same command again"))
 }
 
@@ -191,10 +238,13 @@ fn listed_before(directory: &Path, manifest: &Manifest) -> Result<BTreeSet<PathB
     if !manifest.replaces.is_empty() {
         return Ok(manifest.replaces.clone());
     }
-    Ok(Manifest::find(directory)?.map(|before| before.paths()).unwrap_or_default())
+    Ok(Manifest::find(directory)?
+        .map(|before| before.paths())
+        .unwrap_or_default())
 }
 
-/// What lies in the directory of a data set whose manifest cannot be read, by the names that data sets give.
+/// What lies in the directory of a data set whose manifest cannot be read, by the names that data
+/// sets give.
 ///
 /// # Errors
 /// Fails if a directory may not be read.
@@ -208,7 +258,9 @@ pub fn files_by_name(directory: &Path) -> Result<BTreeSet<PathBuf>> {
 /// The data set's manifest, by its path in it, if it has one.
 fn name_in(directory: &Path) -> Result<Option<&'static str>> {
     for name in [MANIFEST, earlier::MANIFEST] {
-        if find_below(directory, name)?.is_some() && !(name == MANIFEST && is_of_first_version(directory, name)) {
+        if find_below(directory, name)?.is_some()
+            && !(name == MANIFEST && is_of_first_version(directory, name))
+        {
             return Ok(Some(name));
         }
     }
@@ -221,10 +273,13 @@ fn pending(directory: &Path) -> Result<Option<&'static str>> {
         return Ok(Some(PENDING_MANIFEST));
     }
     let earlier = earlier::PENDING_MANIFEST;
-    Ok(find_below(directory, earlier)?.is_some_and(|_| is_of_first_version(directory, earlier)).then_some(earlier))
+    Ok(find_below(directory, earlier)?
+        .is_some_and(|_| is_of_first_version(directory, earlier))
+        .then_some(earlier))
 }
 
-/// Whether a file is a manifest of the first version, which calls a pending one what a published one is called today.
+/// Whether a file is a manifest of the first version, which calls a pending one what a published
+/// one is called today.
 fn is_of_first_version(directory: &Path, name: &str) -> bool {
     #[derive(Deserialize)]
     struct Version {
@@ -238,7 +293,9 @@ fn is_of_first_version(directory: &Path, name: &str) -> bool {
 /// # Errors
 /// Fails if the file system refuses or a file is missing.
 pub fn recover(directory: &Path) -> Result<bool> {
-    let Some(pending) = pending(directory)? else { return Ok(false) };
+    let Some(pending) = pending(directory)? else {
+        return Ok(false);
+    };
     let manifest: Manifest = from_json(directory, pending)?;
     let listed = listed_before(directory, &manifest)?;
     remove_below(directory, SUCCESS)?;
@@ -251,11 +308,20 @@ pub fn recover(directory: &Path) -> Result<bool> {
     if changed.len() > DIRECTORIES_SYNCED {
         sync_file_system(directory)?;
     } else {
-        changed.iter().try_for_each(|below| sync_below(directory, below))?;
+        changed
+            .iter()
+            .try_for_each(|below| sync_below(directory, below))?;
     }
     remove_old_files(directory, &manifest, &listed)?;
     if pending == PENDING_MANIFEST {
-        write_json(directory, MANIFEST, &Manifest { replaces: BTreeSet::new(), ..manifest })?;
+        write_json(
+            directory,
+            MANIFEST,
+            &Manifest {
+                replaces: BTreeSet::new(),
+                ..manifest
+            },
+        )?;
         remove_below(directory, earlier::MANIFEST)?;
     } else {
         write_json(directory, earlier::MANIFEST, &manifest)?;
@@ -275,11 +341,16 @@ pub fn recover(directory: &Path) -> Result<bool> {
 /// # Errors
 /// Fails if the file system refuses.
 pub fn abandon(directory: &Path) -> Result<()> {
-    let Some(pending) = pending(directory)?.filter(|_| recover(directory).is_err()) else { return Ok(()) };
-    // Which files it gave names, only its manifest says; one that cannot be read gave none that another run would not replace or keep.
+    let Some(pending) = pending(directory)?.filter(|_| recover(directory).is_err()) else {
+        return Ok(());
+    };
+    // Which files it gave names, only its manifest says; one that cannot be read gave none that
+    // another run would not replace or keep.
     if let Ok(manifest) = from_json::<Manifest>(directory, pending) {
         remove_below(directory, SUCCESS)?;
-        manifest.files().try_for_each(|file| remove_below(directory, &file.path))?;
+        manifest
+            .files()
+            .try_for_each(|file| remove_below(directory, &file.path))?;
     }
     remove_below(directory, pending)
 }
@@ -296,12 +367,19 @@ fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
     if find_below(directory, &path)?.is_some_and(|found| found.byte_count == file.bytes) {
         return Ok(path);
     }
-    let error = Error::failed("a finished file of the data set is gone").at_path(directory.join(path));
+    let error =
+        Error::failed("a finished file of the data set is gone").at_path(directory.join(path));
     Err(error.hint("pass `--restart` to make the data set again"))
 }
 
-/// Gives a staged file its name, unless it has it already, and notes the directories whose names changed.
-fn reveal(directory: &Path, file: &WrittenFile, listed: &BTreeSet<PathBuf>, changed: &mut BTreeSet<PathBuf>) -> Result<()> {
+/// Gives a staged file its name, unless it has it already, and notes the directories whose names
+/// changed.
+fn reveal(
+    directory: &Path,
+    file: &WrittenFile,
+    listed: &BTreeSet<PathBuf>,
+    changed: &mut BTreeSet<PathBuf>,
+) -> Result<()> {
     let (found, path) = (find_file(directory, file)?, Path::new(&file.path));
     if found == path {
         return Ok(());
@@ -312,29 +390,51 @@ fn reveal(directory: &Path, file: &WrittenFile, listed: &BTreeSet<PathBuf>, chan
 }
 
 /// Removes the files of the data set before that this one does not list.
-fn remove_old_files(directory: &Path, manifest: &Manifest, listed: &BTreeSet<PathBuf>) -> Result<()> {
+fn remove_old_files(
+    directory: &Path,
+    manifest: &Manifest,
+    listed: &BTreeSet<PathBuf>,
+) -> Result<()> {
     let kept = manifest.paths();
-    for path in listed.iter().filter(|path| !kept.contains(*path) && path.as_path() != Path::new(MANIFEST)) {
+    for path in listed
+        .iter()
+        .filter(|path| !kept.contains(*path) && path.as_path() != Path::new(MANIFEST))
+    {
         remove_below(directory, path)?;
-        let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        let above = path
+            .ancestors()
+            .skip(1)
+            .filter(|above| !above.as_os_str().is_empty());
         above.for_each(|above| remove_empty_directory_below(directory, above));
     }
     Ok(())
 }
 
-/// Checks that a data set may be written to `directory`: it is missing, empty, or holds nothing but a data set of ours.
+/// Checks that a data set may be written to `directory`: it is missing, empty, or holds nothing but
+/// a data set of ours.
 ///
 /// # Errors
 /// Fails if it holds anything else; what tallow has not written it does not delete.
 pub fn check_directory(directory: &Path) -> Result<()> {
-    let is_foreign = |path: &PathBuf| !path.file_name().is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')));
+    let is_foreign = |path: &PathBuf| {
+        !path
+            .file_name()
+            .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
+    };
     let holds_files = match find(directory)? {
         None => false,
-        Some(found) if !found.is_directory => return Err(Error::failed("the output is a file, not a directory").at_path(directory)),
+        Some(found) if !found.is_directory => {
+            return Err(Error::failed("the output is a file, not a directory").at_path(directory));
+        }
         Some(_) => list(directory)?.iter().any(is_foreign),
     };
-    if holds_files && name_in(directory)?.is_none() && pending(directory)?.is_none() && find_below(directory, IDENTITY)?.is_none() {
-        let error = Error::failed("the directory holds files that are no data set of tallow's").at_path(directory);
+    if holds_files
+        && name_in(directory)?.is_none()
+        && pending(directory)?.is_none()
+        && find_below(directory, IDENTITY)?.is_none()
+    {
+        let error = Error::failed("the directory holds files that are no data set of tallow's")
+            .at_path(directory);
         return Err(error.hint("choose a directory that is empty or not there yet"));
     }
     Ok(())

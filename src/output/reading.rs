@@ -20,11 +20,23 @@ pub fn observe(job: &Job, files: Vec<PathBuf>, scores: &mut ScoreStatistics) -> 
     let fields = job.scoring.fields();
     for file in files {
         let dataset = Dataset::of_file(&file)?;
-        let typed = |field: &Field| if dataset.is_text() { field.clone().with_data_type(DataType::Utf8) } else { field.clone() };
-        let read_schema = dataset.as_read(&Schema::new(fields.iter().map(typed).collect::<Vec<_>>()));
+        let typed = |field: &Field| {
+            if dataset.is_text() {
+                field.clone().with_data_type(DataType::Utf8)
+            } else {
+                field.clone()
+            }
+        };
+        let read_schema =
+            dataset.as_read(&Schema::new(fields.iter().map(typed).collect::<Vec<_>>()));
         for batch in dataset.batches(&read_schema) {
             let batch = batch?;
-            let columns = batch.columns().iter().zip(&fields).map(|(column, field)| score(column, field)).collect::<Result<Vec<_>>>()?;
+            let columns = batch
+                .columns()
+                .iter()
+                .zip(&fields)
+                .map(|(column, field)| score(column, field))
+                .collect::<Result<Vec<_>>>()?;
             scores.observe_columns(&columns)?;
         }
     }
@@ -33,8 +45,13 @@ pub fn observe(job: &Job, files: Vec<PathBuf>, scores: &mut ScoreStatistics) -> 
 
 /// A column in the type that the model gave it; nothing, in delimited text, is null.
 fn score(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    let Some(texts) = column.as_string_opt::<i32>() else { return cast_column(column, field.data_type()) };
-    let present: arrow::array::StringArray = texts.iter().map(|text| text.filter(|text| !text.is_empty())).collect();
+    let Some(texts) = column.as_string_opt::<i32>() else {
+        return cast_column(column, field.data_type());
+    };
+    let present: arrow::array::StringArray = texts
+        .iter()
+        .map(|text| text.filter(|text| !text.is_empty()))
+        .collect();
     let column: ArrayRef = Arc::new(present);
     let score = cast_column(&column, field.data_type())?;
     if score.null_count() == column.null_count() {

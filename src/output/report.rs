@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::report::{Fact, facts};
 use crate::table::commit::PendingFile;
 
-/// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet or CSV.
+/// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet
+/// or CSV.
 ///
 /// # Errors
 /// Fails if they cannot be written.

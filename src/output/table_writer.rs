@@ -37,7 +37,9 @@ impl TableFormat {
 }
 
 /// Ends of names that promise what is not written.
-const NOT_WRITTEN: [&str; 9] = ["tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx"];
+const NOT_WRITTEN: [&str; 9] = [
+    "tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx",
+];
 
 impl TableFormat {
     /// The format that a file's name asks for: CSV by its end, Parquet otherwise.
@@ -45,12 +47,19 @@ impl TableFormat {
     /// # Errors
     /// A usage error for a name that promises what is not written.
     pub fn of_name(path: &Path) -> Result<Self> {
-        let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let end = path
+            .extension()
+            .map(|end| end.to_string_lossy().to_ascii_lowercase())
+            .unwrap_or_default();
         if NOT_WRITTEN.contains(&end.as_str()) {
             let error = Error::usage(format!("no table is written as `.{end}`")).at_path(path);
             return Err(error.hint("end the name in `.parquet` or `.csv`"));
         }
-        Ok(if end == "csv" { Self::Csv } else { Self::Parquet })
+        Ok(if end == "csv" {
+            Self::Csv
+        } else {
+            Self::Parquet
+        })
     }
 
     /// Checks that columns have a form in the format.
@@ -61,7 +70,12 @@ impl TableFormat {
         self.sink(io::sink(), schema.clone(), &[]).map(|_| ())
     }
 
-    fn sink<'a>(self, file: impl Write + Send + 'a, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Box<dyn Sink + 'a>> {
+    fn sink<'a>(
+        self,
+        file: impl Write + Send + 'a,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Box<dyn Sink + 'a>> {
         Ok(match self {
             Self::Parquet => Box::new(ParquetSink::new(file, schema, metadata)?),
             Self::Csv => Box::new(CsvSink::new(file, schema, b',')?),
@@ -94,11 +108,21 @@ pub struct WrittenFile {
     pub sha256: String,
 }
 
-/// A path that does not lead out of the directory it is relative to: records are read to rename and remove what they name.
+/// A path that does not lead out of the directory it is relative to: records are read to rename and
+/// remove what they name.
 fn path_below<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
-    let is_below = !path.is_empty() && Path::new(&path).components().all(|part| matches!(part, Component::Normal(_)));
-    if is_below { Ok(path) } else { Err(D::Error::custom(format!("the path `{path}` leads out of the data set"))) }
+    let is_below = !path.is_empty()
+        && Path::new(&path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+    if is_below {
+        Ok(path)
+    } else {
+        Err(D::Error::custom(format!(
+            "the path `{path}` leads out of the data set"
+        )))
+    }
 }
 
 /// A table being written.
@@ -115,11 +139,17 @@ struct SharedWriter(Arc<Mutex<DigestWriter<PendingFile>>>);
 
 impl Write for SharedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .flush()
     }
 }
 
@@ -128,19 +158,40 @@ impl TableWriter {
     ///
     /// # Errors
     /// Fails if the file cannot be made or a column has no form in the format.
-    pub fn create(path: &Path, overwrite: bool, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
-        Self::new(PendingFile::create(path, overwrite)?, format, schema, metadata)
+    pub fn create(
+        path: &Path,
+        overwrite: bool,
+        format: TableFormat,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Self> {
+        Self::new(
+            PendingFile::create(path, overwrite)?,
+            format,
+            schema,
+            metadata,
+        )
     }
 
     /// Begins a file that waits for its name.
     ///
     /// # Errors
     /// Fails if a column has no form in the format.
-    pub fn new(file: PendingFile, format: TableFormat, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
+    pub fn new(
+        file: PendingFile,
+        format: TableFormat,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Self> {
         let path = file.path().to_owned();
         let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(file))));
         let sink = format.sink(file.clone(), schema, metadata)?;
-        Ok(Self { path, sink, file, rows: 0 })
+        Ok(Self {
+            path,
+            sink,
+            file,
+            rows: 0,
+        })
     }
 
     /// Appends rows.
@@ -149,19 +200,39 @@ impl TableWriter {
     /// Fails if they cannot be written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.sink.write(batch).map_err(|error| error.at_path(&self.path))
+        self.sink
+            .write(batch)
+            .map_err(|error| error.at_path(&self.path))
     }
 
-    /// Writes the table's end. The file still waits for its name; `path` is what it is called in accounts.
+    /// Writes the table's end. The file still waits for its name; `path` is what it is called in
+    /// accounts.
     ///
     /// # Errors
     /// Fails if what is left cannot be written.
     pub fn finish(self, path: String) -> Result<(PendingFile, WrittenFile)> {
-        let Self { path: own, sink, file, rows } = self;
+        let Self {
+            path: own,
+            sink,
+            file,
+            rows,
+        } = self;
         sink.finish().map_err(|error| error.at_path(own))?;
-        let file = Arc::into_inner(file.0).ok_or_else(|| Error::internal("a finished table is still being written"))?;
-        let (file, sha256, bytes) = file.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
-        Ok((file, WrittenFile { path, rows, bytes, sha256 }))
+        let file = Arc::into_inner(file.0)
+            .ok_or_else(|| Error::internal("a finished table is still being written"))?;
+        let (file, sha256, bytes) = file
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish();
+        Ok((
+            file,
+            WrittenFile {
+                path,
+                rows,
+                bytes,
+                sha256,
+            },
+        ))
     }
 }
 
@@ -171,10 +242,23 @@ mod tests {
 
     #[test]
     fn a_record_cannot_name_files_outside_its_data_set() {
-        let record = |path: &str| serde_json::from_value::<WrittenFile>(serde_json::json!({"path": path, "rows": 1, "bytes": 1, "sha256": ""}));
-        assert_eq!(record("region=a%2Fb/part-00000.parquet").unwrap().path, "region=a%2Fb/part-00000.parquet");
+        let record = |path: &str| {
+            serde_json::from_value::<WrittenFile>(
+                serde_json::json!({"path": path, "rows": 1, "bytes": 1, "sha256": ""}),
+            )
+        };
+        assert_eq!(
+            record("region=a%2Fb/part-00000.parquet").unwrap().path,
+            "region=a%2Fb/part-00000.parquet"
+        );
         for path in ["../precious", "/etc/passwd", "a/../../b", "", "./a/.."] {
-            assert!(record(path).unwrap_err().to_string().contains("leads out of the data set"), "{path}");
+            assert!(
+                record(path)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("leads out of the data set"),
+                "{path}"
+            );
         }
     }
 }

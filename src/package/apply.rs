@@ -1,6 +1,7 @@
 //! What a manifest adds to a model: a network's inputs, tighter contracts, names and thresholds.
 //!
-//! Owns the rules of what a manifest may change. A manifest may say more than the artefact, never the opposite of it.
+//! Owns the rules of what a manifest may change. A manifest may say more than the artefact, never
+//! the opposite of it.
 
 use std::collections::BTreeMap;
 
@@ -23,65 +24,126 @@ impl Networks<'_> {
     pub(super) fn load(&self, artefact: &Artefact) -> Result<LoadedModel> {
         let entries = &self.manifest.inputs;
         if entries.is_empty() {
-            return Err(Error::contract("the manifest of a network must list its `[[inputs]]`, in the order of the first layer"));
+            return Err(Error::contract(
+                "the manifest of a network must list its `[[inputs]]`, in the order of the first \
+                 layer",
+            ));
         }
-        let encodings = entries.iter().map(|entry| encoding(entry).map_err(|error| error.at_column(&entry.name))).collect::<Result<Vec<_>>>()?;
+        let encodings = entries
+            .iter()
+            .map(|entry| encoding(entry).map_err(|error| error.at_column(&entry.name)))
+            .collect::<Result<Vec<_>>>()?;
         let network = Network::load(self.architecture, &encodings, &artefact.bytes)?;
-        let inputs =
-            entries.iter().enumerate().map(|(index, entry)| input(entry, network.codes(index)).map_err(|error| error.at_column(&entry.name)));
-        let contract = Contract { inputs: inputs.collect::<Result<_>>()?, named: true, vector: None };
-        let facts =
-            vec![("layers".to_owned(), self.architecture.layers.len().to_string()), ("parameters".to_owned(), network.parameter_count().to_string())];
-        let outcome = Outcome { task: plain_task(network.margin_count()), link: Link::Identity };
-        let description = Description { format: "safetensors".to_owned(), format_version: None, facts, beside: Vec::new() };
-        Ok(LoadedModel { model: Box::new(network), contract, outcome, description })
+        let inputs = entries.iter().enumerate().map(|(index, entry)| {
+            input(entry, network.codes(index)).map_err(|error| error.at_column(&entry.name))
+        });
+        let contract = Contract {
+            inputs: inputs.collect::<Result<_>>()?,
+            named: true,
+            vector: None,
+        };
+        let facts = vec![
+            (
+                "layers".to_owned(),
+                self.architecture.layers.len().to_string(),
+            ),
+            (
+                "parameters".to_owned(),
+                network.parameter_count().to_string(),
+            ),
+        ];
+        let outcome = Outcome {
+            task: plain_task(network.margin_count()),
+            link: Link::Identity,
+        };
+        let description = Description {
+            format: "safetensors".to_owned(),
+            format_version: None,
+            facts,
+            beside: Vec::new(),
+        };
+        Ok(LoadedModel {
+            model: Box::new(network),
+            contract,
+            outcome,
+            description,
+        })
     }
 }
 
 fn encoding(entry: &InputEntry) -> Result<Encoding> {
     match (&entry.embedding, entry.one_hot, &entry.categories) {
-        (Some(_), true, _) => Err(Error::contract("an input has either `embedding` or `one_hot`")),
-        (Some(_), false, _) if entry.kind == Some(KindName::Number) => {
-            Err(Error::contract("an embedding is for `kind = \"category\"` or `kind = \"code\"`"))
-        }
-        (Some(weights), false, _) => Ok(Encoding::Embedding { weights: weights.clone() }),
-        (None, true, Some(categories)) => Ok(Encoding::OneHot { categories: categories.len() }),
+        (Some(_), true, _) => Err(Error::contract(
+            "an input has either `embedding` or `one_hot`",
+        )),
+        (Some(_), false, _) if entry.kind == Some(KindName::Number) => Err(Error::contract(
+            "an embedding is for `kind = \"category\"` or `kind = \"code\"`",
+        )),
+        (Some(weights), false, _) => Ok(Encoding::Embedding {
+            weights: weights.clone(),
+        }),
+        (None, true, Some(categories)) => Ok(Encoding::OneHot {
+            categories: categories.len(),
+        }),
         (None, true, None) => Err(Error::contract("`one_hot` needs `categories`")),
         (None, false, _) => {
-            let (mean, scale) = (entry.mean.unwrap_or(0.0) as f32, entry.scale.unwrap_or(1.0) as f32);
+            let (mean, scale) = (
+                entry.mean.unwrap_or(0.0) as f32,
+                entry.scale.unwrap_or(1.0) as f32,
+            );
             if mean.is_finite() && scale.is_normal() {
                 Ok(Encoding::Number { mean, scale })
             } else {
-                Err(Error::contract(format!("cannot standardise by `mean = {mean}` and `scale = {scale}`")).hint("`scale` must not be 0"))
+                Err(Error::contract(format!(
+                    "cannot standardise by `mean = {mean}` and `scale = {scale}`"
+                ))
+                .hint("`scale` must not be 0"))
             }
         }
     }
 }
 
-/// A network's input before the manifest's policies: nothing is missing and nothing is unseen unless the manifest says so.
+/// A network's input before the manifest's policies: nothing is missing and nothing is unseen
+/// unless the manifest says so.
 fn input(entry: &InputEntry, codes: Option<usize>) -> Result<Input> {
     let kind = match (codes, &entry.categories) {
         (None, _) => InputKind::Number,
         (Some(codes), Some(categories)) if categories.len() > codes => {
-            return Err(Error::contract(format!("{} for an embedding of {}", counted(categories.len(), "category"), counted(codes, "code"))));
+            return Err(Error::contract(format!(
+                "{} for an embedding of {}",
+                counted(categories.len(), "category"),
+                counted(codes, "code")
+            )));
         }
         (Some(_), None) if entry.kind == Some(KindName::Category) => return Err(no_categories()),
-        (Some(codes), None) => InputKind::Category(vocabulary((0..codes as i64).map(CategoryValue::Integer).collect())),
+        (Some(codes), None) => InputKind::Category(vocabulary(
+            (0..codes as i64).map(CategoryValue::Integer).collect(),
+        )),
         (Some(_), Some(_)) => InputKind::CategoryCode,
     };
     for (key, policy) in [("on_null", entry.on_null), ("on_unseen", entry.on_unseen)] {
         if let (Some(Policy::Default(code)), Some(codes)) = (policy, codes)
             && !(code.fract() == 0.0 && (0.0..codes as f64).contains(&code))
         {
-            return Err(Error::contract(format!("the default of `{key}` is `{code}`, and the embedding has the codes 0 to {}", codes - 1)));
+            return Err(Error::contract(format!(
+                "the default of `{key}` is `{code}`, and the embedding has the codes 0 to {}",
+                codes - 1
+            )));
         }
     }
-    Ok(Input { on_null: Policy::Error, on_unseen: Policy::Error, ..Input::of_kind(entry.name.clone(), kind) })
+    Ok(Input {
+        on_null: Policy::Error,
+        on_unseen: Policy::Error,
+        ..Input::of_kind(entry.name.clone(), kind)
+    })
 }
 
 /// An unseen value that is let through is missing.
 fn vocabulary(values: Vec<CategoryValue>) -> Vocabulary {
-    Vocabulary { values, unseen_code: f64::NAN }
+    Vocabulary {
+        values,
+        unseen_code: f64::NAN,
+    }
 }
 
 fn no_categories() -> Error {
@@ -89,7 +151,8 @@ fn no_categories() -> Error {
         .hint("if the column holds the codes themselves, say `kind = \"code\"`")
 }
 
-/// Adds what the manifest says of inputs. The inputs of a model without names are named by the manifest, in order.
+/// Adds what the manifest says of inputs. The inputs of a model without names are named by the
+/// manifest, in order.
 pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()> {
     if manifest.inputs.is_empty() {
         return Ok(());
@@ -97,7 +160,11 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
     if !contract.named {
         name_inputs(&manifest.inputs, contract)?;
     }
-    let mut entries: BTreeMap<&str, &InputEntry> = manifest.inputs.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let mut entries: BTreeMap<&str, &InputEntry> = manifest
+        .inputs
+        .iter()
+        .map(|entry| (entry.name.as_str(), entry))
+        .collect();
     for input in &mut contract.inputs {
         if let Some(entry) = entries.remove(input.name.as_str()) {
             tighten(input, entry).map_err(|error| error.at_column(&entry.name))?;
@@ -107,7 +174,10 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
         return Ok(());
     }
     let unknown: Vec<String> = entries.keys().map(|name| format!("`{name}`")).collect();
-    let message = format!("the manifest lists inputs that the model does not have: {}", unknown.join(", "));
+    let message = format!(
+        "the manifest lists inputs that the model does not have: {}",
+        unknown.join(", ")
+    );
     Err(Error::contract(message).hint("correct the names under `[[inputs]]`, or remove them"))
 }
 
@@ -115,15 +185,31 @@ fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
     if let (Some(vector), [entry]) = (&contract.vector, entries)
         && contract.inputs.len() > 1
     {
-        let input = Input { name: entry.name.clone(), ..Input::clone(vector) };
-        *contract = Contract { inputs: vec![input], named: true, vector: None };
+        let input = Input {
+            name: entry.name.clone(),
+            ..Input::clone(vector)
+        };
+        *contract = Contract {
+            inputs: vec![input],
+            named: true,
+            vector: None,
+        };
         return Ok(());
     }
     if entries.len() != contract.inputs.len() {
-        let message = format!("the model has {} without names, and the manifest lists {}", counted(contract.inputs.len(), "input"), entries.len());
-        return Err(Error::contract(message).hint("list all `[[inputs]]`, in the order of the model's features"));
+        let message = format!(
+            "the model has {} without names, and the manifest lists {}",
+            counted(contract.inputs.len(), "input"),
+            entries.len()
+        );
+        return Err(Error::contract(message)
+            .hint("list all `[[inputs]]`, in the order of the model's features"));
     }
-    contract.inputs.iter_mut().zip(entries).for_each(|(input, entry)| input.name.clone_from(&entry.name));
+    contract
+        .inputs
+        .iter_mut()
+        .zip(entries)
+        .for_each(|(input, entry)| input.name.clone_from(&entry.name));
     contract.named = true;
     Ok(())
 }
@@ -133,35 +219,57 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
     let is_number = input.kind == InputKind::Number;
     match (entry.kind, &entry.categories) {
         (_, Some(_)) if matches!(input.kind, InputKind::Native(_)) => {
-            return Err(Error::contract("`categories` are for other models: a graph knows its own"));
+            return Err(Error::contract(
+                "`categories` are for other models: a graph knows its own",
+            ));
         }
-        (Some(KindName::Code), None) | (_, Some(_)) if matches!(input.kind, InputKind::HashedCategory(_)) => {
-            return Err(Error::contract("the model finds its categories by their hash: it needs neither `categories` nor `kind = \"code\"`"));
+        (Some(KindName::Code), None) | (_, Some(_))
+            if matches!(input.kind, InputKind::HashedCategory(_)) =>
+        {
+            return Err(Error::contract(
+                "the model finds its categories by their hash: it needs neither `categories` nor \
+                 `kind = \"code\"`",
+            ));
         }
         (_, Some(categories)) => {
             let found = vocabulary(categories.iter().map(CategoryValue::from).collect());
             if matches!(&input.kind, InputKind::Category(known) if known.values != found.values) {
-                return Err(Error::contract("the manifest lists other `categories` than the model was trained with")
-                    .hint("remove `categories`: the model has its own"));
+                return Err(Error::contract(
+                    "the manifest lists other `categories` than the model was trained with",
+                )
+                .hint("remove `categories`: the model has its own"));
             }
             if !matches!(input.kind, InputKind::Category(_)) {
                 input.kind = InputKind::Category(found);
             }
         }
         (Some(_), None) if matches!(input.kind, InputKind::Native(_)) => {
-            return Err(Error::contract("`kind` is for other models: a graph's inputs have the types that it declares"));
+            return Err(Error::contract(
+                "`kind` is for other models: a graph's inputs have the types that it declares",
+            ));
         }
         (Some(KindName::Number), None) if !is_number => {
-            return Err(Error::contract("the manifest says `kind = \"number\"`, and the model reads a category"));
+            return Err(Error::contract(
+                "the manifest says `kind = \"number\"`, and the model reads a category",
+            ));
         }
-        (Some(KindName::Category), None) if !matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_)) => {
+        (Some(KindName::Category), None)
+            if !matches!(
+                input.kind,
+                InputKind::Category(_) | InputKind::HashedCategory(_)
+            ) =>
+        {
             return Err(no_categories());
         }
         (Some(KindName::Code), None) if is_number => {
-            return Err(Error::contract("the manifest says `kind = \"code\"`, and the model reads a number"));
+            return Err(Error::contract(
+                "the manifest says `kind = \"code\"`, and the model reads a number",
+            ));
         }
         // A vocabulary of whole numbers is a list of codes already, and says which codes there are.
-        (Some(KindName::Code), None) if !is_code_list(&input.kind) => input.kind = InputKind::CategoryCode,
+        (Some(KindName::Code), None) if !is_code_list(&input.kind) => {
+            input.kind = InputKind::CategoryCode
+        }
         _ => {}
     }
     input.column_type = entry.r#type.or(input.column_type);
@@ -174,34 +282,60 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
 }
 
 fn is_code_list(kind: &InputKind) -> bool {
-    let InputKind::Category(vocabulary) = kind else { return false };
-    vocabulary.values.iter().zip(0..).all(|(value, code)| *value == CategoryValue::Integer(code))
+    let InputKind::Category(vocabulary) = kind else {
+        return false;
+    };
+    vocabulary
+        .values
+        .iter()
+        .zip(0..)
+        .all(|(value, code)| *value == CategoryValue::Integer(code))
 }
 
 /// Adds what the manifest says of outputs.
-pub(super) fn outputs(manifest: &Manifest, outcome: &mut Outcome, margin_count: usize) -> Result<()> {
+pub(super) fn outputs(
+    manifest: &Manifest,
+    outcome: &mut Outcome,
+    margin_count: usize,
+) -> Result<()> {
     let outputs = &manifest.outputs;
-    let task_link = || manifest.network.as_ref().and(manifest.task).and_then(task_link);
+    let task_link = || {
+        manifest
+            .network
+            .as_ref()
+            .and(manifest.task)
+            .and_then(task_link)
+    };
     if outputs.link.is_some() && matches!(outcome.task, Task::Columns(_)) {
-        return Err(Error::contract("`link` is for margins, and the graph finishes its own columns"));
+        return Err(Error::contract(
+            "`link` is for margins, and the graph finishes its own columns",
+        ));
     }
     if let Some(name) = outputs.link.or_else(task_link) {
         let link = link(name);
         // A logistic link may have a slope of its own.
         if std::mem::discriminant(&link) != std::mem::discriminant(&outcome.link) {
-            *outcome = Outcome { task: task(link, margin_count)?, link };
+            *outcome = Outcome {
+                task: task(link, margin_count)?,
+                link,
+            };
         }
     }
     if let Some(labels) = &outputs.labels {
         relabel(&mut outcome.task, labels)?;
     }
     if let Some(value) = outputs.threshold {
-        outcome.task.set_threshold(value).map_err(|error| Error::contract(error.message().to_owned()))?;
+        outcome
+            .task
+            .set_threshold(value)
+            .map_err(|error| Error::contract(error.message().to_owned()))?;
     }
     if let Some(names) = &outputs.names {
         rename(&mut outcome.task, names)?;
     }
-    manifest.task.map_or(Ok(()), |name| agree(name, &outcome.task))
+    manifest
+        .task
+        .map_or(Ok(()), |name| agree(name, &outcome.task))
 }
 
 /// The link of a network whose manifest names the task alone; other formats say their own.
@@ -225,17 +359,28 @@ fn link(name: LinkName) -> Link {
 /// What margins mean by their link and number alone.
 fn task(link: Link, margin_count: usize) -> Result<Task> {
     match (link, margin_count) {
-        (Link::Logistic { .. }, 1) => Ok(Task::Binary { labels: [Label::Integer(0), Label::Integer(1)], threshold: 0.5 }),
-        (Link::Softmax, 1) => {
-            Err(Error::contract("`link = \"softmax\"` over one margin is always 1").hint("say `link = \"logistic\"` for two classes with one margin"))
-        }
-        (Link::Softmax, _) => Ok(Task::Classes { labels: (0..margin_count as i64).map(Label::Integer).collect(), probabilities: true }),
+        (Link::Logistic { .. }, 1) => Ok(Task::Binary {
+            labels: [Label::Integer(0), Label::Integer(1)],
+            threshold: 0.5,
+        }),
+        (Link::Softmax, 1) => Err(Error::contract(
+            "`link = \"softmax\"` over one margin is always 1",
+        )
+        .hint("say `link = \"logistic\"` for two classes with one margin")),
+        (Link::Softmax, _) => Ok(Task::Classes {
+            labels: (0..margin_count as i64).map(Label::Integer).collect(),
+            probabilities: true,
+        }),
         _ => Ok(plain_task(margin_count)),
     }
 }
 
 fn plain_task(margin_count: usize) -> Task {
-    if margin_count == 1 { Task::Value } else { Task::Values((0..margin_count).map(|margin| margin.to_string()).collect()) }
+    if margin_count == 1 {
+        Task::Value
+    } else {
+        Task::Values((0..margin_count).map(|margin| margin.to_string()).collect())
+    }
 }
 
 fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
@@ -256,20 +401,34 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
         Task::Columns(_) => return Err(Error::contract("`labels` are the graph's own")),
         Task::Uncertain(uncertain) => return relabel(&mut uncertain.own, names),
         Task::Value | Task::Values(_) => {
-            return Err(Error::contract("`labels` are for classes, and the model gives numbers")
-                .hint("say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the numbers are margins of classes"));
+            return Err(
+                Error::contract("`labels` are for classes, and the model gives numbers").hint(
+                    "say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the \
+                     numbers are margins of classes",
+                ),
+            );
         }
     };
-    Err(Error::contract(format!("the manifest lists {} for {}", counted(found.len(), "label"), counted(wanted, "class"))))
+    Err(Error::contract(format!(
+        "the manifest lists {} for {}",
+        counted(found.len(), "label"),
+        counted(wanted, "class")
+    )))
 }
 
 fn rename(task: &mut Task, names: &[String]) -> Result<()> {
     if let Task::Uncertain(uncertain) = task {
         return rename(&mut uncertain.own, names);
     }
-    let Task::Values(known) = task else { return Err(Error::contract("`names` are for several numbers a row")) };
+    let Task::Values(known) = task else {
+        return Err(Error::contract("`names` are for several numbers a row"));
+    };
     if known.len() != names.len() {
-        return Err(Error::contract(format!("the manifest lists {} for {} a row", counted(names.len(), "name"), counted(known.len(), "number"))));
+        return Err(Error::contract(format!(
+            "the manifest lists {} for {} a row",
+            counted(names.len(), "name"),
+            counted(known.len(), "number")
+        )));
     }
     names.clone_into(known);
     Ok(())
@@ -280,13 +439,25 @@ fn agree(name: TaskName, task: &Task) -> Result<()> {
         // A graph finishes its own columns, whatever they mean.
         Task::Columns(_) => return Ok(()),
         Task::Uncertain(uncertain) => return agree(name, &uncertain.own),
-        Task::Value => (matches!(name, TaskName::Regression | TaskName::Counts | TaskName::Ranking), "one number a row"),
+        Task::Value => (
+            matches!(
+                name,
+                TaskName::Regression | TaskName::Counts | TaskName::Ranking
+            ),
+            "one number a row",
+        ),
         Task::Values(_) => (name == TaskName::Values, "several numbers a row"),
         Task::Binary { .. } => (name == TaskName::Binary, "two classes with one margin"),
-        Task::Classes { .. } => (name == TaskName::Classes, "several classes with one margin each"),
+        Task::Classes { .. } => (
+            name == TaskName::Classes,
+            "several classes with one margin each",
+        ),
     };
     if fits {
         return Ok(());
     }
-    Err(Error::contract(format!("the manifest says the task is {}, and the model gives {found}", name.name())))
+    Err(Error::contract(format!(
+        "the manifest says the task is {}, and the model gives {found}",
+        name.name()
+    )))
 }

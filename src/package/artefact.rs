@@ -1,5 +1,5 @@
-//! The files of a package: inside its directory, and with the digests that the manifest lists. Those of a text model are read by
-//! [`super::directory`].
+//! The files of a package: inside its directory, and with the digests that the manifest lists.
+//! Those of a text model are read by [`super::directory`].
 //!
 //! It must not know formats.
 
@@ -18,14 +18,19 @@ use crate::model::format::Artefact;
 pub struct CheckedArtefact {
     /// Where it lies, from the package's directory.
     pub path: PathBuf,
-    /// The SHA-256 of its bytes, in lower-case hexadecimal digits; of a directory, the one of all files that were read of it.
+    /// The SHA-256 of its bytes, in lower-case hexadecimal digits; of a directory, the one of all
+    /// files that were read of it.
     pub sha256: String,
     /// The number of its bytes.
     pub byte_count: u64,
 }
 
 /// Reads and checks every artefact; the bytes of the first one, the model, are kept.
-pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<(Vec<CheckedArtefact>, Artefact)> {
+pub(super) fn read_all(
+    manifest: &Manifest,
+    directory: &Path,
+    files: Files<'_>,
+) -> Result<(Vec<CheckedArtefact>, Artefact)> {
     let entries = entries(manifest)?;
     let mut checked = Vec::with_capacity(entries.len());
     let mut model = None;
@@ -33,7 +38,10 @@ pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) 
         let path = inside(directory, &entry.path, files)?;
         let bytes = (files.read)(&path)?;
         checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&path))?);
-        model.get_or_insert(Artefact { beside: files.beside, ..Artefact::new(path, bytes) });
+        model.get_or_insert(Artefact {
+            beside: files.beside,
+            ..Artefact::new(path, bytes)
+        });
     }
     let model = model.ok_or_else(|| Error::internal("a package without a model"))?;
     Ok((checked, model))
@@ -42,46 +50,75 @@ pub(super) fn read_all(manifest: &Manifest, directory: &Path, files: Files<'_>) 
 fn entries(manifest: &Manifest) -> Result<Vec<ArtefactEntry>> {
     match (manifest.artefacts.is_empty(), &manifest.network) {
         (false, _) => Ok(manifest.artefacts.clone()),
-        (true, Some(_)) => Ok(vec![ArtefactEntry { path: DEFAULT_WEIGHTS.into(), sha256: None }]),
-        (true, None) => {
-            Err(Error::contract("the manifest lists no artefact").hint("add `[[artefacts]]` with `path = \"model.json\"`, the model's file"))
-        }
+        (true, Some(_)) => Ok(vec![ArtefactEntry {
+            path: DEFAULT_WEIGHTS.into(),
+            sha256: None,
+        }]),
+        (true, None) => Err(Error::contract("the manifest lists no artefact")
+            .hint("add `[[artefacts]]` with `path = \"model.json\"`, the model's file")),
     }
 }
 
-/// The path of an artefact, which must not leave the directory, neither by its name nor through links.
+/// The path of an artefact, which must not leave the directory, neither by its name nor through
+/// links.
 pub(super) fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
     let refuse = || {
-        Error::trust(format!("the artefact `{}` lies outside the package", path.display()))
-            .hint("copy the file into the package and name it by its path from there")
+        Error::trust(format!(
+            "the artefact `{}` lies outside the package",
+            path.display()
+        ))
+        .hint("copy the file into the package and name it by its path from there")
     };
-    let is_plain = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
+    let is_plain = path
+        .components()
+        .all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
     if !is_plain || path.as_os_str().is_empty() {
         return Err(refuse());
     }
     let joined = directory.join(path);
     let resolved = (files.resolve)(&joined)?;
-    if resolved.starts_with((files.resolve)(directory)?) { Ok(joined) } else { Err(refuse()) }
+    if resolved.starts_with((files.resolve)(directory)?) {
+        Ok(joined)
+    } else {
+        Err(refuse())
+    }
 }
 
 /// The artefact of these bytes, if they have the digest that is listed.
 pub(super) fn check_bytes(entry: &ArtefactEntry, bytes: &[u8]) -> Result<CheckedArtefact> {
-    check(entry, hexadecimal(&Sha256::digest(bytes)), bytes.len() as u64)
+    check(
+        entry,
+        hexadecimal(&Sha256::digest(bytes)),
+        bytes.len() as u64,
+    )
 }
 
 /// The artefact whose digest was found, if it is the one that is listed.
-pub(super) fn check(entry: &ArtefactEntry, found: String, byte_count: u64) -> Result<CheckedArtefact> {
+pub(super) fn check(
+    entry: &ArtefactEntry,
+    found: String,
+    byte_count: u64,
+) -> Result<CheckedArtefact> {
     if let Some(listed) = &entry.sha256 {
         if listed.len() != found.len() || !listed.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Error::contract(format!("`sha256 = \"{listed}\"` is not 64 hexadecimal digits")));
+            return Err(Error::contract(format!(
+                "`sha256 = \"{listed}\"` is not 64 hexadecimal digits"
+            )));
         }
         if !listed.eq_ignore_ascii_case(&found) {
             let message = format!(
-                "the artefact `{}` is not the one that the manifest lists: its SHA-256 is `{found}`, listed is `{listed}`",
+                "the artefact `{}` is not the one that the manifest lists: its SHA-256 is \
+                 `{found}`, listed is `{listed}`",
                 entry.path.display()
             );
-            return Err(Error::trust(message).hint("restore the file; if the change is meant, write the new digest into `tallow.toml`"));
+            return Err(Error::trust(message).hint(
+                "restore the file; if the change is meant, write the new digest into `tallow.toml`",
+            ));
         }
     }
-    Ok(CheckedArtefact { path: entry.path.clone(), sha256: found, byte_count })
+    Ok(CheckedArtefact {
+        path: entry.path.clone(),
+        sha256: found,
+        byte_count,
+    })
 }

@@ -1,7 +1,9 @@
-//! The files of a text model in a package: which directory they lie in, and that each that is read is one that the manifest vouches for.
+//! The files of a text model in a package: which directory they lie in, and that each that is read
+//! is one that the manifest vouches for.
 //!
-//! A manifest lists either the directory, whose one digest covers the name and content of every file that is read of it, or the files
-//! themselves, of which none may then be read that is not listed. What the files say is the format's business.
+//! A manifest lists either the directory, whose one digest covers the name and content of every
+//! file that is read of it, or the files themselves, of which none may then be read that is not
+//! listed. What the files say is the format's business.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -27,65 +29,131 @@ pub(super) struct ModelDirectory {
 impl ModelDirectory {
     /// Where the directory lies, for the package's.
     pub(super) fn within(&self, package: &Path) -> PathBuf {
-        if self.path.as_os_str().is_empty() { package.to_owned() } else { package.join(&self.path) }
+        if self.path.as_os_str().is_empty() {
+            package.to_owned()
+        } else {
+            package.join(&self.path)
+        }
     }
 }
 
 /// The directory of the package's text model; none if the model is of another kind.
-pub(super) fn find(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<Option<ModelDirectory>> {
-    let Manifest { artefacts, network, text, .. } = manifest;
-    let has = |path: &Path, name: &str| Ok((files.find)(&directory.join(path).join(name))?.is_some());
+pub(super) fn find(
+    manifest: &Manifest,
+    directory: &Path,
+    files: Files<'_>,
+) -> Result<Option<ModelDirectory>> {
+    let Manifest {
+        artefacts,
+        network,
+        text,
+        ..
+    } = manifest;
+    let has =
+        |path: &Path, name: &str| Ok((files.find)(&directory.join(path).join(name))?.is_some());
     let is_model = |path: &Path| huggingface::is_model(&|name| has(path, name));
     // What only the weights are missing of is a text model too: the message can then say so.
-    let is_text_model = |path: &Path| Ok::<_, Error>(is_model(path)? || has(path, huggingface::TOKENIZER)?);
+    let is_text_model =
+        |path: &Path| Ok::<_, Error>(is_model(path)? || has(path, huggingface::TOKENIZER)?);
     if network.is_some() {
-        return if text.is_none() { Ok(None) } else { Err(Error::contract("a model has either a `[network]` or a `[text]`")) };
+        return if text.is_none() {
+            Ok(None)
+        } else {
+            Err(Error::contract(
+                "a model has either a `[network]` or a `[text]`",
+            ))
+        };
     }
     let Some(first) = artefacts.first() else {
         let is_beside = text.is_some() || is_text_model(Path::new(""))?;
-        let whole = ArtefactEntry { path: ".".into(), sha256: None };
-        return Ok(is_beside.then(|| ModelDirectory { path: PathBuf::new(), whole: Some(whole), listed: BTreeMap::new() }));
+        let whole = ArtefactEntry {
+            path: ".".into(),
+            sha256: None,
+        };
+        return Ok(is_beside.then(|| ModelDirectory {
+            path: PathBuf::new(),
+            whole: Some(whole),
+            listed: BTreeMap::new(),
+        }));
     };
-    let by_path = |entries: &[ArtefactEntry]| entries.iter().map(|entry| (plain(&entry.path), entry.clone())).collect();
-    if (files.find)(&inside(directory, &first.path, files)?)?.is_some_and(|found| found.is_directory) {
+    let by_path = |entries: &[ArtefactEntry]| {
+        entries
+            .iter()
+            .map(|entry| (plain(&entry.path), entry.clone()))
+            .collect()
+    };
+    if (files.find)(&inside(directory, &first.path, files)?)?
+        .is_some_and(|found| found.is_directory)
+    {
         // One with a digest was there once, so what it lacks now is a matter of trust.
         if text.is_none() && first.sha256.is_none() && !is_text_model(&plain(&first.path))? {
-            return Err(Error::contract(format!("the artefact `{}` is a directory, and no text model's", first.path.display()))
-                .hint("name the model's file; a text model's directory has `config.json`, `tokenizer.json` and `model.safetensors`"));
+            return Err(Error::contract(format!(
+                "the artefact `{}` is a directory, and no text model's",
+                first.path.display()
+            ))
+            .hint(
+                "name the model's file; a text model's directory has `config.json`, \
+                 `tokenizer.json` and `model.safetensors`",
+            ));
         }
-        return Ok(Some(ModelDirectory { path: plain(&first.path), whole: Some(first.clone()), listed: by_path(&artefacts[1..]) }));
+        return Ok(Some(ModelDirectory {
+            path: plain(&first.path),
+            whole: Some(first.clone()),
+            listed: by_path(&artefacts[1..]),
+        }));
     }
     if text.is_none() && !huggingface::is_part(&first.path) {
         return Ok(None);
     }
-    let mut parents: Vec<PathBuf> = artefacts.iter().map(|entry| plain(entry.path.parent().unwrap_or(Path::new("")))).collect();
+    let mut parents: Vec<PathBuf> = artefacts
+        .iter()
+        .map(|entry| plain(entry.path.parent().unwrap_or(Path::new(""))))
+        .collect();
     // Modules lie below the model's own directory.
     parents.sort_by_key(|parent| parent.components().count());
     for path in parents {
         if is_model(&path)? {
-            return Ok(Some(ModelDirectory { path, whole: None, listed: by_path(artefacts) }));
+            return Ok(Some(ModelDirectory {
+                path,
+                whole: None,
+                listed: by_path(artefacts),
+            }));
         }
     }
     match text {
         None => Ok(None),
-        Some(_) => Err(Error::contract(format!("`[text]` is for text models, and `{}` is none", first.path.display()))
-            .hint("a text model's artefact is its directory: `path = \".\"` or `path = \"model\"`")),
+        Some(_) => Err(Error::contract(format!(
+            "`[text]` is for text models, and `{}` is none",
+            first.path.display()
+        ))
+        .hint("a text model's artefact is its directory: `path = \".\"` or `path = \"model\"`")),
     }
 }
 
 /// The path without `.`.
 fn plain(path: &Path) -> PathBuf {
-    path.components().filter(|part| *part != Component::CurDir).collect()
+    path.components()
+        .filter(|part| *part != Component::CurDir)
+        .collect()
 }
 
 /// Reads the model's files, each inside the package and with the digest that is listed.
 ///
 /// # Errors
-/// A trust error for a file outside the package, one that is not listed where files are, and other content than the digests say; else what the
-/// format says of files that are missing or cannot be understood.
-pub(super) fn read(model: &ModelDirectory, directory: &Path, files: Files<'_>) -> Result<(Vec<CheckedArtefact>, Parts)> {
+/// A trust error for a file outside the package, one that is not listed where files are, and other
+/// content than the digests say; else what the format says of files that are missing or cannot be
+/// understood.
+pub(super) fn read(
+    model: &ModelDirectory,
+    directory: &Path,
+    files: Files<'_>,
+) -> Result<(Vec<CheckedArtefact>, Parts)> {
     let own = model.within(directory);
-    let mut open: BTreeMap<&Path, &ArtefactEntry> = model.listed.iter().map(|(path, entry)| (path.as_path(), entry)).collect();
+    let mut open: BTreeMap<&Path, &ArtefactEntry> = model
+        .listed
+        .iter()
+        .map(|(path, entry)| (path.as_path(), entry))
+        .collect();
     let (mut checked, mut digest) = (Vec::new(), FilesDigest::default());
     let mut read_file = |name: &Path| -> Result<Option<Vec<u8>>> {
         let path = plain(&model.path.join(name));
@@ -95,8 +163,12 @@ pub(super) fn read(model: &ModelDirectory, directory: &Path, files: Files<'_>) -
         }
         let bytes = (files.read)(&inside(directory, &path, files)?)?;
         match open.remove(path.as_path()) {
-            Some(entry) => checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?),
-            None if model.whole.is_none() && !model.listed.contains_key(&path) => return Err(unlisted(&path, model)),
+            Some(entry) => {
+                checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?)
+            }
+            None if model.whole.is_none() && !model.listed.contains_key(&path) => {
+                return Err(unlisted(&path, model));
+            }
             None => {}
         }
         digest.add(name, &bytes);
@@ -104,10 +176,21 @@ pub(super) fn read(model: &ModelDirectory, directory: &Path, files: Files<'_>) -
     };
     let parts = huggingface::read_parts(&mut read_file);
     if let Some(entry) = &model.whole {
-        // Which files are read is known only from files; where those are spoilt, the digest is as good as wrong.
-        let parts = parts.map_err(|error| if entry.sha256.is_some() { unreadable(entry, error) } else { error }.at_path(&own))?;
+        // Which files are read is known only from files; where those are spoilt, the digest is as
+        // good as wrong.
+        let parts = parts.map_err(|error| {
+            if entry.sha256.is_some() {
+                unreadable(entry, error)
+            } else {
+                error
+            }
+            .at_path(&own)
+        })?;
         let (found, byte_count) = digest.finish();
-        checked.insert(0, check(entry, found, byte_count).map_err(|error| error.at_path(&own))?);
+        checked.insert(
+            0,
+            check(entry, found, byte_count).map_err(|error| error.at_path(&own))?,
+        );
         check_others(open, directory, files, &mut checked)?;
         return Ok((checked, parts));
     }
@@ -117,23 +200,43 @@ pub(super) fn read(model: &ModelDirectory, directory: &Path, files: Files<'_>) -
 }
 
 /// Files that are listed and not read.
-fn check_others(open: BTreeMap<&Path, &ArtefactEntry>, directory: &Path, files: Files<'_>, checked: &mut Vec<CheckedArtefact>) -> Result<()> {
+fn check_others(
+    open: BTreeMap<&Path, &ArtefactEntry>,
+    directory: &Path,
+    files: Files<'_>,
+    checked: &mut Vec<CheckedArtefact>,
+) -> Result<()> {
     for entry in open.into_values() {
         let path = inside(directory, &entry.path, files)?;
-        checked.push(check_bytes(entry, &(files.read)(&path)?).map_err(|error| error.at_path(&path))?);
+        checked
+            .push(check_bytes(entry, &(files.read)(&path)?).map_err(|error| error.at_path(&path))?);
     }
     Ok(())
 }
 
 fn unlisted(path: &Path, model: &ModelDirectory) -> Error {
-    let whole = if model.path.as_os_str().is_empty() { Path::new(".") } else { &model.path };
-    Error::trust(format!("the model reads `{}`, which the manifest does not list beside its other files", path.display())).hint(format!(
-        "list every file of the model, or instead of them its directory, `path = \"{}\"`, whose digest `tallow inspect` shows",
+    let whole = if model.path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &model.path
+    };
+    Error::trust(format!(
+        "the model reads `{}`, which the manifest does not list beside its other files",
+        path.display()
+    ))
+    .hint(format!(
+        "list every file of the model, or instead of them its directory, `path = \"{}\"`, whose \
+         digest `tallow inspect` shows",
         whole.display()
     ))
 }
 
 fn unreadable(entry: &ArtefactEntry, error: Error) -> Error {
-    let message = format!("the artefact `{}` is not the one that the manifest lists: it cannot be read", entry.path.display());
-    Error::trust(message).because(error).hint("restore the files; if the change is meant, write the new digest into `tallow.toml`")
+    let message = format!(
+        "the artefact `{}` is not the one that the manifest lists: it cannot be read",
+        entry.path.display()
+    );
+    Error::trust(message)
+        .because(error)
+        .hint("restore the files; if the change is meant, write the new digest into `tallow.toml`")
 }

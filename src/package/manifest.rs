@@ -1,7 +1,7 @@
 //! The manifest as it is written: `tallow.toml`, key by key, with unknown keys refused.
 //!
-//! Owns the parse and the checks that need nothing but the text. It must not know models or disks: the rest of [`super`] gives the
-//! words their meaning.
+//! Owns the parse and the checks that need nothing but the text. It must not know models or disks:
+//! the rest of [`super`] gives the words their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -28,10 +28,12 @@ pub struct Manifest {
     pub task: Option<TaskName>,
     /// The model card: free text.
     pub description: Option<String>,
-    /// The files of the package; the first one is the model. Of a text model its directory, or all files that are read of it.
+    /// The files of the package; the first one is the model. Of a text model its directory, or all
+    /// files that are read of it.
     #[serde(default)]
     pub artefacts: Vec<ArtefactEntry>,
-    /// What is known of inputs; for a network all of them, in the order of the first layer; for a text model the columns of texts.
+    /// What is known of inputs; for a network all of them, in the order of the first layer; for a
+    /// text model the columns of texts.
     #[serde(default)]
     pub inputs: Vec<InputEntry>,
     /// Columns made of other columns before the inputs are bound.
@@ -57,7 +59,8 @@ pub struct GraphEntry {
     /// For each input named here, the columns that feed it, in the order of its values.
     #[serde(default)]
     pub features: BTreeMap<String, Vec<String>>,
-    /// For each input named here, the axis that counts the rows, from 0, or `"none"` if it holds the values of one row.
+    /// For each input named here, the axis that counts the rows, from 0, or `"none"` if it holds
+    /// the values of one row.
     #[serde(default)]
     pub rows_axis: BTreeMap<String, AxisName>,
 }
@@ -84,14 +87,32 @@ impl GraphEntry {
     /// The axes, as an import takes them.
     #[must_use]
     pub fn rows_axes(&self) -> Vec<RowsAxis> {
-        let axis = |axis: &AxisName| if let AxisName::Number(axis) = axis { Some(*axis) } else { None };
-        self.rows_axis.iter().map(|(input, name)| RowsAxis { input: input.clone(), axis: axis(name) }).collect()
+        let axis = |axis: &AxisName| {
+            if let AxisName::Number(axis) = axis {
+                Some(*axis)
+            } else {
+                None
+            }
+        };
+        self.rows_axis
+            .iter()
+            .map(|(input, name)| RowsAxis {
+                input: input.clone(),
+                axis: axis(name),
+            })
+            .collect()
     }
 
     /// The columns, as an import takes them.
     #[must_use]
     pub fn graph_features(&self) -> Vec<GraphFeatures> {
-        self.features.iter().map(|(input, columns)| GraphFeatures { input: input.clone(), columns: columns.clone() }).collect()
+        self.features
+            .iter()
+            .map(|(input, columns)| GraphFeatures {
+                input: input.clone(),
+                columns: columns.clone(),
+            })
+            .collect()
     }
 }
 
@@ -176,7 +197,8 @@ pub struct InputEntry {
     pub name: String,
     /// The type that the column must have.
     pub r#type: Option<ColumnType>,
-    /// What it holds; by default `category` where there are categories, else what the artefact says, else `number`.
+    /// What it holds; by default `category` where there are categories, else what the artefact
+    /// says, else `number`.
     pub kind: Option<KindName>,
     /// The values of a category, in the order of the model's codes.
     pub categories: Option<Vec<Category>>,
@@ -195,7 +217,8 @@ pub struct InputEntry {
     /// For networks: whether the category takes as many places as it has values.
     #[serde(default)]
     pub one_hot: bool,
-    /// Whether a table without this column is refused; if not, the column counts as null in every row.
+    /// Whether a table without this column is refused; if not, the column counts as null in every
+    /// row.
     #[serde(default = "required")]
     pub required: bool,
 }
@@ -218,7 +241,10 @@ pub enum KindName {
 
 /// One value that stands for a missing one, or several.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged, expecting = "`missing` is a number, a text or a list of these")]
+#[serde(
+    untagged,
+    expecting = "`missing` is a number, a text or a list of these"
+)]
 pub enum Sentinels {
     /// One.
     One(Category),
@@ -234,7 +260,10 @@ impl Sentinels {
             Self::One(value) => std::slice::from_ref(value),
             Self::Several(values) => values.as_slice(),
         };
-        values.iter().map(|value| CategoryValue::from(value).to_string()).collect()
+        values
+            .iter()
+            .map(|value| CategoryValue::from(value).to_string())
+            .collect()
     }
 }
 
@@ -279,7 +308,8 @@ pub struct Derived {
 pub struct Outputs {
     /// From margin to score.
     pub link: Option<LinkName>,
-    /// The classes, in the order of the margins; for two classes with one margin the negative one first.
+    /// The classes, in the order of the margins; for two classes with one margin the negative one
+    /// first.
     pub labels: Option<Vec<LabelName>>,
     /// The least probability that is called positive.
     pub threshold: Option<f64>,
@@ -321,11 +351,16 @@ impl Manifest {
     /// Parses and checks a manifest.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Contract`], with the line, for what is no TOML, an unknown key, a value of the wrong type, or a contradiction.
+    /// [`crate::error::Kind::Contract`], with the line, for what is no TOML, an unknown key, a
+    /// value of the wrong type, or a contradiction.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).map_err(|error| Error::contract("the manifest is no UTF-8 text").because(error))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| Error::contract("the manifest is no UTF-8 text").because(error))?;
         let manifest: Self = toml::from_str(text).map_err(|error| {
-            let refused = Error::contract(format!("cannot read the manifest: {}", error.message().trim_end().replace('\n', ", ")));
+            let refused = Error::contract(format!(
+                "cannot read the manifest: {}",
+                error.message().trim_end().replace('\n', ", ")
+            ));
             let refused = hint(error.message()).into_iter().fold(refused, Error::hint);
             match error.span() {
                 Some(span) => refused.at_node(format!("line {}", line(text, span.start))),
@@ -341,37 +376,63 @@ impl Manifest {
             return Err(Error::contract("the manifest's `name` is empty"));
         }
         unique(self.inputs.iter().map(|input| input.name.as_str()), "input")?;
-        unique(self.derived.iter().map(|derived| derived.name.as_str()), "derived column")?;
-        if let Some(derived) = self.derived.iter().find(|derived| derived.expression.trim().is_empty()) {
-            return Err(Error::contract(format!("the derived column `{}` has an empty expression", derived.name)));
+        unique(
+            self.derived.iter().map(|derived| derived.name.as_str()),
+            "derived column",
+        )?;
+        if let Some(derived) = self
+            .derived
+            .iter()
+            .find(|derived| derived.expression.trim().is_empty())
+        {
+            return Err(Error::contract(format!(
+                "the derived column `{}` has an empty expression",
+                derived.name
+            )));
         }
-        self.inputs.iter().try_for_each(|input| input.check().map_err(|error| error.at_column(&input.name)))?;
-        if let Some(golden) = self.golden.as_ref().filter(|golden| !(golden.tolerance >= 0.0 && golden.tolerance.is_finite())) {
-            return Err(Error::contract(format!("`tolerance = {}` of `[golden]` is no difference", golden.tolerance)));
+        self.inputs
+            .iter()
+            .try_for_each(|input| input.check().map_err(|error| error.at_column(&input.name)))?;
+        if let Some(golden) = self
+            .golden
+            .as_ref()
+            .filter(|golden| !(golden.tolerance >= 0.0 && golden.tolerance.is_finite()))
+        {
+            return Err(Error::contract(format!(
+                "`tolerance = {}` of `[golden]` is no difference",
+                golden.tolerance
+            )));
         }
         self.outputs.check()
     }
 }
 
-/// What is meant by a name that serde does not know, from its message: ``unknown field `a`, expected one of `b`, `c` ``.
+/// What is meant by a name that serde does not know, from its message: ``unknown field `a`,
+/// expected one of `b`, `c` ``.
 fn hint(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let name = quoted.next().filter(|_| message.starts_with("unknown "))?;
-    text::said_elsewhere(name, &quoted).or_else(|| Some(format!("did you mean `{}`?", nearest(name, &quoted)?)))
+    text::said_elsewhere(name, &quoted)
+        .or_else(|| Some(format!("did you mean `{}`?", nearest(name, &quoted)?)))
 }
 
 impl InputEntry {
     fn check(&self) -> Result<()> {
         let refuse = |message: &str| Err(Error::contract(message));
-        if self.categories.is_some() && matches!(self.kind, Some(KindName::Number | KindName::Code)) {
+        if self.categories.is_some() && matches!(self.kind, Some(KindName::Number | KindName::Code))
+        {
             return refuse("`categories` are for `kind = \"category\"`");
         }
-        let is_category = self.categories.is_some() || matches!(self.kind, Some(KindName::Category | KindName::Code));
+        let is_category = self.categories.is_some()
+            || matches!(self.kind, Some(KindName::Category | KindName::Code));
         if is_category && (self.mean.is_some() || self.scale.is_some()) {
             return refuse("`mean` and `scale` are for numbers, and this is a category");
         }
         if let Some(categories) = &self.categories {
-            let known: BTreeSet<String> = categories.iter().map(|category| format!("{category:?}")).collect();
+            let known: BTreeSet<String> = categories
+                .iter()
+                .map(|category| format!("{category:?}"))
+                .collect();
             if known.len() < categories.len() || categories.is_empty() {
                 return refuse("`categories` are empty or name a value twice");
             }
@@ -382,8 +443,12 @@ impl InputEntry {
             }
         }
         if !self.required && matches!(self.on_null, None | Some(Policy::Error)) {
-            return Err(Error::contract("`required = false` needs an `on_null` that says what the model reads instead")
-                .hint("add `on_null = { default = 0 }`, `on_null = \"null\"` or `on_null = \"reject\"`"));
+            return Err(Error::contract(
+                "`required = false` needs an `on_null` that says what the model reads instead",
+            )
+            .hint(
+                "add `on_null = { default = 0 }`, `on_null = \"null\"` or `on_null = \"reject\"`",
+            ));
         }
         Ok(())
     }
@@ -391,10 +456,20 @@ impl InputEntry {
 
 impl Outputs {
     fn check(&self) -> Result<()> {
-        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
-            return Err(Error::contract(format!("`threshold = {threshold}` is no probability")));
+        if let Some(threshold) = self
+            .threshold
+            .filter(|threshold| !(0.0..=1.0).contains(threshold))
+        {
+            return Err(Error::contract(format!(
+                "`threshold = {threshold}` is no probability"
+            )));
         }
-        let labels: Vec<String> = self.labels.iter().flatten().map(|label| format!("{label:?}")).collect();
+        let labels: Vec<String> = self
+            .labels
+            .iter()
+            .flatten()
+            .map(|label| format!("{label:?}"))
+            .collect();
         unique(labels.iter().map(String::as_str), "label")?;
         unique(self.names.iter().flatten().map(String::as_str), "output")
     }
@@ -404,10 +479,14 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
     let mut known = BTreeSet::new();
     for name in names {
         if name.is_empty() {
-            return Err(Error::contract(format!("the manifest has a {what} without a name")));
+            return Err(Error::contract(format!(
+                "the manifest has a {what} without a name"
+            )));
         }
         if !known.insert(name) {
-            return Err(Error::contract(format!("the manifest names the {what} `{name}` twice")));
+            return Err(Error::contract(format!(
+                "the manifest names the {what} `{name}` twice"
+            )));
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! A model package: a directory with `tallow.toml` and the artefacts that it lists.
 //!
-//! Owns the way from the directory to a model: manifest, digests, import, and what the manifest adds to what the artefact says. It
-//! must not touch the disk: whoever opens a package passes [`Files`].
+//! Owns the way from the directory to a model: manifest, digests, import, and what the manifest
+//! adds to what the artefact says. It must not touch the disk: whoever opens a package passes
+//! [`Files`].
 
 mod apply;
 mod artefact;
@@ -75,19 +76,41 @@ impl Package {
     /// Opens a package and loads its model, with all that the manifest adds to it.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Contract`] for a manifest that is wrong or does not fit the model; [`crate::error::Kind::Trust`] for an artefact with another
-    /// digest or outside the directory; else what the format's importer says.
-    pub fn open(directory: &Path, files: Files<'_>, options: &ImportOptions) -> Result<(Self, LoadedModel)> {
+    /// [`crate::error::Kind::Contract`] for a manifest that is wrong or does not fit the model;
+    /// [`crate::error::Kind::Trust`] for an artefact with another digest or outside the directory;
+    /// else what the format's importer says.
+    pub fn open(
+        directory: &Path,
+        files: Files<'_>,
+        options: &ImportOptions,
+    ) -> Result<(Self, LoadedModel)> {
         let path = directory.join(MANIFEST_NAME);
-        let manifest = Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
-        if let Some(model) = directory::find(&manifest, directory, files).map_err(|error| error.at_path(&path))? {
+        let manifest =
+            Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
+        if let Some(model) =
+            directory::find(&manifest, directory, files).map_err(|error| error.at_path(&path))?
+        {
             let (artefacts, loaded) = open_text(&manifest, directory, &model, files, options)?;
-            return Ok((Self { directory: directory.to_owned(), manifest, artefacts }, loaded));
+            return Ok((
+                Self {
+                    directory: directory.to_owned(),
+                    manifest,
+                    artefacts,
+                },
+                loaded,
+            ));
         }
-        let (artefacts, model) = artefact::read_all(&manifest, directory, files).map_err(|error| error.at_path(&path))?;
-        let package = Self { directory: directory.to_owned(), manifest, artefacts };
+        let (artefacts, model) = artefact::read_all(&manifest, directory, files)
+            .map_err(|error| error.at_path(&path))?;
+        let package = Self {
+            directory: directory.to_owned(),
+            manifest,
+            artefacts,
+        };
         let mut loaded = package.import(&model, options)?;
-        package.apply(&mut loaded).map_err(|error| error.at_path(&path))?;
+        package
+            .apply(&mut loaded)
+            .map_err(|error| error.at_path(&path))?;
         Ok((package, loaded))
     }
 
@@ -97,10 +120,19 @@ impl Package {
     /// A contract error for a manifest that is wrong; a trust error for rows outside the directory.
     pub fn golden_rows(directory: &Path, files: Files<'_>) -> Result<Option<GoldenRows>> {
         let path = directory.join(MANIFEST_NAME);
-        let manifest = Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
-        let Some(golden) = manifest.golden else { return Ok(None) };
-        let inside = |name: &Path| artefact::inside(directory, name, files).map_err(|error| error.at_path(&path));
-        Ok(Some(GoldenRows { rows: inside(&golden.rows)?, expected: inside(&golden.expected)?, tolerance: golden.tolerance }))
+        let manifest =
+            Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
+        let Some(golden) = manifest.golden else {
+            return Ok(None);
+        };
+        let inside = |name: &Path| {
+            artefact::inside(directory, name, files).map_err(|error| error.at_path(&path))
+        };
+        Ok(Some(GoldenRows {
+            rows: inside(&golden.rows)?,
+            expected: inside(&golden.expected)?,
+            tolerance: golden.tolerance,
+        }))
     }
 
     /// The columns that are made of other columns before the inputs are bound.
@@ -112,57 +144,98 @@ impl Package {
     /// Adds to a loaded model what the manifest says of its inputs and outputs.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Contract`] for an input that the model does not have, and for whatever contradicts the model.
+    /// [`crate::error::Kind::Contract`] for an input that the model does not have, and for whatever
+    /// contradicts the model.
     pub fn apply(&self, loaded: &mut LoadedModel) -> Result<()> {
         if self.manifest.outputs.labels.is_some() {
-            loaded.description.facts.retain(|(name, _)| name != format::LABELS);
+            loaded
+                .description
+                .facts
+                .retain(|(name, _)| name != format::LABELS);
         }
         apply::inputs(&self.manifest, &mut loaded.contract)?;
-        apply::outputs(&self.manifest, &mut loaded.outcome, loaded.model.margin_count())
+        apply::outputs(
+            &self.manifest,
+            &mut loaded.outcome,
+            loaded.model.margin_count(),
+        )
     }
 
     fn import(&self, model: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         if let Some(architecture) = &self.manifest.network {
-            let networks = Networks { manifest: &self.manifest, architecture };
-            return networks.load(model).map_err(|error| error.at_path(&model.path));
+            let networks = Networks {
+                manifest: &self.manifest,
+                architecture,
+            };
+            return networks
+                .load(model)
+                .map_err(|error| error.at_path(&model.path));
         }
         self.refuse_network_keys()?;
         // One name may be that of a column of lists.
         let listed = Some(self.manifest.inputs.len()).filter(|count| *count > 1);
         let categories = self.manifest.inputs.iter().filter_map(|entry| {
-            let texts = entry.categories.as_ref()?.iter().map(|category| CategoryValue::from(category).to_string());
+            let texts = entry
+                .categories
+                .as_ref()?
+                .iter()
+                .map(|category| CategoryValue::from(category).to_string());
             Some((entry.name.clone(), texts.collect()))
         });
         let (feature_count, categories) = (options.feature_count.or(listed), categories.collect());
-        let mut options = ImportOptions { categories, feature_count, ..options.clone() };
+        let mut options = ImportOptions {
+            categories,
+            feature_count,
+            ..options.clone()
+        };
         if let Some(graph) = &self.manifest.graph {
             // What is asked on the command line counts last.
             options.rows_axes = [graph.rows_axes(), options.rows_axes].concat();
-            let is_asked = |one: &GraphFeatures| options.graph_features.iter().any(|other| other.input == one.input);
-            let own: Vec<GraphFeatures> = graph.graph_features().into_iter().filter(|one| !is_asked(one)).collect();
+            let is_asked = |one: &GraphFeatures| {
+                options
+                    .graph_features
+                    .iter()
+                    .any(|other| other.input == one.input)
+            };
+            let own: Vec<GraphFeatures> = graph
+                .graph_features()
+                .into_iter()
+                .filter(|one| !is_asked(one))
+                .collect();
             options.graph_features = [own, options.graph_features].concat();
         }
         let loaded = format::import(model, &options)?;
         if self.manifest.graph.is_some() && loaded.model.family() != "graph" {
-            return Err(Error::contract("`[graph]` is for ONNX graphs, and the package's model is another")
-                .at_path(self.directory.join(MANIFEST_NAME))
-                .hint("remove `[graph]`; columns and their order are listed under `[[inputs]]`"));
+            return Err(Error::contract(
+                "`[graph]` is for ONNX graphs, and the package's model is another",
+            )
+            .at_path(self.directory.join(MANIFEST_NAME))
+            .hint("remove `[graph]`; columns and their order are listed under `[[inputs]]`"));
         }
         Ok(loaded)
     }
 
     fn refuse_network_keys(&self) -> Result<()> {
-        let is_networks = |entry: &&manifest::InputEntry| entry.mean.is_some() || entry.scale.is_some() || entry.embedding.is_some() || entry.one_hot;
+        let is_networks = |entry: &&manifest::InputEntry| {
+            entry.mean.is_some()
+                || entry.scale.is_some()
+                || entry.embedding.is_some()
+                || entry.one_hot
+        };
         match self.manifest.inputs.iter().find(is_networks) {
-            Some(entry) => Err(Error::contract("`mean`, `scale`, `embedding` and `one_hot` are for networks, and the manifest has no `[network]`")
-                .at_path(self.directory.join(MANIFEST_NAME))
-                .at_column(&entry.name)),
+            Some(entry) => Err(Error::contract(
+                "`mean`, `scale`, `embedding` and `one_hot` are for networks, and the manifest \
+                 has no `[network]`",
+            )
+            .at_path(self.directory.join(MANIFEST_NAME))
+            .at_column(&entry.name)),
             None => Ok(()),
         }
     }
 }
 
-/// The text model of a package. Nothing of it is understood before all of its files have the digests that are listed.
+/// The text model of a package. Nothing of it is understood before all of its files have the
+/// digests that are listed.
 fn open_text(
     manifest: &Manifest,
     directory: &Path,
@@ -174,8 +247,10 @@ fn open_text(
     text::check(manifest).map_err(|error| error.at_path(&path))?;
     let (artefacts, parts) = directory::read(model, directory, files)?;
     let packaged = text::options(manifest).map_err(|error| error.at_path(&path))?;
-    let mut loaded = assemble(parts, &options.text.clone().over(packaged))
-        .map_err(|error| text::at_manifest(error, manifest, &options.text, &path).at_path(model.within(directory)))?;
-    text::apply(manifest, &mut loaded.contract, &options.text).map_err(|error| error.at_path(&path))?;
+    let mut loaded = assemble(parts, &options.text.clone().over(packaged)).map_err(|error| {
+        text::at_manifest(error, manifest, &options.text, &path).at_path(model.within(directory))
+    })?;
+    text::apply(manifest, &mut loaded.contract, &options.text)
+        .map_err(|error| error.at_path(&path))?;
     Ok((artefacts, loaded))
 }

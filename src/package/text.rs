@@ -1,7 +1,8 @@
-//! What a manifest says of a text model: how texts are read and answered, and the columns that they come from.
+//! What a manifest says of a text model: how texts are read and answered, and the columns that they
+//! come from.
 //!
-//! Owns the table `[text]`, whose keys are named as the flags, and what of the other tables a text model understands. Whoever runs the model may
-//! say otherwise: see [`TextOptions::over`].
+//! Owns the table `[text]`, whose keys are named as the flags, and what of the other tables a text
+//! model understands. Whoever runs the model may say otherwise: see [`TextOptions::over`].
 
 use std::path::Path;
 
@@ -39,12 +40,17 @@ pub struct TextEntry {
     pub aggregation: Option<Aggregation>,
 }
 
-/// Where a manifest says what somebody looked for under `[text]`; `known` are the keys of the table that refused it.
-pub(super) fn said_elsewhere<'a>(name: &str, known: &(impl Iterator<Item = &'a str> + Clone)) -> Option<String> {
+/// Where a manifest says what somebody looked for under `[text]`; `known` are the keys of the table
+/// that refused it.
+pub(super) fn said_elsewhere<'a>(
+    name: &str,
+    known: &(impl Iterator<Item = &'a str> + Clone),
+) -> Option<String> {
     known.clone().find(|key| *key == "max_tokens")?;
     let hint = match name {
         "text" | "text_pair" | "column" | "columns" => {
-            "the columns of texts are the package's inputs: `[[inputs]]` with `name = \"review\"`, one for each"
+            "the columns of texts are the package's inputs: `[[inputs]]` with `name = \"review\"`, \
+             one for each"
         }
         "task" => "`task` stands above all tables",
         "threshold" => "`threshold` is a key of `[outputs]`",
@@ -57,22 +63,50 @@ pub(super) fn said_elsewhere<'a>(name: &str, known: &(impl Iterator<Item = &'a s
 /// Fails for what a manifest cannot say of a text model.
 pub(super) fn check(manifest: &Manifest) -> Result<()> {
     let outputs = &manifest.outputs;
-    let finished = [("link", outputs.link.is_some()), ("labels", outputs.labels.is_some()), ("names", outputs.names.is_some())];
+    let finished = [
+        ("link", outputs.link.is_some()),
+        ("labels", outputs.labels.is_some()),
+        ("names", outputs.names.is_some()),
+    ];
     if let Some((key, _)) = finished.iter().find(|(_, is_said)| *is_said) {
-        let error = Error::contract(format!("`{key}` of `[outputs]` is for other models: a text model finishes its own columns"));
+        let error = Error::contract(format!(
+            "`{key}` of `[outputs]` is for other models: a text model finishes its own columns"
+        ));
         return Err(error.hint("labels are those of `id2label` in its config.json"));
     }
     if manifest.graph.is_some() {
-        return Err(Error::contract("`[graph]` is for ONNX graphs, and the package's model reads texts").hint("remove it"));
+        return Err(Error::contract(
+            "`[graph]` is for ONNX graphs, and the package's model reads texts",
+        )
+        .hint("remove it"));
     }
     if manifest.inputs.len() > 2 {
-        return Err(Error::contract(format!("a text model reads one column or two, and the manifest lists {} `[[inputs]]`", manifest.inputs.len())));
+        return Err(Error::contract(format!(
+            "a text model reads one column or two, and the manifest lists {} `[[inputs]]`",
+            manifest.inputs.len()
+        )));
     }
-    manifest.inputs.iter().try_for_each(|entry| check_input(entry).map_err(|error| error.at_column(&entry.name)))
+    manifest
+        .inputs
+        .iter()
+        .try_for_each(|entry| check_input(entry).map_err(|error| error.at_column(&entry.name)))
 }
 
 fn check_input(entry: &InputEntry) -> Result<()> {
-    let InputEntry { name: _, r#type: _, kind, categories, on_null: _, on_unseen, missing: _, mean, scale, embedding, one_hot, required: _ } = entry;
+    let InputEntry {
+        name: _,
+        r#type: _,
+        kind,
+        categories,
+        on_null: _,
+        on_unseen,
+        missing: _,
+        mean,
+        scale,
+        embedding,
+        one_hot,
+        required: _,
+    } = entry;
     let values = [
         ("kind", kind.is_some()),
         ("categories", categories.is_some()),
@@ -83,15 +117,26 @@ fn check_input(entry: &InputEntry) -> Result<()> {
         ("one_hot", *one_hot),
     ];
     match values.iter().find(|(_, is_said)| *is_said) {
-        Some((key, _)) => Err(Error::contract(format!("`{key}` is for columns of values, and this model reads texts"))),
+        Some((key, _)) => Err(Error::contract(format!(
+            "`{key}` is for columns of values, and this model reads texts"
+        ))),
         None => Ok(()),
     }
 }
 
 /// What the manifest asks of its text model.
 pub(super) fn options(manifest: &Manifest) -> Result<TextOptions> {
-    let TextEntry { precision, prompt, prompt_text, dimensions, normalize, max_tokens, chunk, stride, aggregation } =
-        manifest.text.clone().unwrap_or_default();
+    let TextEntry {
+        precision,
+        prompt,
+        prompt_text,
+        dimensions,
+        normalize,
+        max_tokens,
+        chunk,
+        stride,
+        aggregation,
+    } = manifest.text.clone().unwrap_or_default();
     Ok(TextOptions {
         task: manifest.task.map(task).transpose()?,
         has_pair: manifest.inputs.len() == 2,
@@ -116,41 +161,120 @@ fn task(name: TaskName) -> Result<TextTask> {
         TaskName::Reranking => Ok(TextTask::Reranking),
         TaskName::TokenClassification => Ok(TextTask::TokenClassification),
         other => {
-            let message = format!("the manifest says the task is {}, which is none of a text model", other.name());
-            Err(Error::contract(message).hint("leave `task` out, or say `embedding`, `classification`, `reranking` or `token-classification`"))
+            let message = format!(
+                "the manifest says the task is {}, which is none of a text model",
+                other.name()
+            );
+            Err(Error::contract(message).hint(
+                "leave `task` out, or say `embedding`, `classification`, `reranking` or \
+                 `token-classification`",
+            ))
         }
     }
 }
 
-/// An error over an option that the manifest says, and nobody who `asked` otherwise, told as one of the manifest.
-pub(super) fn at_manifest(error: Error, manifest: &Manifest, asked: &TextOptions, path: &Path) -> Error {
+/// An error over an option that the manifest says, and nobody who `asked` otherwise, told as one of
+/// the manifest.
+pub(super) fn at_manifest(
+    error: Error,
+    manifest: &Manifest,
+    asked: &TextOptions,
+    path: &Path,
+) -> Error {
     let entry = manifest.text.clone().unwrap_or_default();
     let said = [
-        ("--precision", "precision", entry.precision.is_some() && asked.precision.is_none()),
-        ("--prompt-text", "prompt_text", entry.prompt_text.is_some() && asked.prompt_text.is_none()),
-        ("--prompt", "prompt", entry.prompt.is_some() && asked.prompt.is_none()),
-        ("--dimensions", "dimensions", entry.dimensions.is_some() && asked.dimensions.is_none()),
-        ("--normalize", "normalize", entry.normalize.is_some() && asked.normalizes.is_none()),
-        ("--max-tokens", "max_tokens", entry.max_tokens.is_some() && asked.most_tokens.is_none()),
-        ("--chunk", "chunk", entry.chunk.is_some() && asked.chunk.is_none()),
-        ("--stride", "stride", entry.stride.is_some() && asked.stride.is_none()),
-        ("--aggregation", "aggregation", entry.aggregation.is_some() && asked.aggregation.is_none()),
-        ("--task", "task", manifest.task.is_some() && asked.task.is_none()),
-        ("--threshold", "threshold", manifest.outputs.threshold.is_some() && asked.threshold.is_none()),
-        ("--text-pair", "inputs", manifest.inputs.len() == 2 && !asked.has_pair),
+        (
+            "--precision",
+            "precision",
+            entry.precision.is_some() && asked.precision.is_none(),
+        ),
+        (
+            "--prompt-text",
+            "prompt_text",
+            entry.prompt_text.is_some() && asked.prompt_text.is_none(),
+        ),
+        (
+            "--prompt",
+            "prompt",
+            entry.prompt.is_some() && asked.prompt.is_none(),
+        ),
+        (
+            "--dimensions",
+            "dimensions",
+            entry.dimensions.is_some() && asked.dimensions.is_none(),
+        ),
+        (
+            "--normalize",
+            "normalize",
+            entry.normalize.is_some() && asked.normalizes.is_none(),
+        ),
+        (
+            "--max-tokens",
+            "max_tokens",
+            entry.max_tokens.is_some() && asked.most_tokens.is_none(),
+        ),
+        (
+            "--chunk",
+            "chunk",
+            entry.chunk.is_some() && asked.chunk.is_none(),
+        ),
+        (
+            "--stride",
+            "stride",
+            entry.stride.is_some() && asked.stride.is_none(),
+        ),
+        (
+            "--aggregation",
+            "aggregation",
+            entry.aggregation.is_some() && asked.aggregation.is_none(),
+        ),
+        (
+            "--task",
+            "task",
+            manifest.task.is_some() && asked.task.is_none(),
+        ),
+        (
+            "--threshold",
+            "threshold",
+            manifest.outputs.threshold.is_some() && asked.threshold.is_none(),
+        ),
+        (
+            "--text-pair",
+            "inputs",
+            manifest.inputs.len() == 2 && !asked.has_pair,
+        ),
     ];
     // Messages quote a flag alone or with its value.
-    let is_meant = |flag: &str| error.message().split('`').skip(1).step_by(2).any(|quoted| quoted.split(' ').next() == Some(flag));
-    let Some((_, key, _)) = said.iter().find(|(flag, _, is_said)| *is_said && is_meant(flag)) else { return error };
+    let is_meant = |flag: &str| {
+        error
+            .message()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .any(|quoted| quoted.split(' ').next() == Some(flag))
+    };
+    let Some((_, key, _)) = said
+        .iter()
+        .find(|(flag, _, is_said)| *is_said && is_meant(flag))
+    else {
+        return error;
+    };
     let hint = match error.hint_text() {
         Some(hint) => format!("correct `{key}` in the manifest: {hint}"),
         None => format!("correct `{key}` in the manifest, or leave it out"),
     };
-    Error::contract(format!("the manifest's `{key}` does not fit the model")).at_path(path).because(error).hint(hint)
+    Error::contract(format!("the manifest's `{key}` does not fit the model"))
+        .at_path(path)
+        .because(error)
+        .hint(hint)
 }
 
 /// Names the columns of texts, and adds the manifest's policies.
-pub(super) fn apply(manifest: &Manifest, contract: &mut Contract, asked: &TextOptions) -> Result<()> {
+pub(super) fn apply(
+    manifest: &Manifest,
+    contract: &mut Contract,
+    asked: &TextOptions,
+) -> Result<()> {
     let entries = &manifest.inputs;
     if entries.is_empty() {
         return Ok(());
@@ -158,9 +282,14 @@ pub(super) fn apply(manifest: &Manifest, contract: &mut Contract, asked: &TextOp
     // Whoever asks for another task, or for pairs, names columns as well.
     let is_open = asked.task.is_some() || asked.has_pair;
     if entries.len() != contract.inputs.len() && !is_open {
-        let (reads, lists) = (counted(contract.inputs.len(), "column"), counted(entries.len(), "input"));
-        return Err(Error::contract(format!("the model reads {reads} of texts, and the manifest lists {lists}"))
-            .hint("list one of `[[inputs]]` for each column"));
+        let (reads, lists) = (
+            counted(contract.inputs.len(), "column"),
+            counted(entries.len(), "input"),
+        );
+        return Err(Error::contract(format!(
+            "the model reads {reads} of texts, and the manifest lists {lists}"
+        ))
+        .hint("list one of `[[inputs]]` for each column"));
     }
     for (input, entry) in contract.inputs.iter_mut().zip(entries) {
         input.name.clone_from(&entry.name);

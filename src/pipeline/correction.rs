@@ -1,6 +1,7 @@
 //! Rows that stand in for rows of the input: what a person made of the rejected ones.
 //!
-//! Owns the replacement of rows in a batch that was just decoded. Where the rows come from is not known here.
+//! Owns the replacement of rows in a batch that was just decoded. Where the rows come from is not
+//! known here.
 
 use std::collections::BTreeMap;
 
@@ -27,13 +28,20 @@ impl Corrections {
         let mut known = BTreeMap::new();
         for (index, place) in places.iter().enumerate() {
             if known.insert(*place, index).is_some() {
-                return Err(Error::contract("two corrected rows stand for the same row of the input").at_row(place.1 + 1));
+                return Err(Error::contract(
+                    "two corrected rows stand for the same row of the input",
+                )
+                .at_row(place.1 + 1));
             }
         }
-        Ok(Self { rows, places: known })
+        Ok(Self {
+            rows,
+            places: known,
+        })
     }
 
-    /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their places.
+    /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their
+    /// places.
     ///
     /// # Errors
     /// An internal error if the columns differ.
@@ -47,7 +55,8 @@ impl Corrections {
         for (&(_, row), &index) in corrected {
             indices[(row - first_row) as usize] = (1, index);
         }
-        interleave_record_batch(&[&batch, &self.rows], &indices).map_err(|error| Error::internal("corrected rows do not fit the data").because(error))
+        interleave_record_batch(&[&batch, &self.rows], &indices)
+            .map_err(|error| Error::internal("corrected rows do not fit the data").because(error))
     }
 }
 
@@ -61,14 +70,23 @@ mod tests {
     use super::*;
 
     fn batch(values: &[i64]) -> RecordBatch {
-        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)]).unwrap()
+        RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)])
+            .unwrap()
     }
 
     #[test]
     fn rows_are_replaced_in_their_file_and_place_only() {
-        let corrections = Corrections::new(batch(&[70, 80, 90]), &[(1, 12), (0, 11), (1, 20)]).unwrap();
-        let values =
-            |file, first_row| corrections.apply(batch(&[1, 2, 3]), file, first_row).unwrap().column(0).as_primitive::<Int64Type>().values().to_vec();
+        let corrections =
+            Corrections::new(batch(&[70, 80, 90]), &[(1, 12), (0, 11), (1, 20)]).unwrap();
+        let values = |file, first_row| {
+            corrections
+                .apply(batch(&[1, 2, 3]), file, first_row)
+                .unwrap()
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        };
         assert_eq!(values(1, 10), [1, 2, 70]);
         assert_eq!(values(0, 10), [1, 80, 3]);
         assert_eq!(values(0, 12), [1, 2, 3]);

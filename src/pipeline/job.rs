@@ -78,7 +78,9 @@ impl Job {
     /// The number of rows to read, if every file says so without being read.
     #[must_use]
     pub fn row_count(&self) -> Option<u64> {
-        self.dataset.row_count().map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
+        self.dataset
+            .row_count()
+            .map(|rows| self.limit.map_or(rows, |limit| limit.min(rows)))
     }
 
     /// Whether so much memory is taken that nothing further may be begun.
@@ -87,27 +89,52 @@ impl Job {
         move || most.is_some_and(|most| process::memory_bytes().is_some_and(|bytes| bytes > most))
     }
 
-    /// The rows that were not rejected, with the columns of the output, and the rejected ones, with the columns that were read; all in the
-    /// types that they were read as.
-    fn part_ways(&self, batch: &RecordBatch, scores: Vec<ArrayRef>, rejections: &[Rejection]) -> Result<(RecordBatch, Option<RecordBatch>)> {
+    /// The rows that were not rejected, with the columns of the output, and the rejected ones, with
+    /// the columns that were read; all in the types that they were read as.
+    fn part_ways(
+        &self,
+        batch: &RecordBatch,
+        scores: Vec<ArrayRef>,
+        rejections: &[Rejection],
+    ) -> Result<(RecordBatch, Option<RecordBatch>)> {
         let internal = |error| Error::internal("cannot leave rows out").because(error);
-        let columns: Vec<ArrayRef> = self.passthrough.iter().map(|&position| batch.column(position).clone()).chain(scores).collect();
+        let columns: Vec<ArrayRef> = self
+            .passthrough
+            .iter()
+            .map(|&position| batch.column(position).clone())
+            .chain(scores)
+            .collect();
         let fields = self.output_schema.fields().iter().zip(&columns);
-        let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()));
+        let fields = fields.map(|(field, column)| {
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(column.data_type().clone())
+        });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let output = RecordBatch::try_new_with_options(schema, columns, &options);
-        let output = output.map_err(|error| Error::internal("the output's columns do not fit its schema").because(error))?;
+        let output = output.map_err(|error| {
+            Error::internal("the output's columns do not fit its schema").because(error)
+        })?;
         if rejections.is_empty() {
             return Ok((output, None));
         }
         let read: Vec<usize> = (0..self.read_schema.fields().len()).collect();
         let read = batch.project(&read).map_err(internal)?;
         let mut keep = vec![true; batch.num_rows()];
-        rejections.iter().for_each(|rejection| keep[rejection.row] = false);
+        rejections
+            .iter()
+            .for_each(|rejection| keep[rejection.row] = false);
         let output = filter_record_batch(&output, &BooleanArray::from(keep)).map_err(internal)?;
-        let rows: UInt64Array = rejections.iter().map(|rejection| rejection.row as u64).collect();
-        Ok((output, Some(take_record_batch(&read, &rows).map_err(internal)?)))
+        let rows: UInt64Array = rejections
+            .iter()
+            .map(|rejection| rejection.row as u64)
+            .collect();
+        Ok((
+            output,
+            Some(take_record_batch(&read, &rows).map_err(internal)?),
+        ))
     }
 }
 
@@ -127,11 +154,16 @@ pub(super) struct Decoded {
 
 impl Decoded {
     fn origin<'a>(&'a self, job: &'a Job) -> Origin<'a> {
-        Origin { path: &job.dataset.files[self.file].path, kept_rows: self.kept_rows.as_deref(), first_row: self.first_row }
+        Origin {
+            path: &job.dataset.files[self.file].path,
+            kept_rows: self.kept_rows.as_deref(),
+            first_row: self.first_row,
+        }
     }
 }
 
-/// A worker's way through one portion: read and filter it, score its blocks, make the output's rows of them.
+/// A worker's way through one portion: read and filter it, score its blocks, make the output's rows
+/// of them.
 pub(super) struct PortionWork<'a>(pub(super) &'a Job);
 
 impl<'a> Work for PortionWork<'a> {
@@ -145,30 +177,63 @@ impl<'a> Work for PortionWork<'a> {
         self.0.scoring.scorer()
     }
 
-    fn prepare(&self, _scorer: &mut Scorer<'a>, PartPortion { part, portion }: PartPortion) -> Result<Decoded> {
+    fn prepare(
+        &self,
+        _scorer: &mut Scorer<'a>,
+        PartPortion { part, portion }: PartPortion,
+    ) -> Result<Decoded> {
         let (job, mut times) = (self.0, StageTimes::default());
-        let (file, first_row, end_byte) = (portion.file, portion.portion.first_row, portion.portion.end_byte);
+        let (file, first_row, end_byte) = (
+            portion.file,
+            portion.portion.first_row,
+            portion.portion.end_byte,
+        );
         let DatasetFile { path, table, .. } = &job.dataset.files[file];
-        let batch = times.measure(Stage::Read, || (portion.portion.decode)()).map_err(|error| error.at_path(path));
-        // Before anything is said of what was read: a file that is written to meanwhile is not damaged, it is not finished.
+        let batch = times
+            .measure(Stage::Read, || (portion.portion.decode)())
+            .map_err(|error| error.at_path(path));
+        // Before anything is said of what was read: a file that is written to meanwhile is not
+        // damaged, it is not finished.
         check_unchanged(path, &table.identity())?;
         let batch = batch?;
-        let batch = job.corrections.iter().try_fold(batch, |batch, corrections| corrections.apply(batch, file, first_row))?;
+        let batch = job
+            .corrections
+            .iter()
+            .try_fold(batch, |batch, corrections| {
+                corrections.apply(batch, file, first_row)
+            })?;
         let rows_in = batch.num_rows() as u64;
         let (batch, kept_rows) = match &job.selection {
             None => (batch, None),
-            Some(selection) => {
-                times.measure(Stage::Query, || selection.apply(&batch)).map_err(|error| error.map_row(|row| row + first_row).at_path(path))?
-            }
+            Some(selection) => times
+                .measure(Stage::Query, || selection.apply(&batch))
+                .map_err(|error| error.map_row(|row| row + first_row).at_path(path))?,
         };
-        Ok(Decoded { part, file, first_row, end_byte, rows_in, batch, kept_rows, times })
+        Ok(Decoded {
+            part,
+            file,
+            first_row,
+            end_byte,
+            rows_in,
+            batch,
+            kept_rows,
+            times,
+        })
     }
 
     fn piece_count(&self, decoded: &Decoded) -> usize {
-        decoded.batch.num_rows().div_ceil(self.0.scoring.block_rows())
+        decoded
+            .batch
+            .num_rows()
+            .div_ceil(self.0.scoring.block_rows())
     }
 
-    fn piece(&self, scorer: &mut Scorer<'a>, decoded: &Decoded, number: usize) -> Result<ScoredBlock> {
+    fn piece(
+        &self,
+        scorer: &mut Scorer<'a>,
+        decoded: &Decoded,
+        number: usize,
+    ) -> Result<ScoredBlock> {
         scorer.score(&decoded.batch, number, decoded.origin(self.0))
     }
 
@@ -176,7 +241,10 @@ impl<'a> Work for PortionWork<'a> {
         let mut times = decoded.times;
         blocks.iter().for_each(|block| times.add(&block.times));
         let scored = times.measure(Stage::Finish, || self.0.scoring.gather(blocks))?;
-        let (output, rejected) = times.measure(Stage::Finish, || self.0.part_ways(&decoded.batch, scored.columns, &scored.rejections))?;
+        let (output, rejected) = times.measure(Stage::Finish, || {
+            self.0
+                .part_ways(&decoded.batch, scored.columns, &scored.rejections)
+        })?;
         Ok(Finished {
             part: decoded.part,
             file: decoded.file,

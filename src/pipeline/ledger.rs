@@ -29,12 +29,22 @@ impl Ledger {
     /// An account with nothing in it for each file.
     #[must_use]
     pub fn new(paths: impl Iterator<Item = PathBuf>) -> Self {
-        Self { files: paths.map(|path| FileAccount { path, rows: RowCounts::default() }).collect(), reasons: BTreeMap::new() }
+        Self {
+            files: paths
+                .map(|path| FileAccount {
+                    path,
+                    rows: RowCounts::default(),
+                })
+                .collect(),
+            reasons: BTreeMap::new(),
+        }
     }
 
     /// Adds a part's account.
     pub fn add(&mut self, part: &PartAccount) {
-        part.rows.iter().for_each(|(file, counts)| self.files[*file].rows.add(counts));
+        part.rows
+            .iter()
+            .for_each(|(file, counts)| self.files[*file].rows.add(counts));
         for &(input, reason, count) in &part.reasons {
             *self.reasons.entry((input, reason)).or_default() += count;
         }
@@ -53,13 +63,32 @@ impl Ledger {
     /// # Errors
     /// An imbalance is an error of ours and names the file.
     pub fn check(&self, rows_written: u64) -> Result<()> {
-        for FileAccount { path, rows: RowCounts { rows_in, scored, rejected, filtered } } in &self.files {
+        for FileAccount {
+            path,
+            rows:
+                RowCounts {
+                    rows_in,
+                    scored,
+                    rejected,
+                    filtered,
+                },
+        } in &self.files
+        {
             if *rows_in != scored + rejected + filtered {
-                let message = format!("the ledger does not balance: {rows_in} rows in, {scored} scored, {rejected} rejected, {filtered} filtered");
+                let message = format!(
+                    "the ledger does not balance: {rows_in} rows in, {scored} scored, {rejected} \
+                     rejected, {filtered} filtered"
+                );
                 return Err(Error::internal(message).at_path(path));
             }
         }
         let scored = self.total().scored;
-        if scored == rows_written { Ok(()) } else { Err(Error::internal(format!("{scored} rows were scored, {rows_written} written"))) }
+        if scored == rows_written {
+            Ok(())
+        } else {
+            Err(Error::internal(format!(
+                "{scored} rows were scored, {rows_written} written"
+            )))
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Moving the rows: bounded read, parallel score, ordered write.
 //!
-//! The only room that starts threads. Portions are numbered as they are handed out; any worker decodes, filters, encodes and scores
-//! one; of the scoring, workers that have nothing else to do take blocks of rows; results are put back in order and delivered one at a time, by whichever worker finds the next number
-//! ready. So N threads are N threads, the output is the input's order, and nothing depends on who was faster. Rows are counted in parts,
-//! whose borders depend on the input alone: what a run may resume from. Where results go is a [`Destination`]'s business.
+//! The only room that starts threads. Portions are numbered as they are handed out; any worker
+//! decodes, filters, encodes and scores one; of the scoring, workers that have nothing else to do
+//! take blocks of rows; results are put back in order and delivered one at a time, by whichever
+//! worker finds the next number ready. So N threads are N threads, the output is the input's order,
+//! and nothing depends on who was faster. Rows are counted in parts, whose borders depend on the
+//! input alone: what a run may resume from. Where results go is a [`Destination`]'s business.
 //!
-//! Doors left open: [`Job::scoring`] is one model's work on a decoded batch (a champion and its challengers would be several);
-//! statistics are taken at delivery, in row order, so they cost no lock and no byte depends on threads.
+//! Doors left open: [`Job::scoring`] is one model's work on a decoded batch (a champion and its
+//! challengers would be several); statistics are taken at delivery, in row order, so they cost no
+//! lock and no byte depends on threads.
 
 pub mod budget;
 pub mod correction;

@@ -1,8 +1,9 @@
 //! Numbered work over workers, results in order.
 //!
-//! Knows nothing of tables or models. The window between the last delivered result and the last portion handed out is bounded,
-//! which bounds memory; the first failure in order of numbers is the one that is reported. A worker that may take no further item, because the
-//! window is full, memory is short or there is none, does pieces of the others' items instead.
+//! Knows nothing of tables or models. The window between the last delivered result and the last
+//! portion handed out is bounded, which bounds memory; the first failure in order of numbers is the
+//! one that is reported. A worker that may take no further item, because the window is full, memory
+//! is short or there is none, does pieces of the others' items instead.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -72,10 +73,11 @@ enum Turn<W: Work + ?Sized> {
     Over,
 }
 
-/// Does `work` on the items of `source` with `threads` workers and hands the results to `deliver` in the items' order.
+/// Does `work` on the items of `source` with `threads` workers and hands the results to `deliver`
+/// in the items' order.
 ///
-/// While `pressure` says so, nothing is begun beside what is in flight. Each worker is a rayon pool of one thread, so that libraries which fork
-/// inside stay on their worker's core.
+/// While `pressure` says so, nothing is begun beside what is in flight. Each worker is a rayon pool
+/// of one thread, so that libraries which fork inside stay on their worker's core.
 ///
 /// # Errors
 /// The failure with the lowest number, after all workers have stopped.
@@ -124,19 +126,26 @@ pub(super) fn for_each_in_order<'a, W: Work>(
     }
 }
 
-/// A lock that a panicking worker held is still usable: its panic is reported as a failure, and nothing more is delivered.
+/// A lock that a panicking worker held is still usable: its panic is reported as a failure, and
+/// nothing more is delivered.
 pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<W: Work> Shared<'_, W> {
-    /// Runs `work` on a worker, and on further ones at the same time, up to `most`, each started only when all before it are busy: a small
-    /// table is not worth a thread for each core. Returns when all are done.
+    /// Runs `work` on a worker, and on further ones at the same time, up to `most`, each started
+    /// only when all before it are busy: a small table is not worth a thread for each core. Returns
+    /// when all are done.
     fn start_workers(&self, index: usize, most: usize, work: &(dyn Fn() + Sync)) -> Result<()> {
-        let pool = ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("tallow-{index}")).build();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(move |_| format!("tallow-{index}"))
+            .build();
         let pool = pool.map_err(|error| {
             self.fail(u64::MAX, Error::failed("a worker thread is missing"));
-            Error::failed("cannot start a worker thread").because(error).hint("pass fewer `--threads`")
+            Error::failed("cannot start a worker thread")
+                .because(error)
+                .hint("pass fewer `--threads`")
         })?;
         pool.in_place_scope(|scope| {
             scope.spawn(|_| {
@@ -144,28 +153,44 @@ impl<W: Work> Shared<'_, W> {
                     self.fail(u64::MAX, error);
                 }
             });
-            if index + 1 < most && self.has_work_for_another(index as u64 + 1) { self.start_workers(index + 1, most, work) } else { Ok(()) }
+            if index + 1 < most && self.has_work_for_another(index as u64 + 1) {
+                self.start_workers(index + 1, most, work)
+            } else {
+                Ok(())
+            }
         })
     }
 
-    /// Waits until as many items were taken as there are workers, or enough pieces are left for one more; false if there will be no more.
+    /// Waits until as many items were taken as there are workers, or enough pieces are left for one
+    /// more; false if there will be no more.
     fn has_work_for_another(&self, workers: u64) -> bool {
         let mut queue = lock(&self.queue);
         loop {
             if queue.failure.is_some() || queue.has_ended && queue.at_work == 0 {
                 return false;
             }
-            if !queue.has_ended && queue.taken >= workers || queue.open.iter().any(|pieces| pieces.left() >= PIECES_FOR_ANOTHER) {
+            if !queue.has_ended && queue.taken >= workers
+                || queue
+                    .open
+                    .iter()
+                    .any(|pieces| pieces.left() >= PIECES_FOR_ANOTHER)
+            {
                 return true;
             }
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .changed
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Waits for room in the window, or for pieces of another worker's item.
     fn turn(&self, pressure: &(dyn Fn() -> bool + Sync)) -> Turn<W> {
         let mut queue = lock(&self.queue);
-        let is_full = |queue: &Queue<W>| queue.reserved >= queue.delivered + self.window || queue.reserved > queue.delivered && pressure();
+        let is_full = |queue: &Queue<W>| {
+            queue.reserved >= queue.delivered + self.window
+                || queue.reserved > queue.delivered && pressure()
+        };
         loop {
             if queue.failure.is_some() || queue.has_ended && queue.at_work == 0 {
                 return Turn::Over;
@@ -215,7 +240,9 @@ impl<W: Work> Shared<'_, W> {
             self.changed.notify_all();
         }
         pieces.work_on(self.work, state);
-        lock(&self.queue).open.retain(|open| !Arc::ptr_eq(open, &pieces));
+        lock(&self.queue)
+            .open
+            .retain(|open| !Arc::ptr_eq(open, &pieces));
         pieces.finish(self.work)
     }
 
@@ -227,7 +254,9 @@ impl<W: Work> Shared<'_, W> {
         }
         while queue.failure.is_none() {
             let next = queue.delivered;
-            let Some(result) = queue.waiting.remove(&next) else { break };
+            let Some(result) = queue.waiting.remove(&next) else {
+                break;
+            };
             queue.delivering = true;
             drop(queue);
             let outcome = guarded(|| (lock(&self.deliver))(result));
@@ -248,7 +277,11 @@ impl<W: Work> Shared<'_, W> {
 
     fn fail(&self, number: u64, error: Error) {
         let mut queue = lock(&self.queue);
-        if queue.failure.as_ref().is_none_or(|(first, _)| number < *first) {
+        if queue
+            .failure
+            .as_ref()
+            .is_none_or(|(first, _)| number < *first)
+        {
             queue.failure = Some((number, error));
         }
         queue.waiting.clear();
@@ -258,13 +291,18 @@ impl<W: Work> Shared<'_, W> {
 
 /// A panic of a library underneath becomes an error of ours.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|payload| Err(Error::internal(format!("a worker panicked: {}", panic_text(payload.as_ref())))))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        Err(Error::internal(format!(
+            "a worker panicked: {}",
+            panic_text(payload.as_ref())
+        )))
+    })
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".into())
 }
 
 #[cfg(test)]
@@ -279,8 +317,20 @@ mod tests {
     /// Twice each item, in one step; items from `broken` on fail.
     fn twice(threads: usize, items: u64, broken: u64) -> (Vec<u64>, Result<()>) {
         let mut seen = Vec::new();
-        let process = |(): &mut (), item: u64| if item >= broken { Err(Error::failed(format!("item {item}"))) } else { Ok(item * 2) };
-        let ended = for_each_in_order(threads, &|| true, (0..items).map(Ok), &Whole::new(|| (), process), |item| Ok(seen.push(item)));
+        let process = |(): &mut (), item: u64| {
+            if item >= broken {
+                Err(Error::failed(format!("item {item}")))
+            } else {
+                Ok(item * 2)
+            }
+        };
+        let ended = for_each_in_order(
+            threads,
+            &|| true,
+            (0..items).map(Ok),
+            &Whole::new(|| (), process),
+            |item| Ok(seen.push(item)),
+        );
         (seen, ended)
     }
 
@@ -294,7 +344,14 @@ mod tests {
                 }
                 Ok(item * 2)
             };
-            for_each_in_order(threads, &|| false, (0..500).map(Ok), &Whole::new(|| (), process), |item| Ok(seen.push(item))).unwrap();
+            for_each_in_order(
+                threads,
+                &|| false,
+                (0..500).map(Ok),
+                &Whole::new(|| (), process),
+                |item| Ok(seen.push(item)),
+            )
+            .unwrap();
             assert_eq!(seen, (0..500).map(|item| item * 2).collect::<Vec<u64>>());
         }
     }
@@ -309,22 +366,36 @@ mod tests {
     #[test]
     fn memory_that_stays_short_stops_nobody() {
         for threads in [1, 2, 7] {
-            assert_eq!(twice(threads, 50, u64::MAX).0, (0..50).map(|item| item * 2).collect::<Vec<u64>>());
+            assert_eq!(
+                twice(threads, 50, u64::MAX).0,
+                (0..50).map(|item| item * 2).collect::<Vec<u64>>()
+            );
         }
     }
 
     #[test]
     fn a_panic_and_a_failing_writer_are_errors() {
         let panicking = |(): &mut (), item: u64| if item == 3 { panic!("boom") } else { Ok(item) };
-        let error = for_each_in_order(2, &|| false, (0..9).map(Ok), &Whole::new(|| (), panicking), |_| Ok(())).unwrap_err();
+        let error = for_each_in_order(
+            2,
+            &|| false,
+            (0..9).map(Ok),
+            &Whole::new(|| (), panicking),
+            |_| Ok(()),
+        )
+        .unwrap_err();
         assert_eq!(error.message(), "a worker panicked: boom");
         let whole = Whole::new(|| (), |(): &mut (), item: u64| Ok(item));
-        let error = for_each_in_order(2, &|| false, (0..9).map(Ok), &whole, |_| Err(Error::failed("disk full"))).unwrap_err();
+        let error = for_each_in_order(2, &|| false, (0..9).map(Ok), &whole, |_| {
+            Err(Error::failed("disk full"))
+        })
+        .unwrap_err();
         assert_eq!(error.message(), "disk full");
     }
 
-    /// Items of as many pieces as they say; a piece gives its number and the thread that did it. The piece (item, number) of `broken` fails, and
-    /// pieces wait for each other in pairs if they are to meet.
+    /// Items of as many pieces as they say; a piece gives its number and the thread that did it.
+    /// The piece (item, number) of `broken` fails, and pieces wait for each other in pairs if they
+    /// are to meet.
     struct Cut {
         broken: Option<(usize, usize)>,
         meeting: Option<Barrier>,
@@ -350,12 +421,18 @@ mod tests {
         fn piece(&self, (): &mut (), prepared: &usize, number: usize) -> Result<(usize, ThreadId)> {
             self.meeting.iter().for_each(|meeting| _ = meeting.wait());
             match self.broken {
-                Some((item, first)) if item == *prepared && number >= first => Err(Error::failed(format!("piece {number}"))),
+                Some((item, first)) if item == *prepared && number >= first => {
+                    Err(Error::failed(format!("piece {number}")))
+                }
                 _ => Ok((number, std::thread::current().id())),
             }
         }
 
-        fn finish(&self, _prepared: &usize, pieces: Vec<(usize, ThreadId)>) -> Result<Vec<(usize, ThreadId)>> {
+        fn finish(
+            &self,
+            _prepared: &usize,
+            pieces: Vec<(usize, ThreadId)>,
+        ) -> Result<Vec<(usize, ThreadId)>> {
             Ok(pieces)
         }
     }
@@ -364,20 +441,41 @@ mod tests {
     fn one_item_is_shared_by_two_workers_piece_by_piece() {
         let mut seen = Vec::new();
         // Each piece waits for another: a single worker would never end.
-        let work = Cut { broken: None, meeting: Some(Barrier::new(2)) };
-        for_each_in_order(2, &|| false, [Ok(40)].into_iter(), &work, |pieces| Ok(seen.extend(pieces))).unwrap();
+        let work = Cut {
+            broken: None,
+            meeting: Some(Barrier::new(2)),
+        };
+        for_each_in_order(2, &|| false, [Ok(40)].into_iter(), &work, |pieces| {
+            Ok(seen.extend(pieces))
+        })
+        .unwrap();
         assert!(seen.iter().map(|(number, _)| *number).eq(0..40));
-        assert_eq!(seen.iter().map(|(_, thread)| *thread).collect::<HashSet<_>>().len(), 2);
+        assert_eq!(
+            seen.iter()
+                .map(|(_, thread)| *thread)
+                .collect::<HashSet<_>>()
+                .len(),
+            2
+        );
     }
 
     #[test]
     fn pieces_of_all_sizes_come_together_in_order() {
         for threads in [1, 2, 5] {
             let mut seen = Vec::new();
-            let work = Cut { broken: None, meeting: None };
-            for_each_in_order(threads, &|| false, (0..60).map(Ok), &work, |pieces| Ok(seen.push(pieces))).unwrap();
+            let work = Cut {
+                broken: None,
+                meeting: None,
+            };
+            for_each_in_order(threads, &|| false, (0..60).map(Ok), &work, |pieces| {
+                Ok(seen.push(pieces))
+            })
+            .unwrap();
             assert!(seen.iter().map(Vec::len).eq(0..60));
-            assert!(seen.iter().all(|pieces| pieces.iter().map(|(number, _)| *number).eq(0..pieces.len())));
+            assert!(
+                seen.iter()
+                    .all(|pieces| pieces.iter().map(|(number, _)| *number).eq(0..pieces.len()))
+            );
         }
     }
 
@@ -385,8 +483,19 @@ mod tests {
     fn the_first_failing_piece_is_reported() {
         for threads in [1, 2, 5] {
             let mut seen = 0;
-            let work = Cut { broken: Some((30, 11)), meeting: None };
-            let error = for_each_in_order(threads, &|| false, (0..60).map(Ok), &work, |_| Ok(seen += 1)).unwrap_err();
+            let work = Cut {
+                broken: Some((30, 11)),
+                meeting: None,
+            };
+            let error =
+                for_each_in_order(
+                    threads,
+                    &|| false,
+                    (0..60).map(Ok),
+                    &work,
+                    |_| Ok(seen += 1),
+                )
+                .unwrap_err();
             assert_eq!(error.message(), "piece 11");
             assert!(seen <= 30);
         }

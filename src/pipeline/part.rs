@@ -1,7 +1,8 @@
 //! A part of a run: what became of a run of input rows. Parts are what a run resumes by.
 //!
-//! Where a part begins depends on the input alone (every N rows of it), so that threads, batches, bad rows and restarts cannot move
-//! a border. Owns the account of a part. It must not know where its rows are written.
+//! Where a part begins depends on the input alone (every N rows of it), so that threads, batches,
+//! bad rows and restarts cannot move a border. Owns the account of a part. It must not know where
+//! its rows are written.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,8 @@ pub struct PartAccount {
     pub start: Position,
     /// Where they end.
     pub end: Position,
-    /// The byte of the file there, where the format can go on at one: what comes next need not be looked for.
+    /// The byte of the file there, where the format can go on at one: what comes next need not be
+    /// looked for.
     #[serde(default)]
     pub end_byte: Option<u64>,
     /// (file, its rows in this part), in input order.
@@ -69,7 +71,13 @@ impl PartAccount {
     /// The account of a part that begins at `start`, of a model with so many inputs.
     #[must_use]
     pub fn new(number: u64, start: Position, input_count: usize) -> Self {
-        Self { number, start, end: start, coercions: vec![Coercions::default(); input_count], ..Self::default() }
+        Self {
+            number,
+            start,
+            end: start,
+            coercions: vec![Coercions::default(); input_count],
+            ..Self::default()
+        }
     }
 
     /// Books a portion, which is the next of the part.
@@ -85,14 +93,25 @@ impl PartAccount {
             _ => self.rows.push((finished.file, rows)),
         }
         for rejection in &finished.rejections {
-            match self.reasons.binary_search_by_key(&(rejection.input, rejection.reason), |&(input, reason, _)| (input, reason)) {
+            match self.reasons.binary_search_by_key(
+                &(rejection.input, rejection.reason),
+                |&(input, reason, _)| (input, reason),
+            ) {
                 Ok(known) => self.reasons[known].2 += 1,
-                Err(place) => self.reasons.insert(place, (rejection.input, rejection.reason, 1)),
+                Err(place) => self
+                    .reasons
+                    .insert(place, (rejection.input, rejection.reason, 1)),
             }
         }
-        self.coercions.iter_mut().zip(&finished.coercions).for_each(|(sum, counts)| sum.add(counts));
+        self.coercions
+            .iter_mut()
+            .zip(&finished.coercions)
+            .for_each(|(sum, counts)| sum.add(counts));
         self.end_byte = finished.end_byte;
-        self.end = Position { file: finished.file, row: finished.first_row + finished.rows_in };
+        self.end = Position {
+            file: finished.file,
+            row: finished.first_row + finished.rows_in,
+        };
     }
 
     /// All rows of the part.

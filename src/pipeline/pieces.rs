@@ -1,7 +1,9 @@
-//! Work in three steps, of which the middle one is cut into pieces: whoever has nothing else to do takes the next piece.
+//! Work in three steps, of which the middle one is cut into pieces: whoever has nothing else to do
+//! takes the next piece.
 //!
-//! A file of one row group is one portion, decoded by one worker; without pieces the others would look on while it is scored, and at the end
-//! of every run they would wait for the last portion. Knows nothing of tables or models. Pieces are claimed in order, so that the first failure
+//! A file of one row group is one portion, decoded by one worker; without pieces the others would
+//! look on while it is scored, and at the end of every run they would wait for the last portion.
+//! Knows nothing of tables or models. Pieces are claimed in order, so that the first failure
 //! in order is always known.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,7 +41,12 @@ pub(super) trait Work: Sync {
     ///
     /// # Errors
     /// Fails if the piece cannot be done.
-    fn piece(&self, state: &mut Self::State, prepared: &Self::Prepared, number: usize) -> Result<Self::Piece>;
+    fn piece(
+        &self,
+        state: &mut Self::State,
+        prepared: &Self::Prepared,
+        number: usize,
+    ) -> Result<Self::Piece>;
 
     /// The last step, with all pieces in order.
     ///
@@ -67,8 +74,19 @@ struct Done<P> {
 impl<W: Work + ?Sized> Pieces<W> {
     pub(super) fn new(work: &W, prepared: W::Prepared) -> Self {
         let count = work.piece_count(&prepared);
-        let done = Done { pieces: std::iter::repeat_with(|| None).take(count).collect(), count: 0, failure: None };
-        Self { prepared, count, next: AtomicUsize::new(0), has_failed: AtomicBool::new(false), done: Mutex::new(done), all_done: Condvar::new() }
+        let done = Done {
+            pieces: std::iter::repeat_with(|| None).take(count).collect(),
+            count: 0,
+            failure: None,
+        };
+        Self {
+            prepared,
+            count,
+            next: AtomicUsize::new(0),
+            has_failed: AtomicBool::new(false),
+            done: Mutex::new(done),
+            all_done: Condvar::new(),
+        }
     }
 
     /// The pieces that nobody has begun.
@@ -84,7 +102,8 @@ impl<W: Work + ?Sized> Pieces<W> {
                 return;
             }
             // What follows a failure is of no use; what came before it has been claimed already.
-            let piece = (!self.has_failed.load(Ordering::Relaxed)).then(|| guarded(|| work.piece(state, &self.prepared, number)));
+            let piece = (!self.has_failed.load(Ordering::Relaxed))
+                .then(|| guarded(|| work.piece(state, &self.prepared, number)));
             self.book(number, piece);
         }
     }
@@ -95,7 +114,11 @@ impl<W: Work + ?Sized> Pieces<W> {
             Some(Ok(piece)) => done.pieces[number] = Some(piece),
             Some(Err(error)) => {
                 self.has_failed.store(true, Ordering::Relaxed);
-                if done.failure.as_ref().is_none_or(|(first, _)| number < *first) {
+                if done
+                    .failure
+                    .as_ref()
+                    .is_none_or(|(first, _)| number < *first)
+                {
                     done.failure = Some((number, error));
                 }
             }
@@ -114,12 +137,19 @@ impl<W: Work + ?Sized> Pieces<W> {
     pub(super) fn finish(&self, work: &W) -> Result<W::Outcome> {
         let mut done = lock(&self.done);
         while done.count < self.count {
-            done = self.all_done.wait(done).unwrap_or_else(PoisonError::into_inner);
+            done = self
+                .all_done
+                .wait(done)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if let Some((_, error)) = done.failure.take() {
             return Err(error);
         }
-        let pieces = done.pieces.drain(..).collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("a piece of a portion is missing"))?;
+        let pieces = done
+            .pieces
+            .drain(..)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::internal("a piece of a portion is missing"))?;
         drop(done);
         work.finish(&self.prepared, pieces)
     }
@@ -134,11 +164,17 @@ pub(super) struct Whole<W, T, S: Fn() -> T, P> {
 
 impl<W, T, S: Fn() -> T, P> Whole<W, T, S, P> {
     pub(super) fn new(state: S, process: P) -> Self {
-        Self { state, process, kind: std::marker::PhantomData }
+        Self {
+            state,
+            process,
+            kind: std::marker::PhantomData,
+        }
     }
 }
 
-impl<W: Send, T, S: Fn() -> T + Sync, R: Send, P: Fn(&mut T, W) -> Result<R> + Sync> Work for Whole<W, T, S, P> {
+impl<W: Send, T, S: Fn() -> T + Sync, R: Send, P: Fn(&mut T, W) -> Result<R> + Sync> Work
+    for Whole<W, T, S, P>
+{
     type Item = W;
     type State = T;
     type Prepared = Mutex<Option<R>>;
@@ -162,6 +198,8 @@ impl<W: Send, T, S: Fn() -> T + Sync, R: Send, P: Fn(&mut T, W) -> Result<R> + S
     }
 
     fn finish(&self, prepared: &Mutex<Option<R>>, _pieces: Vec<()>) -> Result<R> {
-        lock(prepared).take().ok_or_else(|| Error::internal("an outcome was taken twice"))
+        lock(prepared)
+            .take()
+            .ok_or_else(|| Error::internal("an outcome was taken twice"))
     }
 }

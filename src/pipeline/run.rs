@@ -31,11 +31,18 @@ pub trait Destination: Send {
     /// Fails if they cannot be written.
     fn write(&mut self, part: u64, output: &RecordBatch) -> Result<()>;
 
-    /// Takes rejected rows as they were read, with what is said of each; `file` is the index of their file.
+    /// Takes rejected rows as they were read, with what is said of each; `file` is the index of
+    /// their file.
     ///
     /// # Errors
     /// Fails if they cannot be written.
-    fn reject(&mut self, part: u64, file: usize, rows: &RecordBatch, rejections: &[Rejection]) -> Result<()>;
+    fn reject(
+        &mut self,
+        part: u64,
+        file: usize,
+        rows: &RecordBatch,
+        rejections: &[Rejection],
+    ) -> Result<()>;
 
     /// Ends the part that rows were written to, or would have been.
     ///
@@ -81,7 +88,10 @@ impl Outcomes {
     /// Adds a part's account; its scores are observed apart, from its rows.
     pub fn add(&mut self, account: &PartAccount) {
         self.ledger.add(account);
-        self.coercions.iter_mut().zip(&account.coercions).for_each(|(sum, counts)| sum.add(counts));
+        self.coercions
+            .iter_mut()
+            .zip(&account.coercions)
+            .for_each(|(sum, counts)| sum.add(counts));
     }
 }
 
@@ -94,11 +104,12 @@ pub struct Control {
     pub budget: Budget,
 }
 
-/// Works on the segments in order and hands what comes of them to `destination`; `advance` hears of input rows as they are done. What was
-/// done is in `outcomes` also if the run fails.
+/// Works on the segments in order and hands what comes of them to `destination`; `advance` hears of
+/// input rows as they are done. What was done is in `outcomes` also if the run fails.
 ///
 /// # Errors
-/// The first failure in input order; [`Kind::Signal`](crate::error::Kind::Signal) or [`Kind::ErrorBudget`](crate::error::Kind::ErrorBudget) if `control` ends the run.
+/// The first failure in input order; [`Kind::Signal`](crate::error::Kind::Signal) or
+/// [`Kind::ErrorBudget`](crate::error::Kind::ErrorBudget) if `control` ends the run.
 pub fn run(
     job: &Job,
     segments: Vec<Segment>,
@@ -108,10 +119,30 @@ pub fn run(
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<()> {
     let first = segments.first().copied();
-    let source = Source { job, control, segments: segments.into(), current: None };
+    let source = Source {
+        job,
+        control,
+        segments: segments.into(),
+        current: None,
+    };
     let rejected = outcomes.ledger.total().rejected;
-    let mut delivery = Delivery { job, control, destination, outcomes, account: None, rejected, has_ended_a_part: false, advance };
-    let worked = for_each_in_order(job.threads, &job.pressure(), source, &PortionWork(job), |finished| delivery.take(finished));
+    let mut delivery = Delivery {
+        job,
+        control,
+        destination,
+        outcomes,
+        account: None,
+        rejected,
+        has_ended_a_part: false,
+        advance,
+    };
+    let worked = for_each_in_order(
+        job.threads,
+        &job.pressure(),
+        source,
+        &PortionWork(job),
+        |finished| delivery.take(finished),
+    );
     let ended = worked.and_then(|()| delivery.finish(first));
     if let Some(account) = delivery.account.take() {
         delivery.outcomes.add(&account);
@@ -141,13 +172,28 @@ impl Source<'_> {
         loop {
             self.control.interrupt.check()?;
             let Some(cutting) = &mut self.current else {
-                let Some(segment) = self.segments.pop_front() else { return Ok(None) };
-                let portions = self.job.dataset.portions_at(&self.job.read_schema, segment.start, segment.start_byte);
-                self.current = Some(Cutting { portions, part: segment.first_part, left_in_part: rows_per_part, left: segment.row_count });
+                let Some(segment) = self.segments.pop_front() else {
+                    return Ok(None);
+                };
+                let portions = self.job.dataset.portions_at(
+                    &self.job.read_schema,
+                    segment.start,
+                    segment.start_byte,
+                );
+                self.current = Some(Cutting {
+                    portions,
+                    part: segment.first_part,
+                    left_in_part: rows_per_part,
+                    left: segment.row_count,
+                });
                 continue;
             };
             let most_rows = cutting.left.min(cutting.left_in_part);
-            let next = if most_rows == 0 { None } else { cutting.portions.next_portion(most_rows)? };
+            let next = if most_rows == 0 {
+                None
+            } else {
+                cutting.portions.next_portion(most_rows)?
+            };
             let Some(portion) = next else {
                 self.current = None;
                 continue;
@@ -185,12 +231,22 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     fn take(&mut self, mut finished: Finished) -> Result<()> {
-        if self.account.as_ref().is_some_and(|account| account.number != finished.part) {
+        if self
+            .account
+            .as_ref()
+            .is_some_and(|account| account.number != finished.part)
+        {
             self.end_part()?;
         }
-        let start = Position { file: finished.file, row: finished.first_row };
+        let start = Position {
+            file: finished.file,
+            row: finished.first_row,
+        };
         let input_count = finished.coercions.len();
-        let overrun = self.control.budget.overrun(self.rejected, finished.rejections.len() as u64);
+        let overrun = self
+            .control
+            .budget
+            .overrun(self.rejected, finished.rejections.len() as u64);
         if let Some(excess) = overrun {
             finished.rejections.truncate(excess as usize);
         }
@@ -198,22 +254,37 @@ impl Delivery<'_> {
         let mut times = StageTimes::default();
         times.measure(Stage::Write, || self.write(&finished))?;
         self.outcomes.times.add(&times);
-        self.account.get_or_insert_with(|| PartAccount::new(finished.part, start, input_count)).book(&finished);
+        self.account
+            .get_or_insert_with(|| PartAccount::new(finished.part, start, input_count))
+            .book(&finished);
         self.rejected += finished.rejections.len() as u64;
         (self.advance)(finished.rows_in);
-        if overrun.is_some() { Err(self.control.budget.exceeded(self.rejected, None)) } else { Ok(()) }
+        if overrun.is_some() {
+            Err(self.control.budget.exceeded(self.rejected, None))
+        } else {
+            Ok(())
+        }
     }
 
     fn write(&mut self, finished: &Finished) -> Result<()> {
         self.outcomes.scores.observe(&finished.output)?;
         self.destination.write(finished.part, &finished.output)?;
-        let Some(rejected) = finished.rejected.as_ref().filter(|_| !finished.rejections.is_empty()) else { return Ok(()) };
+        let Some(rejected) = finished
+            .rejected
+            .as_ref()
+            .filter(|_| !finished.rejections.is_empty())
+        else {
+            return Ok(());
+        };
         let rows = rejected.slice(0, finished.rejections.len());
-        self.destination.reject(finished.part, finished.file, &rows, &finished.rejections)
+        self.destination
+            .reject(finished.part, finished.file, &rows, &finished.rejections)
     }
 
     fn end_part(&mut self) -> Result<()> {
-        let Some(account) = self.account.take() else { return Ok(()) };
+        let Some(account) = self.account.take() else {
+            return Ok(());
+        };
         self.has_ended_a_part = true;
         self.outcomes.add(&account);
         let mut times = StageTimes::default();
@@ -226,8 +297,15 @@ impl Delivery<'_> {
     fn finish(&mut self, first: Option<Segment>) -> Result<()> {
         self.control.interrupt.check()?;
         self.end_part()?;
-        let Some(first) = first.filter(|first| !self.has_ended_a_part && first.first_part == 0) else { return Ok(()) };
-        self.account = Some(PartAccount::new(0, first.start, self.job.scoring.encoder().inputs().len()));
+        let Some(first) = first.filter(|first| !self.has_ended_a_part && first.first_part == 0)
+        else {
+            return Ok(());
+        };
+        self.account = Some(PartAccount::new(
+            0,
+            first.start,
+            self.job.scoring.encoder().inputs().len(),
+        ));
         self.end_part()
     }
 }

@@ -1,4 +1,5 @@
-//! One model's work on a batch: encode and score its blocks, turn the margins into columns. One [`Scorer`] per worker, one [`Scoring`] for all.
+//! One model's work on a batch: encode and score its blocks, turn the margins into columns. One
+//! [`Scorer`] per worker, one [`Scoring`] for all.
 
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
@@ -15,8 +16,9 @@ use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
 
-/// Rows encoded and scored at once, by one worker, unless the model wants fewer. The block of a wide table stays in the second-level cache, and, not being a power of two, its
-/// columns do not fall on the same cache sets.
+/// Rows encoded and scored at once, by one worker, unless the model wants fewer. The block of a
+/// wide table stays in the second-level cache, and, not being a power of two, its columns do not
+/// fall on the same cache sets.
 pub const BLOCK_ROWS: usize = 4_032;
 
 /// What a block takes at most: of a table of thousands of columns it has fewer rows.
@@ -33,10 +35,11 @@ const GRAPH_BYTES: usize = 64;
 pub struct Scoring {
     model: LoadedModel,
     encoder: Encoder,
-    /// For each input, the position of its column in the batch, and of the fields inside it that lead to a field of a struct; none for one that the
-    /// table need not and does not have.
+    /// For each input, the position of its column in the batch, and of the fields inside it that
+    /// lead to a field of a struct; none for one that the table need not and does not have.
     positions: Vec<Option<(usize, Vec<usize>)>>,
-    /// How many of the last inputs are offsets of the margins, which the model does not read as features.
+    /// How many of the last inputs are offsets of the margins, which the model does not read as
+    /// features.
     offset_count: usize,
     raw: bool,
 }
@@ -82,19 +85,41 @@ impl Scoring {
     /// An internal error if a column that is required is not in the schema.
     pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
         let names = NameIndex::new(schema);
-        let nested = |name: &str| nested::find(schema, name).map(|found| (found.column, found.path));
-        let position = |name: &str| names.position(name).map(|position| (position, Vec::new())).or_else(|| nested(name));
-        let positions: Vec<Option<(usize, Vec<usize>)>> = encoder.inputs().map(|bound| position(&bound.column)).collect();
-        if encoder.inputs().zip(&positions).any(|(bound, position)| bound.input.required && position.is_none()) {
+        let nested =
+            |name: &str| nested::find(schema, name).map(|found| (found.column, found.path));
+        let position = |name: &str| {
+            names
+                .position(name)
+                .map(|position| (position, Vec::new()))
+                .or_else(|| nested(name))
+        };
+        let positions: Vec<Option<(usize, Vec<usize>)>> = encoder
+            .inputs()
+            .map(|bound| position(&bound.column))
+            .collect();
+        if encoder
+            .inputs()
+            .zip(&positions)
+            .any(|(bound, position)| bound.input.required && position.is_none())
+        {
             return Err(Error::internal("a bound column is not read"));
         }
-        Ok(Self { model, encoder, positions, offset_count: 0, raw })
+        Ok(Self {
+            model,
+            encoder,
+            positions,
+            offset_count: 0,
+            raw,
+        })
     }
 
     /// The same, whose last inputs are so many offsets.
     #[must_use]
     pub fn with_offsets(self, offset_count: usize) -> Self {
-        Self { offset_count, ..self }
+        Self {
+            offset_count,
+            ..self
+        }
     }
 
     /// The model.
@@ -119,13 +144,20 @@ impl Scoring {
     #[must_use]
     pub fn block_rows(&self) -> usize {
         let most = (BLOCK_BYTES / self.feature_bytes()).clamp(FEWEST_BLOCK_ROWS, BLOCK_ROWS);
-        self.model.model.block_rows().map_or(most, |rows| rows.clamp(1, most))
+        self.model
+            .model
+            .block_rows()
+            .map_or(most, |rows| rows.clamp(1, most))
     }
 
     /// The outcome's columns.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
-        self.model.outcome.fields(self.model.model.margin_count(), self.model.model.precision(), self.raw)
+        self.model.outcome.fields(
+            self.model.model.margin_count(),
+            self.model.model.precision(),
+            self.raw,
+        )
     }
 
     /// What a feature takes in a block; a graph's are arrays, and so is what it makes of them.
@@ -147,7 +179,11 @@ impl Scoring {
     /// What one worker writes on.
     #[must_use]
     pub fn scorer(&self) -> Scorer<'_> {
-        Scorer { scoring: self, block: FeatureBlock::empty(self.model.model.precision()), scratch: self.model.model.scratch() }
+        Scorer {
+            scoring: self,
+            block: FeatureBlock::empty(self.model.model.precision()),
+            scratch: self.model.model.scratch(),
+        }
     }
 
     /// Puts the blocks of a batch together, in order.
@@ -157,14 +193,26 @@ impl Scoring {
     pub fn gather(&self, blocks: Vec<ScoredBlock>) -> Result<Scored> {
         let loaded = &self.model;
         let mut gathered = Gathered::new(loaded.model.precision());
-        let (mut rejections, mut coercions) = (Vec::new(), vec![Coercions::default(); self.positions.len()]);
+        let (mut rejections, mut coercions) =
+            (Vec::new(), vec![Coercions::default(); self.positions.len()]);
         for block in blocks {
             gathered.add(block.margins)?;
             rejections.extend(block.rejections);
-            coercions.iter_mut().zip(&block.coercions).for_each(|(sum, counts)| sum.add(counts));
+            coercions
+                .iter_mut()
+                .zip(&block.coercions)
+                .for_each(|(sum, counts)| sum.add(counts));
         }
-        let columns = loaded.outcome.columns(&gathered.into_margins()?, loaded.model.margin_count(), self.raw);
-        Ok(Scored { columns, rejections, coercions })
+        let columns = loaded.outcome.columns(
+            &gathered.into_margins()?,
+            loaded.model.margin_count(),
+            self.raw,
+        );
+        Ok(Scored {
+            columns,
+            rejections,
+            coercions,
+        })
     }
 }
 
@@ -181,68 +229,129 @@ impl Scorer<'_> {
     ///
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
-    pub fn score(&mut self, batch: &RecordBatch, number: usize, origin: Origin) -> Result<ScoredBlock> {
+    pub fn score(
+        &mut self,
+        batch: &RecordBatch,
+        number: usize,
+        origin: Origin,
+    ) -> Result<ScoredBlock> {
         let start = number * self.scoring.block_rows();
         let rows = self.scoring.block_rows().min(batch.num_rows() - start);
         let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
         let column = |position: &Option<(usize, Vec<usize>)>| match position {
-            Some((position, path)) => nested::values(&batch.column(*position).slice(start, rows), path)
-                .ok_or_else(|| Error::internal("a field of a struct that is not in the batch")),
+            Some((position, path)) => {
+                nested::values(&batch.column(*position).slice(start, rows), path)
+                    .ok_or_else(|| Error::internal("a field of a struct that is not in the batch"))
+            }
             None => Ok(new_null_array(&DataType::Null, rows)),
         };
-        let columns = self.scoring.positions.iter().map(column).collect::<Result<Vec<ArrayRef>>>()?;
+        let columns = self
+            .scoring
+            .positions
+            .iter()
+            .map(column)
+            .collect::<Result<Vec<ArrayRef>>>()?;
         let mut coercions = vec![Coercions::default(); columns.len()];
-        let verdicts = times.measure(Stage::Encode, || self.scoring.encoder.encode(&columns, rows, &mut self.block, &mut coercions, origin))?;
+        let verdicts = times.measure(Stage::Encode, || {
+            self.scoring
+                .encoder
+                .encode(&columns, rows, &mut self.block, &mut coercions, origin)
+        })?;
         let offset_count = self.scoring.offset_count;
         let offsets = (offset_count > 0).then(|| self.block.split_last(offset_count));
         let rejected = verdicts.into_rows();
         let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
-        let margins = times.measure(Stage::Score, || self.score_block(offsets.as_ref(), &rejected_rows, origin))?;
+        let margins = times.measure(Stage::Score, || {
+            self.score_block(offsets.as_ref(), &rejected_rows, origin)
+        })?;
         if let Some(coercions) = coercions.first_mut() {
             coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
         }
         let unseen = self.unseen(&rejected_rows)?;
-        coercions.iter_mut().zip(unseen).for_each(|(coercions, count)| coercions.unseen_count += count);
-        let rejection = |(row, input, reason)| Rejection { row: start + row, number: origin.row_number(row), input, reason };
-        Ok(ScoredBlock { margins, rejections: rejected.into_iter().map(rejection).collect(), coercions, times })
+        coercions
+            .iter_mut()
+            .zip(unseen)
+            .for_each(|(coercions, count)| coercions.unseen_count += count);
+        let rejection = |(row, input, reason)| Rejection {
+            row: start + row,
+            number: origin.row_number(row),
+            input,
+            reason,
+        };
+        Ok(ScoredBlock {
+            margins,
+            rejections: rejected.into_iter().map(rejection).collect(),
+            coercions,
+            times,
+        })
     }
 
-    /// For each input, the values of the block just scored that the model's own encoders do not know. What stands in for rejected rows was counted
-    /// with them and is none of the table's.
+    /// For each input, the values of the block just scored that the model's own encoders do not
+    /// know. What stands in for rejected rows was counted with them and is none of the table's.
     fn unseen(&mut self, rejected: &[usize]) -> Result<Vec<u64>> {
         let model = &self.scoring.model.model;
         let mut unseen = model.take_unseen(&mut self.scratch);
-        let accepted = rejected.iter().enumerate().find(|(row, rejected)| row != *rejected).map_or(rejected.len(), |(row, _)| row);
-        let has_stand_ins = !rejected.is_empty() && accepted < self.block.row_count() && unseen.iter().any(|count| *count > 0);
-        if let Some(row) = has_stand_ins.then(|| row_alone(&self.block, accepted)).flatten() {
-            model.score(&row, &mut self.scratch, &mut Margins::empty(model.precision()))?;
+        let accepted = rejected
+            .iter()
+            .enumerate()
+            .find(|(row, rejected)| row != *rejected)
+            .map_or(rejected.len(), |(row, _)| row);
+        let has_stand_ins = !rejected.is_empty()
+            && accepted < self.block.row_count()
+            && unseen.iter().any(|count| *count > 0);
+        if let Some(row) = has_stand_ins
+            .then(|| row_alone(&self.block, accepted))
+            .flatten()
+        {
+            model.score(
+                &row,
+                &mut self.scratch,
+                &mut Margins::empty(model.precision()),
+            )?;
             let copies = rejected.len() as u64;
-            unseen.iter_mut().zip(model.take_unseen(&mut self.scratch)).for_each(|(all, one)| *all = all.saturating_sub(copies * one));
+            unseen
+                .iter_mut()
+                .zip(model.take_unseen(&mut self.scratch))
+                .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
         }
         Ok(unseen)
     }
 
     /// Scores the encoded block; whatever a graph says of rejected rows is of no account.
-    fn score_block(&mut self, offsets: Option<&FeatureBlock>, rejected: &[usize], origin: Origin) -> Result<Margins> {
+    fn score_block(
+        &mut self,
+        offsets: Option<&FeatureBlock>,
+        rejected: &[usize],
+        origin: Origin,
+    ) -> Result<Margins> {
         let loaded = &self.scoring.model;
         let (model, row_count) = (&*loaded.model, self.block.row_count());
         let mut margins = Margins::empty(model.precision());
-        if let (Margins::Native(columns), Task::Columns(finished)) = (&mut margins, &loaded.outcome.task)
+        if let (Margins::Native(columns), Task::Columns(finished)) =
+            (&mut margins, &loaded.outcome.task)
             && row_count > 0
             && rejected.len() == row_count
         {
-            *columns = finished.fields.iter().map(|field| new_null_array(field.data_type(), row_count)).collect();
+            *columns = finished
+                .fields
+                .iter()
+                .map(|field| new_null_array(field.data_type(), row_count))
+                .collect();
             return Ok(margins);
         }
         let stand_in = without_rejected(&self.block, rejected)?;
         let block = stand_in.as_ref().unwrap_or(&self.block);
         let scored = match offsets {
-            Some(offsets) => model.score_with_offsets(block, offsets, &mut self.scratch, &mut margins),
+            Some(offsets) => {
+                model.score_with_offsets(block, offsets, &mut self.scratch, &mut margins)
+            }
             None => model.score(block, &mut self.scratch, &mut margins),
         };
         scored.map(|()| margins).map_err(|error| {
             let mut margins = Margins::empty(model.precision());
-            let row = first_refused(block, |row| model.score(row, &mut self.scratch, &mut margins).is_err());
+            let row = first_refused(block, |row| {
+                model.score(row, &mut self.scratch, &mut margins).is_err()
+            });
             match row {
                 Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),
                 None => error,
@@ -274,9 +383,13 @@ impl Gathered {
             (Self::Double(all), Margins::Double(block)) if all.is_empty() => *all = block,
             (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(&block),
             (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(&block),
-            (Self::Native(all), Margins::Native(block)) if all.is_empty() => all.extend(block.into_iter().map(|column| vec![column])),
+            (Self::Native(all), Margins::Native(block)) if all.is_empty() => {
+                all.extend(block.into_iter().map(|column| vec![column]))
+            }
             (Self::Native(all), Margins::Native(block)) if all.len() == block.len() => {
-                all.iter_mut().zip(block).for_each(|(blocks, column)| blocks.push(column));
+                all.iter_mut()
+                    .zip(block)
+                    .for_each(|(blocks, column)| blocks.push(column));
             }
             _ => return Err(Error::internal("margins of the wrong precision")),
         }
@@ -286,12 +399,16 @@ impl Gathered {
     fn into_margins(self) -> Result<Margins> {
         let whole = |blocks: Vec<ArrayRef>| {
             let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
-            concat(&blocks).map_err(|error| Error::internal("blocks of a column do not go together").because(error))
+            concat(&blocks).map_err(|error| {
+                Error::internal("blocks of a column do not go together").because(error)
+            })
         };
         Ok(match self {
             Self::Single(all) => Margins::Single(all),
             Self::Double(all) => Margins::Double(all),
-            Self::Native(all) => Margins::Native(all.into_iter().map(whole).collect::<Result<_>>()?),
+            Self::Native(all) => {
+                Margins::Native(all.into_iter().map(whole).collect::<Result<_>>()?)
+            }
         })
     }
 }

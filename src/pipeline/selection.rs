@@ -1,13 +1,17 @@
-//! The rows that a run scores: derived columns appended, filtered rows dropped, every row's place in its file remembered.
+//! The rows that a run scores: derived columns appended, filtered rows dropped, every row's place
+//! in its file remembered.
 //!
-//! In delimited text all columns are text; the columns that the model reads as numbers are numbers to the expressions as well, while the
-//! model's encoder still sees the text itself, with its own policies for text that is not a number. A value that stands for a missing one
-//! is null to the expressions, in every format.
+//! In delimited text all columns are text; the columns that the model reads as numbers are numbers
+//! to the expressions as well, while the model's encoder still sees the text itself, with its own
+//! policies for text that is not a number. A value that stands for a missing one is null to the
+//! expressions, in every format.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions,
+};
 use arrow::compute::{cast, filter_record_batch, nullif};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 
@@ -32,22 +36,43 @@ enum View {
     /// Text that the model reads as numbers.
     Number(Sentinels),
     /// The values as they are, but for those that stand for a missing one.
-    Values { sentinels: Sentinels, kind: InputKind },
-    /// Delimited text that the model does not read: an empty field is null, as in every other reader of SQL.
+    Values {
+        sentinels: Sentinels,
+        kind: InputKind,
+    },
+    /// Delimited text that the model does not read: an empty field is null, as in every other
+    /// reader of SQL.
     Text,
 }
 
 impl View {
     /// How a column of this type is seen; none if as it is. `input` is what the column feeds.
-    fn new(data_type: &DataType, name: &str, input: Option<&Input>, missing: &MissingValues) -> Option<Self> {
+    fn new(
+        data_type: &DataType,
+        name: &str,
+        input: Option<&Input>,
+        missing: &MissingValues,
+    ) -> Option<Self> {
         let is_text = is_text(data_type);
-        let Some(input) = input else { return (missing.is_untyped && is_text).then_some(Self::Text) };
+        let Some(input) = input else {
+            return (missing.is_untyped && is_text).then_some(Self::Text);
+        };
         let sentinels = missing.of(input, name);
-        let is_category = matches!(input.kind, InputKind::Category(_) | InputKind::HashedCategory(_) | InputKind::Text);
-        if is_text && missing.is_untyped_column(name) && !is_category && !is_native_text(&input.kind) {
+        let is_category = matches!(
+            input.kind,
+            InputKind::Category(_) | InputKind::HashedCategory(_) | InputKind::Text
+        );
+        if is_text
+            && missing.is_untyped_column(name)
+            && !is_category
+            && !is_native_text(&input.kind)
+        {
             return Some(Self::Number(sentinels));
         }
-        (!sentinels.is_empty()).then(|| Self::Values { sentinels, kind: input.kind.clone() })
+        (!sentinels.is_empty()).then(|| Self::Values {
+            sentinels,
+            kind: input.kind.clone(),
+        })
     }
 
     fn seen(&self, column: &ArrayRef) -> Result<ArrayRef> {
@@ -62,34 +87,69 @@ impl View {
         if is_missing.true_count() == 0 {
             return Ok(column.clone());
         }
-        nullif(column, &is_missing).map_err(|error| Error::internal("cannot leave values out of a column").because(error))
+        nullif(column, &is_missing)
+            .map_err(|error| Error::internal("cannot leave values out of a column").because(error))
     }
 }
 
 fn is_native_text(kind: &InputKind) -> bool {
     use crate::contract::{NativeElement, NativeType};
-    matches!(kind, InputKind::Native(NativeType { element: NativeElement::Text, .. }))
+    matches!(
+        kind,
+        InputKind::Native(NativeType {
+            element: NativeElement::Text,
+            ..
+        })
+    )
 }
 
 /// The numbers that texts stand for; null for any other text.
 fn numbers(column: &ArrayRef, sentinels: &Sentinels) -> Result<ArrayRef> {
-    let texts = cast(column, &DataType::Utf8).map_err(|error| Error::failed("cannot decode the column").because(error))?;
+    let texts = cast(column, &DataType::Utf8)
+        .map_err(|error| Error::failed("cannot decode the column").because(error))?;
     let number = |text: Option<&str>| {
-        let value =
-            text.filter(|text| !sentinels.is_text(text, || false)).and_then(|text| sentinels.number_format.plain(text).and_then(|text| parse(&text)));
+        let value = text
+            .filter(|text| !sentinels.is_text(text, || false))
+            .and_then(|text| {
+                sentinels
+                    .number_format
+                    .plain(text)
+                    .and_then(|text| parse(&text))
+            });
         value.filter(|value| !sentinels.is_number(*value, || false))
     };
-    Ok(Arc::new(texts.as_string::<i32>().iter().map(number).collect::<Float64Array>()))
+    Ok(Arc::new(
+        texts
+            .as_string::<i32>()
+            .iter()
+            .map(number)
+            .collect::<Float64Array>(),
+    ))
 }
 
 /// Which values stand for a missing one.
-fn missing_values(column: &ArrayRef, sentinels: &Sentinels, kind: &InputKind) -> Result<BooleanArray> {
-    let decoded = |wanted| cast(column, &wanted).map_err(|error| Error::failed("cannot decode the column").because(error));
-    let value_type = if let DataType::Dictionary(_, value) = column.data_type() { value.as_ref() } else { column.data_type() };
+fn missing_values(
+    column: &ArrayRef,
+    sentinels: &Sentinels,
+    kind: &InputKind,
+) -> Result<BooleanArray> {
+    let decoded = |wanted| {
+        cast(column, &wanted)
+            .map_err(|error| Error::failed("cannot decode the column").because(error))
+    };
+    let value_type = if let DataType::Dictionary(_, value) = column.data_type() {
+        value.as_ref()
+    } else {
+        column.data_type()
+    };
     if is_text(value_type) {
         let texts = decoded(DataType::Utf8)?;
         let is_missing = |text: &str| sentinels.is_text(text, || is_category(kind, text));
-        return Ok(texts.as_string::<i32>().iter().map(|text| Some(text.is_some_and(is_missing))).collect());
+        return Ok(texts
+            .as_string::<i32>()
+            .iter()
+            .map(|text| Some(text.is_some_and(is_missing)))
+            .collect());
     }
     if !is_number(value_type) || !sentinels.has_numbers() {
         return Ok(BooleanArray::from(vec![false; column.len()]));
@@ -97,39 +157,75 @@ fn missing_values(column: &ArrayRef, sentinels: &Sentinels, kind: &InputKind) ->
     if *value_type == DataType::Float32 {
         let narrow: Vec<f32> = sentinels.numbers().map(|value| value as f32).collect();
         let values = decoded(DataType::Float32)?;
-        return Ok(values.as_primitive::<Float32Type>().iter().map(|value| Some(value.is_some_and(|value| narrow.contains(&value)))).collect());
+        return Ok(values
+            .as_primitive::<Float32Type>()
+            .iter()
+            .map(|value| Some(value.is_some_and(|value| narrow.contains(&value))))
+            .collect());
     }
     let values = decoded(DataType::Float64)?;
     let is_missing = |value: f64| sentinels.is_number(value, || false);
-    Ok(values.as_primitive::<Float64Type>().iter().map(|value| Some(value.is_some_and(is_missing))).collect())
+    Ok(values
+        .as_primitive::<Float64Type>()
+        .iter()
+        .map(|value| Some(value.is_some_and(is_missing)))
+        .collect())
 }
 
 /// Whether the model knows a text as a category.
 fn is_category(kind: &InputKind, text: &str) -> bool {
     match kind {
-        InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| matches!(value, CategoryValue::Text(known) if known == text)),
+        InputKind::Category(vocabulary) => vocabulary
+            .values
+            .iter()
+            .any(|value| matches!(value, CategoryValue::Text(known) if known == text)),
         InputKind::HashedCategory(categories) => categories.hashes.contains(&category_hash(text)),
         _ => false,
     }
 }
 
 impl Selection {
-    /// Binds filter and derived columns to a table of this schema; none if there are none. `fed` are the columns that feed the model's
-    /// inputs, as far as that is known.
+    /// Binds filter and derived columns to a table of this schema; none if there are none. `fed`
+    /// are the columns that feed the model's inputs, as far as that is known.
     ///
     /// # Errors
     /// What [`Query::new`] finds wrong with an expression.
-    pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema, fed: &[(String, Input)], missing: &MissingValues) -> Result<Option<Self>> {
+    pub fn new(
+        filter: Option<&str>,
+        derived: &[Derived],
+        schema: &Schema,
+        fed: &[(String, Input)],
+        missing: &MissingValues,
+    ) -> Result<Option<Self>> {
         if filter.is_none() && derived.is_empty() {
             return Ok(None);
         }
-        let inputs: HashMap<&str, &Input> = fed.iter().map(|(name, input)| (name.as_str(), input)).collect();
-        let view = |field: &Field| View::new(field.data_type(), field.name(), inputs.get(field.name().as_str()).copied(), missing);
-        let mut views: HashMap<String, View> = schema.fields().iter().filter_map(|field| Some((field.name().clone(), view(field)?))).collect();
-        let typed = schema.fields().iter().map(|field| match views.get(field.name()) {
-            Some(View::Number(_)) => Arc::new(Field::new(field.name(), DataType::Float64, true)),
-            _ => field.clone(),
-        });
+        let inputs: HashMap<&str, &Input> = fed
+            .iter()
+            .map(|(name, input)| (name.as_str(), input))
+            .collect();
+        let view = |field: &Field| {
+            View::new(
+                field.data_type(),
+                field.name(),
+                inputs.get(field.name().as_str()).copied(),
+                missing,
+            )
+        };
+        let mut views: HashMap<String, View> = schema
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().clone(), view(field)?)))
+            .collect();
+        let typed = schema
+            .fields()
+            .iter()
+            .map(|field| match views.get(field.name()) {
+                Some(View::Number(_)) => {
+                    Arc::new(Field::new(field.name(), DataType::Float64, true))
+                }
+                _ => field.clone(),
+            });
         let query = Query::new(filter, derived, &Schema::new(typed.collect::<Vec<_>>()))?;
         views.retain(|name, _| query.columns().contains(name));
         Ok(Some(Self { query, views }))
@@ -138,7 +234,8 @@ impl Selection {
     /// Forgets the derived columns that nothing reads, neither `is_read` nor another expression.
     pub fn keep_only(&mut self, is_read: impl Fn(&str) -> bool) {
         self.query.keep_only(is_read);
-        self.views.retain(|name, _| self.query.columns().contains(name));
+        self.views
+            .retain(|name, _| self.query.columns().contains(name));
     }
 
     /// Whether an expression reads the column of the table, or the derived one.
@@ -150,25 +247,49 @@ impl Selection {
     /// `schema` with the derived columns at its end.
     #[must_use]
     pub fn widened(&self, schema: &Schema) -> SchemaRef {
-        Arc::new(Schema::new(schema.fields().iter().chain(self.query.derived_fields()).cloned().collect::<Vec<_>>()))
+        Arc::new(Schema::new(
+            schema
+                .fields()
+                .iter()
+                .chain(self.query.derived_fields())
+                .cloned()
+                .collect::<Vec<_>>(),
+        ))
     }
 
-    /// The rows that pass, with the derived columns, and their positions in `batch`; no positions if all pass.
+    /// The rows that pass, with the derived columns, and their positions in `batch`; no positions
+    /// if all pass.
     ///
     /// # Errors
     /// Fails if a value cannot be computed.
     pub fn apply(&self, batch: &RecordBatch) -> Result<(RecordBatch, Option<Vec<u32>>)> {
-        let selected = if self.views.is_empty() { self.query.apply(batch)? } else { self.apply_to_views(batch)? };
-        let kept_rows = selected.kept.is_some().then(|| selected.kept_rows().map(|row| row as u32).collect());
+        let selected = if self.views.is_empty() {
+            self.query.apply(batch)?
+        } else {
+            self.apply_to_views(batch)?
+        };
+        let kept_rows = selected
+            .kept
+            .is_some()
+            .then(|| selected.kept_rows().map(|row| row as u32).collect());
         Ok((selected.batch, kept_rows))
     }
 
     /// The expressions see numbers and nulls; what goes on are the columns themselves.
     fn apply_to_views(&self, batch: &RecordBatch) -> Result<Selected> {
         let internal = |error| Error::internal("a batch of text and numbers").because(error);
-        let seen =
-            |(field, column): (&Arc<Field>, &ArrayRef)| self.views.get(field.name()).map_or_else(|| Ok(column.clone()), |view| view.seen(column));
-        let columns = batch.schema().fields().iter().zip(batch.columns()).map(seen).collect::<Result<Vec<ArrayRef>>>()?;
+        let seen = |(field, column): (&Arc<Field>, &ArrayRef)| {
+            self.views
+                .get(field.name())
+                .map_or_else(|| Ok(column.clone()), |view| view.seen(column))
+        };
+        let columns = batch
+            .schema()
+            .fields()
+            .iter()
+            .zip(batch.columns())
+            .map(seen)
+            .collect::<Result<Vec<ArrayRef>>>()?;
         let fields = batch
             .schema()
             .fields()
@@ -177,7 +298,9 @@ impl Selection {
             .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
             .collect::<Vec<_>>();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let seen = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(internal)?;
+        let seen =
+            RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+                .map_err(internal)?;
         let selected = self.query.apply(&seen)?;
         let own = match &selected.kept {
             Some(kept) => filter_record_batch(batch, kept).map_err(internal)?,
@@ -186,7 +309,12 @@ impl Selection {
         let derived = &selected.batch.columns()[batch.num_columns()..];
         let columns = own.columns().iter().chain(derived).cloned().collect();
         let options = RecordBatchOptions::new().with_row_count(Some(own.num_rows()));
-        let batch = RecordBatch::try_new_with_options(self.widened(&batch.schema()), columns, &options).map_err(internal)?;
-        Ok(Selected { batch, kept: selected.kept })
+        let batch =
+            RecordBatch::try_new_with_options(self.widened(&batch.schema()), columns, &options)
+                .map_err(internal)?;
+        Ok(Selected {
+            batch,
+            kept: selected.kept,
+        })
     }
 }

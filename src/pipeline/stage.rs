@@ -21,7 +21,14 @@ pub enum Stage {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 6] = [Self::Read, Self::Query, Self::Encode, Self::Score, Self::Finish, Self::Write];
+    pub const ALL: [Self; 6] = [
+        Self::Read,
+        Self::Query,
+        Self::Encode,
+        Self::Score,
+        Self::Finish,
+        Self::Write,
+    ];
 
     /// The name in the report.
     #[must_use]
@@ -52,7 +59,10 @@ impl StageTimes {
 
     /// Adds another batch's times.
     pub fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(sum, time)| *sum += time);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(sum, time)| *sum += time);
     }
 
     /// The time of one stage.

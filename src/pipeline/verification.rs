@@ -12,10 +12,12 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::table::dataset::{BadFile, Dataset, FilePortion, FilePortions, Position};
 
-/// The files of a job of which a portion cannot be cut or decoded, by index, each with its first failure.
+/// The files of a job of which a portion cannot be cut or decoded, by index, each with its first
+/// failure.
 ///
 /// # Errors
-/// Fails if a worker cannot be started; [`Kind::Signal`](crate::error::Kind::Signal) if `interrupt` says so.
+/// Fails if a worker cannot be started; [`Kind::Signal`](crate::error::Kind::Signal) if `interrupt`
+/// says so.
 pub fn unreadable(job: &Job, interrupt: &Interrupt) -> Result<Vec<(usize, BadFile)>> {
     let (dataset, read_schema) = (&job.dataset, &job.read_schema);
     let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
@@ -31,8 +33,15 @@ pub fn unreadable(job: &Job, interrupt: &Interrupt) -> Result<Vec<(usize, BadFil
         Ok((file, decoded.err()))
     };
     let source = source.map(|item| interrupt.check().map(|()| item));
-    for_each_in_order(job.threads, &job.pressure(), source, &Whole::new(|| (), decode), deliver)?;
-    let bad_file = |(file, error): (usize, Error)| (file, BadFile::new(&dataset.files[file].path, &error));
+    for_each_in_order(
+        job.threads,
+        &job.pressure(),
+        source,
+        &Whole::new(|| (), decode),
+        deliver,
+    )?;
+    let bad_file =
+        |(file, error): (usize, Error)| (file, BadFile::new(&dataset.files[file].path, &error));
     Ok(failures.into_iter().map(bad_file).collect())
 }
 
@@ -44,7 +53,10 @@ struct Cutting {
 
 impl Cutting {
     fn new(dataset: &Arc<Dataset>, read_schema: &SchemaRef, file: usize) -> Self {
-        Self { portions: Some(dataset.portions(read_schema, Position { file, row: 0 })), file }
+        Self {
+            portions: Some(dataset.portions(read_schema, Position { file, row: 0 })),
+            file,
+        }
     }
 }
 
@@ -53,7 +65,10 @@ impl Iterator for Cutting {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.portions.as_mut()?.next_portion(u64::MAX).transpose();
-        let own = next.filter(|next| next.as_ref().map_or(true, |portion| portion.file == self.file));
+        let own = next.filter(|next| {
+            next.as_ref()
+                .map_or(true, |portion| portion.file == self.file)
+        });
         if !matches!(own, Some(Ok(_))) {
             self.portions = None;
         }

@@ -1,4 +1,5 @@
-//! How far answers lie from those that are expected: numbers by a tolerance, texts by their letters, lists and structs part by part.
+//! How far answers lie from those that are expected: numbers by a tolerance, texts by their
+//! letters, lists and structs part by part.
 //!
 //! It must not know where the answers come from.
 
@@ -9,11 +10,12 @@ use arrow::datatypes::{DataType, Float64Type};
 use crate::error::{Error, Result};
 use crate::table::cast::{is_number, is_text};
 
-/// The greatest difference of a number in two columns of as many rows, relative to the number, or to 1 if that is more.
+/// The greatest difference of a number in two columns of as many rows, relative to the number, or
+/// to 1 if that is more.
 ///
 /// # Errors
-/// A contract error, with the row counted from 1, where a number differs by more than `tolerance`, a text at all, or a list has another length;
-/// and for columns that hold other things.
+/// A contract error, with the row counted from 1, where a number differs by more than `tolerance`,
+/// a text at all, or a list has another length; and for columns that hold other things.
 pub(super) fn difference(wanted: &ArrayRef, given: &ArrayRef, tolerance: f64) -> Result<f64> {
     let rows: Vec<usize> = (0..wanted.len()).collect();
     compare(wanted, given, &rows, tolerance)
@@ -26,7 +28,11 @@ fn compare(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) 
     if is_numeric(wanted_type) && is_numeric(given_type) {
         return compare_numbers(wanted, given, rows, tolerance);
     }
-    let other = || Error::contract(format!("the model gives {given_type}, expected is {wanted_type}"));
+    let other = || {
+        Error::contract(format!(
+            "the model gives {given_type}, expected is {wanted_type}"
+        ))
+    };
     match (is_list(wanted_type), is_list(given_type)) {
         (true, true) => return compare_lists(wanted, given, rows, tolerance),
         (false, false) => {}
@@ -35,7 +41,12 @@ fn compare(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) 
     if let (Some(wanted), Some(given)) = (wanted.as_struct_opt(), given.as_struct_opt()) {
         let mut greatest = 0.0_f64;
         for (field, wanted) in wanted.fields().iter().zip(wanted.columns()) {
-            let missing = || Error::contract(format!("the golden rows expect `{}`, which the model's answers have not", field.name()));
+            let missing = || {
+                Error::contract(format!(
+                    "the golden rows expect `{}`, which the model's answers have not",
+                    field.name()
+                ))
+            };
             let given = given.column_by_name(field.name()).ok_or_else(missing)?;
             greatest = greatest.max(compare(wanted, given, rows, tolerance)?);
         }
@@ -48,21 +59,48 @@ fn compare(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) 
 }
 
 fn is_list(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
+    matches!(
+        data_type,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..)
+    )
 }
 
 fn as_type(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    cast(array, wanted).map_err(|error| Error::contract(format!("golden answers of {} cannot be compared", array.data_type())).because(error))
+    cast(array, wanted).map_err(|error| {
+        Error::contract(format!(
+            "golden answers of {} cannot be compared",
+            array.data_type()
+        ))
+        .because(error)
+    })
 }
 
-fn compare_numbers(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) -> Result<f64> {
-    let (wanted, given) = (as_type(wanted, &DataType::Float64)?, as_type(given, &DataType::Float64)?);
-    let value = |array: &ArrayRef, place: usize| if array.is_null(place) { f64::NAN } else { array.as_primitive::<Float64Type>().value(place) };
+fn compare_numbers(
+    wanted: &ArrayRef,
+    given: &ArrayRef,
+    rows: &[usize],
+    tolerance: f64,
+) -> Result<f64> {
+    let (wanted, given) = (
+        as_type(wanted, &DataType::Float64)?,
+        as_type(given, &DataType::Float64)?,
+    );
+    let value = |array: &ArrayRef, place: usize| {
+        if array.is_null(place) {
+            f64::NAN
+        } else {
+            array.as_primitive::<Float64Type>().value(place)
+        }
+    };
     let mut greatest = 0.0_f64;
     for (place, row) in rows.iter().enumerate() {
         let (wanted, given) = (value(&wanted, place), value(&given, place));
         let is_same = wanted == given || wanted.is_nan() && given.is_nan();
-        let difference = if is_same { 0.0 } else { (wanted - given).abs() / wanted.abs().max(1.0) };
+        let difference = if is_same {
+            0.0
+        } else {
+            (wanted - given).abs() / wanted.abs().max(1.0)
+        };
         if difference > tolerance || difference.is_nan() {
             return Err(differs(*row, &given.to_string(), &wanted.to_string()));
         }
@@ -72,25 +110,47 @@ fn compare_numbers(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], toleranc
 }
 
 fn compare_texts(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize]) -> Result<f64> {
-    let (wanted, given) = (as_type(wanted, &DataType::Utf8)?, as_type(given, &DataType::Utf8)?);
+    let (wanted, given) = (
+        as_type(wanted, &DataType::Utf8)?,
+        as_type(given, &DataType::Utf8)?,
+    );
     let (wanted, given) = (wanted.as_string::<i32>(), given.as_string::<i32>());
-    let is_other = |place: &usize| wanted.is_null(*place) != given.is_null(*place) || wanted.value(*place) != given.value(*place);
+    let is_other = |place: &usize| {
+        wanted.is_null(*place) != given.is_null(*place)
+            || wanted.value(*place) != given.value(*place)
+    };
     match (0..wanted.len()).find(is_other) {
-        Some(place) => Err(differs(rows[place], given.value(place), wanted.value(place))),
+        Some(place) => Err(differs(
+            rows[place],
+            given.value(place),
+            wanted.value(place),
+        )),
         None => Ok(0.0),
     }
 }
 
 /// Lists of one length, value by value.
-fn compare_lists(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) -> Result<f64> {
+fn compare_lists(
+    wanted: &ArrayRef,
+    given: &ArrayRef,
+    rows: &[usize],
+    tolerance: f64,
+) -> Result<f64> {
     let (wanted, given) = (entries(wanted)?, entries(given)?);
     let mut inner = Vec::new();
     for ((row, wanted), given) in rows.iter().zip(&wanted.lists).zip(&given.lists) {
         match (wanted, given) {
             (None, None) => {}
-            (Some(wanted), Some(given)) if wanted.len() == given.len() => inner.extend(std::iter::repeat_n(*row, wanted.len())),
+            (Some(wanted), Some(given)) if wanted.len() == given.len() => {
+                inner.extend(std::iter::repeat_n(*row, wanted.len()))
+            }
             _ => {
-                let told = |list: &Option<ArrayRef>| list.as_ref().map_or_else(|| "nothing".to_owned(), |list| format!("a list of {}", list.len()));
+                let told = |list: &Option<ArrayRef>| {
+                    list.as_ref().map_or_else(
+                        || "nothing".to_owned(),
+                        |list| format!("a list of {}", list.len()),
+                    )
+                };
                 return Err(differs(*row, &told(given), &told(wanted)));
             }
         }
@@ -112,13 +172,26 @@ fn entries(array: &ArrayRef) -> Result<Entries> {
         if let Some(lists) = array.as_list_opt::<i32>() {
             return Ok(lists.value(row));
         }
-        array.as_list_opt::<i64>().map(|lists| lists.value(row)).ok_or_else(|| Error::internal("a list that is none"))
+        array
+            .as_list_opt::<i64>()
+            .map(|lists| lists.value(row))
+            .ok_or_else(|| Error::internal("a list that is none"))
     };
     let value_type = match array.data_type() {
-        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => field.data_type().clone(),
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
+            field.data_type().clone()
+        }
         other => other.clone(),
     };
-    let lists = (0..array.len()).map(|row| if array.is_null(row) { Ok(None) } else { value(row).map(Some) }).collect::<Result<_>>()?;
+    let lists = (0..array.len())
+        .map(|row| {
+            if array.is_null(row) {
+                Ok(None)
+            } else {
+                value(row).map(Some)
+            }
+        })
+        .collect::<Result<_>>()?;
     Ok(Entries { value_type, lists })
 }
 
@@ -134,16 +207,20 @@ impl Entries {
 }
 
 fn differs(row: usize, given: &str, wanted: &str) -> Error {
-    Error::contract(format!("the model does not give its golden rows' answers: `{given}`, expected `{wanted}`"))
-        .at_row(row as u64 + 1)
-        .hint("the model, its manifest or the golden rows were changed: export the package again")
+    Error::contract(format!(
+        "the model does not give its golden rows' answers: `{given}`, expected `{wanted}`"
+    ))
+    .at_row(row as u64 + 1)
+    .hint("the model, its manifest or the golden rows were changed: export the package again")
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{FixedSizeListArray, Float32Array, Int32Array, ListArray, StringArray, StructArray};
+    use arrow::array::{
+        FixedSizeListArray, Float32Array, Int32Array, ListArray, StringArray, StructArray,
+    };
     use arrow::datatypes::{Float32Type, Int32Type};
 
     use super::*;
@@ -159,29 +236,102 @@ mod tests {
     #[test]
     fn lists_are_compared_value_by_value_and_named_by_their_row() {
         let vector = |a: f32, b: f32| Some(vec![Some(a), Some(b)]);
-        let wanted = lists(vec![Some(vec![Some(1), Some(2)]), None, Some(vec![Some(3), Some(4)])]);
-        assert!((difference(&wanted, &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 4.5)]), 0.2).unwrap() - 0.125).abs() < 1e-9);
-        let refused = difference(&wanted, &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 6.0)]), 0.2).unwrap_err();
-        assert_eq!((refused.place().row, refused.message().ends_with("`6`, expected `4`")), (Some(3), true), "{refused}");
-        let refused = difference(&wanted, &vectors(vec![vector(1.0, 2.0), vector(0.0, 0.0), None]), 0.2).unwrap_err();
-        assert_eq!((refused.place().row, refused.message().ends_with("`a list of 2`, expected `nothing`")), (Some(2), true), "{refused}");
-        let longer = lists(vec![Some(vec![Some(1)]), None, None]);
-        assert!(difference(&longer, &wanted, 1.0).unwrap_err().message().ends_with("`a list of 2`, expected `a list of 1`"));
+        let wanted = lists(vec![
+            Some(vec![Some(1), Some(2)]),
+            None,
+            Some(vec![Some(3), Some(4)]),
+        ]);
         assert!(
-            difference(&wanted, &(Arc::new(Float32Array::from(vec![1.0; 3])) as ArrayRef), 1.0).unwrap_err().message().contains("expected is List")
+            (difference(
+                &wanted,
+                &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 4.5)]),
+                0.2
+            )
+            .unwrap()
+                - 0.125)
+                .abs()
+                < 1e-9
         );
-        assert_eq!(difference(&lists(vec![None, Some(vec![])]), &lists(vec![None, Some(vec![])]), 0.0).unwrap(), 0.0);
+        let refused = difference(
+            &wanted,
+            &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 6.0)]),
+            0.2,
+        )
+        .unwrap_err();
+        assert_eq!(
+            (
+                refused.place().row,
+                refused.message().ends_with("`6`, expected `4`")
+            ),
+            (Some(3), true),
+            "{refused}"
+        );
+        let refused = difference(
+            &wanted,
+            &vectors(vec![vector(1.0, 2.0), vector(0.0, 0.0), None]),
+            0.2,
+        )
+        .unwrap_err();
+        assert_eq!(
+            (
+                refused.place().row,
+                refused
+                    .message()
+                    .ends_with("`a list of 2`, expected `nothing`")
+            ),
+            (Some(2), true),
+            "{refused}"
+        );
+        let longer = lists(vec![Some(vec![Some(1)]), None, None]);
+        assert!(
+            difference(&longer, &wanted, 1.0)
+                .unwrap_err()
+                .message()
+                .ends_with("`a list of 2`, expected `a list of 1`")
+        );
+        assert!(
+            difference(
+                &wanted,
+                &(Arc::new(Float32Array::from(vec![1.0; 3])) as ArrayRef),
+                1.0
+            )
+            .unwrap_err()
+            .message()
+            .contains("expected is List")
+        );
+        assert_eq!(
+            difference(
+                &lists(vec![None, Some(vec![])]),
+                &lists(vec![None, Some(vec![])]),
+                0.0
+            )
+            .unwrap(),
+            0.0
+        );
     }
 
     #[test]
     fn structs_are_compared_part_by_part() {
         let entity = |word: &str, start: i32| -> ArrayRef {
-            let (word, start): (ArrayRef, ArrayRef) = (Arc::new(StringArray::from(vec![word])), Arc::new(Int32Array::from(vec![start])));
+            let (word, start): (ArrayRef, ArrayRef) = (
+                Arc::new(StringArray::from(vec![word])),
+                Arc::new(Int32Array::from(vec![start])),
+            );
             Arc::new(StructArray::try_from(vec![("word", word), ("start", start)]).unwrap())
         };
-        assert_eq!(difference(&entity("a", 1), &entity("a", 1), 0.0).unwrap(), 0.0);
+        assert_eq!(
+            difference(&entity("a", 1), &entity("a", 1), 0.0).unwrap(),
+            0.0
+        );
         assert!(difference(&entity("a", 1), &entity("b", 1), 1.0).is_err());
         assert!(difference(&entity("a", 1), &entity("a", 3), 0.5).is_err());
-        assert!(difference(&entity("a", 1), &(Arc::new(StringArray::from(vec!["a"])) as ArrayRef), 0.5).is_err());
+        assert!(
+            difference(
+                &entity("a", 1),
+                &(Arc::new(StringArray::from(vec!["a"])) as ArrayRef),
+                0.5
+            )
+            .is_err()
+        );
     }
 }

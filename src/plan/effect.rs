@@ -1,4 +1,5 @@
-//! Flags that would change nothing: a usage error where no data could make a difference, a warning where this data makes none.
+//! Flags that would change nothing: a usage error where no data could make a difference, a warning
+//! where this data makes none.
 //!
 //! Owns what each flag needs so that it has an effect. It must not know how warnings are shown.
 
@@ -6,7 +7,9 @@ use arrow::datatypes::DataType;
 
 use super::options::tree_selection;
 use super::target::Target;
-use crate::cli::args::{BindingArgs, GuardArgs, ObserverArgs, OnBudget, OutcomeArgs, OutputArgs, WorkArgs};
+use crate::cli::args::{
+    BindingArgs, GuardArgs, ObserverArgs, OnBudget, OutcomeArgs, OutputArgs, WorkArgs,
+};
 use crate::cli::rows_args::RowsArgs;
 use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
@@ -25,28 +28,47 @@ const OF_TREES: [&str; 1] = ["forest"];
 /// # Errors
 /// A usage error for the first flag that no data could give an effect.
 pub(super) fn refuse(args: &WorkArgs, opened: &OpenedModel, reads_texts: bool) -> Result<()> {
-    let WorkArgs { binding, rows, outcome, .. } = args;
+    let WorkArgs {
+        binding,
+        rows,
+        outcome,
+        ..
+    } = args;
     let OutcomeArgs { raw, trees, .. } = outcome;
     if rows.limit == Some(0) {
-        return Err(Error::usage("`--limit 0` reads no row").hint("`tallow check` binds model and data without scoring a row"));
+        return Err(Error::usage("`--limit 0` reads no row")
+            .hint("`tallow check` binds model and data without scoring a row"));
     }
     let loaded = &opened.loaded;
     let family = loaded.model.family();
     if trees.is_some() && !OF_TREES.contains(&family) && family != "linear" {
-        let message = format!("`--trees` is for models of trees, and this one is of the family `{family}`");
+        let message =
+            format!("`--trees` is for models of trees, and this one is of the family `{family}`");
         return Err(Error::usage(message).hint("leave `--trees` out"));
     }
     // Text models check their own flags.
     if reads_texts {
         return match binding.on_unseen.first() {
-            Some(_) => Err(Error::usage("`--on-unseen` is for categories and numbers, and this model reads texts").hint("leave `--on-unseen` out")),
+            Some(_) => Err(Error::usage(
+                "`--on-unseen` is for categories and numbers, and this model reads texts",
+            )
+            .hint("leave `--on-unseen` out")),
             None => Ok(()),
         };
     }
-    let fields = |raw| loaded.outcome.fields(loaded.model.margin_count(), loaded.model.precision(), raw);
+    let fields = |raw| {
+        loaded
+            .outcome
+            .fields(loaded.model.margin_count(), loaded.model.precision(), raw)
+    };
     if *raw && fields(true) == fields(false) {
-        let error = Error::usage("`--raw` writes the scores before the link, and this model finishes its own columns");
-        return Err(error.hint("leave `--raw` out; a graph gives its raw scores if it is exported with them as an output"));
+        let error = Error::usage(
+            "`--raw` writes the scores before the link, and this model finishes its own columns",
+        );
+        return Err(error.hint(
+            "leave `--raw` out; a graph gives its raw scores if it is exported with them as an \
+             output",
+        ));
     }
     Ok(())
 }
@@ -60,7 +82,10 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
         (None, _) | (Some(_), Some("forest" | "linear")) => Ok(()),
         (Some(trees), _) => {
             tree_selection(Some(trees))?;
-            Err(Error::usage("`--trees` is for models of trees, and this is not one").hint("leave `--trees` out"))
+            Err(
+                Error::usage("`--trees` is for models of trees, and this is not one")
+                    .hint("leave `--trees` out"),
+            )
         }
     }
 }
@@ -69,27 +94,60 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
 ///
 /// # Errors
 /// A usage error for the first flag without which nothing would change.
-pub fn refuse_alone(output: &OutputArgs, guards: &GuardArgs, observers: &ObserverArgs, target: &Target) -> Result<()> {
+pub fn refuse_alone(
+    output: &OutputArgs,
+    guards: &GuardArgs,
+    observers: &ObserverArgs,
+    target: &Target,
+) -> Result<()> {
     let has_budget = guards.max_errors.is_some() || guards.max_error_rate.is_some();
-    let has_report = output.report.as_ref().is_none_or(|path| path.as_os_str() != "none");
+    let has_report = output
+        .report
+        .as_ref()
+        .is_none_or(|path| path.as_os_str() != "none");
     let needs = |is_wrong: bool, flag: &str, needed: &str| {
         if is_wrong {
-            Err(Error::usage(format!("`{flag}` does nothing without {needed}")).hint(format!("add {needed}, or leave `{flag}` out")))
+            Err(
+                Error::usage(format!("`{flag}` does nothing without {needed}"))
+                    .hint(format!("add {needed}, or leave `{flag}` out")),
+            )
         } else {
             Ok(())
         }
     };
-    needs(guards.on_budget == OnBudget::Publish && !has_budget, "--on-budget", "`--max-errors` or `--max-error-rate`")?;
-    needs(guards.previous_report.is_some() && guards.max_row_delta.is_none(), "--previous-report", "`--max-row-delta`")?;
+    needs(
+        guards.on_budget == OnBudget::Publish && !has_budget,
+        "--on-budget",
+        "`--max-errors` or `--max-error-rate`",
+    )?;
+    needs(
+        guards.previous_report.is_some() && guards.max_row_delta.is_none(),
+        "--previous-report",
+        "`--max-row-delta`",
+    )?;
     let is_observed = observers.metrics_file.is_some() || observers.lineage_file.is_some();
-    needs(observers.job.is_some() && !is_observed, "--job", "`--metrics-file` or `--lineage-file`")?;
+    needs(
+        observers.job.is_some() && !is_observed,
+        "--job",
+        "`--metrics-file` or `--lineage-file`",
+    )?;
     // A Parquet file and a data set say themselves which run made them.
     let is_known = has_report || target.is_dataset() || target.format == TableFormat::Parquet;
-    needs(guards.skip_code.is_some() && !is_known, "--skip-code", "a report: it says what made the file that is there")
+    needs(
+        guards.skip_code.is_some() && !is_known,
+        "--skip-code",
+        "a report: it says what made the file that is there",
+    )
 }
 
 /// Warns of flags that change nothing for this data.
-pub(super) fn warnings(args: &WorkArgs, dataset: &Dataset, bound: &[BoundInput], options: &BindingOptions, missing: &MissingValues) -> Vec<Error> {
+pub(super) fn warnings(
+    args: &WorkArgs,
+    dataset: &Dataset,
+    bound: &[BoundInput],
+    options: &BindingOptions,
+    missing: &MissingValues,
+) -> Vec<Error> {
     let mut warnings = of_sentinels(&args.rows, bound, missing);
     warnings.extend(of_unseen(&args.binding, bound, options, dataset.is_text()));
     warnings
@@ -97,24 +155,41 @@ pub(super) fn warnings(args: &WorkArgs, dataset: &Dataset, bound: &[BoundInput],
 
 /// Warns of guards that no row can trip, once it is known what may reject one.
 #[must_use]
-pub fn of_rejections(output: Option<&OutputArgs>, guards: &GuardArgs, may_reject: bool) -> Vec<Error> {
+pub fn of_rejections(
+    output: Option<&OutputArgs>,
+    guards: &GuardArgs,
+    may_reject: bool,
+) -> Vec<Error> {
     if may_reject {
         return Vec::new();
     }
-    let rejected = output.and_then(|output| output.rejected.as_ref()).filter(|path| path.as_os_str() != "none");
-    let flags =
-        [("--max-errors", guards.max_errors.is_some()), ("--max-error-rate", guards.max_error_rate.is_some()), ("--rejected", rejected.is_some())];
+    let rejected = output
+        .and_then(|output| output.rejected.as_ref())
+        .filter(|path| path.as_os_str() != "none");
+    let flags = [
+        ("--max-errors", guards.max_errors.is_some()),
+        ("--max-error-rate", guards.max_error_rate.is_some()),
+        ("--rejected", rejected.is_some()),
+    ];
     let said = flags.iter().filter(|(_, is_said)| *is_said);
     said.map(|(flag, _)| {
-        Error::usage(format!("`{flag}` has no effect: no policy rejects a row, so bad values stop the run or reach the model"))
-            .hint("pass `--on-null reject` or `--on-unseen reject`, for all columns or for one: `--on-null age=reject`")
+        Error::usage(format!(
+            "`{flag}` has no effect: no policy rejects a row, so bad values stop the run or reach \
+             the model"
+        ))
+        .hint(
+            "pass `--on-null reject` or `--on-unseen reject`, for all columns or for one: \
+             `--on-null age=reject`",
+        )
     })
     .collect()
 }
 
 /// Whether a policy may leave a row out.
 pub fn may_reject<'a>(mut inputs: impl Iterator<Item = &'a BoundInput>) -> bool {
-    inputs.any(|bound| bound.input.on_null == Policy::Reject || bound.input.on_unseen == Policy::Reject)
+    inputs.any(|bound| {
+        bound.input.on_null == Policy::Reject || bound.input.on_unseen == Policy::Reject
+    })
 }
 
 /// Warns of tokens that no value of the columns that they are for could equal.
@@ -124,18 +199,36 @@ fn of_sentinels(rows: &RowsArgs, bound: &[BoundInput], missing: &MissingValues) 
     }
     let is_possible = |token: &str, one: &BoundInput| {
         let data_type = values_of(&one.data_type);
-        is_text(data_type) || token.trim().parse::<f64>().is_ok() && (is_number(data_type) || *data_type == DataType::Boolean)
+        is_text(data_type)
+            || token.trim().parse::<f64>().is_ok()
+                && (is_number(data_type) || *data_type == DataType::Boolean)
     };
-    let everywhere = missing.everywhere.iter().flatten().map(|token| (None, token));
-    let own = missing.columns.iter().flat_map(|(name, tokens)| tokens.iter().map(move |token| (Some(name), token)));
+    let everywhere = missing
+        .everywhere
+        .iter()
+        .flatten()
+        .map(|token| (None, token));
+    let own = missing
+        .columns
+        .iter()
+        .flat_map(|(name, tokens)| tokens.iter().map(move |token| (Some(name), token)));
     let is_idle = |(name, token): &(Option<&String>, &String)| {
-        let is_meant = |one: &&BoundInput| name.is_none_or(|name| one.column == *name || one.input.name == *name);
-        !bound.iter().filter(is_meant).any(|one| is_possible(token, one))
+        let is_meant = |one: &&BoundInput| {
+            name.is_none_or(|name| one.column == *name || one.input.name == *name)
+        };
+        !bound
+            .iter()
+            .filter(is_meant)
+            .any(|one| is_possible(token, one))
     };
     let idle = everywhere.chain(own).filter(is_idle);
     idle.map(|(name, token)| {
-        let what = name.map_or_else(|| "none of the model's columns holds".to_owned(), |name| format!("the column `{name}` does not hold"));
-        Error::usage(format!("`--missing {token}` has no effect: {what} text")).hint("in columns with a type, null is missing without being named")
+        let what = name.map_or_else(
+            || "none of the model's columns holds".to_owned(),
+            |name| format!("the column `{name}` does not hold"),
+        );
+        Error::usage(format!("`--missing {token}` has no effect: {what} text"))
+            .hint("in columns with a type, null is missing without being named")
     })
     .collect()
 }
@@ -144,22 +237,39 @@ fn of_sentinels(rows: &RowsArgs, bound: &[BoundInput], missing: &MissingValues) 
 fn values_of(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => value,
-        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => field.data_type(),
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
+            field.data_type()
+        }
         other => other,
     }
 }
 
-fn of_unseen(binding: &BindingArgs, bound: &[BoundInput], options: &BindingOptions, is_untyped: bool) -> Option<Error> {
+fn of_unseen(
+    binding: &BindingArgs,
+    bound: &[BoundInput],
+    options: &BindingOptions,
+    is_untyped: bool,
+) -> Option<Error> {
     if binding.on_unseen.is_empty() {
         return None;
     }
     let idle = options.on_unseen.iter().find(|(name, _)| {
-        let is_meant = |one: &&BoundInput| name == "*" || one.column == *name || one.input.name == *name;
-        !bound.iter().filter(is_meant).any(|one| can_be_unseen(one, is_untyped))
+        let is_meant =
+            |one: &&BoundInput| name == "*" || one.column == *name || one.input.name == *name;
+        !bound
+            .iter()
+            .filter(is_meant)
+            .any(|one| can_be_unseen(one, is_untyped))
     });
     let (name, _) = idle?;
-    let what = if name == "*" { "the model's columns hold plain numbers".to_owned() } else { format!("the column `{name}` holds plain numbers") };
-    let error = Error::usage(format!("`--on-unseen` has no effect: {what}, of which none is unseen or unreadable"));
+    let what = if name == "*" {
+        "the model's columns hold plain numbers".to_owned()
+    } else {
+        format!("the column `{name}` holds plain numbers")
+    };
+    let error = Error::usage(format!(
+        "`--on-unseen` has no effect: {what}, of which none is unseen or unreadable"
+    ));
     Some(error.hint("missing numbers are the matter of `--on-null`"))
 }
 
@@ -172,9 +282,18 @@ fn can_be_unseen(one: &BoundInput, is_untyped: bool) -> bool {
         InputKind::Category(vocabulary) => !vocabulary.values.is_empty(),
         InputKind::HashedCategory(_) => true,
         InputKind::Text => false,
-        InputKind::Native(NativeType { width: Width::Exactly(_) | Width::Multiple(_), .. }) => true,
-        InputKind::Native(NativeType { element: NativeElement::Integer(_) | NativeElement::Boolean, .. }) => true,
-        InputKind::Native(NativeType { element: NativeElement::Text, .. }) => false,
+        InputKind::Native(NativeType {
+            width: Width::Exactly(_) | Width::Multiple(_),
+            ..
+        }) => true,
+        InputKind::Native(NativeType {
+            element: NativeElement::Integer(_) | NativeElement::Boolean,
+            ..
+        }) => true,
+        InputKind::Native(NativeType {
+            element: NativeElement::Text,
+            ..
+        }) => false,
         InputKind::Native(_) => is_parsed,
     }
 }

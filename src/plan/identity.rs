@@ -14,34 +14,69 @@ use crate::process::rfc3339;
 use crate::table::commit::{SharedFile, check_unchanged};
 use crate::table::dataset::DatasetFile;
 
-/// The options that show in a run's rows, by the names of their flags; threads, batches and memory do not.
+/// The options that show in a run's rows, by the names of their flags; threads, batches and memory
+/// do not.
 ///
 /// # Errors
 /// An internal error if they have no form as JSON.
 pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
-    let WorkArgs { model: _, inputs: _, binding, rows, outcome, text, resources: _ } = args;
-    let json = |value: serde_json::Result<Json>| value.map_err(|error| Error::internal("options that are no JSON").because(error));
+    let WorkArgs {
+        model: _,
+        inputs: _,
+        binding,
+        rows,
+        outcome,
+        text,
+        resources: _,
+    } = args;
+    let json = |value: serde_json::Result<Json>| {
+        value.map_err(|error| Error::internal("options that are no JSON").because(error))
+    };
     let groups = [
         json(serde_json::to_value(binding))?,
         json(serde_json::to_value(rows))?,
         json(serde_json::to_value(outcome))?,
         json(serde_json::to_value(text))?,
     ];
-    let fields = groups.into_iter().flat_map(|group| if let Json::Object(fields) = group { fields } else { Map::new() });
-    Ok(fields.map(|(name, value)| (format!("--{}", name.replace('_', "-")), value)).collect())
+    let fields = groups.into_iter().flat_map(|group| {
+        if let Json::Object(fields) = group {
+            fields
+        } else {
+            Map::new()
+        }
+    });
+    Ok(fields
+        .map(|(name, value)| (format!("--{}", name.replace('_', "-")), value))
+        .collect())
 }
 
 /// The identity of a run that writes a data set; takes the digest of every input.
 ///
 /// # Errors
 /// Fails if an input cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
-pub fn of(args: &WorkArgs, plan: &Plan, target: &Target, interrupt: &Interrupt) -> Result<RunIdentity> {
+pub fn of(
+    args: &WorkArgs,
+    plan: &Plan,
+    target: &Target,
+    interrupt: &Interrupt,
+) -> Result<RunIdentity> {
     let mut configuration = configuration(args)?;
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());
     configuration.insert("--output-format".into(), target.format.extension().into());
-    let inputs = plan.job.dataset.files.iter().map(|file| input(file, interrupt)).collect::<Result<_>>()?;
-    Ok(RunIdentity { tool_version: env!("CARGO_PKG_VERSION").into(), model_digest: plan.model.digest.clone(), configuration, inputs })
+    let inputs = plan
+        .job
+        .dataset
+        .files
+        .iter()
+        .map(|file| input(file, interrupt))
+        .collect::<Result<_>>()?;
+    Ok(RunIdentity {
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        model_digest: plan.model.digest.clone(),
+        configuration,
+        inputs,
+    })
 }
 
 fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
@@ -53,5 +88,10 @@ fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
     })?;
     check_unchanged(&file.path, &identity)?;
     let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
-    Ok(InputRecord { path: file.path.clone(), bytes: identity.byte_count(), modified, digest: format!("blake3:{}", digest.finalize().to_hex()) })
+    Ok(InputRecord {
+        path: file.path.clone(),
+        bytes: identity.byte_count(),
+        modified,
+        digest: format!("blake3:{}", digest.finalize().to_hex()),
+    })
 }

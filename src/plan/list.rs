@@ -1,4 +1,5 @@
-//! Lists that flags take: `a,b,c`, where a name that holds a comma stands in double quotes, as in CSV.
+//! Lists that flags take: `a,b,c`, where a name that holds a comma stands in double quotes, as in
+//! CSV.
 //!
 //! It must not know what the names are of.
 
@@ -13,8 +14,13 @@ pub fn items(flag: &str, text: &str) -> Result<Vec<String>> {
     let mut rest = text;
     loop {
         let (item, behind) = first(rest).ok_or_else(|| {
-            let error = Error::usage(format!("`{flag} {text}`: a double quote is not closed, or something follows it"));
-            error.hint("quote a name that holds a comma as in CSV: `'\"a,b\",c'` are the names `a,b` and `c`")
+            let error = Error::usage(format!(
+                "`{flag} {text}`: a double quote is not closed, or something follows it"
+            ));
+            error.hint(
+                "quote a name that holds a comma as in CSV: `'\"a,b\",c'` are the names `a,b` and \
+                 `c`",
+            )
         })?;
         items.push(item);
         match behind {
@@ -29,10 +35,15 @@ pub fn items(flag: &str, text: &str) -> Result<Vec<String>> {
 /// # Errors
 /// As [`items`].
 pub fn all_items(flag: &str, texts: &[String]) -> Result<Vec<String>> {
-    Ok(texts.iter().map(|text| items(flag, text)).collect::<Result<Vec<_>>>()?.concat())
+    Ok(texts
+        .iter()
+        .map(|text| items(flag, text))
+        .collect::<Result<Vec<_>>>()?
+        .concat())
 }
 
-/// `NAME=REST`, where a name that holds a `=` stands in double quotes; none for a text without a name.
+/// `NAME=REST`, where a name that holds a `=` stands in double quotes; none for a text without a
+/// name.
 #[must_use]
 pub fn assignment(text: &str) -> Option<(String, &str)> {
     let (name, rest) = match text.strip_prefix('"') {
@@ -40,7 +51,9 @@ pub fn assignment(text: &str) -> Option<(String, &str)> {
             let (name, behind) = quoted(text)?;
             (name, behind.strip_prefix('=')?)
         }
-        None => text.split_once('=').map(|(name, rest)| (name.to_owned(), rest))?,
+        None => text
+            .split_once('=')
+            .map(|(name, rest)| (name.to_owned(), rest))?,
     };
     (!name.is_empty()).then_some((name, rest))
 }
@@ -48,16 +61,29 @@ pub fn assignment(text: &str) -> Option<(String, &str)> {
 /// A name as [`items`] reads it back.
 #[must_use]
 pub fn written(name: &str) -> String {
-    if name.contains(',') || name.starts_with('"') { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
+    if name.contains(',') || name.starts_with('"') {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The first item, and what follows its comma.
 fn first(text: &str) -> Option<(String, Option<&str>)> {
     if text.starts_with('"') {
         let (item, behind) = quoted(text)?;
-        return if behind.is_empty() { Some((item, None)) } else { behind.strip_prefix(',').map(|rest| (item, Some(rest))) };
+        return if behind.is_empty() {
+            Some((item, None))
+        } else {
+            behind.strip_prefix(',').map(|rest| (item, Some(rest)))
+        };
     }
-    Some(text.split_once(',').map_or((text.to_owned(), None), |(item, rest)| (item.to_owned(), Some(rest))))
+    Some(
+        text.split_once(',')
+            .map_or((text.to_owned(), None), |(item, rest)| {
+                (item.to_owned(), Some(rest))
+            }),
+    )
 }
 
 /// A quoted item at the beginning of a text, and what follows its closing quote.
@@ -95,7 +121,18 @@ mod tests {
             ("\"\"", &[""]),
         ] {
             assert_eq!(items("--x", text).unwrap(), names, "{text}");
-            assert_eq!(items("--x", &names.iter().map(|name| written(name)).collect::<Vec<_>>().join(",")).unwrap(), names);
+            assert_eq!(
+                items(
+                    "--x",
+                    &names
+                        .iter()
+                        .map(|name| written(name))
+                        .collect::<Vec<_>>()
+                        .join(",")
+                )
+                .unwrap(),
+                names
+            );
         }
         for text in ["\"a", "\"a\"b", "a,\"b", "\"\"\""] {
             assert!(items("--x", text).is_err(), "{text}");
@@ -106,6 +143,14 @@ mod tests {
     fn a_name_ends_at_its_first_equals_sign_outside_quotes() {
         assert_eq!(assignment("a=-1,"), Some(("a".to_owned(), "-1,")));
         assert_eq!(assignment("\"a=b\"=c=d"), Some(("a=b".to_owned(), "c=d")));
-        assert_eq!([assignment("NA"), assignment("=1"), assignment("\"a=b\""), assignment("\"a")], [const { None }; 4]);
+        assert_eq!(
+            [
+                assignment("NA"),
+                assignment("=1"),
+                assignment("\"a=b\""),
+                assignment("\"a")
+            ],
+            [const { None }; 4]
+        );
     }
 }

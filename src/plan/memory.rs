@@ -1,11 +1,13 @@
 //! A ceiling on memory as a size of portions and a number of workers.
 //!
-//! What a run takes is added up from above: the process as it is once the model is read, what reading takes of each worker (which the files say,
-//! see [`Demand`]), the rows that wait for the writer. Nothing of it changes a byte of the output. The pipeline also looks at the resident size
+//! What a run takes is added up from above: the process as it is once the model is read, what
+//! reading takes of each worker (which the files say, see [`Demand`]), the rows that wait for the
+//! writer. Nothing of it changes a byte of the output. The pipeline also looks at the resident size
 //! while it runs, and begins nothing new beside what is at work while that is near the ceiling.
 //!
-//! What is planned here is what we choose. What a model, an expression or a file makes larger than planned is counted by [`crate::memory`], whose
-//! limit is [`before_rows`] until there is a plan and [`Allowance::foreign_bytes`] after it.
+//! What is planned here is what we choose. What a model, an expression or a file makes larger than
+//! planned is counted by [`crate::memory`], whose limit is [`before_rows`] until there is a plan
+//! and [`Allowance::foreign_bytes`] after it.
 
 use arrow::datatypes::Schema;
 
@@ -18,21 +20,33 @@ use crate::table::demand::Demand;
 use crate::table::parquet_sink::{ENCODER_BYTES, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::table::{DEFAULT_PORTION_BYTES, ReadOptions};
 
-/// The sizes of portions that a run may have, largest first. Smaller ones cost more in overhead than they save.
-pub const PORTION_BYTES: [usize; 8] = [DEFAULT_PORTION_BYTES, 12 << 20, 8 << 20, 6 << 20, WORTHWHILE_PORTION_BYTES, 2 << 20, 1 << 20, 512 << 10];
+/// The sizes of portions that a run may have, largest first. Smaller ones cost more in overhead
+/// than they save.
+pub const PORTION_BYTES: [usize; 8] = [
+    DEFAULT_PORTION_BYTES,
+    12 << 20,
+    8 << 20,
+    6 << 20,
+    WORTHWHILE_PORTION_BYTES,
+    2 << 20,
+    1 << 20,
+    512 << 10,
+];
 
-/// A further worker is worth it only if all have portions of this size: each portion decodes whole pages, so that finer ones decode the same
-/// pages again. Two workers with 1 MiB took twice as long as one with 5 MiB.
+/// A further worker is worth it only if all have portions of this size: each portion decodes whole
+/// pages, so that finer ones decode the same pages again. Two workers with 1 MiB took twice as long
+/// as one with 5 MiB.
 const WORTHWHILE_PORTION_BYTES: usize = 4 << 20;
 
-/// What the program takes of itself once it works: code that is used for the first time, buffers, the threads' own heaps.
+/// What the program takes of itself once it works: code that is used for the first time, buffers,
+/// the threads' own heaps.
 const WORKING_BYTES: u64 = 16 << 20;
 
 /// A query's engine. Measured with 1 000 rows: 21 MiB.
 const QUERY_BYTES: u64 = 24 << 20;
 
-/// What a worker takes beside its portions and its block of features: its stack, the model's scratch space, what the allocator keeps for its
-/// thread.
+/// What a worker takes beside its portions and its block of features: its stack, the model's
+/// scratch space, what the allocator keeps for its thread.
 const WORKER_BYTES: u64 = 6 << 20;
 
 /// Portions in flight for each worker: one at work, one that waits for its turn.
@@ -41,8 +55,8 @@ const PORTIONS_PER_WORKER: u64 = 2;
 /// What the allocator keeps of what was given back, in hundredths of what is in use.
 const KEPT_PERCENT: u64 = 25;
 
-/// What the process takes at its start varies by some pages from run to run: it is counted in steps, so that a run is allowed what the one before
-/// said that it needs.
+/// What the process takes at its start varies by some pages from run to run: it is counted in
+/// steps, so that a run is allowed what the one before said that it needs.
 pub const RESIDENT_STEP: u64 = 4 << 20;
 
 /// The share of the ceiling at which nothing new is begun.
@@ -89,12 +103,16 @@ pub struct Allowance {
 /// What models, expressions and files may take of `--memory` before it is known what a run needs.
 #[must_use]
 pub fn before_rows(memory_bytes: u64) -> u64 {
-    let resident = process::memory_bytes().unwrap_or(0).next_multiple_of(RESIDENT_STEP);
-    memory_bytes.saturating_sub(resident + WORKING_BYTES).max(LEAST_FOREIGN_BYTES)
+    let resident = process::memory_bytes()
+        .unwrap_or(0)
+        .next_multiple_of(RESIDENT_STEP);
+    memory_bytes
+        .saturating_sub(resident + WORKING_BYTES)
+        .max(LEAST_FOREIGN_BYTES)
 }
 
-/// Of what a plan leaves, models and expressions may hold so much at once, in hundredths: what they make and drop in turn, of many sizes, the allocator
-/// keeps for a while.
+/// Of what a plan leaves, models and expressions may hold so much at once, in hundredths: what they
+/// make and drop in turn, of many sizes, the allocator keeps for a while.
 const SPARE_PERCENT: u64 = 50;
 
 /// With less no model could be opened, to say what would be enough.
@@ -107,66 +125,120 @@ impl Needs {
         let workers = (threads as u64).min(demand.portion_count);
         let helpers = Self::helpers(threads, demand);
         let in_flight = (PORTIONS_PER_WORKER * workers).min(demand.portion_count);
-        // The rows as they were read; of those at work also what a filter leaves of them, or what is rejected.
-        let at_work = demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
-        let scores = demand.portion_rows.unwrap_or(0).saturating_mul(self.score_row_bytes);
+        // The rows as they were read; of those at work also what a filter leaves of them, or what
+        // is rejected.
+        let at_work =
+            demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
+        let scores = demand
+            .portion_rows
+            .unwrap_or(0)
+            .saturating_mul(self.score_row_bytes);
         let in_use = in_flight.saturating_mul(demand.portion_bytes.saturating_add(scores))
             + workers.saturating_mul(at_work.saturating_add(demand.decoding_bytes))
             + helpers.saturating_mul(self.block_bytes.saturating_add(self.model_bytes))
             + self.writer_bytes(demand);
-        let fixed = self.resident_bytes + WORKING_BYTES + if self.has_query { QUERY_BYTES } else { 0 };
-        let estimate = fixed.saturating_add(helpers * WORKER_BYTES).saturating_add(in_use).saturating_add(in_use / 100 * KEPT_PERCENT);
+        let fixed =
+            self.resident_bytes + WORKING_BYTES + if self.has_query { QUERY_BYTES } else { 0 };
+        let estimate = fixed
+            .saturating_add(helpers * WORKER_BYTES)
+            .saturating_add(in_use)
+            .saturating_add(in_use / 100 * KEPT_PERCENT);
         estimate.max(self.peak_bytes)
     }
 
-    /// The workers that have something to do: who has no portion helps with the blocks of another's.
+    /// The workers that have something to do: who has no portion helps with the blocks of
+    /// another's.
     fn helpers(threads: usize, demand: &Demand) -> u64 {
-        let blocks = demand.portion_rows.map_or(u64::MAX, |rows| rows.div_ceil(BLOCK_ROWS as u64));
+        let blocks = demand
+            .portion_rows
+            .map_or(u64::MAX, |rows| rows.div_ceil(BLOCK_ROWS as u64));
         (threads as u64).min(demand.portion_count.saturating_mul(blocks))
     }
 
-    /// What the plan of so many workers leaves of `most`, and what it has for models and expressions.
+    /// What the plan of so many workers leaves of `most`, and what it has for models and
+    /// expressions.
     fn foreign_bytes(&self, most: u64, threads: usize, demand: &Demand) -> u64 {
         let workers = (threads as u64).min(demand.portion_count);
-        let query = if self.has_query { workers.saturating_mul(demand.portion_bytes).saturating_add(QUERY_BYTES / 2) } else { 0 };
+        let query = if self.has_query {
+            workers
+                .saturating_mul(demand.portion_bytes)
+                .saturating_add(QUERY_BYTES / 2)
+        } else {
+            0
+        };
         let model = Self::helpers(threads, demand).saturating_mul(self.model_bytes);
         let spare = most.saturating_sub(self.estimate(threads, demand)) / 100 * SPARE_PERCENT;
-        spare.saturating_add(query).saturating_add(model).max(WORKING_BYTES)
+        spare
+            .saturating_add(query)
+            .saturating_add(model)
+            .max(WORKING_BYTES)
     }
 
-    /// The rows that wait until their row group is full, the chunk that is put together, an encoder; twice where rows may be rejected.
+    /// The rows that wait until their row group is full, the chunk that is put together, an
+    /// encoder; twice where rows may be rejected.
     fn writer_bytes(&self, demand: &Demand) -> u64 {
         // Texts may be longer than the mean for as long as a row group is.
-        let texts = if self.has_texts { demand.text_row_bytes.map(|mean| mean.saturating_mul(2)) } else { Some(0) };
-        let rows = self.row_count.unwrap_or(u64::MAX).min(ROW_GROUP_ROWS as u64);
-        let group = texts.map_or(u64::MAX, |texts| rows.saturating_mul(self.output_row_bytes.saturating_add(texts)));
+        let texts = if self.has_texts {
+            demand.text_row_bytes.map(|mean| mean.saturating_mul(2))
+        } else {
+            Some(0)
+        };
+        let rows = self
+            .row_count
+            .unwrap_or(u64::MAX)
+            .min(ROW_GROUP_ROWS as u64);
+        let group = texts.map_or(u64::MAX, |texts| {
+            rows.saturating_mul(self.output_row_bytes.saturating_add(texts))
+        });
         let own = |most: usize| group.min(most as u64);
         let writer = own(ROW_GROUP_BYTES) + own(2 * CHUNK_BYTES) + own(ENCODER_BYTES);
         if self.may_reject { 2 * writer } else { writer }
     }
 }
 
-/// How many workers, up to `threads`, may have portions of which size if the process has `memory_bytes`; `demands` are what reading takes, one
-/// for each of [`PORTION_BYTES`].
+/// How many workers, up to `threads`, may have portions of which size if the process has
+/// `memory_bytes`; `demands` are what reading takes, one for each of [`PORTION_BYTES`].
 ///
 /// # Errors
-/// A usage error if not even one worker with the smallest portions fits; it says what would, and what it is that takes so much.
-pub fn allow(memory_bytes: Option<u64>, threads: usize, needs: &Needs, demands: &[Demand]) -> Result<Allowance> {
+/// A usage error if not even one worker with the smallest portions fits; it says what would, and
+/// what it is that takes so much.
+pub fn allow(
+    memory_bytes: Option<u64>,
+    threads: usize,
+    needs: &Needs,
+    demands: &[Demand],
+) -> Result<Allowance> {
     let Some(most) = memory_bytes else {
-        return Ok(Allowance { threads, portion_bytes: DEFAULT_PORTION_BYTES, pressure_bytes: None, foreign_bytes: None });
+        return Ok(Allowance {
+            threads,
+            portion_bytes: DEFAULT_PORTION_BYTES,
+            pressure_bytes: None,
+            foreign_bytes: None,
+        });
     };
     let sizes = || PORTION_BYTES.into_iter().zip(demands);
     let fits = |threads: usize, demand: &Demand| needs.estimate(threads, demand) <= most;
     let worthwhile = sizes().find(|(bytes, _)| *bytes == WORTHWHILE_PORTION_BYTES);
-    let workers = worthwhile.map_or(1, |(_, demand)| (1..=threads).take_while(|&workers| fits(workers, demand)).last().unwrap_or(1));
+    let workers = worthwhile.map_or(1, |(_, demand)| {
+        (1..=threads)
+            .take_while(|&workers| fits(workers, demand))
+            .last()
+            .unwrap_or(1)
+    });
     let Some((portion_bytes, demand)) = sizes().find(|(_, demand)| fits(workers, demand)) else {
         return Err(too_little(most, needs, demands));
     };
     let foreign_bytes = Some(needs.foreign_bytes(most, workers, demand));
-    Ok(Allowance { threads: workers, portion_bytes, pressure_bytes: Some((most as f64 * PRESSURE) as u64), foreign_bytes })
+    Ok(Allowance {
+        threads: workers,
+        portion_bytes,
+        pressure_bytes: Some((most as f64 * PRESSURE) as u64),
+        foreign_bytes,
+    })
 }
 
-/// What a run of `threads` workers may have, by what the files say from above; where that is not enough, by what their page headers say.
+/// What a run of `threads` workers may have, by what the files say from above; where that is not
+/// enough, by what their page headers say.
 ///
 /// # Errors
 /// As [`allow`]; fails if a file cannot be read.
@@ -181,28 +253,59 @@ pub fn afford(
     if memory_bytes.is_none() {
         return allow(None, threads, needs, &[]);
     }
-    let ways = PORTION_BYTES.map(|bytes| ReadOptions { portion_bytes: bytes, most_portion_bytes: bytes, ..options.clone() });
-    match allow(memory_bytes, threads, needs, &dataset.demands(schema, &ways, false)?) {
+    let ways = PORTION_BYTES.map(|bytes| ReadOptions {
+        portion_bytes: bytes,
+        most_portion_bytes: bytes,
+        ..options.clone()
+    });
+    match allow(
+        memory_bytes,
+        threads,
+        needs,
+        &dataset.demands(schema, &ways, false)?,
+    ) {
         Ok(all) if all.threads == threads && all.portion_bytes == DEFAULT_PORTION_BYTES => Ok(all),
-        _ => allow(memory_bytes, threads, needs, &dataset.demands(schema, &ways, true)?),
+        _ => allow(
+            memory_bytes,
+            threads,
+            needs,
+            &dataset.demands(schema, &ways, true)?,
+        ),
     }
 }
 
 fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
-    let Some((least, demand)) = demands.iter().map(|demand| (needs.estimate(1, demand), demand)).min_by_key(|(bytes, _)| *bytes) else {
+    let Some((least, demand)) = demands
+        .iter()
+        .map(|demand| (needs.estimate(1, demand), demand))
+        .min_by_key(|(bytes, _)| *bytes)
+    else {
         return Error::internal("a run without a way to cut its portions");
     };
     // The next run may begin with a little more.
     let least = (least + RESIDENT_STEP).div_ceil(1 << 20);
-    let error = Error::usage(format!("`--memory` of {} MiB is too little: this run needs at least {least} MiB", most >> 20));
+    let error = Error::usage(format!(
+        "`--memory` of {} MiB is too little: this run needs at least {least} MiB",
+        most >> 20
+    ));
     let hint = format!("pass `--memory {least}MiB`");
-    match demand.largest_page.as_ref().filter(|(_, bytes)| *bytes > LARGE_PAGE_BYTES) {
+    match demand
+        .largest_page
+        .as_ref()
+        .filter(|(_, bytes)| *bytes > LARGE_PAGE_BYTES)
+    {
         Some((column, bytes)) => {
-            let hint =
-                format!("{hint}, or write the file with smaller pages: this column has pages of {} MiB, and a page is read whole", bytes >> 20);
+            let hint = format!(
+                "{hint}, or write the file with smaller pages: this column has pages of {} MiB, \
+                 and a page is read whole",
+                bytes >> 20
+            );
             error.at_column(column).hint(hint)
         }
-        None if needs.resident_bytes > most / 2 => error.hint(format!("{hint}: the program and the model take {} MiB", needs.resident_bytes >> 20)),
+        None if needs.resident_bytes > most / 2 => error.hint(format!(
+            "{hint}: the program and the model take {} MiB",
+            needs.resident_bytes >> 20
+        )),
         None => error.hint(hint),
     }
 }
@@ -244,45 +347,110 @@ mod tests {
 
     #[test]
     fn a_small_input_is_expected_to_take_little() {
-        let small = Needs { row_count: Some(1_000), ..NEEDS };
-        let demand = Demand { portion_bytes: 1 << 14, decoding_bytes: 1 << 14, portion_rows: Some(1_000), portion_count: 1, ..Demand::none() };
+        let small = Needs {
+            row_count: Some(1_000),
+            ..NEEDS
+        };
+        let demand = Demand {
+            portion_bytes: 1 << 14,
+            decoding_bytes: 1 << 14,
+            portion_rows: Some(1_000),
+            portion_count: 1,
+            ..Demand::none()
+        };
         assert_eq!(small.estimate(16, &demand) / MIB, 53);
-        assert_eq!(Needs { peak_bytes: 400 * MIB, ..small }.estimate(16, &demand), 400 * MIB, "what was taken was taken");
+        assert_eq!(
+            Needs {
+                peak_bytes: 400 * MIB,
+                ..small
+            }
+            .estimate(16, &demand),
+            400 * MIB,
+            "what was taken was taken"
+        );
         assert!(NEEDS.estimate(16, &numbers(1_000)[0]) > 16 * 32 * MIB);
     }
 
     #[test]
     fn little_memory_means_smaller_portions_then_fewer_workers() {
         let demands = numbers(1_000);
-        let allowed = |mebibytes: u64, threads| allow(Some(mebibytes * MIB), threads, &NEEDS, &demands).unwrap();
-        let shape = |allowance: Allowance| (allowance.threads, allowance.portion_bytes >> 20);
-        assert_eq!([allowed(4_096, 2), allowed(182, 2), allowed(130, 2), allowed(100, 2)].map(shape), [(2, 16), (2, 16), (2, 6), (1, 6)]);
-        let [few, many] = [allowed(512, 64), allowed(1_024, 64)].map(shape);
-        assert!(few.0 >= 16 && many.0 > few.0 && few.1.min(many.1) >= 4, "{few:?} {many:?}");
-        let estimate = |most: u64, threads| {
-            let Allowance { threads, portion_bytes, .. } = allowed(most, threads);
-            NEEDS.estimate(threads, &demands[PORTION_BYTES.iter().position(|bytes| *bytes == portion_bytes).unwrap()])
+        let allowed = |mebibytes: u64, threads| {
+            allow(Some(mebibytes * MIB), threads, &NEEDS, &demands).unwrap()
         };
-        assert!([100, 128, 200, 256, 512, 1_000].iter().all(|&most| estimate(most, 64) <= most * MIB));
-        assert_eq!(allow(None, 3, &NEEDS, &demands).unwrap().pressure_bytes, None);
+        let shape = |allowance: Allowance| (allowance.threads, allowance.portion_bytes >> 20);
+        assert_eq!(
+            [
+                allowed(4_096, 2),
+                allowed(182, 2),
+                allowed(130, 2),
+                allowed(100, 2)
+            ]
+            .map(shape),
+            [(2, 16), (2, 16), (2, 6), (1, 6)]
+        );
+        let [few, many] = [allowed(512, 64), allowed(1_024, 64)].map(shape);
+        assert!(
+            few.0 >= 16 && many.0 > few.0 && few.1.min(many.1) >= 4,
+            "{few:?} {many:?}"
+        );
+        let estimate = |most: u64, threads| {
+            let Allowance {
+                threads,
+                portion_bytes,
+                ..
+            } = allowed(most, threads);
+            NEEDS.estimate(
+                threads,
+                &demands[PORTION_BYTES
+                    .iter()
+                    .position(|bytes| *bytes == portion_bytes)
+                    .unwrap()],
+            )
+        };
+        assert!(
+            [100, 128, 200, 256, 512, 1_000]
+                .iter()
+                .all(|&most| estimate(most, 64) <= most * MIB)
+        );
+        assert_eq!(
+            allow(None, 3, &NEEDS, &demands).unwrap().pressure_bytes,
+            None
+        );
     }
 
     #[test]
     fn what_takes_too_much_is_named() {
         let message = |needs: &Needs, demands: &[Demand]| {
             let error = allow(Some(70 * MIB), 1, needs, demands).unwrap_err();
-            (error.to_string(), error.hint_text().unwrap_or_default().to_owned())
+            (
+                error.to_string(),
+                error.hint_text().unwrap_or_default().to_owned(),
+            )
         };
         let (text, hint) = message(&NEEDS, &numbers(10));
         assert!(
-            text.starts_with("`--memory` of 70 MiB is too little: this run needs at least 89 MiB") && hint.starts_with("pass `--memory 89MiB"),
+            text.starts_with("`--memory` of 70 MiB is too little: this run needs at least 89 MiB")
+                && hint.starts_with("pass `--memory 89MiB"),
             "{text} {hint}"
         );
-        let giant =
-            numbers(10).into_iter().map(|demand| Demand { largest_page: Some(("note".into(), 64 * MIB)), decoding_bytes: 70 * MIB, ..demand });
+        let giant = numbers(10).into_iter().map(|demand| Demand {
+            largest_page: Some(("note".into(), 64 * MIB)),
+            decoding_bytes: 70 * MIB,
+            ..demand
+        });
         let (text, hint) = message(&NEEDS, &giant.collect::<Vec<_>>());
-        assert!(text.contains("column `note`") && hint.contains("pages of 64 MiB"), "{text} {hint}");
-        let large = Needs { resident_bytes: 300 * MIB, ..NEEDS };
-        assert!(message(&large, &numbers(10)).1.contains("the program and the model take 300 MiB"));
+        assert!(
+            text.contains("column `note`") && hint.contains("pages of 64 MiB"),
+            "{text} {hint}"
+        );
+        let large = Needs {
+            resident_bytes: 300 * MIB,
+            ..NEEDS
+        };
+        assert!(
+            message(&large, &numbers(10))
+                .1
+                .contains("the program and the model take 300 MiB")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments to plan: every default resolved, every path opened or creatable, the model bound.
 //!
-//! All that can fail cheaply fails here, before the first row. After this no room looks at an argument again.
+//! All that can fail cheaply fails here, before the first row. After this no room looks at an
+//! argument again.
 
 mod agreement;
 pub mod effect;
@@ -25,14 +26,16 @@ use sha2::{Digest, Sha256};
 use self::list::all_items;
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
 use self::options::{
-    binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features, missing_values, renames, rows_axes, set_threshold,
-    tree_selection,
+    binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
+    missing_values, renames, rows_axes, set_threshold, tree_selection,
 };
 use self::reading::read_options;
 use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
-use crate::contract::binding::{BindingOptions, BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled};
+use crate::contract::binding::{
+    BindingOptions, BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled,
+};
 use crate::contract::renaming::Renaming;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -59,14 +62,16 @@ use crate::table::spelling::did_you_mean;
 pub struct Plan {
     /// The work.
     pub job: Job,
-    /// The run's name: a digest of model, data and options, so that the same work has the same name.
+    /// The run's name: a digest of model, data and options, so that the same work has the same
+    /// name.
     pub run_id: String,
     name: Name,
     /// Which model scores, for the report and the output's footer.
     pub model: Identity,
     /// Files that cannot be read and are left out, with the reason.
     pub bad_files: Vec<BadFile>,
-    /// Files in directories that are not read, because their names do not end as those of tables do.
+    /// Files in directories that are not read, because their names do not end as those of tables
+    /// do.
     pub ignored: Vec<PathBuf>,
     needs: Needs,
     /// What a person should look at, though the run can go on.
@@ -77,18 +82,41 @@ impl Plan {
     /// Opens model and data, binds them and lays out the output's columns.
     ///
     /// # Errors
-    /// Whatever does not fit, in the order a person would check it: model, files, columns, expressions, output columns.
-    #[expect(clippy::too_many_lines, reason = "the checks in their order, each in a line or two")]
+    /// Whatever does not fit, in the order a person would check it: model, files, columns,
+    /// expressions, output columns.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the checks in their order, each in a line or two"
+    )]
     pub fn resolve(args: &WorkArgs) -> Result<Self> {
-        let WorkArgs { model, inputs, binding, rows, outcome, text, resources } = args;
-        let ResourceArgs { threads, batch_rows, memory, show_values } = resources;
-        let memory = memory.as_deref().map(|text| byte_size("--memory", text)).transpose()?;
+        let WorkArgs {
+            model,
+            inputs,
+            binding,
+            rows,
+            outcome,
+            text,
+            resources,
+        } = args;
+        let ResourceArgs {
+            threads,
+            batch_rows,
+            memory,
+            show_values,
+        } = resources;
+        let memory = memory
+            .as_deref()
+            .map(|text| byte_size("--memory", text))
+            .transpose()?;
         Pool::of_process().set_limit(memory.map(before_rows));
         let import_options = import_options(binding, outcome, text)?;
         let mut opened = read_unchanged(|| open(model, &import_options))?;
         check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
         if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
-            return Err(Error::usage("`--rows-axis` is for ONNX graphs, and this model reads one row after the other").hint("leave it out"));
+            return Err(Error::usage(
+                "`--rows-axis` is for ONNX graphs, and this model reads one row after the other",
+            )
+            .hint("leave it out"));
         }
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
@@ -99,26 +127,49 @@ impl Plan {
         let threads = thread_count(*threads)?;
         let renaming = Renaming::of_format(&opened.loaded.description.format);
         let renames = renames(binding)?;
-        let mut binding_options = BindingOptions { renaming, ..binding_options(binding)? };
-        let mut options = read_options(rows, batch_rows.or(opened.loaded.model.portion_rows()), &renames)?;
-        options.text_columns = reading::text_columns(&opened.loaded.contract, &binding_options, &renames);
+        let mut binding_options = BindingOptions {
+            renaming,
+            ..binding_options(binding)?
+        };
+        let mut options = read_options(
+            rows,
+            batch_rows.or(opened.loaded.model.portion_rows()),
+            &renames,
+        )?;
+        options.text_columns =
+            reading::text_columns(&opened.loaded.contract, &binding_options, &renames);
         let found = locate(inputs, rows.any_ending)?;
-        let (mut dataset, bad_files) = open_dataset(&found.files, &renames, &options, rows.on_bad_file)?;
+        let (mut dataset, bad_files) =
+            open_dataset(&found.files, &renames, &options, rows.on_bad_file)?;
         let schema = dataset.schema();
         let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
         let is_fed = is_fed(&opened, &graph_features(binding)?)?;
-        let features = binding.features.as_deref().and_then(<[String]>::first).map(String::as_str).filter(|_| !is_fed);
+        let features = binding
+            .features
+            .as_deref()
+            .and_then(<[String]>::first)
+            .map(String::as_str)
+            .filter(|_| !is_fed);
         if is_fed {
             binding_options.features = None;
         }
         let mut missing = missing_values(&rows.missing, is_text)?;
-        (missing.spelt_numbers, missing.number_format) = (dataset.spelt_numbers(), dataset.options().numbers);
+        (missing.spelt_numbers, missing.number_format) =
+            (dataset.spelt_numbers(), dataset.options().numbers);
         let mut selection = {
             let names = fed_columns(contract, &schema, &binding_options)?;
-            Selection::new(rows.filter.as_deref(), &opened.derived, &schema, &names, &missing)?
+            Selection::new(
+                rows.filter.as_deref(),
+                &opened.derived,
+                &schema,
+                &names,
+                &missing,
+            )?
         };
         let widened = |selection: &Option<Selection>, schema: &SchemaRef| {
-            selection.as_ref().map_or_else(|| schema.clone(), |selection| selection.widened(schema))
+            selection
+                .as_ref()
+                .map_or_else(|| schema.clone(), |selection| selection.widened(schema))
         };
         let wide = widened(&selection, &schema);
         if reads_texts && binding_options.features.is_none() {
@@ -131,12 +182,25 @@ impl Plan {
         let read = &bound[..bound.len() - binding_options.offset.len()];
         let along = passthrough(outcome, read, &schema, &wide)?;
         let mut warnings = warnings(features, read, &opened.derived, &along, selection.as_ref());
-        warnings.extend(warning::other_names(features, contract, read).into_iter().chain(warning::read_again(&dataset)));
+        warnings.extend(
+            warning::other_names(features, contract, read)
+                .into_iter()
+                .chain(warning::read_again(&dataset)),
+        );
         warnings.extend(reading::without_effect(rows, &dataset)?);
         if let Some(selection) = &mut selection {
-            selection.keep_only(|name| bound.iter().any(|one| one.column == name) || along.iter().any(|column| column == name));
+            selection.keep_only(|name| {
+                bound.iter().any(|one| one.column == name)
+                    || along.iter().any(|column| column == name)
+            });
         }
-        warnings.extend(effect::warnings(args, &dataset, &bound, &binding_options, &missing));
+        warnings.extend(effect::warnings(
+            args,
+            &dataset,
+            &bound,
+            &binding_options,
+            &missing,
+        ));
         let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
@@ -144,18 +208,42 @@ impl Plan {
         let name = Name::new(args, &opened)?;
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();
-        identity.further.extend(offset_rule.map(|rule| ("offset".to_owned(), format!("{}, {}", binding_options.offset.join(", "), rule.describe()))));
-        let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision()).showing_values(*show_values);
-        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?.with_offsets(binding_options.offset.len());
+        identity.further.extend(offset_rule.map(|rule| {
+            (
+                "offset".to_owned(),
+                format!("{}, {}", binding_options.offset.join(", "), rule.describe()),
+            )
+        }));
+        let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision())
+            .showing_values(*show_values);
+        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?
+            .with_offsets(binding_options.offset.len());
         let output_schema = output_schema(&along, &widened(&selection, &wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
-        let allowance = afford(memory, threads, &needs, &dataset, &read_schema, dataset.options())?;
+        let allowance = afford(
+            memory,
+            threads,
+            &needs,
+            &dataset,
+            &read_schema,
+            dataset.options(),
+        )?;
         if let Some(bytes) = allowance.foreign_bytes {
             Pool::of_process().set_limit(Some(Pool::of_process().used().saturating_add(bytes)));
         }
-        let options = ReadOptions { portion_bytes: allowance.portion_bytes, ..dataset.options().clone() };
-        let most_portion_bytes = if memory.is_some() { allowance.portion_bytes } else { options.most_portion_bytes };
-        dataset.set_options(ReadOptions { most_portion_bytes, ..options });
+        let options = ReadOptions {
+            portion_bytes: allowance.portion_bytes,
+            ..dataset.options().clone()
+        };
+        let most_portion_bytes = if memory.is_some() {
+            allowance.portion_bytes
+        } else {
+            options.most_portion_bytes
+        };
+        dataset.set_options(ReadOptions {
+            most_portion_bytes,
+            ..options
+        });
         let job = Job {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
@@ -170,7 +258,16 @@ impl Plan {
             selection,
             scoring,
         };
-        Ok(Self { job, run_id, name, model: identity, bad_files, ignored: found.ignored, needs, warnings })
+        Ok(Self {
+            job,
+            run_id,
+            name,
+            model: identity,
+            bad_files,
+            ignored: found.ignored,
+            needs,
+            warnings,
+        })
     }
 
     /// Checks that every input is still what it was when it was opened.
@@ -178,7 +275,11 @@ impl Plan {
     /// # Errors
     /// Fails for the first that was removed, replaced or written to.
     pub fn check_unchanged(&self) -> Result<()> {
-        self.job.dataset.files.iter().try_for_each(|file| check_unchanged(&file.path, &file.table.identity()))
+        self.job
+            .dataset
+            .files
+            .iter()
+            .try_for_each(|file| check_unchanged(&file.path, &file.table.identity()))
     }
 
     /// What the run is expected to take at most, in bytes; looks into the headers of all pages.
@@ -186,12 +287,21 @@ impl Plan {
     /// # Errors
     /// Fails if a file cannot be opened again.
     pub fn estimated_bytes(&self) -> Result<u64> {
-        let Job { dataset, read_schema, threads, .. } = &self.job;
-        let demands = dataset.demands(read_schema, std::slice::from_ref(dataset.options()), true)?;
-        Ok(demands.first().map_or(0, |demand| self.needs.estimate(*threads, demand)))
+        let Job {
+            dataset,
+            read_schema,
+            threads,
+            ..
+        } = &self.job;
+        let demands =
+            dataset.demands(read_schema, std::slice::from_ref(dataset.options()), true)?;
+        Ok(demands
+            .first()
+            .map_or(0, |demand| self.needs.estimate(*threads, demand)))
     }
 
-    /// Leaves files out that cannot be read to their end, given by their indices: a file is scored whole or not at all.
+    /// Leaves files out that cannot be read to their end, given by their indices: a file is scored
+    /// whole or not at all.
     ///
     /// # Errors
     /// Fails if no file is left.
@@ -199,18 +309,28 @@ impl Plan {
         if unreadable.is_empty() {
             return Ok(());
         }
-        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))?.leave_out(&unreadable)?;
-        self.bad_files.extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
+        Arc::get_mut(&mut self.job.dataset)
+            .ok_or_else(|| Error::internal("the data set is in use"))?
+            .leave_out(&unreadable)?;
+        self.bad_files
+            .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
         self.run_id = self.name.run_id(&self.job.dataset)?;
         Ok(())
     }
 }
 
 /// What is asked of the import, whatever the model turns out to be.
-fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs) -> Result<ImportOptions> {
+fn import_options(
+    binding: &BindingArgs,
+    outcome: &OutcomeArgs,
+    text: &TextArgs,
+) -> Result<ImportOptions> {
     let trees = tree_selection(outcome.trees.as_deref())?;
-    // One name may be that of a column of lists, and a regex stands for as many columns as there are.
-    let features = binding_options(binding)?.features.map(|features| features.len());
+    // One name may be that of a column of lists, and a regex stands for as many columns as there
+    // are.
+    let features = binding_options(binding)?
+        .features
+        .map(|features| features.len());
     let feature_count = features.filter(|count| *count > 1);
     let (graph_features, rows_axes) = (graph_features(binding)?, rows_axes(binding)?);
     let virtual_ensembles = outcome.virtual_ensembles;
@@ -225,20 +345,31 @@ fn import_options(binding: &BindingArgs, outcome: &OutcomeArgs, text: &TextArgs)
     })
 }
 
-/// Whether the columns that `--features` names for inputs of a graph are those of the contract already.
+/// Whether the columns that `--features` names for inputs of a graph are those of the contract
+/// already.
 fn is_fed(opened: &OpenedModel, features: &[GraphFeatures]) -> Result<bool> {
     let contract = &opened.loaded.contract;
     let has = |column: &String| contract.inputs.iter().any(|input| input.name == *column);
-    let is_fed =
-        opened.loaded.model.family() == "graph" && !features.is_empty() && contract.named && features.iter().all(|one| one.columns.iter().all(has));
+    let is_fed = opened.loaded.model.family() == "graph"
+        && !features.is_empty()
+        && contract.named
+        && features.iter().all(|one| one.columns.iter().all(has));
     if is_fed || features.len() < 2 {
         return Ok(is_fed);
     }
-    Err(Error::usage("`--features INPUT=COLUMNS` is for the inputs of an ONNX graph, and this model reads one table")
-        .hint("list the columns in the order of training: `--features a,b,c`"))
+    Err(Error::usage(
+        "`--features INPUT=COLUMNS` is for the inputs of an ONNX graph, and this model reads one \
+         table",
+    )
+    .hint("list the columns in the order of training: `--features a,b,c`"))
 }
 
-fn open_dataset(paths: &[Located], renames: &[(String, String)], options: &ReadOptions, on_bad_file: OnBadFile) -> Result<(Dataset, Vec<BadFile>)> {
+fn open_dataset(
+    paths: &[Located],
+    renames: &[(String, String)],
+    options: &ReadOptions,
+    on_bad_file: OnBadFile,
+) -> Result<(Dataset, Vec<BadFile>)> {
     match on_bad_file {
         OnBadFile::Fail => Ok((Dataset::open(paths, renames, options)?, Vec::new())),
         OnBadFile::Skip => Dataset::open_readable(paths, renames, options),
@@ -248,35 +379,65 @@ fn open_dataset(paths: &[Located], renames: &[(String, String)], options: &ReadO
 /// What the run takes beside its portions; the model and the footers are in memory by now.
 fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool) -> Needs {
     let mut inputs = scoring.encoder().inputs().map(|bound| &bound.input);
-    let row_bytes = |fields: &[FieldRef]| fields.iter().map(|field| fixed_width(field.data_type()) as u64).sum();
+    let row_bytes = |fields: &[FieldRef]| {
+        fields
+            .iter()
+            .map(|field| fixed_width(field.data_type()) as u64)
+            .sum()
+    };
     let scores = scoring.fields();
     Needs {
-        resident_bytes: process::memory_bytes().unwrap_or(0).next_multiple_of(RESIDENT_STEP),
+        resident_bytes: process::memory_bytes()
+            .unwrap_or(0)
+            .next_multiple_of(RESIDENT_STEP),
         peak_bytes: process::peak_memory_bytes().unwrap_or(0),
         has_query,
-        may_reject: inputs.any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject),
+        may_reject: inputs
+            .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject),
         block_bytes: scoring.block_bytes() as u64,
         model_bytes: scoring.model().model.worker_bytes() as u64,
         score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
         output_row_bytes: row_bytes(output.fields()),
-        has_texts: output.fields().iter().any(|field| is_varying(field.data_type())),
+        has_texts: output
+            .fields()
+            .iter()
+            .any(|field| is_varying(field.data_type())),
         row_count: dataset.row_count(),
     }
 }
 
-/// The names of the columns that come along: by default the table's that feed no input; if named, derived ones may be among them.
-fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, widened: &Schema) -> Result<Vec<String>> {
+/// The names of the columns that come along: by default the table's that feed no input; if named,
+/// derived ones may be among them.
+fn passthrough(
+    outcome: &OutcomeArgs,
+    bound: &[BoundInput],
+    schema: &Schema,
+    widened: &Schema,
+) -> Result<Vec<String>> {
     let all = || schema.fields().iter().map(|field| field.name().clone());
-    let named = outcome.passthrough.as_deref().map(|texts| all_items("--passthrough", texts)).transpose()?;
+    let named = outcome
+        .passthrough
+        .as_deref()
+        .map(|texts| all_items("--passthrough", texts))
+        .transpose()?;
     match named.as_deref() {
         None => {
             let features: HashSet<&str> = bound.iter().map(|input| input.column.as_str()).collect();
-            Ok(all().filter(|name| !features.contains(name.as_str())).collect())
+            Ok(all()
+                .filter(|name| !features.contains(name.as_str()))
+                .collect())
         }
         Some([one]) if one == "all" => Ok(all().collect()),
         Some([one]) if one == "none" => Ok(Vec::new()),
-        Some(names) => match names.iter().find(|name| widened.column_with_name(name).is_none()) {
-            Some(name) => Err(Error::contract("`--passthrough` names a column that the data lacks").at_column(name).hint(did_you_mean(
+        Some(names) => match names
+            .iter()
+            .find(|name| widened.column_with_name(name).is_none())
+        {
+            Some(name) => Err(Error::contract(
+                "`--passthrough` names a column that the data lacks",
+            )
+            .at_column(name)
+            .hint(did_you_mean(
                 name,
                 &column_names(widened),
                 "`tallow inspect` lists the columns of a file",
@@ -286,62 +447,138 @@ fn passthrough(outcome: &OutcomeArgs, bound: &[BoundInput], schema: &Schema, wid
     }
 }
 
-fn warnings(features: Option<&str>, bound: &[BoundInput], derived: &[Derived], along: &[String], selection: Option<&Selection>) -> Vec<Error> {
+fn warnings(
+    features: Option<&str>,
+    bound: &[BoundInput],
+    derived: &[Derived],
+    along: &[String],
+    selection: Option<&Selection>,
+) -> Vec<Error> {
     let is_read = |name: &str| {
         let by_expression = selection.is_some_and(|selection| selection.reads(name));
-        by_expression || bound.iter().any(|one| one.column == name) || along.iter().any(|column| column == name)
+        by_expression
+            || bound.iter().any(|one| one.column == name)
+            || along.iter().any(|column| column == name)
     };
-    let unread: Vec<&str> = derived.iter().map(|one| one.name.as_str()).filter(|name| !is_read(name)).collect();
-    warning::chosen_by_regex(features, bound).into_iter().chain(warning::unread_derived(&unread)).collect()
+    let unread: Vec<&str> = derived
+        .iter()
+        .map(|one| one.name.as_str())
+        .filter(|name| !is_read(name))
+        .collect();
+    warning::chosen_by_regex(features, bound)
+        .into_iter()
+        .chain(warning::unread_derived(&unread))
+        .collect()
 }
 
 /// Only the columns that something reads, in the table's order.
-fn wanted_columns(bound: &[BoundInput], along: &[String], selection: Option<&Selection>, schema: &Schema) -> SchemaRef {
+fn wanted_columns(
+    bound: &[BoundInput],
+    along: &[String],
+    selection: Option<&Selection>,
+    schema: &Schema,
+) -> SchemaRef {
     // A field inside a struct is read with the struct's column.
-    let root = |input: &BoundInput| schema.column_with_name(&input.column).is_none().then(|| nested::find(schema, &input.column)).flatten();
-    let roots = bound.iter().filter_map(root).map(|nested| schema.field(nested.column).name());
-    let names: HashSet<&str> = bound.iter().map(|input| &input.column).chain(along).chain(roots).map(String::as_str).collect();
-    let wanted = |name: &str| names.contains(name) || selection.is_some_and(|selection| selection.reads(name));
-    Arc::new(Schema::new(schema.fields().iter().filter(|field| wanted(field.name())).cloned().collect::<Vec<_>>()))
+    let root = |input: &BoundInput| {
+        schema
+            .column_with_name(&input.column)
+            .is_none()
+            .then(|| nested::find(schema, &input.column))
+            .flatten()
+    };
+    let roots = bound
+        .iter()
+        .filter_map(root)
+        .map(|nested| schema.field(nested.column).name());
+    let names: HashSet<&str> = bound
+        .iter()
+        .map(|input| &input.column)
+        .chain(along)
+        .chain(roots)
+        .map(String::as_str)
+        .collect();
+    let wanted = |name: &str| {
+        names.contains(name) || selection.is_some_and(|selection| selection.reads(name))
+    };
+    Arc::new(Schema::new(
+        schema
+            .fields()
+            .iter()
+            .filter(|field| wanted(field.name()))
+            .cloned()
+            .collect::<Vec<_>>(),
+    ))
 }
 
-/// Names decide what is read, so a name that is read must be unique; columns that nothing reads may be called what they like.
+/// Names decide what is read, so a name that is read must be unique; columns that nothing reads may
+/// be called what they like.
 fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
-    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str())) else { return Ok(()) };
+    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str()))
+    else {
+        return Ok(());
+    };
     let error = Error::contract("the data has two columns of this name").at_column(name);
-    let error = dataset.files.iter().fold(error, |error, file| error.at_path(&file.path));
-    Err(error.hint("leave the column out with `--passthrough`, or rename one where the file is written"))
+    let error = dataset
+        .files
+        .iter()
+        .fold(error, |error, file| error.at_path(&file.path));
+    Err(error
+        .hint("leave the column out with `--passthrough`, or rename one where the file is written"))
 }
 
 fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
     let index = NameIndex::new(schema);
-    let position = |name: &String| index.position(name).ok_or_else(|| Error::internal("a passthrough column is not read").at_column(name));
+    let position = |name: &String| {
+        index
+            .position(name)
+            .ok_or_else(|| Error::internal("a passthrough column is not read").at_column(name))
+    };
     names.iter().map(position).collect()
 }
 
 fn output_schema(passthrough: &[String], table: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
     let along: HashSet<&str> = passthrough.iter().map(String::as_str).collect();
-    if let Some(field) = outcome.iter().find(|field| along.contains(field.name().as_str())) {
-        let error = Error::contract("the data has a column of the same name as one that the model adds").at_column(field.name());
+    if let Some(field) = outcome
+        .iter()
+        .find(|field| along.contains(field.name().as_str()))
+    {
+        let error =
+            Error::contract("the data has a column of the same name as one that the model adds")
+                .at_column(field.name());
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
     }
     let names = passthrough.iter().chain(outcome.iter().map(Field::name));
     if let Some(name) = first_doubled(names.map(String::as_str)) {
-        return Err(Error::contract("the output would have two columns of this name")
-            .at_column(name)
-            .hint("name each column once in `--passthrough`"));
+        return Err(
+            Error::contract("the output would have two columns of this name")
+                .at_column(name)
+                .hint("name each column once in `--passthrough`"),
+        );
     }
     let index = NameIndex::new(table);
-    let field = |name: &String| index.field(name).cloned().ok_or_else(|| Error::internal("a passthrough column is not known").at_column(name));
-    let fields = passthrough.iter().map(field).chain(outcome.into_iter().map(Ok)).collect::<Result<Vec<Field>>>()?;
+    let field = |name: &String| {
+        index
+            .field(name)
+            .cloned()
+            .ok_or_else(|| Error::internal("a passthrough column is not known").at_column(name))
+    };
+    let fields = passthrough
+        .iter()
+        .map(field)
+        .chain(outcome.into_iter().map(Ok))
+        .collect::<Result<Vec<Field>>>()?;
     Ok(Arc::new(Schema::new(fields)))
 }
 
 /// What affinity and the container's quota allow, unless the user says otherwise.
 fn thread_count(wanted: Option<usize>) -> Result<usize> {
     match wanted {
-        Some(0) => Err(Error::usage("`--threads 0`: a run needs at least one thread")),
-        Some(count) if count > MOST_THREADS => Err(Error::usage(format!("`--threads {count}` is more than the {MOST_THREADS} that make sense"))),
+        Some(0) => Err(Error::usage(
+            "`--threads 0`: a run needs at least one thread",
+        )),
+        Some(count) if count > MOST_THREADS => Err(Error::usage(format!(
+            "`--threads {count}` is more than the {MOST_THREADS} that make sense"
+        ))),
         Some(count) => Ok(count),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }
@@ -353,8 +590,9 @@ const MOST_THREADS: usize = 1024;
 /// Bytes at each end of an input that enter the run's name.
 const FINGERPRINT_BYTES: u64 = 65_536;
 
-/// A name for the work: the digest of tool version, model, options that show in the output, and the inputs' sizes and both ends (for Parquet
-/// that holds the footer). The same command on the same data has the same name, so the same output bytes.
+/// A name for the work: the digest of tool version, model, options that show in the output, and the
+/// inputs' sizes and both ends (for Parquet that holds the footer). The same command on the same
+/// data has the same name, so the same output bytes.
 #[derive(Clone, Debug)]
 struct Name(Sha256);
 

@@ -1,6 +1,8 @@
-//! A package's golden rows, scored again: does this model on this machine still give the answers that came with it?
+//! A package's golden rows, scored again: does this model on this machine still give the answers
+//! that came with it?
 //!
-//! The rows go the whole way that any rows go, through binding, derived columns and policies, with none of the user's own flags.
+//! The rows go the whole way that any rows go, through binding, derived columns and policies, with
+//! none of the user's own flags.
 
 use std::path::Path;
 
@@ -36,34 +38,55 @@ pub struct Replay {
 /// Scores the golden rows of the model's package, if it has any, and compares.
 ///
 /// # Errors
-/// A contract error that names the first column and row that differ; whatever ends the run of the rows.
+/// A contract error that names the first column and row that differ; whatever ends the run of the
+/// rows.
 pub fn replay(args: &WorkArgs) -> Result<Option<Replay>> {
-    let Some(golden) = golden_rows(&args.model)? else { return Ok(None) };
+    let Some(golden) = golden_rows(&args.model)? else {
+        return Ok(None);
+    };
     let found = scored(&golden, args).map_err(|error| {
         let message = "the package's golden rows cannot be scored";
-        Error::new(error.kind(), message).at_path(&golden.rows).because(error)
+        Error::new(error.kind(), message)
+            .at_path(&golden.rows)
+            .because(error)
     })?;
     let expected = read(&golden.expected)?;
     if expected.num_rows() != found.num_rows() {
-        let message = format!("{} golden rows were scored, and {} answers expected", found.num_rows(), expected.num_rows());
+        let message = format!(
+            "{} golden rows were scored, and {} answers expected",
+            found.num_rows(),
+            expected.num_rows()
+        );
         return Err(Error::contract(message).at_path(&golden.expected));
     }
     let mut greatest_difference = 0.0_f64;
     for (field, wanted) in expected.schema().fields().iter().zip(expected.columns()) {
         let given = found.column_by_name(field.name()).ok_or_else(|| {
-            Error::contract("the golden rows expect a column that the model does not give").at_path(&golden.expected).at_column(field.name())
+            Error::contract("the golden rows expect a column that the model does not give")
+                .at_path(&golden.expected)
+                .at_column(field.name())
         })?;
-        let difference = difference(wanted, given, golden.tolerance).map_err(|error| error.at_path(&golden.expected).at_column(field.name()))?;
+        let difference = difference(wanted, given, golden.tolerance)
+            .map_err(|error| error.at_path(&golden.expected).at_column(field.name()))?;
         greatest_difference = greatest_difference.max(difference);
     }
-    Ok(Some(Replay { row_count: found.num_rows(), greatest_difference, tolerance: golden.tolerance }))
+    Ok(Some(Replay {
+        row_count: found.num_rows(),
+        greatest_difference,
+        tolerance: golden.tolerance,
+    }))
 }
 
 /// The answers that the model gives, without the rows' own columns.
 fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     let mut own = args.clone();
     own.inputs = vec![golden.rows.clone()];
-    (own.binding.features, own.rows.filter, own.rows.limit, own.outcome.threshold) = (None, None, None, None);
+    (
+        own.binding.features,
+        own.rows.filter,
+        own.rows.limit,
+        own.outcome.threshold,
+    ) = (None, None, None, None);
     own.binding.rename.clear();
     own.binding.on_null.clear();
     own.binding.on_unseen.clear();
@@ -76,12 +99,31 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
     // Where a text model runs is no matter of its answers.
-    own.text = TextArgs { device: own.text.device, ..TextArgs::default() };
+    own.text = TextArgs {
+        device: own.text.device,
+        ..TextArgs::default()
+    };
     let plan = Plan::resolve(&own)?;
-    let mut answers = Answers { schema: plan.job.output_schema.clone(), batches: Vec::new() };
-    let whole = Segment { first_part: 0, start: Position::default(), start_byte: None, row_count: u64::MAX };
-    run(&plan.job, vec![whole], &mut answers, &Control::default(), &mut Outcomes::new(&plan.job), &|_| {})?;
-    concat_batches(&answers.schema, &answers.batches).map_err(|error| Error::internal("answers of different columns").because(error))
+    let mut answers = Answers {
+        schema: plan.job.output_schema.clone(),
+        batches: Vec::new(),
+    };
+    let whole = Segment {
+        first_part: 0,
+        start: Position::default(),
+        start_byte: None,
+        row_count: u64::MAX,
+    };
+    run(
+        &plan.job,
+        vec![whole],
+        &mut answers,
+        &Control::default(),
+        &mut Outcomes::new(&plan.job),
+        &|_| {},
+    )?;
+    concat_batches(&answers.schema, &answers.batches)
+        .map_err(|error| Error::internal("answers of different columns").because(error))
 }
 
 /// Keeps what comes out.
@@ -96,9 +138,19 @@ impl Destination for Answers {
         Ok(())
     }
 
-    fn reject(&mut self, _part: u64, _file: usize, _rows: &RecordBatch, rejections: &[Rejection]) -> Result<()> {
+    fn reject(
+        &mut self,
+        _part: u64,
+        _file: usize,
+        _rows: &RecordBatch,
+        rejections: &[Rejection],
+    ) -> Result<()> {
         match rejections.first() {
-            Some(first) => Err(Error::contract(format!("a golden row is rejected: {}", first.reason.message())).at_row(first.number)),
+            Some(first) => Err(Error::contract(format!(
+                "a golden row is rejected: {}",
+                first.reason.message()
+            ))
+            .at_row(first.number)),
             None => Ok(()),
         }
     }
@@ -110,8 +162,19 @@ impl Destination for Answers {
 
 /// A whole table, small enough to hold.
 fn read(path: &Path) -> Result<RecordBatch> {
-    let dataset = std::sync::Arc::new(Dataset::open(&[path.to_owned()], &[], &ReadOptions::default())?);
-    let schema: SchemaRef = std::sync::Arc::new(Schema::new(dataset.schema().fields().iter().cloned().collect::<Vec<_>>()));
+    let dataset = std::sync::Arc::new(Dataset::open(
+        &[path.to_owned()],
+        &[],
+        &ReadOptions::default(),
+    )?);
+    let schema: SchemaRef = std::sync::Arc::new(Schema::new(
+        dataset
+            .schema()
+            .fields()
+            .iter()
+            .cloned()
+            .collect::<Vec<_>>(),
+    ));
     let read = dataset.as_read(&schema);
     let mut portions = dataset.portions(&read, Position::default());
     let mut batches = Vec::new();
@@ -119,5 +182,9 @@ fn read(path: &Path) -> Result<RecordBatch> {
         batches.push((portion.portion.decode)()?);
     }
     let schema = batches.first().map_or(read, RecordBatch::schema);
-    concat_batches(&schema, &batches).map_err(|error| Error::internal("portions of different columns").because(error).at_path(path))
+    concat_batches(&schema, &batches).map_err(|error| {
+        Error::internal("portions of different columns")
+            .because(error)
+            .at_path(path)
+    })
 }

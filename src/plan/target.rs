@@ -21,7 +21,8 @@ use crate::table::name_index::NameIndex;
 /// Rows of a part where nobody says otherwise: eight row groups of the output.
 const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
 
-/// What a run is expected to write for each row beside the columns that come along: a probability and a label, compressed.
+/// What a run is expected to write for each row beside the columns that come along: a probability
+/// and a label, compressed.
 const SCORE_BYTES: f64 = 6.0;
 
 /// The size of a part.
@@ -58,25 +59,48 @@ impl Target {
     /// Gives every result its name.
     ///
     /// # Errors
-    /// A usage error for flags that contradict each other; fails if the directory that should hold the output is not there.
+    /// A usage error for flags that contradict each other; fails if the directory that should hold
+    /// the output is not there.
     pub fn resolve(args: &OutputArgs) -> Result<Self> {
-        let OutputArgs { output, overwrite, restart, output_format, rows_per_part, bytes_per_part, partition_by, report, rejected } = args;
+        let OutputArgs {
+            output,
+            overwrite,
+            restart,
+            output_format,
+            rows_per_part,
+            bytes_per_part,
+            partition_by,
+            report,
+            rejected,
+        } = args;
         if output.as_os_str() == "-" {
-            return Err(Error::usage("standard output cannot take predictions yet").hint("name a file: `--output predictions.parquet`"));
+            return Err(Error::usage("standard output cannot take predictions yet")
+                .hint("name a file: `--output predictions.parquet`"));
         }
-        let bytes_per_part = bytes_per_part.as_deref().map(|text| byte_size("--bytes-per-part", text)).transpose()?;
-        let is_dataset = is_directory(output)? || rows_per_part.is_some() || bytes_per_part.is_some() || !partition_by.is_empty();
+        let bytes_per_part = bytes_per_part
+            .as_deref()
+            .map(|text| byte_size("--bytes-per-part", text))
+            .transpose()?;
+        let is_dataset = is_directory(output)?
+            || rows_per_part.is_some()
+            || bytes_per_part.is_some()
+            || !partition_by.is_empty();
         let part_size = match (rows_per_part, bytes_per_part) {
             _ if !is_dataset => None,
-            (Some(0), _) => return Err(Error::usage("`--rows-per-part 0`: a part needs at least one row")),
+            (Some(0), _) => {
+                return Err(Error::usage(
+                    "`--rows-per-part 0`: a part needs at least one row",
+                ));
+            }
             (Some(rows), _) => Some(PartSize::Rows(*rows)),
             (None, Some(bytes)) => Some(PartSize::Bytes(bytes)),
             (None, None) => Some(PartSize::Rows(DEFAULT_ROWS_PER_PART)),
         };
         if *restart && !is_dataset {
-            return Err(
-                Error::usage("`--restart` is for data sets: a single file is written anew by every run").hint("pass `--overwrite` to replace it")
-            );
+            return Err(Error::usage(
+                "`--restart` is for data sets: a single file is written anew by every run",
+            )
+            .hint("pass `--overwrite` to replace it"));
         }
         let wanted = |named: &Option<PathBuf>, default: PathBuf| match named {
             Some(path) if path.as_os_str() == "none" => None,
@@ -84,7 +108,8 @@ impl Target {
             None => Some(default),
         };
         let target = Self {
-            format: output_format.map_or_else(|| format_of(output, is_dataset), |format| Ok(format.into()))?,
+            format: output_format
+                .map_or_else(|| format_of(output, is_dataset), |format| Ok(format.into()))?,
             report: wanted(report, names::report(output, is_dataset)),
             is_report_named: report.is_some(),
             rejected: wanted(rejected, names::rejected(output, is_dataset)),
@@ -99,17 +124,28 @@ impl Target {
     }
 
     fn check_names(&self, is_rejected_named: bool) -> Result<()> {
-        [&self.report, &self.rejected].into_iter().flatten().try_for_each(|path| TableFormat::of_name(path).map(|_| ()))?;
+        [&self.report, &self.rejected]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| TableFormat::of_name(path).map(|_| ()))?;
         if self.is_dataset() && is_rejected_named && self.rejected.is_some() {
-            return Err(Error::usage("rejected rows of a data set lie in it").hint("leave `--rejected` out, or pass `--rejected none`"));
+            return Err(Error::usage("rejected rows of a data set lie in it")
+                .hint("leave `--rejected` out, or pass `--rejected none`"));
         }
         if self.is_dataset() {
             return check_directory(&self.path);
         }
         let directory = directory_of(&self.path);
         if !find(directory)?.is_some_and(|found| found.is_directory) {
-            let error = Error::failed(format!("cannot create the file: there is no directory `{}`", directory.display())).at_path(&self.path);
-            return Err(error.hint(format!("mkdir -p {}", shell_word(&directory.to_string_lossy()))));
+            let error = Error::failed(format!(
+                "cannot create the file: there is no directory `{}`",
+                directory.display()
+            ))
+            .at_path(&self.path);
+            return Err(error.hint(format!(
+                "mkdir -p {}",
+                shell_word(&directory.to_string_lossy())
+            )));
         }
         if let (Some(report), Some(rejected)) = (&self.report, &self.rejected)
             && same_target(report, rejected)
@@ -120,14 +156,21 @@ impl Target {
         for (flag, path) in [("--report", &self.report), ("--rejected", &self.rejected)] {
             let Some(path) = path else { continue };
             if is_directory(path)? {
-                let error = Error::usage(format!("`{flag}` names a directory, not a file")).at_path(path);
+                let error =
+                    Error::usage(format!("`{flag}` names a directory, not a file")).at_path(path);
                 let inside = path.join(format!("predictions.{}.pq", flag.trim_start_matches('-')));
-                return Err(error.hint(format!("name a file in it: `{flag} {}`", shell_word(&inside.to_string_lossy()))));
+                return Err(error.hint(format!(
+                    "name a file in it: `{flag} {}`",
+                    shell_word(&inside.to_string_lossy())
+                )));
             }
             if same_target(path, &self.path) {
                 let name = flag.trim_start_matches('-');
-                let error = Error::usage(format!("output and {name} have the same name")).at_path(&self.path);
-                return Err(error.hint(format!("choose another name: `{flag} FILE`, or `{flag} none`")));
+                let error = Error::usage(format!("output and {name} have the same name"))
+                    .at_path(&self.path);
+                return Err(error.hint(format!(
+                    "choose another name: `{flag} FILE`, or `{flag} none`"
+                )));
             }
         }
         Ok(())
@@ -138,11 +181,25 @@ impl Target {
     /// # Errors
     /// A usage error that names the file and the input that it would be part of.
     pub fn refuse_inside_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
-        let output = if self.is_dataset() { self.path.join("part-00000.parquet") } else { self.path.clone() };
+        let output = if self.is_dataset() {
+            self.path.join("part-00000.parquet")
+        } else {
+            self.path.clone()
+        };
         refuse_inside("output", &output, &self.path, inputs)?;
-        let report = self.report.iter().filter(|_| !self.has_report_inside()).map(|path| ("report", path));
-        let rejected = self.rejected.iter().filter(|_| !self.is_dataset()).map(|path| ("table of rejected rows", path));
-        report.chain(rejected).try_for_each(|(what, path)| refuse_inside(what, path, path, inputs))
+        let report = self
+            .report
+            .iter()
+            .filter(|_| !self.has_report_inside())
+            .map(|path| ("report", path));
+        let rejected = self
+            .rejected
+            .iter()
+            .filter(|_| !self.is_dataset())
+            .map(|path| ("table of rejected rows", path));
+        report
+            .chain(rejected)
+            .try_for_each(|(what, path)| refuse_inside(what, path, path, inputs))
     }
 
     /// Whether the output is a directory of parts.
@@ -157,20 +214,25 @@ impl Target {
         self.is_dataset() && self.report.is_some() && !self.is_report_named
     }
 
-    /// Where the report of a run that did not come to its end goes: beside the good one, which it must not replace.
+    /// Where the report of a run that did not come to its end goes: beside the good one, which it
+    /// must not replace.
     #[must_use]
     pub fn unfinished_report(&self) -> Option<PathBuf> {
         self.report.as_ref()?;
         Some(names::unfinished_report(&self.path, self.is_dataset()))
     }
 
-    /// The report of the run that made what is there now: under the name that this run's will have, or that earlier versions gave it.
+    /// The report of the run that made what is there now: under the name that this run's will have,
+    /// or that earlier versions gave it.
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
     pub fn last_report(&self) -> Result<Option<PathBuf>> {
-        let Some(own) = self.report.clone() else { return Ok(None) };
-        let earlier = (!self.is_report_named).then(|| earlier::report(&self.path, self.is_dataset()));
+        let Some(own) = self.report.clone() else {
+            return Ok(None);
+        };
+        let earlier =
+            (!self.is_report_named).then(|| earlier::report(&self.path, self.is_dataset()));
         for path in std::iter::once(own).chain(earlier) {
             if find(&path)?.is_some_and(|found| found.is_file) {
                 return Ok(Some(path));
@@ -185,41 +247,81 @@ impl Target {
     /// [`crate::error::Kind::Busy`] if one does.
     pub fn lock(&self, owner: &str) -> Result<Lock> {
         if self.is_dataset() {
-            return Lock::acquire_inside(&self.path, &Path::new(STATE).join("lock"), owner).map_err(|error| error.at_path(&self.path));
+            return Lock::acquire_inside(&self.path, &Path::new(STATE).join("lock"), owner)
+                .map_err(|error| error.at_path(&self.path));
         }
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Lock::acquire(&directory_of(&self.path).join(format!(".lock-{name}")), owner).map_err(|error| error.at_path(&self.path))
+        let name = self
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Lock::acquire(
+            &directory_of(&self.path).join(format!(".lock-{name}")),
+            owner,
+        )
+        .map_err(|error| error.at_path(&self.path))
     }
 
-    /// Checks that the run would not write over what it reads: neither a file of the data nor the model nor anything beside it in its
-    /// directory.
+    /// Checks that the run would not write over what it reads: neither a file of the data nor the
+    /// model nor anything beside it in its directory.
     ///
     /// # Errors
     /// A usage error that names the file.
     pub fn refuse_inputs(&self, model: &Path, dataset: &Dataset) -> Result<()> {
-        let files = if self.is_dataset() { Vec::new() } else { [&self.report, &self.rejected].into_iter().flatten().collect() };
-        std::iter::once(&self.path).chain(files).try_for_each(|path| refuse_input(path, model, dataset))?;
-        let inside = self.is_dataset().then(|| canonical(&self.path).ok()).flatten();
-        let lies_inside = |path: &Path| canonical(path).is_ok_and(|path| inside.as_ref().is_some_and(|directory| path.starts_with(directory)));
+        let files = if self.is_dataset() {
+            Vec::new()
+        } else {
+            [&self.report, &self.rejected]
+                .into_iter()
+                .flatten()
+                .collect()
+        };
+        std::iter::once(&self.path)
+            .chain(files)
+            .try_for_each(|path| refuse_input(path, model, dataset))?;
+        let inside = self
+            .is_dataset()
+            .then(|| canonical(&self.path).ok())
+            .flatten();
+        let lies_inside = |path: &Path| {
+            canonical(path).is_ok_and(|path| {
+                inside
+                    .as_ref()
+                    .is_some_and(|directory| path.starts_with(directory))
+            })
+        };
         match dataset.files.iter().find(|file| lies_inside(&file.path)) {
-            Some(file) => {
-                Err(Error::usage("an input lies in the output's directory").at_path(&file.path).hint("choose another directory for the output"))
-            }
+            Some(file) => Err(Error::usage("an input lies in the output's directory")
+                .at_path(&file.path)
+                .hint("choose another directory for the output")),
             None => Ok(()),
         }
     }
 
-    /// Rows of the input in each part; none for a single file. A size in bytes becomes rows by what the plan's inputs take.
+    /// Rows of the input in each part; none for a single file. A size in bytes becomes rows by what
+    /// the plan's inputs take.
     #[must_use]
     pub fn rows_per_part(&self, plan: &Plan) -> Option<u64> {
         match self.part_size? {
             PartSize::Rows(rows) => Some(rows),
             PartSize::Bytes(bytes) => {
                 let files = &plan.job.dataset.files;
-                let input_bytes: u64 = files.iter().map(|file| file.table.identity().byte_count()).sum();
-                // The columns that come along are taken to be as wide as the others; text files hold their rows in about this width.
-                let rows = plan.job.dataset.row_count().map_or(input_bytes as f64 / TEXT_ROW_BYTES, |rows| rows as f64);
-                let columns: usize = files.first().map_or(1, |file| file.table.schema().fields().len()).max(1);
+                let input_bytes: u64 = files
+                    .iter()
+                    .map(|file| file.table.identity().byte_count())
+                    .sum();
+                // The columns that come along are taken to be as wide as the others; text files
+                // hold their rows in about this width.
+                let rows = plan
+                    .job
+                    .dataset
+                    .row_count()
+                    .map_or(input_bytes as f64 / TEXT_ROW_BYTES, |rows| rows as f64);
+                let columns: usize = files
+                    .first()
+                    .map_or(1, |file| file.table.schema().fields().len())
+                    .max(1);
                 let share = plan.job.passthrough.len() as f64 / columns as f64;
                 let row_bytes = input_bytes as f64 / rows.max(1.0) * share + SCORE_BYTES;
                 Some(((bytes as f64 / row_bytes) as u64).max(1))
@@ -235,24 +337,41 @@ impl Target {
         let names = NameIndex::new(output);
         let position = |name: &String| match names.position(name) {
             Some(position) if position < passthrough_count => Ok((name.clone(), position)),
-            Some(_) => {
-                Err(Error::usage("`--partition-by` names a column that the model adds").at_column(name).hint("partition by columns of the data"))
-            }
-            None => Err(Error::contract("`--partition-by` names a column that the output lacks").at_column(name).hint("add it with `--passthrough`")),
+            Some(_) => Err(
+                Error::usage("`--partition-by` names a column that the model adds")
+                    .at_column(name)
+                    .hint("partition by columns of the data"),
+            ),
+            None => Err(
+                Error::contract("`--partition-by` names a column that the output lacks")
+                    .at_column(name)
+                    .hint("add it with `--passthrough`"),
+            ),
         };
-        let columns = self.partition_by.iter().map(position).collect::<Result<Vec<_>>>()?;
+        let columns = self
+            .partition_by
+            .iter()
+            .map(position)
+            .collect::<Result<Vec<_>>>()?;
         Ok(Partitioning::new(columns, output.fields().len()))
     }
 }
 
-/// Checks that the next run with the same `inputs` would not read the file at `path`, which people know as `told`.
+/// Checks that the next run with the same `inputs` would not read the file at `path`, which people
+/// know as `told`.
 ///
 /// # Errors
 /// A usage error that names the file and the input that it would be part of.
 pub fn refuse_inside(what: &str, path: &Path, told: &Path, inputs: &[PathBuf]) -> Result<()> {
-    let Some(input) = inside(path, inputs)? else { return Ok(()) };
-    let message = format!("the {what} would lie in the input `{}`, so the next run would read it as data", input.display());
-    let hint = "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
+    let Some(input) = inside(path, inputs)? else {
+        return Ok(());
+    };
+    let message = format!(
+        "the {what} would lie in the input `{}`, so the next run would read it as data",
+        input.display()
+    );
+    let hint =
+        "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
     Err(Error::usage(message).at_path(told).hint(hint))
 }
 
@@ -273,28 +392,41 @@ fn format_of(path: &Path, is_dataset: bool) -> Result<TableFormat> {
     if is_dataset {
         return Ok(TableFormat::Parquet);
     }
-    TableFormat::of_name(path).map_err(|error| error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`"))
+    TableFormat::of_name(path).map_err(|error| {
+        error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`")
+    })
 }
 
 /// Whether a name stands for a directory: by its last byte, or because it is one.
 fn is_directory(path: &Path) -> Result<bool> {
     let ends_in_slash = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
-    Ok(ends_in_slash || path.file_name().is_none() || find(path)?.is_some_and(|found| found.is_directory))
+    Ok(ends_in_slash
+        || path.file_name().is_none()
+        || find(path)?.is_some_and(|found| found.is_directory))
 }
 
 fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
     let hint = "choose another name: a run never writes over what it reads";
-    if dataset.files.iter().any(|file| same_file(&file.path, target)) {
-        return Err(Error::usage("the output is one of the inputs").at_path(target).hint(hint));
+    if dataset
+        .files
+        .iter()
+        .any(|file| same_file(&file.path, target))
+    {
+        return Err(Error::usage("the output is one of the inputs")
+            .at_path(target)
+            .hint(hint));
     }
     let is_inside = matches!((canonical(directory_of(target)), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
     if is_inside || same_file(model, target) {
-        return Err(Error::usage("the output is, or lies in, the model").at_path(target).hint(hint));
+        return Err(Error::usage("the output is, or lies in, the model")
+            .at_path(target)
+            .hint(hint));
     }
     Ok(())
 }
 
-/// Whether two names, of files that need not exist yet, are one: by another spelling, or through a link.
+/// Whether two names, of files that need not exist yet, are one: by another spelling, or through a
+/// link.
 fn same_target(left: &Path, right: &Path) -> bool {
     let same_directory = || matches!((canonical(directory_of(left)), canonical(directory_of(right))), (Ok(a), Ok(b)) if a == b);
     same_file(left, right) || left.file_name() == right.file_name() && same_directory()

@@ -17,7 +17,10 @@ const SHOWN: usize = 12;
 
 /// Whether the model reads texts through a tokenizer.
 pub(super) fn reads_texts(contract: &Contract) -> bool {
-    contract.inputs.iter().any(|input| input.kind == InputKind::Text)
+    contract
+        .inputs
+        .iter()
+        .any(|input| input.kind == InputKind::Text)
 }
 
 /// Fails if anything was said that only a text model understands.
@@ -25,14 +28,37 @@ pub(super) fn refuse(args: &TextArgs) -> Result<()> {
     if *args == TextArgs::default() {
         return Ok(());
     }
-    let said = serde_json::to_value(args).ok().and_then(|value| value.as_object().and_then(|said| said.keys().next().cloned())).unwrap_or_default();
-    Err(Error::usage(format!("`--{}` is for text models, and this model reads columns of values", said.replace('_', "-"))))
+    let said = serde_json::to_value(args)
+        .ok()
+        .and_then(|value| {
+            value
+                .as_object()
+                .and_then(|said| said.keys().next().cloned())
+        })
+        .unwrap_or_default();
+    Err(Error::usage(format!(
+        "`--{}` is for text models, and this model reads columns of values",
+        said.replace('_', "-")
+    )))
 }
 
 /// The arguments as the model's room understands them.
 pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOptions> {
-    let TextArgs { text: _, text_pair, task, prompt, prompt_text, dimensions, normalize, max_tokens, chunk, stride, aggregation, precision, device } =
-        args;
+    let TextArgs {
+        text: _,
+        text_pair,
+        task,
+        prompt,
+        prompt_text,
+        dimensions,
+        normalize,
+        max_tokens,
+        chunk,
+        stride,
+        aggregation,
+        precision,
+        device,
+    } = args;
     let task = task.map(|task| match task {
         TaskName::Embedding => TextTask::Embedding,
         TaskName::Classification => TextTask::Classification,
@@ -73,52 +99,112 @@ fn processor(device: Option<&str>) -> Result<Processor> {
         None | Some("cpu") => Ok(Processor::Cpu),
         Some("cuda") => Ok(Processor::Cuda(0)),
         Some("reference") => Ok(Processor::Reference),
-        Some(other) => match other.strip_prefix("cuda:").and_then(|number| number.parse().ok()) {
+        Some(other) => match other
+            .strip_prefix("cuda:")
+            .and_then(|number| number.parse().ok())
+        {
             Some(number) => Ok(Processor::Cuda(number)),
-            None => Err(Error::usage(format!("`--device {other}` is neither `cpu` nor `cuda:0` or another number, nor `reference`"))),
+            None => Err(Error::usage(format!(
+                "`--device {other}` is neither `cpu` nor `cuda:0` or another number, nor \
+                 `reference`"
+            ))),
         },
     }
 }
 
-/// The columns that feed the model: those that were named, else the package's, else the only column of texts, or the one that is called so. None where
-/// the contract's own names say all.
-pub(super) fn columns(args: &TextArgs, contract: &Contract, schema: &Schema, is_delimited: bool) -> Result<Option<Vec<String>>> {
+/// The columns that feed the model: those that were named, else the package's, else the only column
+/// of texts, or the one that is called so. None where the contract's own names say all.
+pub(super) fn columns(
+    args: &TextArgs,
+    contract: &Contract,
+    schema: &Schema,
+    is_delimited: bool,
+) -> Result<Option<Vec<String>>> {
     if contract.named && args.text.is_none() && args.text_pair.is_none() {
         return Ok(None);
     }
-    let packaged = |place: usize| contract.inputs.get(place).filter(|_| contract.named).map(|input| input.name.clone());
+    let packaged = |place: usize| {
+        contract
+            .inputs
+            .get(place)
+            .filter(|_| contract.named)
+            .map(|input| input.name.clone())
+    };
     for (flag, name) in [("--text", &args.text), ("--text-pair", &args.text_pair)] {
-        if let Some(name) = name.as_ref().filter(|name| schema.column_with_name(name).is_none()) {
-            let hint = did_you_mean(name, &column_names(schema), "`tallow inspect` lists the columns of a file");
-            return Err(Error::contract(format!("`{flag} {name}` names a column that the data lacks")).hint(hint));
+        if let Some(name) = name
+            .as_ref()
+            .filter(|name| schema.column_with_name(name).is_none())
+        {
+            let hint = did_you_mean(
+                name,
+                &column_names(schema),
+                "`tallow inspect` lists the columns of a file",
+            );
+            return Err(Error::contract(format!(
+                "`{flag} {name}` names a column that the data lacks"
+            ))
+            .hint(hint));
         }
     }
     let first = match args.text.clone().or_else(|| packaged(0)) {
         Some(name) => name,
         None => default_column(args, schema, is_delimited)?,
     };
-    match (contract.inputs.len(), args.text_pair.clone().or_else(|| packaged(1))) {
+    match (
+        contract.inputs.len(),
+        args.text_pair.clone().or_else(|| packaged(1)),
+    ) {
         (2, Some(second)) => Ok(Some(vec![first, second])),
-        (2, None) => Err(Error::contract("the model reads pairs of texts").hint("name both columns: `--text query --text-pair passage`")),
+        (2, None) => Err(Error::contract("the model reads pairs of texts")
+            .hint("name both columns: `--text query --text-pair passage`")),
         _ => Ok(Some(vec![first])),
     }
 }
 
 fn default_column(args: &TextArgs, schema: &Schema, is_delimited: bool) -> Result<String> {
-    let value = |data_type: &DataType| if let DataType::Dictionary(_, value) = data_type { is_text(value) } else { is_text(data_type) };
-    let texts = schema.fields().iter().filter(|field| is_delimited || value(field.data_type())).map(|field| field.name().as_str());
-    let texts: Vec<&str> = texts.filter(|name| Some(*name) != args.text_pair.as_deref()).collect();
+    let value = |data_type: &DataType| {
+        if let DataType::Dictionary(_, value) = data_type {
+            is_text(value)
+        } else {
+            is_text(data_type)
+        }
+    };
+    let texts = schema
+        .fields()
+        .iter()
+        .filter(|field| is_delimited || value(field.data_type()))
+        .map(|field| field.name().as_str());
+    let texts: Vec<&str> = texts
+        .filter(|name| Some(*name) != args.text_pair.as_deref())
+        .collect();
     if let Some(name) = texts.iter().find(|name| **name == TEXT) {
         return Ok((*name).to_owned());
     }
     match texts.as_slice() {
         [one] => Ok((*one).to_owned()),
-        [] => Err(Error::contract("the model reads texts, and the data has no column of texts").hint("`tallow inspect` lists the columns of a file")),
+        [] => Err(
+            Error::contract("the model reads texts, and the data has no column of texts")
+                .hint("`tallow inspect` lists the columns of a file"),
+        ),
         several => {
-            let shown: Vec<String> = several.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-            let more = if several.len() > SHOWN { " and more" } else { "" };
-            Err(Error::contract("the model reads texts, and several columns could be meant")
-                .hint(format!("say which: `--text COLUMN`; the data has {}{more}", shown.join(", "))))
+            let shown: Vec<String> = several
+                .iter()
+                .take(SHOWN)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            let more = if several.len() > SHOWN {
+                " and more"
+            } else {
+                ""
+            };
+            Err(
+                Error::contract("the model reads texts, and several columns could be meant").hint(
+                    format!(
+                        "say which: `--text COLUMN`; the data has {}{more}",
+                        shown.join(", ")
+                    ),
+                ),
+            )
         }
     }
 }

@@ -13,48 +13,95 @@ use crate::table::dataset::Dataset;
 /// The most columns that a warning lists.
 const LISTED: usize = 10;
 
-/// Warns of columns that a regex chose: their order is the data's, and nothing checks that it is that of training.
+/// Warns of columns that a regex chose: their order is the data's, and nothing checks that it is
+/// that of training.
 pub(super) fn chosen_by_regex(features: Option<&str>, bound: &[BoundInput]) -> Option<Error> {
     let pattern = features.filter(|text| text.starts_with('/'))?;
     let columns: Vec<&str> = bound.iter().map(|one| one.column.as_str()).collect();
-    let message = format!("`--features {}` feeds the model in the order of the data: {}", shell_word(pattern), listed(&columns));
+    let message = format!(
+        "`--features {}` feeds the model in the order of the data: {}",
+        shell_word(pattern),
+        listed(&columns)
+    );
     Some(Error::contract(message).hint(format!(
         "if that is the order of training, write it down: `--features {}`",
         shell_word(&columns.iter().map(|name| written(name)).collect::<Vec<_>>().join(","))
     )))
 }
 
-/// Warns of columns that feed features of other names: `--features` binds by position, whatever the model calls its features.
-pub(super) fn other_names(features: Option<&str>, contract: &Contract, bound: &[BoundInput]) -> Option<Error> {
+/// Warns of columns that feed features of other names: `--features` binds by position, whatever the
+/// model calls its features.
+pub(super) fn other_names(
+    features: Option<&str>,
+    contract: &Contract,
+    bound: &[BoundInput],
+) -> Option<Error> {
     features.filter(|_| contract.named)?;
-    let others: Vec<String> =
-        bound.iter().filter(|one| one.column != one.input.name).map(|one| format!("{} <- {}", one.input.name, one.column)).collect();
+    let others: Vec<String> = bound
+        .iter()
+        .filter(|one| one.column != one.input.name)
+        .map(|one| format!("{} <- {}", one.input.name, one.column))
+        .collect();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
-    let message = format!("`--features` feeds the model's features with columns of other names, by position: {}", listed(&others));
-    (!others.is_empty())
-        .then(|| Error::contract(message).hint("leave `--features` out to bind by name, and name columns that are called otherwise with `--rename`"))
+    let message = format!(
+        "`--features` feeds the model's features with columns of other names, by position: {}",
+        listed(&others)
+    );
+    (!others.is_empty()).then(|| {
+        Error::contract(message).hint(
+            "leave `--features` out to bind by name, and name columns that are called otherwise \
+             with `--rename`",
+        )
+    })
 }
 
 /// Warns of files that are read, and whose rows are scored, more than once.
 pub(super) fn read_again(dataset: &Dataset) -> Option<Error> {
     let mut seen = HashSet::new();
-    let again = dataset.files.iter().filter(|file| !seen.insert(file.table.identity()));
+    let again = dataset
+        .files
+        .iter()
+        .filter(|file| !seen.insert(file.table.identity()));
     let again: Vec<String> = again.map(|file| file.path.display().to_string()).collect();
     let again: Vec<&str> = again.iter().map(String::as_str).collect();
-    let message = format!("a file that is given more than once is scored as often: {}", listed(&again));
-    (!again.is_empty()).then(|| Error::usage(message).hint("look for patterns and directories that overlap"))
+    let message = format!(
+        "a file that is given more than once is scored as often: {}",
+        listed(&again)
+    );
+    (!again.is_empty())
+        .then(|| Error::usage(message).hint("look for patterns and directories that overlap"))
 }
 
 /// Warns of derived columns that neither the model nor the output nor another expression reads.
 pub(super) fn unread_derived(unread: &[&str]) -> Option<Error> {
-    let (verb, noun) = if unread.len() == 1 { ("is", "column") } else { ("are", "columns") };
-    let message = format!("the derived {noun} {} {verb} read by nothing", listed(unread));
-    (!unread.is_empty())
-        .then(|| Error::contract(message).hint("correct the name under `[[derived]]`, remove it there, or let it come along with `--passthrough`"))
+    let (verb, noun) = if unread.len() == 1 {
+        ("is", "column")
+    } else {
+        ("are", "columns")
+    };
+    let message = format!(
+        "the derived {noun} {} {verb} read by nothing",
+        listed(unread)
+    );
+    (!unread.is_empty()).then(|| {
+        Error::contract(message).hint(
+            "correct the name under `[[derived]]`, remove it there, or let it come along with \
+             `--passthrough`",
+        )
+    })
 }
 
 pub(super) fn listed(names: &[&str]) -> String {
-    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
     let more = names.len().saturating_sub(LISTED);
-    shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    shown.join(", ")
+        + &if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        }
 }

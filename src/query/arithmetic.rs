@@ -1,11 +1,13 @@
 //! `+ - * / // %` and the sign: on whole numbers of 64 bits, decimals, floats and dates.
 //!
-//! Whole numbers and decimals that leave their range are a fault and never wrap; `/` divides as floats, `//` cuts towards 0, `%` has the sign
-//! of what is divided. It must not know expressions.
+//! Whole numbers and decimals that leave their range are a fault and never wrap; `/` divides as
+//! floats, `//` cuts towards 0, `%` has the sign of what is divided. It must not know expressions.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float32Array, Float64Array, Int64Array, PrimitiveArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Float32Array, Float64Array, Int64Array, PrimitiveArray,
+};
 use arrow::compute::kernels::numeric;
 use arrow::compute::{binary, try_binary};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type};
@@ -13,7 +15,9 @@ use arrow::error::ArrowError;
 
 use super::conversion::{convert, decimals};
 use super::node::Operator;
-use super::value::{Fault, Outcome, Value, division_by_zero, is_numeric, name_of, overflow, shared_type};
+use super::value::{
+    Fault, Outcome, Value, division_by_zero, is_numeric, name_of, overflow, shared_type,
+};
 
 /// One value by an operator and another.
 pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
@@ -22,17 +26,38 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
     }
     let shared = shared_type([left, right].into_iter(), sign(operator))?;
     if shared == DataType::Null {
-        return Ok(both(left, right, arrow::array::new_null_array(&DataType::Int64, length(left, right))));
+        return Ok(both(
+            left,
+            right,
+            arrow::array::new_null_array(&DataType::Int64, length(left, right)),
+        ));
     }
     if !is_numeric(&shared) {
-        let fault = Fault::new(format!("`{}` does not work on {} and {}", sign(operator), name_of(left.data_type()), name_of(right.data_type())));
-        return Err(fault.hint("make numbers of texts with CAST, and add spans to dates with INTERVAL"));
+        let fault = Fault::new(format!(
+            "`{}` does not work on {} and {}",
+            sign(operator),
+            name_of(left.data_type()),
+            name_of(right.data_type())
+        ));
+        return Err(
+            fault.hint("make numbers of texts with CAST, and add spans to dates with INTERVAL")
+        );
     }
-    let to = |value: &Value, data_type: &DataType| Ok::<_, Fault>(value.with(convert(&value.array, data_type, false)?));
+    let to = |value: &Value, data_type: &DataType| {
+        Ok::<_, Fault>(value.with(convert(&value.array, data_type, false)?))
+    };
     if operator == Operator::Divide {
-        let real = if shared == DataType::Float32 { DataType::Float32 } else { DataType::Float64 };
+        let real = if shared == DataType::Float32 {
+            DataType::Float32
+        } else {
+            DataType::Float64
+        };
         let (left, right) = (to(left, &real)?, to(right, &real)?);
-        return Ok(both(&left, &right, numeric::div(&*left.datum(), &*right.datum())?));
+        return Ok(both(
+            &left,
+            &right,
+            numeric::div(&*left.datum(), &*right.datum())?,
+        ));
     }
     match shared {
         DataType::Int64 => {
@@ -43,7 +68,11 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
                 Operator::Subtract => numeric::sub(&*a, &*b)?,
                 Operator::Multiply => numeric::mul(&*a, &*b)?,
                 Operator::DivideWhole => return whole(&left, &right, i64::checked_div),
-                _ => return whole(&left, &right, |a, b| if b == -1 { Some(0) } else { a.checked_rem(b) }),
+                _ => {
+                    return whole(&left, &right, |a, b| {
+                        if b == -1 { Some(0) } else { a.checked_rem(b) }
+                    });
+                }
             };
             Ok(both(&left, &right, array))
         }
@@ -53,7 +82,10 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
             of_floats(operator, &left, &right)
         }
         _ => {
-            let (left, right) = (to(left, &DataType::Float64)?, to(right, &DataType::Float64)?);
+            let (left, right) = (
+                to(left, &DataType::Float64)?,
+                to(right, &DataType::Float64)?,
+            );
             of_floats(operator, &left, &right)
         }
     }
@@ -71,11 +103,19 @@ fn sign(operator: Operator) -> &'static str {
 }
 
 fn length(left: &Value, right: &Value) -> usize {
-    if left.is_constant { right.array.len() } else { left.array.len() }
+    if left.is_constant {
+        right.array.len()
+    } else {
+        left.array.len()
+    }
 }
 
 fn both(left: &Value, right: &Value, array: ArrayRef) -> Value {
-    Value { array, is_constant: left.is_constant && right.is_constant, is_literal: false }
+    Value {
+        array,
+        is_constant: left.is_constant && right.is_constant,
+        is_literal: false,
+    }
 }
 
 /// Both values for every row that either has.
@@ -91,25 +131,41 @@ fn whole(left: &Value, right: &Value, divide: impl Fn(i64, i64) -> Option<i64>) 
         0 => Err(ArrowError::DivideByZero),
         _ => divide(a, b).ok_or_else(|| ArrowError::ArithmeticOverflow(String::new())),
     };
-    let array: Int64Array = try_binary(a.as_primitive::<Int64Type>(), b.as_primitive::<Int64Type>(), step)?;
+    let array: Int64Array = try_binary(
+        a.as_primitive::<Int64Type>(),
+        b.as_primitive::<Int64Type>(),
+        step,
+    )?;
     Ok(both(left, right, Arc::new(array)))
 }
 
-/// Decimals as digits: sums at the finer scale, products at the sum of both, quotients and remainders at the finer one.
+/// Decimals as digits: sums at the finer scale, products at the sum of both, quotients and
+/// remainders at the finer one.
 fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
     let as_decimal = |value: &Value| -> Outcome<Value> {
         match value.data_type() {
             DataType::Decimal128(..) => Ok(value.clone()),
-            DataType::Utf8 => Ok(value.with(convert(&value.array, &DataType::Decimal128(38, 9), false)?)),
+            DataType::Utf8 => {
+                Ok(value.with(convert(&value.array, &DataType::Decimal128(38, 9), false)?))
+            }
             _ => Ok(value.with(convert(&value.array, &DataType::Decimal128(19, 0), false)?)),
         }
     };
     let (left, right) = (as_decimal(left)?, as_decimal(right)?);
-    let scale = |value: &Value| if let DataType::Decimal128(_, scale) = value.data_type() { *scale } else { 0 };
+    let scale = |value: &Value| {
+        if let DataType::Decimal128(_, scale) = value.data_type() {
+            *scale
+        } else {
+            0
+        }
+    };
     let (first, second) = (scale(&left), scale(&right));
     let finer = first.max(second);
     let (a, b) = aligned(&left, &right)?;
-    let (a, b) = (a.as_primitive::<Decimal128Type>(), b.as_primitive::<Decimal128Type>());
+    let (a, b) = (
+        a.as_primitive::<Decimal128Type>(),
+        b.as_primitive::<Decimal128Type>(),
+    );
     let power = |scale: i8| 10_i128.pow(u32::from((finer - scale).unsigned_abs()));
     let (up, down) = (power(first), power(second));
     let result_scale = if operator == Operator::Multiply {
@@ -120,7 +176,10 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
         finer
     };
     if result_scale > 38 {
-        return Err(Fault::new("a product of decimals has more than 38 digits behind its point").hint("compute with `CAST(… AS DOUBLE)`"));
+        return Err(
+            Fault::new("a product of decimals has more than 38 digits behind its point")
+                .hint("compute with `CAST(… AS DOUBLE)`"),
+        );
     }
     let most = 10_i128.pow(38);
     let mut values = Vec::with_capacity(a.len());
@@ -132,17 +191,24 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
         let (x, y) = (a.value(row), b.value(row));
         let value = match operator {
             Operator::Multiply => x.checked_mul(y),
-            _ => x.checked_mul(up).zip(y.checked_mul(down)).and_then(|(x, y)| match operator {
-                Operator::Add => x.checked_add(y),
-                Operator::Subtract => x.checked_sub(y),
-                Operator::DivideWhole => x.checked_div(y),
-                _ => x.checked_rem(y),
-            }),
+            _ => x
+                .checked_mul(up)
+                .zip(y.checked_mul(down))
+                .and_then(|(x, y)| match operator {
+                    Operator::Add => x.checked_add(y),
+                    Operator::Subtract => x.checked_sub(y),
+                    Operator::DivideWhole => x.checked_div(y),
+                    _ => x.checked_rem(y),
+                }),
         };
         if matches!(operator, Operator::DivideWhole | Operator::Remainder) && y == 0 {
             return Err(division_by_zero());
         }
-        values.push(Some(value.filter(|value| value.abs() < most).ok_or_else(overflow)?));
+        values.push(Some(
+            value
+                .filter(|value| value.abs() < most)
+                .ok_or_else(overflow)?,
+        ));
     }
     Ok(both(&left, &right, decimals(values, 38, result_scale)?))
 }
@@ -155,15 +221,26 @@ fn of_floats(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> 
         Operator::Multiply => numeric::mul(&*a, &*b)?,
         Operator::DivideWhole => {
             let fault = Fault::new("`//` divides whole numbers");
-            return Err(fault.hint("write `FLOOR(a / b)` or `TRUNC(a / b)`: which one is meant shows for negative numbers"));
+            return Err(fault.hint(
+                "write `FLOOR(a / b)` or `TRUNC(a / b)`: which one is meant shows for negative \
+                 numbers",
+            ));
         }
         _ => {
             let (a, b) = aligned(left, right)?;
             if *a.data_type() == DataType::Float32 {
-                let array: Float32Array = binary(a.as_primitive::<Float32Type>(), b.as_primitive::<Float32Type>(), |a, b| a % b)?;
+                let array: Float32Array = binary(
+                    a.as_primitive::<Float32Type>(),
+                    b.as_primitive::<Float32Type>(),
+                    |a, b| a % b,
+                )?;
                 Arc::new(array)
             } else {
-                let array: Float64Array = binary(a.as_primitive::<Float64Type>(), b.as_primitive::<Float64Type>(), |a, b| a % b)?;
+                let array: Float64Array = binary(
+                    a.as_primitive::<Float64Type>(),
+                    b.as_primitive::<Float64Type>(),
+                    |a, b| a % b,
+                )?;
                 Arc::new(array) as ArrayRef
             }
         }
@@ -177,24 +254,43 @@ fn of_dates(operator: Operator, left: &Value, right: &Value) -> Outcome<Option<V
     let shifted = |dates: &Value, days: &Value, is_later: bool| -> Outcome<Option<Value>> {
         let (a, b) = aligned(dates, days)?;
         let step = |date: i32, days: i64| {
-            let days = if is_later { i64::from(date).checked_add(days) } else { i64::from(date).checked_sub(days) };
-            days.and_then(|days| i32::try_from(days).ok()).ok_or_else(|| ArrowError::ArithmeticOverflow(String::new()))
+            let days = if is_later {
+                i64::from(date).checked_add(days)
+            } else {
+                i64::from(date).checked_sub(days)
+            };
+            days.and_then(|days| i32::try_from(days).ok())
+                .ok_or_else(|| ArrowError::ArithmeticOverflow(String::new()))
         };
-        let array: Date32Array = try_binary(a.as_primitive::<Date32Type>(), b.as_primitive::<Int64Type>(), step)?;
+        let array: Date32Array = try_binary(
+            a.as_primitive::<Date32Type>(),
+            b.as_primitive::<Int64Type>(),
+            step,
+        )?;
         Ok(Some(both(dates, days, Arc::new(array))))
     };
     match (left.data_type(), operator, right.data_type()) {
-        (T::Date32, Operator::Add | Operator::Subtract, T::Int64) => shifted(left, right, operator == Operator::Add),
+        (T::Date32, Operator::Add | Operator::Subtract, T::Int64) => {
+            shifted(left, right, operator == Operator::Add)
+        }
         (T::Int64, Operator::Add, T::Date32) => shifted(right, left, true),
         (T::Date32, Operator::Subtract, T::Date32) => {
             let (a, b) = aligned(left, right)?;
             let step = |a: i32, b: i32| i64::from(a) - i64::from(b);
-            let array: PrimitiveArray<Int64Type> = binary(a.as_primitive::<Date32Type>(), b.as_primitive::<Date32Type>(), step)?;
+            let array: PrimitiveArray<Int64Type> = binary(
+                a.as_primitive::<Date32Type>(),
+                b.as_primitive::<Date32Type>(),
+                step,
+            )?;
             Ok(Some(both(left, right, Arc::new(array))))
         }
-        (T::Timestamp(..), Operator::Subtract, T::Timestamp(..) | T::Date32) | (T::Date32, Operator::Subtract, T::Timestamp(..)) => {
+        (T::Timestamp(..), Operator::Subtract, T::Timestamp(..) | T::Date32)
+        | (T::Date32, Operator::Subtract, T::Timestamp(..)) => {
             let fault = Fault::new("the difference of two timestamps has no type here");
-            Err(fault.hint("say in which unit: `DATE_DIFF('second', begin, end)`, or `EPOCH(end) - EPOCH(begin)`"))
+            Err(fault.hint(
+                "say in which unit: `DATE_DIFF('second', begin, end)`, or `EPOCH(end) - \
+                 EPOCH(begin)`",
+            ))
         }
         _ => Ok(None),
     }
@@ -205,12 +301,21 @@ pub(super) fn negate(value: &Value) -> Outcome<Value> {
     let array: ArrayRef = match value.data_type() {
         DataType::Int64 => {
             let flipped = value.array.as_primitive::<Int64Type>();
-            let step = |value: i64| value.checked_neg().ok_or_else(|| ArrowError::ArithmeticOverflow(String::new()));
+            let step = |value: i64| {
+                value
+                    .checked_neg()
+                    .ok_or_else(|| ArrowError::ArithmeticOverflow(String::new()))
+            };
             Arc::new(flipped.try_unary::<_, Int64Type, ArrowError>(step)?)
         }
         data_type if is_numeric(data_type) => numeric::neg(&value.array)?,
         DataType::Null => return Ok(value.clone()),
-        other => return Err(Fault::new(format!("`-` does not work on {}", name_of(other)))),
+        other => {
+            return Err(Fault::new(format!(
+                "`-` does not work on {}",
+                name_of(other)
+            )));
+        }
     };
     Ok(value.with(array))
 }

@@ -1,7 +1,8 @@
-//! Dates and timestamps: the Gregorian calendar, spans of time, the parts of a date, and dates as text.
+//! Dates and timestamps: the Gregorian calendar, spans of time, the parts of a date, and dates as
+//! text.
 //!
-//! A date is days since 1970, a timestamp a number of ticks since then, of a unit that the caller names. What a text says is read exactly or
-//! not at all. It must not know columns.
+//! A date is days since 1970, a timestamp a number of ticks since then, of a unit that the caller
+//! names. What a text says is read exactly or not at all. It must not know columns.
 
 /// Ticks of a second in the unit of most timestamps.
 pub(super) const MICROSECONDS: i64 = 1_000_000;
@@ -11,9 +12,29 @@ const SECONDS_OF_DAY: i64 = 86_400;
 /// Days from 0000-03-01 to 1970-01-01.
 const DAYS_BEFORE_1970: i64 = 719_468;
 
-pub(super) const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(super) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// A part of a date or of a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +97,16 @@ pub(super) struct Moment {
 impl Moment {
     pub(super) fn of_ticks(ticks: i64, ticks_of_second: i64) -> Self {
         let of_day = SECONDS_OF_DAY * ticks_of_second;
-        Self { days: ticks.div_euclid(of_day), nanoseconds: ticks.rem_euclid(of_day) * (1_000_000_000 / ticks_of_second) }
+        Self {
+            days: ticks.div_euclid(of_day),
+            nanoseconds: ticks.rem_euclid(of_day) * (1_000_000_000 / ticks_of_second),
+        }
     }
 
     pub(super) fn ticks(self, ticks_of_second: i64) -> Option<i64> {
-        self.days.checked_mul(SECONDS_OF_DAY * ticks_of_second)?.checked_add(self.nanoseconds / (1_000_000_000 / ticks_of_second))
+        self.days
+            .checked_mul(SECONDS_OF_DAY * ticks_of_second)?
+            .checked_add(self.nanoseconds / (1_000_000_000 / ticks_of_second))
     }
 
     fn date(self) -> (i64, i64, i64) {
@@ -129,8 +155,14 @@ impl Moment {
     /// The beginning of the part that this moment lies in.
     pub(super) fn truncated(self, field: Field) -> Option<Self> {
         let (year, month, _) = self.date();
-        let first = |year, month| Self { days: days_from(year, month, 1), nanoseconds: 0 };
-        let within = |unit: i64| Self { nanoseconds: self.nanoseconds / unit * unit, ..self };
+        let first = |year, month| Self {
+            days: days_from(year, month, 1),
+            nanoseconds: 0,
+        };
+        let within = |unit: i64| Self {
+            nanoseconds: self.nanoseconds / unit * unit,
+            ..self
+        };
         Some(match field {
             Field::Millennium => first(year.div_euclid(1_000) * 1_000, 1),
             Field::Century => first(year.div_euclid(100) * 100, 1),
@@ -138,8 +170,13 @@ impl Moment {
             Field::Year => first(year, 1),
             Field::Quarter => first(year, (month - 1) / 3 * 3 + 1),
             Field::Month => first(year, month),
-            Field::Week => Self { days: self.days - (weekday(self.days) + 6) % 7, nanoseconds: 0 },
-            Field::Day | Field::DayOfWeek | Field::IsoDayOfWeek | Field::DayOfYear => within(SECONDS_OF_DAY * 1_000_000_000),
+            Field::Week => Self {
+                days: self.days - (weekday(self.days) + 6) % 7,
+                nanoseconds: 0,
+            },
+            Field::Day | Field::DayOfWeek | Field::IsoDayOfWeek | Field::DayOfYear => {
+                within(SECONDS_OF_DAY * 1_000_000_000)
+            }
             Field::Hour => within(3_600_000_000_000),
             Field::Minute => within(60_000_000_000),
             Field::Second | Field::Epoch => within(1_000_000_000),
@@ -154,7 +191,10 @@ impl Moment {
         let months = |moment: Self| moment.field(Field::Year) * 12 + moment.field(Field::Month) - 1;
         let units = |moment: Self, unit: i64| -> Option<i64> {
             let of_day = SECONDS_OF_DAY * 1_000_000_000 / unit;
-            moment.days.checked_mul(of_day)?.checked_add(moment.nanoseconds / unit)
+            moment
+                .days
+                .checked_mul(of_day)?
+                .checked_add(moment.nanoseconds / unit)
         };
         let count = |of: &dyn Fn(Self) -> Option<i64>| of(later)?.checked_sub(of(self)?);
         match field {
@@ -167,7 +207,9 @@ impl Moment {
             Field::Month => count(&|moment| Some(months(moment))),
             // Whole weeks, wherever they begin.
             Field::Week => Some(later.days.checked_sub(self.days)? / 7),
-            Field::Day | Field::DayOfWeek | Field::IsoDayOfWeek | Field::DayOfYear => count(&|moment| Some(moment.days)),
+            Field::Day | Field::DayOfWeek | Field::IsoDayOfWeek | Field::DayOfYear => {
+                count(&|moment| Some(moment.days))
+            }
             Field::Hour => count(&|moment| units(moment, 3_600_000_000_000)),
             Field::Minute => count(&|moment| units(moment, 60_000_000_000)),
             Field::Second | Field::Epoch => count(&|moment| units(moment, 1_000_000_000)),
@@ -181,31 +223,45 @@ impl Moment {
         let (year, month, day) = self.date();
         let months = year * 12 + month - 1 + span.months;
         let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
-        let days = days_from(year, month, day.min(length_of(year, month))).checked_add(span.days)?;
+        let days =
+            days_from(year, month, day.min(length_of(year, month))).checked_add(span.days)?;
         let nanoseconds = i128::from(self.nanoseconds) + i128::from(span.microseconds) * 1_000;
         let of_day = i128::from(SECONDS_OF_DAY) * 1_000_000_000;
         let days = days.checked_add(i64::try_from(nanoseconds.div_euclid(of_day)).ok()?)?;
         let in_calendar = (-300_000_000..300_000_000).contains(&days);
-        in_calendar.then_some(Self { days, nanoseconds: i64::try_from(nanoseconds.rem_euclid(of_day)).ok()? })
+        in_calendar.then_some(Self {
+            days,
+            nanoseconds: i64::try_from(nanoseconds.rem_euclid(of_day)).ok()?,
+        })
     }
 
     /// `2024-01-31`
     pub(super) fn date_text(self) -> String {
         let (year, month, day) = self.date();
-        if year > 0 { format!("{year:04}-{month:02}-{day:02}") } else { format!("{:04}-{month:02}-{day:02} (BC)", 1 - year) }
+        if year > 0 {
+            format!("{year:04}-{month:02}-{day:02}")
+        } else {
+            format!("{:04}-{month:02}-{day:02} (BC)", 1 - year)
+        }
     }
 
     /// `10:00:00`, and of a fraction the digits that say something.
     pub(super) fn time_text(self) -> String {
         let seconds = self.nanoseconds / 1_000_000_000;
-        let clock = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        let clock = format!(
+            "{:02}:{:02}:{:02}",
+            seconds / 3_600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
         match self.nanoseconds % 1_000_000_000 {
             0 => clock,
             fraction => format!("{clock}.{}", format!("{fraction:09}").trim_end_matches('0')),
         }
     }
 
-    /// The moment as a format of `strftime` says; none for a format with a letter that is not known.
+    /// The moment as a format of `strftime` says; none for a format with a letter that is not
+    /// known.
     pub(super) fn formatted(self, format: &str) -> Option<String> {
         let (year, month, day) = self.date();
         let seconds = self.nanoseconds / 1_000_000_000;
@@ -218,7 +274,11 @@ impl Moment {
                 continue;
             }
             let next = letters.next()?;
-            let (padding, next) = if next == '-' { (0, letters.next()?) } else { (2, next) };
+            let (padding, next) = if next == '-' {
+                (0, letters.next()?)
+            } else {
+                (2, next)
+            };
             let number = |value: i64| format!("{value:0padding$}");
             text += &match next {
                 'Y' => format!("{year:04}"),
@@ -267,10 +327,15 @@ impl Span {
         let mut words = text.split_whitespace();
         let mut is_empty = true;
         while let Some(word) = words.next() {
-            let digits = word.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(word.len());
+            let digits = word
+                .find(|letter: char| letter.is_ascii_alphabetic())
+                .unwrap_or(word.len());
             let (number, unit) = word.split_at(digits);
             let unit = if unit.is_empty() { words.next()? } else { unit };
-            let number: i64 = number.parse().ok().filter(|value: &i64| value.unsigned_abs() < 1_000_000_000_000)?;
+            let number: i64 = number
+                .parse()
+                .ok()
+                .filter(|value: &i64| value.unsigned_abs() < 1_000_000_000_000)?;
             let unit = unit.to_ascii_lowercase();
             match unit.strip_suffix('s').unwrap_or(&unit) {
                 "year" => span.months += number.checked_mul(12)?,
@@ -278,10 +343,24 @@ impl Span {
                 "month" => span.months += number,
                 "week" => span.days += number.checked_mul(7)?,
                 "day" => span.days += number,
-                "hour" => span.microseconds = span.microseconds.checked_add(number.checked_mul(3_600 * MICROSECONDS)?)?,
-                "minute" => span.microseconds = span.microseconds.checked_add(number.checked_mul(60 * MICROSECONDS)?)?,
-                "second" => span.microseconds = span.microseconds.checked_add(number.checked_mul(MICROSECONDS)?)?,
-                "millisecond" => span.microseconds = span.microseconds.checked_add(number.checked_mul(1_000)?)?,
+                "hour" => {
+                    span.microseconds = span
+                        .microseconds
+                        .checked_add(number.checked_mul(3_600 * MICROSECONDS)?)?
+                }
+                "minute" => {
+                    span.microseconds = span
+                        .microseconds
+                        .checked_add(number.checked_mul(60 * MICROSECONDS)?)?
+                }
+                "second" => {
+                    span.microseconds = span
+                        .microseconds
+                        .checked_add(number.checked_mul(MICROSECONDS)?)?
+                }
+                "millisecond" => {
+                    span.microseconds = span.microseconds.checked_add(number.checked_mul(1_000)?)?
+                }
                 "microsecond" => span.microseconds = span.microseconds.checked_add(number)?,
                 _ => return None,
             }
@@ -292,13 +371,21 @@ impl Span {
     }
 
     pub(super) fn negated(self) -> Self {
-        Self { months: -self.months, days: -self.days, microseconds: -self.microseconds }
+        Self {
+            months: -self.months,
+            days: -self.days,
+            microseconds: -self.microseconds,
+        }
     }
 }
 
 /// Days since 1970 of a day of the Gregorian calendar, whose years are counted from March here.
 pub(super) fn days_from(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - DAYS_BEFORE_1970
 }
@@ -311,7 +398,10 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (year_of_era + era * 400, if month < 10 { month + 3 } else { month - 9 });
+    let (year, month) = (
+        year_of_era + era * 400,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
     (if month <= 2 { year + 1 } else { year }, month, day)
 }
 

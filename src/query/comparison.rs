@@ -1,7 +1,8 @@
 //! `= <> < <= > >=`, `IS DISTINCT FROM` and `IN`.
 //!
-//! NaN equals NaN and is above every number, 0 equals -0, texts are ordered by their bytes, a comparison with null is null. A text that stands in
-//! the expression takes the type of what it is compared with, exactly or not at all. It must not know expressions.
+//! NaN equals NaN and is above every number, 0 equals -0, texts are ordered by their bytes, a
+//! comparison with null is null. A text that stands in the expression takes the type of what it is
+//! compared with, exactly or not at all. It must not know expressions.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +20,10 @@ use super::value::{Fault, Outcome, Value, common_type, name_of, ordered};
 /// Whether two values are in this relation.
 pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<Value> {
     let (left, right) = matched(left, right)?;
-    let (left, right) = (left.with(ordered(&left.array)), right.with(ordered(&right.array)));
+    let (left, right) = (
+        left.with(ordered(&left.array)),
+        right.with(ordered(&right.array)),
+    );
     let (a, b) = (left.datum(), right.datum());
     let array = match how {
         Comparison::Equal => cmp::eq(&*a, &*b)?,
@@ -31,7 +35,11 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
         Comparison::Distinct => cmp::distinct(&*a, &*b)?,
         Comparison::NotDistinct => cmp::not_distinct(&*a, &*b)?,
     };
-    Ok(Value { array: Arc::new(array), is_constant: left.is_constant && right.is_constant, is_literal: false })
+    Ok(Value {
+        array: Arc::new(array),
+        is_constant: left.is_constant && right.is_constant,
+        is_literal: false,
+    })
 }
 
 /// Two values in one type.
@@ -47,19 +55,30 @@ fn matched(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
         Some(shared) => shared,
         None => return Err(unlike(left.data_type(), right.data_type())),
     };
-    Ok((left.with(convert(&left.array, &shared, false)?), right.with(convert(&right.array, &shared, false)?)))
+    Ok((
+        left.with(convert(&left.array, &shared, false)?),
+        right.with(convert(&right.array, &shared, false)?),
+    ))
 }
 
 fn unlike(left: &DataType, right: &DataType) -> Fault {
-    let fault = Fault::new(format!("{} cannot be compared with {}", name_of(left), name_of(right)));
-    let is_time = |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(..));
+    let fault = Fault::new(format!(
+        "{} cannot be compared with {}",
+        name_of(left),
+        name_of(right)
+    ));
+    let is_time =
+        |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(..));
     let has_zone = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(_)));
     fault.hint(if has_zone(left) || has_zone(right) {
-        "write the instant with its zone, as a text: `'2024-01-31 10:00:00Z'` or `'2024-01-31 12:00:00+02:00'`"
+        "write the instant with its zone, as a text: `'2024-01-31 10:00:00Z'` or `'2024-01-31 \
+         12:00:00+02:00'`"
     } else if is_time(left) || is_time(right) {
-        "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'` with dates, and plain texts with the text columns of CSV files"
+        "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'` with dates, and plain \
+         texts with the text columns of CSV files"
     } else {
-        "make them of one type with CAST: columns of delimited text that the model does not read are texts, `CAST(visits AS DOUBLE)`"
+        "make them of one type with CAST: columns of delimited text that the model does not read \
+         are texts, `CAST(visits AS DOUBLE)`"
     })
 }
 
@@ -67,9 +86,13 @@ fn unlike(left: &DataType, right: &DataType) -> Fault {
 fn read_as(value: &Value, data_type: &DataType) -> Outcome<Value> {
     let text = value.array.as_string::<i32>().value(0).to_owned();
     let wrong = |reason: &str| {
-        let fault = Fault::new(format!("`{text}` cannot be compared with {}: {reason}", name_of(data_type)));
+        let fault = Fault::new(format!(
+            "`{text}` cannot be compared with {}: {reason}",
+            name_of(data_type)
+        ));
         fault.hint(
-            "write a date as `'2024-01-31'`, a timestamp as `'2024-01-31 10:00:00'`, with a `Z` or `+02:00` behind it where the column has a time zone",
+            "write a date as `'2024-01-31'`, a timestamp as `'2024-01-31 10:00:00'`, with a `Z` \
+             or `+02:00` behind it where the column has a time zone",
         )
     };
     let instant = || instant(&text).ok_or_else(|| wrong("it is neither a date nor a timestamp"));
@@ -84,16 +107,23 @@ fn read_as(value: &Value, data_type: &DataType) -> Outcome<Value> {
         }
         DataType::Timestamp(unit, zone) => {
             let found = instant()?;
-            let ticks_of_second = if *unit == TimeUnit::Nanosecond { 1_000_000_000 } else { MICROSECONDS };
+            let ticks_of_second = if *unit == TimeUnit::Nanosecond {
+                1_000_000_000
+            } else {
+                MICROSECONDS
+            };
             match (found.offset_seconds, zone.is_some()) {
                 (None, true) => return Err(wrong("the column has a time zone, the text has none")),
-                (Some(_), false) => return Err(wrong("the text has a time zone, the column has none")),
+                (Some(_), false) => {
+                    return Err(wrong("the text has a time zone, the column has none"));
+                }
                 _ => {}
             }
             if found.moment.nanoseconds % (1_000_000_000 / ticks_of_second) != 0 {
                 return Err(wrong("it is finer than the column"));
             }
-            convert(&value.array, data_type, false).map_err(|_| wrong("it is outside of what the column can hold"))?
+            convert(&value.array, data_type, false)
+                .map_err(|_| wrong("it is outside of what the column can hold"))?
         }
         DataType::Decimal128(_, scale) => {
             let target = DataType::Decimal128(38, (*scale).clamp(9, 18));
@@ -102,9 +132,12 @@ fn read_as(value: &Value, data_type: &DataType) -> Outcome<Value> {
         // `5 = '5.5'` must not round the text.
         DataType::Int64 => match text.trim().parse::<i64>() {
             Ok(_) => convert(&value.array, data_type, false)?,
-            Err(_) => convert(&value.array, &DataType::Float64, false).map_err(|_| wrong("it is not a number"))?,
+            Err(_) => convert(&value.array, &DataType::Float64, false)
+                .map_err(|_| wrong("it is not a number"))?,
         },
-        other => convert(&value.array, other, false).map_err(|_| wrong("it is not such a value"))?,
+        other => {
+            convert(&value.array, other, false).map_err(|_| wrong("it is not such a value"))?
+        }
     };
     Ok(value.with(array))
 }
@@ -130,10 +163,17 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
             has_null = true;
             continue;
         }
-        let place = if let Some(place) = sets.iter().position(|(data_type, ..)| data_type == item.data_type()) {
+        let place = if let Some(place) = sets
+            .iter()
+            .position(|(data_type, ..)| data_type == item.data_type())
+        {
             place
         } else {
-            sets.push((item.data_type().clone(), ordered(&seen.expanded(row_count)?), HashSet::new()));
+            sets.push((
+                item.data_type().clone(),
+                ordered(&seen.expanded(row_count)?),
+                HashSet::new(),
+            ));
             sets.len() - 1
         };
         sets[place].2.extend(key(&ordered(&item.array), 0));
@@ -143,7 +183,9 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
         if known.is_null(row) || *known.data_type() == DataType::Null {
             return None;
         }
-        let is_found = sets.iter().any(|(_, seen, set)| key(seen, row).is_some_and(|key| set.contains(&key)));
+        let is_found = sets
+            .iter()
+            .any(|(_, seen, set)| key(seen, row).is_some_and(|key| set.contains(&key)));
         if is_found {
             Some(true)
         } else if has_null {
@@ -170,12 +212,22 @@ fn key(array: &ArrayRef, row: usize) -> Option<Key> {
         DataType::Utf8 => return Some(Key::Text(array.as_string::<i32>().value(row).to_owned())),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value(row),
-        DataType::Float32 => array.as_primitive::<Float32Type>().value(row).to_bits().into(),
-        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_bits().into(),
+        DataType::Float32 => array
+            .as_primitive::<Float32Type>()
+            .value(row)
+            .to_bits()
+            .into(),
+        DataType::Float64 => array
+            .as_primitive::<Float64Type>()
+            .value(row)
+            .to_bits()
+            .into(),
         _ => match cell(array, row)? {
             Cell::Boolean(value) => value.into(),
             Cell::Date(days) => days.into(),
-            Cell::Moment(moment, _) => i128::from(moment.days) * 86_400_000_000_000 + i128::from(moment.nanoseconds),
+            Cell::Moment(moment, _) => {
+                i128::from(moment.days) * 86_400_000_000_000 + i128::from(moment.nanoseconds)
+            }
             _ => return None,
         },
     }))

@@ -1,16 +1,20 @@
-//! `CAST` and `TRY_CAST`: every type to every other, with SQL's rounding, and nothing that wraps or is cut off in silence.
+//! `CAST` and `TRY_CAST`: every type to every other, with SQL's rounding, and nothing that wraps or
+//! is cut off in silence.
 //!
-//! Halves of decimals and texts are rounded away from 0, those of floats to the even neighbour, as `DuckDB` does. It must not know expressions.
+//! Halves of decimals and texts are rounded away from 0, those of floats to the even neighbour, as
+//! `DuckDB` does. It must not know expressions.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, PrimitiveArray, StringArray,
-    TimestampMicrosecondArray, TimestampNanosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float32Array,
+    Float64Array, Int64Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    TimestampNanosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 
 use super::calendar::{MICROSECONDS, Moment};
@@ -39,17 +43,27 @@ pub(super) fn cell(array: &ArrayRef, row: usize) -> Option<Cell<'_>> {
     Some(match array.data_type() {
         DataType::Boolean => Cell::Boolean(array.as_boolean().value(row)),
         DataType::Int64 => Cell::Integer(array.as_primitive::<Int64Type>().value(row).into()),
-        DataType::Decimal128(_, scale) => Cell::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Decimal128(_, scale) => {
+            Cell::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale)
+        }
         DataType::Float32 => Cell::Single(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Cell::Double(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row)),
         DataType::Date32 => Cell::Date(array.as_primitive::<Date32Type>().value(row)),
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            Cell::Moment(Moment::of_ticks(array.as_primitive::<TimestampMicrosecondType>().value(row), MICROSECONDS), zone.is_some())
-        }
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
-            Cell::Moment(Moment::of_ticks(array.as_primitive::<TimestampNanosecondType>().value(row), 1_000_000_000), zone.is_some())
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => Cell::Moment(
+            Moment::of_ticks(
+                array.as_primitive::<TimestampMicrosecondType>().value(row),
+                MICROSECONDS,
+            ),
+            zone.is_some(),
+        ),
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => Cell::Moment(
+            Moment::of_ticks(
+                array.as_primitive::<TimestampNanosecondType>().value(row),
+                1_000_000_000,
+            ),
+            zone.is_some(),
+        ),
         _ => return None,
     })
 }
@@ -61,15 +75,24 @@ pub(super) fn convert(array: &ArrayRef, target: &DataType, tries: bool) -> Outco
         return Ok(array.clone());
     }
     if *found == DataType::Null {
-        return Ok(arrow::array::new_null_array(&kept_type(target), array.len()));
+        return Ok(arrow::array::new_null_array(
+            &kept_type(target),
+            array.len(),
+        ));
     }
     if !is_possible(found, target) {
-        let fault = Fault::new(format!("{} cannot become {}", name_of(found), name_of(&kept_type(target))));
+        let fault = Fault::new(format!(
+            "{} cannot become {}",
+            name_of(found),
+            name_of(&kept_type(target))
+        ));
         return Err(fault.hint("go by way of text or of a number, if that is meant"));
     }
     // The shorter way where nothing can go wrong.
     match (found, target) {
-        (DataType::Int64 | DataType::Float32, DataType::Float64) | (DataType::Int64, DataType::Float32) | (DataType::Boolean, DataType::Int64) => {
+        (DataType::Int64 | DataType::Float32, DataType::Float64)
+        | (DataType::Int64, DataType::Float32)
+        | (DataType::Boolean, DataType::Int64) => {
             return Ok(cast(array, target)?);
         }
         _ => {}
@@ -77,38 +100,71 @@ pub(super) fn convert(array: &ArrayRef, target: &DataType, tries: bool) -> Outco
     let each = |row: usize| cell(array, row);
     let rows = 0..array.len();
     match target {
-        DataType::Boolean => collect(rows, each, truth, tries, target).map(|values| Arc::new(BooleanArray::from(values)) as ArrayRef),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+        DataType::Boolean => collect(rows, each, truth, tries, target)
+            .map(|values| Arc::new(BooleanArray::from(values)) as ArrayRef),
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => {
             let (low, high) = limits(target);
-            let fits = |value: Cell<'_>| integer(&value).filter(|value| (low..=high).contains(value)).and_then(|value| i64::try_from(value).ok());
-            collect(rows, each, fits, tries, target).map(|values| Arc::new(Int64Array::from(values)) as ArrayRef)
+            let fits = |value: Cell<'_>| {
+                integer(&value)
+                    .filter(|value| (low..=high).contains(value))
+                    .and_then(|value| i64::try_from(value).ok())
+            };
+            collect(rows, each, fits, tries, target)
+                .map(|values| Arc::new(Int64Array::from(values)) as ArrayRef)
         }
         DataType::UInt64 => {
-            let fits = |value: Cell<'_>| integer(&value).filter(|value| (0..=i128::from(u64::MAX)).contains(value));
+            let fits = |value: Cell<'_>| {
+                integer(&value).filter(|value| (0..=i128::from(u64::MAX)).contains(value))
+            };
             decimals(collect(rows, each, fits, tries, target)?, 20, 0)
         }
         DataType::Decimal128(precision, scale) => {
             let most = 10_i128.pow(u32::from(*precision));
-            let fits = |value: Cell<'_>| decimal(&value, *scale).filter(|digits| digits.abs() < most);
-            decimals(collect(rows, each, fits, tries, target)?, *precision, *scale)
+            let fits =
+                |value: Cell<'_>| decimal(&value, *scale).filter(|digits| digits.abs() < most);
+            decimals(
+                collect(rows, each, fits, tries, target)?,
+                *precision,
+                *scale,
+            )
         }
-        DataType::Float32 => {
-            collect(rows, each, |value| single(&value), tries, target).map(|values| Arc::new(Float32Array::from(values)) as ArrayRef)
-        }
-        DataType::Float64 => {
-            collect(rows, each, |value| double(&value), tries, target).map(|values| Arc::new(Float64Array::from(values)) as ArrayRef)
-        }
-        DataType::Utf8 => {
-            collect(rows, each, |value| Some(text(&value)), tries, target).map(|values| Arc::new(StringArray::from(values)) as ArrayRef)
-        }
-        DataType::Date32 => collect(rows, each, |value| date(&value), tries, target).map(|values| Arc::new(Date32Array::from(values)) as ArrayRef),
+        DataType::Float32 => collect(rows, each, |value| single(&value), tries, target)
+            .map(|values| Arc::new(Float32Array::from(values)) as ArrayRef),
+        DataType::Float64 => collect(rows, each, |value| double(&value), tries, target)
+            .map(|values| Arc::new(Float64Array::from(values)) as ArrayRef),
+        DataType::Utf8 => collect(rows, each, |value| Some(text(&value)), tries, target)
+            .map(|values| Arc::new(StringArray::from(values)) as ArrayRef),
+        DataType::Date32 => collect(rows, each, |value| date(&value), tries, target)
+            .map(|values| Arc::new(Date32Array::from(values)) as ArrayRef),
         DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
-            let values = collect(rows, each, |value| moment(&value, zone.is_some())?.ticks(1_000_000_000), tries, target)?;
-            Ok(Arc::new(TimestampNanosecondArray::from(values).with_timezone_opt(zone.clone())))
+            let values = collect(
+                rows,
+                each,
+                |value| moment(&value, zone.is_some())?.ticks(1_000_000_000),
+                tries,
+                target,
+            )?;
+            Ok(Arc::new(
+                TimestampNanosecondArray::from(values).with_timezone_opt(zone.clone()),
+            ))
         }
         DataType::Timestamp(_, zone) => {
-            let values = collect(rows, each, |value| moment(&value, zone.is_some())?.ticks(MICROSECONDS), tries, target)?;
-            Ok(Arc::new(TimestampMicrosecondArray::from(values).with_timezone_opt(zone.clone())))
+            let values = collect(
+                rows,
+                each,
+                |value| moment(&value, zone.is_some())?.ticks(MICROSECONDS),
+                tries,
+                target,
+            )?;
+            Ok(Arc::new(
+                TimestampMicrosecondArray::from(values).with_timezone_opt(zone.clone()),
+            ))
         }
         other => Err(Fault::new(format!("nothing can become {other}"))),
     }
@@ -141,12 +197,15 @@ pub(super) fn decimals(values: Vec<Option<i128>>, precision: u8, scale: i8) -> O
 }
 
 fn is_possible(found: &DataType, target: &DataType) -> bool {
-    let is_time = |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(..));
+    let is_time =
+        |data_type: &DataType| matches!(data_type, DataType::Date32 | DataType::Timestamp(..));
     if *found == DataType::Utf8 || *target == DataType::Utf8 {
         return true;
     }
     match (is_time(found), is_time(target)) {
-        (true, true) => has_zone(found) == has_zone(target) || *target == DataType::Date32 && !has_zone(found),
+        (true, true) => {
+            has_zone(found) == has_zone(target) || *target == DataType::Date32 && !has_zone(found)
+        }
         (false, false) => true,
         _ => false,
     }
@@ -168,7 +227,10 @@ fn limits(target: &DataType) -> (i128, i128) {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a cell ends where it is converted")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a cell ends where it is converted"
+)]
 fn truth(value: Cell<'_>) -> Option<bool> {
     match value {
         Cell::Boolean(value) => Some(value),
@@ -208,7 +270,11 @@ pub(super) fn rescaled(digits: i128, from: i8, to: i8) -> Option<i128> {
         return digits.checked_mul(power);
     }
     let (whole, rest) = (digits / power, digits % power);
-    Some(if rest.abs() * 2 >= power { whole + digits.signum() } else { whole })
+    Some(if rest.abs() * 2 >= power {
+        whole + digits.signum()
+    } else {
+        whole
+    })
 }
 
 fn decimal(value: &Cell<'_>, scale: i8) -> Option<i128> {
@@ -240,16 +306,28 @@ fn text_decimal(text: &str, scale: i8) -> Option<i128> {
         None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_number = whole.len() + fraction.len() > 0 && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    let is_number = whole.len() + fraction.len() > 0
+        && whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|byte| byte.is_ascii_digit());
     if !is_number || whole.len() + fraction.len() > 60 {
         return None;
     }
     // More digits than a number of this type can hold decide at most its rounding.
     let all = format!("{whole}{fraction}");
     let digits = all.trim_start_matches('0');
-    let digits: i128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    let digits: i128 = if digits.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
     let own = i16::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    let value = if digits == 0 { 0 } else { rescaled(digits, i8::try_from(own).ok()?, scale)? };
+    let value = if digits == 0 {
+        0
+    } else {
+        rescaled(digits, i8::try_from(own).ok()?, scale)?
+    };
     Some(if is_negative { -value } else { value })
 }
 
@@ -290,21 +368,29 @@ fn date(value: &Cell<'_>) -> Option<i32> {
     match value {
         Cell::Date(days) => Some(*days),
         Cell::Moment(moment, _) => i32::try_from(moment.days).ok(),
-        Cell::Text(text) => date_of(text.trim()).or_else(|| i32::try_from(instant(text.trim())?.moment.days).ok()),
+        Cell::Text(text) => {
+            date_of(text.trim()).or_else(|| i32::try_from(instant(text.trim())?.moment.days).ok())
+        }
         _ => None,
     }
 }
 
 fn moment(value: &Cell<'_>, wants_zone: bool) -> Option<Moment> {
     match value {
-        Cell::Date(days) if !wants_zone => Some(Moment { days: i64::from(*days), nanoseconds: 0 }),
+        Cell::Date(days) if !wants_zone => Some(Moment {
+            days: i64::from(*days),
+            nanoseconds: 0,
+        }),
         Cell::Moment(moment, has_zone) if *has_zone == wants_zone => Some(*moment),
         Cell::Text(text) => {
             let found = instant(text.trim())?;
             match (found.offset_seconds, wants_zone) {
                 (None, false) => Some(found.moment),
                 (Some(lead), true) => {
-                    let ticks = found.moment.ticks(1_000_000_000)?.checked_sub(lead * 1_000_000_000)?;
+                    let ticks = found
+                        .moment
+                        .ticks(1_000_000_000)?
+                        .checked_sub(lead * 1_000_000_000)?;
                     Some(Moment::of_ticks(ticks, 1_000_000_000))
                 }
                 _ => None,
@@ -324,13 +410,26 @@ pub(super) fn text(value: &Cell<'_>) -> String {
             let plain = format!("{:0width$}", digits.unsigned_abs(), width = places + 1);
             let (whole, fraction) = plain.split_at(plain.len() - places);
             let sign = if *digits < 0 { "-" } else { "" };
-            if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+            if places == 0 {
+                format!("{sign}{whole}")
+            } else {
+                format!("{sign}{whole}.{fraction}")
+            }
         }
         Cell::Single(value) => float_text(f64::from(*value), &format!("{value:e}")),
         Cell::Double(value) => float_text(*value, &format!("{value:e}")),
         Cell::Text(text) => (*text).to_owned(),
-        Cell::Date(days) => Moment { days: i64::from(*days), nanoseconds: 0 }.date_text(),
-        Cell::Moment(moment, has_zone) => format!("{} {}{}", moment.date_text(), moment.time_text(), if *has_zone { "+00" } else { "" }),
+        Cell::Date(days) => Moment {
+            days: i64::from(*days),
+            nanoseconds: 0,
+        }
+        .date_text(),
+        Cell::Moment(moment, has_zone) => format!(
+            "{} {}{}",
+            moment.date_text(),
+            moment.time_text(),
+            if *has_zone { "+00" } else { "" }
+        ),
     }
 }
 
@@ -345,15 +444,27 @@ fn float_text(value: f64, scientific: &str) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+        let (sign, mantissa) = mantissa
+            .strip_prefix('-')
+            .map_or(("", mantissa), |rest| ("-", rest));
         let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
         let point = exponent + 1;
         return if point <= 0 {
-            format!("{sign}0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+            format!(
+                "{sign}0.{}{digits}",
+                "0".repeat(point.unsigned_abs() as usize)
+            )
         } else if digits.len() <= point as usize {
-            format!("{sign}{digits}{}.0", "0".repeat(point as usize - digits.len()))
+            format!(
+                "{sign}{digits}{}.0",
+                "0".repeat(point as usize - digits.len())
+            )
         } else {
-            format!("{sign}{}.{}", &digits[..point as usize], &digits[point as usize..])
+            format!(
+                "{sign}{}.{}",
+                &digits[..point as usize],
+                &digits[point as usize..]
+            )
         };
     }
     let sign = if exponent < 0 { '-' } else { '+' };

@@ -1,7 +1,8 @@
 //! An expression over the rows of a batch.
 //!
-//! Owns the walk over the tree: which rows each part is computed for, and what null means. `CASE` and `COALESCE` compute each branch for the
-//! rows that come to it alone, so what another branch could not compute stops nothing. It must not know SQL's text or files.
+//! Owns the walk over the tree: which rows each part is computed for, and what null means. `CASE`
+//! and `COALESCE` compute each branch for the rows that come to it alone, so what another branch
+//! could not compute stops nothing. It must not know SQL's text or files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,17 +36,25 @@ impl Rows {
                 columns.insert(name, take(column, rows, None)?);
             }
         }
-        Ok(Self { columns, count: rows.len() })
+        Ok(Self {
+            columns,
+            count: rows.len(),
+        })
     }
 
     /// One row.
     pub(super) fn slice(&self, start: usize, count: usize) -> Self {
-        let columns = self.columns.iter().map(|(name, column)| (name.clone(), column.slice(start, count))).collect();
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, column)| (name.clone(), column.slice(start, count)))
+            .collect();
         Self { columns, count }
     }
 }
 
-/// The value of an expression for every row. However deep it nests, the stack of the caller suffices.
+/// The value of an expression for every row. However deep it nests, the stack of the caller
+/// suffices.
 pub(super) fn evaluate(node: &Node, rows: &Rows) -> Outcome<Value> {
     stacker::maybe_grow(STACK_LEFT, STACK_MORE, || evaluate_here(node, rows))
 }
@@ -59,11 +68,15 @@ const STACK_MORE: usize = 2 << 20;
 fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
     match node {
         Node::Column(name) => {
-            let column = rows.columns.get(name).ok_or_else(|| Fault::new(format!("there is no column `{name}`")))?;
+            let column = rows
+                .columns
+                .get(name)
+                .ok_or_else(|| Fault::new(format!("there is no column `{name}`")))?;
             Ok(Value::rows(column.clone()))
         }
         Node::Literal(literal) => Ok(Value::literal(literal)),
-        Node::Span(_) => Err(Fault::new("an interval stands alone").hint("add it to a date or a timestamp: `day + INTERVAL '1 day'`")),
+        Node::Span(_) => Err(Fault::new("an interval stands alone")
+            .hint("add it to a date or a timestamp: `day + INTERVAL '1 day'`")),
         Node::Negate(inner) => negate(&evaluate(inner, rows)?),
         Node::Not(inner) => {
             let value = truth(evaluate(inner, rows)?, "NOT")?;
@@ -74,7 +87,9 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             (Node::Span(span), _) => moments::shifted_by(*operator, &evaluate(right, rows)?, *span),
             _ => arithmetic(*operator, &evaluate(left, rows)?, &evaluate(right, rows)?),
         },
-        Node::Compare(how, left, right) => compare(*how, &evaluate(left, rows)?, &evaluate(right, rows)?),
+        Node::Compare(how, left, right) => {
+            compare(*how, &evaluate(left, rows)?, &evaluate(right, rows)?)
+        }
         Node::Between { value, low, high } => {
             let value = evaluate(value, rows)?;
             let low = compare(Comparison::GreaterOrEqual, &value, &evaluate(low, rows)?)?;
@@ -82,11 +97,17 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             both(low, high, rows.count, and_kleene)
         }
         Node::And(left, right) => {
-            let (left, right) = (truth(evaluate(left, rows)?, "AND")?, truth(evaluate(right, rows)?, "AND")?);
+            let (left, right) = (
+                truth(evaluate(left, rows)?, "AND")?,
+                truth(evaluate(right, rows)?, "AND")?,
+            );
             both(left, right, rows.count, and_kleene)
         }
         Node::Or(left, right) => {
-            let (left, right) = (truth(evaluate(left, rows)?, "OR")?, truth(evaluate(right, rows)?, "OR")?);
+            let (left, right) = (
+                truth(evaluate(left, rows)?, "OR")?,
+                truth(evaluate(right, rows)?, "OR")?,
+            );
             both(left, right, rows.count, or_kleene)
         }
         Node::IsNull(inner) => {
@@ -96,30 +117,62 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
         Node::IsTruth(inner, wanted) => {
             let value = truth(evaluate(inner, rows)?, "IS TRUE")?;
             let is_it = |truth: Option<bool>| Some(truth == Some(*wanted));
-            Ok(value.with(Arc::new(value.array.as_boolean().iter().map(is_it).collect::<BooleanArray>())))
+            Ok(value.with(Arc::new(
+                value
+                    .array
+                    .as_boolean()
+                    .iter()
+                    .map(is_it)
+                    .collect::<BooleanArray>(),
+            )))
         }
         Node::In(value, list) => {
-            let items = list.iter().map(|item| evaluate(item, rows)).collect::<Outcome<Vec<_>>>()?;
+            let items = list
+                .iter()
+                .map(|item| evaluate(item, rows))
+                .collect::<Outcome<Vec<_>>>()?;
             is_in(&evaluate(value, rows)?, &items, rows.count)
         }
-        Node::Case { operand, branches, otherwise } => case(operand.as_deref(), branches, otherwise.as_deref(), rows),
+        Node::Case {
+            operand,
+            branches,
+            otherwise,
+        } => case(operand.as_deref(), branches, otherwise.as_deref(), rows),
         Node::Coalesce(nodes) => coalesce(nodes, rows),
-        Node::Matches { value, pattern, how } => matches(&evaluate(value, rows)?, &evaluate(pattern, rows)?, *how, rows.count),
-        Node::Cast { value, target, tries } => {
+        Node::Matches {
+            value,
+            pattern,
+            how,
+        } => matches(
+            &evaluate(value, rows)?,
+            &evaluate(pattern, rows)?,
+            *how,
+            rows.count,
+        ),
+        Node::Cast {
+            value,
+            target,
+            tries,
+        } => {
             let value = evaluate(value, rows)?;
             Ok(value.with(convert(&value.array, target, *tries)?))
         }
         Node::Try(inner) => attempted(inner, rows),
         Node::Extract(field, inner) => moments::extract(*field, &evaluate(inner, rows)?),
         Node::Call(name, arguments) => {
-            let values = arguments.iter().map(|argument| evaluate(argument, rows)).collect::<Outcome<Vec<_>>>()?;
+            let values = arguments
+                .iter()
+                .map(|argument| evaluate(argument, rows))
+                .collect::<Outcome<Vec<_>>>()?;
             call(name, &values, rows.count)
         }
     }
 }
 
 fn call(name: &'static str, arguments: &[Value], row_count: usize) -> Outcome<Value> {
-    if let Some(value) = maths::call(name, arguments, row_count).or_else(|| moments::call(name, arguments, row_count)) {
+    if let Some(value) = maths::call(name, arguments, row_count)
+        .or_else(|| moments::call(name, arguments, row_count))
+    {
         return value;
     }
     strings::call(name, arguments, row_count)
@@ -138,13 +191,19 @@ fn truth(value: Value, what: &str) -> Outcome<Value> {
         DataType::Boolean => Ok(value),
         DataType::Null => Ok(value.typed(&DataType::Boolean)),
         other => {
-            let fault = Fault::new(format!("{what} reads a {}, not a truth value", name_of(other)));
+            let fault = Fault::new(format!(
+                "{what} reads a {}, not a truth value",
+                name_of(other)
+            ));
             Err(fault.hint("compare it with something, such as `amount > 0`"))
         }
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "operands end where they are joined")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "operands end where they are joined"
+)]
 fn both(
     left: Value,
     right: Value,
@@ -152,10 +211,16 @@ fn both(
     join: impl Fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, arrow::error::ArrowError>,
 ) -> Outcome<Value> {
     if left.is_constant && right.is_constant {
-        return Ok(Value::constant(Arc::new(join(left.array.as_boolean(), right.array.as_boolean())?)));
+        return Ok(Value::constant(Arc::new(join(
+            left.array.as_boolean(),
+            right.array.as_boolean(),
+        )?)));
     }
     let (left, right) = (left.expanded(row_count)?, right.expanded(row_count)?);
-    Ok(Value::rows(Arc::new(join(left.as_boolean(), right.as_boolean())?)))
+    Ok(Value::rows(Arc::new(join(
+        left.as_boolean(),
+        right.as_boolean(),
+    )?)))
 }
 
 /// Null in the rows for which the expression cannot be computed.
@@ -174,7 +239,8 @@ fn attempted(node: &Node, rows: &Rows) -> Outcome<Value> {
     }
     let half = rows.count / 2;
     let first = attempted(node, &rows.slice(0, half))?.expanded(half)?;
-    let second = attempted(node, &rows.slice(half, rows.count - half))?.expanded(rows.count - half)?;
+    let second =
+        attempted(node, &rows.slice(half, rows.count - half))?.expanded(rows.count - half)?;
     Ok(Value::rows(arrow::compute::concat(&[&first, &second])?))
 }
 
@@ -185,7 +251,12 @@ struct Branch {
     rows: Vec<u32>,
 }
 
-fn case(operand: Option<&Node>, branches: &[(Node, Node)], otherwise: Option<&Node>, rows: &Rows) -> Outcome<Value> {
+fn case(
+    operand: Option<&Node>,
+    branches: &[(Node, Node)],
+    otherwise: Option<&Node>,
+    rows: &Rows,
+) -> Outcome<Value> {
     let operand = operand.map(|operand| evaluate(operand, rows)).transpose()?;
     let mut open: Vec<u32> = (0..rows.count as u32).collect();
     let mut found = Vec::with_capacity(branches.len() + 1);
@@ -193,16 +264,34 @@ fn case(operand: Option<&Node>, branches: &[(Node, Node)], otherwise: Option<&No
         let positions = UInt32Array::from(open.clone());
         let condition = match &operand {
             Some(operand) => {
-                let operand = if operand.is_constant { operand.clone() } else { Value::rows(take(&operand.array, &positions, None)?) };
-                compare(Comparison::Equal, &operand, &evaluate(when, &rows.some(&positions, when)?)?)?
+                let operand = if operand.is_constant {
+                    operand.clone()
+                } else {
+                    Value::rows(take(&operand.array, &positions, None)?)
+                };
+                compare(
+                    Comparison::Equal,
+                    &operand,
+                    &evaluate(when, &rows.some(&positions, when)?)?,
+                )?
             }
             None => truth(evaluate(when, &rows.some(&positions, when)?)?, "WHEN")?,
         };
         let condition = condition.expanded(open.len())?;
         let condition = condition.as_boolean();
         let is_met = |place: usize| condition.is_valid(place) && condition.value(place);
-        let met: Vec<u32> = open.iter().enumerate().filter(|(place, _)| is_met(*place)).map(|(_, row)| *row).collect();
-        open = open.iter().enumerate().filter(|(place, _)| !is_met(*place)).map(|(_, row)| *row).collect();
+        let met: Vec<u32> = open
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| is_met(*place))
+            .map(|(_, row)| *row)
+            .collect();
+        open = open
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !is_met(*place))
+            .map(|(_, row)| *row)
+            .collect();
         let value = evaluate(then, &rows.some(&UInt32Array::from(met.clone()), then)?)?;
         found.push(Branch { value, rows: met });
     }
@@ -222,18 +311,43 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
         let array = value.expanded(open.len())?;
         let nulls = nulls(&array)?;
         let all: Vec<u32> = open.clone();
-        let here: Vec<u32> = all.iter().enumerate().filter(|(place, _)| !nulls.value(*place)).map(|(_, row)| *row).collect();
-        open = all.iter().enumerate().filter(|(place, _)| nulls.value(*place)).map(|(_, row)| *row).collect();
-        let places: Vec<u32> = (0..all.len() as u32).filter(|place| !nulls.value(*place as usize)).collect();
+        let here: Vec<u32> = all
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !nulls.value(*place))
+            .map(|(_, row)| *row)
+            .collect();
+        open = all
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| nulls.value(*place))
+            .map(|(_, row)| *row)
+            .collect();
+        let places: Vec<u32> = (0..all.len() as u32)
+            .filter(|place| !nulls.value(*place as usize))
+            .collect();
         let array = take(&array, &UInt32Array::from(places), None)?;
-        found.push(Branch { value: Value { array, is_constant: false, is_literal: value.is_literal }, rows: here });
+        found.push(Branch {
+            value: Value {
+                array,
+                is_constant: false,
+                is_literal: value.is_literal,
+            },
+            rows: here,
+        });
     }
-    found.push(Branch { value: Value::literal(&Literal::Null), rows: open });
+    found.push(Branch {
+        value: Value::literal(&Literal::Null),
+        rows: open,
+    });
     merged(found, rows.count, "COALESCE")
 }
 
 /// All rows in order, in the type that the branches have in common.
-#[expect(clippy::needless_pass_by_value, reason = "branches end where they are merged")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "branches end where they are merged"
+)]
 fn merged(branches: Vec<Branch>, row_count: usize, what: &str) -> Outcome<Value> {
     let data_type = shared_type(branches.iter().map(|branch| &branch.value), what)?;
     let mut places = vec![(0, 0); row_count];

@@ -1,6 +1,7 @@
 //! One SQL expression: its text, understood, checked against a table's columns and computed.
 //!
-//! Owns the bounds on texts, and the messages when one is refused or cannot be computed. It must not know what the values are for.
+//! Owns the bounds on texts, and the messages when one is refused or cannot be computed. It must
+//! not know what the values are for.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,14 +38,28 @@ impl Expression {
     /// Parses `text`; every column that it reads is in `schema` once.
     ///
     /// # Errors
-    /// A usage error for text that is not an expression or looks at other rows; a contract error for columns that the schema does not have.
+    /// A usage error for text that is not an expression or looks at other rows; a contract error
+    /// for columns that the schema does not have.
     pub(super) fn parse(text: &str, schema: &Schema) -> Result<Self> {
-        let expression = Self { text: text.to_owned(), node: understood(text)? };
+        let expression = Self {
+            text: text.to_owned(),
+            node: understood(text)?,
+        };
         for name in &expression.columns() {
-            match schema.fields().iter().filter(|field| field.name() == name).count() {
+            match schema
+                .fields()
+                .iter()
+                .filter(|field| field.name() == name)
+                .count()
+            {
                 1 => {}
                 0 => return Err(unknown_column(text, name, schema)),
-                _ => return Err(Error::contract(format!("the expression `{text}` reads a column that the table has twice")).at_column(name)),
+                _ => {
+                    return Err(Error::contract(format!(
+                        "the expression `{text}` reads a column that the table has twice"
+                    ))
+                    .at_column(name));
+                }
             }
         }
         Ok(expression)
@@ -62,7 +77,11 @@ impl Expression {
 
     /// The column whose values it gives as they are, if it is one.
     pub(super) fn as_column(&self) -> Option<&str> {
-        if let Node::Column(name) = &self.node { Some(name) } else { None }
+        if let Node::Column(name) = &self.node {
+            Some(name)
+        } else {
+            None
+        }
     }
 
     /// The type of its values, learnt from no rows.
@@ -71,7 +90,10 @@ impl Expression {
     /// A contract error if the types do not fit.
     pub(super) fn check(&self, rows: &Rows) -> Result<DataType> {
         let array = self.compute(&rows.slice(0, 0)).map_err(|fault| {
-            let error = Error::contract(format!("the expression `{}` does not fit the table's columns: {}", self.text, fault.message));
+            let error = Error::contract(format!(
+                "the expression `{}` does not fit the table's columns: {}",
+                self.text, fault.message
+            ));
             fault.hint.into_iter().fold(error, Error::hint)
         })?;
         // A narrow whole number is computed with as a wide one.
@@ -89,16 +111,26 @@ impl Expression {
         self.compute(rows).map_err(|fault| {
             let row = self.first_fault(rows, 0, rows.count);
             let (fault, place) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
-            let error = Error::failed(format!("cannot compute the expression `{}`: {}", self.text, fault.message));
-            let error = place.into_iter().fold(error, |error, row| error.at_row(row as u64 + 1));
+            let error = Error::failed(format!(
+                "cannot compute the expression `{}`: {}",
+                self.text, fault.message
+            ));
+            let error = place
+                .into_iter()
+                .fold(error, |error, row| error.at_row(row as u64 + 1));
             fault.hint.into_iter().fold(error, Error::hint)
         })
     }
 
     fn compute(&self, rows: &Rows) -> Outcome<ArrayRef> {
         let work = || evaluate(&self.node, rows).and_then(|value| value.expanded(rows.count));
-        let array = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fault::new("its values are too many or too large")))?;
-        if array.len() == rows.count { Ok(array) } else { Err(Fault::new("it did not give one value for each row")) }
+        let array = catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(Fault::new("its values are too many or too large")))?;
+        if array.len() == rows.count {
+            Ok(array)
+        } else {
+            Err(Fault::new("it did not give one value for each row"))
+        }
     }
 
     /// The first row that cannot be computed by itself.
@@ -108,7 +140,8 @@ impl Expression {
             return (end > start).then_some((start, fault));
         }
         let half = start + (end - start) / 2;
-        self.first_fault(rows, start, half).or_else(|| self.first_fault(rows, half, end))
+        self.first_fault(rows, start, half)
+            .or_else(|| self.first_fault(rows, half, end))
     }
 }
 
@@ -117,22 +150,44 @@ pub(super) fn as_promised(array: ArrayRef, data_type: &DataType) -> Result<Array
     if array.data_type() == data_type {
         return Ok(array);
     }
-    let wrong = || Error::internal(format!("an expression gave {} where {} was promised", name_of(array.data_type()), name_of(data_type)));
+    let wrong = || {
+        Error::internal(format!(
+            "an expression gave {} where {} was promised",
+            name_of(array.data_type()),
+            name_of(data_type)
+        ))
+    };
     cast(&array, data_type).map_err(|_| wrong())
 }
 
 fn understood(text: &str) -> Result<Node> {
     if text.len() > LONGEST_EXPRESSION || operator_count(text) > MOST_OPERATORS {
         let start: String = text.chars().take(40).collect();
-        return Err(Error::usage(format!("the expression that begins with `{start}` is too long"))
-            .hint(format!("at most {LONGEST_EXPRESSION} bytes and {MOST_OPERATORS} operators work; `IN (…)` counts as one")));
+        return Err(Error::usage(format!(
+            "the expression that begins with `{start}` is too long"
+        ))
+        .hint(format!(
+            "at most {LONGEST_EXPRESSION} bytes and {MOST_OPERATORS} operators work; `IN (…)` \
+             counts as one"
+        )));
     }
     parsed_apart(text)?.map_err(|refusal| match refusal {
-        Refusal::NotUnderstood(reason) => Error::usage(format!("cannot understand the expression `{text}`: {reason}")),
-        Refusal::Named => Error::usage(format!("the expression `{text}` names its result")).hint("leave out the AS"),
-        Refusal::OtherRows(what) => Error::usage(format!("the expression `{text}` depends on more than its own row: `{what}`"))
-            .hint("rows are scored in batches, so an expression may use only the values of its own row; compute the rest beforehand"),
-        Refusal::Unsupported { what, hint } => Error::usage(format!("the expression `{text}` uses {what}, which is not supported")).hint(hint),
+        Refusal::NotUnderstood(reason) => Error::usage(format!(
+            "cannot understand the expression `{text}`: {reason}"
+        )),
+        Refusal::Named => Error::usage(format!("the expression `{text}` names its result"))
+            .hint("leave out the AS"),
+        Refusal::OtherRows(what) => Error::usage(format!(
+            "the expression `{text}` depends on more than its own row: `{what}`"
+        ))
+        .hint(
+            "rows are scored in batches, so an expression may use only the values of its own row; \
+             compute the rest beforehand",
+        ),
+        Refusal::Unsupported { what, hint } => Error::usage(format!(
+            "the expression `{text}` uses {what}, which is not supported"
+        ))
+        .hint(hint),
     })
 }
 
@@ -140,13 +195,18 @@ fn understood(text: &str) -> Result<Node> {
 fn parsed_apart(text: &str) -> Result<std::result::Result<Node, Refusal>> {
     let failed = |_| Error::internal("the parser's thread ended early");
     std::thread::scope(|scope| {
-        let parser = std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, || parse(text, 2 * MOST_OPERATORS));
-        let parser = parser.map_err(|error| Error::failed("cannot start a thread to parse an expression").because(error))?;
+        let parser = std::thread::Builder::new()
+            .stack_size(PARSER_STACK)
+            .spawn_scoped(scope, || parse(text, 2 * MOST_OPERATORS));
+        let parser = parser.map_err(|error| {
+            Error::failed("cannot start a thread to parse an expression").because(error)
+        })?;
         parser.join().map_err(failed)
     })
 }
 
-/// A bound on how deep the parsed expression can nest: symbols and words outside quotes, commas aside.
+/// A bound on how deep the parsed expression can nest: symbols and words outside quotes, commas
+/// aside.
 fn operator_count(text: &str) -> usize {
     let mut quote = None;
     let mut count = 0;
@@ -166,15 +226,27 @@ fn operator_count(text: &str) -> usize {
 }
 
 fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
-    let mut near: Vec<(usize, &str)> = schema.fields().iter().map(|field| (distance(name, field.name()), field.name().as_str())).collect();
+    let mut near: Vec<(usize, &str)> = schema
+        .fields()
+        .iter()
+        .map(|field| (distance(name, field.name()), field.name().as_str()))
+        .collect();
     near.sort_unstable();
-    let near_names = near.iter().take_while(|(distance, _)| *distance <= 2 + name.len() / 4).map(|(_, name)| format!("`{name}`"));
+    let near_names = near
+        .iter()
+        .take_while(|(distance, _)| *distance <= 2 + name.len() / 4)
+        .map(|(_, name)| format!("`{name}`"));
     let hint = match near_names.take(3).collect::<Vec<_>>() {
         names if names.is_empty() => format!(
-            "the table has {}; text needs single quotes, `'north'`, and names with spaces or of another case need double quotes",
+            "the table has {}; text needs single quotes, `'north'`, and names with spaces or of \
+             another case need double quotes",
             counted(near.len(), "column")
         ),
         names => format!("near names are {}", names.join(", ")),
     };
-    Error::contract(format!("the expression `{text}` reads a column that the table does not have")).at_column(name).hint(hint)
+    Error::contract(format!(
+        "the expression `{text}` reads a column that the table does not have"
+    ))
+    .at_column(name)
+    .hint(hint)
 }

@@ -1,6 +1,8 @@
-//! The functions that an expression may call, with the number of their arguments, and the names of those that are refused.
+//! The functions that an expression may call, with the number of their arguments, and the names of
+//! those that are refused.
 //!
-//! The list is one of permissions: what it does not name is refused. It must not know what the functions compute.
+//! The list is one of permissions: what it does not name is refused. It must not know what the
+//! functions compute.
 
 /// (name, other names, fewest arguments, most arguments)
 type Entry = (&'static str, &'static [&'static str], usize, usize);
@@ -152,7 +154,9 @@ const CHANGING: &[&str] = &[
 
 /// The function of this name, and how few and how many arguments it takes.
 pub(super) fn find(name: &str) -> Option<(&'static str, usize, usize)> {
-    let entry = FUNCTIONS.iter().find(|(own, others, ..)| *own == name || others.contains(&name))?;
+    let entry = FUNCTIONS
+        .iter()
+        .find(|(own, others, ..)| *own == name || others.contains(&name))?;
     Some((entry.0, entry.2, entry.3))
 }
 
@@ -168,5 +172,7 @@ pub(super) fn is_changing(name: &str) -> bool {
 
 /// The names of all functions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
-    FUNCTIONS.iter().flat_map(|(own, others, ..)| std::iter::once(*own).chain(others.iter().copied()))
+    FUNCTIONS
+        .iter()
+        .flat_map(|(own, others, ..)| std::iter::once(*own).chain(others.iter().copied()))
 }

@@ -1,11 +1,14 @@
-//! Functions of numbers: rounding, signs, roots, logarithms, powers, angles, and the largest and smallest of several.
+//! Functions of numbers: rounding, signs, roots, logarithms, powers, angles, and the largest and
+//! smallest of several.
 //!
-//! A half is rounded away from 0, as SQL does. Outside of its domain a function of floats gives NaN or an infinity, as IEEE 754 says. It must
-//! not know expressions.
+//! A half is rounded away from 0, as SQL does. Outside of its domain a function of floats gives NaN
+//! or an infinity, as IEEE 754 says. It must not know expressions.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array,
+};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{is_not_null, is_null, nullif, or};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
@@ -17,14 +20,24 @@ use super::node::{Comparison, Operator};
 use super::value::{Fault, Outcome, Value, is_numeric, name_of, overflow, shared_type};
 
 /// The function of this name; none if it is not one of numbers.
-pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) -> Option<Outcome<Value>> {
+pub(super) fn call(
+    name: &'static str,
+    arguments: &[Value],
+    row_count: usize,
+) -> Option<Outcome<Value>> {
     let first = arguments.first();
     Some(match (name, first) {
-        ("pi", _) => Ok(Value::constant(Arc::new(Float64Array::from(vec![std::f64::consts::PI])))),
+        ("pi", _) => Ok(Value::constant(Arc::new(Float64Array::from(vec![
+            std::f64::consts::PI,
+        ])))),
         ("mod", Some(first)) => arithmetic(Operator::Remainder, first, &arguments[1]),
         ("greatest" | "least", _) => extreme(name, arguments, row_count),
         ("nullif", Some(first)) => without(first, &arguments[1], row_count),
-        ("log", Some(base)) if arguments.len() == 2 => pairs(name, base, &arguments[1], |base, value| value.log10() / base.log10()),
+        ("log", Some(base)) if arguments.len() == 2 => {
+            pairs(name, base, &arguments[1], |base, value| {
+                value.log10() / base.log10()
+            })
+        }
         ("power", Some(first)) => pairs(name, first, &arguments[1], f64::powf),
         ("atan2", Some(first)) => pairs(name, first, &arguments[1], f64::atan2),
         ("round", Some(first)) => round(first, arguments.get(1)),
@@ -64,7 +77,11 @@ fn number(name: &str, value: &Value) -> Outcome<()> {
     match value.data_type() {
         data_type if is_numeric(data_type) || *data_type == DataType::Null => Ok(()),
         other => {
-            let fault = Fault::new(format!("`{}` works on numbers, not on {}", name.to_uppercase(), name_of(other)));
+            let fault = Fault::new(format!(
+                "`{}` works on numbers, not on {}",
+                name.to_uppercase(),
+                name_of(other)
+            ));
             Err(fault.hint("make a number of a text with `CAST(… AS DOUBLE)`"))
         }
     }
@@ -84,8 +101,16 @@ fn reals(name: &str, value: &Value, function: fn(f64) -> f64) -> Outcome<Value> 
 fn pairs(name: &str, left: &Value, right: &Value, function: fn(f64, f64) -> f64) -> Outcome<Value> {
     let (left, right) = (doubles(name, left)?, doubles(name, right)?);
     let (a, b) = aligned(&left, &right)?;
-    let array: Float64Array = arrow::compute::binary(a.as_primitive::<Float64Type>(), b.as_primitive::<Float64Type>(), function)?;
-    Ok(Value { array: Arc::new(array), is_constant: left.is_constant && right.is_constant, is_literal: false })
+    let array: Float64Array = arrow::compute::binary(
+        a.as_primitive::<Float64Type>(),
+        b.as_primitive::<Float64Type>(),
+        function,
+    )?;
+    Ok(Value {
+        array: Arc::new(array),
+        is_constant: left.is_constant && right.is_constant,
+        is_literal: false,
+    })
 }
 
 /// Functions that keep the type of their argument, and the sign.
@@ -107,17 +132,37 @@ fn stepped(name: &'static str, value: &Value) -> Outcome<Value> {
         }
     };
     let array: ArrayRef = match value.data_type() {
-        DataType::Float32 if name == "sign" => {
-            Arc::new(value.array.as_primitive::<Float32Type>().unary::<_, Int64Type>(|value| sign_of(value.into())))
-        }
-        DataType::Float64 if name == "sign" => Arc::new(value.array.as_primitive::<Float64Type>().unary::<_, Int64Type>(sign_of)),
-        DataType::Float32 => Arc::new(value.array.as_primitive::<Float32Type>().unary::<_, Float32Type>(|value| float(value.into()) as f32)),
-        DataType::Float64 => Arc::new(value.array.as_primitive::<Float64Type>().unary::<_, Float64Type>(float)),
+        DataType::Float32 if name == "sign" => Arc::new(
+            value
+                .array
+                .as_primitive::<Float32Type>()
+                .unary::<_, Int64Type>(|value| sign_of(value.into())),
+        ),
+        DataType::Float64 if name == "sign" => Arc::new(
+            value
+                .array
+                .as_primitive::<Float64Type>()
+                .unary::<_, Int64Type>(sign_of),
+        ),
+        DataType::Float32 => Arc::new(
+            value
+                .array
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|value| float(value.into()) as f32),
+        ),
+        DataType::Float64 => Arc::new(
+            value
+                .array
+                .as_primitive::<Float64Type>()
+                .unary::<_, Float64Type>(float),
+        ),
         DataType::Int64 => {
             let numbers = value.array.as_primitive::<Int64Type>();
             match name {
                 "sign" => Arc::new(numbers.unary::<_, Int64Type>(i64::signum)),
-                "abs" => Arc::new(numbers.try_unary::<_, Int64Type, Fault>(|value| value.checked_abs().ok_or_else(overflow))?),
+                "abs" => Arc::new(numbers.try_unary::<_, Int64Type, Fault>(|value| {
+                    value.checked_abs().ok_or_else(overflow)
+                })?),
                 _ => value.array.clone(),
             }
         }
@@ -131,10 +176,19 @@ fn stepped(name: &'static str, value: &Value) -> Outcome<Value> {
                 _ => digits / unit,
             };
             if name == "sign" {
-                Arc::new(digits.iter().map(|digits| digits.map(|digits| digits.signum() as i64)).collect::<Int64Array>())
+                Arc::new(
+                    digits
+                        .iter()
+                        .map(|digits| digits.map(|digits| digits.signum() as i64))
+                        .collect::<Int64Array>(),
+                )
             } else {
                 let scale = if name == "abs" { *scale } else { 0 };
-                decimals(digits.iter().map(|digits| digits.map(step)).collect(), *precision, scale)?
+                decimals(
+                    digits.iter().map(|digits| digits.map(step)).collect(),
+                    *precision,
+                    scale,
+                )?
             }
         }
         _ => return Ok(value.clone()),
@@ -149,7 +203,12 @@ fn tested(name: &str, value: &Value) -> Outcome<Value> {
         "isinf" => f64::is_infinite,
         _ => f64::is_finite,
     };
-    let array: BooleanArray = value.array.as_primitive::<Float64Type>().iter().map(|value| value.map(test)).collect();
+    let array: BooleanArray = value
+        .array
+        .as_primitive::<Float64Type>()
+        .iter()
+        .map(|value| value.map(test))
+        .collect();
     Ok(value.with(Arc::new(array)))
 }
 
@@ -161,13 +220,22 @@ fn round(value: &Value, places: Option<&Value>) -> Outcome<Value> {
     let places = match places.data_type() {
         DataType::Int64 => places.clone(),
         DataType::Null => places.typed(&DataType::Int64),
-        other => return Err(Fault::new(format!("`ROUND` takes a whole number of places, not {}", name_of(other)))),
+        other => {
+            return Err(Fault::new(format!(
+                "`ROUND` takes a whole number of places, not {}",
+                name_of(other)
+            )));
+        }
     };
     let is_constant = value.is_constant && places.is_constant;
     if let DataType::Decimal128(_, scale) = value.data_type()
         && places.is_constant
     {
-        let wanted = places.array.as_primitive::<Int64Type>().value(0).clamp(-38, 38) as i8;
+        let wanted = places
+            .array
+            .as_primitive::<Int64Type>()
+            .value(0)
+            .clamp(-38, 38) as i8;
         return rounded_decimals(value, *scale, wanted);
     }
     let value = match value.data_type() {
@@ -180,28 +248,46 @@ fn round(value: &Value, places: Option<&Value>) -> Outcome<Value> {
         DataType::Float32 => {
             let numbers = numbers.as_primitive::<Float32Type>();
             let pairs = numbers.iter().zip(places);
-            Arc::new(pairs.map(|(value, places)| Some(rounded(value?.into(), places?) as f32)).collect::<Float32Array>())
+            Arc::new(
+                pairs
+                    .map(|(value, places)| Some(rounded(value?.into(), places?) as f32))
+                    .collect::<Float32Array>(),
+            )
         }
         DataType::Float64 => {
             let pairs = numbers.as_primitive::<Float64Type>().iter().zip(places);
-            Arc::new(pairs.map(|(value, places)| Some(rounded(value?, places?))).collect::<Float64Array>())
+            Arc::new(
+                pairs
+                    .map(|(value, places)| Some(rounded(value?, places?)))
+                    .collect::<Float64Array>(),
+            )
         }
         DataType::Int64 => {
             let pairs = numbers.as_primitive::<Int64Type>().iter().zip(places);
             let step = |pair: (Option<i64>, Option<i64>)| match pair {
-                (Some(value), Some(places)) => rounded_integer(value, places).map(Some).ok_or_else(overflow),
+                (Some(value), Some(places)) => rounded_integer(value, places)
+                    .map(Some)
+                    .ok_or_else(overflow),
                 _ => Ok(None),
             };
             Arc::new(pairs.map(step).collect::<Outcome<Int64Array>>()?)
         }
         _ => numbers,
     };
-    Ok(Value { array, is_constant, is_literal: false })
+    Ok(Value {
+        array,
+        is_constant,
+        is_literal: false,
+    })
 }
 
 fn rounded(value: f64, places: i64) -> f64 {
     let power = 10_f64.powi(places.unsigned_abs().min(400) as i32);
-    let found = if places < 0 { (value / power).round() * power } else { (value * power).round() / power };
+    let found = if places < 0 {
+        (value / power).round() * power
+    } else {
+        (value * power).round() / power
+    };
     match (found.is_finite(), places < 0) {
         (true, _) => found,
         (false, true) if value.is_finite() => 0.0,
@@ -213,9 +299,19 @@ fn rounded_integer(value: i64, places: i64) -> Option<i64> {
     if places >= 0 {
         return Some(value);
     }
-    let Some(power) = 10_i128.checked_pow(u32::try_from(places.unsigned_abs()).ok().filter(|places| *places < 38)?) else { return Some(0) };
+    let Some(power) = 10_i128.checked_pow(
+        u32::try_from(places.unsigned_abs())
+            .ok()
+            .filter(|places| *places < 38)?,
+    ) else {
+        return Some(0);
+    };
     let (whole, rest) = (i128::from(value) / power, i128::from(value) % power);
-    let whole = if rest.abs() * 2 >= power { whole + i128::from(value.signum()) } else { whole };
+    let whole = if rest.abs() * 2 >= power {
+        whole + i128::from(value.signum())
+    } else {
+        whole
+    };
     i64::try_from(whole * power).ok()
 }
 
@@ -229,42 +325,72 @@ fn rounded_decimals(value: &Value, scale: i8, places: i8) -> Outcome<Value> {
         rescaled(whole, places, kept)
     };
     let digits = value.array.as_primitive::<Decimal128Type>();
-    let values = digits.iter().map(|digits| digits.map(|digits| step(digits).ok_or_else(overflow)).transpose()).collect::<Outcome<Vec<_>>>()?;
+    let values = digits
+        .iter()
+        .map(|digits| {
+            digits
+                .map(|digits| step(digits).ok_or_else(overflow))
+                .transpose()
+        })
+        .collect::<Outcome<Vec<_>>>()?;
     Ok(value.with(decimals(values, 38, kept)?))
 }
 
 /// The greatest or least of several values; null only where all are.
 fn extreme(name: &str, arguments: &[Value], row_count: usize) -> Outcome<Value> {
     let data_type = shared_type(arguments.iter(), &name.to_uppercase())?;
-    let how = if name == "greatest" { Comparison::Greater } else { Comparison::Less };
+    let how = if name == "greatest" {
+        Comparison::Greater
+    } else {
+        Comparison::Less
+    };
     let is_constant = arguments.iter().all(|argument| argument.is_constant);
     let count = if is_constant { 1 } else { row_count };
     let mut best: Option<ArrayRef> = None;
     for argument in arguments {
-        let array = argument.with(convert(&argument.array, &data_type, false)?).expanded(count)?;
+        let array = argument
+            .with(convert(&argument.array, &data_type, false)?)
+            .expanded(count)?;
         best = Some(match best {
             None => array,
             Some(best) if data_type == DataType::Null => best,
             Some(best) => {
-                let is_better = compare(how, &Value::rows(array.clone()), &Value::rows(best.clone()))?;
+                let is_better =
+                    compare(how, &Value::rows(array.clone()), &Value::rows(best.clone()))?;
                 let is_better = is_better.array.as_boolean();
-                let is_better: BooleanArray = is_better.iter().map(|better| Some(better == Some(true))).collect();
-                let takes = arrow::compute::and(&is_not_null(&array)?, &or(&is_better, &is_null(&best)?)?)?;
+                let is_better: BooleanArray = is_better
+                    .iter()
+                    .map(|better| Some(better == Some(true)))
+                    .collect();
+                let takes =
+                    arrow::compute::and(&is_not_null(&array)?, &or(&is_better, &is_null(&best)?)?)?;
                 zip(&takes, &array, &best)?
             }
         });
     }
     let array = best.ok_or_else(|| Fault::new("a function without arguments"))?;
-    Ok(Value { array, is_constant, is_literal: false })
+    Ok(Value {
+        array,
+        is_constant,
+        is_literal: false,
+    })
 }
 
 /// The first value, but null where it equals the second.
 fn without(value: &Value, other: &Value, row_count: usize) -> Outcome<Value> {
     let equal = compare(Comparison::Equal, value, other)?;
-    let count = if value.is_constant && equal.is_constant { 1 } else { row_count };
+    let count = if value.is_constant && equal.is_constant {
+        1
+    } else {
+        row_count
+    };
     let (array, equal) = (value.expanded(count)?, equal.expanded(count)?);
     if *array.data_type() == DataType::Null {
         return Ok(value.clone());
     }
-    Ok(Value { array: nullif(&array, equal.as_boolean())?, is_constant: count == 1 && value.is_constant, is_literal: false })
+    Ok(Value {
+        array: nullif(&array, equal.as_boolean())?,
+        is_constant: count == 1 && value.is_constant,
+        is_literal: false,
+    })
 }

@@ -1,21 +1,26 @@
 //! SQL over rows: filters and derived columns.
 //!
-//! Owns the step from an expression's text to its value for every row of a record batch. It must not know models or files.
+//! Owns the step from an expression's text to its value for every row of a record batch. It must
+//! not know models or files.
 //!
-//! **How it counts.** As `DuckDB` does; `data/golden/sql.py` compares thousands of expressions. Whole numbers are computed with in 64 bits, whatever
-//! their column's type, and decimals exactly; a result beyond their range stops the run at its row and never wraps. `/` divides as floats, `//`
-//! cuts towards 0, `%` has the sign of what is divided, halves are rounded away from 0. NaN equals NaN and is above every number. A comparison with
-//! null is null, and a filter that is null drops its row. `CASE` and `COALESCE` compute a branch only for the rows that come to it.
+//! **How it counts.** As `DuckDB` does; `data/golden/sql.py` compares thousands of expressions.
+//! Whole numbers are computed with in 64 bits, whatever their column's type, and decimals exactly;
+//! a result beyond their range stops the run at its row and never wraps. `/` divides as floats,
+//! `//` cuts towards 0, `%` has the sign of what is divided, halves are rounded away from 0. NaN
+//! equals NaN and is above every number. A comparison with null is null, and a filter that is null
+//! drops its row. `CASE` and `COALESCE` compute a branch only for the rows that come to it.
 //!
-//! **Where it is stricter.** Names of columns are case-exact. A text is read as a date, a timestamp or a number exactly or not at all. `//` is for
-//! whole numbers and decimals. There are no implicit casts but those among numbers, from dates to timestamps, and of a text that stands in the
+//! **Where it is stricter.** Names of columns are case-exact. A text is read as a date, a timestamp
+//! or a number exactly or not at all. `//` is for whole numbers and decimals. There are no implicit
+//! casts but those among numbers, from dates to timestamps, and of a text that stands in the
 //! expression.
 //!
-//! **Row by row only.** Aggregates, windows and subqueries are refused by name, since batches are cut arbitrarily; so is what changes from run to
-//! run, such as `NOW()` and `RANDOM()`.
+//! **Row by row only.** Aggregates, windows and subqueries are refused by name, since batches are
+//! cut arbitrarily; so is what changes from run to run, such as `NOW()` and `RANDOM()`.
 //!
-//! **Only what is read.** A derived column that nothing reads is checked, not computed; one that the filter does not read is computed for the rows
-//! that pass. A [`Query`] is immutable and may be applied from many threads at once.
+//! **Only what is read.** A derived column that nothing reads is checked, not computed; one that
+//! the filter does not read is computed for the rows that pass. A [`Query`] is immutable and may be
+//! applied from many threads at once.
 
 mod arithmetic;
 mod calendar;
@@ -39,7 +44,9 @@ mod value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_empty_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_empty_array,
+};
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
@@ -77,7 +84,11 @@ impl Selection {
     pub fn kept_rows(&self) -> impl Iterator<Item = usize> + '_ {
         let passed = self.batch.num_rows();
         let all = if self.kept.is_none() { passed } else { 0 };
-        (0..all).chain(self.kept.iter().flat_map(|kept| kept.values().set_indices()))
+        (0..all).chain(
+            self.kept
+                .iter()
+                .flat_map(|kept| kept.values().set_indices()),
+        )
     }
 }
 
@@ -102,14 +113,22 @@ pub struct Query {
 }
 
 impl Query {
-    /// Parses the expressions and binds them to a table of this schema. A derived column may use those before it, the filter all.
+    /// Parses the expressions and binds them to a table of this schema. A derived column may use
+    /// those before it, the filter all.
     ///
     /// # Errors
-    /// A usage error for text that is not an expression or looks at other rows; a contract error for a column that the table does not have or has
-    /// already, for types that an expression does not fit, and for a filter that is not boolean.
+    /// A usage error for text that is not an expression or looks at other rows; a contract error
+    /// for a column that the table does not have or has already, for types that an expression does
+    /// not fit, and for a filter that is not boolean.
     pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema) -> Result<Self> {
         let (columns, derived_columns) = (BTreeSet::new(), BTreeSet::new());
-        let mut query = Self { columns, derived_columns, schema: Arc::new(schema.clone()), derived: Vec::new(), filter: None };
+        let mut query = Self {
+            columns,
+            derived_columns,
+            schema: Arc::new(schema.clone()),
+            derived: Vec::new(),
+            filter: None,
+        };
         for column in derived {
             query.derive(column)?;
         }
@@ -143,7 +162,8 @@ impl Query {
         self.derived.iter().map(|step| &step.field)
     }
 
-    /// Forgets the derived columns that neither `is_read` nor an expression that stays reads: they need not be computed.
+    /// Forgets the derived columns that neither `is_read` nor an expression that stays reads: they
+    /// need not be computed.
     pub fn keep_only(&mut self, is_read: impl Fn(&str) -> bool) {
         let mut read: BTreeSet<String> = self.filter.iter().flat_map(Expression::columns).collect();
         let mut kept = Vec::new();
@@ -157,16 +177,27 @@ impl Query {
         self.derived = kept;
         let is_derived = |name: &String| self.derived.iter().any(|step| step.field.name() == name);
         (self.derived_columns, self.columns) = read.into_iter().partition(is_derived);
-        let own = self.schema.fields().iter().filter(|field| self.columns.contains(field.name()));
-        let fields: Vec<FieldRef> = own.chain(self.derived.iter().map(|step| &step.field)).cloned().collect();
-        self.schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
+        let own = self
+            .schema
+            .fields()
+            .iter()
+            .filter(|field| self.columns.contains(field.name()));
+        let fields: Vec<FieldRef> = own
+            .chain(self.derived.iter().map(|step| &step.field))
+            .cloned()
+            .collect();
+        self.schema = Arc::new(Schema::new_with_metadata(
+            fields,
+            self.schema.metadata().clone(),
+        ));
     }
 
-    /// Appends the derived columns and drops the rows that fail the filter. The batch holds at least [`Self::columns`], of the types that the
-    /// query was bound to; rows keep their order.
+    /// Appends the derived columns and drops the rows that fail the filter. The batch holds at
+    /// least [`Self::columns`], of the types that the query was bound to; rows keep their order.
     ///
     /// # Errors
-    /// Fails if a value cannot be computed, such as a `CAST` of text that is not a number; the row is counted from 1 in the batch.
+    /// Fails if a value cannot be computed, such as a `CAST` of text that is not a number; the row
+    /// is counted from 1 in the batch.
     pub fn apply(&self, batch: &RecordBatch) -> Result<Selection> {
         let mut rows = self.rows(batch.num_rows(), |name| batch.column_by_name(name).cloned())?;
         let mut values: HashMap<&str, ArrayRef> = HashMap::new();
@@ -186,16 +217,30 @@ impl Query {
             }
         }
         for step in self.derived.iter().filter(|step| !step.is_filtered_by) {
-            let computed = Self::compute(step, &mut rows, &batch).map_err(|error| error.map_row(|row| row_of(kept.as_ref(), row)))?;
+            let computed = Self::compute(step, &mut rows, &batch)
+                .map_err(|error| error.map_row(|row| row_of(kept.as_ref(), row)))?;
             values.insert(step.field.name(), computed);
         }
-        let fields = batch.schema().fields().iter().chain(self.derived_fields()).cloned().collect::<Vec<_>>();
-        let derived = self.derived_fields().filter_map(|field| values.get(field.name().as_str()));
+        let fields = batch
+            .schema()
+            .fields()
+            .iter()
+            .chain(self.derived_fields())
+            .cloned()
+            .collect::<Vec<_>>();
+        let derived = self
+            .derived_fields()
+            .filter_map(|field| values.get(field.name().as_str()));
         let arrays = batch.columns().iter().chain(derived).cloned().collect();
-        let wide = Arc::new(Schema::new_with_metadata(fields, batch.schema().metadata().clone()));
+        let wide = Arc::new(Schema::new_with_metadata(
+            fields,
+            batch.schema().metadata().clone(),
+        ));
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(wide, arrays, &options)
-            .map_err(|source| Error::internal("derived columns do not fit their batch").because(source))?;
+        let batch =
+            RecordBatch::try_new_with_options(wide, arrays, &options).map_err(|source| {
+                Error::internal("derived columns do not fit their batch").because(source)
+            })?;
         Ok(Selection { batch, kept })
     }
 
@@ -204,29 +249,51 @@ impl Query {
         let name = step.field.name();
         let array = step.expression.values(rows)?;
         rows.columns.insert(name.clone(), array.clone());
-        let own = step.expression.as_column().and_then(|column| batch.column_by_name(column));
-        own.filter(|own| own.data_type() == step.field.data_type()).map_or_else(|| as_promised(array, step.field.data_type()), |own| Ok(own.clone()))
+        let own = step
+            .expression
+            .as_column()
+            .and_then(|column| batch.column_by_name(column));
+        own.filter(|own| own.data_type() == step.field.data_type())
+            .map_or_else(
+                || as_promised(array, step.field.data_type()),
+                |own| Ok(own.clone()),
+            )
     }
 
     fn derive(&mut self, column: &Derived) -> Result<()> {
         if self.schema.column_with_name(&column.name).is_some() {
-            return Err(Error::contract(format!("the derived column `{}` has the name of a column that the table has", column.name))
-                .hint("give the derived column another name"));
+            return Err(Error::contract(format!(
+                "the derived column `{}` has the name of a column that the table has",
+                column.name
+            ))
+            .hint("give the derived column another name"));
         }
         let expression = self.bind(&column.expression)?;
         let found = expression.check(&self.rehearsal()?)?;
         if found == DataType::Null {
-            return Err(Error::contract(format!("the expression `{}` is always null, without a type", expression.text()))
-                .at_column(&column.name)
-                .hint("wrap it in a CAST, such as CAST(… AS DOUBLE) or CAST(… AS VARCHAR)"));
+            return Err(Error::contract(format!(
+                "the expression `{}` is always null, without a type",
+                expression.text()
+            ))
+            .at_column(&column.name)
+            .hint("wrap it in a CAST, such as CAST(… AS DOUBLE) or CAST(… AS VARCHAR)"));
         }
-        let same = expression.as_column().and_then(|name| self.schema.field_with_name(name).ok());
+        let same = expression
+            .as_column()
+            .and_then(|name| self.schema.field_with_name(name).ok());
         let data_type = same.map_or(found, |field| field.data_type().clone());
         let field = Arc::new(Field::new(&column.name, data_type, true));
         let mut fields = self.schema.fields().to_vec();
         fields.push(field.clone());
-        self.schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
-        self.derived.push(Step { expression, field, is_filtered_by: false });
+        self.schema = Arc::new(Schema::new_with_metadata(
+            fields,
+            self.schema.metadata().clone(),
+        ));
+        self.derived.push(Step {
+            expression,
+            field,
+            is_filtered_by: false,
+        });
         Ok(())
     }
 
@@ -234,8 +301,11 @@ impl Query {
         let filter = self.bind(text)?;
         let verdict = filter.check(&self.rehearsal()?)?;
         if verdict != DataType::Boolean {
-            return Err(Error::contract(format!("the filter `{text}` gives {}, not true or false", name_of(&verdict)))
-                .hint("compare it with something, such as `amount > 0`"));
+            return Err(Error::contract(format!(
+                "the filter `{text}` gives {}, not true or false",
+                name_of(&verdict)
+            ))
+            .hint("compare it with something, such as `amount > 0`"));
         }
         self.filter = Some(filter);
         Ok(())
@@ -256,7 +326,8 @@ impl Query {
     fn bind(&mut self, text: &str) -> Result<Expression> {
         let expression = Expression::parse(text, &self.schema)?;
         let is_derived = |name: &String| self.derived.iter().any(|step| step.field.name() == name);
-        let (derived, read): (Vec<String>, Vec<String>) = expression.columns().into_iter().partition(is_derived);
+        let (derived, read): (Vec<String>, Vec<String>) =
+            expression.columns().into_iter().partition(is_derived);
         self.derived_columns.extend(derived);
         self.columns.extend(read);
         Ok(expression)
@@ -264,7 +335,12 @@ impl Query {
 
     /// No rows of every column that an expression may read so far.
     fn rehearsal(&self) -> Result<Rows> {
-        let empty = |name: &str| self.schema.field_with_name(name).ok().map(|field| new_empty_array(field.data_type()));
+        let empty = |name: &str| {
+            self.schema
+                .field_with_name(name)
+                .ok()
+                .map(|field| new_empty_array(field.data_type()))
+        };
         let mut rows = self.rows(0, empty)?;
         for step in &self.derived {
             let array = step.expression.values(&rows)?;
@@ -276,12 +352,23 @@ impl Query {
     fn rows(&self, count: usize, array: impl Fn(&str) -> Option<ArrayRef>) -> Result<Rows> {
         let mut columns = HashMap::new();
         for name in &self.columns {
-            let array = array(name).ok_or_else(|| Error::internal("a batch is missing a column that an expression reads").at_column(name))?;
-            let computable = canonical(&array).ok_or_else(|| {
-                let message = format!("an expression reads a column of the type `{}`, which expressions cannot compute with", array.data_type());
-                Error::contract(message).at_column(name).hint("numbers, booleans, text, dates, timestamps and decimals of up to 38 digits work")
+            let array = array(name).ok_or_else(|| {
+                Error::internal("a batch is missing a column that an expression reads")
+                    .at_column(name)
             })?;
-            let computable = computable.map_err(|fault| Error::failed(fault.message).at_column(name))?;
+            let computable = canonical(&array).ok_or_else(|| {
+                let message = format!(
+                    "an expression reads a column of the type `{}`, which expressions cannot \
+                     compute with",
+                    array.data_type()
+                );
+                Error::contract(message).at_column(name).hint(
+                    "numbers, booleans, text, dates, timestamps and decimals of up to 38 digits \
+                     work",
+                )
+            })?;
+            let computable =
+                computable.map_err(|fault| Error::failed(fault.message).at_column(name))?;
             columns.insert(name.clone(), computable);
         }
         Ok(Rows { columns, count })
@@ -297,18 +384,30 @@ fn filter_array(array: &ArrayRef, verdicts: &BooleanArray) -> Result<ArrayRef> {
 }
 
 fn taken(rows: &Rows, verdicts: &BooleanArray) -> Result<Rows> {
-    let columns = rows.columns.iter().map(|(name, column)| Ok((name.clone(), filter_array(column, verdicts)?)));
-    Ok(Rows { columns: columns.collect::<Result<_>>()?, count: verdicts.true_count() })
+    let columns = rows
+        .columns
+        .iter()
+        .map(|(name, column)| Ok((name.clone(), filter_array(column, verdicts)?)));
+    Ok(Rows {
+        columns: columns.collect::<Result<_>>()?,
+        count: verdicts.true_count(),
+    })
 }
 
 /// The number, among all rows of a batch, of the one that has this number among those that passed.
 fn row_of(kept: Option<&BooleanArray>, row: u64) -> u64 {
     let Some(kept) = kept else { return row };
-    let place = usize::try_from(row.saturating_sub(1)).ok().and_then(|place| kept.values().set_indices().nth(place));
+    let place = usize::try_from(row.saturating_sub(1))
+        .ok()
+        .and_then(|place| kept.values().set_indices().nth(place));
     place.map_or(row, |place| place as u64 + 1)
 }
 
 /// Which rows pass; null does not.
 fn verdicts(array: &ArrayRef) -> BooleanArray {
-    array.as_boolean().iter().map(|verdict| Some(verdict == Some(true))).collect()
+    array
+        .as_boolean()
+        .iter()
+        .map(|verdict| Some(verdict == Some(true)))
+        .collect()
 }

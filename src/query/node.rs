@@ -1,4 +1,5 @@
-//! What an expression is once it is understood: a small tree of our own, of which every part looks at its own row alone.
+//! What an expression is once it is understood: a small tree of our own, of which every part looks
+//! at its own row alone.
 //!
 //! It must not know SQL's text or Arrow's kernels.
 
@@ -52,7 +53,10 @@ pub(super) enum Comparison {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     /// `LIKE` and `ILIKE`, with the character that takes the next one literally.
-    Like { folds_case: bool, escape: Option<char> },
+    Like {
+        folds_case: bool,
+        escape: Option<char>,
+    },
     /// A regular expression: anywhere, or for the whole text.
     Regex { folds_case: bool, is_whole: bool },
 }
@@ -105,16 +109,33 @@ impl Node {
     pub(super) fn inner(&self) -> Vec<&Self> {
         match self {
             Self::Column(_) | Self::Literal(_) | Self::Span(_) => Vec::new(),
-            Self::Negate(one) | Self::Not(one) | Self::IsNull(one) | Self::IsTruth(one, _) | Self::Try(one) | Self::Extract(_, one) => vec![one],
+            Self::Negate(one)
+            | Self::Not(one)
+            | Self::IsNull(one)
+            | Self::IsTruth(one, _)
+            | Self::Try(one)
+            | Self::Extract(_, one) => vec![one],
             Self::Cast { value, .. } => vec![value],
-            Self::Arithmetic(_, left, right) | Self::Compare(_, left, right) | Self::And(left, right) | Self::Or(left, right) => vec![left, right],
+            Self::Arithmetic(_, left, right)
+            | Self::Compare(_, left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right) => vec![left, right],
             Self::Between { value, low, high } => vec![value, low, high],
             Self::Matches { value, pattern, .. } => vec![value, pattern],
             Self::In(value, list) => std::iter::once(&**value).chain(list).collect(),
             Self::Coalesce(nodes) | Self::Call(_, nodes) => nodes.iter().collect(),
-            Self::Case { operand, branches, otherwise } => {
+            Self::Case {
+                operand,
+                branches,
+                otherwise,
+            } => {
                 let branches = branches.iter().flat_map(|(when, then)| [when, then]);
-                operand.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
+                operand
+                    .as_deref()
+                    .into_iter()
+                    .chain(branches)
+                    .chain(otherwise.as_deref())
+                    .collect()
             }
         }
     }

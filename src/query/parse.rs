@@ -1,12 +1,14 @@
 //! SQL's text to an expression: what is understood, and by which name the rest is refused.
 //!
-//! Owns the step from the parser's tree to [`Node`]. Rows reach a query in batches that are cut by memory and thread count, so whatever looks
-//! at other rows (an aggregate, a window, a subquery) is refused by name; so is whatever is not known. It must not know columns.
+//! Owns the step from the parser's tree to [`Node`]. Rows reach a query in batches that are cut by
+//! memory and thread count, so whatever looks at other rows (an aggregate, a window, a subquery) is
+//! refused by name; so is whatever is not known. It must not know columns.
 
 use arrow::datatypes::DataType;
 use sqlparser::ast::{
-    BinaryOperator, CastKind, CeilFloorKind, DataType as SqlType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, Interval, TrimWhereField, UnaryOperator, Value,
+    BinaryOperator, CastKind, CeilFloorKind, DataType as SqlType, DateTimeField, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, TrimWhereField,
+    UnaryOperator, Value,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -35,7 +37,10 @@ pub(super) enum Refusal {
 pub(super) type Parsed<T> = Result<T, Refusal>;
 
 pub(super) fn unsupported<T>(what: impl Into<String>, hint: impl Into<String>) -> Parsed<T> {
-    Err(Refusal::Unsupported { what: what.into(), hint: hint.into() })
+    Err(Refusal::Unsupported {
+        what: what.into(),
+        hint: hint.into(),
+    })
 }
 
 /// Parses one expression; `most_depth` bounds how deep it may nest.
@@ -50,7 +55,9 @@ pub(super) fn parse(text: &str, most_depth: usize) -> Parsed<Node> {
     match &parser.peek_token().token {
         Token::EOF => node(&tree),
         Token::Word(word) if word.value.eq_ignore_ascii_case("as") => Err(Refusal::Named),
-        other => Err(Refusal::NotUnderstood(format!("`{other}` follows the end of the expression"))),
+        other => Err(Refusal::NotUnderstood(format!(
+            "`{other}` follows the end of the expression"
+        ))),
     }
 }
 
@@ -59,7 +66,11 @@ fn boxed(tree: &Expr) -> Parsed<Box<Node>> {
 }
 
 fn negated(node: Node, is_negated: bool) -> Node {
-    if is_negated { Node::Not(Box::new(node)) } else { node }
+    if is_negated {
+        Node::Not(Box::new(node))
+    } else {
+        node
+    }
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
@@ -80,44 +91,156 @@ fn node(tree: &Expr) -> Parsed<Node> {
         Expr::IsFalse(inner) => Node::IsTruth(boxed(inner)?, false),
         Expr::IsNotTrue(inner) => negated(Node::IsTruth(boxed(inner)?, true), true),
         Expr::IsNotFalse(inner) => negated(Node::IsTruth(boxed(inner)?, false), true),
-        Expr::IsDistinctFrom(left, right) => Node::Compare(Comparison::Distinct, boxed(left)?, boxed(right)?),
-        Expr::IsNotDistinctFrom(left, right) => Node::Compare(Comparison::NotDistinct, boxed(left)?, boxed(right)?),
-        Expr::InList { expr, list, negated: is_negated } => {
-            negated(Node::In(boxed(expr)?, list.iter().map(node).collect::<Parsed<_>>()?), *is_negated)
+        Expr::IsDistinctFrom(left, right) => {
+            Node::Compare(Comparison::Distinct, boxed(left)?, boxed(right)?)
         }
-        Expr::Between { expr, negated: is_negated, low, high } => {
-            negated(Node::Between { value: boxed(expr)?, low: boxed(low)?, high: boxed(high)? }, *is_negated)
+        Expr::IsNotDistinctFrom(left, right) => {
+            Node::Compare(Comparison::NotDistinct, boxed(left)?, boxed(right)?)
         }
-        Expr::Like { negated: is_negated, any: false, expr, pattern, escape_char } => {
-            let how = Pattern::Like { folds_case: false, escape: escape(escape_char.as_ref().map(|value| &value.value))? };
-            negated(Node::Matches { value: boxed(expr)?, pattern: boxed(pattern)?, how }, *is_negated)
+        Expr::InList {
+            expr,
+            list,
+            negated: is_negated,
+        } => negated(
+            Node::In(boxed(expr)?, list.iter().map(node).collect::<Parsed<_>>()?),
+            *is_negated,
+        ),
+        Expr::Between {
+            expr,
+            negated: is_negated,
+            low,
+            high,
+        } => negated(
+            Node::Between {
+                value: boxed(expr)?,
+                low: boxed(low)?,
+                high: boxed(high)?,
+            },
+            *is_negated,
+        ),
+        Expr::Like {
+            negated: is_negated,
+            any: false,
+            expr,
+            pattern,
+            escape_char,
+        } => {
+            let how = Pattern::Like {
+                folds_case: false,
+                escape: escape(escape_char.as_ref().map(|value| &value.value))?,
+            };
+            negated(
+                Node::Matches {
+                    value: boxed(expr)?,
+                    pattern: boxed(pattern)?,
+                    how,
+                },
+                *is_negated,
+            )
         }
-        Expr::ILike { negated: is_negated, any: false, expr, pattern, escape_char } => {
-            let how = Pattern::Like { folds_case: true, escape: escape(escape_char.as_ref().map(|value| &value.value))? };
-            negated(Node::Matches { value: boxed(expr)?, pattern: boxed(pattern)?, how }, *is_negated)
+        Expr::ILike {
+            negated: is_negated,
+            any: false,
+            expr,
+            pattern,
+            escape_char,
+        } => {
+            let how = Pattern::Like {
+                folds_case: true,
+                escape: escape(escape_char.as_ref().map(|value| &value.value))?,
+            };
+            negated(
+                Node::Matches {
+                    value: boxed(expr)?,
+                    pattern: boxed(pattern)?,
+                    how,
+                },
+                *is_negated,
+            )
         }
-        Expr::SimilarTo { negated: is_negated, expr, pattern, escape_char: None } => {
-            let how = Pattern::Regex { folds_case: false, is_whole: true };
-            negated(Node::Matches { value: boxed(expr)?, pattern: boxed(pattern)?, how }, *is_negated)
+        Expr::SimilarTo {
+            negated: is_negated,
+            expr,
+            pattern,
+            escape_char: None,
+        } => {
+            let how = Pattern::Regex {
+                folds_case: false,
+                is_whole: true,
+            };
+            negated(
+                Node::Matches {
+                    value: boxed(expr)?,
+                    pattern: boxed(pattern)?,
+                    how,
+                },
+                *is_negated,
+            )
         }
-        Expr::RLike { negated: is_negated, expr, pattern, .. } => {
-            let how = Pattern::Regex { folds_case: false, is_whole: false };
-            negated(Node::Matches { value: boxed(expr)?, pattern: boxed(pattern)?, how }, *is_negated)
+        Expr::RLike {
+            negated: is_negated,
+            expr,
+            pattern,
+            ..
+        } => {
+            let how = Pattern::Regex {
+                folds_case: false,
+                is_whole: false,
+            };
+            negated(
+                Node::Matches {
+                    value: boxed(expr)?,
+                    pattern: boxed(pattern)?,
+                    how,
+                },
+                *is_negated,
+            )
         }
-        Expr::Cast { kind, expr, data_type, array: false, format: None } => {
+        Expr::Cast {
+            kind,
+            expr,
+            data_type,
+            array: false,
+            format: None,
+        } => {
             let tries = matches!(kind, CastKind::TryCast | CastKind::SafeCast);
-            Node::Cast { value: boxed(expr)?, target: arrow_type(data_type)?, tries }
+            Node::Cast {
+                value: boxed(expr)?,
+                target: arrow_type(data_type)?,
+                tries,
+            }
         }
         Expr::Extract { field, expr, .. } => Node::Extract(extracted(field)?, boxed(expr)?),
-        Expr::Ceil { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => Node::Call("ceil", vec![node(expr)?]),
-        Expr::Floor { expr, field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) } => Node::Call("floor", vec![node(expr)?]),
+        Expr::Ceil {
+            expr,
+            field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+        } => Node::Call("ceil", vec![node(expr)?]),
+        Expr::Floor {
+            expr,
+            field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+        } => Node::Call("floor", vec![node(expr)?]),
         Expr::Position { expr, r#in } => Node::Call("strpos", vec![node(r#in)?, node(expr)?]),
-        Expr::Substring { expr, substring_from, substring_for, .. } => {
-            let from = substring_from.as_deref().map_or(Ok(Node::Literal(Literal::Integer(1))), node)?;
+        Expr::Substring {
+            expr,
+            substring_from,
+            substring_for,
+            ..
+        } => {
+            let from = substring_from
+                .as_deref()
+                .map_or(Ok(Node::Literal(Literal::Integer(1))), node)?;
             let length = substring_for.as_deref().map(node).transpose()?;
-            Node::Call("substring", [node(expr)?, from].into_iter().chain(length).collect())
+            Node::Call(
+                "substring",
+                [node(expr)?, from].into_iter().chain(length).collect(),
+            )
         }
-        Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+        Expr::Trim {
+            trim_where,
+            trim_what,
+            expr,
+            trim_characters,
+        } => {
             let name = match trim_where {
                 Some(TrimWhereField::Leading) => "ltrim",
                 Some(TrimWhereField::Trailing) => "rtrim",
@@ -125,30 +248,62 @@ fn node(tree: &Expr) -> Parsed<Node> {
             };
             let listed = trim_characters.as_deref().unwrap_or_default().iter();
             let what = trim_what.as_deref().into_iter().chain(listed).map(node);
-            Node::Call(name, std::iter::once(node(expr)).chain(what).collect::<Parsed<_>>()?)
+            Node::Call(
+                name,
+                std::iter::once(node(expr))
+                    .chain(what)
+                    .collect::<Parsed<_>>()?,
+            )
         }
-        Expr::Case { operand, conditions, else_result, .. } => {
-            let branches = conditions.iter().map(|one| Ok((node(&one.condition)?, node(&one.result)?))).collect::<Parsed<_>>()?;
+        Expr::Case {
+            operand,
+            conditions,
+            else_result,
+            ..
+        } => {
+            let branches = conditions
+                .iter()
+                .map(|one| Ok((node(&one.condition)?, node(&one.result)?)))
+                .collect::<Parsed<_>>()?;
             let otherwise = else_result.as_deref().map(boxed).transpose()?;
-            Node::Case { operand: operand.as_deref().map(boxed).transpose()?, branches, otherwise }
+            Node::Case {
+                operand: operand.as_deref().map(boxed).transpose()?,
+                branches,
+                otherwise,
+            }
         }
         Expr::Function(function) => return call(function),
-        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => return Err(Refusal::OtherRows("a subquery".to_owned())),
-        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return Err(Refusal::OtherRows("a selection of columns".to_owned())),
+        Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
+            return Err(Refusal::OtherRows("a subquery".to_owned()));
+        }
+        Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
+            return Err(Refusal::OtherRows("a selection of columns".to_owned()));
+        }
         Expr::InUnnest { .. } => return Err(Refusal::OtherRows("UNNEST".to_owned())),
         Expr::CompoundIdentifier(parts) => {
             let path: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
             let whole = path.join(".");
-            let hint = format!("a column whose name holds a dot stands in double quotes, `\"{whole}\"`; fields of structs cannot be read");
+            let hint = format!(
+                "a column whose name holds a dot stands in double quotes, `\"{whole}\"`; fields \
+                 of structs cannot be read"
+            );
             return unsupported(format!("`{whole}`"), hint);
         }
-        other => return unsupported(format!("`{other}`"), "`tallow score --help` lists what works"),
+        other => {
+            return unsupported(
+                format!("`{other}`"),
+                "`tallow score --help` lists what works",
+            );
+        }
     })
 }
 
 /// A part of which only the truth matters.
 fn truth(tree: &Expr) -> Parsed<Node> {
-    Ok(Node::Or(boxed(tree)?, Box::new(Node::Literal(Literal::Boolean(false)))))
+    Ok(Node::Or(
+        boxed(tree)?,
+        Box::new(Node::Literal(Literal::Boolean(false))),
+    ))
 }
 
 fn column(name: &Ident) -> Parsed<Node> {
@@ -166,19 +321,30 @@ fn literal(value: &Value) -> Parsed<Literal> {
     Ok(match value {
         Value::Null => Literal::Null,
         Value::Boolean(value) => Literal::Boolean(*value),
-        Value::SingleQuotedString(text) | Value::NationalStringLiteral(text) => Literal::Text(text.clone()),
+        Value::SingleQuotedString(text) | Value::NationalStringLiteral(text) => {
+            Literal::Text(text.clone())
+        }
         Value::DollarQuotedString(text) => Literal::Text(text.value.clone()),
-        Value::Number(text, false) => number(text).ok_or_else(|| Refusal::NotUnderstood(format!("`{text}` is not a number")))?,
-        other => return unsupported(format!("`{other}`"), "write a text in single quotes, `'north'`, and a number in digits"),
+        Value::Number(text, false) => number(text)
+            .ok_or_else(|| Refusal::NotUnderstood(format!("`{text}` is not a number")))?,
+        other => {
+            return unsupported(
+                format!("`{other}`"),
+                "write a text in single quotes, `'north'`, and a number in digits",
+            );
+        }
     })
 }
 
-/// Whole numbers of 64 bits, decimals of up to 38 digits, doubles for everything else: as SQL reads them.
+/// Whole numbers of 64 bits, decimals of up to 38 digits, doubles for everything else: as SQL reads
+/// them.
 fn number(text: &str) -> Option<Literal> {
     if let Ok(value) = text.parse() {
         return Some(Literal::Integer(value));
     }
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction}");
     let count = digits.trim_start_matches('0').len().max(fraction.len());
@@ -195,47 +361,76 @@ fn escape(value: Option<&Value>) -> Parsed<Option<char>> {
     let text = match value {
         None => return Ok(None),
         Some(Value::SingleQuotedString(text)) => text,
-        Some(other) => return unsupported(format!("ESCAPE {other}"), "name one character: `ESCAPE '!'`"),
+        Some(other) => {
+            return unsupported(
+                format!("ESCAPE {other}"),
+                "name one character: `ESCAPE '!'`",
+            );
+        }
     };
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
         (letter, None) => Ok(letter),
-        _ => unsupported(format!("ESCAPE '{text}'"), "name one character: `ESCAPE '!'`"),
+        _ => unsupported(
+            format!("ESCAPE '{text}'"),
+            "name one character: `ESCAPE '!'`",
+        ),
     }
 }
 
 fn typed_text(data_type: &SqlType, value: &Value) -> Parsed<Node> {
     let Value::SingleQuotedString(text) = value else {
-        return unsupported(format!("`{data_type} {value}`"), "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'`");
+        return unsupported(
+            format!("`{data_type} {value}`"),
+            "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'`",
+        );
     };
     let wrong = || Refusal::Unsupported {
         what: format!("`{data_type} '{text}'`"),
-        hint: "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'`, in the local time of the column and to the microsecond".to_owned(),
+        hint: "write `DATE '2024-01-31'` or `TIMESTAMP '2024-01-31 10:00:00'`, in the local time \
+               of the column and to the microsecond"
+            .to_owned(),
     };
     match arrow_type(data_type)? {
-        DataType::Date32 => date_of(text).map(|days| Node::Literal(Literal::Date(days))).ok_or_else(wrong),
-        DataType::Timestamp(_, None) => timestamp_of(text).map(|ticks| Node::Literal(Literal::Timestamp(ticks))).ok_or_else(wrong),
-        target => Ok(Node::Cast { value: Box::new(Node::Literal(Literal::Text(text.clone()))), target, tries: false }),
+        DataType::Date32 => date_of(text)
+            .map(|days| Node::Literal(Literal::Date(days)))
+            .ok_or_else(wrong),
+        DataType::Timestamp(_, None) => timestamp_of(text)
+            .map(|ticks| Node::Literal(Literal::Timestamp(ticks)))
+            .ok_or_else(wrong),
+        target => Ok(Node::Cast {
+            value: Box::new(Node::Literal(Literal::Text(text.clone()))),
+            target,
+            tries: false,
+        }),
     }
 }
 
 fn span(interval: &Interval) -> Parsed<Span> {
     let wrong = || Refusal::Unsupported {
         what: format!("`{interval}`"),
-        hint: "write `INTERVAL '1 day'`, with years, months, weeks, days, hours, minutes or seconds".to_owned(),
+        hint: "write `INTERVAL '1 day'`, with years, months, weeks, days, hours, minutes or \
+               seconds"
+            .to_owned(),
     };
     let text = match interval.value.as_ref() {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::Number(text, false) => text.clone(),
             _ => return Err(wrong()),
         },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => format!("-{expr}"),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => format!("-{expr}"),
         _ => return Err(wrong()),
     };
     if interval.last_field.is_some() || interval.leading_precision.is_some() {
         return Err(wrong());
     }
-    let text = interval.leading_field.as_ref().map_or_else(|| text.clone(), |unit| format!("{text} {unit}"));
+    let text = interval
+        .leading_field
+        .as_ref()
+        .map_or_else(|| text.clone(), |unit| format!("{text} {unit}"));
     Span::parse(&text).ok_or_else(wrong)
 }
 
@@ -262,7 +457,10 @@ fn unary(op: UnaryOperator, tree: &Expr) -> Parsed<Node> {
                 inner => Node::Negate(Box::new(inner)),
             })
         }
-        other => unsupported(format!("the operator `{other}`"), "write it with a function, such as ABS or SQRT"),
+        other => unsupported(
+            format!("the operator `{other}`"),
+            "write it with a function, such as ABS or SQRT",
+        ),
     }
 }
 
@@ -270,9 +468,24 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Parsed<Node> {
     use BinaryOperator as B;
     let arithmetic = |operator| Ok(Node::Arithmetic(operator, boxed(left)?, boxed(right)?));
     let compare = |comparison| Ok(Node::Compare(comparison, boxed(left)?, boxed(right)?));
-    let matches = |how, is_negated| Ok(negated(Node::Matches { value: boxed(left)?, pattern: boxed(right)?, how }, is_negated));
-    let regex = |folds_case| Pattern::Regex { folds_case, is_whole: true };
-    let like = |folds_case| Pattern::Like { folds_case, escape: None };
+    let matches = |how, is_negated| {
+        Ok(negated(
+            Node::Matches {
+                value: boxed(left)?,
+                pattern: boxed(right)?,
+                how,
+            },
+            is_negated,
+        ))
+    };
+    let regex = |folds_case| Pattern::Regex {
+        folds_case,
+        is_whole: true,
+    };
+    let like = |folds_case| Pattern::Like {
+        folds_case,
+        escape: None,
+    };
     match op {
         B::Plus => arithmetic(Operator::Add),
         B::Minus => arithmetic(Operator::Subtract),
@@ -299,9 +512,18 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Parsed<Node> {
         B::PGILikeMatch => matches(like(true), false),
         B::PGNotLikeMatch => matches(like(false), true),
         B::PGNotILikeMatch => matches(like(true), true),
-        B::Regexp => matches(Pattern::Regex { folds_case: false, is_whole: false }, false),
+        B::Regexp => matches(
+            Pattern::Regex {
+                folds_case: false,
+                is_whole: false,
+            },
+            false,
+        ),
         B::BitwiseXor => unsupported("the operator `^`", "write a power as `POWER(a, b)`"),
-        other => unsupported(format!("the operator `{other}`"), "`tallow score --help` lists the operators that work"),
+        other => unsupported(
+            format!("the operator `{other}`"),
+            "`tallow score --help` lists the operators that work",
+        ),
     }
 }
 
@@ -319,24 +541,49 @@ fn call(function: &Function) -> Parsed<Node> {
     if name == "columns" {
         return Err(Refusal::OtherRows("a selection of columns".to_owned()));
     }
-    let is_plain = function.filter.is_none() && function.null_treatment.is_none() && function.within_group.is_empty();
-    let FunctionArguments::List(list) = &function.args else { return unsupported(format!("`{function}`"), "write the arguments in parentheses") };
+    let is_plain = function.filter.is_none()
+        && function.null_treatment.is_none()
+        && function.within_group.is_empty();
+    let FunctionArguments::List(list) = &function.args else {
+        return unsupported(
+            format!("`{function}`"),
+            "write the arguments in parentheses",
+        );
+    };
     if !is_plain || list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
         return Err(Refusal::OtherRows(name.to_uppercase()));
     }
     let argument = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => node(tree),
-        other => unsupported(format!("`{other}` as an argument"), "write plain expressions, separated by commas"),
+        other => unsupported(
+            format!("`{other}` as an argument"),
+            "write plain expressions, separated by commas",
+        ),
     };
-    let arguments = list.args.iter().map(argument).collect::<Parsed<Vec<Node>>>()?;
+    let arguments = list
+        .args
+        .iter()
+        .map(argument)
+        .collect::<Parsed<Vec<Node>>>()?;
     special(&name, &arguments).unwrap_or_else(|| {
         let Some((own, least, most)) = find(&name) else {
-            let hint = did_you_mean(&name, &names(), "`tallow score --help` lists the functions that work");
+            let hint = did_you_mean(
+                &name,
+                &names(),
+                "`tallow score --help` lists the functions that work",
+            );
             return unsupported(format!("the function `{name}`"), hint);
         };
         if arguments.len() < least || arguments.len() > most {
-            let count = if least == most { format!("{least}") } else { format!("{least} to {}", most.min(99)) };
-            return unsupported(format!("`{name}` with {} arguments", arguments.len()), format!("it takes {count}"));
+            let count = if least == most {
+                format!("{least}")
+            } else {
+                format!("{least} to {}", most.min(99))
+            };
+            return unsupported(
+                format!("`{name}` with {} arguments", arguments.len()),
+                format!("it takes {count}"),
+            );
         }
         Ok(Node::Call(own, arguments))
     })
@@ -352,27 +599,64 @@ fn special(name: &str, arguments: &[Node]) -> Option<Parsed<Node>> {
     Some(Ok(match (name, arguments.len()) {
         ("coalesce", 1..) | ("ifnull", 2) => Node::Coalesce(arguments.to_vec()),
         ("try", 1) => Node::Try(boxed(0)),
-        ("if" | "iff", 3) => Node::Case { operand: None, branches: vec![(arguments[0].clone(), arguments[1].clone())], otherwise: Some(boxed(2)) },
-        ("regexp_matches" | "regexp_like", 2) => {
-            Node::Matches { value: boxed(0), pattern: boxed(1), how: Pattern::Regex { folds_case: false, is_whole: false } }
-        }
-        ("regexp_full_match", 2) => Node::Matches { value: boxed(0), pattern: boxed(1), how: Pattern::Regex { folds_case: false, is_whole: true } },
+        ("if" | "iff", 3) => Node::Case {
+            operand: None,
+            branches: vec![(arguments[0].clone(), arguments[1].clone())],
+            otherwise: Some(boxed(2)),
+        },
+        ("regexp_matches" | "regexp_like", 2) => Node::Matches {
+            value: boxed(0),
+            pattern: boxed(1),
+            how: Pattern::Regex {
+                folds_case: false,
+                is_whole: false,
+            },
+        },
+        ("regexp_full_match", 2) => Node::Matches {
+            value: boxed(0),
+            pattern: boxed(1),
+            how: Pattern::Regex {
+                folds_case: false,
+                is_whole: true,
+            },
+        },
         ("date_part" | "datepart" | "extract", 2) => match field(&arguments[0]) {
             Some(field) => Node::Extract(field, boxed(1)),
-            None => return Some(unsupported(format!("the first argument of `{name}`"), "name a part of a date: `DATE_PART('month', day)`")),
+            None => {
+                return Some(unsupported(
+                    format!("the first argument of `{name}`"),
+                    "name a part of a date: `DATE_PART('month', day)`",
+                ));
+            }
         },
-        ("date", 1) => Node::Cast { value: boxed(0), target: DataType::Date32, tries: false },
+        ("date", 1) => Node::Cast {
+            value: boxed(0),
+            target: DataType::Date32,
+            tries: false,
+        },
         ("date", 2) => {
             let parsed = Node::Call("strptime", arguments.to_vec());
-            Node::Cast { value: Box::new(parsed), target: DataType::Date32, tries: false }
+            Node::Cast {
+                value: Box::new(parsed),
+                target: DataType::Date32,
+                tries: false,
+            }
         }
-        (name, 1) if Field::of_name(name).is_some_and(|_| name != "week" || arguments.len() == 1) => Node::Extract(Field::of_name(name)?, boxed(0)),
+        (name, 1)
+            if Field::of_name(name).is_some_and(|_| name != "week" || arguments.len() == 1) =>
+        {
+            Node::Extract(Field::of_name(name)?, boxed(0))
+        }
         _ => return None,
     }))
 }
 
 fn extracted(field: &DateTimeField) -> Parsed<Field> {
     let name = field.to_string();
-    let hint = "YEAR, QUARTER, MONTH, WEEK, DAY, DOW, ISODOW, DOY, HOUR, MINUTE, SECOND and EPOCH work, among others";
-    Field::of_name(&name).ok_or_else(|| Refusal::Unsupported { what: format!("EXTRACT({name} …)"), hint: hint.to_owned() })
+    let hint = "YEAR, QUARTER, MONTH, WEEK, DAY, DOW, ISODOW, DOY, HOUR, MINUTE, SECOND and EPOCH \
+                work, among others";
+    Field::of_name(&name).ok_or_else(|| Refusal::Unsupported {
+        what: format!("EXTRACT({name} …)"),
+        hint: hint.to_owned(),
+    })
 }

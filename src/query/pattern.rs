@@ -1,6 +1,7 @@
 //! `LIKE`, `ILIKE` and regular expressions.
 //!
-//! `%` stands for any characters, `_` for one; nothing is an escape unless `ESCAPE` says so. It must not know expressions.
+//! `%` stands for any characters, `_` for one; nothing is an escape unless `ESCAPE` says so. It
+//! must not know expressions.
 
 use std::sync::Arc;
 
@@ -15,7 +16,12 @@ use super::value::{Fault, Outcome, Value, name_of};
 const MOST_REGEX_BYTES: usize = 1 << 20;
 
 /// Whether texts match patterns.
-pub(super) fn matches(value: &Value, pattern: &Value, how: Pattern, row_count: usize) -> Outcome<Value> {
+pub(super) fn matches(
+    value: &Value,
+    pattern: &Value,
+    how: Pattern,
+    row_count: usize,
+) -> Outcome<Value> {
     let (value, pattern) = (text(value)?, text(pattern)?);
     let is_constant = value.is_constant && pattern.is_constant;
     let count = if is_constant { 1 } else { row_count };
@@ -27,7 +33,10 @@ pub(super) fn matches(value: &Value, pattern: &Value, how: Pattern, row_count: u
             BooleanArray::new_null(count)
         } else {
             let matcher = Matcher::new(patterns.value(0), how)?;
-            texts.iter().map(|text| text.map(|text| matcher.is_match(text))).collect()
+            texts
+                .iter()
+                .map(|text| text.map(|text| matcher.is_match(text)))
+                .collect()
         }
     } else {
         let patterns = pattern.array.as_string::<i32>();
@@ -35,18 +44,28 @@ pub(super) fn matches(value: &Value, pattern: &Value, how: Pattern, row_count: u
             (Some(text), Some(pattern)) => Ok(Some(Matcher::new(pattern, how)?.is_match(text))),
             _ => Ok(None),
         };
-        texts.iter().zip(patterns).map(step).collect::<Outcome<BooleanArray>>()?
+        texts
+            .iter()
+            .zip(patterns)
+            .map(step)
+            .collect::<Outcome<BooleanArray>>()?
     };
-    Ok(Value { array: Arc::new(array), is_constant, is_literal: false })
+    Ok(Value {
+        array: Arc::new(array),
+        is_constant,
+        is_literal: false,
+    })
 }
 
 fn text(value: &Value) -> Outcome<Value> {
     match value.data_type() {
         DataType::Utf8 => Ok(value.clone()),
         DataType::Null => Ok(value.typed(&DataType::Utf8)),
-        other => {
-            Err(Fault::new(format!("a pattern is matched against texts, not {}", name_of(other))).hint("make a text of it with `CAST(… AS VARCHAR)`"))
-        }
+        other => Err(Fault::new(format!(
+            "a pattern is matched against texts, not {}",
+            name_of(other)
+        ))
+        .hint("make a text of it with `CAST(… AS VARCHAR)`")),
     }
 }
 
@@ -67,11 +86,26 @@ enum Part {
 impl Matcher {
     fn new(pattern: &str, how: Pattern) -> Outcome<Self> {
         match how {
-            Pattern::Like { folds_case, escape } => Ok(Self::Like { parts: parts(&folded(pattern, folds_case), escape)?, folds_case }),
-            Pattern::Regex { folds_case, is_whole } => {
-                let pattern = if is_whole { format!("^(?:{pattern})$") } else { pattern.to_owned() };
-                let built = RegexBuilder::new(&pattern).case_insensitive(folds_case).size_limit(MOST_REGEX_BYTES).build();
-                built.map(Self::Regex).map_err(|_| Fault::new("a regular expression is broken or too large"))
+            Pattern::Like { folds_case, escape } => Ok(Self::Like {
+                parts: parts(&folded(pattern, folds_case), escape)?,
+                folds_case,
+            }),
+            Pattern::Regex {
+                folds_case,
+                is_whole,
+            } => {
+                let pattern = if is_whole {
+                    format!("^(?:{pattern})$")
+                } else {
+                    pattern.to_owned()
+                };
+                let built = RegexBuilder::new(&pattern)
+                    .case_insensitive(folds_case)
+                    .size_limit(MOST_REGEX_BYTES)
+                    .build();
+                built
+                    .map(Self::Regex)
+                    .map_err(|_| Fault::new("a regular expression is broken or too large"))
             }
         }
     }
@@ -79,13 +113,20 @@ impl Matcher {
     fn is_match(&self, text: &str) -> bool {
         match self {
             Self::Regex(regex) => regex.is_match(text),
-            Self::Like { parts, folds_case } => is_like(&folded(text, *folds_case).chars().collect::<Vec<_>>(), parts),
+            Self::Like { parts, folds_case } => is_like(
+                &folded(text, *folds_case).chars().collect::<Vec<_>>(),
+                parts,
+            ),
         }
     }
 }
 
 fn folded(text: &str, folds_case: bool) -> std::borrow::Cow<'_, str> {
-    if folds_case { text.to_lowercase().into() } else { text.into() }
+    if folds_case {
+        text.to_lowercase().into()
+    } else {
+        text.into()
+    }
 }
 
 fn parts(pattern: &str, escape: Option<char>) -> Outcome<Vec<Part>> {
@@ -94,7 +135,9 @@ fn parts(pattern: &str, escape: Option<char>) -> Outcome<Vec<Part>> {
     while let Some(letter) = letters.next() {
         parts.push(match letter {
             _ if Some(letter) == escape => {
-                let next = letters.next().ok_or_else(|| Fault::new("a LIKE pattern ends with its escape character"))?;
+                let next = letters
+                    .next()
+                    .ok_or_else(|| Fault::new("a LIKE pattern ends with its escape character"))?;
                 Part::Letter(next)
             }
             '%' if parts.last() == Some(&Part::AnyMany) => continue,
@@ -106,7 +149,8 @@ fn parts(pattern: &str, escape: Option<char>) -> Outcome<Vec<Part>> {
     Ok(parts)
 }
 
-/// Whether the whole text is like the pattern; goes back to the last `%` only, so its time is the product of both lengths at most.
+/// Whether the whole text is like the pattern; goes back to the last `%` only, so its time is the
+/// product of both lengths at most.
 fn is_like(text: &[char], parts: &[Part]) -> bool {
     let (mut place, mut part, mut retry) = (0, 0, None);
     while place < text.len() {
@@ -116,7 +160,9 @@ fn is_like(text: &[char], parts: &[Part]) -> bool {
                 part += 1;
             }
             Some(Part::AnyOne) => (place, part) = (place + 1, part + 1),
-            Some(Part::Letter(letter)) if *letter == text[place] => (place, part) = (place + 1, part + 1),
+            Some(Part::Letter(letter)) if *letter == text[place] => {
+                (place, part) = (place + 1, part + 1)
+            }
             _ => match &mut retry {
                 Some((behind, from)) => {
                     *from += 1;
@@ -135,7 +181,12 @@ mod tests {
 
     #[test]
     fn a_pattern_is_matched_to_its_end() {
-        let like = |text: &str, pattern: &str, escape| is_like(&text.chars().collect::<Vec<_>>(), &parts(pattern, escape).unwrap());
+        let like = |text: &str, pattern: &str, escape| {
+            is_like(
+                &text.chars().collect::<Vec<_>>(),
+                &parts(pattern, escape).unwrap(),
+            )
+        };
         for (text, pattern, is_one) in [
             ("", "", true),
             ("", "%", true),
@@ -150,7 +201,11 @@ mod tests {
         ] {
             assert_eq!(like(text, pattern, None), is_one, "{text} LIKE {pattern}");
         }
-        assert!(like("50%", "50!%", Some('!')) && !like("505", "50!%", Some('!')) && like("a!b", "a!!b", Some('!')));
+        assert!(
+            like("50%", "50!%", Some('!'))
+                && !like("505", "50!%", Some('!'))
+                && like("a!b", "a!!b", Some('!'))
+        );
         assert!(parts("a!", Some('!')).is_err());
         let long = "a".repeat(3_000);
         assert!(!like(&long, &"%aa%a_b".repeat(1_000), None));

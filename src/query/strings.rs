@@ -1,11 +1,13 @@
 //! Functions of texts.
 //!
-//! Positions count characters from 1. What a function makes is bounded, value by value and for a batch: an expression must not take the
-//! machine's memory. It must not know expressions.
+//! Positions count characters from 1. What a function makes is bounded, value by value and for a
+//! batch: an expression must not take the machine's memory. It must not know expressions.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, StringBuilder,
+};
 use arrow::datatypes::{DataType, Int64Type};
 
 use super::conversion::convert;
@@ -26,11 +28,19 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
     let array = match name {
         "||" | "concat" | "concat_ws" => joined(name, arguments, count)?,
         _ => {
-            let columns = arguments.iter().enumerate().map(|(place, value)| Column::new(name, place, value, count)).collect::<Outcome<Vec<_>>>()?;
+            let columns = arguments
+                .iter()
+                .enumerate()
+                .map(|(place, value)| Column::new(name, place, value, count))
+                .collect::<Outcome<Vec<_>>>()?;
             apply(name, &columns, count)?
         }
     };
-    Ok(Value { array, is_constant, is_literal: false })
+    Ok(Value {
+        array,
+        is_constant,
+        is_literal: false,
+    })
 }
 
 /// An argument: texts or whole numbers.
@@ -47,14 +57,35 @@ impl Column {
             "split_part" => place == 2,
             _ => false,
         };
-        let wanted = if wants_number { DataType::Int64 } else { DataType::Utf8 };
+        let wanted = if wants_number {
+            DataType::Int64
+        } else {
+            DataType::Utf8
+        };
         if *value.data_type() != wanted && *value.data_type() != DataType::Null {
-            let what = if wants_number { "a whole number" } else { "a text" };
-            let fault = Fault::new(format!("argument {} of `{}` is {what}, not {}", place + 1, name.to_uppercase(), name_of(value.data_type())));
-            return Err(fault.hint(if wants_number { "cut it with `CAST(… AS BIGINT)`" } else { "make a text of it with `CAST(… AS VARCHAR)`" }));
+            let what = if wants_number {
+                "a whole number"
+            } else {
+                "a text"
+            };
+            let fault = Fault::new(format!(
+                "argument {} of `{}` is {what}, not {}",
+                place + 1,
+                name.to_uppercase(),
+                name_of(value.data_type())
+            ));
+            return Err(fault.hint(if wants_number {
+                "cut it with `CAST(… AS BIGINT)`"
+            } else {
+                "make a text of it with `CAST(… AS VARCHAR)`"
+            }));
         }
         let array = value.typed(&wanted).expanded(count)?;
-        Ok(if wants_number { Self::Numbers(array) } else { Self::Texts(array) })
+        Ok(if wants_number {
+            Self::Numbers(array)
+        } else {
+            Self::Texts(array)
+        })
     }
 
     fn array(&self) -> &ArrayRef {
@@ -83,9 +114,17 @@ fn apply(name: &'static str, columns: &[Column], count: usize) -> Outcome<ArrayR
     let rows = || (0..count).map(|row| (!is_null(row)).then_some(row));
     let text = |place: usize, row: usize| columns[place].text(row);
     let tests = |test: fn(&str, &str) -> bool| -> Outcome<ArrayRef> {
-        Ok(Arc::new(rows().map(|row| row.map(|row| test(text(0, row), text(1, row)))).collect::<BooleanArray>()))
+        Ok(Arc::new(
+            rows()
+                .map(|row| row.map(|row| test(text(0, row), text(1, row))))
+                .collect::<BooleanArray>(),
+        ))
     };
-    let counts = |of: &dyn Fn(usize) -> i64| -> Outcome<ArrayRef> { Ok(Arc::new(rows().map(|row| row.map(of)).collect::<Int64Array>())) };
+    let counts = |of: &dyn Fn(usize) -> i64| -> Outcome<ArrayRef> {
+        Ok(Arc::new(
+            rows().map(|row| row.map(of)).collect::<Int64Array>(),
+        ))
+    };
     match name {
         "starts_with" => return tests(|text, other| text.starts_with(other)),
         "ends_with" => return tests(|text, other| text.ends_with(other)),
@@ -114,9 +153,21 @@ fn make(name: &'static str, columns: &[Column], row: usize) -> Outcome<String> {
     let number = |place: usize| columns[place].number(row);
     let other = |place: usize| columns.get(place).map_or(" ", |column| column.text(row));
     Ok(match name {
-        "lower" => text.chars().map(|letter| single(letter, letter.to_lowercase())).collect(),
+        "lower" => text
+            .chars()
+            .map(|letter| single(letter, letter.to_lowercase()))
+            .collect(),
         // The only letter whose capital is younger than the tables.
-        "upper" => text.chars().map(|letter| if letter == 'ß' { 'ẞ' } else { single(letter, letter.to_uppercase()) }).collect(),
+        "upper" => text
+            .chars()
+            .map(|letter| {
+                if letter == 'ß' {
+                    'ẞ'
+                } else {
+                    single(letter, letter.to_uppercase())
+                }
+            })
+            .collect(),
         "reverse" => text.chars().rev().collect(),
         "trim" | "ltrim" | "rtrim" => trimmed(name, text, other(1)).to_owned(),
         "left" => cut(text, 1, Some(kept(text, number(1)))),
@@ -139,26 +190,42 @@ fn make(name: &'static str, columns: &[Column], row: usize) -> Outcome<String> {
 
 /// A letter's other case, where that is one letter.
 fn single(letter: char, mut others: impl ExactSizeIterator<Item = char>) -> char {
-    if others.len() == 1 { others.next().unwrap_or(letter) } else { letter }
+    if others.len() == 1 {
+        others.next().unwrap_or(letter)
+    } else {
+        letter
+    }
 }
 
 /// How many characters `LEFT` and `RIGHT` keep: a negative number says how many they leave out.
 fn kept(text: &str, number: i64) -> i64 {
     let length = text.chars().count() as i64;
-    if number >= 0 { number.min(length) } else { length.saturating_add(number).max(0) }
+    if number >= 0 {
+        number.min(length)
+    } else {
+        length.saturating_add(number).max(0)
+    }
 }
 
-/// The characters from a position on, which counts from the end if it is negative; a negative length goes to the left.
+/// The characters from a position on, which counts from the end if it is negative; a negative
+/// length goes to the left.
 fn cut(text: &str, start: i64, length: Option<i64>) -> String {
     let count = text.chars().count() as i64;
-    let start = if start < 0 { count.saturating_add(start).saturating_add(1) } else { start };
+    let start = if start < 0 {
+        count.saturating_add(start).saturating_add(1)
+    } else {
+        start
+    };
     let (from, to) = match length {
         None => (start, i64::MAX),
         Some(length) if length < 0 => (start.saturating_add(length), start),
         Some(length) => (start, start.saturating_add(length)),
     };
     let (from, to) = (from.max(1), to.min(count.saturating_add(1)));
-    text.chars().skip((from - 1) as usize).take((to - from).max(0) as usize).collect()
+    text.chars()
+        .skip((from - 1) as usize)
+        .take((to - from).max(0) as usize)
+        .collect()
 }
 
 fn trimmed<'a>(name: &str, text: &'a str, letters: &str) -> &'a str {
@@ -177,11 +244,21 @@ fn padded(name: &str, text: &str, length: i64, filler: &str) -> Outcome<String> 
         return Ok(text.chars().take(length).collect());
     }
     if filler.is_empty() {
-        return Err(Fault::new(format!("`{}` has nothing to fill a text with", name.to_uppercase())));
+        return Err(Fault::new(format!(
+            "`{}` has nothing to fill a text with",
+            name.to_uppercase()
+        )));
     }
-    within(text.len().saturating_add((length - count).saturating_mul(filler.len())))?;
+    within(
+        text.len()
+            .saturating_add((length - count).saturating_mul(filler.len())),
+    )?;
     let padding = filler.chars().cycle().take(length - count);
-    Ok(if name == "lpad" { padding.chain(text.chars()).collect() } else { text.chars().chain(padding).collect() })
+    Ok(if name == "lpad" {
+        padding.chain(text.chars()).collect()
+    } else {
+        text.chars().chain(padding).collect()
+    })
 }
 
 fn replaced(text: &str, from: &str, to: &str) -> Outcome<String> {
@@ -190,23 +267,43 @@ fn replaced(text: &str, from: &str, to: &str) -> Outcome<String> {
     }
     if to.len() > from.len() {
         let count = text.matches(from).count();
-        within(text.len().saturating_add(count.saturating_mul(to.len() - from.len())))?;
+        within(
+            text.len()
+                .saturating_add(count.saturating_mul(to.len() - from.len())),
+        )?;
     }
     Ok(text.replace(from, to))
 }
 
-/// The part of this number, from the end if it is negative; empty if there is none. Without a separator every character is a part.
+/// The part of this number, from the end if it is negative; empty if there is none. Without a
+/// separator every character is a part.
 fn part(text: &str, separator: &str, number: i64) -> String {
-    let characters = || text.char_indices().map(|(place, letter)| &text[place..place + letter.len_utf8()]).collect();
-    let parts: Vec<&str> = if separator.is_empty() { characters() } else { text.split(separator).collect() };
-    let place = if number > 0 { number - 1 } else { parts.len() as i64 + number };
-    let found = usize::try_from(place).ok().filter(|_| number != 0).and_then(|place| parts.get(place));
+    let characters = || {
+        text.char_indices()
+            .map(|(place, letter)| &text[place..place + letter.len_utf8()])
+            .collect()
+    };
+    let parts: Vec<&str> = if separator.is_empty() {
+        characters()
+    } else {
+        text.split(separator).collect()
+    };
+    let place = if number > 0 {
+        number - 1
+    } else {
+        parts.len() as i64 + number
+    };
+    let found = usize::try_from(place)
+        .ok()
+        .filter(|_| number != 0)
+        .and_then(|place| parts.get(place));
     found.map_or_else(String::new, |part| (*part).to_owned())
 }
 
 /// The position of the first occurrence, 0 for none.
 fn position(text: &str, other: &str) -> i64 {
-    text.find(other).map_or(0, |place| text[..place].chars().count() as i64 + 1)
+    text.find(other)
+        .map_or(0, |place| text[..place].chars().count() as i64 + 1)
 }
 
 /// `||`, whose result is null if either side is, and the functions that pass over nulls.
@@ -216,17 +313,29 @@ fn joined(name: &'static str, arguments: &[Value], count: usize) -> Outcome<Arra
         value.with(texts).expanded(count)
     });
     let texts = texts.collect::<Outcome<Vec<ArrayRef>>>()?;
-    let texts: Vec<&StringArray> = texts.iter().map(arrow::array::AsArray::as_string::<i32>).collect();
-    let (separators, parts) = if name == "concat_ws" { (texts.first(), &texts[1..]) } else { (None, texts.as_slice()) };
+    let texts: Vec<&StringArray> = texts
+        .iter()
+        .map(arrow::array::AsArray::as_string::<i32>)
+        .collect();
+    let (separators, parts) = if name == "concat_ws" {
+        (texts.first(), &texts[1..])
+    } else {
+        (None, texts.as_slice())
+    };
     let mut made = Made::default();
     for row in 0..count {
-        let is_null = separators.is_some_and(|texts| texts.is_null(row)) || name == "||" && parts.iter().any(|texts| texts.is_null(row));
+        let is_null = separators.is_some_and(|texts| texts.is_null(row))
+            || name == "||" && parts.iter().any(|texts| texts.is_null(row));
         if is_null {
             made.add(None)?;
             continue;
         }
         let separator = separators.map_or("", |texts| texts.value(row));
-        let parts: Vec<&str> = parts.iter().filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row)).collect();
+        let parts: Vec<&str> = parts
+            .iter()
+            .filter(|texts| texts.is_valid(row))
+            .map(|texts| texts.value(row))
+            .collect();
         within(parts.iter().map(|part| part.len() + separator.len()).sum())?;
         made.add(Some(&parts.join(separator)))?;
     }
@@ -237,7 +346,10 @@ fn within(byte_count: usize) -> Outcome<()> {
     if byte_count <= LONGEST_TEXT {
         return Ok(());
     }
-    let fault = Fault::new(format!("the expression makes a text of more than {} MiB", LONGEST_TEXT >> 20));
+    let fault = Fault::new(format!(
+        "the expression makes a text of more than {} MiB",
+        LONGEST_TEXT >> 20
+    ));
     Err(fault.hint("shorten it with LEFT, or leave the row out with `--where`"))
 }
 
@@ -256,14 +368,19 @@ impl Made {
     fn add(&mut self, text: Option<&str>) -> Outcome<()> {
         let made = self.texts.values_slice().len() + text.map_or(0, str::len);
         if made > MOST_TEXT {
-            let fault = Fault::new(format!("the expression makes more than {} MiB of text of one batch", MOST_TEXT >> 20));
+            let fault = Fault::new(format!(
+                "the expression makes more than {} MiB of text of one batch",
+                MOST_TEXT >> 20
+            ));
             return Err(fault.hint("make shorter texts, or pass `--batch-rows 4096`"));
         }
         let held = self.reserved.as_ref().map_or(0, Reservation::bytes) as usize;
         if made > FREE_TEXT + held {
             self.reserve().map_err(|error| {
                 let fault = Fault::new(error.message().to_owned());
-                error.hint_text().map_or(fault.clone(), |hint| fault.hint(hint.to_owned()))
+                error
+                    .hint_text()
+                    .map_or(fault.clone(), |hint| fault.hint(hint.to_owned()))
             })?;
         }
         self.texts.append_option(text);

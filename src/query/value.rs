@@ -1,19 +1,23 @@
 //! Values of an expression: arrays of a few types, one value for every row or one for all of them.
 //!
-//! Owns the types that expressions compute with and the way columns become them: whole numbers of 64 bits (unsigned ones of 64 bits as
-//! decimals), floats of 32 and 64 bits, decimals of up to 38 digits, truth values, text, dates, timestamps in microseconds or nanoseconds. It
-//! must not know operators.
+//! Owns the types that expressions compute with and the way columns become them: whole numbers of
+//! 64 bits (unsigned ones of 64 bits as decimals), floats of 32 and 64 bits, decimals of up to 38
+//! digits, truth values, text, dates, timestamps in microseconds or nanoseconds. It must not know
+//! operators.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Datum, Float32Array, Float64Array, Scalar, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, Datum, Float32Array, Float64Array, Scalar, UInt32Array, new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
 use arrow::error::ArrowError;
 
 use super::node::Literal;
 
-/// Why a value cannot be computed. It never holds values of rows: those are nobody's business but the data's.
+/// Why a value cannot be computed. It never holds values of rows: those are nobody's business but
+/// the data's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,
@@ -24,7 +28,10 @@ pub(super) type Outcome<T> = std::result::Result<T, Fault>;
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self {
+            message: message.into(),
+            hint: None,
+        }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -46,12 +53,14 @@ impl From<ArrowError> for Fault {
 
 /// A result beyond the range of its type.
 pub(super) fn overflow() -> Fault {
-    Fault::new("a number is too large for its type").hint("compute with `CAST(… AS DOUBLE)`, or write `TRY(…)` to get null there")
+    Fault::new("a number is too large for its type")
+        .hint("compute with `CAST(… AS DOUBLE)`, or write `TRY(…)` to get null there")
 }
 
 /// A whole number divided by 0.
 pub(super) fn division_by_zero() -> Fault {
-    Fault::new("a whole number is divided by 0").hint("write `NULLIF(divisor, 0)`, or `TRY(…)` to get null there")
+    Fault::new("a whole number is divided by 0")
+        .hint("write `NULLIF(divisor, 0)`, or `TRY(…)` to get null there")
 }
 
 /// What an expression gives.
@@ -60,21 +69,33 @@ pub(super) struct Value {
     /// One value for every row; a single one if it is the same for all.
     pub(super) array: ArrayRef,
     pub(super) is_constant: bool,
-    /// Whether it stands in the text as it is: a text there takes the type of what it is compared with.
+    /// Whether it stands in the text as it is: a text there takes the type of what it is compared
+    /// with.
     pub(super) is_literal: bool,
 }
 
 impl Value {
     pub(super) fn rows(array: ArrayRef) -> Self {
-        Self { array, is_constant: false, is_literal: false }
+        Self {
+            array,
+            is_constant: false,
+            is_literal: false,
+        }
     }
 
     pub(super) fn constant(array: ArrayRef) -> Self {
-        Self { array, is_constant: true, is_literal: false }
+        Self {
+            array,
+            is_constant: true,
+            is_literal: false,
+        }
     }
 
     pub(super) fn literal(literal: &Literal) -> Self {
-        use arrow::array::{BooleanArray, Date32Array, Decimal128Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray};
+        use arrow::array::{
+            BooleanArray, Date32Array, Decimal128Array, Int64Array, NullArray, StringArray,
+            TimestampMicrosecondArray,
+        };
         let array: ArrayRef = match literal {
             Literal::Null => Arc::new(NullArray::new(1)),
             Literal::Boolean(value) => Arc::new(BooleanArray::from(vec![*value])),
@@ -90,12 +111,20 @@ impl Value {
             Literal::Date(days) => Arc::new(Date32Array::from(vec![*days])),
             Literal::Timestamp(ticks) => Arc::new(TimestampMicrosecondArray::from(vec![*ticks])),
         };
-        Self { array, is_constant: true, is_literal: true }
+        Self {
+            array,
+            is_constant: true,
+            is_literal: true,
+        }
     }
 
     /// Another array of as many values.
     pub(super) fn with(&self, array: ArrayRef) -> Self {
-        Self { array, is_constant: self.is_constant, is_literal: false }
+        Self {
+            array,
+            is_constant: self.is_constant,
+            is_literal: false,
+        }
     }
 
     pub(super) fn data_type(&self) -> &DataType {
@@ -104,7 +133,11 @@ impl Value {
 
     /// As Arrow's kernels take it.
     pub(super) fn datum(&self) -> Box<dyn Datum> {
-        if self.is_constant { Box::new(Scalar::new(self.array.clone())) } else { Box::new(self.array.clone()) }
+        if self.is_constant {
+            Box::new(Scalar::new(self.array.clone()))
+        } else {
+            Box::new(self.array.clone())
+        }
     }
 
     /// One value for each of so many rows.
@@ -112,14 +145,21 @@ impl Value {
         if !self.is_constant {
             return Ok(self.array.clone());
         }
-        Ok(take(&self.array, &UInt32Array::from(vec![0; row_count]), None)?)
+        Ok(take(
+            &self.array,
+            &UInt32Array::from(vec![0; row_count]),
+            None,
+        )?)
     }
 
     /// Nulls of another type, where this is a null without one.
     pub(super) fn typed(&self, data_type: &DataType) -> Self {
         if *self.data_type() == DataType::Null && *data_type != DataType::Null {
             let array = new_null_array(data_type, self.array.len());
-            return Self { array, ..self.clone() };
+            return Self {
+                array,
+                ..self.clone()
+            };
         }
         self.clone()
     }
@@ -129,19 +169,37 @@ impl Value {
 pub(super) fn canonical(array: &ArrayRef) -> Option<Outcome<ArrayRef>> {
     let to = |data_type: DataType| Some(widened(array, &data_type));
     match array.data_type() {
-        DataType::Null | DataType::Boolean | DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Utf8 | DataType::Date32 => {
-            Some(Ok(array.clone()))
-        }
+        DataType::Null
+        | DataType::Boolean
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Utf8
+        | DataType::Date32 => Some(Ok(array.clone())),
         DataType::Decimal128(_, scale) if *scale >= 0 => Some(Ok(array.clone())),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => to(DataType::Int64),
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => to(DataType::Int64),
         DataType::UInt64 => to(DataType::Decimal128(20, 0)),
         DataType::Float16 => to(DataType::Float32),
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) if *scale >= 0 => to(DataType::Decimal128(*precision, *scale)),
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale)
+            if *scale >= 0 =>
+        {
+            to(DataType::Decimal128(*precision, *scale))
+        }
         DataType::Decimal128(precision, scale) => {
             let digits = i16::from(*precision) - i16::from(*scale);
-            u8::try_from(digits).ok().filter(|digits| *digits <= 38).and_then(|digits| to(DataType::Decimal128(digits, 0)))
+            u8::try_from(digits)
+                .ok()
+                .filter(|digits| *digits <= 38)
+                .and_then(|digits| to(DataType::Decimal128(digits, 0)))
         }
-        DataType::Decimal256(precision, scale) if *precision <= 38 && *scale >= 0 => to(DataType::Decimal128(*precision, *scale)),
+        DataType::Decimal256(precision, scale) if *precision <= 38 && *scale >= 0 => {
+            to(DataType::Decimal128(*precision, *scale))
+        }
         DataType::LargeUtf8 | DataType::Utf8View => to(DataType::Utf8),
         DataType::Dictionary(_, values) => {
             let plain = widened(array, values);
@@ -150,16 +208,24 @@ pub(super) fn canonical(array: &ArrayRef) -> Option<Outcome<ArrayRef>> {
                 Err(fault) => Some(Err(fault)),
             }
         }
-        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => Some(Ok(array.clone())),
-        DataType::Timestamp(_, zone) => to(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => {
+            Some(Ok(array.clone()))
+        }
+        DataType::Timestamp(_, zone) => {
+            to(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+        }
         _ => None,
     }
 }
 
 /// The type that holds every value of the array, without loss.
 fn widened(array: &ArrayRef, data_type: &DataType) -> Outcome<ArrayRef> {
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, data_type, &options).map_err(|_| Fault::new("a value of the column is beyond what expressions compute with"))
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    cast_with_options(array, data_type, &options)
+        .map_err(|_| Fault::new("a value of the column is beyond what expressions compute with"))
 }
 
 /// Floats of which equal ones have equal bits, and NaN is above all others.
@@ -167,12 +233,32 @@ pub(super) fn ordered(array: &ArrayRef) -> ArrayRef {
     use arrow::array::AsArray;
     match array.data_type() {
         DataType::Float32 => {
-            let normal = |value: f32| if value.is_nan() { f32::NAN } else { value + 0.0 };
-            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(normal)) as Arc<Float32Array>
+            let normal = |value: f32| {
+                if value.is_nan() {
+                    f32::NAN
+                } else {
+                    value + 0.0
+                }
+            };
+            Arc::new(
+                array
+                    .as_primitive::<Float32Type>()
+                    .unary::<_, Float32Type>(normal),
+            ) as Arc<Float32Array>
         }
         DataType::Float64 => {
-            let normal = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
-            Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(normal)) as Arc<Float64Array>
+            let normal = |value: f64| {
+                if value.is_nan() {
+                    f64::NAN
+                } else {
+                    value + 0.0
+                }
+            };
+            Arc::new(
+                array
+                    .as_primitive::<Float64Type>()
+                    .unary::<_, Float64Type>(normal),
+            ) as Arc<Float64Array>
         }
         _ => array.clone(),
     }
@@ -186,25 +272,39 @@ pub(super) fn common_type(left: &DataType, right: &DataType) -> Option<DataType>
         (T::Null, other) | (other, T::Null) => other.clone(),
         (T::Float64, other) | (other, T::Float64) if is_numeric(other) => T::Float64,
         (T::Float32, other) | (other, T::Float32) if is_numeric(other) => T::Float32,
-        (T::Int64, T::Decimal128(p, s)) | (T::Decimal128(p, s), T::Int64) => common_decimal((19, 0), (*p, *s)),
+        (T::Int64, T::Decimal128(p, s)) | (T::Decimal128(p, s), T::Int64) => {
+            common_decimal((19, 0), (*p, *s))
+        }
         (T::Decimal128(p, s), T::Decimal128(q, r)) => common_decimal((*p, *s), (*q, *r)),
         (T::Boolean, T::Int64) | (T::Int64, T::Boolean) => T::Int64,
-        (T::Date32, T::Timestamp(unit, None)) | (T::Timestamp(unit, None), T::Date32) => T::Timestamp(*unit, None),
-        (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone.is_some() == other.is_some() => T::Timestamp(*a.max(b), zone.clone()),
+        (T::Date32, T::Timestamp(unit, None)) | (T::Timestamp(unit, None), T::Date32) => {
+            T::Timestamp(*unit, None)
+        }
+        (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone.is_some() == other.is_some() => {
+            T::Timestamp(*a.max(b), zone.clone())
+        }
         _ => return None,
     })
 }
 
 fn common_decimal(left: (u8, i8), right: (u8, i8)) -> DataType {
     let scale = left.1.max(right.1);
-    let whole = (i16::from(left.0) - i16::from(left.1)).max(i16::from(right.0) - i16::from(right.1));
+    let whole =
+        (i16::from(left.0) - i16::from(left.1)).max(i16::from(right.0) - i16::from(right.1));
     let precision = u8::try_from(whole + i16::from(scale)).unwrap_or(u8::MAX);
-    if precision <= 38 { DataType::Decimal128(precision, scale) } else { DataType::Float64 }
+    if precision <= 38 {
+        DataType::Decimal128(precision, scale)
+    } else {
+        DataType::Float64
+    }
 }
 
 /// Whether arithmetic works on the type.
 pub(super) fn is_numeric(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..))
+    matches!(
+        data_type,
+        DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..)
+    )
 }
 
 /// The type as SQL names it.
@@ -227,23 +327,43 @@ pub(super) fn name_of(data_type: &DataType) -> String {
 /// The type in which values of a type are kept while an expression is computed.
 pub(super) fn kept_type(target: &DataType) -> DataType {
     match target {
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::Int64,
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => DataType::Int64,
         DataType::UInt64 => DataType::Decimal128(20, 0),
         other => other.clone(),
     }
 }
 
-/// The type that several values have in common. A text that stands in the expression takes that of the others.
-#[expect(clippy::needless_pass_by_value, reason = "an iterator is passed by value")]
-pub(super) fn shared_type<'a>(values: impl Iterator<Item = &'a Value> + Clone, what: &str) -> Outcome<DataType> {
+/// The type that several values have in common. A text that stands in the expression takes that of
+/// the others.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an iterator is passed by value"
+)]
+pub(super) fn shared_type<'a>(
+    values: impl Iterator<Item = &'a Value> + Clone,
+    what: &str,
+) -> Outcome<DataType> {
     let is_open = |value: &&Value| value.is_literal && *value.data_type() == DataType::Utf8;
     let mut shared = DataType::Null;
     for value in values.clone().filter(|value| !is_open(value)) {
         shared = common_type(&shared, value.data_type()).ok_or_else(|| {
-            let fault = Fault::new(format!("{what} mixes {} and {}", name_of(&shared), name_of(value.data_type())));
+            let fault = Fault::new(format!(
+                "{what} mixes {} and {}",
+                name_of(&shared),
+                name_of(value.data_type())
+            ));
             fault.hint("make them of one type with CAST")
         })?;
     }
     let has_texts = values.clone().any(|value| is_open(&value));
-    Ok(kept_type(if shared == DataType::Null && has_texts { &DataType::Utf8 } else { &shared }))
+    Ok(kept_type(if shared == DataType::Null && has_texts {
+        &DataType::Utf8
+    } else {
+        &shared
+    }))
 }

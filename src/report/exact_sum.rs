@@ -1,10 +1,12 @@
 //! Sums of floating-point numbers without any rounding until the end.
 //!
-//! Owns a fixed-point number wide enough for 2⁶³ numbers or squares of numbers. Integer addition is associative, so the order
-//! of the terms, the cut into batches and the shape of a merge cannot change the sum. After R. Neal, *Fast exact summation using small
-//! and large superaccumulators* (2015), with limbs of 32 bits held in 64, so that carries wait. It must not know what is summed.
+//! Owns a fixed-point number wide enough for 2⁶³ numbers or squares of numbers. Integer addition is
+//! associative, so the order of the terms, the cut into batches and the shape of a merge cannot
+//! change the sum. After R. Neal, *Fast exact summation using small and large superaccumulators*
+//! (2015), with limbs of 32 bits held in 64, so that carries wait. It must not know what is summed.
 
-/// The exponent of the lowest bit held: below the square of the smallest subnormal, 2⁻²¹⁴⁸, and products of it with a mean.
+/// The exponent of the lowest bit held: below the square of the smallest subnormal, 2⁻²¹⁴⁸, and
+/// products of it with a mean.
 const LOWEST_EXPONENT: i32 = -2208;
 
 /// Bits of a limb; the rest of its 64 bits lets carries wait.
@@ -30,7 +32,10 @@ pub struct ExactSum {
 
 impl Default for ExactSum {
     fn default() -> Self {
-        Self { limbs: Box::new([0; LIMB_COUNT]), waiting: 0 }
+        Self {
+            limbs: Box::new([0; LIMB_COUNT]),
+            waiting: 0,
+        }
     }
 }
 
@@ -79,10 +84,12 @@ impl ExactSum {
         self.times_power_of_two(0)
     }
 
-    /// The sum divided by `count`, finite even where the sum is beyond the range of `f64`; none for no numbers.
+    /// The sum divided by `count`, finite even where the sum is beyond the range of `f64`; none for
+    /// no numbers.
     #[must_use]
     pub fn mean(&self, count: u64) -> Option<f64> {
-        // 2⁶⁴ numbers of the largest size still fit after this shift; the shift is exact but for sums that are subnormal anyway.
+        // 2⁶⁴ numbers of the largest size still fit after this shift; the shift is exact but for
+        // sums that are subnormal anyway.
         let sum = self.value();
         match count {
             0 => None,
@@ -91,16 +98,25 @@ impl ExactSum {
         }
     }
 
-    /// Σ(x − mean)² over `count` numbers, where `self` is Σx and `squares` is Σx². The difference of the great sums is taken
-    /// exactly, so that nothing cancels.
+    /// Σ(x − mean)² over `count` numbers, where `self` is Σx and `squares` is Σx². The difference
+    /// of the great sums is taken exactly, so that nothing cancels.
     #[must_use]
     pub fn squared_deviations(&self, squares: &Self, count: u64) -> f64 {
-        let Some(mean) = self.mean(count) else { return 0.0 };
+        let Some(mean) = self.mean(count) else {
+            return 0.0;
+        };
         let (mantissa, exponent) = parts(mean);
         let mut deviations = squares.resolved();
         // Σx² − 2·mean·Σx, where mean and Σx have one sign
         let mantissa = mantissa.abs();
-        for (position, limb) in self.magnitude().0.limbs.iter().enumerate().filter(|(_, limb)| **limb != 0) {
+        for (position, limb) in self
+            .magnitude()
+            .0
+            .limbs
+            .iter()
+            .enumerate()
+            .filter(|(_, limb)| **limb != 0)
+        {
             let product = -i128::from(mantissa) * i128::from(*limb);
             deviations.add_scaled(product, exponent + 1 + exponent_of(position));
             deviations.carry();
@@ -109,20 +125,26 @@ impl ExactSum {
         let square = i128::from(mantissa) * i128::from(mantissa);
         for (half, half_exponent) in [(square & HALF_MASK, 0), (square >> HALF_BITS, HALF_BITS)] {
             for (part, part_exponent) in [(count & 0xffff_ffff, 0), (count >> 32, 32)] {
-                deviations.add_scaled(half * i128::from(part), 2 * exponent + half_exponent + part_exponent);
+                deviations.add_scaled(
+                    half * i128::from(part),
+                    2 * exponent + half_exponent + part_exponent,
+                );
                 deviations.carry();
             }
         }
         deviations.value().max(0.0)
     }
 
-    /// Adds `mantissa` · 2^`exponent`, where |`mantissa`| < 2⁹⁵; beyond 2⁵³ the caller resolves carries at once.
+    /// Adds `mantissa` · 2^`exponent`, where |`mantissa`| < 2⁹⁵; beyond 2⁵³ the caller resolves
+    /// carries at once.
     #[inline]
     fn add_scaled(&mut self, mantissa: i128, exponent: i32) {
         let position = (exponent - LOWEST_EXPONENT) as usize;
         let (limb, shift) = (position / LIMB_BITS, position % LIMB_BITS);
         let shifted = mantissa << shift;
-        let Some(limbs) = self.limbs.get_mut(limb..limb + 3) else { return };
+        let Some(limbs) = self.limbs.get_mut(limb..limb + 3) else {
+            return;
+        };
         limbs[0] += shifted as i64 & LIMB_MASK;
         limbs[1] += (shifted >> LIMB_BITS) as i64 & LIMB_MASK;
         limbs[2] += (shifted >> (2 * LIMB_BITS)) as i64;
@@ -166,9 +188,14 @@ impl ExactSum {
     fn times_power_of_two(&self, power: i32) -> f64 {
         let (magnitude, is_negative) = self.magnitude();
         let limbs = &magnitude.limbs;
-        let Some(highest) = limbs.iter().rposition(|limb| *limb != 0) else { return 0.0 };
+        let Some(highest) = limbs.iter().rposition(|limb| *limb != 0) else {
+            return 0.0;
+        };
         let lowest = highest.saturating_sub(3);
-        let leading = limbs[lowest..=highest].iter().rev().fold(0u128, |sum, limb| (sum << LIMB_BITS) | *limb as u128);
+        let leading = limbs[lowest..=highest]
+            .iter()
+            .rev()
+            .fold(0u128, |sum, limb| (sum << LIMB_BITS) | *limb as u128);
         // Whatever lies below decides ties only: one bit stands for it.
         let rest = u128::from(limbs[..lowest].iter().any(|limb| *limb != 0));
         let value = scaled((leading | rest) as f64, exponent_of(lowest) + power);
@@ -189,8 +216,19 @@ fn parts(value: f64) -> (i64, i32) {
     let bits = value.to_bits();
     let stored = ((bits >> 52) & 0x7ff) as i32;
     let fraction = (bits & ((1 << 52) - 1)) as i64;
-    let mantissa = if stored == 0 { fraction } else { fraction | (1 << 52) };
-    (if value.is_sign_negative() { -mantissa } else { mantissa }, stored.max(1) - 1075)
+    let mantissa = if stored == 0 {
+        fraction
+    } else {
+        fraction | (1 << 52)
+    };
+    (
+        if value.is_sign_negative() {
+            -mantissa
+        } else {
+            mantissa
+        },
+        stored.max(1) - 1075,
+    )
 }
 
 /// `value` · 2^`exponent`, in steps that are powers of two themselves.
@@ -249,11 +287,24 @@ mod tests {
     #[test]
     fn deviations_survive_a_far_away_mean() {
         for shift in [0.0, 1e9, -1e15] {
-            let values: Vec<f64> = [1.0, 2.0, 3.0, 4.0].iter().map(|value| value + shift).collect();
-            assert_eq!(sum(&values).squared_deviations(&squares(&values), 4), 5.0, "{shift}");
+            let values: Vec<f64> = [1.0, 2.0, 3.0, 4.0]
+                .iter()
+                .map(|value| value + shift)
+                .collect();
+            assert_eq!(
+                sum(&values).squared_deviations(&squares(&values), 4),
+                5.0,
+                "{shift}"
+            );
         }
-        assert_eq!(sum(&[5e-324; 3]).squared_deviations(&squares(&[5e-324; 3]), 3), 0.0);
-        assert_eq!(sum(&[f64::MAX; 3]).squared_deviations(&squares(&[f64::MAX; 3]), 3), 0.0);
+        assert_eq!(
+            sum(&[5e-324; 3]).squared_deviations(&squares(&[5e-324; 3]), 3),
+            0.0
+        );
+        assert_eq!(
+            sum(&[f64::MAX; 3]).squared_deviations(&squares(&[f64::MAX; 3]), 3),
+            0.0
+        );
     }
 
     #[test]

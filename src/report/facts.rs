@@ -36,40 +36,75 @@ pub struct Fact {
 impl Fact {
     /// A number with its unit.
     #[must_use]
-    pub fn number(section: &'static str, subject: impl Into<String>, metric: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { section: section.into(), subject: subject.into(), metric: metric.into(), value: Value::Number(value), unit: unit.into() }
+    pub fn number(
+        section: &'static str,
+        subject: impl Into<String>,
+        metric: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+    ) -> Self {
+        Self {
+            section: section.into(),
+            subject: subject.into(),
+            metric: metric.into(),
+            value: Value::Number(value),
+            unit: unit.into(),
+        }
     }
 
     /// A count of things.
     #[must_use]
-    pub fn count(section: &'static str, subject: impl Into<String>, metric: impl Into<String>, value: u64, unit: &'static str) -> Self {
+    pub fn count(
+        section: &'static str,
+        subject: impl Into<String>,
+        metric: impl Into<String>,
+        value: u64,
+        unit: &'static str,
+    ) -> Self {
         Self::number(section, subject, metric, value as f64, unit)
     }
 
     /// A text.
     #[must_use]
-    pub fn text(section: &'static str, subject: impl Into<String>, metric: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { section: section.into(), subject: subject.into(), metric: metric.into(), value: Value::Text(value.into()), unit: "".into() }
+    pub fn text(
+        section: &'static str,
+        subject: impl Into<String>,
+        metric: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        Self {
+            section: section.into(),
+            subject: subject.into(),
+            metric: metric.into(),
+            value: Value::Text(value.into()),
+            unit: "".into(),
+        }
     }
 
     /// The value, if it is a number.
     #[must_use]
     pub fn as_number(&self) -> Option<f64> {
-        if let Value::Number(number) = self.value { Some(number) } else { None }
+        if let Value::Number(number) = self.value {
+            Some(number)
+        } else {
+            None
+        }
     }
 
     /// How the run ended, if that is what the fact says.
     #[must_use]
     pub fn as_status(&self) -> Option<&str> {
         match &self.value {
-            Value::Text(text) if (&*self.section, self.metric.as_str()) == ("run", "status") => Some(text),
+            Value::Text(text) if (&*self.section, self.metric.as_str()) == ("run", "status") => {
+                Some(text)
+            }
             _ => None,
         }
     }
 }
 
-/// The facts in a table of [`schema`], each with its run's name; none if the table is another one. Columns may be of other types, as CSV files
-/// give them.
+/// The facts in a table of [`schema`], each with its run's name; none if the table is another one.
+/// Columns may be of other types, as CSV files give them.
 #[must_use]
 pub fn from_table(batch: &RecordBatch) -> Option<Vec<(String, Fact)>> {
     let texts = |name: &str| cast(batch.column_by_name(name)?, &DataType::Utf8).ok();
@@ -79,14 +114,25 @@ pub fn from_table(batch: &RecordBatch) -> Option<Vec<(String, Fact)>> {
     let numbers = numbers.as_primitive::<Float64Type>();
     let fact = |row: usize| {
         let text = |column: &ArrayRef| column.as_string::<i32>().value(row).to_owned();
-        let value = if numbers.is_valid(row) { Value::Number(numbers.value(row)) } else { Value::Text(text(&values)) };
-        let fact = Fact { section: text(&sections).into(), subject: text(&subjects), metric: text(&metrics), value, unit: text(&units).into() };
+        let value = if numbers.is_valid(row) {
+            Value::Number(numbers.value(row))
+        } else {
+            Value::Text(text(&values))
+        };
+        let fact = Fact {
+            section: text(&sections).into(),
+            subject: text(&subjects),
+            metric: text(&metrics),
+            value,
+            unit: text(&units).into(),
+        };
         (text(&run_ids), fact)
     };
     Some((0..batch.num_rows()).map(fact).collect())
 }
 
-/// The report's columns: `run_id`, `section`, `subject`, `metric`, `value` (double, null for texts), `text` (null for numbers), `unit`.
+/// The report's columns: `run_id`, `section`, `subject`, `metric`, `value` (double, null for
+/// texts), `text` (null for numbers), `unit`.
 #[must_use]
 pub fn schema() -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
@@ -106,8 +152,21 @@ pub fn schema() -> SchemaRef {
 /// # Errors
 /// An internal error if the columns do not fit the schema.
 pub fn table(run_id: &str, facts: &[Fact]) -> Result<RecordBatch> {
-    let texts = |of: &dyn Fn(&Fact) -> String| Arc::new(facts.iter().map(|fact| Some(of(fact))).collect::<StringArray>());
-    let text = |fact: &Fact| if let Value::Text(value) = &fact.value { Some(value.clone()) } else { None };
+    let texts = |of: &dyn Fn(&Fact) -> String| {
+        Arc::new(
+            facts
+                .iter()
+                .map(|fact| Some(of(fact)))
+                .collect::<StringArray>(),
+        )
+    };
+    let text = |fact: &Fact| {
+        if let Value::Text(value) = &fact.value {
+            Some(value.clone())
+        } else {
+            None
+        }
+    };
     let columns: Vec<ArrayRef> = vec![
         texts(&|_| run_id.to_owned()),
         texts(&|fact| fact.section.clone().into_owned()),
@@ -117,5 +176,7 @@ pub fn table(run_id: &str, facts: &[Fact]) -> Result<RecordBatch> {
         Arc::new(facts.iter().map(text).collect::<StringArray>()),
         texts(&|fact| fact.unit.clone().into_owned()),
     ];
-    RecordBatch::try_new(schema(), columns).map_err(|error| Error::internal("the report's columns do not fit its schema").because(error))
+    RecordBatch::try_new(schema(), columns).map_err(|error| {
+        Error::internal("the report's columns do not fit its schema").because(error)
+    })
 }

@@ -5,14 +5,26 @@ use serde_json::{Map, Number, Value as Json, json};
 use super::facts::{Fact, Value};
 use crate::error::Error;
 
-/// Facts as `{section: {subject: {metric: value}}}`; facts about the run as a whole lie directly in their section. Infinite and NaN
-/// numbers, which JSON lacks, are texts.
+/// Facts as `{section: {subject: {metric: value}}}`; facts about the run as a whole lie directly in
+/// their section. Infinite and NaN numbers, which JSON lacks, are texts.
 #[must_use]
 pub fn sections(facts: &[Fact]) -> Map<String, Json> {
     let mut sections = Map::new();
     for fact in facts {
-        let section = object(sections.entry(fact.section.clone()).or_insert_with(|| json!({})));
-        let place = if fact.subject.is_empty() { section } else { object(section.entry(fact.subject.clone()).or_insert_with(|| json!({}))) };
+        let section = object(
+            sections
+                .entry(fact.section.clone())
+                .or_insert_with(|| json!({})),
+        );
+        let place = if fact.subject.is_empty() {
+            section
+        } else {
+            object(
+                section
+                    .entry(fact.subject.clone())
+                    .or_insert_with(|| json!({})),
+            )
+        };
         place.insert(fact.metric.clone(), value(&fact.value));
     }
     sections
@@ -23,14 +35,22 @@ fn object(value: &mut Json) -> &mut Map<String, Json> {
     if !value.is_object() {
         *value = json!({});
     }
-    value.as_object_mut().expect("the line above made it an object")
+    value
+        .as_object_mut()
+        .expect("the line above made it an object")
 }
 
 fn value(value: &Value) -> Json {
     match value {
         Value::Text(text) => Json::from(text.clone()),
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 => Json::from(*number as i64),
-        Value::Number(number) => Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number),
+        Value::Number(number)
+            if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 =>
+        {
+            Json::from(*number as i64)
+        }
+        Value::Number(number) => {
+            Number::from_f64(*number).map_or_else(|| Json::from(number.to_string()), Json::Number)
+        }
     }
 }
 
@@ -55,8 +75,12 @@ pub fn failure(error: &Error) -> Map<String, Json> {
         "causes": causes,
         "hint": error.hint_text(),
     });
-    [("status", "failed".into()), ("exit_code", code.into()), ("error", told)]
-        .map(|(name, value): (&str, Json)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
+    [
+        ("status", "failed".into()),
+        ("exit_code", code.into()),
+        ("error", told),
+    ]
+    .map(|(name, value): (&str, Json)| (name.to_owned(), value))
+    .into_iter()
+    .collect()
 }

@@ -21,12 +21,16 @@ impl LabelCounts {
 
     /// Adds another part's counts.
     pub fn merge(&mut self, other: &Self) {
-        other.iter().for_each(|(label, count)| self.observe(label, count));
+        other
+            .iter()
+            .for_each(|(label, count)| self.observe(label, count));
     }
 
     /// Labels with their counts, in the order of their text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counts.iter().map(|(label, count)| (label.as_str(), *count))
+        self.counts
+            .iter()
+            .map(|(label, count)| (label.as_str(), *count))
     }
 
     /// All labels counted together.
@@ -52,7 +56,10 @@ mod tests {
         left.merge(&right);
         right.merge(&other);
         assert_eq!(left, right);
-        assert_eq!(left.iter().collect::<Vec<_>>(), [("a", 2), ("b", 2), ("c", 1)]);
+        assert_eq!(
+            left.iter().collect::<Vec<_>>(),
+            [("a", 2), ("b", 2), ("c", 1)]
+        );
         assert_eq!(left.total(), 5);
     }
 }

@@ -1,9 +1,10 @@
 //! Events of a run for lineage catalogues: what was read, what was written, how it ended.
 //!
-//! One START and one COMPLETE, FAIL or ABORT per run. Owns the form of events and of the identifiers in them; it must not know where events go.
+//! One START and one COMPLETE, FAIL or ABORT per run. Owns the form of events and of the
+//! identifiers in them; it must not know where events go.
 //!
-//! Source: OpenLineage 2-0-2 and its facets, each with the version named in [`facet`]. Data sets on a local disk are named by its naming rules:
-//! namespace `file`, name the absolute path.
+//! Source: OpenLineage 2-0-2 and its facets, each with the version named in [`facet`]. Data sets on
+//! a local disk are named by its naming rules: namespace `file`, name the absolute path.
 
 use std::path::{Path, PathBuf};
 
@@ -68,8 +69,16 @@ impl LineageDataset {
     /// A data set of which nothing was read or written yet.
     #[must_use]
     pub fn new(path: PathBuf, schema: &Schema) -> Self {
-        let columns = schema.fields().iter().map(|field| (field.name().clone(), field.data_type().to_string())).collect();
-        Self { path, columns, statistics: None }
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| (field.name().clone(), field.data_type().to_string()))
+            .collect();
+        Self {
+            path,
+            columns,
+            statistics: None,
+        }
     }
 }
 
@@ -125,10 +134,19 @@ impl RunLineage {
         let parent = self.parent.as_ref();
         let parent = parent.map(|one| json!({"job": {"namespace": one.namespace, "name": one.job}, "run": {"runId": one.run_id}}));
         let tag = |(key, value): &(String, String)| json!({"key": key, "value": value, "source": "TALLOW"});
-        let tags = (!self.tags.is_empty()).then(|| json!({"tags": self.tags.iter().map(tag).collect::<Vec<_>>()}));
+        let tags = (!self.tags.is_empty())
+            .then(|| json!({"tags": self.tags.iter().map(tag).collect::<Vec<_>>()}));
         let error = error.map(|message| json!({"message": message, "programmingLanguage": "Rust"}));
-        let facets = [("processing_engine", Some(engine)), ("parent", parent), ("tags", tags), ("errorMessage", error)];
-        facets.into_iter().filter_map(|(name, fields)| Some((name.to_owned(), facet(name, fields?)))).collect()
+        let facets = [
+            ("processing_engine", Some(engine)),
+            ("parent", parent),
+            ("tags", tags),
+            ("errorMessage", error),
+        ];
+        facets
+            .into_iter()
+            .filter_map(|(name, fields)| Some((name.to_owned(), facet(name, fields?))))
+            .collect()
     }
 }
 
@@ -138,22 +156,44 @@ struct Role {
     statistics: &'static str,
 }
 
-const INPUT: Role = Role { facets: "inputFacets", statistics: "inputStatistics" };
-const OUTPUT: Role = Role { facets: "outputFacets", statistics: "outputStatistics" };
+const INPUT: Role = Role {
+    facets: "inputFacets",
+    statistics: "inputStatistics",
+};
+const OUTPUT: Role = Role {
+    facets: "outputFacets",
+    statistics: "outputStatistics",
+};
 
 impl Role {
     fn dataset(&self, dataset: &LineageDataset) -> Json {
-        let LineageDataset { path, columns, statistics } = dataset;
-        let source = facet("dataSource", json!({"name": FILE_NAMESPACE, "uri": file_uri(path)}));
+        let LineageDataset {
+            path,
+            columns,
+            statistics,
+        } = dataset;
+        let source = facet(
+            "dataSource",
+            json!({"name": FILE_NAMESPACE, "uri": file_uri(path)}),
+        );
         let mut facets = Map::from_iter([("dataSource".to_owned(), source)]);
         if !columns.is_empty() {
-            let fields: Vec<Json> = columns.iter().map(|(name, data_type)| json!({"name": name, "type": data_type})).collect();
-            facets.insert("schema".to_owned(), facet("schema", json!({"fields": fields})));
+            let fields: Vec<Json> = columns
+                .iter()
+                .map(|(name, data_type)| json!({"name": name, "type": data_type}))
+                .collect();
+            facets.insert(
+                "schema".to_owned(),
+                facet("schema", json!({"fields": fields})),
+            );
         }
-        let mut object = json!({"namespace": FILE_NAMESPACE, "name": path.to_string_lossy(), "facets": facets});
+        let mut object =
+            json!({"namespace": FILE_NAMESPACE, "name": path.to_string_lossy(), "facets": facets});
         if let Some(Statistics { rows, bytes }) = statistics {
             let mut fields = json!({"rowCount": rows});
-            bytes.iter().for_each(|bytes| fields["size"] = (*bytes).into());
+            bytes
+                .iter()
+                .for_each(|bytes| fields["size"] = (*bytes).into());
             object[self.facets] = json!({self.statistics: facet(self.statistics, fields)});
         }
         object
@@ -174,7 +214,9 @@ fn facet(name: &str, mut fields: Json) -> Json {
         _ => ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
     };
     fields["_producer"] = PRODUCER.into();
-    fields["_schemaURL"] = format!("https://openlineage.io/spec/facets/{version}/{schema}.json#/$defs/{schema}").into();
+    fields["_schemaURL"] =
+        format!("https://openlineage.io/spec/facets/{version}/{schema}.json#/$defs/{schema}")
+            .into();
     fields
 }
 
@@ -183,15 +225,18 @@ fn file_uri(path: &Path) -> String {
     let mut uri = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(*byte))
+            }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
     uri
 }
 
-/// An identifier for a run that began this many milliseconds after 1970: a UUID of version 7 (RFC 9562), which OpenLineage recommends because
-/// they sort by time. What would be random in it is a digest of `seed`, which must be another for every run.
+/// An identifier for a run that began this many milliseconds after 1970: a UUID of version 7 (RFC
+/// 9562), which OpenLineage recommends because they sort by time. What would be random in it is a
+/// digest of `seed`, which must be another for every run.
 #[must_use]
 pub fn time_ordered_uuid(milliseconds: u64, seed: &str) -> String {
     let mut bytes = digest_bytes(seed);
@@ -199,7 +244,8 @@ pub fn time_ordered_uuid(milliseconds: u64, seed: &str) -> String {
     uuid(bytes, 7)
 }
 
-/// The identifier of something that has a name: the same for the same name. A UUID of version 8 (RFC 9562, B.2) with a SHA-256 digest in it.
+/// The identifier of something that has a name: the same for the same name. A UUID of version 8
+/// (RFC 9562, B.2) with a SHA-256 digest in it.
 #[must_use]
 pub fn name_uuid(name: &str) -> String {
     uuid(digest_bytes(name), 8)
@@ -215,7 +261,14 @@ fn uuid(mut bytes: [u8; 16], version: u8) -> String {
     bytes[6] = bytes[6] & 0x0f | version << 4;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = crate::digest::hexadecimal(&bytes);
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ]
+    .join("-")
 }
 
 #[cfg(test)]
@@ -227,24 +280,48 @@ mod tests {
     #[test]
     fn identifiers_are_uuids_of_their_version() {
         // RFC 9562, A.6: the same time gives the same first 48 bits.
-        assert_eq!(time_ordered_uuid(0x017F_22E2_79B0, "run"), "017f22e2-79b0-780b-96fc-3ccd14c65be5");
-        assert_ne!(time_ordered_uuid(0x017F_22E2_79B0, "run"), time_ordered_uuid(0x017F_22E2_79B0, "another"));
+        assert_eq!(
+            time_ordered_uuid(0x017F_22E2_79B0, "run"),
+            "017f22e2-79b0-780b-96fc-3ccd14c65be5"
+        );
+        assert_ne!(
+            time_ordered_uuid(0x017F_22E2_79B0, "run"),
+            time_ordered_uuid(0x017F_22E2_79B0, "another")
+        );
         let named = name_uuid("dag/task");
-        assert!(named.len() == 36 && named.as_bytes()[14] == b'8' && b"89ab".contains(&named.as_bytes()[19]), "{named}");
+        assert!(
+            named.len() == 36
+                && named.as_bytes()[14] == b'8'
+                && b"89ab".contains(&named.as_bytes()[19]),
+            "{named}"
+        );
         assert_eq!(named, name_uuid("dag/task"));
     }
 
     #[test]
     fn a_path_becomes_a_uri() {
-        assert_eq!(file_uri(Path::new("/data/a b#ü%.csv")), "file:///data/a%20b%23%C3%BC%25.csv");
+        assert_eq!(
+            file_uri(Path::new("/data/a b#ü%.csv")),
+            "file:///data/a%20b%23%C3%BC%25.csv"
+        );
     }
 
     #[test]
     fn an_event_holds_all_that_the_standard_asks_for() {
-        let schema = Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("a", DataType::Float32, true)]);
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("a", DataType::Float32, true),
+        ]);
         let mut input = LineageDataset::new("/data/in.csv".into(), &schema);
-        input.statistics = Some(Statistics { rows: 7, bytes: Some(99) });
-        let parent = ParentRun { namespace: "airflow".into(), job: "dag.task".into(), run_id: name_uuid("x") };
+        input.statistics = Some(Statistics {
+            rows: 7,
+            bytes: Some(99),
+        });
+        let parent = ParentRun {
+            namespace: "airflow".into(),
+            job: "dag.task".into(),
+            run_id: name_uuid("x"),
+        };
         let run = RunLineage {
             run_id: time_ordered_uuid(1, "x"),
             namespace: "default".into(),
@@ -254,19 +331,61 @@ mod tests {
             inputs: vec![input],
             outputs: vec![LineageDataset::new("/data/out".into(), &Schema::empty())],
         };
-        let event = run.event(EventType::Fail, "2026-11-21T00:00:00.000Z", Some("it broke"));
-        assert_eq!((&event["eventType"], &event["schemaURL"]), (&"FAIL".into(), &EVENT_SCHEMA.into()));
+        let event = run.event(
+            EventType::Fail,
+            "2026-11-21T00:00:00.000Z",
+            Some("it broke"),
+        );
+        assert_eq!(
+            (&event["eventType"], &event["schemaURL"]),
+            (&"FAIL".into(), &EVENT_SCHEMA.into())
+        );
         assert_eq!(event["job"]["namespace"], "default");
-        assert_eq!(event["inputs"][0]["facets"]["schema"]["fields"][1], json!({"name": "a", "type": "Float32"}));
-        assert_eq!(event["inputs"][0]["inputFacets"]["inputStatistics"]["size"], 99);
-        assert!(event["outputs"][0]["facets"]["schema"].is_null() && event["outputs"][0]["outputFacets"].is_null());
+        assert_eq!(
+            event["inputs"][0]["facets"]["schema"]["fields"][1],
+            json!({"name": "a", "type": "Float32"})
+        );
+        assert_eq!(
+            event["inputs"][0]["inputFacets"]["inputStatistics"]["size"],
+            99
+        );
+        assert!(
+            event["outputs"][0]["facets"]["schema"].is_null()
+                && event["outputs"][0]["outputFacets"].is_null()
+        );
         let facets = &event["run"]["facets"];
-        assert_eq!((&facets["errorMessage"]["message"], &facets["errorMessage"]["programmingLanguage"]), (&"it broke".into(), &"Rust".into()));
-        assert_eq!((&facets["parent"]["job"]["name"], &facets["parent"]["run"]["runId"]), (&"dag.task".into(), &name_uuid("x").into()));
+        assert_eq!(
+            (
+                &facets["errorMessage"]["message"],
+                &facets["errorMessage"]["programmingLanguage"]
+            ),
+            (&"it broke".into(), &"Rust".into())
+        );
+        assert_eq!(
+            (
+                &facets["parent"]["job"]["name"],
+                &facets["parent"]["run"]["runId"]
+            ),
+            (&"dag.task".into(), &name_uuid("x").into())
+        );
         assert_eq!(facets["tags"]["tags"][0]["value"], "sha256:00");
-        let facets = [facets, &event["job"]["facets"], &event["inputs"][0]["facets"], &event["inputs"][0]["inputFacets"]];
-        for facet in facets.iter().flat_map(|facets| facets.as_object().unwrap().values()) {
-            assert!(facet["_producer"] == PRODUCER && facet["_schemaURL"].as_str().unwrap().starts_with("https://openlineage.io/spec/facets/"));
+        let facets = [
+            facets,
+            &event["job"]["facets"],
+            &event["inputs"][0]["facets"],
+            &event["inputs"][0]["inputFacets"],
+        ];
+        for facet in facets
+            .iter()
+            .flat_map(|facets| facets.as_object().unwrap().values())
+        {
+            assert!(
+                facet["_producer"] == PRODUCER
+                    && facet["_schemaURL"]
+                        .as_str()
+                        .unwrap()
+                        .starts_with("https://openlineage.io/spec/facets/")
+            );
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Metrics of the last run in Prometheus' text format, for the textfile collector of its node exporter.
+//! Metrics of the last run in Prometheus' text format, for the textfile collector of its node
+//! exporter.
 //!
-//! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again can be alerted on. Each is always
-//! there, 0 where nothing was counted, because an alert on a metric that is missing never fires; but a run that had nothing to do counted no
-//! rows, so it says that and leaves their metrics out: an alert on too few rows must not fire for it. Samples carry no time stamps: the
-//! collector refuses them. Owns names, help and the text; it must not know where the text is written.
+//! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again
+//! can be alerted on. Each is always there, 0 where nothing was counted, because an alert on a
+//! metric that is missing never fires; but a run that had nothing to do counted no rows, so it says
+//! that and leaves their metrics out: an alert on too few rows must not fire for it. Samples carry
+//! no time stamps: the collector refuses them. Owns names, help and the text; it must not know
+//! where the text is written.
 //!
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
 
@@ -25,7 +28,11 @@ impl Labels {
     /// The labels `job` and `model`.
     #[must_use]
     pub fn new(job: &str, model: &str) -> Self {
-        Self(format!("job=\"{}\",model=\"{}\"", escape(job), escape(model)))
+        Self(format!(
+            "job=\"{}\",model=\"{}\"",
+            escape(job),
+            escape(model)
+        ))
     }
 }
 
@@ -42,15 +49,22 @@ impl PreviousMetrics {
     /// Reads an earlier run's file; none if it does not say when the job last succeeded.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let sample = text.lines().find_map(|line| line.strip_prefix(LAST_SUCCESS)?.strip_prefix('{'))?;
+        let sample = text
+            .lines()
+            .find_map(|line| line.strip_prefix(LAST_SUCCESS)?.strip_prefix('{'))?;
         let (labels, value) = sample.rsplit_once("} ")?;
-        Some(Self { labels: Labels(labels.to_owned()), last_success: value.trim().parse().ok()? })
+        Some(Self {
+            labels: Labels(labels.to_owned()),
+            last_success: value.trim().parse().ok()?,
+        })
     }
 
     /// Whether it is about this job.
     #[must_use]
     pub fn is_of(&self, job: &str) -> bool {
-        self.labels.0.starts_with(&format!("job=\"{}\",", escape(job)))
+        self.labels
+            .0
+            .starts_with(&format!("job=\"{}\",", escape(job)))
     }
 }
 
@@ -73,38 +87,96 @@ pub struct RunEnd {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// The whole file. Of `facts` those about rows, files, bytes and values are taken; a run that ended before there were any has none.
+/// The whole file. Of `facts` those about rows, files, bytes and values are taken; a run that ended
+/// before there were any has none.
 #[must_use]
 pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
     let fact = |section: &str, metric: &str| {
-        let found = facts.iter().find(|fact| fact.section == section && fact.subject.is_empty() && fact.metric == metric);
+        let found = facts.iter().find(|fact| {
+            fact.section == section && fact.subject.is_empty() && fact.metric == metric
+        });
         found.map_or(0.0, |fact| number(&fact.value))
     };
-    let counted = |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
-    let skipped = facts.iter().filter(|fact| fact.section == "bad_files").count() as f64;
+    let counted =
+        |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
+    let skipped = facts
+        .iter()
+        .filter(|fact| fact.section == "bad_files")
+        .count() as f64;
     let gauges = [
-        ("tallow_last_run_timestamp_seconds", "When the last run ended, in seconds since 1970.", Some(end.finished_at)),
-        (LAST_SUCCESS, "When the last run that succeeded ended, in seconds since 1970; 0 if none did.", Some(end.last_success)),
-        ("tallow_last_exit_code", "Exit code of the last run.", Some(f64::from(end.exit_code))),
+        (
+            "tallow_last_run_timestamp_seconds",
+            "When the last run ended, in seconds since 1970.",
+            Some(end.finished_at),
+        ),
+        (
+            LAST_SUCCESS,
+            "When the last run that succeeded ended, in seconds since 1970; 0 if none did.",
+            Some(end.last_success),
+        ),
+        (
+            "tallow_last_exit_code",
+            "Exit code of the last run.",
+            Some(f64::from(end.exit_code)),
+        ),
         (
             "tallow_nothing_to_do",
             "1 if the last run found its output made already and counted no rows, else 0.",
             Some(f64::from(end.had_nothing_to_do)),
         ),
-        ("tallow_rows_in", "Rows that the last run read.", counted("ledger", "rows_in")),
-        ("tallow_rows_scored", "Rows that the last run scored.", counted("ledger", "scored")),
-        ("tallow_rows_rejected", "Rows that the last run rejected.", counted("ledger", "rejected")),
-        ("tallow_rows_filtered", "Rows that the last run filtered out.", counted("ledger", "filtered")),
-        ("tallow_files_skipped", "Files that the last run could not read and left out.", (!end.had_nothing_to_do).then_some(skipped)),
-        ("tallow_output_bytes", "Bytes of predictions that the last run published.", counted("run", "output_bytes")),
-        ("tallow_duration_seconds", "Wall time of the last run.", Some(end.duration_seconds)),
-        ("tallow_processor_seconds", "Processor time of the last run, all threads together.", end.processor_seconds),
-        ("tallow_peak_memory_bytes", "Peak resident size of the last run.", end.peak_memory_bytes.map(|bytes| bytes as f64)),
+        (
+            "tallow_rows_in",
+            "Rows that the last run read.",
+            counted("ledger", "rows_in"),
+        ),
+        (
+            "tallow_rows_scored",
+            "Rows that the last run scored.",
+            counted("ledger", "scored"),
+        ),
+        (
+            "tallow_rows_rejected",
+            "Rows that the last run rejected.",
+            counted("ledger", "rejected"),
+        ),
+        (
+            "tallow_rows_filtered",
+            "Rows that the last run filtered out.",
+            counted("ledger", "filtered"),
+        ),
+        (
+            "tallow_files_skipped",
+            "Files that the last run could not read and left out.",
+            (!end.had_nothing_to_do).then_some(skipped),
+        ),
+        (
+            "tallow_output_bytes",
+            "Bytes of predictions that the last run published.",
+            counted("run", "output_bytes"),
+        ),
+        (
+            "tallow_duration_seconds",
+            "Wall time of the last run.",
+            Some(end.duration_seconds),
+        ),
+        (
+            "tallow_processor_seconds",
+            "Processor time of the last run, all threads together.",
+            end.processor_seconds,
+        ),
+        (
+            "tallow_peak_memory_bytes",
+            "Peak resident size of the last run.",
+            end.peak_memory_bytes.map(|bytes| bytes as f64),
+        ),
     ];
     let mut text = String::new();
     for (name, help, value) in gauges {
         let Some(value) = value else { continue };
-        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{}}} {value}\n", labels.0));
+        text.push_str(&format!(
+            "# HELP {name} {help}\n# TYPE {name} gauge\n{name}{{{}}} {value}\n",
+            labels.0
+        ));
     }
     text.push_str(&values(labels, facts));
     text
@@ -112,34 +184,74 @@ pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
 
 /// (name, help, group of values) of metrics with a sample for each column.
 const VALUES: [(&str, &str, &str); 4] = [
-    ("tallow_missing_values", "Values that were missing in the last run, by column.", "missing"),
-    ("tallow_unseen_values", "Categories that training never saw in the last run, by column.", "unseen"),
-    ("tallow_invalid_values", "Texts that are not numbers and lists of a wrong length in the last run, by column.", "invalid"),
-    ("tallow_coerced_values", "Values that the last run changed, by column and kind.", "coerced"),
+    (
+        "tallow_missing_values",
+        "Values that were missing in the last run, by column.",
+        "missing",
+    ),
+    (
+        "tallow_unseen_values",
+        "Categories that training never saw in the last run, by column.",
+        "unseen",
+    ),
+    (
+        "tallow_invalid_values",
+        "Texts that are not numbers and lists of a wrong length in the last run, by column.",
+        "invalid",
+    ),
+    (
+        "tallow_coerced_values",
+        "Values that the last run changed, by column and kind.",
+        "coerced",
+    ),
 ];
 
-/// One sample for each column, and kind where values were changed; no metric of a group that was not counted.
+/// One sample for each column, and kind where values were changed; no metric of a group that was
+/// not counted.
 fn values(labels: &Labels, facts: &[Fact]) -> String {
     let metric = |(name, help, group): (&str, &str, &str)| {
-        let counted = facts.iter().filter(|fact| fact.section == "coercions" && value_group(&fact.metric) == Some(group));
+        let counted = facts
+            .iter()
+            .filter(|fact| fact.section == "coercions" && value_group(&fact.metric) == Some(group));
         let sample = |fact: &Fact| {
-            let kind = if group == "coerced" { format!(",kind=\"{}\"", escape(&fact.metric)) } else { String::new() };
-            format!("{name}{{{},column=\"{}\"{kind}}} {}\n", labels.0, escape(&fact.subject), number(&fact.value))
+            let kind = if group == "coerced" {
+                format!(",kind=\"{}\"", escape(&fact.metric))
+            } else {
+                String::new()
+            };
+            format!(
+                "{name}{{{},column=\"{}\"{kind}}} {}\n",
+                labels.0,
+                escape(&fact.subject),
+                number(&fact.value)
+            )
         };
         let samples: String = counted.map(sample).collect();
-        if samples.is_empty() { samples } else { format!("# HELP {name} {help}\n# TYPE {name} gauge\n{samples}") }
+        if samples.is_empty() {
+            samples
+        } else {
+            format!("# HELP {name} {help}\n# TYPE {name} gauge\n{samples}")
+        }
     };
     VALUES.map(metric).concat()
 }
 
 fn number(value: &Value) -> f64 {
-    if let Value::Number(number) = value { *number } else { 0.0 }
+    if let Value::Number(number) = value {
+        *number
+    } else {
+        0.0
+    }
 }
 
 /// A label's value between its quotes.
 fn escape(text: &str) -> String {
     let shown: Vec<_> = text.split('\n').map(escaped).collect();
-    shown.join("\n").replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+    shown
+        .join("\n")
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
 }
 
 #[cfg(test)]
@@ -164,7 +276,13 @@ mod tests {
             Fact::count("ledger", "", "rows_in", 10_000_000_000, "rows"),
             Fact::count("ledger", "", "scored", 7, "rows"),
             Fact::count("ledger", "a.csv", "scored", 5, "rows"),
-            Fact::count("coercions", "a \"quoted\" \\ column\nof two lines", "missing", 3, "values"),
+            Fact::count(
+                "coercions",
+                "a \"quoted\" \\ column\nof two lines",
+                "missing",
+                3,
+                "values",
+            ),
             Fact::count("coercions", "b", "unseen", 1, "values"),
             Fact::count("coercions", "b", "rounded", 2, "values"),
             Fact::count("coercions", "b", "text_to_number", 9, "values"),
@@ -224,10 +342,21 @@ mod tests {
 
     #[test]
     fn a_run_with_nothing_to_do_says_so_and_counts_no_rows() {
-        let end = RunEnd { exit_code: 99, had_nothing_to_do: true, ..end() };
+        let end = RunEnd {
+            exit_code: 99,
+            had_nothing_to_do: true,
+            ..end()
+        };
         let text = text(&Labels::new("nightly", "churn"), &end, &[]);
-        assert!(text.contains("tallow_nothing_to_do{job=\"nightly\",model=\"churn\"} 1\n") && text.contains("tallow_duration_seconds{"), "{text}");
-        assert!(!text.contains("tallow_rows_") && !text.contains("tallow_output_bytes"), "{text}");
+        assert!(
+            text.contains("tallow_nothing_to_do{job=\"nightly\",model=\"churn\"} 1\n")
+                && text.contains("tallow_duration_seconds{"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("tallow_rows_") && !text.contains("tallow_output_bytes"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -235,10 +364,21 @@ mod tests {
         for job in ["nightly", "a } 1 \" \\ {\n", ""] {
             let labels = Labels::new(job, "m} 2");
             let previous = PreviousMetrics::read(&text(&labels, &end(), &[])).unwrap();
-            assert_eq!(previous, PreviousMetrics { labels, last_success: 1_795_174_441.25 });
+            assert_eq!(
+                previous,
+                PreviousMetrics {
+                    labels,
+                    last_success: 1_795_174_441.25
+                }
+            );
             assert!(previous.is_of(job) && !previous.is_of("night"));
         }
-        for text in ["", "tallow_last_success_timestamp_seconds 1", "tallow_last_success_timestamp_seconds{} soon", "\u{0}{}"] {
+        for text in [
+            "",
+            "tallow_last_success_timestamp_seconds 1",
+            "tallow_last_success_timestamp_seconds{} soon",
+            "\u{0}{}",
+        ] {
             assert_eq!(PreviousMetrics::read(text), None, "{text}");
         }
     }

@@ -1,7 +1,9 @@
-//! What happened: facts in long form, as a Parquet table, as one JSON line, as a summary for people.
+//! What happened: facts in long form, as a Parquet table, as one JSON line, as a summary for
+//! people.
 //!
-//! One row is one fact (section, subject, metric, value, unit), so that a year of reports is one table. Facts are aggregates; no
-//! value of a row ever gets here. Rendering gives text and bytes; who prints or writes them is not known here.
+//! One row is one fact (section, subject, metric, value, unit), so that a year of reports is one
+//! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
+//! who prints or writes them is not known here.
 
 pub mod distribution;
 pub mod exact_sum;

@@ -33,27 +33,53 @@ impl PreviousRun {
     /// # Errors
     /// Fails if the file is no report of a run.
     pub fn read(path: &Path) -> Result<Self> {
-        let report = StoredReport::read(path)?.pop().ok_or_else(|| Error::internal("a report without a run"))?;
+        let report = StoredReport::read(path)?
+            .pop()
+            .ok_or_else(|| Error::internal("a report without a run"))?;
         let text = |metric: &str| report.text("run", metric).unwrap_or_default().to_owned();
-        let (status, started_at, output) = (text("status"), text("started_at"), PathBuf::from(text("output")));
+        let (status, started_at, output) = (
+            text("status"),
+            text("started_at"),
+            PathBuf::from(text("output")),
+        );
         let output_bytes = report.number("run", "", "output_bytes").unwrap_or_default() as u64;
         let count = |metric: &str| report.number("ledger", "", metric).unwrap_or_default() as u64;
-        let rows = RowCounts { rows_in: count("rows_in"), scored: count("scored"), rejected: count("rejected"), filtered: count("filtered") };
-        Ok(Self { path: path.to_owned(), status, started_at, output, output_bytes, rows, run_id: report.run_id })
+        let rows = RowCounts {
+            rows_in: count("rows_in"),
+            scored: count("scored"),
+            rejected: count("rejected"),
+            filtered: count("filtered"),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            status,
+            started_at,
+            output,
+            output_bytes,
+            rows,
+            run_id: report.run_id,
+        })
     }
 }
 
-/// The newest good run among the reports that a path or pattern names, which need not be there yet, and `own`, where
-/// that is there.
+/// The newest good run among the reports that a path or pattern names, which need not be there yet,
+/// and `own`, where that is there.
 ///
 /// # Errors
 /// Fails if a report that was named cannot be read.
 pub fn newest(named: Option<&Path>, own: Option<&Path>) -> Result<Option<PreviousRun>> {
     let mut paths = named.map(resolve_present).transpose()?.unwrap_or_default();
-    if let Some(own) = own.filter(|own| find(own).is_ok_and(|found| found.is_some_and(|found| found.is_file))) {
+    if let Some(own) =
+        own.filter(|own| find(own).is_ok_and(|found| found.is_some_and(|found| found.is_file)))
+    {
         paths.push(own.to_owned());
     }
-    let mut runs = paths.iter().map(|path| PreviousRun::read(path)).collect::<Result<Vec<_>>>()?;
+    let mut runs = paths
+        .iter()
+        .map(|path| PreviousRun::read(path))
+        .collect::<Result<Vec<_>>>()?;
     runs.retain(|run| run.status == "done");
-    Ok(runs.into_iter().max_by(|left, right| left.started_at.cmp(&right.started_at)))
+    Ok(runs
+        .into_iter()
+        .max_by(|left, right| left.started_at.cmp(&right.started_at)))
 }

@@ -1,10 +1,13 @@
-//! Quantiles of finite numbers in bounded memory, without chance: a histogram of order-preserving keys that drops low bits.
+//! Quantiles of finite numbers in bounded memory, without chance: a histogram of order-preserving
+//! keys that drops low bits.
 //!
-//! Owns the bit-drop histogram. A number becomes a `u64` of the same order (sign flipped, negatives inverted), its bucket is the key
-//! without its lowest `dropped_bits` bits. Whenever there are more than [`MOST_BUCKETS`] buckets one more bit is dropped and pairs are
-//! joined. The number of distinct keys only grows with the data, so the bits that end up dropped are the fewest with which the whole
-//! multiset fits: the state is a pure function of the values, whatever their order, their cut into batches or the tree of merges. Up
-//! to [`MOST_BUCKETS`] distinct values are kept exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
+//! Owns the bit-drop histogram. A number becomes a `u64` of the same order (sign flipped, negatives
+//! inverted), its bucket is the key without its lowest `dropped_bits` bits. Whenever there are more
+//! than [`MOST_BUCKETS`] buckets one more bit is dropped and pairs are joined. The number of
+//! distinct keys only grows with the data, so the bits that end up dropped are the fewest with
+//! which the whole multiset fits: the state is a pure function of the values, whatever their order,
+//! their cut into batches or the tree of merges. Up to [`MOST_BUCKETS`] distinct values are kept
+//! exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
 //! its least and greatest value, so that one value repeated often (such as zero) stays what it is.
 
 use std::collections::HashMap;
@@ -55,7 +58,14 @@ impl QuantileSketch {
     pub fn add(&mut self, value: f64) {
         self.count += 1;
         let key = key(value);
-        self.join(key >> self.dropped_bits, Bucket { count: 1, least: key, greatest: key });
+        self.join(
+            key >> self.dropped_bits,
+            Bucket {
+                count: 1,
+                least: key,
+                greatest: key,
+            },
+        );
         if self.buckets.len() > MOST_BUCKETS {
             self.fit();
         }
@@ -83,7 +93,9 @@ impl QuantileSketch {
     /// Whether every value is known exactly.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.buckets.values().all(|bucket| bucket.least == bucket.greatest)
+        self.buckets
+            .values()
+            .all(|bucket| bucket.least == bucket.greatest)
     }
 
     /// The buckets in rising order.
@@ -91,7 +103,14 @@ impl QuantileSketch {
     pub fn ranges(&self) -> Vec<Range> {
         let mut sorted: Vec<Bucket> = self.buckets.values().copied().collect();
         sorted.sort_unstable_by_key(|bucket| bucket.least);
-        sorted.into_iter().map(|bucket| Range { low: number(bucket.least), high: number(bucket.greatest), count: bucket.count }).collect()
+        sorted
+            .into_iter()
+            .map(|bucket| Range {
+                low: number(bucket.least),
+                high: number(bucket.greatest),
+                count: bucket.count,
+            })
+            .collect()
     }
 
     fn fit(&mut self) {
@@ -109,7 +128,10 @@ impl QuantileSketch {
 
     #[inline]
     fn join(&mut self, leading: u64, bucket: Bucket) {
-        self.buckets.entry(leading).and_modify(|present| present.join(bucket)).or_insert(bucket);
+        self.buckets
+            .entry(leading)
+            .and_modify(|present| present.join(bucket))
+            .or_insert(bucket);
     }
 }
 
@@ -117,16 +139,24 @@ impl QuantileSketch {
 #[inline]
 fn key(value: f64) -> u64 {
     let bits = (value + 0.0).to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+    if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | (1 << 63)
+    }
 }
 
 /// The number of a key.
 fn number(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+    f64::from_bits(if key >> 63 == 1 {
+        key & !(1 << 63)
+    } else {
+        !key
+    })
 }
 
-/// Spreads keys by one multiplication; keys come from data, but at most [`MOST_BUCKETS`] stand in the table, which bounds what
-/// values that collide on purpose could cost.
+/// Spreads keys by one multiplication; keys come from data, but at most [`MOST_BUCKETS`] stand in
+/// the table, which bounds what values that collide on purpose could cost.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyHasher(u64);
 
@@ -163,7 +193,11 @@ mod tests {
     fn keys_keep_the_order_of_numbers() {
         let numbers = [f64::MIN, -1.0, -5e-324, 0.0, 5e-324, 1.0, f64::MAX];
         assert!(numbers.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
-        assert!(numbers.iter().all(|value| number(key(*value)).to_bits() == value.to_bits()));
+        assert!(
+            numbers
+                .iter()
+                .all(|value| number(key(*value)).to_bits() == value.to_bits())
+        );
         assert_eq!(key(-0.0), key(0.0));
     }
 

@@ -65,7 +65,8 @@ pub struct Circumstances {
     pub output_bytes: u64,
     /// Files that could not be read and were left out.
     pub bad_files: Vec<BadFile>,
-    /// Files in directories that were not read, because their names do not end as those of tables do.
+    /// Files in directories that were not read, because their names do not end as those of tables
+    /// do.
     pub ignored: Vec<PathBuf>,
     /// What the scheduler said of the run.
     pub scheduler: BTreeMap<String, String>,
@@ -76,14 +77,41 @@ pub struct Circumstances {
 pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
     let mut facts = run_facts(circumstances);
     facts.extend(ledger_facts(job, outcomes));
-    facts.extend(circumstances.bad_files.iter().map(|file| Fact::text("bad_files", file.path.display().to_string(), "reason", &file.reason)));
-    facts.extend(circumstances.ignored.iter().map(|path| Fact::text("ignored_files", path.display().to_string(), "reason", "ending")));
-    facts.extend(circumstances.scheduler.iter().map(|(name, value)| Fact::text("scheduler", "", name, value)));
-    facts.extend(coercion_facts(job, outcomes));
-    facts.extend(circumstances.model.named().into_iter().map(|(metric, value)| match circumstances.model.number(&metric) {
-        Some(number) => Fact::number("model", "", metric, number, ""),
-        None => Fact::text("model", "", metric, value),
+    facts.extend(circumstances.bad_files.iter().map(|file| {
+        Fact::text(
+            "bad_files",
+            file.path.display().to_string(),
+            "reason",
+            &file.reason,
+        )
     }));
+    facts.extend(circumstances.ignored.iter().map(|path| {
+        Fact::text(
+            "ignored_files",
+            path.display().to_string(),
+            "reason",
+            "ending",
+        )
+    }));
+    facts.extend(
+        circumstances
+            .scheduler
+            .iter()
+            .map(|(name, value)| Fact::text("scheduler", "", name, value)),
+    );
+    facts.extend(coercion_facts(job, outcomes));
+    facts.extend(
+        circumstances
+            .model
+            .named()
+            .into_iter()
+            .map(
+                |(metric, value)| match circumstances.model.number(&metric) {
+                    Some(number) => Fact::number("model", "", metric, number, ""),
+                    None => Fact::text("model", "", metric, value),
+                },
+            ),
+    );
     facts.extend(performance_facts(job, outcomes, circumstances));
     facts.extend(outcomes.scores.facts());
     facts
@@ -96,26 +124,57 @@ fn run_facts(circumstances: &Circumstances) -> Vec<Fact> {
         Fact::text("run", "", "invocation_id", &circumstances.invocation_id),
         Fact::text("run", "", "started_at", &circumstances.started_at),
         Fact::text("run", "", "output", &circumstances.output),
-        Fact::count("run", "", "output_bytes", circumstances.output_bytes, "bytes"),
+        Fact::count(
+            "run",
+            "",
+            "output_bytes",
+            circumstances.output_bytes,
+            "bytes",
+        ),
     ]
 }
 
 fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let total = outcomes.ledger.total();
-    let files = numbered(outcomes.ledger.files.iter().map(|file| file.path.display().to_string()));
-    let files = files.into_iter().zip(&outcomes.ledger.files).map(|(subject, file)| ("files", subject, file.rows));
+    let files = numbered(
+        outcomes
+            .ledger
+            .files
+            .iter()
+            .map(|file| file.path.display().to_string()),
+    );
+    let files = files
+        .into_iter()
+        .zip(&outcomes.ledger.files)
+        .map(|(subject, file)| ("files", subject, file.rows));
     let accounts = std::iter::once(("ledger", String::new(), total)).chain(files);
     let rows = accounts.flat_map(|(section, subject, account)| {
-        [("rows_in", account.rows_in), ("scored", account.scored), ("rejected", account.rejected), ("filtered", account.filtered)]
-            .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
+        [
+            ("rows_in", account.rows_in),
+            ("scored", account.scored),
+            ("rejected", account.rejected),
+            ("filtered", account.filtered),
+        ]
+        .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
     });
-    let inputs: Vec<&str> = job.scoring.encoder().inputs().map(|bound| bound.column.as_str()).collect();
-    let reasons =
-        outcomes.ledger.reasons.iter().map(|(&(input, reason), &count)| Fact::count("rejections", inputs[input], reason.code(), count, "rows"));
+    let inputs: Vec<&str> = job
+        .scoring
+        .encoder()
+        .inputs()
+        .map(|bound| bound.column.as_str())
+        .collect();
+    let reasons = outcomes
+        .ledger
+        .reasons
+        .iter()
+        .map(|(&(input, reason), &count)| {
+            Fact::count("rejections", inputs[input], reason.code(), count, "rows")
+        });
     rows.chain(reasons).collect()
 }
 
-/// Names of their own for files that were given more than once: `path`, `path (2)`, …; subjects are keys in JSON.
+/// Names of their own for files that were given more than once: `path`, `path (2)`, …; subjects are
+/// keys in JSON.
 fn numbered(paths: impl Iterator<Item = String>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -136,8 +195,15 @@ fn numbered(paths: impl Iterator<Item = String>) -> Vec<String> {
 /// Every input's counts that are not zero, so that a column in perfect order takes no room.
 fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
-    let named = inputs.flat_map(|(bound, counts)| counts.named().map(|(metric, count)| (bound.column.clone(), metric, count)));
-    named.filter(|(.., count)| *count > 0).map(|(column, metric, count)| Fact::count("coercions", column, metric, count, "values")).collect()
+    let named = inputs.flat_map(|(bound, counts)| {
+        counts
+            .named()
+            .map(|(metric, count)| (bound.column.clone(), metric, count))
+    });
+    named
+        .filter(|(.., count)| *count > 0)
+        .map(|(column, metric, count)| Fact::count("coercions", column, metric, count, "values"))
+        .collect()
 }
 
 fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
@@ -146,17 +212,50 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstanc
     let mut facts = vec![
         Fact::count("performance", "", "threads", job.threads as u64, "threads"),
         Fact::number("performance", "", "wall_seconds", seconds, "seconds"),
-        Fact::number("performance", "", "rows_per_second", if seconds > 0.0 { rows / seconds } else { 0.0 }, "rows/second"),
+        Fact::number(
+            "performance",
+            "",
+            "rows_per_second",
+            if seconds > 0.0 { rows / seconds } else { 0.0 },
+            "rows/second",
+        ),
     ];
-    facts.extend(circumstances.processor_seconds.map(|value| Fact::number("performance", "", "processor_seconds", value, "seconds")));
-    facts.extend(circumstances.peak_memory_bytes.map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")));
-    for Performed { metric, count, unit } in job.scoring.model().model.performed() {
+    facts.extend(
+        circumstances
+            .processor_seconds
+            .map(|value| Fact::number("performance", "", "processor_seconds", value, "seconds")),
+    );
+    facts.extend(
+        circumstances
+            .peak_memory_bytes
+            .map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")),
+    );
+    for Performed {
+        metric,
+        count,
+        unit,
+    } in job.scoring.model().model.performed()
+    {
         facts.push(Fact::count("performance", "", metric, count, unit));
         if metric == "tokens" && seconds > 0.0 {
-            facts.push(Fact::number("performance", "", "tokens_per_second", count as f64 / seconds, "tokens/second"));
+            facts.push(Fact::number(
+                "performance",
+                "",
+                "tokens_per_second",
+                count as f64 / seconds,
+                "tokens/second",
+            ));
         }
     }
-    let stage = |stage: &Stage| Fact::number("performance", stage.name(), "work_seconds", outcomes.times.of(*stage).as_secs_f64(), "seconds");
+    let stage = |stage: &Stage| {
+        Fact::number(
+            "performance",
+            stage.name(),
+            "work_seconds",
+            outcomes.times.of(*stage).as_secs_f64(),
+            "seconds",
+        )
+    };
     facts.extend(Stage::ALL.iter().map(stage));
     facts
 }
@@ -169,6 +268,9 @@ mod tests {
     fn files_given_twice_have_names_of_their_own() {
         let named = |paths: &[&str]| numbered(paths.iter().map(|&path| path.to_owned()));
         assert_eq!(named(&["a", "b", "a", "a"]), ["a", "b", "a (2)", "a (3)"]);
-        assert_eq!(named(&["a", "a (2)", "a", "a"]), ["a", "a (2)", "a (3)", "a (4)"]);
+        assert_eq!(
+            named(&["a", "a (2)", "a", "a"]),
+            ["a", "a (2)", "a (3)", "a (4)"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! A report read back from its file, and what a person wants to know of it.
 //!
-//! Owns the reading of facts from a table of [`super::facts::schema`], Parquet or CSV. It must not know how a run is made.
+//! Owns the reading of facts from a table of [`super::facts::schema`], Parquet or CSV. It must not
+//! know how a run is made.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,10 @@ pub struct StoredReport {
 /// Whether a table of these columns is one of facts.
 #[must_use]
 pub fn is_report(found: &Schema) -> bool {
-    schema().fields().iter().all(|field| found.column_with_name(field.name()).is_some())
+    schema()
+        .fields()
+        .iter()
+        .all(|field| found.column_with_name(field.name()).is_some())
 }
 
 impl StoredReport {
@@ -39,19 +43,34 @@ impl StoredReport {
     /// # Errors
     /// Fails if the file is no report of a run.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
-        let no_report = || Error::failed("the file is no report of a run").at_path(path).hint("a report is what a run writes beside its output");
+        let no_report = || {
+            Error::failed("the file is no report of a run")
+                .at_path(path)
+                .hint("a report is what a run writes beside its output")
+        };
         let dataset = Dataset::of_file(path)?;
         let mut reports: Vec<Self> = Vec::new();
         for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
             for (run_id, fact) in from_table(&batch?).ok_or_else(no_report)? {
-                // The same work done again has the same name; each account of it begins with its status.
-                match reports.last_mut().filter(|last| last.run_id == run_id && fact.as_status().is_none()) {
+                // The same work done again has the same name; each account of it begins with its
+                // status.
+                match reports
+                    .last_mut()
+                    .filter(|last| last.run_id == run_id && fact.as_status().is_none())
+                {
                     Some(last) => last.facts.push(fact),
-                    None => reports.push(Self { run_id, facts: vec![fact] }),
+                    None => reports.push(Self {
+                        run_id,
+                        facts: vec![fact],
+                    }),
                 }
             }
         }
-        if reports.iter().any(|report| report.status().is_some()) { Ok(reports) } else { Err(no_report()) }
+        if reports.iter().any(|report| report.status().is_some()) {
+            Ok(reports)
+        } else {
+            Err(no_report())
+        }
     }
 
     /// How the run ended.
@@ -79,38 +98,75 @@ impl StoredReport {
     }
 
     fn find(&self, section: &str, subject: &str, metric: &str) -> Option<&Fact> {
-        self.facts.iter().find(|fact| fact.section == section && fact.subject == subject && fact.metric == metric)
+        self.facts.iter().find(|fact| {
+            fact.section == section && fact.subject == subject && fact.metric == metric
+        })
     }
 
     fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = &'a Fact> {
-        self.facts.iter().filter(move |fact| fact.section == section)
+        self.facts
+            .iter()
+            .filter(move |fact| fact.section == section)
     }
 
     /// (label, text) of what a person wants to know, in the order of a run's own summary.
     #[must_use]
     pub fn described(&self) -> Vec<(String, String)> {
         let mut lines: Vec<(String, String)> = Vec::new();
-        let mut line = |label: &str, text: Option<String>| lines.extend(text.map(|text| (label.to_owned(), text)));
+        let mut line = |label: &str, text: Option<String>| {
+            lines.extend(text.map(|text| (label.to_owned(), text)))
+        };
         line("run_id", Some(self.run_id.clone()));
         for metric in ["invocation_id", "status", "started_at", "tool_version"] {
             line(metric, self.text("run", metric).map(str::to_owned));
         }
-        let format = self.text("model", "format").map_or(String::new(), |format| format!(" ({format})"));
-        line("model", self.text("model", "name").map(|name| format!("{name}{format}")));
-        line("model_version", self.text("model", "version").map(str::to_owned));
-        line("model_digest", self.text("model", "digest").map(str::to_owned));
+        let format = self
+            .text("model", "format")
+            .map_or(String::new(), |format| format!(" ({format})"));
+        line(
+            "model",
+            self.text("model", "name")
+                .map(|name| format!("{name}{format}")),
+        );
+        line(
+            "model_version",
+            self.text("model", "version").map(str::to_owned),
+        );
+        line(
+            "model_digest",
+            self.text("model", "digest").map(str::to_owned),
+        );
         line("rows", self.rows());
         line("time", self.time());
-        let size = self.number("run", "", "output_bytes").map_or(String::new(), |bytes| format!(" ({})", HumanBytes(bytes as u64)));
-        line("output", self.text("run", "output").map(|output| format!("{output}{size}")));
+        let size = self
+            .number("run", "", "output_bytes")
+            .map_or(String::new(), |bytes| {
+                format!(" ({})", HumanBytes(bytes as u64))
+            });
+        line(
+            "output",
+            self.text("run", "output")
+                .map(|output| format!("{output}{size}")),
+        );
         lines.extend(self.section("rejections").filter_map(rejection));
         lines.extend(self.score_lines());
         lines.extend(self.coercions());
         lines.extend(self.tokens().map(|tokens| ("tokens".to_owned(), tokens)));
-        lines.extend(self.text("model", "arithmetic").map(|arithmetic| ("arithmetic".to_owned(), arithmetic.to_owned())));
-        let ignored: Vec<PathBuf> = self.section("ignored_files").map(|fact| fact.subject.clone().into()).collect();
+        lines.extend(
+            self.text("model", "arithmetic")
+                .map(|arithmetic| ("arithmetic".to_owned(), arithmetic.to_owned())),
+        );
+        let ignored: Vec<PathBuf> = self
+            .section("ignored_files")
+            .map(|fact| fact.subject.clone().into())
+            .collect();
         lines.extend(ignored_told(&ignored).map(|told| ("ignored".to_owned(), told)));
-        lines.extend(self.section("bad_files").map(|fact| ("left out".to_owned(), format!("{}: {}", fact.subject, told(&fact.value)))));
+        lines.extend(self.section("bad_files").map(|fact| {
+            (
+                "left out".to_owned(),
+                format!("{}: {}", fact.subject, told(&fact.value)),
+            )
+        }));
         lines
     }
 
@@ -127,8 +183,13 @@ impl StoredReport {
     fn time(&self) -> Option<String> {
         let number = |metric: &str| self.number("performance", "", metric);
         let speed = HumanCount(number("rows_per_second")? as u64);
-        let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| format!(", {} peak", HumanBytes(bytes as u64)));
-        Some(format!("{:.2} s ({speed} rows/s{memory})", number("wall_seconds")?))
+        let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| {
+            format!(", {} peak", HumanBytes(bytes as u64))
+        });
+        Some(format!(
+            "{:.2} s ({speed} rows/s{memory})",
+            number("wall_seconds")?
+        ))
     }
 
     /// One line for each column of each group.
@@ -139,48 +200,97 @@ impl StoredReport {
             "unseen_category" => "unseen".to_owned(),
             metric => metric.to_owned(),
         };
-        let facts = self.section("coercions").filter_map(|fact| Some((fact.subject.as_str(), kind(&fact.metric), fact.as_number()? as u64)));
+        let facts = self.section("coercions").filter_map(|fact| {
+            Some((
+                fact.subject.as_str(),
+                kind(&fact.metric),
+                fact.as_number()? as u64,
+            ))
+        });
         let facts: Vec<(&str, String, u64)> = facts.collect();
-        let counts: Vec<(&str, &str, u64)> = facts.iter().map(|(column, kind, count)| (*column, kind.as_str(), *count)).collect();
-        let lines = |(label, texts): (&'static str, Vec<String>)| texts.into_iter().map(move |text| (label.to_owned(), text));
+        let counts: Vec<(&str, &str, u64)> = facts
+            .iter()
+            .map(|(column, kind, count)| (*column, kind.as_str(), *count))
+            .collect();
+        let lines = |(label, texts): (&'static str, Vec<String>)| {
+            texts.into_iter().map(move |text| (label.to_owned(), text))
+        };
         value_lines(&counts).into_iter().flat_map(lines).collect()
     }
 
     /// What a text model read.
     fn tokens(&self) -> Option<String> {
         let number = |metric: &str| Some(self.number("performance", "", metric)? as u64);
-        Some(tokens_told(number("tokens")?, number("tokens_per_second")?, number("padding_avoided")?))
+        Some(tokens_told(
+            number("tokens")?,
+            number("tokens_per_second")?,
+            number("padding_avoided")?,
+        ))
     }
 
     /// One line for each column of scores: moments of numbers, counts of labels.
     fn score_lines(&self) -> Vec<(String, String)> {
-        let mut columns: Vec<&str> = self.section("scores").map(|fact| fact.subject.as_str()).collect();
+        let mut columns: Vec<&str> = self
+            .section("scores")
+            .map(|fact| fact.subject.as_str())
+            .collect();
         columns.dedup();
-        columns.into_iter().map(|column| (column.to_owned(), self.scores_of(column))).collect()
+        columns
+            .into_iter()
+            .map(|column| (column.to_owned(), self.scores_of(column)))
+            .collect()
     }
 
     fn scores_of(&self, column: &str) -> String {
         let number = |metric: &str| self.number("scores", column, metric);
         if let Some(mean) = number("mean") {
-            let shown = |metric: &str| number(metric).map_or_else(|| "none".to_owned(), four_digits);
-            let nan = number("nan_count").filter(|count| *count > 0.0).map_or(String::new(), |count| format!(", {count} NaN"));
-            return format!("mean {}, min {}, median {}, max {}{nan}", four_digits(mean), shown("min"), shown("quantile_0.5"), shown("max"));
+            let shown =
+                |metric: &str| number(metric).map_or_else(|| "none".to_owned(), four_digits);
+            let nan = number("nan_count")
+                .filter(|count| *count > 0.0)
+                .map_or(String::new(), |count| format!(", {count} NaN"));
+            return format!(
+                "mean {}, min {}, median {}, max {}{nan}",
+                four_digits(mean),
+                shown("min"),
+                shown("quantile_0.5"),
+                shown("max")
+            );
         }
         let labels = self.section("scores").filter(|fact| fact.subject == column);
-        let labels = labels.filter_map(|fact| Some((fact.metric.strip_prefix("count_")?, fact.as_number()? as u64)));
-        let mut labels: Vec<String> = labels.map(|(label, count)| format!("{label}: {}", HumanCount(count))).collect();
+        let labels = labels.filter_map(|fact| {
+            Some((
+                fact.metric.strip_prefix("count_")?,
+                fact.as_number()? as u64,
+            ))
+        });
+        let mut labels: Vec<String> = labels
+            .map(|(label, count)| format!("{label}: {}", HumanCount(count)))
+            .collect();
         let more = labels.len().saturating_sub(LABELS_TOLD);
         labels.truncate(LABELS_TOLD);
         match (labels.is_empty(), more) {
             (true, _) => "no number".to_owned(),
             (false, 0) => labels.join(", "),
-            (false, more) => format!("{} and {}", labels.join(", "), counted(more as u64, "more label")),
+            (false, more) => format!(
+                "{} and {}",
+                labels.join(", "),
+                counted(more as u64, "more label")
+            ),
         }
     }
 }
 
 fn rejection(fact: &Fact) -> Option<(String, String)> {
-    Some(("rejected".to_owned(), format!("{}: {} in `{}`", counted(fact.as_number()? as u64, "row"), fact.metric, fact.subject)))
+    Some((
+        "rejected".to_owned(),
+        format!(
+            "{}: {} in `{}`",
+            counted(fact.as_number()? as u64, "row"),
+            fact.metric,
+            fact.subject
+        ),
+    ))
 }
 
 fn told(value: &Value) -> String {

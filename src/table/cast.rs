@@ -1,6 +1,7 @@
 //! Column types made one: which type two files agree on, and the cast to it.
 //!
-//! Only casts that keep every value are made; what would lose something is a contract error that names both types.
+//! Only casts that keep every value are made; what would lose something is a contract error that
+//! names both types.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -19,16 +20,30 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
     match (left, right) {
         (T::Null, other) | (other, T::Null) => Some(other.clone()),
         (a, b) if integer_bits(a).is_some() && integer_bits(b).is_some() => common_integer(a, b),
-        (a, b) if is_float(a) && is_float(b) => Some(if *a == T::Float64 || *b == T::Float64 { T::Float64 } else { T::Float32 }),
+        (a, b) if is_float(a) && is_float(b) => Some(if *a == T::Float64 || *b == T::Float64 {
+            T::Float64
+        } else {
+            T::Float32
+        }),
         (a, b) if is_float(a) && integer_bits(b).is_some() => exact_float(a, b),
         (a, b) if integer_bits(a).is_some() && is_float(b) => exact_float(b, a),
-        (a, b) if is_text(a) && is_text(b) => Some(if *a == T::Utf8View || *b == T::Utf8View { T::Utf8View } else { T::LargeUtf8 }),
+        (a, b) if is_text(a) && is_text(b) => Some(if *a == T::Utf8View || *b == T::Utf8View {
+            T::Utf8View
+        } else {
+            T::LargeUtf8
+        }),
         (a, b) if is_binary(a) && is_binary(b) => Some(T::LargeBinary),
         (T::Dictionary(_, value), other) | (other, T::Dictionary(_, value)) => {
-            let other = if let T::Dictionary(_, other) = other { other } else { other };
+            let other = if let T::Dictionary(_, other) = other {
+                other
+            } else {
+                other
+            };
             common_type(value, other)
         }
-        (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone == other => Some(T::Timestamp(finer(*a, *b), zone.clone())),
+        (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone == other => {
+            Some(T::Timestamp(finer(*a, *b), zone.clone()))
+        }
         (T::Decimal128(p, s), T::Decimal128(q, r)) => common_decimal((*p, *s), (*q, *r)),
         _ => None,
     }
@@ -36,7 +51,8 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
 
 fn common_decimal(left: (u8, i8), right: (u8, i8)) -> Option<DataType> {
     let scale = left.1.max(right.1);
-    let whole = (i16::from(left.0) - i16::from(left.1)).max(i16::from(right.0) - i16::from(right.1));
+    let whole =
+        (i16::from(left.0) - i16::from(left.1)).max(i16::from(right.0) - i16::from(right.1));
     let precision = whole + i16::from(scale);
     (precision <= 38).then(|| DataType::Decimal128(u8::try_from(precision).unwrap_or(38), scale))
 }
@@ -61,10 +77,15 @@ fn integer_bits(data_type: &DataType) -> Option<(bool, u8)> {
 }
 
 fn common_integer(left: &DataType, right: &DataType) -> Option<DataType> {
-    let ((left_signed, left_bits), (right_signed, right_bits)) = (integer_bits(left)?, integer_bits(right)?);
+    let ((left_signed, left_bits), (right_signed, right_bits)) =
+        (integer_bits(left)?, integer_bits(right)?);
     let need = |signed: bool, bits: u8| if signed { bits } else { bits.saturating_mul(2) };
     if left_signed == right_signed {
-        return Some(if left_bits >= right_bits { left.clone() } else { right.clone() });
+        return Some(if left_bits >= right_bits {
+            left.clone()
+        } else {
+            right.clone()
+        });
     }
     match need(left_signed, left_bits).max(need(right_signed, right_bits)) {
         16 => Some(DataType::Int16),
@@ -74,22 +95,35 @@ fn common_integer(left: &DataType, right: &DataType) -> Option<DataType> {
     }
 }
 
-/// A float type that holds every value of the integer type exactly; Float64 is also allowed for 64 bits, as every reader widens so.
+/// A float type that holds every value of the integer type exactly; Float64 is also allowed for 64
+/// bits, as every reader widens so.
 fn exact_float(float: &DataType, integer: &DataType) -> Option<DataType> {
     let (_, bits) = integer_bits(integer)?;
-    Some(if bits <= 16 { float.clone() } else { DataType::Float64 })
+    Some(if bits <= 16 {
+        float.clone()
+    } else {
+        DataType::Float64
+    })
 }
 
 /// Whether the type is a floating-point number.
 #[must_use]
 pub fn is_float(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Float16 | DataType::Float32 | DataType::Float64)
+    matches!(
+        data_type,
+        DataType::Float16 | DataType::Float32 | DataType::Float64
+    )
 }
 
 /// Whether the type is a number that a model may read: integer, float or decimal.
 #[must_use]
 pub fn is_number(data_type: &DataType) -> bool {
-    is_float(data_type) || integer_bits(data_type).is_some() || matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..))
+    is_float(data_type)
+        || integer_bits(data_type).is_some()
+        || matches!(
+            data_type,
+            DataType::Decimal128(..) | DataType::Decimal256(..)
+        )
 }
 
 /// Whether the type is an integer.
@@ -102,7 +136,9 @@ pub fn is_integer(data_type: &DataType) -> bool {
 #[must_use]
 pub fn list_depth(data_type: &DataType) -> usize {
     match data_type {
-        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => 1 + list_depth(field.data_type()),
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => {
+            1 + list_depth(field.data_type())
+        }
         _ => 0,
     }
 }
@@ -111,7 +147,9 @@ pub fn list_depth(data_type: &DataType) -> usize {
 #[must_use]
 pub fn leaf_type(data_type: &DataType) -> &DataType {
     match data_type {
-        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => leaf_type(field.data_type()),
+        DataType::FixedSizeList(field, _) | DataType::List(field) | DataType::LargeList(field) => {
+            leaf_type(field.data_type())
+        }
         other => other,
     }
 }
@@ -119,11 +157,17 @@ pub fn leaf_type(data_type: &DataType) -> &DataType {
 /// Whether the type is text.
 #[must_use]
 pub fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 fn is_binary(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+    matches!(
+        data_type,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+    )
 }
 
 /// The column in another type, every value kept.
@@ -137,7 +181,15 @@ pub fn cast_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     if let Some(times) = int96::with_timestamps(column, wanted) {
         return times;
     }
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(column, wanted, &strict)
-        .map_err(|error| Error::contract(format!("a value of type {} does not fit {wanted}", column.data_type())).because(error))
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    cast_with_options(column, wanted, &strict).map_err(|error| {
+        Error::contract(format!(
+            "a value of type {} does not fit {wanted}",
+            column.data_type()
+        ))
+        .because(error)
+    })
 }

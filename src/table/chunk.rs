@@ -1,8 +1,8 @@
-//! Rows cut anew before they are encoded, at places that depend on the rows alone, so that neither the size nor the order of the work shows in
-//! a single byte of a file.
+//! Rows cut anew before they are encoded, at places that depend on the rows alone, so that neither
+//! the size nor the order of the work shows in a single byte of a file.
 //!
-//! Columns that were read as views get the type that the table declares here, so that long texts are spelt out a chunk at a time: a view of
-//! one text keeps the whole page that it lies in.
+//! Columns that were read as views get the type that the table declares here, so that long texts
+//! are spelt out a chunk at a time: a view of one text keeps the whole page that it lies in.
 
 use std::sync::Arc;
 
@@ -43,14 +43,24 @@ impl Chunks {
     /// Chunks of rows with these columns.
     #[must_use]
     pub fn new(schema: SchemaRef) -> Self {
-        Self { schema, waiting: Vec::new(), rows: 0, bytes: 0 }
+        Self {
+            schema,
+            waiting: Vec::new(),
+            rows: 0,
+            bytes: 0,
+        }
     }
 
-    /// Takes rows, of the schema or of its columns as they are read, and gives every chunk that is full to `deliver`.
+    /// Takes rows, of the schema or of its columns as they are read, and gives every chunk that is
+    /// full to `deliver`.
     ///
     /// # Errors
     /// Fails if a value does not fit the declared type, or as `deliver` does.
-    pub fn push(&mut self, batch: &RecordBatch, mut deliver: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
+    pub fn push(
+        &mut self,
+        batch: &RecordBatch,
+        mut deliver: impl FnMut(Chunk) -> Result<()>,
+    ) -> Result<()> {
         let sizes = RowSizes::new(batch);
         let mut start = 0;
         while start < batch.num_rows() {
@@ -92,7 +102,9 @@ impl Chunks {
 /// Fails if a value does not fit its type.
 pub fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| cast_column(column, field.data_type())).collect::<Result<Vec<_>>>()?;
+    let columns = columns
+        .map(|(column, field)| cast_column(column, field.data_type()))
+        .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(failed)
 }
@@ -112,7 +124,9 @@ mod tests {
         let mut rows = Vec::new();
         for start in (0..batch.num_rows()).step_by(step) {
             let piece = batch.slice(start, step.min(batch.num_rows() - start));
-            chunks.push(&piece, |chunk| Ok(rows.push(chunk.rows.num_rows()))).unwrap();
+            chunks
+                .push(&piece, |chunk| Ok(rows.push(chunk.rows.num_rows())))
+                .unwrap();
         }
         rows.extend(chunks.rest().unwrap().map(|chunk| chunk.rows.num_rows()));
         rows
@@ -122,15 +136,30 @@ mod tests {
     fn chunks_end_at_the_same_rows_however_they_come() {
         let ids: ArrayRef = Arc::new((0..40_000).collect::<Int64Array>());
         let narrow = RecordBatch::try_from_iter([("id", ids.clone())]).unwrap();
-        let wide = RecordBatch::try_from_iter((0..100).map(|place| (place.to_string(), ids.clone()))).unwrap();
-        let texts: ArrayRef = Arc::new((0..40_000).map(|row| (row % 3 != 0).then(|| "x".repeat(row % 700))).collect::<StringArray>());
+        let wide =
+            RecordBatch::try_from_iter((0..100).map(|place| (place.to_string(), ids.clone())))
+                .unwrap();
+        let texts: ArrayRef = Arc::new(
+            (0..40_000)
+                .map(|row| (row % 3 != 0).then(|| "x".repeat(row % 700)))
+                .collect::<StringArray>(),
+        );
         let texts = RecordBatch::try_from_iter([("id", ids), ("text", texts)]).unwrap();
         assert_eq!(borders(&narrow, 40_000), [16_384, 16_384, 7_232]);
-        assert_eq!(borders(&wide, 40_000)[..2], [5_243, 5_243], "a row of 800 bytes, 4 MiB");
+        assert_eq!(
+            borders(&wide, 40_000)[..2],
+            [5_243, 5_243],
+            "a row of 800 bytes, 4 MiB"
+        );
         for batch in [narrow, wide, texts] {
             let whole = borders(&batch, 40_000);
             assert_eq!(whole.iter().sum::<usize>(), 40_000);
-            assert!([1_usize, 61, 5_000].into_iter().filter(|step| *step > 1 || batch.num_columns() < 3).all(|step| borders(&batch, step) == whole));
+            assert!(
+                [1_usize, 61, 5_000]
+                    .into_iter()
+                    .filter(|step| *step > 1 || batch.num_columns() < 3)
+                    .all(|step| borders(&batch, step) == whole)
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Compressed streams, recognised by their first bytes: gzip of any number of members, zstd of any number of frames.
+//! Compressed streams, recognised by their first bytes: gzip of any number of members, zstd of any
+//! number of frames.
 //!
-//! Owns the undoing of compression, streamed in bounded memory. It must not know what the text inside means.
+//! Owns the undoing of compression, streamed in bounded memory. It must not know what the text
+//! inside means.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -31,27 +33,40 @@ impl Compression {
     /// # Errors
     /// Fails if it is an archive or a compression that is not read.
     pub fn of(head: &[u8]) -> Result<Self> {
-        const UNREAD: [(&[u8], &str); 4] =
-            [(b"PK\x03\x04", "zip"), (b"\xfd7zXZ\0", "xz"), (b"\x04\x22\x4d\x18", "lz4"), (b"7z\xbc\xaf\x27\x1c", "7-Zip")];
-        // A zstd stream may begin with a skippable frame, as pzstd's do; the low four bits of its first byte are free.
+        const UNREAD: [(&[u8], &str); 4] = [
+            (b"PK\x03\x04", "zip"),
+            (b"\xfd7zXZ\0", "xz"),
+            (b"\x04\x22\x4d\x18", "lz4"),
+            (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        ];
+        // A zstd stream may begin with a skippable frame, as pzstd's do; the low four bits of its
+        // first byte are free.
         let is_skippable = matches!(head, [first, 0x2a, 0x4d, 0x18, ..] if first & 0xf0 == 0x50);
         if head.starts_with(&[0x1f, 0x8b]) {
             Ok(Self::Gzip)
         } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable {
             Ok(Self::Zstd)
         } else if let Some((_, name)) = UNREAD.iter().find(|(magic, _)| head.starts_with(magic)) {
-            Err(Error::failed(format!("cannot read {name} files")).hint("unpack it, or compress it with gzip or zstd instead"))
+            Err(Error::failed(format!("cannot read {name} files"))
+                .hint("unpack it, or compress it with gzip or zstd instead"))
         } else {
             Ok(Self::Plain)
         }
     }
 
-    /// Turns a failure while reading the uncompressed stream into an error that says which layer broke.
+    /// Turns a failure while reading the uncompressed stream into an error that says which layer
+    /// broke.
     #[must_use]
     pub fn error(self, error: io::Error) -> Error {
-        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Malformed>) {
-            let hint = "say how the text is encoded with `--encoding`, such as `utf-8`, `utf-16`, `latin1` or `windows-1252`";
-            return Error::failed("cannot decode the file's text").because(error).hint(hint);
+        if error
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Malformed>)
+        {
+            let hint = "say how the text is encoded with `--encoding`, such as `utf-8`, `utf-16`, \
+                        `latin1` or `windows-1252`";
+            return Error::failed("cannot decode the file's text")
+                .because(error)
+                .hint(hint);
         }
         let name = match self {
             Self::Plain => return commit::io_error("cannot read the file", error),
@@ -59,14 +74,20 @@ impl Compression {
             Self::Zstd => "zstd",
         };
         if error.kind() == io::ErrorKind::UnexpectedEof {
-            let error = Error::failed(format!("cannot read the file: its {name} stream is truncated")).because(error);
+            let error = Error::failed(format!(
+                "cannot read the file: its {name} stream is truncated"
+            ))
+            .because(error);
             return error.hint("copy or download it again");
         }
         // The operating system's errors carry its number, the decoders' own do not.
         if error.raw_os_error().is_some() {
             return commit::io_error("cannot read the file", error);
         }
-        Error::failed(format!("cannot read the file: its {name} stream is damaged")).because(error)
+        Error::failed(format!(
+            "cannot read the file: its {name} stream is damaged"
+        ))
+        .because(error)
     }
 }
 
@@ -98,21 +119,35 @@ impl Stream {
     /// As [`Stream::new`].
     pub fn encoded(reader: impl Read + Send + 'static, encoding: Encoding) -> Result<Self> {
         let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
-        let head = buffered.fill_buf().map_err(|error| commit::io_error("cannot read the file", error))?;
+        let head = buffered
+            .fill_buf()
+            .map_err(|error| commit::io_error("cannot read the file", error))?;
         let compression = Compression::of(head)?;
         let reader: Box<dyn Read + Send> = match compression {
             Compression::Plain => Box::new(buffered),
             Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
-            // The decoder refuses windows above 128 MiB, so a hostile frame cannot ask for more memory than that.
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered).map_err(|error| compression.error(error))?),
+            // The decoder refuses windows above 128 MiB, so a hostile frame cannot ask for more
+            // memory than that.
+            Compression::Zstd => Box::new(
+                zstd::stream::read::Decoder::with_buffer(buffered)
+                    .map_err(|error| compression.error(error))?,
+            ),
         };
-        Ok(Self { compression, encoding, reader: encoding.decoded(reader) })
+        Ok(Self {
+            compression,
+            encoding,
+            reader: encoding.decoded(reader),
+        })
     }
 
     /// A stream that is not compressed, whatever its beginning looks like.
     #[must_use]
     pub fn plain(reader: impl Read + Send + 'static) -> Self {
-        Self { compression: Compression::Plain, encoding: Encoding::Utf8, reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)) }
+        Self {
+            compression: Compression::Plain,
+            encoding: Encoding::Utf8,
+            reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)),
+        }
     }
 
     /// Whether its bytes are those of the file, so that reading can go on at any of them.
@@ -121,8 +156,8 @@ impl Stream {
         self.compression == Compression::Plain && self.encoding == Encoding::Utf8
     }
 
-    /// Appends at most `limit` bytes to `buffer` and returns how many; fewer only at the end of the stream. What was read
-    /// before an error is in the buffer.
+    /// Appends at most `limit` bytes to `buffer` and returns how many; fewer only at the end of the
+    /// stream. What was read before an error is in the buffer.
     ///
     /// # Errors
     /// Fails if the stream is truncated or damaged or cannot be read.
@@ -132,7 +167,8 @@ impl Stream {
     }
 }
 
-/// What a file's uncompressed beginning looks like, as far as its first bytes tell; for recognising formats only.
+/// What a file's uncompressed beginning looks like, as far as its first bytes tell; for recognising
+/// formats only.
 #[must_use]
 pub fn peek(head: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -169,31 +205,52 @@ mod tests {
     #[test]
     fn members_and_frames_are_joined_and_plain_text_is_left_alone() {
         let skippable = b"\x50\x2a\x4d\x18\x02\x00\x00\x00xx".to_vec();
-        assert_eq!(read_all([gzip(b"ab"), gzip(b""), gzip(b"cd")].concat()).unwrap(), b"abcd");
-        assert_eq!(read_all([skippable, zstd(b"ab"), zstd(b"cd")].concat()).unwrap(), b"abcd");
+        assert_eq!(
+            read_all([gzip(b"ab"), gzip(b""), gzip(b"cd")].concat()).unwrap(),
+            b"abcd"
+        );
+        assert_eq!(
+            read_all([skippable, zstd(b"ab"), zstd(b"cd")].concat()).unwrap(),
+            b"abcd"
+        );
         assert_eq!(read_all(b"abcd".to_vec()).unwrap(), b"abcd");
         assert_eq!(read_all(Vec::new()).unwrap(), b"");
     }
 
     #[test]
     fn every_truncation_is_an_error_except_between_members() {
-        let text: Vec<u8> = (0..2000_u32).flat_map(|number| (number * number).to_string().into_bytes()).collect();
+        let text: Vec<u8> = (0..2000_u32)
+            .flat_map(|number| (number * number).to_string().into_bytes())
+            .collect();
         for (name, whole) in [("gzip", gzip(&text)), ("zstd", zstd(&text))] {
             for length in 4..whole.len() {
                 let error = read_all(whole[..length].to_vec()).unwrap_err();
-                assert_eq!(error.message(), format!("cannot read the file: its {name} stream is truncated"), "{length}");
+                assert_eq!(
+                    error.message(),
+                    format!("cannot read the file: its {name} stream is truncated"),
+                    "{length}"
+                );
             }
             assert!(read_all([whole, b"rubbish".to_vec()].concat()).is_err());
         }
         let mut damaged = gzip(&text);
         *damaged.iter_mut().nth_back(5).unwrap() ^= 1;
-        assert_eq!(read_all(damaged).unwrap_err().message(), "cannot read the file: its gzip stream is damaged");
+        assert_eq!(
+            read_all(damaged).unwrap_err().message(),
+            "cannot read the file: its gzip stream is damaged"
+        );
     }
 
     #[test]
     fn other_compressions_are_named() {
-        assert_eq!(Compression::of(b"PK\x03\x04...").unwrap_err().message(), "cannot read zip files");
-        assert_eq!(Compression::of(b"\xfd7zXZ\0").unwrap_err().message(), "cannot read xz files");
+        assert_eq!(
+            Compression::of(b"PK\x03\x04...").unwrap_err().message(),
+            "cannot read zip files"
+        );
+        assert_eq!(
+            Compression::of(b"\xfd7zXZ\0").unwrap_err().message(),
+            "cannot read xz files"
+        );
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::error::{Error, shell_word};
 /// What to do about a file.
 #[derive(Clone, Copy)]
 enum Remedy {
-    /// A shell command, where `FILE` is the file's name and `STEM` its name without the last ending.
+    /// A shell command, where `FILE` is the file's name and `STEM` its name without the last
+    /// ending.
     Run(&'static str),
     /// Words.
     Do(&'static str),
@@ -23,55 +24,171 @@ use Remedy::{Do, Run};
 const MAGIC: &[(usize, &[u8], &str, Remedy)] = &[
     (0, b"ARROW1", "an Arrow IPC file (Feather)", Run(FEATHER)),
     (0, b"FEA1", "a Feather file of version 1", Run(FEATHER)),
-    (0, b"\xff\xff\xff\xff", "an Arrow IPC stream", Run(ARROW_STREAM)),
-    (0, b"ORC", "an ORC file", Run("python -c \"import pandas; pandas.read_orc('FILE').to_parquet('STEM.parquet')\"")),
-    (0, b"Obj\x01", "an Avro file", Run("duckdb -c \"INSTALL avro; LOAD avro; COPY (FROM read_avro('FILE')) TO 'STEM.parquet'\"")),
-    (0, b"SQLite format 3\0", "an SQLite database", Run("sqlite3 -header -csv FILE 'select * from the_table' > STEM.csv")),
-    (8, b"DUCK", "a DuckDB database", Run("duckdb FILE -c \"COPY the_table TO 'STEM.parquet'\"")),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook (xls) or another Office file", Do(EXCEL)),
-    (0, b"%PDF-", "a PDF file", Do("export the table itself as CSV or Parquet")),
-    (0, b"%!PS-Adobe", "a PostScript file", Do("export the table itself as CSV or Parquet")),
+    (
+        0,
+        b"\xff\xff\xff\xff",
+        "an Arrow IPC stream",
+        Run(ARROW_STREAM),
+    ),
+    (
+        0,
+        b"ORC",
+        "an ORC file",
+        Run("python -c \"import pandas; pandas.read_orc('FILE').to_parquet('STEM.parquet')\""),
+    ),
+    (
+        0,
+        b"Obj\x01",
+        "an Avro file",
+        Run(
+            "duckdb -c \"INSTALL avro; LOAD avro; COPY (FROM read_avro('FILE')) TO \
+             'STEM.parquet'\"",
+        ),
+    ),
+    (
+        0,
+        b"SQLite format 3\0",
+        "an SQLite database",
+        Run("sqlite3 -header -csv FILE 'select * from the_table' > STEM.csv"),
+    ),
+    (
+        8,
+        b"DUCK",
+        "a DuckDB database",
+        Run("duckdb FILE -c \"COPY the_table TO 'STEM.parquet'\""),
+    ),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an Excel workbook (xls) or another Office file",
+        Do(EXCEL),
+    ),
+    (
+        0,
+        b"%PDF-",
+        "a PDF file",
+        Do("export the table itself as CSV or Parquet"),
+    ),
+    (
+        0,
+        b"%!PS-Adobe",
+        "a PostScript file",
+        Do("export the table itself as CSV or Parquet"),
+    ),
     (0, b"{\\rtf", "an RTF file", Do("save it as plain text")),
-    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", Run("python -c \"import pandas; pandas.read_hdf('FILE').to_parquet('STEM.parquet')\"")),
+    (
+        0,
+        b"\x89HDF\r\n\x1a\n",
+        "an HDF5 file",
+        Run("python -c \"import pandas; pandas.read_hdf('FILE').to_parquet('STEM.parquet')\""),
+    ),
     (0, b"\x93NUMPY", "a NumPy array", Run(NUMPY)),
-    (0, b"MATLAB 5.0 MAT-file", "a MATLAB file", Do("export the table as CSV or Parquet: `writetable` in MATLAB")),
-    (0, b"RDX2\n", "an R workspace", Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`")),
-    (0, b"RDX3\n", "an R workspace", Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`")),
-    (0, b"X\n\0\0\0", "an R data file (RDS)", Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`")),
-    (0, b"$FL2@(#)", "an SPSS file", Run("python -c \"import pandas; pandas.read_spss('FILE').to_parquet('STEM.parquet')\"")),
-    (0, b"<stata_dta>", "a Stata file", Run("python -c \"import pandas; pandas.read_stata('FILE').to_parquet('STEM.parquet')\"")),
+    (
+        0,
+        b"MATLAB 5.0 MAT-file",
+        "a MATLAB file",
+        Do("export the table as CSV or Parquet: `writetable` in MATLAB"),
+    ),
+    (
+        0,
+        b"RDX2\n",
+        "an R workspace",
+        Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`"),
+    ),
+    (
+        0,
+        b"RDX3\n",
+        "an R workspace",
+        Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`"),
+    ),
+    (
+        0,
+        b"X\n\0\0\0",
+        "an R data file (RDS)",
+        Do("export the table in R: `arrow::write_parquet(table, 'table.parquet')`"),
+    ),
+    (
+        0,
+        b"$FL2@(#)",
+        "an SPSS file",
+        Run("python -c \"import pandas; pandas.read_spss('FILE').to_parquet('STEM.parquet')\""),
+    ),
+    (
+        0,
+        b"<stata_dta>",
+        "a Stata file",
+        Run("python -c \"import pandas; pandas.read_stata('FILE').to_parquet('STEM.parquet')\""),
+    ),
     (
         12,
         b"\xc2\xea\x81\x60\xb3\x14\x11\xcf\xbd\x92\x08\x00\x09\xc7\x31\x8c",
         "a SAS data set",
         Run("python -c \"import pandas; pandas.read_sas('FILE').to_parquet('STEM.parquet')\""),
     ),
-    (0, b"GGUF", "a GGUF model", Do("name it with `--model`, and name the data here")),
+    (
+        0,
+        b"GGUF",
+        "a GGUF model",
+        Do("name it with `--model`, and name the data here"),
+    ),
     (257, b"ustar", "a tar archive", Run("tar -xf FILE")),
     (0, b"Rar!\x1a\x07", "a RAR archive", Run("unrar x FILE")),
     (0, b"BZh", "a bzip2 file", Run("bunzip2 -k FILE")),
     (0, b"\xfd7zXZ\0", "an xz file", Run("unxz -k FILE")),
     (0, b"\x5d\0\0", "an lzma file", Run("unlzma -k FILE")),
     (0, b"\x04\x22\x4d\x18", "an lz4 file", Run("lz4 -d FILE")),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", Run("7z x FILE")),
-    (0, b"\x1f\x9d", "a file compressed by compress", Run("uncompress -k FILE")),
+    (
+        0,
+        b"7z\xbc\xaf\x27\x1c",
+        "a 7-Zip archive",
+        Run("7z x FILE"),
+    ),
+    (
+        0,
+        b"\x1f\x9d",
+        "a file compressed by compress",
+        Run("uncompress -k FILE"),
+    ),
     (0, b"\x89LZO\0", "an lzop file", Run("lzop -d FILE")),
-    (0, b"\xff\x06\0\0sNaPpY", "a file compressed by Snappy", Do("compress it with gzip or zstd instead")),
+    (
+        0,
+        b"\xff\x06\0\0sNaPpY",
+        "a file compressed by Snappy",
+        Do("compress it with gzip or zstd instead"),
+    ),
     (0, b"\x89PNG\r\n", "a PNG image", Do(NOT_DATA)),
     (0, b"\xff\xd8\xff", "a JPEG image", Do(NOT_DATA)),
     (0, b"GIF89a", "a GIF image", Do(NOT_DATA)),
     (0, b"\x7fELF", "a program", Do(NOT_DATA)),
     (0, b"#!/", "a script", Do(NOT_DATA)),
-    (0, b"-----BEGIN ", "a key, a certificate or a signature", Do(NOT_DATA)),
-    (0, b"/annex/objects/", "a git-annex pointer, not the file itself", Run("git annex get FILE")),
-    (0, b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", Run("git lfs pull --include FILE")),
+    (
+        0,
+        b"-----BEGIN ",
+        "a key, a certificate or a signature",
+        Do(NOT_DATA),
+    ),
+    (
+        0,
+        b"/annex/objects/",
+        "a git-annex pointer, not the file itself",
+        Run("git annex get FILE"),
+    ),
+    (
+        0,
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer, not the file itself",
+        Run("git lfs pull --include FILE"),
+    ),
 ];
 
-const FEATHER: &str = "python -c \"import pandas; pandas.read_feather('FILE').to_parquet('STEM.parquet')\"";
-const ARROW_STREAM: &str =
-    "python -c \"import pyarrow as a, pyarrow.parquet as p; p.write_table(a.ipc.open_stream('FILE').read_all(), 'STEM.parquet')\"";
-const NUMPY: &str = "python -c \"import numpy, pandas; pandas.DataFrame(numpy.load('FILE')).to_parquet('STEM.parquet')\"";
-const EXCEL: &str = "save the sheet as CSV, or read it with `pandas.read_excel` and write it with `to_parquet`";
+const FEATHER: &str =
+    "python -c \"import pandas; pandas.read_feather('FILE').to_parquet('STEM.parquet')\"";
+const ARROW_STREAM: &str = "python -c \"import pyarrow as a, pyarrow.parquet as p; \
+                            p.write_table(a.ipc.open_stream('FILE').read_all(), 'STEM.parquet')\"";
+const NUMPY: &str = "python -c \"import numpy, pandas; \
+                     pandas.DataFrame(numpy.load('FILE')).to_parquet('STEM.parquet')\"";
+const EXCEL: &str =
+    "save the sheet as CSV, or read it with `pandas.read_excel` and write it with `to_parquet`";
 const NOT_DATA: &str = "leave it out, or name the data files alone";
 const WEB_PAGE: &str = "look into it: a download that failed often leaves a page with a message";
 const JSON_TO_PARQUET: &str = "duckdb -c \"COPY (FROM read_json('FILE')) TO 'STEM.parquet'\"";
@@ -79,11 +196,23 @@ const JSON_TO_PARQUET: &str = "duckdb -c \"COPY (FROM read_json('FILE')) TO 'STE
 /// Parts of the first names in a zip archive, and what such an archive is.
 const ZIPPED: &[(&[u8], &str, Remedy)] = &[
     (b"xl/", "an Excel workbook (xlsx)", Do(EXCEL)),
-    (b"opendocument.spreadsheet", "an OpenDocument spreadsheet", Do(EXCEL)),
+    (
+        b"opendocument.spreadsheet",
+        "an OpenDocument spreadsheet",
+        Do(EXCEL),
+    ),
     (b"word/", "a Word document", Do("save the table as CSV")),
-    (b".npy", "a NumPy archive (npz)", Do("write its arrays as one table, such as with `pandas.DataFrame(…).to_parquet`")),
+    (
+        b".npy",
+        "a NumPy archive (npz)",
+        Do("write its arrays as one table, such as with `pandas.DataFrame(…).to_parquet`"),
+    ),
     (b"META-INF/", "a Java archive", Do(NOT_DATA)),
-    (b"data.pkl", "a PyTorch checkpoint", Do("name a model with `--model`, and name the data here")),
+    (
+        b"data.pkl",
+        "a PyTorch checkpoint",
+        Do("name a model with `--model`, and name the data here"),
+    ),
 ];
 
 /// Beginnings of web pages and XML, in lower case.
@@ -102,14 +231,18 @@ const MARKUP: [(&str, &str); 8] = [
 #[must_use]
 pub(crate) fn refusal(head: &[u8], path: &Path) -> Option<Error> {
     let (what, remedy) = what_it_is(head)?;
-    let error = Error::failed(format!("cannot read the file: it is {what}, not Parquet or delimited text")).at_path(path);
+    let error = Error::failed(format!(
+        "cannot read the file: it is {what}, not Parquet or delimited text"
+    ))
+    .at_path(path);
     Some(error.hint(match remedy {
         Do(words) => words.to_owned(),
         Run(command) => with_names(command, path),
     }))
 }
 
-/// What a file with this beginning is, if it is known not to be a table; looks through gzip and zstd.
+/// What a file with this beginning is, if it is known not to be a table; looks through gzip and
+/// zstd.
 fn what_it_is(head: &[u8]) -> Option<(String, Remedy)> {
     if let Some((what, remedy)) = plainly(head) {
         return Some((what.to_owned(), remedy));
@@ -119,33 +252,72 @@ fn what_it_is(head: &[u8]) -> Option<(String, Remedy)> {
         return None;
     }
     let (what, remedy) = plainly(&inner)?;
-    let remedy = if what == "a tar archive" { remedy } else { Do("uncompress it, then convert what is in it to Parquet or CSV") };
+    let remedy = if what == "a tar archive" {
+        remedy
+    } else {
+        Do("uncompress it, then convert what is in it to Parquet or CSV")
+    };
     Some((format!("compressed, and holds {what}"), remedy))
 }
 
 fn plainly(head: &[u8]) -> Option<(&'static str, Remedy)> {
-    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
+    let is_control =
+        |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
     let is_utf8 = !matches!(std::str::from_utf8(head), Err(error) if error.error_len().is_some());
     let is_text = is_utf8 && !head.iter().any(is_control);
     // A short word may also be the name of a column.
     let is_word = |magic: &[u8]| magic.len() < 6 && magic.iter().all(u8::is_ascii_alphanumeric);
-    let has = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic)) && !(is_text && is_word(magic));
-    if let Some((_, _, what, remedy)) = MAGIC.iter().find(|(offset, magic, ..)| has(*offset, magic)) {
+    let has = |offset: usize, magic: &[u8]| {
+        head.get(offset..)
+            .is_some_and(|rest| rest.starts_with(magic))
+            && !(is_text && is_word(magic))
+    };
+    if let Some((_, _, what, remedy)) = MAGIC.iter().find(|(offset, magic, ..)| has(*offset, magic))
+    {
         return Some((what, *remedy));
     }
     if has(0, b"PK\x03\x04") || has(0, b"PK\x05\x06") {
         let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
         let known = ZIPPED.iter().find(|(part, ..)| holds(part));
-        return Some(known.map_or(("a zip archive", Run("unzip FILE")), |(_, what, remedy)| (*what, *remedy)));
+        return Some(
+            known.map_or(("a zip archive", Run("unzip FILE")), |(_, what, remedy)| {
+                (*what, *remedy)
+            }),
+        );
     }
-    if matches!(head, [0x80, 2..=5, b'}' | b']' | b')' | b'(' | b'c' | b'K' | b'J' | b'X' | 0x8c | 0x95, ..]) {
-        return Some(("a pickle", Do("where you trust it, read it with `pandas.read_pickle` and write it with `to_parquet`")));
+    if matches!(
+        head,
+        [
+            0x80,
+            2..=5,
+            b'}' | b']' | b')' | b'(' | b'c' | b'K' | b'J' | b'X' | 0x8c | 0x95,
+            ..
+        ]
+    ) {
+        return Some((
+            "a pickle",
+            Do(
+                "where you trust it, read it with `pandas.read_pickle` and write it with \
+                 `to_parquet`",
+            ),
+        ));
     }
     if matches!(head, [105 | 108 | 110..=121, 1 | 2, 1, 0, ..]) && head.len() > 109 {
-        return Some(("a Stata file", Run("python -c \"import pandas; pandas.read_stata('FILE').to_parquet('STEM.parquet')\"")));
+        return Some((
+            "a Stata file",
+            Run(
+                "python -c \"import pandas; pandas.read_stata('FILE').to_parquet('STEM.parquet')\"",
+            ),
+        ));
     }
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let begins = |start: &str| text.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start.as_bytes()));
+    let text = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start();
+    let begins = |start: &str| {
+        text.get(..start.len())
+            .is_some_and(|own| own.eq_ignore_ascii_case(start.as_bytes()))
+    };
     if let Some((_, what)) = MARKUP.iter().find(|(start, _)| begins(start)) {
         return Some((what, Do(WEB_PAGE)));
     }
@@ -155,10 +327,18 @@ fn plainly(head: &[u8]) -> Option<(&'static str, Remedy)> {
 /// What kind of JSON a text is that begins like this.
 fn is_json(text: &[u8]) -> Option<&'static str> {
     let first = *text.first()?;
-    let after = text.get(1..).unwrap_or_default().trim_ascii_start().first().copied();
+    let after = text
+        .get(1..)
+        .unwrap_or_default()
+        .trim_ascii_start()
+        .first()
+        .copied();
     let may_be = match first {
         b'{' => matches!(after, None | Some(b'"' | b'}')),
-        b'[' => matches!(after, None | Some(b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')),
+        b'[' => matches!(
+            after,
+            None | Some(b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
+        ),
         _ => false,
     };
     if !may_be {
@@ -180,8 +360,16 @@ fn with_names(command: &str, path: &Path) -> String {
     if is_quoted && !(is_plain(&file) && is_plain(&stem)) {
         return command.to_owned();
     }
-    let word = |text: &str| if is_quoted { text.to_owned() } else { shell_word(text) };
-    command.replace("FILE", &word(&file)).replace("STEM", &word(&stem))
+    let word = |text: &str| {
+        if is_quoted {
+            text.to_owned()
+        } else {
+            shell_word(text)
+        }
+    };
+    command
+        .replace("FILE", &word(&file))
+        .replace("STEM", &word(&stem))
 }
 
 #[cfg(test)]
@@ -204,12 +392,21 @@ mod tests {
             (b"Obj\x01\x04", "an Avro file"),
             (b"SQLite format 3\0\x10", "an SQLite database"),
             (b"\0\0\0\0\0\0\0\0DUCK", "a DuckDB database"),
-            (b"PK\x03\x04\x14\0xl/workbook.xml", "an Excel workbook (xlsx)"),
+            (
+                b"PK\x03\x04\x14\0xl/workbook.xml",
+                "an Excel workbook (xlsx)",
+            ),
             (b"PK\x03\x04\x14\0rows.csv", "a zip archive"),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", "an Excel workbook (xls) or another Office file"),
+            (
+                b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+                "an Excel workbook (xls) or another Office file",
+            ),
             (b"%PDF-1.7\n", "a PDF file"),
             (b"\x80\x04\x95\x10", "a pickle"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n", "a Git LFS pointer, not the file itself"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n",
+                "a Git LFS pointer, not the file itself",
+            ),
             (b"BZh91AY&SY\x90\0", "a bzip2 file"),
             (&tar, "a tar archive"),
             (b"\n  <!DOCTYPE HTML><html>", "an HTML page"),
@@ -224,7 +421,12 @@ mod tests {
             (b"{\\rtf1", "an RTF file"),
         ];
         for (head, expected) in cases {
-            assert_eq!(what(head).as_deref(), Some(expected), "{}", head.escape_ascii());
+            assert_eq!(
+                what(head).as_deref(),
+                Some(expected),
+                "{}",
+                head.escape_ascii()
+            );
         }
         let long = format!("{{\"a\": \"{}", "x".repeat(4000));
         assert_eq!(what(long.as_bytes()).as_deref(), Some("JSON"));
@@ -261,22 +463,53 @@ mod tests {
     #[test]
     fn what_lies_in_a_compressed_file_is_named_too() {
         let gzip = |bytes: &[u8]| {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         };
-        let tar = [b"rows.csv".to_vec(), vec![0; 249], b"ustar\0".to_vec(), vec![0; 250]].concat();
-        assert_eq!(what(&gzip(&tar)).as_deref(), Some("compressed, and holds a tar archive"));
-        assert_eq!(what(&gzip(b"{\"a\": 1}\n")).as_deref(), Some("compressed, and holds JSON lines"));
+        let tar = [
+            b"rows.csv".to_vec(),
+            vec![0; 249],
+            b"ustar\0".to_vec(),
+            vec![0; 250],
+        ]
+        .concat();
+        assert_eq!(
+            what(&gzip(&tar)).as_deref(),
+            Some("compressed, and holds a tar archive")
+        );
+        assert_eq!(
+            what(&gzip(b"{\"a\": 1}\n")).as_deref(),
+            Some("compressed, and holds JSON lines")
+        );
         assert_eq!(what(&gzip(b"a,b\n1,2\n")), None);
     }
 
     #[test]
     fn the_hint_is_a_command_for_this_very_file() {
-        let hint = |head: &[u8], name: &str| refusal(head, Path::new(name)).unwrap().hint_text().unwrap().to_owned();
-        assert_eq!(hint(b"BZh91AY&SY\0", "in/x.csv.bz2"), "bunzip2 -k in/x.csv.bz2");
-        assert_eq!(hint(b"BZh91AY&SY\0", "in/my x.csv.bz2"), "bunzip2 -k 'in/my x.csv.bz2'");
-        assert_eq!(hint(b"{\"a\": 1}\n", "x.jsonl"), "duckdb -c \"COPY (FROM read_json('x.jsonl')) TO 'x.parquet'\"");
-        assert!(hint(b"{\"a\": 1}\n", "it's.jsonl").contains("'FILE'"), "a name with quotes is not put between quotes");
+        let hint = |head: &[u8], name: &str| {
+            refusal(head, Path::new(name))
+                .unwrap()
+                .hint_text()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            hint(b"BZh91AY&SY\0", "in/x.csv.bz2"),
+            "bunzip2 -k in/x.csv.bz2"
+        );
+        assert_eq!(
+            hint(b"BZh91AY&SY\0", "in/my x.csv.bz2"),
+            "bunzip2 -k 'in/my x.csv.bz2'"
+        );
+        assert_eq!(
+            hint(b"{\"a\": 1}\n", "x.jsonl"),
+            "duckdb -c \"COPY (FROM read_json('x.jsonl')) TO 'x.parquet'\""
+        );
+        assert!(
+            hint(b"{\"a\": 1}\n", "it's.jsonl").contains("'FILE'"),
+            "a name with quotes is not put between quotes"
+        );
     }
 }

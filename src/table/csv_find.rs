@@ -1,8 +1,10 @@
 //! Where in a text certain bytes are, eight bytes at a time.
 //!
-//! Owns the arithmetic for that, which needs no vector instructions and no unsafe code. It must not know what the bytes mean.
+//! Owns the arithmetic for that, which needs no vector instructions and no unsafe code. It must not
+//! know what the bytes mean.
 
-/// The highest bit of each of eight bytes: set where the byte is one of the needles, and only there.
+/// The highest bit of each of eight bytes: set where the byte is one of the needles, and only
+/// there.
 #[inline]
 fn hits<const N: usize>(bytes: [u8; 8], needles: [u8; N]) -> u64 {
     const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
@@ -28,7 +30,8 @@ pub fn find<const N: usize>(text: &[u8], start: usize, needles: [u8; N]) -> Opti
     Some(start + words.len() * 8 + place)
 }
 
-/// [`find`] for needles that are a few bytes apart: remembers what it found in the sixty-four bytes it looked at last.
+/// [`find`] for needles that are a few bytes apart: remembers what it found in the sixty-four bytes
+/// it looked at last.
 #[derive(Debug)]
 pub struct Finder<'a, const N: usize> {
     text: &'a [u8],
@@ -41,15 +44,22 @@ impl<'a, const N: usize> Finder<'a, N> {
     /// Looks for any of `needles`, none of which may be NUL.
     #[must_use]
     pub fn new(text: &'a [u8], needles: [u8; N]) -> Self {
-        let mut finder = Self { text, needles, block_start: 0, block_hits: 0 };
+        let mut finder = Self {
+            text,
+            needles,
+            block_start: 0,
+            block_hits: 0,
+        };
         finder.look_at(0);
         finder
     }
 
-    /// The first place from `start` on where one of the needles is; the end of the text, if there is none. `start` must not go back.
+    /// The first place from `start` on where one of the needles is; the end of the text, if there
+    /// is none. `start` must not go back.
     #[inline]
     pub fn find(&mut self, start: usize) -> usize {
-        // The block that the last search ended in may lie beyond `start`: then the difference wraps, and is far.
+        // The block that the last search ended in may lie beyond `start`: then the difference
+        // wraps, and is far.
         let offset = start.wrapping_sub(self.block_start);
         if offset < 64 {
             let hits = self.block_hits >> offset;
@@ -75,13 +85,18 @@ impl<'a, const N: usize> Finder<'a, N> {
         let rest = self.text.get(start..).unwrap_or_default();
         let mut padded = [0; 64];
         let block = rest.first_chunk::<64>().unwrap_or_else(|| {
-            padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            padded
+                .iter_mut()
+                .zip(rest)
+                .for_each(|(to, from)| *to = *from);
             &padded
         });
         let (words, _) = block.as_chunks::<8>();
         // The multiplication gathers the lowest bits of eight bytes in the highest byte.
         let gathered = |hits: u64| (hits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        self.block_hits = words.iter().rev().fold(0, |all, word| all << 8 | gathered(hits(*word, self.needles)));
+        self.block_hits = words.iter().rev().fold(0, |all, word| {
+            all << 8 | gathered(hits(*word, self.needles))
+        });
     }
 }
 

@@ -10,22 +10,49 @@ use crate::error::shell_word;
 /// Lines in which the names of columns are looked for.
 const SEARCHED_LINES: usize = 40;
 
-/// What to type so that a text with this beginning has these columns: another delimiter, lines to skip, spaces to drop.
+/// What to type so that a text with this beginning has these columns: another delimiter, lines to
+/// skip, spaces to drop.
 #[must_use]
-pub(super) fn other_reading(head: &[u8], names: &[&str], options: &ReadOptions, path: &Path) -> Option<String> {
+pub(super) fn other_reading(
+    head: &[u8],
+    names: &[&str],
+    options: &ReadOptions,
+    path: &Path,
+) -> Option<String> {
     let text = options.encoding.decode_head(&compression::peek(head));
     let own = Dialect::new(options, path).ok()?;
     let mut lines = text.split(|byte| *byte == b'\n').take(SEARCHED_LINES);
-    let plain = |field: Vec<u8>| String::from_utf8_lossy(&field).trim_start_matches('\u{feff}').to_owned();
+    let plain = |field: Vec<u8>| {
+        String::from_utf8_lossy(&field)
+            .trim_start_matches('\u{feff}')
+            .to_owned()
+    };
     let has_names = |dialect: Dialect, line: &[u8]| {
         let fields: Vec<String> = dialect.fields(line).into_iter().map(plain).collect();
-        names.iter().all(|name| fields.iter().any(|field| field == name))
+        names
+            .iter()
+            .all(|name| fields.iter().any(|field| field == name))
     };
-    let delimiters = [own.delimiter()].into_iter().chain(b",;\t|".iter().copied().filter(|byte| *byte != own.delimiter()));
-    let dialects: Vec<Dialect> = delimiters.flat_map(|byte| [own.with_delimiter(byte), own.with_delimiter(byte).trimming()]).collect();
+    let delimiters = [own.delimiter()].into_iter().chain(
+        b",;\t|"
+            .iter()
+            .copied()
+            .filter(|byte| *byte != own.delimiter()),
+    );
+    let dialects: Vec<Dialect> = delimiters
+        .flat_map(|byte| {
+            [
+                own.with_delimiter(byte),
+                own.with_delimiter(byte).trimming(),
+            ]
+        })
+        .collect();
     let (place, dialect) = lines.by_ref().enumerate().find_map(|(place, line)| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        dialects.iter().find(|dialect| has_names(**dialect, line)).map(|dialect| (place, *dialect))
+        dialects
+            .iter()
+            .find(|dialect| has_names(**dialect, line))
+            .map(|dialect| (place, *dialect))
     })?;
     let before: Vec<&[u8]> = text.split(|byte| *byte == b'\n').take(place).collect();
     let are_comments = place > 0 && before.iter().all(|line| line.starts_with(b"#"));
@@ -37,20 +64,34 @@ pub(super) fn other_reading(head: &[u8], names: &[&str], options: &ReadOptions, 
     }
     if dialect.delimiter() != own.delimiter() {
         let byte = dialect.delimiter();
-        let name = if byte == b'\t' { "tab".to_owned() } else { shell_word(&char::from(byte).to_string()) };
+        let name = if byte == b'\t' {
+            "tab".to_owned()
+        } else {
+            shell_word(&char::from(byte).to_string())
+        };
         flags.push(format!("--delimiter {name}"));
     }
     if dialect.trimming() == dialect && own.trimming() != own {
         flags.push("--trim".to_owned());
     }
-    (!flags.is_empty()).then(|| format!("line {} of the file names them: pass `{}`", place + 1, flags.join(" ")))
+    (!flags.is_empty()).then(|| {
+        format!(
+            "line {} of the file names them: pass `{}`",
+            place + 1,
+            flags.join(" ")
+        )
+    })
 }
 
-/// Whether the beginning of a file is text whose lines have the same number of fields, more than one: what tells a table from any other text.
+/// Whether the beginning of a file is text whose lines have the same number of fields, more than
+/// one: what tells a table from any other text.
 #[must_use]
 pub fn looks_delimited(head: &[u8]) -> bool {
     let head = compression::peek(head);
-    is_text(&head) && b",;\t|".iter().any(|delimiter| has_even_lines(&head, *delimiter))
+    is_text(&head)
+        && b",;\t|"
+            .iter()
+            .any(|delimiter| has_even_lines(&head, *delimiter))
 }
 
 fn has_even_lines(head: &[u8], delimiter: u8) -> bool {
@@ -81,16 +122,41 @@ mod tests {
 
     #[test]
     fn the_line_that_names_the_columns_is_found_with_what_reads_it() {
-        let hint = |text: &str| other_reading(text.as_bytes(), &["a", "b"], &ReadOptions::default(), Path::new("x.csv"));
+        let hint = |text: &str| {
+            other_reading(
+                text.as_bytes(),
+                &["a", "b"],
+                &ReadOptions::default(),
+                Path::new("x.csv"),
+            )
+        };
         for (text, flags) in [
-            ("id;a;b\n1;2;3\n", "line 1 of the file names them: pass `--delimiter ';'`"),
-            ("id\ta\tb\r\n", "line 1 of the file names them: pass `--delimiter tab`"),
-            ("Report\n\nid,a,b\n", "line 3 of the file names them: pass `--skip-rows 2`"),
-            ("# made by x\n# on monday\nid|a|b\n", "line 3 of the file names them: pass `--comment '#' --delimiter '|'`"),
-            ("id, a, \"b\"\n", "line 1 of the file names them: pass `--trim`"),
+            (
+                "id;a;b\n1;2;3\n",
+                "line 1 of the file names them: pass `--delimiter ';'`",
+            ),
+            (
+                "id\ta\tb\r\n",
+                "line 1 of the file names them: pass `--delimiter tab`",
+            ),
+            (
+                "Report\n\nid,a,b\n",
+                "line 3 of the file names them: pass `--skip-rows 2`",
+            ),
+            (
+                "# made by x\n# on monday\nid|a|b\n",
+                "line 3 of the file names them: pass `--comment '#' --delimiter '|'`",
+            ),
+            (
+                "id, a, \"b\"\n",
+                "line 1 of the file names them: pass `--trim`",
+            ),
         ] {
             assert_eq!(hint(text).as_deref(), Some(flags), "{text}");
         }
-        assert_eq!([hint("id,x\n"), hint("a,b\n"), hint("")], [None, None, None]);
+        assert_eq!(
+            [hint("id,x\n"), hint("a,b\n"), hint("")],
+            [None, None, None]
+        );
     }
 }

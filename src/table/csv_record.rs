@@ -1,8 +1,9 @@
 //! One record of delimited text: where it ends and what its fields are.
 //!
-//! Owns the grammar, which is that of the `csv` crate: a quote opens a quoted field only at the field's beginning, a doubled quote
-//! stands for one, what follows a closing quote is taken as it is, and `\n`, `\r\n` and a lone `\r` end a record outside of
-//! quotes. In one thing it differs: a blank line is a record (of one empty field), so that no line is passed over silently. It
+//! Owns the grammar, which is that of the `csv` crate: a quote opens a quoted field only at the
+//! field's beginning, a doubled quote stands for one, what follows a closing quote is taken as it
+//! is, and `\n`, `\r\n` and a lone `\r` end a record outside of quotes. In one thing it differs: a
+//! blank line is a record (of one empty field), so that no line is passed over silently. It
 //! must not know files, rows or column names.
 
 use std::ops::Range;
@@ -37,23 +38,53 @@ pub struct FieldEnd {
 }
 
 impl Dialect {
-    /// The dialect that the options ask for; without a delimiter a tab for `.tsv` and `.tab` (compressed or not), else a comma.
+    /// The dialect that the options ask for; without a delimiter a tab for `.tsv` and `.tab`
+    /// (compressed or not), else a comma.
     ///
     /// # Errors
     /// Fails if a byte is not ASCII, ends lines, or has two meanings.
     pub fn new(options: &ReadOptions, path: &Path) -> Result<Self> {
-        let delimiter = options.delimiter.unwrap_or(if is_tabbed(path) { b'\t' } else { b',' });
-        let ReadOptions { quote, escape, comment, trim, .. } = *options;
-        let escape_byte = if let Escape::Byte(byte) = escape { Some(byte) } else { None };
-        let marks = [("delimiter", Some(delimiter)), ("quote", quote), ("escape", escape_byte), ("comment", comment)];
-        let marks: Vec<(&str, u8)> = marks.into_iter().filter_map(|(meaning, byte)| Some((meaning, byte?))).collect();
+        let delimiter = options
+            .delimiter
+            .unwrap_or(if is_tabbed(path) { b'\t' } else { b',' });
+        let ReadOptions {
+            quote,
+            escape,
+            comment,
+            trim,
+            ..
+        } = *options;
+        let escape_byte = if let Escape::Byte(byte) = escape {
+            Some(byte)
+        } else {
+            None
+        };
+        let marks = [
+            ("delimiter", Some(delimiter)),
+            ("quote", quote),
+            ("escape", escape_byte),
+            ("comment", comment),
+        ];
+        let marks: Vec<(&str, u8)> = marks
+            .into_iter()
+            .filter_map(|(meaning, byte)| Some((meaning, byte?)))
+            .collect();
         for (index, (meaning, byte)) in marks.iter().enumerate() {
             check_mark(meaning, *byte)?;
             if let Some((other, _)) = marks[..index].iter().find(|(_, other)| other == byte) {
-                return Err(Error::usage(format!("`{}` cannot be both the {other} and the {meaning}", byte.escape_ascii())));
+                return Err(Error::usage(format!(
+                    "`{}` cannot be both the {other} and the {meaning}",
+                    byte.escape_ascii()
+                )));
             }
         }
-        Ok(Self { delimiter, quote: quote.unwrap_or(NO_QUOTE), escape, comment, trim })
+        Ok(Self {
+            delimiter,
+            quote: quote.unwrap_or(NO_QUOTE),
+            escape,
+            comment,
+            trim,
+        })
     }
 
     /// The byte between fields.
@@ -75,7 +106,13 @@ impl Dialect {
     }
 
     /// How many bytes belong together at `position`, which ends no record, and what they change.
-    pub(super) fn step(self, text: &[u8], position: usize, in_quotes: &mut bool, place: &mut Place) -> usize {
+    pub(super) fn step(
+        self,
+        text: &[u8],
+        position: usize,
+        in_quotes: &mut bool,
+        place: &mut Place,
+    ) -> usize {
         let byte = text[position];
         if *place == Place::Comment {
             return 1;
@@ -95,39 +132,82 @@ impl Dialect {
         if byte == self.quote && *place == Place::FieldStart {
             *in_quotes = true;
         }
-        *place = if byte == self.delimiter { Place::FieldStart } else { Place::Field };
+        *place = if byte == self.delimiter {
+            Place::FieldStart
+        } else {
+            Place::Field
+        };
         1
     }
 
-    /// What to type if a record with the wrong number of fields would have the right one in another dialect.
+    /// What to type if a record with the wrong number of fields would have the right one in another
+    /// dialect.
     #[must_use]
     pub(super) fn other_dialect(self, record: &[u8], field_count: usize) -> Option<String> {
         let fits = |dialect: Self| dialect.fields(record).len() == field_count;
         let holds = |part: &[u8]| record.windows(part.len()).any(|window| window == part);
         if matches!(self.escape, Escape::Unsaid) && holds(&[b'\\', self.quote]) {
-            return Some("pass `--escape '\\'` if backslashes take the meaning of quotes, as Spark and MySQL write them".to_owned());
+            return Some(
+                "pass `--escape '\\'` if backslashes take the meaning of quotes, as Spark and \
+                 MySQL write them"
+                    .to_owned(),
+            );
         }
-        if self.escape == Escape::Unsaid && fits(Self { escape: Escape::Byte(b'\\'), ..self }) {
-            return Some("pass `--escape '\\'` if backslashes take the meaning of delimiters".to_owned());
+        if self.escape == Escape::Unsaid
+            && fits(Self {
+                escape: Escape::Byte(b'\\'),
+                ..self
+            })
+        {
+            return Some(
+                "pass `--escape '\\'` if backslashes take the meaning of delimiters".to_owned(),
+            );
         }
         if !self.trim && fits(Self { trim: true, ..self }) {
-            return Some("pass `--trim` if spaces before and after quotes do not belong to the values".to_owned());
+            return Some(
+                "pass `--trim` if spaces before and after quotes do not belong to the values"
+                    .to_owned(),
+            );
         }
-        if let Some(comment) = [b'#', b'%'].into_iter().find(|byte| self.comment.is_none() && record.first() == Some(byte)) {
-            return Some(format!("pass `--comment '{}'` if such lines are comments", char::from(comment)));
+        if let Some(comment) = [b'#', b'%']
+            .into_iter()
+            .find(|byte| self.comment.is_none() && record.first() == Some(byte))
+        {
+            return Some(format!(
+                "pass `--comment '{}'` if such lines are comments",
+                char::from(comment)
+            ));
         }
-        let other = b",;\t|".iter().find(|byte| **byte != self.delimiter && fits(self.with_delimiter(**byte)));
-        let name = |byte: u8| if byte == b'\t' { "tab".to_owned() } else { shell_word(&char::from(byte).to_string()) };
+        let other = b",;\t|"
+            .iter()
+            .find(|byte| **byte != self.delimiter && fits(self.with_delimiter(**byte)));
+        let name = |byte: u8| {
+            if byte == b'\t' {
+                "tab".to_owned()
+            } else {
+                shell_word(&char::from(byte).to_string())
+            }
+        };
         other.map(|byte| {
-            format!("with `--delimiter {}` the row would have {field_count}; or put values that hold the delimiter in quotes", name(*byte))
+            format!(
+                "with `--delimiter {}` the row would have {field_count}; or put values that hold \
+                 the delimiter in quotes",
+                name(*byte)
+            )
         })
     }
 
     /// The same with another delimiter, unless that has another meaning.
     #[must_use]
     pub fn with_delimiter(self, delimiter: u8) -> Self {
-        let is_taken = delimiter == self.quote || Some(delimiter) == self.comment || self.escape == Escape::Byte(delimiter);
-        if is_taken || check_mark("delimiter", delimiter).is_err() { self } else { Self { delimiter, ..self } }
+        let is_taken = delimiter == self.quote
+            || Some(delimiter) == self.comment
+            || self.escape == Escape::Byte(delimiter);
+        if is_taken || check_mark("delimiter", delimiter).is_err() {
+            self
+        } else {
+            Self { delimiter, ..self }
+        }
     }
 
     /// The same, dropping blanks around values.
@@ -160,12 +240,21 @@ impl Dialect {
         byte == self.quote
     }
 
-    /// Appends the value of the field that begins at `start` to `value`, where one is wanted, and returns where the field ends.
+    /// Appends the value of the field that begins at `start` to `value`, where one is wanted, and
+    /// returns where the field ends.
     #[must_use]
-    pub fn read_field(self, text: &[u8], start: usize, mut value: Option<&mut Vec<u8>>) -> FieldEnd {
+    pub fn read_field(
+        self,
+        text: &[u8],
+        start: usize,
+        mut value: Option<&mut Vec<u8>>,
+    ) -> FieldEnd {
         if self.is_intricate() {
             let position = self.read_intricate(text, start, value);
-            return FieldEnd { position, is_suspicious: false };
+            return FieldEnd {
+                position,
+                is_suspicious: false,
+            };
         }
         let mut position = start;
         let mut is_suspicious = false;
@@ -182,8 +271,12 @@ impl Dialect {
                 let follows = text.get(found + if is_doubled { 2 } else { 1 });
                 let ends = follows.is_none_or(|byte| self.ends_field(*byte));
                 let has_backslash = found > start + 1 && text[found - 1] == b'\\';
-                // `\"` before more text, or `\""` before a delimiter in a field that doubles no other quote.
-                is_suspicious |= self.escape == Escape::Unsaid && has_backslash && !doubles && ends == is_doubled;
+                // `\"` before more text, or `\""` before a delimiter in a field that doubles no
+                // other quote.
+                is_suspicious |= self.escape == Escape::Unsaid
+                    && has_backslash
+                    && !doubles
+                    && ends == is_doubled;
                 doubles |= is_doubled && !has_backslash;
                 // Of a doubled quote the first is kept and the second skipped.
                 keep(position, if is_doubled { found + 1 } else { found });
@@ -194,9 +287,15 @@ impl Dialect {
             }
         }
         let rest = text.get(position..).unwrap_or_default();
-        let length = rest.iter().position(|byte| self.ends_field(*byte)).unwrap_or(rest.len());
+        let length = rest
+            .iter()
+            .position(|byte| self.ends_field(*byte))
+            .unwrap_or(rest.len());
         keep(position, position + length);
-        FieldEnd { position: position + length, is_suspicious }
+        FieldEnd {
+            position: position + length,
+            is_suspicious,
+        }
     }
 
     /// [`Dialect::read_field`] where bytes are escaped or blanks dropped.
@@ -237,26 +336,40 @@ impl Dialect {
             }
         }
         if self.trim {
-            let blanks = value[kept..].iter().rev().take_while(|byte| self.is_blank(**byte)).count();
+            let blanks = value[kept..]
+                .iter()
+                .rev()
+                .take_while(|byte| self.is_blank(**byte))
+                .count();
             value.truncate(value.len() - blanks);
         }
         position
     }
 
-    /// What the escape byte at `position` stands for, if there is one; before a byte without a meaning it stands for itself.
+    /// What the escape byte at `position` stands for, if there is one; before a byte without a
+    /// meaning it stands for itself.
     fn escaped(self, text: &[u8], position: usize) -> Option<Escaped> {
-        let Escape::Byte(escape) = self.escape else { return None };
+        let Escape::Byte(escape) = self.escape else {
+            return None;
+        };
         if text.get(position) != Some(&escape) {
             return None;
         }
         let next = *text.get(position + 1)?;
         let is_pair = next == b'\r' && text.get(position + 2) == Some(&b'\n');
         let end = position + if is_pair { 3 } else { 2 };
-        let has_meaning = next == escape || next == self.quote || Some(next) == self.comment || self.ends_field(next);
-        Some(Escaped { value: position + usize::from(has_meaning)..end, end })
+        let has_meaning = next == escape
+            || next == self.quote
+            || Some(next) == self.comment
+            || self.ends_field(next);
+        Some(Escaped {
+            value: position + usize::from(has_meaning)..end,
+            end,
+        })
     }
 
-    /// After a field that ended at `end`: where the next field of the same record begins, or else the next record.
+    /// After a field that ended at `end`: where the next field of the same record begins, or else
+    /// the next record.
     #[must_use]
     pub fn after_field(self, text: &[u8], end: usize) -> Next {
         match text.get(end) {
@@ -317,19 +430,30 @@ pub fn check_mark(meaning: &str, byte: u8) -> Result<()> {
     if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) {
         return Ok(());
     }
-    Err(Error::usage(format!("`{}` cannot be the {meaning} of delimited text", byte.escape_ascii())))
+    Err(Error::usage(format!(
+        "`{}` cannot be the {meaning} of delimited text",
+        byte.escape_ascii()
+    )))
 }
 
 fn is_tabbed(path: &Path) -> bool {
     endings(path).any(|ending| ending == "tsv" || ending == "tab")
 }
 
-/// The one or two endings of a file's name, in lower case: `gz` and `csv` for `rows.csv.gz`, which may be compressed in fact or not.
+/// The one or two endings of a file's name, in lower case: `gz` and `csv` for `rows.csv.gz`, which
+/// may be compressed in fact or not.
 pub fn endings(path: &Path) -> impl Iterator<Item = String> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     let name = name.split_once('.').map_or("", |(_, endings)| endings);
     let mut endings: Vec<String> = name.rsplit('.').take(2).map(str::to_owned).collect();
-    if !matches!(endings.first().map(String::as_str), Some("gz" | "zst" | "zstd")) {
+    if !matches!(
+        endings.first().map(String::as_str),
+        Some("gz" | "zst" | "zstd")
+    ) {
         endings.truncate(1);
     }
     endings.into_iter()
@@ -351,9 +475,16 @@ mod tests {
     use super::*;
     use crate::table::csv_scan::Scanner;
 
-    const COMMAS: Dialect = Dialect { delimiter: b',', quote: b'"', escape: Escape::Never, comment: None, trim: false };
+    const COMMAS: Dialect = Dialect {
+        delimiter: b',',
+        quote: b'"',
+        escape: Escape::Never,
+        comment: None,
+        trim: false,
+    };
 
-    /// Whether the text is whole, and the records as the scanner cuts them when the text arrives in steps.
+    /// Whether the text is whole, and the records as the scanner cuts them when the text arrives in
+    /// steps.
     fn scanned(text: &[u8], step: usize) -> (bool, Vec<Vec<u8>>) {
         scanned_as(COMMAS, text, step)
     }
@@ -374,8 +505,14 @@ mod tests {
     }
 
     fn by_the_csv_crate(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-        reader.byte_records().map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect()).collect()
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text);
+        reader
+            .byte_records()
+            .map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect())
+            .collect()
     }
 
     proptest! {
@@ -407,12 +544,19 @@ mod tests {
     }
 
     fn fields(dialect: Dialect, text: &str) -> Vec<String> {
-        dialect.fields(text.as_bytes()).into_iter().map(|field| String::from_utf8(field).unwrap()).collect()
+        dialect
+            .fields(text.as_bytes())
+            .into_iter()
+            .map(|field| String::from_utf8(field).unwrap())
+            .collect()
     }
 
     #[test]
     fn an_escape_takes_the_meaning_of_what_follows_and_is_itself_before_anything_else() {
-        let dialect = Dialect { escape: Escape::Byte(b'\\'), ..COMMAS };
+        let dialect = Dialect {
+            escape: Escape::Byte(b'\\'),
+            ..COMMAS
+        };
         // What Spark, MySQL, Redshift and Python's `csv` (escapechar, doublequote=False) write.
         for (text, values) in [
             (r#""He said \"no\"",1"#, vec![r#"He said "no""#, "1"]),
@@ -427,37 +571,74 @@ mod tests {
             let text = format!("{text}\nx");
             for step in 1..4 {
                 let (is_whole, records) = scanned_as(dialect, text.as_bytes(), step);
-                assert!(is_whole && records.len() == 2 && records[1] == b"x", "{text} {records:?}");
+                assert!(
+                    is_whole && records.len() == 2 && records[1] == b"x",
+                    "{text} {records:?}"
+                );
             }
         }
     }
 
     #[test]
     fn trimming_drops_blanks_around_values_and_around_quotes_but_not_within() {
-        let dialect = Dialect { trim: true, ..COMMAS };
-        assert_eq!(fields(dialect, " a , \"b, c \" ,\t d e\t,  "), ["a", "b, c ", "d e", ""]);
-        assert_eq!(fields(Dialect { delimiter: b'\t', ..dialect }, " a \t b"), ["a", "b"]);
-        assert_eq!(scanned_as(dialect, b"1, \"x\ny\"\n2, z\n", 1).1, [b"1, \"x\ny\"\n".to_vec(), b"2, z\n".to_vec()]);
+        let dialect = Dialect {
+            trim: true,
+            ..COMMAS
+        };
+        assert_eq!(
+            fields(dialect, " a , \"b, c \" ,\t d e\t,  "),
+            ["a", "b, c ", "d e", ""]
+        );
+        assert_eq!(
+            fields(
+                Dialect {
+                    delimiter: b'\t',
+                    ..dialect
+                },
+                " a \t b"
+            ),
+            ["a", "b"]
+        );
+        assert_eq!(
+            scanned_as(dialect, b"1, \"x\ny\"\n2, z\n", 1).1,
+            [b"1, \"x\ny\"\n".to_vec(), b"2, z\n".to_vec()]
+        );
     }
 
     #[test]
     fn a_backslash_before_a_quote_is_noticed_where_it_looks_like_an_escape() {
-        let unsaid = Dialect { escape: Escape::Unsaid, ..COMMAS };
+        let unsaid = Dialect {
+            escape: Escape::Unsaid,
+            ..COMMAS
+        };
         let is_suspicious = |text: &str| unsaid.read_field(text.as_bytes(), 0, None).is_suspicious;
         for text in [r#""He said \"no\"",1"#, r#""5\"",1"#, r#""5\"""#] {
             assert!(is_suspicious(text), "{text}");
             assert!(!COMMAS.read_field(text.as_bytes(), 0, None).is_suspicious);
         }
-        for text in [r#""C:\",1"#, r#""C:\""#, r#""say ""x\"", now",1"#, r#""{""a"": ""he said \""b\"", then""}",1"#, "\"a\"b", r#"a\"b"#] {
+        for text in [
+            r#""C:\",1"#,
+            r#""C:\""#,
+            r#""say ""x\"", now",1"#,
+            r#""{""a"": ""he said \""b\"", then""}",1"#,
+            "\"a\"b",
+            r#"a\"b"#,
+        ] {
             assert!(!is_suspicious(text), "{text}");
         }
     }
 
     #[test]
     fn text_without_quotes_holds_them_as_they_are() {
-        let dialect = Dialect { quote: NO_QUOTE, ..COMMAS };
+        let dialect = Dialect {
+            quote: NO_QUOTE,
+            ..COMMAS
+        };
         assert_eq!(fields(dialect, "\"a,b\"\n"), ["\"a", "b\""]);
-        assert_eq!(scanned_as(dialect, b"\"a\nb\n", 2).1, [b"\"a\n".to_vec(), b"b\n".to_vec()]);
+        assert_eq!(
+            scanned_as(dialect, b"\"a\nb\n", 2).1,
+            [b"\"a\n".to_vec(), b"b\n".to_vec()]
+        );
     }
 
     proptest! {
@@ -498,12 +679,30 @@ mod tests {
     fn the_delimiter_follows_option_and_ending() {
         let options = ReadOptions::default();
         let delimiter = |name: &str| Dialect::new(&options, Path::new(name)).unwrap().delimiter();
-        assert_eq!(["a.csv", "a.TSV", "a.tsv.gz", "tsv.csv", "a.tsv.csv", "a"].map(delimiter), *b",\t\t,,,");
-        let given = ReadOptions { delimiter: Some(b';'), ..ReadOptions::default() };
-        assert_eq!(Dialect::new(&given, Path::new("a.tsv")).unwrap().delimiter(), b';');
+        assert_eq!(
+            ["a.csv", "a.TSV", "a.tsv.gz", "tsv.csv", "a.tsv.csv", "a"].map(delimiter),
+            *b",\t\t,,,"
+        );
+        let given = ReadOptions {
+            delimiter: Some(b';'),
+            ..ReadOptions::default()
+        };
+        assert_eq!(
+            Dialect::new(&given, Path::new("a.tsv"))
+                .unwrap()
+                .delimiter(),
+            b';'
+        );
         for (delimiter, quote) in [(b'"', b'"'), (b'\n', b'"'), (0xe4, b'"'), (b',', b'\r')] {
-            let wrong = ReadOptions { delimiter: Some(delimiter), quote: Some(quote), ..ReadOptions::default() };
-            assert_eq!(Dialect::new(&wrong, Path::new("a")).unwrap_err().kind(), crate::error::Kind::Usage);
+            let wrong = ReadOptions {
+                delimiter: Some(delimiter),
+                quote: Some(quote),
+                ..ReadOptions::default()
+            };
+            assert_eq!(
+                Dialect::new(&wrong, Path::new("a")).unwrap_err().kind(),
+                crate::error::Kind::Usage
+            );
         }
     }
 }

@@ -6,7 +6,8 @@
 use super::csv_find::find;
 use super::csv_record::Dialect;
 
-/// Finds the ends of records in a text that arrives bit by bit, looking at nothing but quotes and line ends.
+/// Finds the ends of records in a text that arrives bit by bit, looking at nothing but quotes and
+/// line ends.
 #[derive(Debug)]
 pub struct Scanner {
     dialect: Dialect,
@@ -32,7 +33,13 @@ impl Scanner {
     /// A scanner at the beginning of a record.
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, record_start: 0, position: 0, in_quotes: false, place: Place::FieldStart }
+        Self {
+            dialect,
+            record_start: 0,
+            position: 0,
+            in_quotes: false,
+            place: Place::FieldStart,
+        }
     }
 
     /// The dialect.
@@ -53,24 +60,30 @@ impl Scanner {
         self.in_quotes
     }
 
-    /// Tells that the first `count` bytes of the text, all before [`Scanner::record_start`], were taken away.
+    /// Tells that the first `count` bytes of the text, all before [`Scanner::record_start`], were
+    /// taken away.
     pub fn forget(&mut self, count: usize) {
         self.record_start = self.record_start.saturating_sub(count);
         self.position = self.position.saturating_sub(count);
     }
 
-    /// The end of the current record, its line end included; none if it is not in `text`. The same text, or more of it, must be
-    /// given the next time. `is_whole` says that nothing will follow.
+    /// The end of the current record, its line end included; none if it is not in `text`. The same
+    /// text, or more of it, must be given the next time. `is_whole` says that nothing will follow.
     pub fn next_end(&mut self, text: &[u8], is_whole: bool) -> Option<usize> {
         if self.dialect.is_intricate() || self.dialect.has_comments() {
             return self.next_intricate_end(text, is_whole);
         }
         let quote = self.dialect.quote();
         loop {
-            let found = if self.in_quotes { find(text, self.position, [quote]) } else { find(text, self.position, [quote, b'\n', b'\r']) };
+            let found = if self.in_quotes {
+                find(text, self.position, [quote])
+            } else {
+                find(text, self.position, [quote, b'\n', b'\r'])
+            };
             let Some(found) = found else {
                 self.position = text.len();
-                return (is_whole && !self.in_quotes && self.record_start < text.len()).then(|| self.end_record(text.len()));
+                return (is_whole && !self.in_quotes && self.record_start < text.len())
+                    .then(|| self.end_record(text.len()));
             };
             let next = text.get(found + 1).copied();
             if next.is_none() && !is_whole && (self.in_quotes || text.get(found) == Some(&b'\r')) {
@@ -80,11 +93,14 @@ impl Scanner {
             }
             self.position = found + 1;
             match text.get(found) {
-                Some(b'\r') if !self.in_quotes && next == Some(b'\n') => return Some(self.end_record(found + 2)),
+                Some(b'\r') if !self.in_quotes && next == Some(b'\n') => {
+                    return Some(self.end_record(found + 2));
+                }
                 Some(b'\r' | b'\n') if !self.in_quotes => return Some(self.end_record(found + 1)),
                 _ if !self.in_quotes => {
                     let before = found.checked_sub(1).and_then(|before| text.get(before));
-                    self.in_quotes = found == self.record_start || before == Some(&self.dialect.delimiter());
+                    self.in_quotes =
+                        found == self.record_start || before == Some(&self.dialect.delimiter());
                 }
                 _ if next == Some(quote) => self.position = found + 2,
                 _ => self.in_quotes = false,
@@ -92,15 +108,21 @@ impl Scanner {
         }
     }
 
-    /// [`Scanner::next_end`] where bytes are escaped, blanks dropped or lines commented out: byte by byte.
+    /// [`Scanner::next_end`] where bytes are escaped, blanks dropped or lines commented out: byte
+    /// by byte.
     fn next_intricate_end(&mut self, text: &[u8], is_whole: bool) -> Option<usize> {
         loop {
             let Some(&byte) = text.get(self.position) else {
                 let has_more = self.record_start < text.len();
-                return (is_whole && !self.in_quotes && has_more).then(|| self.end_record(text.len()));
+                return (is_whole && !self.in_quotes && has_more)
+                    .then(|| self.end_record(text.len()));
             };
             if self.position == self.record_start {
-                self.place = if self.dialect.is_comment(Some(&byte)) { Place::Comment } else { Place::FieldStart };
+                self.place = if self.dialect.is_comment(Some(&byte)) {
+                    Place::Comment
+                } else {
+                    Place::FieldStart
+                };
             }
             // What this byte means may depend on the two after it.
             if text.len() - self.position < 3 && !is_whole {
@@ -111,7 +133,9 @@ impl Scanner {
                 let is_pair = byte == b'\r' && follows == Some(b'\n');
                 return Some(self.end_record(self.position + if is_pair { 2 } else { 1 }));
             }
-            self.position += self.dialect.step(text, self.position, &mut self.in_quotes, &mut self.place);
+            self.position +=
+                self.dialect
+                    .step(text, self.position, &mut self.in_quotes, &mut self.place);
         }
     }
 

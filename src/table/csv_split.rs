@@ -1,6 +1,8 @@
-//! Cuts delimited text into pieces of whole records, cheaply and in order; decoding them is any worker's work.
+//! Cuts delimited text into pieces of whole records, cheaply and in order; decoding them is any
+//! worker's work.
 //!
-//! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not know columns.
+//! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not
+//! know columns.
 
 use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
@@ -13,15 +15,17 @@ use super::csv_record::Dialect;
 use super::csv_scan::Scanner;
 use super::encoding::Encoding;
 
-/// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far below what would hurt. It
-/// is what a quote that nobody closed runs into, and it keeps the 32-bit offsets of a decoded text column from overflowing.
+/// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far
+/// below what would hurt. It is what a quote that nobody closed runs into, and it keeps the 32-bit
+/// offsets of a decoded text column from overflowing.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// A record longer than this is more than portions are planned for: what it takes is counted apart.
 const LONG_RECORD_BYTES: usize = 2 << 20;
 
-/// What a long record takes on its way to the output, as a multiple of its length: the text as it is read and grows, its column, the copies that are
-/// encoded and compressed. Measured with fields of 50 MB: 6.7 times.
+/// What a long record takes on its way to the output, as a multiple of its length: the text as it
+/// is read and grows, its column, the copies that are encoded and compressed. Measured with fields
+/// of 50 MB: 6.7 times.
 const LONG_RECORD_COPIES: usize = 7;
 
 /// What is read (and uncompressed) at once.
@@ -56,11 +60,13 @@ pub struct Beginning {
     pub encoding: Encoding,
     /// Lines to pass over before the first record.
     pub skipped_lines: u64,
-    /// Whether the delimiter is the user's choice; if not, a line `sep=;` says it, as Excel reads it.
+    /// Whether the delimiter is the user's choice; if not, a line `sep=;` says it, as Excel reads
+    /// it.
     pub is_delimiter_said: bool,
 }
 
-/// Reads a file, from its beginning or from a place between two records, and cuts off one piece after the other.
+/// Reads a file, from its beginning or from a place between two records, and cuts off one piece
+/// after the other.
 pub struct Splitter {
     stream: Stream,
     scanner: Scanner,
@@ -71,7 +77,8 @@ pub struct Splitter {
     next_row: u64,
     /// The bytes of the uncompressed file before the buffer.
     bytes_before: u64,
-    /// Why the stream cannot be read further; told when what was read of it before has been scanned.
+    /// Why the stream cannot be read further; told when what was read of it before has been
+    /// scanned.
     broken: Option<Error>,
     /// What is wrong with the next record; told when the piece before it has been handed out.
     failure: Option<Error>,
@@ -90,8 +97,8 @@ impl Splitter {
         self.stream.is_verbatim()
     }
 
-    /// Undoes a file's compression and passes over what is before its first record: a byte order mark, skipped lines, and the line with which
-    /// Excel is told the delimiter.
+    /// Undoes a file's compression and passes over what is before its first record: a byte order
+    /// mark, skipped lines, and the line with which Excel is told the delimiter.
     ///
     /// # Errors
     /// Fails if it cannot be read or is of another encoding.
@@ -118,20 +125,41 @@ impl Splitter {
         self.scanner.dialect()
     }
 
-    /// Goes on at a place that a piece of the same file ended at; none if it is compressed or ends before that: then its rows must be passed over.
+    /// Goes on at a place that a piece of the same file ended at; none if it is compressed or ends
+    /// before that: then its rows must be passed over.
     ///
     /// # Errors
     /// Fails if it cannot be read.
-    pub fn at(file: &SharedFile, dialect: Dialect, encoding: Encoding, start: Start) -> Result<Option<Self>> {
-        let Some(byte) = start.byte.filter(|byte| *byte <= file.byte_count()) else { return Ok(None) };
-        let stream = Stream::encoded(file.reader(), encoding).map_err(|error| error.at_path(file.path()))?;
-        Ok(stream.is_verbatim().then(|| Self::of(Stream::plain(file.reader_from(byte)), dialect, start)))
+    pub fn at(
+        file: &SharedFile,
+        dialect: Dialect,
+        encoding: Encoding,
+        start: Start,
+    ) -> Result<Option<Self>> {
+        let Some(byte) = start.byte.filter(|byte| *byte <= file.byte_count()) else {
+            return Ok(None);
+        };
+        let stream =
+            Stream::encoded(file.reader(), encoding).map_err(|error| error.at_path(file.path()))?;
+        Ok(stream
+            .is_verbatim()
+            .then(|| Self::of(Stream::plain(file.reader_from(byte)), dialect, start)))
     }
 
     fn of(stream: Stream, dialect: Dialect, start: Start) -> Self {
         let (next_row, bytes_before) = (start.row, start.byte.unwrap_or(0));
         let scanner = Scanner::new(dialect);
-        Self { stream, scanner, buffer: Vec::new(), held: None, has_ended: false, next_row, bytes_before, broken: None, failure: None }
+        Self {
+            stream,
+            scanner,
+            buffer: Vec::new(),
+            held: None,
+            has_ended: false,
+            next_row,
+            bytes_before,
+            broken: None,
+            failure: None,
+        }
     }
 
     fn pass_over_mark(&mut self) -> Result<()> {
@@ -144,7 +172,10 @@ impl Splitter {
             Some(Encoding::Utf8) | None => Ok(()),
             Some(other) => {
                 let name = other.name();
-                let error = Error::failed(format!("cannot read the file: it looks like {}, not UTF-8", name.to_uppercase()));
+                let error = Error::failed(format!(
+                    "cannot read the file: it looks like {}, not UTF-8",
+                    name.to_uppercase()
+                ));
                 Err(error.hint(format!("pass `--encoding {name}`")))
             }
         }
@@ -167,16 +198,25 @@ impl Splitter {
             }
             from = found.unwrap_or(self.buffer.len());
             if from > MAX_RECORD_BYTES {
-                return Err(Error::failed(format!("cannot skip the line: it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
+                return Err(Error::failed(format!(
+                    "cannot skip the line: it is longer than {} MiB",
+                    MAX_RECORD_BYTES >> 20
+                )));
             }
             self.fill()?;
         }
     }
 
-    /// Takes the line `sep=;`, with which Excel is told the delimiter, and obeys it unless the user said another.
+    /// Takes the line `sep=;`, with which Excel is told the delimiter, and obeys it unless the user
+    /// said another.
     fn read_separator(&mut self, is_delimiter_said: bool) {
-        let Some(end) = find(&self.buffer, 0, [b'\n', b'\r']) else { return };
-        let line = self.buffer[..end].strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(&self.buffer[..end]);
+        let Some(end) = find(&self.buffer, 0, [b'\n', b'\r']) else {
+            return;
+        };
+        let line = self.buffer[..end]
+            .strip_prefix(b"\"")
+            .and_then(|line| line.strip_suffix(b"\""))
+            .unwrap_or(&self.buffer[..end]);
         let [name @ .., delimiter] = line else { return };
         if !name.eq_ignore_ascii_case(b"sep=") {
             return;
@@ -188,13 +228,16 @@ impl Splitter {
         self.cut(end + if is_pair { 2 } else { 1 });
     }
 
-    /// Takes the first record, which names the columns and is not counted as a row; none in an empty file.
+    /// Takes the first record, which names the columns and is not counted as a row; none in an
+    /// empty file.
     ///
     /// # Errors
     /// Fails as [`Splitter::next_piece`] does, without a row.
     pub fn header(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
-            let Some(end) = self.next_record_end()? else { return Ok(None) };
+            let Some(end) = self.next_record_end()? else {
+                return Ok(None);
+            };
             let record = self.cut(end);
             if !self.dialect().is_comment(record.first()) {
                 return Ok(Some(record));
@@ -202,17 +245,19 @@ impl Splitter {
         }
     }
 
-    /// The next records, at least one; none at the end of the file. Blank lines are rows if `blank_is_row` (a table of one
-    /// column: the value is empty); if not, those at the end of the file are passed over, and those before are in the piece
-    /// for its decoder to refuse.
+    /// The next records, at least one; none at the end of the file. Blank lines are rows if
+    /// `blank_is_row` (a table of one column: the value is empty); if not, those at the end of the
+    /// file are passed over, and those before are in the piece for its decoder to refuse.
     ///
     /// # Errors
-    /// Fails if the stream is damaged, the last quote is never closed or a record is too long, once all rows before are handed out.
+    /// Fails if the stream is damaged, the last quote is never closed or a record is too long, once
+    /// all rows before are handed out.
     pub fn next_piece(&mut self, limit: PieceLimit, blank_is_row: bool) -> Result<Option<Piece>> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        self.buffer.reserve(limit.bytes.saturating_sub(self.buffer.len()) + FILL_BYTES);
+        self.buffer
+            .reserve(limit.bytes.saturating_sub(self.buffer.len()) + FILL_BYTES);
         let (mut length, mut row_count, mut blank_count) = (0, 0, 0);
         while row_count < limit.rows && length < limit.bytes {
             let start = self.scanner.record_start();
@@ -227,7 +272,8 @@ impl Splitter {
                     }
                 }
                 Ok(Some(end)) => {
-                    let is_blank = !blank_is_row && matches!(self.buffer.get(start), Some(b'\n' | b'\r'));
+                    let is_blank =
+                        !blank_is_row && matches!(self.buffer.get(start), Some(b'\n' | b'\r'));
                     if is_blank && end - length < MAX_RECORD_BYTES {
                         blank_count += 1;
                     } else {
@@ -236,7 +282,8 @@ impl Splitter {
                     }
                 }
                 Err(error) => {
-                    self.failure = Some(error.at_row(self.next_row + (row_count + blank_count) as u64 + 1));
+                    self.failure =
+                        Some(error.at_row(self.next_row + (row_count + blank_count) as u64 + 1));
                     break;
                 }
             }
@@ -248,10 +295,16 @@ impl Splitter {
         self.next_row += row_count as u64;
         let text = self.cut(length);
         let end_byte = self.stream.is_verbatim().then_some(self.bytes_before);
-        Ok(Some(Piece { text, first_row, row_count, end_byte }))
+        Ok(Some(Piece {
+            text,
+            first_row,
+            row_count,
+            end_byte,
+        }))
     }
 
-    /// Takes the first `length` bytes; what was read beyond them is little, because it is read only when all before is scanned.
+    /// Takes the first `length` bytes; what was read beyond them is little, because it is read only
+    /// when all before is scanned.
     fn cut(&mut self, length: usize) -> Vec<u8> {
         let rest = self.buffer.split_off(length);
         self.scanner.forget(length);
@@ -265,10 +318,19 @@ impl Splitter {
                 return Ok(Some(end));
             }
             if self.has_ended {
-                return if self.scanner.is_in_quotes() { Err(unclosed("cannot read the record: a quote in it is never closed")) } else { Ok(None) };
+                return if self.scanner.is_in_quotes() {
+                    Err(unclosed(
+                        "cannot read the record: a quote in it is never closed",
+                    ))
+                } else {
+                    Ok(None)
+                };
             }
             if self.buffer.len() - self.scanner.record_start() > MAX_RECORD_BYTES {
-                return Err(unclosed(&format!("cannot read the record: it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
+                return Err(unclosed(&format!(
+                    "cannot read the record: it is longer than {} MiB",
+                    MAX_RECORD_BYTES >> 20
+                )));
             }
             if let Some(broken) = self.broken.take() {
                 return Err(broken);
@@ -305,8 +367,10 @@ impl Splitter {
 }
 
 fn unclosed(message: &str) -> Error {
-    Error::failed(message)
-        .hint("look for a quote without its partner in this row; `--escape '\\'` reads quotes after a backslash, `--quote none` text without quotes")
+    Error::failed(message).hint(
+        "look for a quote without its partner in this row; `--escape '\\'` reads quotes after a \
+         backslash, `--quote none` text without quotes",
+    )
 }
 
 #[cfg(test)]
@@ -322,7 +386,11 @@ mod tests {
         let mut file = PendingFile::create(&path, false).unwrap();
         file.write_all(text).unwrap();
         file.publish(false).unwrap();
-        Splitter::new(&SharedFile::open(&path)?, Dialect::new(&ReadOptions::default(), &path).unwrap(), Beginning::default())
+        Splitter::new(
+            &SharedFile::open(&path)?,
+            Dialect::new(&ReadOptions::default(), &path).unwrap(),
+            Beginning::default(),
+        )
     }
 
     fn pieces(text: &[u8], limit: PieceLimit, blank_is_row: bool) -> (Vec<String>, Option<Error>) {
@@ -333,7 +401,11 @@ mod tests {
                 Ok(Some(piece)) => {
                     assert_eq!(piece.first_row, row);
                     row += piece.row_count as u64;
-                    texts.push(format!("{}:{}", piece.row_count, String::from_utf8(piece.text).unwrap()));
+                    texts.push(format!(
+                        "{}:{}",
+                        piece.row_count,
+                        String::from_utf8(piece.text).unwrap()
+                    ));
                 }
                 Ok(None) => return (texts, None),
                 Err(error) => return (texts, Some(error)),
@@ -344,55 +416,130 @@ mod tests {
     #[test]
     fn pieces_end_where_the_bytes_or_the_rows_are_reached() {
         let text = b"a,1\r\n\"b\r\n\",2\r\nc,3";
-        assert_eq!(pieces(text, PieceLimit { bytes: 1, rows: 9 }, false).0, ["1:a,1\r\n", "1:\"b\r\n\",2\r\n", "1:c,3"]);
-        assert_eq!(pieces(text, PieceLimit { bytes: 6, rows: 9 }, false).0, ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]);
-        assert_eq!(pieces(text, PieceLimit { bytes: 99, rows: 2 }, false).0, ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]);
+        assert_eq!(
+            pieces(text, PieceLimit { bytes: 1, rows: 9 }, false).0,
+            ["1:a,1\r\n", "1:\"b\r\n\",2\r\n", "1:c,3"]
+        );
+        assert_eq!(
+            pieces(text, PieceLimit { bytes: 6, rows: 9 }, false).0,
+            ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]
+        );
+        assert_eq!(
+            pieces(text, PieceLimit { bytes: 99, rows: 2 }, false).0,
+            ["2:a,1\r\n\"b\r\n\",2\r\n", "1:c,3"]
+        );
     }
 
     #[test]
     fn blank_lines_are_dropped_at_the_end_only() {
-        let whole = PieceLimit { bytes: 99, rows: 99 };
+        let whole = PieceLimit {
+            bytes: 99,
+            rows: 99,
+        };
         assert_eq!(pieces(b"a,1\n\n\r\n\n", whole, false).0, ["1:a,1\n"]);
-        assert_eq!(pieces(b"a,1\n\nb,2\n\n", whole, false).0, ["3:a,1\n\nb,2\n"]);
-        assert_eq!(pieces(b"a,1\n\nb,2\n\n", PieceLimit { bytes: 99, rows: 1 }, false).0, ["1:a,1\n", "2:\nb,2\n"]);
+        assert_eq!(
+            pieces(b"a,1\n\nb,2\n\n", whole, false).0,
+            ["3:a,1\n\nb,2\n"]
+        );
+        assert_eq!(
+            pieces(b"a,1\n\nb,2\n\n", PieceLimit { bytes: 99, rows: 1 }, false).0,
+            ["1:a,1\n", "2:\nb,2\n"]
+        );
         assert_eq!(pieces(b"a\n\nb\n\n", whole, true).0, ["4:a\n\nb\n\n"]);
     }
 
     #[test]
     fn all_rows_before_a_failure_are_handed_out() {
         for bytes in [1, 99] {
-            let (texts, error) = pieces(b"a,1\nb,2\nc,\"3\nd,4\n", PieceLimit { bytes, rows: 9 }, false);
-            assert_eq!(texts.concat().replace("1:", "").replace("2:", ""), "a,1\nb,2\n");
+            let (texts, error) = pieces(
+                b"a,1\nb,2\nc,\"3\nd,4\n",
+                PieceLimit { bytes, rows: 9 },
+                false,
+            );
+            assert_eq!(
+                texts.concat().replace("1:", "").replace("2:", ""),
+                "a,1\nb,2\n"
+            );
             let error = error.unwrap();
-            assert_eq!((error.place().row, error.message()), (Some(3), "cannot read the record: a quote in it is never closed"));
+            assert_eq!(
+                (error.place().row, error.message()),
+                (
+                    Some(3),
+                    "cannot read the record: a quote in it is never closed"
+                )
+            );
         }
     }
 
     #[test]
     fn rows_before_a_truncation_are_handed_out_and_its_row_is_named() {
-        let rows: String = (0..100_000).flat_map(|row| [row.to_string(), ",".into(), (row * 7919 % 1000).to_string(), "\n".into()]).collect();
+        let rows: String = (0..100_000)
+            .flat_map(|row| {
+                [
+                    row.to_string(),
+                    ",".into(),
+                    (row * 7919 % 1000).to_string(),
+                    "\n".into(),
+                ]
+            })
+            .collect();
         let whole = zstd::stream::encode_all(rows.as_bytes(), 1).unwrap();
-        let (texts, error) = pieces(&whole[..whole.len() * 9 / 10], PieceLimit { bytes: 9999, rows: 999 }, false);
-        let read: String = texts.iter().map(|text| text.split_once(':').unwrap().1).collect();
+        let (texts, error) = pieces(
+            &whole[..whole.len() * 9 / 10],
+            PieceLimit {
+                bytes: 9999,
+                rows: 999,
+            },
+            false,
+        );
+        let read: String = texts
+            .iter()
+            .map(|text| text.split_once(':').unwrap().1)
+            .collect();
         assert!(rows.starts_with(&read) && read.len() > rows.len() / 2);
-        assert_eq!(error.unwrap().place().row, Some(read.lines().count() as u64 + 1));
+        assert_eq!(
+            error.unwrap().place().row,
+            Some(read.lines().count() as u64 + 1)
+        );
     }
 
     #[test]
     fn a_record_has_a_longest_length_and_long_fields_are_within_it() {
         let long = [b"a,".as_slice(), &vec![b'x'; 20_000_000], b"\nb,2\n"].concat();
-        assert_eq!(pieces(&long, PieceLimit { bytes: 1, rows: 9 }, false).0.len(), 2);
-        let endless = [b"a,1\n\"".as_slice(), &vec![b'\n'; MAX_RECORD_BYTES + FILL_BYTES]].concat();
+        assert_eq!(
+            pieces(&long, PieceLimit { bytes: 1, rows: 9 }, false)
+                .0
+                .len(),
+            2
+        );
+        let endless = [
+            b"a,1\n\"".as_slice(),
+            &vec![b'\n'; MAX_RECORD_BYTES + FILL_BYTES],
+        ]
+        .concat();
         let (texts, error) = pieces(&endless, PieceLimit { bytes: 99, rows: 9 }, false);
         assert_eq!(texts, ["1:a,1\n"]);
-        assert_eq!(error.unwrap().message(), "cannot read the record: it is longer than 64 MiB");
+        assert_eq!(
+            error.unwrap().message(),
+            "cannot read the record: it is longer than 64 MiB"
+        );
     }
 
     #[test]
     fn marks_of_byte_order_are_dropped_or_refused() {
-        assert_eq!(splitter(b"\xef\xbb\xbfa,b\n1,2\n").unwrap().header().unwrap().unwrap(), b"a,b\n");
+        assert_eq!(
+            splitter(b"\xef\xbb\xbfa,b\n1,2\n")
+                .unwrap()
+                .header()
+                .unwrap()
+                .unwrap(),
+            b"a,b\n"
+        );
         let error = splitter(b"\xff\xfea\0,\0").err().unwrap();
-        assert_eq!(error.message(), "cannot read the file: it looks like UTF-16LE, not UTF-8");
+        assert_eq!(
+            error.message(),
+            "cannot read the file: it looks like UTF-16LE, not UTF-8"
+        );
         assert!(splitter(b"").unwrap().header().unwrap().is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! A data set: the files a run reads, in order, with one schema over all of them.
 //!
-//! Every file is opened and its schema unified before the first row is read, so a type that differs in file 399 of 400 stops the run
-//! at once. Columns may be renamed here; every later room sees the new names only.
+//! Every file is opened and its schema unified before the first row is read, so a type that differs
+//! in file 399 of 400 stops the run at once. Columns may be renamed here; every later room sees the
+//! new names only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -45,9 +46,14 @@ const CSV: &str = "csv";
 const MISNAMED: &str = "it is named as Parquet, but holds text";
 
 impl DatasetFile {
-    /// Whether it is text under the name of another format: beside files of that format it is not what somebody wanted to write.
+    /// Whether it is text under the name of another format: beside files of that format it is not
+    /// what somebody wanted to write.
     fn is_misnamed(&self) -> bool {
-        self.table.is_text() && self.path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
+        self.table.is_text()
+            && self
+                .path
+                .extension()
+                .is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
     }
 }
 
@@ -61,7 +67,8 @@ pub struct Dataset {
     originals: HashMap<String, String>,
     /// Names, in the files, of columns that not every file has.
     partial: HashMap<String, usize>,
-    /// Names, in the files, of columns of text that only directories give and that stand for numbers.
+    /// Names, in the files, of columns of text that only directories give and that stand for
+    /// numbers.
     spelt_numbers: HashSet<String>,
     options: ReadOptions,
 }
@@ -80,14 +87,33 @@ impl BadFile {
     #[must_use]
     pub fn new(path: &Path, error: &Error) -> Self {
         let place = error.place();
-        let row = place.row.map_or(String::new(), |row| format!(", row {row}"));
-        let column = place.column.as_ref().map_or(String::new(), |column| format!(", column `{column}`"));
-        Self { path: path.to_owned(), reason: format!("{}{row}{column}", error.message()) }
+        let row = place
+            .row
+            .map_or(String::new(), |row| format!(", row {row}"));
+        let column = place
+            .column
+            .as_ref()
+            .map_or(String::new(), |column| format!(", column `{column}`"));
+        Self {
+            path: path.to_owned(),
+            reason: format!("{}{row}{column}", error.message()),
+        }
     }
 }
 
 /// A place between two rows of a data set: before row `row` of file `file`, both counted from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Deserialize,
+    serde::Serialize,
+)]
 pub struct Position {
     /// The file's index in [`Dataset::files`].
     pub file: usize,
@@ -96,14 +122,23 @@ pub struct Position {
 }
 
 impl Dataset {
-    /// Opens every file, checks that they are of one kind and unifies their schemas; `renames` are (name in the files, new name).
+    /// Opens every file, checks that they are of one kind and unifies their schemas; `renames` are
+    /// (name in the files, new name).
     ///
     /// # Errors
-    /// Fails if a file is broken; a contract error names the column and the files whose types do not go together.
-    pub fn open(paths: &[impl Into<Located> + Clone], renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
+    /// Fails if a file is broken; a contract error names the column and the files whose types do
+    /// not go together.
+    pub fn open(
+        paths: &[impl Into<Located> + Clone],
+        renames: &[(String, String)],
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let located: Vec<Located> = paths.iter().cloned().map(Into::into).collect();
         let kinds = hive_file::kinds(located.iter().flat_map(|file| &file.partitions));
-        let files = located.iter().map(|file| open_file(file, &kinds, options)).collect::<Result<Vec<_>>>()?;
+        let files = located
+            .iter()
+            .map(|file| open_file(file, &kinds, options))
+            .collect::<Result<Vec<_>>>()?;
         Self::of(files, renames, options)
     }
 
@@ -119,7 +154,11 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::open`]; fails if no file can be opened.
-    pub fn open_readable(paths: &[Located], renames: &[(String, String)], options: &ReadOptions) -> Result<(Self, Vec<BadFile>)> {
+    pub fn open_readable(
+        paths: &[Located],
+        renames: &[(String, String)],
+        options: &ReadOptions,
+    ) -> Result<(Self, Vec<BadFile>)> {
         let (mut files, mut bad_files, mut first_error) = (Vec::new(), Vec::new(), None);
         let kinds = hive_file::kinds(paths.iter().flat_map(|file| &file.partitions));
         for located in paths {
@@ -133,7 +172,10 @@ impl Dataset {
         }
         if files.iter().any(|file| !file.table.is_text()) {
             let misnamed = files.extract_if(.., |file| file.is_misnamed());
-            bad_files.extend(misnamed.map(|file| BadFile { path: file.path, reason: MISNAMED.to_owned() }));
+            bad_files.extend(misnamed.map(|file| BadFile {
+                path: file.path,
+                reason: MISNAMED.to_owned(),
+            }));
         }
         match first_error.filter(|_| files.is_empty()) {
             Some(error) => Err(error),
@@ -149,22 +191,41 @@ impl Dataset {
         let mut index = 0;
         self.files.retain(|_| {
             index += 1;
-            unreadable.iter().all(|(left_out, _)| *left_out != index - 1)
+            unreadable
+                .iter()
+                .all(|(left_out, _)| *left_out != index - 1)
         });
-        // Indices are others now; a column that is missing in a file is told again only where a model needs it, which was checked.
+        // Indices are others now; a column that is missing in a file is told again only where a
+        // model needs it, which was checked.
         self.partial.clear();
         match unreadable.first().filter(|_| self.files.is_empty()) {
-            Some((_, first)) => Err(Error::failed("no file of the data can be read").at_path(&first.path).because(first.reason.clone())),
+            Some((_, first)) => Err(Error::failed("no file of the data can be read")
+                .at_path(&first.path)
+                .because(first.reason.clone())),
             None => Ok(()),
         }
     }
 
-    fn of(files: Vec<DatasetFile>, renames: &[(String, String)], options: &ReadOptions) -> Result<Self> {
-        if let Some(file) = files.iter().find(|file| file.is_misnamed()).filter(|_| files.iter().any(|file| !file.table.is_text())) {
-            let error = Error::failed(format!("cannot read the file: {MISNAMED}")).at_path(&file.path);
-            return Err(error.hint("write or copy it again, or leave it out with `--on-bad-file skip`"));
+    fn of(
+        files: Vec<DatasetFile>,
+        renames: &[(String, String)],
+        options: &ReadOptions,
+    ) -> Result<Self> {
+        if let Some(file) = files
+            .iter()
+            .find(|file| file.is_misnamed())
+            .filter(|_| files.iter().any(|file| !file.table.is_text()))
+        {
+            let error =
+                Error::failed(format!("cannot read the file: {MISNAMED}")).at_path(&file.path);
+            return Err(
+                error.hint("write or copy it again, or leave it out with `--on-bad-file skip`")
+            );
         }
-        if let Some(pair) = files.windows(2).find(|pair| pair[0].table.is_text() != pair[1].table.is_text()) {
+        if let Some(pair) = files
+            .windows(2)
+            .find(|pair| pair[0].table.is_text() != pair[1].table.is_text())
+        {
             let message = format!(
                 "`{}` is {}, `{}` is {}: text and typed files do not mix",
                 pair[0].path.display(),
@@ -175,24 +236,55 @@ impl Dataset {
             return Err(Error::contract(message).hint("score them in two runs"));
         }
         let Unified { columns, partial } = unify(&files)?;
-        let unknown = options.types.iter().find(|(name, _)| columns.iter().all(|column| column.name() != name));
+        let unknown = options
+            .types
+            .iter()
+            .find(|(name, _)| columns.iter().all(|column| column.name() != name));
         if let Some((name, _)) = unknown {
-            let error = Error::contract("`--types` names a column that the data does not have").at_column(name);
+            let error = Error::contract("`--types` names a column that the data does not have")
+                .at_column(name);
             let names = columns.iter().map(|field| field.name().as_str());
-            return Err(error.hint(did_you_mean(name, &names, "`tallow inspect` lists the columns of a file")));
+            return Err(error.hint(did_you_mean(
+                name,
+                &names,
+                "`tallow inspect` lists the columns of a file",
+            )));
         }
         let (schema, originals) = rename(&columns, renames)?;
         let spelt_numbers = spelt_numbers(&files, &columns);
-        Ok(Self { files, schema: Arc::new(schema), originals, partial, spelt_numbers, options: options.clone() })
+        Ok(Self {
+            files,
+            schema: Arc::new(schema),
+            originals,
+            partial,
+            spelt_numbers,
+            options: options.clone(),
+        })
     }
 
-    /// `schema`, whose columns are among the data set's, with the types that the columns are read as.
+    /// `schema`, whose columns are among the data set's, with the types that the columns are read
+    /// as.
     #[must_use]
     pub fn as_read(&self, schema: &Schema) -> SchemaRef {
         let is_text = self.is_text();
-        let viewed = |field: &Arc<Field>| Arc::new(field.as_ref().clone().with_data_type(read_type(field.data_type())));
-        let read = |field: &Arc<Field>| if is_text { field.clone() } else { viewed(field) };
-        Arc::new(Schema::new(schema.fields().iter().map(read).collect::<Vec<_>>()))
+        let viewed = |field: &Arc<Field>| {
+            Arc::new(
+                field
+                    .as_ref()
+                    .clone()
+                    .with_data_type(read_type(field.data_type())),
+            )
+        };
+        let read = |field: &Arc<Field>| {
+            if is_text {
+                field.clone()
+            } else {
+                viewed(field)
+            }
+        };
+        Arc::new(Schema::new(
+            schema.fields().iter().map(read).collect::<Vec<_>>(),
+        ))
     }
 
     /// The unified schema under the new names.
@@ -207,8 +299,8 @@ impl Dataset {
         self.files.iter().any(|file| file.table.is_text())
     }
 
-    /// Whether a column's texts stand for values of whatever type a reader needs: those of delimited text, and numbers that directories spell in
-    /// their own way, such as `hour=00`.
+    /// Whether a column's texts stand for values of whatever type a reader needs: those of
+    /// delimited text, and numbers that directories spell in their own way, such as `hour=00`.
     #[must_use]
     pub fn is_untyped(&self, column: &str) -> bool {
         self.is_text() || self.spelt_numbers.contains(self.original(column))
@@ -217,15 +309,43 @@ impl Dataset {
     /// The columns of text that directories spell and that stand for numbers.
     #[must_use]
     pub fn spelt_numbers(&self) -> HashSet<String> {
-        self.schema.fields().iter().map(|field| field.name()).filter(|name| self.spelt_numbers.contains(self.original(name))).cloned().collect()
+        self.schema
+            .fields()
+            .iter()
+            .map(|field| field.name())
+            .filter(|name| self.spelt_numbers.contains(self.original(name)))
+            .cloned()
+            .collect()
     }
 
     /// The directory that would give this column if it, and not one below, were the input.
     #[must_use]
     pub fn directory_above(&self, column: &str) -> Option<PathBuf> {
-        let gives = |directory: &Path| directory.file_name()?.to_str()?.strip_prefix(column)?.starts_with('=').then_some(());
-        let above = |path: &Path| path.ancestors().skip(1).find(|directory| gives(directory).is_some()).and_then(Path::parent).map(Path::to_owned);
-        self.files.first().and_then(|file| above(&file.path)).map(|path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
+        let gives = |directory: &Path| {
+            directory
+                .file_name()?
+                .to_str()?
+                .strip_prefix(column)?
+                .starts_with('=')
+                .then_some(())
+        };
+        let above = |path: &Path| {
+            path.ancestors()
+                .skip(1)
+                .find(|directory| gives(directory).is_some())
+                .and_then(Path::parent)
+                .map(Path::to_owned)
+        };
+        self.files
+            .first()
+            .and_then(|file| above(&file.path))
+            .map(|path| {
+                if path.as_os_str().is_empty() {
+                    PathBuf::from(".")
+                } else {
+                    path
+                }
+            })
     }
 
     /// Whether directories, not files, give the column.
@@ -238,7 +358,11 @@ impl Dataset {
     #[must_use]
     pub fn files_give_only_by_directories(&self, name: &str) -> bool {
         let names = |file: &DatasetFile| file.partitions.iter().any(|(own, _)| own == name);
-        self.files.iter().any(names) && !self.files.iter().any(|file| file.own_columns.iter().any(|own| own == name))
+        self.files.iter().any(names)
+            && !self
+                .files
+                .iter()
+                .any(|file| file.own_columns.iter().any(|own| own == name))
     }
 
     /// The number of rows, if every file says so without being read.
@@ -250,10 +374,13 @@ impl Dataset {
     /// The first file that lacks the column of this (new) name, if any.
     #[must_use]
     pub fn file_without(&self, column: &str) -> Option<&Path> {
-        self.partial.get(self.original(column)).map(|&file| self.files[file].path.as_path())
+        self.partial
+            .get(self.original(column))
+            .map(|&file| self.files[file].path.as_path())
     }
 
-    /// The smallest and largest value of each of these integer columns over all files, where every file keeps them.
+    /// The smallest and largest value of each of these integer columns over all files, where every
+    /// file keeps them.
     ///
     /// # Errors
     /// Fails if a file cannot be opened again.
@@ -264,31 +391,55 @@ impl Dataset {
             let ranges = file.table.integer_ranges(&originals)?;
             all = Some(match all {
                 None => ranges,
-                Some(all) => all.into_iter().zip(ranges).map(|(left, right)| Some((left?.0.min(right?.0), left?.1.max(right?.1)))).collect(),
+                Some(all) => all
+                    .into_iter()
+                    .zip(ranges)
+                    .map(|(left, right)| Some((left?.0.min(right?.0), left?.1.max(right?.1))))
+                    .collect(),
             });
         }
         Ok(all.unwrap_or_else(|| vec![None; columns.len()]))
     }
 
-    /// What reading the columns of `schema` takes in memory for each of these ways to cut portions, file after file.
+    /// What reading the columns of `schema` takes in memory for each of these ways to cut portions,
+    /// file after file.
     ///
     /// # Errors
     /// Fails if a file cannot be opened again.
-    pub fn demands(&self, schema: &Schema, options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>> {
+    pub fn demands(
+        &self,
+        schema: &Schema,
+        options: &[ReadOptions],
+        looks_into_pages: bool,
+    ) -> Result<Vec<Demand>> {
         let mut all = vec![Demand::none(); options.len()];
         for file in &self.files {
-            let requests: Vec<ColumnRequest> = self.requests(schema, file).into_iter().flatten().collect();
-            let own = file.table.demands(&requests, options, looks_into_pages).map_err(|error| error.at_path(&file.path))?;
-            all = all.into_iter().zip(own).map(|(all, own)| all.then(own)).collect();
+            let requests: Vec<ColumnRequest> =
+                self.requests(schema, file).into_iter().flatten().collect();
+            let own = file
+                .table
+                .demands(&requests, options, looks_into_pages)
+                .map_err(|error| error.at_path(&file.path))?;
+            all = all
+                .into_iter()
+                .zip(own)
+                .map(|(all, own)| all.then(own))
+                .collect();
         }
         Ok(all)
     }
 
-    /// What to type so that the first file's text has these columns, if some other way to read it gives them.
+    /// What to type so that the first file's text has these columns, if some other way to read it
+    /// gives them.
     #[must_use]
     pub fn other_reading(&self, missing: &[&str]) -> Option<String> {
         let file = self.files.first().filter(|file| file.table.is_text())?;
-        csv_guess::other_reading(&read_head(&file.path).ok()?, missing, &self.options, &file.path)
+        csv_guess::other_reading(
+            &read_head(&file.path).ok()?,
+            missing,
+            &self.options,
+            &file.path,
+        )
     }
 
     /// How its files are read.
@@ -308,7 +459,10 @@ impl Dataset {
         let own = NameIndex::new(&own);
         let request = |field: &Arc<Field>| {
             let name = self.original(field.name());
-            own.position(name).map(|_| ColumnRequest { name: name.to_owned(), data_type: field.data_type().clone() })
+            own.position(name).map(|_| ColumnRequest {
+                name: name.to_owned(),
+                data_type: field.data_type().clone(),
+            })
         };
         schema.fields().iter().map(request).collect()
     }
@@ -317,32 +471,52 @@ impl Dataset {
         self.originals.get(column).map_or(column, String::as_str)
     }
 
-    /// Cuts all files in order, from `start` on, into portions that deliver the columns of `schema` (new names, types as read). A file
-    /// that lacks a column delivers nulls.
+    /// Cuts all files in order, from `start` on, into portions that deliver the columns of `schema`
+    /// (new names, types as read). A file that lacks a column delivers nulls.
     #[must_use]
     pub fn portions(self: &Arc<Self>, schema: &SchemaRef, start: Position) -> FilePortions {
         self.portions_at(schema, start, None)
     }
 
-    /// As [`Dataset::portions`], where `byte` is the byte of the file at `start`, if a portion that ended there told it.
+    /// As [`Dataset::portions`], where `byte` is the byte of the file at `start`, if a portion that
+    /// ended there told it.
     #[must_use]
-    pub fn portions_at(self: &Arc<Self>, schema: &SchemaRef, start: Position, byte: Option<u64>) -> FilePortions {
+    pub fn portions_at(
+        self: &Arc<Self>,
+        schema: &SchemaRef,
+        start: Position,
+        byte: Option<u64>,
+    ) -> FilePortions {
         FilePortions::new(Arc::clone(self), schema.clone(), start, byte)
     }
 
-    /// The rows of all files in order, decoded here, with the columns of `schema` as in [`Dataset::portions`].
-    pub fn batches(self: &Arc<Self>, schema: &SchemaRef) -> impl Iterator<Item = Result<RecordBatch>> {
+    /// The rows of all files in order, decoded here, with the columns of `schema` as in
+    /// [`Dataset::portions`].
+    pub fn batches(
+        self: &Arc<Self>,
+        schema: &SchemaRef,
+    ) -> impl Iterator<Item = Result<RecordBatch>> {
         let mut portions = self.portions(schema, Position::default());
-        let decoded = |FilePortion { file, portion }: FilePortion| (portion.decode)().map_err(|error| error.at_path(&self.files[file].path));
-        std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose()).map(move |portion| portion.and_then(decoded))
+        let decoded = |FilePortion { file, portion }: FilePortion| {
+            (portion.decode)().map_err(|error| error.at_path(&self.files[file].path))
+        };
+        std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose())
+            .map(move |portion| portion.and_then(decoded))
     }
 
-    pub(super) fn open_portions(&self, schema: &Schema, file: usize, start: Start) -> Result<Current> {
+    pub(super) fn open_portions(
+        &self,
+        schema: &Schema,
+        file: usize,
+        start: Start,
+    ) -> Result<Current> {
         let requests = self.requests(schema, &self.files[file]);
         let DatasetFile { table, path, .. } = &self.files[file];
         let present = requests.iter().map(Option::is_some).collect();
         let requests: Vec<ColumnRequest> = requests.into_iter().flatten().collect();
-        let portions = table.portions(&requests, &self.options, start).map_err(|error| error.at_path(path))?;
+        let portions = table
+            .portions(&requests, &self.options, start)
+            .map_err(|error| error.at_path(path))?;
         Ok(Current { portions, present })
     }
 }
@@ -350,17 +524,30 @@ impl Dataset {
 /// The columns of text that directories alone give, and whose values are all numbers.
 fn spelt_numbers(files: &[DatasetFile], columns: &[Field]) -> HashSet<String> {
     let kinds = hive_file::kinds(files.iter().flat_map(|file| &file.partitions));
-    let is_text = |name: &String| columns.iter().any(|field| field.name() == name && *field.data_type() == DataType::Utf8);
-    let only_of_directories = |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
-    let spelt = kinds.into_iter().filter(|(name, kind)| *kind == Kind::Numbers && is_text(name) && only_of_directories(name));
+    let is_text = |name: &String| {
+        columns
+            .iter()
+            .any(|field| field.name() == name && *field.data_type() == DataType::Utf8)
+    };
+    let only_of_directories =
+        |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
+    let spelt = kinds.into_iter().filter(|(name, kind)| {
+        *kind == Kind::Numbers && is_text(name) && only_of_directories(name)
+    });
     spelt.map(|(name, _)| name).collect()
 }
 
-fn open_file(located: &Located, kinds: &BTreeMap<String, Kind>, options: &ReadOptions) -> Result<DatasetFile> {
+fn open_file(
+    located: &Located,
+    kinds: &BTreeMap<String, Kind>,
+    options: &ReadOptions,
+) -> Result<DatasetFile> {
     let Located { path, partitions } = located;
     let head = read_head(path)?;
     if head.is_empty() {
-        return Err(Error::failed("the file is empty").at_path(path).hint("write the file again, or leave it out"));
+        return Err(Error::failed("the file is empty")
+            .at_path(path)
+            .hint("write the file again, or leave it out"));
     }
     let format = FORMATS.iter().find(|format| format.recognises(&head, path));
     if format.is_none_or(|format| format.name() == CSV)
@@ -370,12 +557,25 @@ fn open_file(located: &Located, kinds: &BTreeMap<String, Kind>, options: &ReadOp
     }
     let format = format.ok_or_else(|| {
         let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
-        Error::failed("the file is no table that tallow knows").at_path(path).hint(format!("known formats: {}", known.join(", ")))
+        Error::failed("the file is no table that tallow knows")
+            .at_path(path)
+            .hint(format!("known formats: {}", known.join(", ")))
     })?;
     let table = format.open(path, options)?;
     let own = table.schema();
     let is_own = |(name, _): &&Partition| own.column_with_name(name).is_some();
-    let own_columns = partitions.iter().filter(is_own).map(|(name, _)| name.clone()).collect();
-    let table = HiveFile::of(table, partitions, kinds, options).map_err(|error| error.at_path(path))?;
-    Ok(DatasetFile { path: path.clone(), format: format.name(), partitions: partitions.clone(), own_columns, table })
+    let own_columns = partitions
+        .iter()
+        .filter(is_own)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let table =
+        HiveFile::of(table, partitions, kinds, options).map_err(|error| error.at_path(path))?;
+    Ok(DatasetFile {
+        path: path.clone(),
+        format: format.name(),
+        partitions: partitions.clone(),
+        own_columns,
+        table,
+    })
 }

@@ -21,7 +21,11 @@ impl Demand {
     /// What reading nothing takes.
     #[must_use]
     pub fn none() -> Self {
-        Self { portion_rows: Some(0), text_row_bytes: Some(0), ..Self::default() }
+        Self {
+            portion_rows: Some(0),
+            text_row_bytes: Some(0),
+            ..Self::default()
+        }
     }
 
     /// What reading one file after the other takes.
@@ -30,10 +34,19 @@ impl Demand {
         Self {
             portion_bytes: self.portion_bytes.max(other.portion_bytes),
             decoding_bytes: self.decoding_bytes.max(other.decoding_bytes),
-            portion_rows: self.portion_rows.zip(other.portion_rows).map(|(one, other)| one.max(other)),
-            text_row_bytes: self.text_row_bytes.zip(other.text_row_bytes).map(|(one, other)| one.max(other)),
+            portion_rows: self
+                .portion_rows
+                .zip(other.portion_rows)
+                .map(|(one, other)| one.max(other)),
+            text_row_bytes: self
+                .text_row_bytes
+                .zip(other.text_row_bytes)
+                .map(|(one, other)| one.max(other)),
             portion_count: self.portion_count.saturating_add(other.portion_count),
-            largest_page: [self.largest_page, other.largest_page].into_iter().flatten().max_by_key(|(_, bytes)| *bytes),
+            largest_page: [self.largest_page, other.largest_page]
+                .into_iter()
+                .flatten()
+                .max_by_key(|(_, bytes)| *bytes),
         }
     }
 }

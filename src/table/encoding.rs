@@ -31,7 +31,11 @@ impl Encoding {
     /// # Errors
     /// A usage error for a name that is not known.
     pub fn of(name: &str) -> Result<Self> {
-        let plain: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        let plain: String = name
+            .to_ascii_lowercase()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
         match plain.as_str() {
             "utf8" | "utf8sig" | "ascii" | "usascii" => return Ok(Self::Utf8),
             "latin1" | "iso88591" | "l1" | "88591" => return Ok(Self::Latin1),
@@ -43,17 +47,34 @@ impl Encoding {
             name.to_owned(),
             name.replace('_', "-"),
             plain.clone(),
-            plain.strip_prefix("cp").map_or_else(String::new, |number| format!("windows-{number}")),
-            plain.strip_prefix("iso8859").map_or_else(String::new, |number| format!("iso-8859-{number}")),
-            plain.strip_prefix("utf16").map_or_else(String::new, |order| format!("utf-16{order}")),
+            plain
+                .strip_prefix("cp")
+                .map_or_else(String::new, |number| format!("windows-{number}")),
+            plain
+                .strip_prefix("iso8859")
+                .map_or_else(String::new, |number| format!("iso-8859-{number}")),
+            plain
+                .strip_prefix("utf16")
+                .map_or_else(String::new, |order| format!("utf-16{order}")),
         ];
-        let found = spellings.iter().find_map(|spelling| encoding_rs::Encoding::for_label(spelling.as_bytes()));
+        let found = spellings
+            .iter()
+            .find_map(|spelling| encoding_rs::Encoding::for_label(spelling.as_bytes()));
         match found {
             Some(found) if found == encoding_rs::UTF_8 => Ok(Self::Utf8),
-            Some(found) if found != encoding_rs::REPLACEMENT && found != encoding_rs::X_USER_DEFINED => Ok(Self::Other(found)),
+            Some(found)
+                if found != encoding_rs::REPLACEMENT && found != encoding_rs::X_USER_DEFINED =>
+            {
+                Ok(Self::Other(found))
+            }
             _ => {
-                let error = Error::usage(format!("`--encoding {name}` is not an encoding that tallow knows"));
-                Err(error.hint("such as `utf-8`, `utf-16`, `latin1`, `windows-1252`, `iso-8859-15`, `shift_jis`, `gbk`"))
+                let error = Error::usage(format!(
+                    "`--encoding {name}` is not an encoding that tallow knows"
+                ));
+                Err(error.hint(
+                    "such as `utf-8`, `utf-16`, `latin1`, `windows-1252`, `iso-8859-15`, \
+                     `shift_jis`, `gbk`",
+                ))
             }
         }
     }
@@ -73,10 +94,20 @@ impl Encoding {
     #[must_use]
     pub fn sniff(head: &[u8]) -> Option<Self> {
         if let Some((encoding, _)) = encoding_rs::Encoding::for_bom(head) {
-            return Some(if encoding == encoding_rs::UTF_8 { Self::Utf8 } else { Self::Other(encoding) });
+            return Some(if encoding == encoding_rs::UTF_8 {
+                Self::Utf8
+            } else {
+                Self::Other(encoding)
+            });
         }
         let head = &head[..head.len().min(256) & !1];
-        let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+        let zeros = |first: usize| {
+            head.iter()
+                .skip(first)
+                .step_by(2)
+                .filter(|byte| **byte == 0)
+                .count()
+        };
         let (even, odd, most) = (zeros(0), zeros(1), head.len() / 4);
         match (even > most, odd > most) {
             (true, false) => Some(Self::Other(encoding_rs::UTF_16BE)),
@@ -89,13 +120,19 @@ impl Encoding {
     pub(super) fn decode_head(self, head: &[u8]) -> Vec<u8> {
         let mut text = Vec::new();
         // The head may end within a character: the error that says so is expected.
-        let _ = self.decoded(Box::new(io::Cursor::new(head.to_vec()))).read_to_end(&mut text);
+        let _ = self
+            .decoded(Box::new(io::Cursor::new(head.to_vec())))
+            .read_to_end(&mut text);
         text
     }
 
     /// The text of this encoding as UTF-8, without its byte order mark.
     pub(super) fn decoded(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        if self == Self::Utf8 { reader } else { Box::new(Decoded::new(self, reader)) }
+        if self == Self::Utf8 {
+            reader
+        } else {
+            Box::new(Decoded::new(self, reader))
+        }
     }
 }
 
@@ -124,7 +161,17 @@ struct Decoded {
 impl Decoded {
     fn new(encoding: Encoding, reader: Box<dyn Read + Send>) -> Self {
         let (raw, text) = (Vec::with_capacity(BUFFER_BYTES), Vec::new());
-        Self { encoding, reader, decoder: None, has_begun: false, has_ended: false, raw, text, given: 0, failure: None }
+        Self {
+            encoding,
+            reader,
+            decoder: None,
+            has_begun: false,
+            has_ended: false,
+            raw,
+            text,
+            given: 0,
+            failure: None,
+        }
     }
 
     /// Decodes the next bytes.
@@ -134,7 +181,9 @@ impl Decoded {
         // A mark of byte order must be there as a whole before the first byte is decoded.
         let least = if self.has_begun { 1 } else { 4 };
         while self.raw.len() < least.max(BUFFER_BYTES / 2) && !self.has_ended {
-            let read = (&mut self.reader).take((BUFFER_BYTES - self.raw.len()) as u64).read_to_end(&mut self.raw)?;
+            let read = (&mut self.reader)
+                .take((BUFFER_BYTES - self.raw.len()) as u64)
+                .read_to_end(&mut self.raw)?;
             self.has_ended = read == 0;
         }
         if !self.has_begun {
@@ -150,20 +199,30 @@ impl Decoded {
             }
             None => {}
             Some(decoder) => {
-                let need = decoder.max_utf8_buffer_length_without_replacement(self.raw.len()).unwrap_or(4 * BUFFER_BYTES);
+                let need = decoder
+                    .max_utf8_buffer_length_without_replacement(self.raw.len())
+                    .unwrap_or(4 * BUFFER_BYTES);
                 self.text.resize(need, 0);
-                let (result, read, written) = decoder.decode_to_utf8_without_replacement(&self.raw, &mut self.text, self.has_ended);
+                let (result, read, written) = decoder.decode_to_utf8_without_replacement(
+                    &self.raw,
+                    &mut self.text,
+                    self.has_ended,
+                );
                 self.text.truncate(written);
                 self.raw.drain(..read);
                 if let DecoderResult::Malformed(..) = result {
-                    self.failure = Some(Malformed(format!("its bytes here are not {}", self.encoding.name())));
+                    self.failure = Some(Malformed(format!(
+                        "its bytes here are not {}",
+                        self.encoding.name()
+                    )));
                 }
             }
         }
         Ok(())
     }
 
-    /// Passes over the byte order mark and prepares the decoder; a mark of another encoding is a failure.
+    /// Passes over the byte order mark and prepares the decoder; a mark of another encoding is a
+    /// failure.
     fn begin(&mut self) {
         let mark = encoding_rs::Encoding::for_bom(&self.raw);
         let own = match self.encoding {
@@ -176,7 +235,10 @@ impl Decoded {
         };
         if let Some((marked, length)) = mark {
             if own.is_none_or(|own| own != marked) {
-                self.failure = Some(Malformed(format!("its first bytes mark it as {}", marked.name().to_ascii_lowercase())));
+                self.failure = Some(Malformed(format!(
+                    "its first bytes mark it as {}",
+                    marked.name().to_ascii_lowercase()
+                )));
                 return;
             }
             self.raw.drain(..length);
@@ -225,7 +287,10 @@ mod tests {
 
     fn decode(name: &str, bytes: &[u8], step: usize) -> io::Result<String> {
         let mut text = Vec::new();
-        Encoding::of(name).unwrap().decoded(Box::new(Slow(bytes.to_vec(), step))).read_to_end(&mut text)?;
+        Encoding::of(name)
+            .unwrap()
+            .decoded(Box::new(Slow(bytes.to_vec(), step)))
+            .read_to_end(&mut text)?;
         Ok(String::from_utf8(text).unwrap())
     }
 
@@ -262,14 +327,31 @@ mod tests {
             let error = decode(name, bytes, 2).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{name}");
         }
-        assert_eq!(Encoding::of("klingon").unwrap_err().kind(), crate::error::Kind::Usage);
+        assert_eq!(
+            Encoding::of("klingon").unwrap_err().kind(),
+            crate::error::Kind::Usage
+        );
     }
 
     #[test]
     fn utf16_is_seen_by_its_zeros() {
-        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-        assert_eq!(Encoding::sniff(&utf16("id,name\n1,x\n")).map(Encoding::name).as_deref(), Some("utf-16le"));
-        assert_eq!(Encoding::sniff(b"\0i\0d\0,\0n").map(Encoding::name).as_deref(), Some("utf-16be"));
+        let utf16 = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
+        assert_eq!(
+            Encoding::sniff(&utf16("id,name\n1,x\n"))
+                .map(Encoding::name)
+                .as_deref(),
+            Some("utf-16le")
+        );
+        assert_eq!(
+            Encoding::sniff(b"\0i\0d\0,\0n")
+                .map(Encoding::name)
+                .as_deref(),
+            Some("utf-16be")
+        );
         assert_eq!(Encoding::sniff(b"id,name\n"), None);
         assert_eq!(Encoding::sniff(b"\0\0\0\0"), None);
     }

@@ -27,7 +27,8 @@ pub(super) struct Current {
     pub(super) present: Arc<[bool]>,
 }
 
-/// Cuts a data set into portions, file after file; one file is open at a time, and those whose portions are at work.
+/// Cuts a data set into portions, file after file; one file is open at a time, and those whose
+/// portions are at work.
 pub struct FilePortions {
     dataset: Arc<Dataset>,
     schema: SchemaRef,
@@ -37,9 +38,21 @@ pub struct FilePortions {
 }
 
 impl FilePortions {
-    /// Cuts `dataset` from `start` on, where `byte` is the byte of the file there, if that is known.
-    pub(super) fn new(dataset: Arc<Dataset>, schema: SchemaRef, start: Position, byte: Option<u64>) -> Self {
-        Self { dataset, schema, next: start, byte, current: None }
+    /// Cuts `dataset` from `start` on, where `byte` is the byte of the file there, if that is
+    /// known.
+    pub(super) fn new(
+        dataset: Arc<Dataset>,
+        schema: SchemaRef,
+        start: Position,
+        byte: Option<u64>,
+    ) -> Self {
+        Self {
+            dataset,
+            schema,
+            next: start,
+            byte,
+            current: None,
+        }
     }
 
     /// The next rows, at most `most_rows` of them, all of one file; none at the end.
@@ -49,10 +62,19 @@ impl FilePortions {
     pub fn next_portion(&mut self, most_rows: u64) -> Result<Option<FilePortion>> {
         while self.next.file < self.dataset.files.len() {
             if self.current.is_none() {
-                let start = Start { row: self.next.row, byte: self.byte.take() };
-                self.current = Some(self.dataset.open_portions(&self.schema, self.next.file, start)?);
+                let start = Start {
+                    row: self.next.row,
+                    byte: self.byte.take(),
+                };
+                self.current = Some(self.dataset.open_portions(
+                    &self.schema,
+                    self.next.file,
+                    start,
+                )?);
             }
-            let Some(Current { portions, present }) = &mut self.current else { break };
+            let Some(Current { portions, present }) = &mut self.current else {
+                break;
+            };
             let portion = portions.next_portion(most_rows);
             if !matches!(portion, Some(Ok(_))) {
                 // Neither an end nor damage is what it seems in a file that is written to.
@@ -60,14 +82,30 @@ impl FilePortions {
                 check_unchanged(path, &table.identity())?;
             }
             if let Some(portion) = portion {
-                let Portion { first_row, row_count, end_byte, decode } = portion?;
+                let Portion {
+                    first_row,
+                    row_count,
+                    end_byte,
+                    decode,
+                } = portion?;
                 let (schema, present) = (self.schema.clone(), Arc::clone(present));
                 let decode = Box::new(move || fill(&decode()?, &schema, &present));
                 self.next.row = first_row + row_count;
-                return Ok(Some(FilePortion { file: self.next.file, portion: Portion { first_row, row_count, end_byte, decode } }));
+                return Ok(Some(FilePortion {
+                    file: self.next.file,
+                    portion: Portion {
+                        first_row,
+                        row_count,
+                        end_byte,
+                        decode,
+                    },
+                }));
             }
             self.current = None;
-            self.next = Position { file: self.next.file + 1, row: 0 };
+            self.next = Position {
+                file: self.next.file + 1,
+                row: 0,
+            };
         }
         Ok(None)
     }
@@ -77,10 +115,20 @@ impl FilePortions {
 fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<RecordBatch> {
     let mut delivered = batch.columns().iter();
     let columns = schema.fields().iter().zip(present).map(|(field, present)| {
-        let column = if *present { delivered.next().cloned() } else { None };
+        let column = if *present {
+            delivered.next().cloned()
+        } else {
+            None
+        };
         column.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
     });
     let columns = columns.collect();
-    RecordBatch::try_new_with_options(schema.clone(), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())))
-        .map_err(|error| Error::internal("a portion does not have the columns that were asked for").because(error))
+    RecordBatch::try_new_with_options(
+        schema.clone(),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+    )
+    .map_err(|error| {
+        Error::internal("a portion does not have the columns that were asked for").because(error)
+    })
 }

@@ -1,7 +1,8 @@
 //! Rows sorted into Hive's directories: `column=value/column=value`.
 //!
-//! Owns the directories' names and the split of a batch. Values are written as text, with Hive's percent-encoding; null and the empty
-//! text, which no directory can be named for, share Hive's default name.
+//! Owns the directories' names and the split of a batch. Values are written as text, with Hive's
+//! percent-encoding; null and the empty text, which no directory can be named for, share Hive's
+//! default name.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -35,7 +36,9 @@ impl Partitioning {
     /// Partitions a table of `column_count` columns by those at these positions.
     #[must_use]
     pub fn new(columns: Vec<(String, usize)>, column_count: usize) -> Self {
-        let kept = (0..column_count).filter(|position| !columns.iter().any(|(_, taken)| taken == position)).collect();
+        let kept = (0..column_count)
+            .filter(|position| !columns.iter().any(|(_, taken)| taken == position))
+            .collect();
         Self { columns, kept }
     }
 
@@ -51,8 +54,8 @@ impl Partitioning {
         &self.kept
     }
 
-    /// The rows of each directory, in their order, without the columns that name it; sorted by directory, whose name is empty without
-    /// partitioning.
+    /// The rows of each directory, in their order, without the columns that name it; sorted by
+    /// directory, whose name is empty without partitioning.
     ///
     /// # Errors
     /// Fails if a value cannot be told as text, or is too long for the name of a directory.
@@ -62,10 +65,18 @@ impl Partitioning {
             return Ok(vec![(String::new(), batch.clone())]);
         }
         let kept = batch.project(&self.kept).map_err(internal)?;
-        let columns = self.columns.iter().map(|(_, position)| printable(batch.column(*position))).collect::<Result<Vec<_>, _>>();
+        let columns = self
+            .columns
+            .iter()
+            .map(|(_, position)| printable(batch.column(*position)))
+            .collect::<Result<Vec<_>, _>>();
         let columns = columns.map_err(internal)?;
         let schema = batch.schema();
-        let texts = self.columns.iter().zip(&columns).map(|((_, position), column)| Values::new(column, schema.field(*position)));
+        let texts = self
+            .columns
+            .iter()
+            .zip(&columns)
+            .map(|((_, position), column)| Values::new(column, schema.field(*position)));
         let texts = texts.collect::<Result<Vec<_>, _>>().map_err(internal)?;
         let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in 0..batch.num_rows() {
@@ -73,7 +84,11 @@ impl Partitioning {
             for ((name, _), text) in self.columns.iter().zip(&texts) {
                 let mut value = String::new();
                 text.write(row, &mut value).map_err(internal)?;
-                let value = if value.is_empty() { DEFAULT_VALUE.to_owned() } else { encoded(&value) };
+                let value = if value.is_empty() {
+                    DEFAULT_VALUE.to_owned()
+                } else {
+                    encoded(&value)
+                };
                 let own = format!("{}={value}", encoded(name));
                 if own.len() > MOST_NAME_BYTES {
                     return Err(too_long(name, own.len()));
@@ -85,53 +100,93 @@ impl Partitioning {
             }
             rows.entry(directory).or_default().push(row as u32);
         }
-        rows.into_iter().map(|(directory, rows)| Ok((directory, take_record_batch(&kept, &UInt32Array::from(rows)).map_err(internal)?))).collect()
+        rows.into_iter()
+            .map(|(directory, rows)| {
+                Ok((
+                    directory,
+                    take_record_batch(&kept, &UInt32Array::from(rows)).map_err(internal)?,
+                ))
+            })
+            .collect()
     }
 }
 
 fn too_long(column: &str, byte_count: usize) -> Error {
-    let message = format!("a value is too long for a partition: its directory's name would have {byte_count} bytes of {MOST_NAME_BYTES}");
-    let hint = "partition by another column, or by a derived one that shortens it; `--where` can leave such rows out";
+    let message = format!(
+        "a value is too long for a partition: its directory's name would have {byte_count} bytes \
+         of {MOST_NAME_BYTES}"
+    );
+    let hint = "partition by another column, or by a derived one that shortens it; `--where` can \
+                leave such rows out";
     Error::failed(message).at_column(column).hint(hint)
 }
 
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_ascii() && (character.is_ascii_control() || ENCODED.contains(&(character as u8))) {
+        if character.is_ascii()
+            && (character.is_ascii_control() || ENCODED.contains(&(character as u8)))
+        {
             let _ = write!(encoded, "%{:02X}", character as u32);
         } else {
             encoded.push(character);
         }
     }
     // Names of one or two dots mean other directories.
-    if encoded.chars().all(|character| character == '.') { encoded.replace('.', "%2E") } else { encoded }
+    if encoded.chars().all(|character| character == '.') {
+        encoded.replace('.', "%2E")
+    } else {
+        encoded
+    }
 }
 
-/// What the name of a directory says, `column=value`: the column, and the value, which is none for null; nothing if it says nothing.
+/// What the name of a directory says, `column=value`: the column, and the value, which is none for
+/// null; nothing if it says nothing.
 ///
 /// # Errors
 /// Fails if the name, or what its `%XX` stand for, is not UTF-8.
 pub fn partition(name: &OsStr) -> Result<Option<(String, Option<String>)>> {
     let bytes = name.as_encoded_bytes();
-    let Some(split) = bytes.iter().position(|byte| *byte == b'=').filter(|split| *split > 0) else { return Ok(None) };
+    let Some(split) = bytes
+        .iter()
+        .position(|byte| *byte == b'=')
+        .filter(|split| *split > 0)
+    else {
+        return Ok(None);
+    };
     let decode = |part: &[u8]| {
         String::from_utf8(decoded(part)).map_err(|error| {
             let name = bytes.escape_ascii();
-            let error = Error::failed(format!("cannot read the directory's name `{name}` as `column=value`: it is not UTF-8")).because(error);
-            error.hint("rename the directory, writing what is not ASCII as UTF-8 or its `%XX`; or name the directories below it as inputs")
+            let error = Error::failed(format!(
+                "cannot read the directory's name `{name}` as `column=value`: it is not UTF-8"
+            ))
+            .because(error);
+            error.hint(
+                "rename the directory, writing what is not ASCII as UTF-8 or its `%XX`; or name \
+                 the directories below it as inputs",
+            )
         })
     };
     let value = &bytes[split + 1..];
-    Ok(Some((decode(&bytes[..split])?, if value == DEFAULT_VALUE.as_bytes() { None } else { Some(decode(value)?) })))
+    Ok(Some((
+        decode(&bytes[..split])?,
+        if value == DEFAULT_VALUE.as_bytes() {
+            None
+        } else {
+            Some(decode(value)?)
+        },
+    )))
 }
 
 /// The bytes that were written with `%XX`. A `%` without two digits stands for itself.
 fn decoded(bytes: &[u8]) -> Vec<u8> {
     let (mut decoded, mut position) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(&byte) = bytes.get(position) {
-        let digits = bytes.get(position + 1..position + 3).filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
-        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let digits = bytes
+            .get(position + 1..position + 3)
+            .filter(|digits| byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let code = digits
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         decoded.push(code.unwrap_or(byte));
         position += if code.is_some() { 3 } else { 1 };
     }
@@ -150,17 +205,48 @@ mod tests {
     fn rows_keep_their_order_and_lose_the_columns_that_name_their_directory() {
         let columns: [(&str, ArrayRef); 3] = [
             ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5]))),
-            ("day", Arc::new(StringArray::from(vec![Some("a/b"), None, Some("x y"), Some(""), Some("a/b")]))),
+            (
+                "day",
+                Arc::new(StringArray::from(vec![
+                    Some("a/b"),
+                    None,
+                    Some("x y"),
+                    Some(""),
+                    Some("a/b"),
+                ])),
+            ),
             ("n", Arc::new(Int64Array::from(vec![7, 7, 7, 7, 7]))),
         ];
-        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
-        let split = Partitioning::new(vec![("day".into(), 1), ("n".into(), 2)], 3).split(&batch).unwrap();
+        let batch = RecordBatch::try_from_iter_with_nullable(
+            columns.map(|(name, array)| (name, array, true)),
+        )
+        .unwrap();
+        let split = Partitioning::new(vec![("day".into(), 1), ("n".into(), 2)], 3)
+            .split(&batch)
+            .unwrap();
         let seen: Vec<(String, Vec<i64>)> = split
             .into_iter()
-            .map(|(directory, rows)| (directory, rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()))
+            .map(|(directory, rows)| {
+                (
+                    directory,
+                    rows.column(0)
+                        .as_any()
+                        .downcast_ref::<Int64Array>()
+                        .unwrap()
+                        .values()
+                        .to_vec(),
+                )
+            })
             .collect();
-        let wanted = [("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]), ("day=a%2Fb/n=7", vec![1, 5]), ("day=x y/n=7", vec![3])];
-        assert_eq!(seen, wanted.map(|(directory, rows)| (directory.to_owned(), rows)));
+        let wanted = [
+            ("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]),
+            ("day=a%2Fb/n=7", vec![1, 5]),
+            ("day=x y/n=7", vec![3]),
+        ];
+        assert_eq!(
+            seen,
+            wanted.map(|(directory, rows)| (directory.to_owned(), rows))
+        );
         assert_eq!(encoded(".."), "%2E%2E");
     }
 
@@ -168,14 +254,26 @@ mod tests {
     fn a_value_that_no_directory_can_be_named_for_is_refused() {
         let split = |value: String| {
             let text: ArrayRef = Arc::new(StringArray::from(vec!["short".to_owned(), value]));
-            let batch = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef), ("day", text)]).unwrap();
-            Partitioning::new(vec![("day".into(), 1)], 2).split(&batch).map(|rows| rows.len())
+            let batch = RecordBatch::try_from_iter([
+                ("id", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef),
+                ("day", text),
+            ])
+            .unwrap();
+            Partitioning::new(vec![("day".into(), 1)], 2)
+                .split(&batch)
+                .map(|rows| rows.len())
         };
         assert_eq!(split("x".repeat(251)).unwrap(), 2);
         // Each slash is three bytes of a name.
         for value in ["x".repeat(252), "/".repeat(84), "ä".repeat(126)] {
             let error = split(value).unwrap_err();
-            assert!(error.message().starts_with("a value is too long for a partition") && error.place().column.as_deref() == Some("day"), "{error}");
+            assert!(
+                error
+                    .message()
+                    .starts_with("a value is too long for a partition")
+                    && error.place().column.as_deref() == Some("day"),
+                "{error}"
+            );
         }
     }
 
@@ -183,10 +281,20 @@ mod tests {
     fn what_was_written_as_a_directory_is_read_from_it() {
         let read = |name: &str| partition(OsStr::new(name)).unwrap();
         for value in ["north", "a/b=c", "x y", "50%", "ä%41", "..", "1.10", "00"] {
-            assert_eq!(read(&format!("day={}", encoded(value))), Some(("day".to_owned(), Some(value.to_owned()))));
+            assert_eq!(
+                read(&format!("day={}", encoded(value))),
+                Some(("day".to_owned(), Some(value.to_owned())))
+            );
         }
-        assert_eq!(read("a%3Db=__HIVE_DEFAULT_PARTITION__"), Some(("a=b".to_owned(), None)));
-        assert_eq!(read("day=50%"), Some(("day".to_owned(), Some("50%".to_owned()))), "not ours, but plain");
+        assert_eq!(
+            read("a%3Db=__HIVE_DEFAULT_PARTITION__"),
+            Some(("a=b".to_owned(), None))
+        );
+        assert_eq!(
+            read("day=50%"),
+            Some(("day".to_owned(), Some("50%".to_owned()))),
+            "not ours, but plain"
+        );
         assert_eq!([read("day"), read("=x")], [None, None]);
     }
 
@@ -198,6 +306,10 @@ mod tests {
             assert!(error.message().ends_with("it is not UTF-8"), "{error}");
             assert!(error.hint_text().is_some());
         }
-        assert_eq!(partition(OsStr::from_bytes(b"K\xf6ln")).unwrap(), None, "a directory that says nothing may be called anything");
+        assert_eq!(
+            partition(OsStr::from_bytes(b"K\xf6ln")).unwrap(),
+            None,
+            "a directory that says nothing may be called anything"
+        );
     }
 }

@@ -1,13 +1,15 @@
-//! Times of the type INT96: 12 bytes of nanoseconds and a Julian day, as Spark, Hive and Impala write them, made timestamps without losing one.
+//! Times of the type INT96: 12 bytes of nanoseconds and a Julian day, as Spark, Hive and Impala
+//! write them, made timestamps without losing one.
 //!
-//! Such a column can hold any nanosecond of any year; a timestamp in nanoseconds ends in the year 2262, one in microseconds drops digits. Owns
-//! the choice of the unit by what a file holds, and the conversion, which refuses a value that does not fit.
+//! Such a column can hold any nanosecond of any year; a timestamp in nanoseconds ends in the year
+//! 2262, one in microseconds drops digits. Owns the choice of the unit by what a file holds, and
+//! the conversion, which refuses a value that does not fit.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericListArray, MapArray, OffsetSizeTrait, PrimitiveArray, StructArray,
-    TimestampMicrosecondArray, TimestampNanosecondArray,
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericListArray, MapArray, OffsetSizeTrait,
+    PrimitiveArray, StructArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -39,7 +41,10 @@ pub(super) struct Needs {
 impl Needs {
     /// Looks at the values of a column, at any depth.
     pub(super) fn look(&mut self, column: &dyn Array) {
-        if let Some(values) = column.as_fixed_size_binary_opt().filter(|values| values.value_length() == INT96_BYTES) {
+        if let Some(values) = column
+            .as_fixed_size_binary_opt()
+            .filter(|values| values.value_length() == INT96_BYTES)
+        {
             for instant in values.iter().flatten().filter_map(nanoseconds) {
                 self.nanoseconds |= instant % 1_000 != 0;
                 self.far_years |= i64::try_from(instant).is_err();
@@ -51,13 +56,20 @@ impl Needs {
         } else if let Some(lists) = column.as_list_opt::<i64>() {
             self.look(lists.values());
         } else if let Some(maps) = column.as_map_opt() {
-            maps.entries().columns().iter().for_each(|column| self.look(column));
+            maps.entries()
+                .columns()
+                .iter()
+                .for_each(|column| self.look(column));
         }
     }
 
     /// The unit that holds all of them, or else as many years as there are.
     pub(super) fn unit(self) -> TimeUnit {
-        if self.nanoseconds && !self.far_years { TimeUnit::Nanosecond } else { TimeUnit::Microsecond }
+        if self.nanoseconds && !self.far_years {
+            TimeUnit::Nanosecond
+        } else {
+            TimeUnit::Microsecond
+        }
     }
 
     /// Whether looking further cannot change the unit.
@@ -68,18 +80,27 @@ impl Needs {
 
 /// Whether a column of the first type is one of 12 bytes that the second type asks for as times.
 fn is_time(own: &DataType, wanted: &DataType) -> bool {
-    matches!((own, wanted), (DataType::FixedSizeBinary(INT96_BYTES), DataType::Timestamp(_, None)))
+    matches!(
+        (own, wanted),
+        (
+            DataType::FixedSizeBinary(INT96_BYTES),
+            DataType::Timestamp(_, None)
+        )
+    )
 }
 
 /// Whether there are such times at some depth.
 fn has_times(own: &DataType, wanted: &DataType) -> bool {
     match (own, wanted) {
-        (DataType::Struct(own), DataType::Struct(wanted)) => {
-            own.iter().zip(wanted).any(|(own, wanted)| has_times(own.data_type(), wanted.data_type()))
-        }
+        (DataType::Struct(own), DataType::Struct(wanted)) => own
+            .iter()
+            .zip(wanted)
+            .any(|(own, wanted)| has_times(own.data_type(), wanted.data_type())),
         (DataType::List(own), DataType::List(wanted))
         | (DataType::LargeList(own), DataType::LargeList(wanted))
-        | (DataType::Map(own, _), DataType::Map(wanted, _)) => has_times(own.data_type(), wanted.data_type()),
+        | (DataType::Map(own, _), DataType::Map(wanted, _)) => {
+            has_times(own.data_type(), wanted.data_type())
+        }
         _ => is_time(own, wanted),
     }
 }
@@ -96,29 +117,62 @@ fn converted(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     let odd = || Error::internal("a column is not of its own type");
     let wrong = |error| Error::internal("times that do not fit their lists").because(error);
     match (column.data_type(), wanted) {
-        (DataType::FixedSizeBinary(_), DataType::Timestamp(unit, None)) => timestamps(column.as_fixed_size_binary_opt().ok_or_else(odd)?, *unit),
+        (DataType::FixedSizeBinary(_), DataType::Timestamp(unit, None)) => {
+            timestamps(column.as_fixed_size_binary_opt().ok_or_else(odd)?, *unit)
+        }
         (DataType::Struct(_), DataType::Struct(fields)) => {
             let values = column.as_struct_opt().ok_or_else(odd)?;
-            let columns = values.columns().iter().zip(fields).map(|(column, field)| cast_column(column, field.data_type())).collect::<Result<_>>()?;
-            Ok(Arc::new(StructArray::try_new(fields.clone(), columns, values.nulls().cloned()).map_err(wrong)?))
+            let columns = values
+                .columns()
+                .iter()
+                .zip(fields)
+                .map(|(column, field)| cast_column(column, field.data_type()))
+                .collect::<Result<_>>()?;
+            Ok(Arc::new(
+                StructArray::try_new(fields.clone(), columns, values.nulls().cloned())
+                    .map_err(wrong)?,
+            ))
         }
-        (DataType::List(_), DataType::List(item)) => list(column.as_list_opt::<i32>().ok_or_else(odd)?, item),
-        (DataType::LargeList(_), DataType::LargeList(item)) => list(column.as_list_opt::<i64>().ok_or_else(odd)?, item),
+        (DataType::List(_), DataType::List(item)) => {
+            list(column.as_list_opt::<i32>().ok_or_else(odd)?, item)
+        }
+        (DataType::LargeList(_), DataType::LargeList(item)) => {
+            list(column.as_list_opt::<i64>().ok_or_else(odd)?, item)
+        }
         (DataType::Map(..), DataType::Map(entries, sorted)) => {
             let maps = column.as_map_opt().ok_or_else(odd)?;
             let pairs: ArrayRef = Arc::new(maps.entries().clone());
             let pairs = cast_column(&pairs, entries.data_type())?;
             let pairs = pairs.as_struct_opt().ok_or_else(odd)?.clone();
-            Ok(Arc::new(MapArray::try_new(Arc::clone(entries), maps.offsets().clone(), pairs, maps.nulls().cloned(), *sorted).map_err(wrong)?))
+            Ok(Arc::new(
+                MapArray::try_new(
+                    Arc::clone(entries),
+                    maps.offsets().clone(),
+                    pairs,
+                    maps.nulls().cloned(),
+                    *sorted,
+                )
+                .map_err(wrong)?,
+            ))
         }
         _ => Err(odd()),
     }
 }
 
-fn list<O: OffsetSizeTrait>(lists: &GenericListArray<O>, item: &arrow::datatypes::FieldRef) -> Result<ArrayRef> {
+fn list<O: OffsetSizeTrait>(
+    lists: &GenericListArray<O>,
+    item: &arrow::datatypes::FieldRef,
+) -> Result<ArrayRef> {
     let values = cast_column(lists.values(), item.data_type())?;
-    let lists = GenericListArray::<O>::try_new(Arc::clone(item), lists.offsets().clone(), values, lists.nulls().cloned());
-    Ok(Arc::new(lists.map_err(|error| Error::internal("times that do not fit their lists").because(error))?))
+    let lists = GenericListArray::<O>::try_new(
+        Arc::clone(item),
+        lists.offsets().clone(),
+        values,
+        lists.nulls().cloned(),
+    );
+    Ok(Arc::new(lists.map_err(|error| {
+        Error::internal("times that do not fit their lists").because(error)
+    })?))
 }
 
 fn timestamps(values: &FixedSizeBinaryArray, unit: TimeUnit) -> Result<ArrayRef> {
@@ -128,26 +182,36 @@ fn timestamps(values: &FixedSizeBinaryArray, unit: TimeUnit) -> Result<ArrayRef>
         TimeUnit::Microsecond => 1_000,
         TimeUnit::Nanosecond => 1,
     };
-    let ticks = values.iter().map(|value| value.map(|value| exact(value, tick)).transpose());
+    let ticks = values
+        .iter()
+        .map(|value| value.map(|value| exact(value, tick)).transpose());
     let ticks = ticks.collect::<Result<Vec<Option<i64>>>>()?;
     let array: PrimitiveArray<arrow::datatypes::Int64Type> = ticks.into_iter().collect();
     let (_, ticks, nulls) = array.into_parts();
     Ok(match unit {
         TimeUnit::Nanosecond => Arc::new(TimestampNanosecondArray::new(ticks, nulls)),
         TimeUnit::Microsecond => Arc::new(TimestampMicrosecondArray::new(ticks, nulls)),
-        TimeUnit::Millisecond => Arc::new(arrow::array::TimestampMillisecondArray::new(ticks, nulls)),
+        TimeUnit::Millisecond => {
+            Arc::new(arrow::array::TimestampMillisecondArray::new(ticks, nulls))
+        }
         TimeUnit::Second => Arc::new(arrow::array::TimestampSecondArray::new(ticks, nulls)),
     })
 }
 
 fn exact(value: &[u8], tick: i128) -> Result<i64> {
     let instant = nanoseconds(value).ok_or_else(|| Error::internal("a time of another length"))?;
-    let hint = "exclude the column with `--passthrough`, or write the file with timestamps that are not INT96";
+    let hint = "exclude the column with `--passthrough`, or write the file with timestamps that \
+                are not INT96";
     if instant % tick != 0 {
-        let reason = "the column holds years that a timestamp in nanoseconds cannot hold, and nanoseconds";
-        return Err(Error::contract(format!("cannot read an INT96 time exactly: {reason}")).hint(hint));
+        let reason =
+            "the column holds years that a timestamp in nanoseconds cannot hold, and nanoseconds";
+        return Err(
+            Error::contract(format!("cannot read an INT96 time exactly: {reason}")).hint(hint),
+        );
     }
-    i64::try_from(instant / tick).map_err(|_| Error::contract("cannot read an INT96 time exactly: its year is too far away").hint(hint))
+    i64::try_from(instant / tick).map_err(|_| {
+        Error::contract("cannot read an INT96 time exactly: its year is too far away").hint(hint)
+    })
 }
 
 #[cfg(test)]
@@ -160,22 +224,50 @@ mod tests {
     }
 
     fn column(values: &[Option<Vec<u8>>]) -> ArrayRef {
-        Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(values.iter().cloned(), INT96_BYTES).unwrap())
+        Arc::new(
+            FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+                values.iter().cloned(),
+                INT96_BYTES,
+            )
+            .unwrap(),
+        )
     }
 
     #[test]
     fn years_from_1_to_9999_come_out_as_they_went_in() {
-        // 9999-12-31 23:59:59, 0001-01-01, 1970-01-01 00:00:00.000001, null: the days by pyarrow's writer.
-        let values = [Some(time(86_399_000_000_000, 5_373_484)), Some(time(0, 1_721_426)), Some(time(1_000, 2_440_588)), None];
+        // 9999-12-31 23:59:59, 0001-01-01, 1970-01-01 00:00:00.000001, null: the days by pyarrow's
+        // writer.
+        let values = [
+            Some(time(86_399_000_000_000, 5_373_484)),
+            Some(time(0, 1_721_426)),
+            Some(time(1_000, 2_440_588)),
+            None,
+        ];
         let column = column(&values);
         let mut needs = Needs::default();
         needs.look(&column);
         assert_eq!(needs.unit(), TimeUnit::Microsecond);
-        let found = cast_column(&column, &DataType::Timestamp(TimeUnit::Microsecond, None)).unwrap();
-        let found: Vec<Option<i64>> = found.as_primitive::<arrow::datatypes::TimestampMicrosecondType>().iter().collect();
-        assert_eq!(found, [Some(253_402_300_799_000_000), Some(-62_135_596_800_000_000), Some(1), None]);
-        let error = cast_column(&column, &DataType::Timestamp(TimeUnit::Nanosecond, None)).unwrap_err();
-        assert_eq!(error.message(), "cannot read an INT96 time exactly: its year is too far away");
+        let found =
+            cast_column(&column, &DataType::Timestamp(TimeUnit::Microsecond, None)).unwrap();
+        let found: Vec<Option<i64>> = found
+            .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
+            .iter()
+            .collect();
+        assert_eq!(
+            found,
+            [
+                Some(253_402_300_799_000_000),
+                Some(-62_135_596_800_000_000),
+                Some(1),
+                None
+            ]
+        );
+        let error =
+            cast_column(&column, &DataType::Timestamp(TimeUnit::Nanosecond, None)).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "cannot read an INT96 time exactly: its year is too far away"
+        );
     }
 
     #[test]
@@ -183,10 +275,22 @@ mod tests {
         let fine = column(&[Some(time(123_456_789, 2_440_588))]);
         let mut needs = Needs::default();
         needs.look(&fine);
-        assert_eq!((needs.unit(), needs.is_settled()), (TimeUnit::Nanosecond, false));
+        assert_eq!(
+            (needs.unit(), needs.is_settled()),
+            (TimeUnit::Nanosecond, false)
+        );
         let found = cast_column(&fine, &DataType::Timestamp(TimeUnit::Nanosecond, None)).unwrap();
-        assert_eq!(found.as_primitive::<arrow::datatypes::TimestampNanosecondType>().value(0), 123_456_789);
-        let error = cast_column(&fine, &DataType::Timestamp(TimeUnit::Microsecond, None)).unwrap_err();
-        assert!(error.message().ends_with("cannot hold, and nanoseconds"), "{error}");
+        assert_eq!(
+            found
+                .as_primitive::<arrow::datatypes::TimestampNanosecondType>()
+                .value(0),
+            123_456_789
+        );
+        let error =
+            cast_column(&fine, &DataType::Timestamp(TimeUnit::Microsecond, None)).unwrap_err();
+        assert!(
+            error.message().ends_with("cannot hold, and nanoseconds"),
+            "{error}"
+        );
     }
 }

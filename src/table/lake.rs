@@ -1,4 +1,5 @@
-//! Directories whose log decides which of their files are the table: Delta Lake, Iceberg, Hudi and others.
+//! Directories whose log decides which of their files are the table: Delta Lake, Iceberg, Hudi and
+//! others.
 //!
 //! Owns how such a table is recognised and what to type instead. Reading its files one by one would
 //! give rows that were deleted or replaced, so every path into one is refused: the directory, a
@@ -29,7 +30,8 @@ const KINDS: [Kind; 7] = [
     Kind {
         name: "an Apache Iceberg table",
         is_root: |directory| {
-            let is_metadata = |name: &str| name.contains(".metadata.json") || name == "version-hint.text";
+            let is_metadata =
+                |name: &str| name.contains(".metadata.json") || name == "version-hint.text";
             holds(&directory.join("metadata"), is_metadata)
         },
         export: "duckdb -c \"COPY (FROM iceberg_scan('TABLE')) TO 'export.parquet'\"",
@@ -50,13 +52,19 @@ const KINDS: [Kind; 7] = [
     },
     Kind {
         name: "a Lance data set",
-        is_root: |directory| holds(&directory.join("_versions"), |name| name.ends_with(".manifest")),
-        export: "python: pyarrow.parquet.write_table(lance.dataset('TABLE').to_table(), 'export.parquet')",
+        is_root: |directory| {
+            holds(&directory.join("_versions"), |name| {
+                name.ends_with(".manifest")
+            })
+        },
+        export: "python: pyarrow.parquet.write_table(lance.dataset('TABLE').to_table(), \
+                 'export.parquet')",
     },
     Kind {
         name: "a transactional Hive table",
         is_root: |directory| is_acid_root(directory),
-        export: "Hive: INSERT OVERWRITE DIRECTORY '/export' STORED AS PARQUET SELECT * FROM the_table",
+        export: "Hive: INSERT OVERWRITE DIRECTORY '/export' STORED AS PARQUET SELECT * FROM \
+                 the_table",
     },
     Kind {
         name: "the output of a Spark stream",
@@ -81,7 +89,9 @@ impl Lakes {
     /// Names the table's kind and root, and what to type to export it.
     pub(super) fn refuse_directory(&mut self, directory: &Path) -> Result<()> {
         // A directory that cannot be resolved is refused by whoever lists it.
-        let Ok(real) = canonical(directory) else { return Ok(()) };
+        let Ok(real) = canonical(directory) else {
+            return Ok(());
+        };
         for above in real.ancestors() {
             if !self.searched.insert(above.to_owned()) {
                 return Ok(());
@@ -100,10 +110,17 @@ impl Lakes {
     pub(super) fn refuse_file(&mut self, file: &Path) -> Result<()> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(DUCK_LAKE) && name.ends_with(".parquet") {
-            let export = "duckdb -c \"ATTACH 'ducklake:CATALOG' AS lake; COPY lake.the_table TO 'export.parquet'\"";
-            return Err(refusal("a DuckLake table", export, file, directory_of(file)));
+            let export = "duckdb -c \"ATTACH 'ducklake:CATALOG' AS lake; COPY lake.the_table TO \
+                          'export.parquet'\"";
+            return Err(refusal(
+                "a DuckLake table",
+                export,
+                file,
+                directory_of(file),
+            ));
         }
-        self.refuse_directory(directory_of(file)).map_err(|error| error.at_path(file))
+        self.refuse_directory(directory_of(file))
+            .map_err(|error| error.at_path(file))
     }
 }
 
@@ -118,8 +135,13 @@ pub fn refuse(directory: &Path) -> Result<()> {
 fn refusal(name: &str, export: &str, path: &Path, root: &Path) -> Error {
     let root = root.display().to_string();
     let export = export.replace("TABLE", &root);
-    let error = Error::failed(format!("cannot read the files of {name} one by one: its log decides which rows are valid"));
-    error.at_path(path).hint(format!("export the table {} first: {export}", shell_word(&root)))
+    let error = Error::failed(format!(
+        "cannot read the files of {name} one by one: its log decides which rows are valid"
+    ));
+    error.at_path(path).hint(format!(
+        "export the table {} first: {export}",
+        shell_word(&root)
+    ))
 }
 
 fn is_directory(path: &Path) -> bool {
@@ -128,18 +150,26 @@ fn is_directory(path: &Path) -> bool {
 
 /// Whether a directory is there and holds a name like this.
 fn holds(directory: &Path, is_it: impl Fn(&str) -> bool) -> bool {
-    let name = |path: &PathBuf| path.file_name().is_some_and(|name| is_it(&name.to_string_lossy()));
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| is_it(&name.to_string_lossy()))
+    };
     is_directory(directory) && commit::list(directory).is_ok_and(|paths| paths.iter().any(name))
 }
 
-/// Whether a directory is `base_0000005`, `delta_0000001_0000001` or `delete_delta_…`, or holds one.
+/// Whether a directory is `base_0000005`, `delta_0000001_0000001` or `delete_delta_…`, or holds
+/// one.
 fn is_acid_root(directory: &Path) -> bool {
-    let own = directory.file_name().is_some_and(|name| is_acid_name(&name.to_string_lossy()));
+    let own = directory
+        .file_name()
+        .is_some_and(|name| is_acid_name(&name.to_string_lossy()));
     own || find(&directory.join("_orc_acid_version")).is_ok_and(|found| found.is_some())
 }
 
 fn is_acid_name(name: &str) -> bool {
-    let numbers = ["base_", "delta_", "delete_delta_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let numbers = ["base_", "delta_", "delete_delta_"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
     numbers.is_some_and(|numbers| numbers.bytes().take_while(u8::is_ascii_digit).count() >= 7)
 }
 
@@ -149,10 +179,23 @@ mod tests {
 
     #[test]
     fn directories_of_transactional_hive_tables_are_known_by_their_names() {
-        for name in ["base_0000005", "delta_0000001_0000001", "delta_0000001_0000001_0000", "delete_delta_0000003_0000003", "base_0000002_v0000012"] {
+        for name in [
+            "base_0000005",
+            "delta_0000001_0000001",
+            "delta_0000001_0000001_0000",
+            "delete_delta_0000003_0000003",
+            "base_0000002_v0000012",
+        ] {
             assert!(is_acid_name(name), "{name}");
         }
-        for name in ["base", "base_2024", "delta_x", "deltas", "base_", "day=2024"] {
+        for name in [
+            "base",
+            "base_2024",
+            "delta_x",
+            "deltas",
+            "base_",
+            "day=2024",
+        ] {
             assert!(!is_acid_name(name), "{name}");
         }
     }

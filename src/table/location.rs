@@ -1,6 +1,7 @@
 //! What the user calls the input, as an ordered list of files.
 //!
-//! Owns the meaning of a path, a glob and a directory. It must not open the files or know their formats.
+//! Owns the meaning of a path, a glob and a directory. It must not open the files or know their
+//! formats.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,20 +17,28 @@ use super::lake::Lakes;
 use super::{commit, has_known_ending};
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
-const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
 
 /// Turns inputs into files, in the order given.
 ///
 /// - A path that exists is itself, even if it contains `*`, `?` or `[`.
-/// - A directory stands for all files in it and below, sorted by path, without names that start with `_` or `.`.
-/// - Anything else with `*`, `?` or `[` is a pattern: `*` and `?` stay within a name, `**` stands for any number of directories.
-///   It gives each file it matches once, sorted by path; matched directories give their files. Names that start with `_` or `.`
-///   match only where the pattern spells that character out; in names that are not UTF-8, `?` stands for a byte that is not.
+/// - A directory stands for all files in it and below, sorted by path, without names that start
+///   with `_` or `.`.
+/// - Anything else with `*`, `?` or `[` is a pattern: `*` and `?` stay within a name, `**` stands
+///   for any number of directories. It gives each file it matches once, sorted by path; matched
+///   directories give their files. Names that start with `_` or `.` match only where the pattern
+///   spells that character out; in names that are not UTF-8, `?` stands for a byte that is not.
 ///
-/// A file that several inputs name is given as often as it was named: whoever names a file twice gets its rows twice.
+/// A file that several inputs name is given as often as it was named: whoever names a file twice
+/// gets its rows twice.
 ///
 /// # Errors
-/// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was given.
+/// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was
+/// given.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     locate(inputs, true).map(|found| found.files.into_iter().map(|file| file.path).collect())
 }
@@ -39,7 +48,8 @@ pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 pub struct Found {
     /// The files to read, in order.
     pub files: Vec<Located>,
-    /// Files in directories that are not read, because their names do not end as those of tables do.
+    /// Files in directories that are not read, because their names do not end as those of tables
+    /// do.
     pub ignored: Vec<PathBuf>,
 }
 
@@ -70,21 +80,36 @@ pub struct Located {
 
 impl From<PathBuf> for Located {
     fn from(path: PathBuf) -> Self {
-        Self { path, partitions: Vec::new() }
+        Self {
+            path,
+            partitions: Vec::new(),
+        }
     }
 }
 
 impl Located {
     fn below(path: PathBuf, base: &Path) -> Result<Self> {
-        let directories = path.parent().and_then(|parent| parent.strip_prefix(base).ok()).into_iter().flat_map(Path::iter);
+        let directories = path
+            .parent()
+            .and_then(|parent| parent.strip_prefix(base).ok())
+            .into_iter()
+            .flat_map(Path::iter);
         let mut partitions: Vec<Partition> = Vec::new();
         for name in directories {
-            let Some((column, value)) = partition(name).map_err(|error| error.at_path(&path))? else { continue };
+            let Some((column, value)) = partition(name).map_err(|error| error.at_path(&path))?
+            else {
+                continue;
+            };
             match partitions.iter().find(|(other, _)| *other == column) {
                 Some((_, other)) if *other == value => {}
                 Some(_) => {
-                    let error = Error::failed("two directories in the path give different values of one column");
-                    return Err(error.at_path(&path).at_column(column).hint("name the inner directory as the input, or rename one of them"));
+                    let error = Error::failed(
+                        "two directories in the path give different values of one column",
+                    );
+                    return Err(error
+                        .at_path(&path)
+                        .at_column(column)
+                        .hint("name the inner directory as the input, or rename one of them"));
                 }
                 None => partitions.push((column, value)),
             }
@@ -93,16 +118,23 @@ impl Located {
     }
 }
 
-/// As [`resolve`], with what Hive's directories, `column=value`, say: those below an input that is a directory, or from the first one on that a
-/// pattern leaves open. Without `any_ending`, directories give only files whose names end as those of tables do.
+/// As [`resolve`], with what Hive's directories, `column=value`, say: those below an input that is
+/// a directory, or from the first one on that a pattern leaves open. Without `any_ending`,
+/// directories give only files whose names end as those of tables do.
 ///
 /// # Errors
-/// As [`resolve`]; fails for paths into tables that are more than their files, such as Delta Lake's.
+/// As [`resolve`]; fails for paths into tables that are more than their files, such as Delta
+/// Lake's.
 pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
     if inputs.is_empty() {
-        return Err(Error::usage("no input was given").hint("name at least one file, directory or pattern"));
+        return Err(
+            Error::usage("no input was given").hint("name at least one file, directory or pattern")
+        );
     }
-    let mut walk = Walk { any_ending, ..Walk::default() };
+    let mut walk = Walk {
+        any_ending,
+        ..Walk::default()
+    };
     let mut files: Vec<Located> = Vec::new();
     for input in inputs {
         match commit::find(input)? {
@@ -121,8 +153,13 @@ pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
             }
         }
     }
-    files.iter().try_for_each(|file| walk.lakes.refuse_file(&file.path))?;
-    Ok(Found { files, ignored: walk.ignored.into_iter().collect() })
+    files
+        .iter()
+        .try_for_each(|file| walk.lakes.refuse_file(&file.path))?;
+    Ok(Found {
+        files,
+        ignored: walk.ignored.into_iter().collect(),
+    })
 }
 
 /// A search for files.
@@ -144,7 +181,8 @@ fn is_wild(part: &OsStr) -> bool {
 }
 
 fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
+    path.file_name()
+        .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
 /// How many of a directory's ignored files an error names.
@@ -157,22 +195,43 @@ impl Walk {
         if !files.is_empty() {
             return Ok(files);
         }
-        let ignored: Vec<String> = self.ignored.iter().filter(|file| file.starts_with(path)).map(|file| format!("`{}`", file.display())).collect();
+        let ignored: Vec<String> = self
+            .ignored
+            .iter()
+            .filter(|file| file.starts_with(path))
+            .map(|file| format!("`{}`", file.display()))
+            .collect();
         if self.ignored.len() > ignored_before {
             let more = if ignored.len() > NAMED { ", …" } else { "" };
-            let message = "no file in the directory has a name that ends as a table's does (`.parquet`, `.csv`, …)";
-            let hint = format!("name the files, or pass `--any-ending` to read {}{more}", ignored[..ignored.len().min(NAMED)].join(", "));
+            let message = "no file in the directory has a name that ends as a table's does \
+                           (`.parquet`, `.csv`, …)";
+            let hint = format!(
+                "name the files, or pass `--any-ending` to read {}{more}",
+                ignored[..ignored.len().min(NAMED)].join(", ")
+            );
             return Err(Error::failed(message).at_path(path).hint(hint));
         }
         let error = Error::failed(NO_FILES).at_path(path);
-        Err(if hidden_count > 0 { error.hint("names that start with `_` or `.` are not read") } else { error })
+        Err(if hidden_count > 0 {
+            error.hint("names that start with `_` or `.` are not read")
+        } else {
+            error
+        })
     }
 
     /// Collects the files below `path`, and returns how many names were passed over.
-    fn below(&mut self, path: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> Result<usize> {
+    fn below(
+        &mut self,
+        path: &Path,
+        above: &mut Vec<PathBuf>,
+        files: &mut Vec<PathBuf>,
+    ) -> Result<usize> {
         let real = commit::canonical(path)?;
         if above.contains(&real) {
-            let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(path);
+            let error = Error::failed(
+                "cannot list the directory: a symbolic link leads back to a directory above it",
+            )
+            .at_path(path);
             return Err(error.hint("remove the link, or name the files by a pattern"));
         }
         above.push(real);
@@ -197,12 +256,20 @@ impl Walk {
             return Err(missing(input));
         }
         let pattern = |name: &OsStr| {
-            let not_a_pattern = |error| Error::usage("cannot read the pattern").at_path(input).because(error);
+            let not_a_pattern = |error| {
+                Error::usage("cannot read the pattern")
+                    .at_path(input)
+                    .because(error)
+            };
             Pattern::new(&name.to_string_lossy()).map_err(not_a_pattern)
         };
         let names = input.iter().map(pattern).collect::<Result<Vec<_>>>()?;
         let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
-        let rest: Vec<(&OsStr, &Pattern)> = input.iter().zip(&names).skip_while(|(part, _)| !is_wild(part)).collect();
+        let rest: Vec<(&OsStr, &Pattern)> = input
+            .iter()
+            .zip(&names)
+            .skip_while(|(part, _)| !is_wild(part))
+            .collect();
         let mut matched = BTreeSet::new();
         matching(&base, &rest, &names, &mut Vec::new(), &mut matched)?;
         let mut files = BTreeSet::new();
@@ -217,14 +284,23 @@ impl Walk {
         }
         if files.is_empty() {
             let error = Error::failed(NO_MATCH).at_path(input);
-            return Err(error.hint("put the pattern in quotes so that the shell does not change it, and check where it starts"));
+            return Err(error.hint(
+                "put the pattern in quotes so that the shell does not change it, and check where \
+                 it starts",
+            ));
         }
         Ok(files.into_iter().collect())
     }
 }
 
 /// Collects what matches the rest of a pattern below `base`; names need not be UTF-8.
-fn matching(base: &Path, rest: &[(&OsStr, &Pattern)], names: &[Pattern], above: &mut Vec<PathBuf>, matched: &mut BTreeSet<PathBuf>) -> Result<()> {
+fn matching(
+    base: &Path,
+    rest: &[(&OsStr, &Pattern)],
+    names: &[Pattern],
+    above: &mut Vec<PathBuf>,
+    matched: &mut BTreeSet<PathBuf>,
+) -> Result<()> {
     let Some(((part, pattern), after)) = rest.split_first() else {
         if !base.as_os_str().is_empty() {
             matched.insert(base.to_owned());
@@ -233,9 +309,17 @@ fn matching(base: &Path, rest: &[(&OsStr, &Pattern)], names: &[Pattern], above: 
     };
     if !is_wild(part) {
         let path = base.join(part);
-        return if commit::find(&path)?.is_some() { matching(&path, after, names, above, matched) } else { Ok(()) };
+        return if commit::find(&path)?.is_some() {
+            matching(&path, after, names, above, matched)
+        } else {
+            Ok(())
+        };
     }
-    let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+    let here = if base.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        base
+    };
     if commit::find(here)?.is_none_or(|found| !found.is_directory) {
         return Ok(());
     }
@@ -244,13 +328,18 @@ fn matching(base: &Path, rest: &[(&OsStr, &Pattern)], names: &[Pattern], above: 
         matching(base, after, names, above, matched)?;
         let real = commit::canonical(here)?;
         if above.contains(&real) {
-            let error = Error::failed("cannot list the directory: a symbolic link leads back to a directory above it").at_path(here);
+            let error = Error::failed(
+                "cannot list the directory: a symbolic link leads back to a directory above it",
+            )
+            .at_path(here);
             return Err(error.hint("remove the link, or name the files by a pattern without `**`"));
         }
         above.push(real);
     }
     for entry in commit::list(here)? {
-        let Some(name) = entry.file_name().filter(|name| is_spelt_out(name, names)) else { continue };
+        let Some(name) = entry.file_name().filter(|name| is_spelt_out(name, names)) else {
+            continue;
+        };
         let path = base.join(name);
         if is_any_depth {
             if commit::find(&path)?.is_some_and(|found| found.is_directory) {
@@ -266,14 +355,17 @@ fn matching(base: &Path, rest: &[(&OsStr, &Pattern)], names: &[Pattern], above: 
     Ok(())
 }
 
-/// Whether a part of a matched path does not start with `_` or `.`, or matches a part of the pattern that starts so itself.
+/// Whether a part of a matched path does not start with `_` or `.`, or matches a part of the
+/// pattern that starts so itself.
 fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
     let name = name.to_string_lossy();
-    let own = |pattern: &Pattern| pattern.as_str().starts_with(['_', '.']) && pattern.matches(&name);
+    let own =
+        |pattern: &Pattern| pattern.as_str().starts_with(['_', '.']) && pattern.matches(&name);
     !name.starts_with(['_', '.']) || patterns.iter().any(own)
 }
 
-/// The first of `inputs`, directories and patterns, that a file at `path` would be part of; the file need not be there.
+/// The first of `inputs`, directories and patterns, that a file at `path` would be part of; the
+/// file need not be there.
 ///
 /// # Errors
 /// Fails if the file system refuses to say what is where.
@@ -281,7 +373,9 @@ pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathB
     let path = anchored(path)?;
     for input in inputs {
         let is_part = match commit::find(input)? {
-            Some(found) if found.is_directory => path.strip_prefix(commit::canonical(input)?).is_ok_and(|below| below.iter().all(is_plain)),
+            Some(found) if found.is_directory => path
+                .strip_prefix(commit::canonical(input)?)
+                .is_ok_and(|below| below.iter().all(is_plain)),
             Some(_) => false,
             None => matches(input, &path)?,
         };
@@ -292,7 +386,8 @@ pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathB
     Ok(None)
 }
 
-/// The path from the root on, without symbolic links; what is not there yet follows as it is written.
+/// The path from the root on, without symbolic links; what is not there yet follows as it is
+/// written.
 fn anchored(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().unwrap_or_default();
     let directory = commit::directory_of(path);
@@ -306,18 +401,33 @@ fn anchored(path: &Path) -> Result<PathBuf> {
 fn matches(pattern: &Path, path: &Path) -> Result<bool> {
     let fixed: PathBuf = pattern.iter().take_while(|part| !is_wild(part)).collect();
     let rest: PathBuf = pattern.iter().skip_while(|part| !is_wild(part)).collect();
-    let start = if fixed.as_os_str().is_empty() { Path::new(".") } else { &fixed };
+    let start = if fixed.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &fixed
+    };
     let rest = rest.to_string_lossy();
     if rest.is_empty() || commit::find(start)?.is_none() {
         return Ok(false);
     }
     let start = commit::canonical(start)?;
-    let Ok(below) = path.strip_prefix(&start) else { return Ok(false) };
-    let Ok(whole) = Pattern::new(&rest) else { return Ok(false) };
-    let names: Vec<Pattern> = rest.split('/').filter_map(|name| Pattern::new(name).ok()).collect();
+    let Ok(below) = path.strip_prefix(&start) else {
+        return Ok(false);
+    };
+    let Ok(whole) = Pattern::new(&rest) else {
+        return Ok(false);
+    };
+    let names: Vec<Pattern> = rest
+        .split('/')
+        .filter_map(|name| Pattern::new(name).ok())
+        .collect();
     let is_given = |above: &Path| {
-        let rest_is_plain = below.strip_prefix(above).is_ok_and(|rest| rest.iter().all(is_plain));
-        rest_is_plain && above.iter().all(|name| is_spelt_out(name, &names)) && whole.matches_with(&above.to_string_lossy(), MATCHING)
+        let rest_is_plain = below
+            .strip_prefix(above)
+            .is_ok_and(|rest| rest.iter().all(is_plain));
+        rest_is_plain
+            && above.iter().all(|name| is_spelt_out(name, &names))
+            && whole.matches_with(&above.to_string_lossy(), MATCHING)
     };
     Ok(below.ancestors().any(is_given))
 }
@@ -330,8 +440,13 @@ fn is_plain(name: &OsStr) -> bool {
 #[must_use]
 pub fn missing(input: &Path) -> Error {
     if input.as_os_str() == "-" {
-        let error = Error::usage("standard input cannot be read as a table: inputs are read more than once");
-        return error.hint("save it as a file first: `COMMAND > rows.csv`, then name `rows.csv`; a file called `-` is `./-`");
+        let error = Error::usage(
+            "standard input cannot be read as a table: inputs are read more than once",
+        );
+        return error.hint(
+            "save it as a file first: `COMMAND > rows.csv`, then name `rows.csv`; a file called \
+             `-` is `./-`",
+        );
     }
     let error = Error::failed(MISSING).at_path(input);
     if input.to_str().is_some_and(|text| text.contains("://")) {
@@ -356,7 +471,11 @@ mod tests {
             for part in Path::new(name).parent().unwrap() {
                 directory.push(part);
                 if commit::find(&directory).unwrap().is_none() {
-                    let made = tempfile::Builder::new().prefix(part).rand_bytes(0).tempdir_in(directory.parent().unwrap()).unwrap();
+                    let made = tempfile::Builder::new()
+                        .prefix(part)
+                        .rand_bytes(0)
+                        .tempdir_in(directory.parent().unwrap())
+                        .unwrap();
                     let _ = made.keep();
                 }
             }
@@ -370,39 +489,90 @@ mod tests {
     fn resolved(root: &TempDir, inputs: &[&str]) -> Result<Vec<String>> {
         let inputs: Vec<PathBuf> = inputs.iter().map(|input| root.path().join(input)).collect();
         let files = resolve(&inputs)?;
-        Ok(files.iter().map(|file| file.strip_prefix(root.path()).unwrap().to_string_lossy().into_owned()).collect())
+        Ok(files
+            .iter()
+            .map(|file| {
+                file.strip_prefix(root.path())
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect())
     }
 
     #[test]
     fn inputs_keep_their_order_and_what_they_stand_for_is_sorted() {
-        let root = tree(&["b.csv", "a.csv", "d/2/x.csv", "d/10/x.csv", "d/1.csv", "d-1.csv"]);
-        assert_eq!(resolved(&root, &["b.csv", "a.csv", "b.csv"]).unwrap(), ["b.csv", "a.csv", "b.csv"], "twice named, twice read");
-        assert_eq!(resolved(&root, &["d", "*.csv"]).unwrap(), ["d/1.csv", "d/10/x.csv", "d/2/x.csv", "a.csv", "b.csv", "d-1.csv"]);
+        let root = tree(&[
+            "b.csv",
+            "a.csv",
+            "d/2/x.csv",
+            "d/10/x.csv",
+            "d/1.csv",
+            "d-1.csv",
+        ]);
+        assert_eq!(
+            resolved(&root, &["b.csv", "a.csv", "b.csv"]).unwrap(),
+            ["b.csv", "a.csv", "b.csv"],
+            "twice named, twice read"
+        );
+        assert_eq!(
+            resolved(&root, &["d", "*.csv"]).unwrap(),
+            [
+                "d/1.csv",
+                "d/10/x.csv",
+                "d/2/x.csv",
+                "a.csv",
+                "b.csv",
+                "d-1.csv"
+            ]
+        );
         let all = ["d/1.csv", "d/10/x.csv", "d/2/x.csv"];
-        assert_eq!(resolved(&root, &["d/**/*"]).unwrap(), all, "matched with its directory and by itself, but read once");
-        assert_eq!(resolved(&root, &["d*"]).unwrap(), ["d/1.csv", "d/10/x.csv", "d/2/x.csv", "d-1.csv"]);
+        assert_eq!(
+            resolved(&root, &["d/**/*"]).unwrap(),
+            all,
+            "matched with its directory and by itself, but read once"
+        );
+        assert_eq!(
+            resolved(&root, &["d*"]).unwrap(),
+            ["d/1.csv", "d/10/x.csv", "d/2/x.csv", "d-1.csv"]
+        );
         assert_eq!(resolved(&root, &["d/[0-9]/?.csv"]).unwrap(), ["d/2/x.csv"]);
     }
 
     #[test]
     fn marker_files_are_passed_over_unless_they_are_spelt_out() {
-        let root = tree(&["d/_SUCCESS", "d/.hidden", "d/_temporary/x.csv", "d/a.csv", "e/_SUCCESS"]);
+        let root = tree(&[
+            "d/_SUCCESS",
+            "d/.hidden",
+            "d/_temporary/x.csv",
+            "d/a.csv",
+            "e/_SUCCESS",
+        ]);
         for input in ["d", "d/*", "d/**/*", "*/*"] {
             assert_eq!(resolved(&root, &[input]).unwrap(), ["d/a.csv"], "{input}");
         }
-        assert_eq!(resolved(&root, &["d/_S*", "d/_temporary/*", "d/.h*"]).unwrap(), ["d/_SUCCESS", "d/_temporary/x.csv", "d/.hidden"]);
+        assert_eq!(
+            resolved(&root, &["d/_S*", "d/_temporary/*", "d/.h*"]).unwrap(),
+            ["d/_SUCCESS", "d/_temporary/x.csv", "d/.hidden"]
+        );
         assert_eq!(resolved(&root, &["d/_SUCCESS"]).unwrap(), ["d/_SUCCESS"]);
         let error = resolved(&root, &["e"]).unwrap_err();
         assert_eq!(
             (error.message(), error.hint_text()),
-            ("there are no files in the directory", Some("names that start with `_` or `.` are not read"))
+            (
+                "there are no files in the directory",
+                Some("names that start with `_` or `.` are not read")
+            )
         );
     }
 
     #[test]
     fn a_path_that_exists_is_no_pattern() {
         let root = tree(&["a[1].csv", "a1.csv", "[x"]);
-        assert_eq!(resolved(&root, &["a[1].csv", "[x"]).unwrap(), ["a[1].csv", "[x"]);
+        assert_eq!(
+            resolved(&root, &["a[1].csv", "[x"]).unwrap(),
+            ["a[1].csv", "[x"]
+        );
         assert_eq!(resolved(&root, &["a[0-9].csv"]).unwrap(), ["a1.csv"]);
     }
 
@@ -410,12 +580,39 @@ mod tests {
     fn what_stands_for_nothing_is_an_error_with_its_path() {
         let root = tree(&["a.csv"]);
         let message = |input: &str| resolved(&root, &[input]).unwrap_err().to_string();
-        assert_eq!(message("b.csv"), format!("there is no such file or directory (`{}`)", root.path().join("b.csv").display()));
-        assert_eq!(message("b*"), format!("no file matches the pattern (`{}`)", root.path().join("b*").display()));
-        assert_eq!(message("a.csv/b"), format!("there is no such file or directory (`{}`)", root.path().join("a.csv/b").display()));
-        assert_eq!(resolved(&root, &["a[.csv"]).unwrap_err().kind(), crate::error::Kind::Usage);
+        assert_eq!(
+            message("b.csv"),
+            format!(
+                "there is no such file or directory (`{}`)",
+                root.path().join("b.csv").display()
+            )
+        );
+        assert_eq!(
+            message("b*"),
+            format!(
+                "no file matches the pattern (`{}`)",
+                root.path().join("b*").display()
+            )
+        );
+        assert_eq!(
+            message("a.csv/b"),
+            format!(
+                "there is no such file or directory (`{}`)",
+                root.path().join("a.csv/b").display()
+            )
+        );
+        assert_eq!(
+            resolved(&root, &["a[.csv"]).unwrap_err().kind(),
+            crate::error::Kind::Usage
+        );
         assert_eq!(resolve(&[]).unwrap_err().kind(), crate::error::Kind::Usage);
-        assert!(resolve(&["s3://bucket/a.csv".into()]).unwrap_err().hint_text().unwrap().contains("only local files"));
+        assert!(
+            resolve(&["s3://bucket/a.csv".into()])
+                .unwrap_err()
+                .hint_text()
+                .unwrap()
+                .contains("only local files")
+        );
     }
 
     #[test]
@@ -457,6 +654,11 @@ mod tests {
     fn a_link_that_leads_back_is_no_endless_walk() {
         let root = tree(&["d/e/a.csv"]);
         std::os::unix::fs::symlink(root.path().join("d"), root.path().join("d/e/loop")).unwrap();
-        assert!(resolved(&root, &["d"]).unwrap_err().message().contains("leads back"));
+        assert!(
+            resolved(&root, &["d"])
+                .unwrap_err()
+                .message()
+                .contains("leads back")
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Rows in and out: files of tables as portions of record batches, and record batches as files.
 //!
-//! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered, independent pieces of work that any
-//! worker may decode, so that reading is as parallel as scoring and a checkpoint is (file, row). A [`Sink`] takes batches in
-//! order. Nothing here knows models. Only `commit` touches `std::fs`.
+//! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered,
+//! independent pieces of work that any worker may decode, so that reading is as parallel as scoring
+//! and a checkpoint is (file, row). A [`Sink`] takes batches in order. Nothing here knows models.
+//! Only `commit` touches `std::fs`.
 
 pub mod cast;
 pub mod chunk;
@@ -82,15 +83,19 @@ pub struct ReadOptions {
     pub numbers: NumberFormat,
     /// Texts that mean a missing value in the columns of `types`.
     pub missing: Vec<String>,
-    /// Types of columns, by their names in the files, that are text otherwise: those of delimited text and of directories.
+    /// Types of columns, by their names in the files, that are text otherwise: those of delimited
+    /// text and of directories.
     pub types: Vec<(String, DataType)>,
-    /// Columns that stay text, by their names in the files, even where directories give integers for them.
+    /// Columns that stay text, by their names in the files, even where directories give integers
+    /// for them.
     pub text_columns: Vec<String>,
-    /// Whether the first line of delimited text names the columns; without it they are `column_1`, `column_2`, …
+    /// Whether the first line of delimited text names the columns; without it they are `column_1`,
+    /// `column_2`, …
     pub has_header: bool,
     /// The memory that one decoded portion should take, in bytes; portions are cut by it.
     pub portion_bytes: usize,
-    /// The memory that one decoded portion may take rather than share a page with others: each of them would decompress it anew.
+    /// The memory that one decoded portion may take rather than share a page with others: each of
+    /// them would decompress it anew.
     pub most_portion_bytes: usize,
     /// The most rows of a portion.
     pub portion_rows: usize,
@@ -99,7 +104,8 @@ pub struct ReadOptions {
 /// What takes the meaning of a quote, a delimiter or a line end in delimited text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escape {
-    /// Nothing but doubling a quote; backslashes before quotes, which look like another dialect, are refused.
+    /// Nothing but doubling a quote; backslashes before quotes, which look like another dialect,
+    /// are refused.
     #[default]
     Unsaid,
     /// Nothing but doubling a quote.
@@ -108,8 +114,8 @@ pub enum Escape {
     Byte(u8),
 }
 
-/// The decoded size that a portion aims at: large enough to amortise its overhead, small enough that two for each worker
-/// stay far below a container's memory.
+/// The decoded size that a portion aims at: large enough to amortise its overhead, small enough
+/// that two for each worker stay far below a container's memory.
 pub const DEFAULT_PORTION_BYTES: usize = 16 << 20;
 
 /// The decoded size that a portion may have where pages are as large as row groups.
@@ -144,11 +150,15 @@ impl ReadOptions {
     /// The type that the user gives a column of this name in the files, if any.
     #[must_use]
     pub fn type_of(&self, column: &str) -> Option<DataType> {
-        self.types.iter().find(|(name, _)| name == column).map(|(_, data_type)| data_type.clone())
+        self.types
+            .iter()
+            .find(|(name, _)| name == column)
+            .map(|(_, data_type)| data_type.clone())
     }
 }
 
-/// A column to be read, and the type it must arrive in (a file's own type is widened to the data set's).
+/// A column to be read, and the type it must arrive in (a file's own type is widened to the data
+/// set's).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnRequest {
     /// The column's name.
@@ -168,11 +178,13 @@ pub struct Portion {
     pub row_count: u64,
     /// The byte of the file behind its last row, in formats that can go on there.
     pub end_byte: Option<u64>,
-    /// Decodes the rows: one column for each requested column, in that order. Errors name row and column.
+    /// Decodes the rows: one column for each requested column, in that order. Errors name row and
+    /// column.
     pub decode: Decode,
 }
 
-/// What a column of a table takes from its name in a file to the writer of its values, as long as it is empty. Measured with 40 000 columns: 3.3 KiB.
+/// What a column of a table takes from its name in a file to the writer of its values, as long as
+/// it is empty. Measured with 40 000 columns: 3.3 KiB.
 const COLUMN_BYTES: u64 = 4 << 10;
 
 /// Checks that a table of so many columns fits into memory.
@@ -181,12 +193,18 @@ const COLUMN_BYTES: u64 = 4 << 10;
 /// Fails if it does not.
 pub(crate) fn room_for_columns(count: usize) -> Result<()> {
     let bytes = (count as u64).saturating_mul(COLUMN_BYTES);
-    memory::reserve(bytes, &format!("a table of {}", counted(count as u64, "column"))).map(drop)
+    memory::reserve(
+        bytes,
+        &format!("a table of {}", counted(count as u64, "column")),
+    )
+    .map(drop)
 }
 
 impl std::fmt::Debug for Portion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Portion").field("first_row", &self.first_row).finish_non_exhaustive()
+        f.debug_struct("Portion")
+            .field("first_row", &self.first_row)
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,13 +213,15 @@ impl std::fmt::Debug for Portion {
 pub struct Start {
     /// The rows before it.
     pub row: u64,
-    /// The byte where the next row begins, if a [`Portion`] told it; else the rows before it are passed over.
+    /// The byte where the next row begins, if a [`Portion`] told it; else the rows before it are
+    /// passed over.
     pub byte: Option<u64>,
 }
 
 /// Cuts a file into portions, in row order, while they are asked for.
 pub trait Portions: Send {
-    /// The next rows, at least one and at most `most_rows` of them; none at the end of the file. After an error there are no more.
+    /// The next rows, at least one and at most `most_rows` of them; none at the end of the file.
+    /// After an error there are no more.
     fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>>;
 }
 
@@ -221,7 +241,8 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// What all rows take in memory at most once they are decoded, where that is known without reading them.
+    /// What all rows take in memory at most once they are decoded, where that is known without
+    /// reading them.
     fn decoded_bytes(&self) -> Option<u64> {
         None
     }
@@ -231,7 +252,8 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         false
     }
 
-    /// The smallest and largest value of each of these integer columns over the file; none where the format does not keep them.
+    /// The smallest and largest value of each of these integer columns over the file; none where
+    /// the format does not keep them.
     ///
     /// # Errors
     /// Fails if the file cannot be opened again.
@@ -239,19 +261,29 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
         Ok(vec![None; columns.len()])
     }
 
-    /// What reading `columns`, all of which are in its schema, takes in memory for each of these ways to cut portions; with `looks_into_pages`
-    /// as near as the file says, else from above.
+    /// What reading `columns`, all of which are in its schema, takes in memory for each of these
+    /// ways to cut portions; with `looks_into_pages` as near as the file says, else from above.
     ///
     /// # Errors
     /// Fails if the file cannot be opened again.
-    fn demands(&self, columns: &[ColumnRequest], options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>>;
+    fn demands(
+        &self,
+        columns: &[ColumnRequest],
+        options: &[ReadOptions],
+        looks_into_pages: bool,
+    ) -> Result<Vec<Demand>>;
 
-    /// Cuts the file, from `start` on, into portions that deliver `columns`, all of which are in its schema. May be called
-    /// again; between two calls the file is closed.
+    /// Cuts the file, from `start` on, into portions that deliver `columns`, all of which are in
+    /// its schema. May be called again; between two calls the file is closed.
     ///
     /// # Errors
     /// Fails if the file cannot be opened again or is another one by now.
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>>;
+    fn portions(
+        &self,
+        columns: &[ColumnRequest],
+        options: &ReadOptions,
+        start: Start,
+    ) -> Result<Box<dyn Portions>>;
 }
 
 /// A format of tables: recognises and opens files.
@@ -275,24 +307,40 @@ pub trait Format: Sync {
 /// Every format, in the order of recognition: text without a magic number comes last.
 pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &csv::Csv];
 
-/// Endings of compressed files, of which gzip and zstd are read; the others are refused by name rather than passed over.
-const COMPRESSED: [&str; 12] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "zip", "7z", "z", "snappy"];
+/// Endings of compressed files, of which gzip and zstd are read; the others are refused by name
+/// rather than passed over.
+const COMPRESSED: [&str; 12] = [
+    "gz", "gzip", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "zip", "7z", "z", "snappy",
+];
 
 /// What files next to an output end in that are not predictions.
 const OWN_ENDINGS: [&str; 2] = [".report.pq", ".rejected.pq"];
 
-/// Whether a file in a directory is taken for a table by its name: one that ends as some format's files do, compressed or not.
+/// Whether a file in a directory is taken for a table by its name: one that ends as some format's
+/// files do, compressed or not.
 #[must_use]
 pub fn has_known_ending(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     // Our own reports and rejected rows lie next to predictions and are not data.
     if OWN_ENDINGS.iter().any(|own| name.ends_with(own)) {
         return false;
     }
     let mut endings = name.rsplit('.').take(name.matches('.').count());
     let last = endings.next();
-    let ending = if last.is_some_and(|last| COMPRESSED.contains(&last)) { endings.next() } else { last };
-    ending.is_some_and(|ending| FORMATS.iter().any(|format| format.endings().contains(&ending)))
+    let ending = if last.is_some_and(|last| COMPRESSED.contains(&last)) {
+        endings.next()
+    } else {
+        last
+    };
+    ending.is_some_and(|ending| {
+        FORMATS
+            .iter()
+            .any(|format| format.endings().contains(&ending))
+    })
 }
 
 /// Takes batches in the order of the output.
@@ -317,8 +365,24 @@ mod tests {
     #[test]
     fn files_of_tables_are_known_by_their_endings_compressed_or_not() {
         let known = |name: &&str| has_known_ending(Path::new(name));
-        let tables = ["a.csv", "A.CSV", "a.tsv.gz", "a.b.parquet", "part-0.snappy.parquet", "a.pq", "x.csv.zst", "x.csv.bz2", "d.x/a.tab"];
-        assert_eq!(tables.iter().filter(|name| !known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        let tables = [
+            "a.csv",
+            "A.CSV",
+            "a.tsv.gz",
+            "a.b.parquet",
+            "part-0.snappy.parquet",
+            "a.pq",
+            "x.csv.zst",
+            "x.csv.bz2",
+            "d.x/a.tab",
+        ];
+        assert_eq!(
+            tables
+                .iter()
+                .filter(|name| !known(name))
+                .collect::<Vec<_>>(),
+            Vec::<&&str>::new()
+        );
         let others = [
             "README.txt",
             "README",
@@ -335,6 +399,9 @@ mod tests {
             "a.report.pq",
             "a.rejected.pq",
         ];
-        assert_eq!(others.iter().filter(|name| known(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        assert_eq!(
+            others.iter().filter(|name| known(name)).collect::<Vec<_>>(),
+            Vec::<&&str>::new()
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Columns by name, looked up once for many names: a schema searches its fields one by one, which wide tables feel.
+//! Columns by name, looked up once for many names: a schema searches its fields one by one, which
+//! wide tables feel.
 
 use std::collections::HashMap;
 
@@ -18,7 +19,10 @@ impl<'a> NameIndex<'a> {
     pub fn new(schema: &'a Schema) -> Self {
         let mut places = HashMap::with_capacity(schema.fields().len());
         for (position, field) in schema.fields().iter().enumerate() {
-            places.entry(field.name().as_str()).or_insert((position, 0)).1 += 1;
+            places
+                .entry(field.name().as_str())
+                .or_insert((position, 0))
+                .1 += 1;
         }
         Self { schema, places }
     }
@@ -32,7 +36,8 @@ impl<'a> NameIndex<'a> {
     /// The first column of this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'a Field> {
-        self.position(name).map(|position| self.schema.field(position))
+        self.position(name)
+            .map(|position| self.schema.field(position))
     }
 
     /// Whether more than one column has this name.

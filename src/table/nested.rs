@@ -1,4 +1,5 @@
-//! Fields inside struct columns by a path of names: `address.zip` is the field `zip` of the column `address`.
+//! Fields inside struct columns by a path of names: `address.zip` is the field `zip` of the column
+//! `address`.
 //!
 //! A column that has the whole name comes first; whoever asks here has found none.
 
@@ -25,7 +26,11 @@ pub fn find<'a>(schema: &'a Schema, name: &str) -> Option<NestedField<'a>> {
         return None;
     }
     let column = path.remove(0);
-    Some(NestedField { column, path, field })
+    Some(NestedField {
+        column,
+        path,
+        field,
+    })
 }
 
 /// A name among fields: one of them, or one inside a struct whose name stands before a dot.
@@ -35,7 +40,9 @@ fn inside<'a>(fields: &'a Fields, name: &str) -> Option<(Vec<usize>, &'a Field)>
     }
     name.match_indices('.').find_map(|(dot, _)| {
         let (position, outer) = fields.find(&name[..dot])?;
-        let DataType::Struct(inner) = outer.data_type() else { return None };
+        let DataType::Struct(inner) = outer.data_type() else {
+            return None;
+        };
         let (path, field) = inside(inner, &name[dot + 1..])?;
         Some(([vec![position], path].concat(), field))
     })
@@ -46,9 +53,15 @@ fn inside<'a>(fields: &'a Fields, name: &str) -> Option<(Vec<usize>, &'a Field)>
 pub fn path_to(schema: &Schema, name: &str) -> Option<String> {
     fn search(fields: &Fields, name: &str, before: &str) -> Option<String> {
         fields.iter().find_map(|field| {
-            let DataType::Struct(inner) = field.data_type() else { return None };
+            let DataType::Struct(inner) = field.data_type() else {
+                return None;
+            };
             let own = format!("{before}{}.", field.name());
-            if inner.find(name).is_some() { Some(format!("{own}{name}")) } else { search(inner, name, &own) }
+            if inner.find(name).is_some() {
+                Some(format!("{own}{name}"))
+            } else {
+                search(inner, name, &own)
+            }
         })
     }
     search(schema.fields(), name, "")
@@ -62,8 +75,11 @@ pub fn values(column: &ArrayRef, path: &[usize]) -> Option<ArrayRef> {
         let outer = values.as_struct_opt()?;
         let inner = outer.columns().get(*position)?;
         let nulls = NullBuffer::union(outer.nulls(), inner.nulls());
-        values =
-            if *inner.data_type() == DataType::Null { inner.clone() } else { make_array(inner.to_data().into_builder().nulls(nulls).build().ok()?) };
+        values = if *inner.data_type() == DataType::Null {
+            inner.clone()
+        } else {
+            make_array(inner.to_data().into_builder().nulls(nulls).build().ok()?)
+        };
     }
     Some(values)
 }
@@ -80,15 +96,39 @@ mod tests {
     #[test]
     fn a_field_inside_structs_is_missing_where_a_struct_around_it_is() {
         let zip: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3), Some(4)]));
-        let inner = StructArray::new(vec![Field::new("zip", DataType::Int64, true)].into(), vec![zip], Some(vec![true, true, false, true].into()));
+        let inner = StructArray::new(
+            vec![Field::new("zip", DataType::Int64, true)].into(),
+            vec![zip],
+            Some(vec![true, true, false, true].into()),
+        );
         let fields: Fields = vec![Field::new("a.b", inner.data_type().clone(), true)].into();
-        let outer: ArrayRef = Arc::new(StructArray::new(fields, vec![Arc::new(inner)], Some(vec![true, true, true, false].into())));
-        let schema = Schema::new(vec![Field::new("x", DataType::Int64, true), Field::new("address", outer.data_type().clone(), true)]);
+        let outer: ArrayRef = Arc::new(StructArray::new(
+            fields,
+            vec![Arc::new(inner)],
+            Some(vec![true, true, true, false].into()),
+        ));
+        let schema = Schema::new(vec![
+            Field::new("x", DataType::Int64, true),
+            Field::new("address", outer.data_type().clone(), true),
+        ]);
         let found = find(&schema, "address.a.b.zip").unwrap();
         assert_eq!((found.column, found.path.as_slice()), (1, &[0, 0][..]));
         let values = values(&outer, &found.path).unwrap();
-        assert_eq!(values.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(1), None, None, None]);
-        assert_eq!([find(&schema, "x"), find(&schema, "x.zip"), find(&schema, "address.zip")], [None, None, None]);
+        assert_eq!(
+            values
+                .as_primitive::<Int64Type>()
+                .iter()
+                .collect::<Vec<_>>(),
+            [Some(1), None, None, None]
+        );
+        assert_eq!(
+            [
+                find(&schema, "x"),
+                find(&schema, "x.zip"),
+                find(&schema, "address.zip")
+            ],
+            [None, None, None]
+        );
         assert_eq!(path_to(&schema, "zip").unwrap(), "address.a.b.zip");
     }
 }

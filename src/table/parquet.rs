@@ -1,10 +1,11 @@
 //! Parquet files in: row groups cut into row ranges that any worker decodes on its own.
 //!
-//! Owns the reading of Parquet. A range inside a large row group skips whole pages of flat columns without decompressing them, so
-//! one huge row group is as parallel, and as bounded in memory, as many small ones. Texts are read as views into their pages: a
-//! dictionary's words are in memory once, however often a column repeats them. Between opening and reading a file is closed, and
-//! only its schema is kept. What is parsed of a file is checked before by `parquet_header`; cutting and decoding is `parquet_decode`, writing
-//! `parquet_sink`.
+//! Owns the reading of Parquet. A range inside a large row group skips whole pages of flat columns
+//! without decompressing them, so one huge row group is as parallel, and as bounded in memory, as
+//! many small ones. Texts are read as views into their pages: a dictionary's words are in memory
+//! once, however often a column repeats them. Between opening and reading a file is closed, and
+//! only its schema is kept. What is parsed of a file is checked before by `parquet_header`; cutting
+//! and decoding is `parquet_decode`, writing `parquet_sink`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,10 @@ use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::FOOTER_SIZE;
-use parquet::file::metadata::{ColumnChunkMetaData, FooterTail, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FooterTail, ParquetMetaData, ParquetMetaDataOptions,
+    ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
@@ -25,7 +29,10 @@ use super::parquet_decode::{Decoder, ParquetPortions, int96_units};
 use super::parquet_footer::{CheckedFooter, check_footer};
 use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
 use super::parquet_types::{annotated, readable, with_timestamps};
-use super::{ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand, room_for_columns};
+use super::{
+    ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand,
+    room_for_columns,
+};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -54,7 +61,10 @@ impl Format for Parquet {
 
     fn open(&self, path: &Path, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
         let input = Input(SharedFile::open(path)?, PageChecks::default());
-        let Footer { metadata: footer, unreadable } = footer(&input)?;
+        let Footer {
+            metadata: footer,
+            unreadable,
+        } = footer(&input)?;
         let metadata = footer.metadata();
         room_for_columns(footer.schema().fields().len()).map_err(|error| error.at_path(path))?;
         let units = int96_units(&input, &footer, &unreadable)?;
@@ -74,7 +84,9 @@ impl Format for Parquet {
 /// The value of a key in a file's footer; none if it has no such key or cannot be read.
 #[must_use]
 pub fn footer_value(path: &Path, key: &str) -> Option<String> {
-    let read = footer(&Input(SharedFile::open(path).ok()?, PageChecks::default())).ok()?.metadata;
+    let read = footer(&Input(SharedFile::open(path).ok()?, PageChecks::default()))
+        .ok()?
+        .metadata;
     let pairs = read.metadata().file_metadata().key_value_metadata()?;
     pairs.iter().find(|pair| pair.key == key)?.value.clone()
 }
@@ -82,7 +94,8 @@ pub fn footer_value(path: &Path, key: &str) -> Option<String> {
 /// A file's footer, read.
 #[derive(Clone, Debug)]
 pub(super) struct Footer {
-    /// What it says, with the columns in the types that they are decoded as: times of the type INT96 are bytes here.
+    /// What it says, with the columns in the types that they are decoded as: times of the type
+    /// INT96 are bytes here.
     pub(super) metadata: ArrowReaderMetadata,
     /// The leaves that cannot be read, each with the reason.
     pub(super) unreadable: Arc<[(usize, String)]>,
@@ -94,18 +107,32 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
     let hint = "the file is cut off or damaged: write or copy it again";
     let bytes = footer_bytes(input)?;
     let parsed = bytes.and_then(|bytes| parsed_footer(bytes, input.len()));
-    let footer = parsed.map_err(|error| Error::failed("cannot read the Parquet footer").at_path(path).because(error).hint(hint))?;
-    // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such categories: they are read as plain columns.
-    let metadata = with_types(&footer.metadata, odd_dictionary_as_plain)
-        .map_err(|error| Error::failed("cannot read the Parquet schema").at_path(path).because(error))?;
+    let footer = parsed.map_err(|error| {
+        Error::failed("cannot read the Parquet footer")
+            .at_path(path)
+            .because(error)
+            .hint(hint)
+    })?;
+    // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such
+    // categories: they are read as plain columns.
+    let metadata = with_types(&footer.metadata, odd_dictionary_as_plain).map_err(|error| {
+        Error::failed("cannot read the Parquet schema")
+            .at_path(path)
+            .because(error)
+    })?;
     Ok(Footer { metadata, ..footer })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the unchecked bytes must not be used again")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the unchecked bytes must not be used again"
+)]
 fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Result<Footer> {
-    let CheckedFooter { bytes, unreadable } = check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+    let CheckedFooter { bytes, unreadable } =
+        check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
     let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
-    let _parsed = memory::reserve(parsed_bytes, "the Parquet footer").map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+    let _parsed = memory::reserve(parsed_bytes, "the Parquet footer")
+        .map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
     let own = ParquetMetaDataReader::decode_metadata(&bytes)?;
     check_metadata(&own, file_bytes)?;
     let schema = own.file_metadata().schema_descr_ptr();
@@ -117,20 +144,44 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
         None => own,
     };
     let metadata = Arc::new(metadata);
-    // An Arrow schema that does not fit the columns is of no account: the columns' own types are what counts.
+    // An Arrow schema that does not fit the columns is of no account: the columns' own types are
+    // what counts.
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())
-        .or_else(|_| ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new().with_skip_arrow_metadata(true)))?;
-    let annotated = annotated(arrow.schema(), &schema, |column| is_whole(&metadata, column));
-    let metadata = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(annotated)))?;
-    Ok(Footer { metadata, unreadable: unreadable.into() })
+        .or_else(|_| {
+            ArrowReaderMetadata::try_new(
+                Arc::clone(&metadata),
+                ArrowReaderOptions::new().with_skip_arrow_metadata(true),
+            )
+        })?;
+    let annotated = annotated(arrow.schema(), &schema, |column| {
+        is_whole(&metadata, column)
+    });
+    let metadata = ArrowReaderMetadata::try_new(
+        metadata,
+        ArrowReaderOptions::new().with_schema(Arc::new(annotated)),
+    )?;
+    Ok(Footer {
+        metadata,
+        unreadable: unreadable.into(),
+    })
 }
 
 /// Whether a column's values are all there, at any depth, by its statistics.
 fn is_whole(metadata: &ParquetMetaData, column: usize) -> bool {
     let schema = metadata.file_metadata().schema_descr();
-    let leaves = || (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == column);
-    let is_whole = |group: &RowGroupMetaData, leaf: usize| group.column(leaf).statistics().and_then(Statistics::null_count_opt) == Some(0);
-    metadata.row_groups().iter().all(|group| leaves().all(|leaf| is_whole(group, leaf)))
+    let leaves =
+        || (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == column);
+    let is_whole = |group: &RowGroupMetaData, leaf: usize| {
+        group
+            .column(leaf)
+            .statistics()
+            .and_then(Statistics::null_count_opt)
+            == Some(0)
+    };
+    metadata
+        .row_groups()
+        .iter()
+        .all(|group| leaves().all(|leaf| is_whole(group, leaf)))
 }
 
 /// The footer's bytes.
@@ -140,18 +191,29 @@ fn is_whole(metadata: &ParquetMetaData, column: usize) -> bool {
 fn footer_bytes(input: &Input) -> Result<parquet::errors::Result<bytes::Bytes>> {
     let read = |start: u64, length: usize| input.get_bytes(start, length);
     let Some(tail_start) = input.len().checked_sub(FOOTER_SIZE as u64) else {
-        return Ok(Err(ParquetError::EOF("the file is too short for a footer".to_owned())));
+        return Ok(Err(ParquetError::EOF(
+            "the file is too short for a footer".to_owned(),
+        )));
     };
     let tail = match read(tail_start, FOOTER_SIZE).and_then(|bytes| FooterTail::try_from(&*bytes)) {
         Ok(tail) => tail,
         Err(error) => return Ok(Err(error)),
     };
     if tail.is_encrypted_footer() {
-        return Err(Error::failed("cannot read the file: its Parquet footer is encrypted").at_path(input.0.path()).hint(DECRYPT));
+        return Err(
+            Error::failed("cannot read the file: its Parquet footer is encrypted")
+                .at_path(input.0.path())
+                .hint(DECRYPT),
+        );
     }
     let length = tail.metadata_length();
     let start = tail_start.checked_sub(length as u64);
-    let start = start.ok_or_else(|| ParquetError::EOF(format!("the footer says that it has {length} bytes, the file has {}", input.len())));
+    let start = start.ok_or_else(|| {
+        ParquetError::EOF(format!(
+            "the footer says that it has {length} bytes, the file has {}",
+            input.len()
+        ))
+    });
     Ok(start.and_then(|start| read(start, length)))
 }
 
@@ -159,17 +221,32 @@ fn footer_bytes(input: &Input) -> Result<parquet::errors::Result<bytes::Bytes>> 
 const PARSED_BYTES_PER_FOOTER_BYTE: u64 = 8;
 
 /// What to do about an encrypted file.
-pub(super) const DECRYPT: &str = "tallow has no keys: write the file without encryption, with pyarrow, DuckDB or Spark";
+pub(super) const DECRYPT: &str =
+    "tallow has no keys: write the file without encryption, with pyarrow, DuckDB or Spark";
 
 fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
-    let DataType::Dictionary(_, value) = data_type else { return None };
-    matches!(**value, DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)).then(|| value.as_ref().clone())
+    let DataType::Dictionary(_, value) = data_type else {
+        return None;
+    };
+    matches!(
+        **value,
+        DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)
+    )
+    .then(|| value.as_ref().clone())
 }
 
-/// The type that a column is read as: texts and binaries as views into their pages, also inside lists and structs.
+/// The type that a column is read as: texts and binaries as views into their pages, also inside
+/// lists and structs.
 #[must_use]
 pub fn read_type(data_type: &DataType) -> DataType {
-    let inner = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(read_type(field.data_type())));
+    let inner = |field: &FieldRef| {
+        Arc::new(
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(read_type(field.data_type())),
+        )
+    };
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
@@ -186,24 +263,38 @@ pub(super) fn with_types(
     replacement: impl Fn(&DataType) -> Option<DataType>,
 ) -> parquet::errors::Result<ArrowReaderMetadata> {
     let schema = footer.schema();
-    if !schema.fields().iter().any(|field| replacement(field.data_type()).is_some()) {
+    if !schema
+        .fields()
+        .iter()
+        .any(|field| replacement(field.data_type()).is_some())
+    {
         return Ok(footer.clone());
     }
     let replaced = |field: &FieldRef| match replacement(field.data_type()) {
         Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
         None => field.clone(),
     };
-    let schema = Schema::new_with_metadata(schema.fields().iter().map(replaced).collect::<Vec<_>>(), schema.metadata().clone());
-    ArrowReaderMetadata::try_new(footer.metadata().clone(), ArrowReaderOptions::new().with_schema(Arc::new(schema)))
+    let schema = Schema::new_with_metadata(
+        schema.fields().iter().map(replaced).collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    );
+    ArrowReaderMetadata::try_new(
+        footer.metadata().clone(),
+        ArrowReaderOptions::new().with_schema(Arc::new(schema)),
+    )
 }
 
-/// A file read by position, so that workers share one handle; and what is known of the pages that this reader is about to read.
+/// A file read by position, so that workers share one handle; and what is known of the pages that
+/// this reader is about to read.
 #[derive(Clone, Debug)]
 pub(super) struct Input(pub(super) SharedFile, PageChecks);
 
 impl Input {
     /// The same file for another reader, of these column chunks.
-    pub(super) fn for_reader<'a>(&self, chunks: impl Iterator<Item = &'a ColumnChunkMetaData>) -> Self {
+    pub(super) fn for_reader<'a>(
+        &self,
+        chunks: impl Iterator<Item = &'a ColumnChunkMetaData>,
+    ) -> Self {
         let facts = |chunk: &ColumnChunkMetaData| {
             let (start, length) = chunk.byte_range();
             let facts = ChunkFacts {
@@ -230,16 +321,31 @@ impl ChunkReader for Input {
 
     /// Only page headers are read so.
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(HeaderReader::new(self.0.reader_from(start), start, self.1.clone()))
+        Ok(HeaderReader::new(
+            self.0.reader_from(start),
+            start,
+            self.1.clone(),
+        ))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<bytes::Bytes> {
-        if start.checked_add(length as u64).is_none_or(|end| end > self.0.byte_count()) {
-            return Err(ParquetError::EOF(format!("{length} bytes wanted at {start} of {}", self.0.byte_count())));
+        if start
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.0.byte_count())
+        {
+            return Err(ParquetError::EOF(format!(
+                "{length} bytes wanted at {start} of {}",
+                self.0.byte_count()
+            )));
         }
-        let bytes = self.0.bytes_at(length, start).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let bytes = self
+            .0
+            .bytes_at(length, start)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
         if !self.1.agree(start, &bytes) {
-            return Err(ParquetError::General(format!("the page at byte {start} has another checksum than its header gives")));
+            return Err(ParquetError::General(format!(
+                "the page at byte {start} has another checksum than its header gives"
+            )));
         }
         Ok(bytes.into())
     }
@@ -279,9 +385,11 @@ impl TableFile for ParquetFile {
     fn integer_ranges(&self, columns: &[&str]) -> Result<Vec<Option<(i128, i128)>>> {
         let footer = footer(&self.reopen()?)?.metadata;
         let descriptor = footer.metadata().file_metadata().schema_descr();
-        let leaves = (0..descriptor.num_columns()).filter_map(|leaf| match descriptor.column(leaf).path().parts() {
-            [name] => Some((name.clone(), leaf)),
-            _ => None,
+        let leaves = (0..descriptor.num_columns()).filter_map(|leaf| {
+            match descriptor.column(leaf).path().parts() {
+                [name] => Some((name.clone(), leaf)),
+                _ => None,
+            }
         });
         let leaves: HashMap<String, usize> = leaves.collect();
         let groups = footer.metadata().row_groups();
@@ -289,15 +397,28 @@ impl TableFile for ParquetFile {
             let ranges = groups.iter().map(|group| group_range(group, *leaf));
             ranges.reduce(|left, right| Some((left?.0.min(right?.0), left?.1.max(right?.1))))?
         };
-        Ok(columns.iter().map(|column| leaves.get(*column).and_then(range)).collect())
+        Ok(columns
+            .iter()
+            .map(|column| leaves.get(*column).and_then(range))
+            .collect())
     }
 
-    fn demands(&self, columns: &[ColumnRequest], options: &[ReadOptions], looks_into_pages: bool) -> Result<Vec<Demand>> {
+    fn demands(
+        &self,
+        columns: &[ColumnRequest],
+        options: &[ReadOptions],
+        looks_into_pages: bool,
+    ) -> Result<Vec<Demand>> {
         let decoder = Decoder::new(self.reopen()?, columns)?;
         Ok(parquet_demand::demands(&decoder, options, looks_into_pages))
     }
 
-    fn portions(&self, columns: &[ColumnRequest], options: &ReadOptions, start: Start) -> Result<Box<dyn Portions>> {
+    fn portions(
+        &self,
+        columns: &[ColumnRequest],
+        options: &ReadOptions,
+        start: Start,
+    ) -> Result<Box<dyn Portions>> {
         let decoder = Decoder::new(self.reopen()?, columns)?;
         Ok(Box::new(ParquetPortions::new(decoder, options, start.row)))
     }
@@ -305,20 +426,27 @@ impl TableFile for ParquetFile {
 
 impl ParquetFile {
     fn reopen(&self) -> Result<Input> {
-        SharedFile::reopen(&self.path, &self.identity).map(|file| Input(file, PageChecks::default()))
+        SharedFile::reopen(&self.path, &self.identity)
+            .map(|file| Input(file, PageChecks::default()))
     }
 }
 
-/// The pages without compression, and for each row the widths of its values: a dictionary's words may be few, their places are not. None for
-/// nested columns, whose rows have no width.
+/// The pages without compression, and for each row the widths of its values: a dictionary's words
+/// may be few, their places are not. None for nested columns, whose rows have no width.
 fn decoded_bytes(metadata: &ParquetMetaData, schema: &Schema) -> Option<u64> {
-    let pages: i64 = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size).sum();
+    let pages: i64 = metadata
+        .row_groups()
+        .iter()
+        .map(RowGroupMetaData::total_byte_size)
+        .sum();
     let widths = schema.fields().iter().map(|field| match field.data_type() {
         nested if nested.is_nested() => None,
         other => Some(other.primitive_width().unwrap_or(VIEW_BYTES) as u64),
     });
     let rows = u64::try_from(metadata.file_metadata().num_rows()).ok()?;
-    u64::try_from(pages).ok()?.checked_add(rows.checked_mul(widths.sum::<Option<u64>>()?)?)
+    u64::try_from(pages)
+        .ok()?
+        .checked_add(rows.checked_mul(widths.sum::<Option<u64>>()?)?)
 }
 
 /// The width of a text's place: of a view into its page, or of a dictionary's key at most.
@@ -327,8 +455,14 @@ const VIEW_BYTES: usize = 16;
 /// The smallest and largest value in a row group; none without trustworthy statistics.
 fn group_range(group: &RowGroupMetaData, column: usize) -> Option<(i128, i128)> {
     match group.column(column).statistics()? {
-        Statistics::Int32(values) => Some((i128::from(*values.min_opt()?), i128::from(*values.max_opt()?))),
-        Statistics::Int64(values) => Some((i128::from(*values.min_opt()?), i128::from(*values.max_opt()?))),
+        Statistics::Int32(values) => Some((
+            i128::from(*values.min_opt()?),
+            i128::from(*values.max_opt()?),
+        )),
+        Statistics::Int64(values) => Some((
+            i128::from(*values.min_opt()?),
+            i128::from(*values.max_opt()?),
+        )),
         _ => None,
     }
 }

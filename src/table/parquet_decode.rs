@@ -1,6 +1,7 @@
 //! Ranges of rows of a Parquet file: cut by what they take in memory, decoded by any worker.
 //!
-//! Owns the size of a portion and its decoding. What a file is, and how its footer is read, is `parquet`'s.
+//! Owns the size of a portion and its decoding. What a file is, and how its footer is read, is
+//! `parquet`'s.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,7 +12,9 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -41,11 +44,20 @@ impl ParquetPortions {
     pub(super) fn new(decoder: Decoder, options: &ReadOptions, first_row: u64) -> Self {
         let mut row = usize::try_from(first_row).unwrap_or(usize::MAX);
         let mut row_group = 0;
-        while let Some(group) = decoder.row_group(row_group).filter(|group| row_count(group) <= row) {
+        while let Some(group) = decoder
+            .row_group(row_group)
+            .filter(|group| row_count(group) <= row)
+        {
             row -= row_count(group);
             row_group += 1;
         }
-        Self { decoder: Arc::new(decoder), cut: Cut::new(options), row_group, row, first_row }
+        Self {
+            decoder: Arc::new(decoder),
+            cut: Cut::new(options),
+            row_group,
+            row,
+            first_row,
+        }
     }
 }
 
@@ -58,26 +70,51 @@ pub(super) struct Cut {
 
 impl Cut {
     pub(super) fn new(options: &ReadOptions) -> Self {
-        let ReadOptions { portion_bytes, most_portion_bytes, portion_rows, .. } = *options;
-        Self { portion_bytes: portion_bytes.max(1), most_portion_bytes: most_portion_bytes.max(1), portion_rows: portion_rows.max(1) }
+        let ReadOptions {
+            portion_bytes,
+            most_portion_bytes,
+            portion_rows,
+            ..
+        } = *options;
+        Self {
+            portion_bytes: portion_bytes.max(1),
+            most_portion_bytes: most_portion_bytes.max(1),
+            portion_rows: portion_rows.max(1),
+        }
     }
 
-    /// How many portions so many decoded bytes become. A page is decompressed for every portion that has rows of it, so a row group of few
-    /// pages is cut into no more portions than that, if they do not become too large: 100 columns of one page each, cut into four, took more
+    /// How many portions so many decoded bytes become. A page is decompressed for every portion
+    /// that has rows of it, so a row group of few pages is cut into no more portions than that, if
+    /// they do not become too large: 100 columns of one page each, cut into four, took more
     /// than twice as long to read.
     fn parts(&self, bytes: usize, pages: usize) -> usize {
         let wanted = bytes.div_ceil(self.portion_bytes);
-        if pages > FEW_PAGES { wanted } else { wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes))) }
+        if pages > FEW_PAGES {
+            wanted
+        } else {
+            wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes)))
+        }
     }
 
-    /// Rows of each portion of a row group of which these column chunks are wanted, the same for all but the last.
-    pub(super) fn step<'a>(&self, rows: usize, wanted: impl Iterator<Item = &'a ColumnChunkMetaData>) -> usize {
+    /// Rows of each portion of a row group of which these column chunks are wanted, the same for
+    /// all but the last.
+    pub(super) fn step<'a>(
+        &self,
+        rows: usize,
+        wanted: impl Iterator<Item = &'a ColumnChunkMetaData>,
+    ) -> usize {
         let (bytes, largest) = wanted.fold((0_usize, 0), |(bytes, largest), column| {
             let uncompressed = usize::try_from(column.uncompressed_size()).unwrap_or(0);
-            (bytes.saturating_add(decoded_bytes(column)), uncompressed.max(largest))
+            (
+                bytes.saturating_add(decoded_bytes(column)),
+                uncompressed.max(largest),
+            )
         });
         let pages = largest.div_ceil(PAGE_BYTES).max(1);
-        let parts = self.parts(bytes, pages).max(rows.div_ceil(self.portion_rows)).clamp(1, rows.max(1));
+        let parts = self
+            .parts(bytes, pages)
+            .max(rows.div_ceil(self.portion_rows))
+            .clamp(1, rows.max(1));
         rows.div_ceil(parts).max(1)
     }
 }
@@ -92,13 +129,22 @@ impl Portions for ParquetPortions {
             (self.row_group, self.row) = (self.row_group + 1, 0);
         };
         let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX).max(1);
-        let step = self.cut.step(row_count(group), self.decoder.wanted(group).map(|(_, column)| column));
+        let step = self.cut.step(
+            row_count(group),
+            self.decoder.wanted(group).map(|(_, column)| column),
+        );
         let rows = self.row..(self.row + step.min(most_rows)).min(row_count(group));
-        let (decoder, row_group, count) = (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
+        let (decoder, row_group, count) =
+            (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
         let first_row = self.first_row;
         self.row = rows.end;
         self.first_row += count;
-        Some(Ok(Portion { first_row, row_count: count, end_byte: None, decode: Box::new(move || decoder.decode(row_group, rows)) }))
+        Some(Ok(Portion {
+            first_row,
+            row_count: count,
+            end_byte: None,
+            decode: Box::new(move || decoder.decode(row_group, rows)),
+        }))
     }
 }
 
@@ -106,7 +152,8 @@ pub(super) fn row_count(group: &RowGroupMetaData) -> usize {
     usize::try_from(group.num_rows()).unwrap_or(0)
 }
 
-/// What a column chunk takes in memory, at most: its pages, or its values once an encoding is undone.
+/// What a column chunk takes in memory, at most: its pages, or its values once an encoding is
+/// undone.
 fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
     let width = match column.column_type() {
         PhysicalType::BOOLEAN => 1,
@@ -114,9 +161,13 @@ fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
         PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
         // Arrow's timestamps, and views of texts.
         PhysicalType::INT96 | PhysicalType::BYTE_ARRAY => 16,
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => usize::try_from(column.column_descr().type_length()).unwrap_or(0),
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => {
+            usize::try_from(column.column_descr().type_length()).unwrap_or(0)
+        }
     };
-    let values = usize::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
+    let values = usize::try_from(column.num_values())
+        .unwrap_or(0)
+        .saturating_mul(width);
     values.max(usize::try_from(column.uncompressed_size()).unwrap_or(0))
 }
 
@@ -126,7 +177,8 @@ const PAGE_BYTES: usize = 1 << 20;
 /// With more pages than this, sharing one between two portions costs little.
 const FEW_PAGES: usize = 4;
 
-/// The most groups of columns that are read one after the other. Each is laid out anew for each portion, which walks all of the file's columns.
+/// The most groups of columns that are read one after the other. Each is laid out anew for each
+/// portion, which walks all of the file's columns.
 const MOST_GROUPS: usize = 128;
 
 /// All that a worker needs to decode any range of one file.
@@ -134,8 +186,8 @@ const MOST_GROUPS: usize = 128;
 pub(super) struct Decoder {
     pub(super) input: Input,
     pub(super) footer: ArrowReaderMetadata,
-    /// Groups of the wanted columns. While a column is read, its pages are in memory, a dictionary and a page of values, often 2 MiB and more;
-    /// so only a few are read at once.
+    /// Groups of the wanted columns. While a column is read, its pages are in memory, a dictionary
+    /// and a page of values, often 2 MiB and more; so only a few are read at once.
     pub(super) groups: Vec<ProjectionMask>,
     mask: ProjectionMask,
     schema: SchemaRef,
@@ -145,35 +197,80 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(input: Input, columns: &[ColumnRequest]) -> Result<Self> {
-        let Footer { metadata: footer, unreadable } = footer(&input)?;
-        let viewed = |data_type: &DataType| Some(read_type(data_type)).filter(|viewed| viewed != data_type);
-        let footer =
-            with_types(&footer, viewed).map_err(|error| Error::failed("cannot read the Parquet schema").at_path(input.0.path()).because(error))?;
+        let Footer {
+            metadata: footer,
+            unreadable,
+        } = footer(&input)?;
+        let viewed =
+            |data_type: &DataType| Some(read_type(data_type)).filter(|viewed| viewed != data_type);
+        let footer = with_types(&footer, viewed).map_err(|error| {
+            Error::failed("cannot read the Parquet schema")
+                .at_path(input.0.path())
+                .because(error)
+        })?;
         let names = NameIndex::new(footer.schema());
         let root = |column: &ColumnRequest| {
-            names.position(&column.name).ok_or_else(|| Error::internal("a column that the file lacks").at_column(&column.name))
+            names.position(&column.name).ok_or_else(|| {
+                Error::internal("a column that the file lacks").at_column(&column.name)
+            })
         };
         let roots: Vec<usize> = columns.iter().map(root).collect::<Result<_>>()?;
         let mut ascending = roots.clone();
         ascending.sort_unstable();
         ascending.dedup();
-        let positions = roots.iter().filter_map(|root| ascending.binary_search(root).ok()).collect();
-        let mask = |roots: &[usize]| ProjectionMask::roots(footer.metadata().file_metadata().schema_descr(), roots.iter().copied());
-        let groups = ascending.chunks(ascending.len().div_ceil(MOST_GROUPS).max(1)).map(mask).collect();
+        let positions = roots
+            .iter()
+            .filter_map(|root| ascending.binary_search(root).ok())
+            .collect();
+        let mask = |roots: &[usize]| {
+            ProjectionMask::roots(
+                footer.metadata().file_metadata().schema_descr(),
+                roots.iter().copied(),
+            )
+        };
+        let groups = ascending
+            .chunks(ascending.len().div_ceil(MOST_GROUPS).max(1))
+            .map(mask)
+            .collect();
         let mask = mask(&ascending);
-        if let Some((leaf, reason)) = unreadable.iter().find(|(leaf, _)| mask.leaf_included(*leaf)) {
+        if let Some((leaf, reason)) = unreadable
+            .iter()
+            .find(|(leaf, _)| mask.leaf_included(*leaf))
+        {
             let name = footer.parquet_schema().column(*leaf).path().string();
-            let error = Error::failed(format!("cannot read the column: {reason}")).at_path(input.0.path()).at_column(name);
-            return Err(error.hint(if reason.contains("encrypted") { DECRYPT } else { "write it with another encoding or compression" }));
+            let error = Error::failed(format!("cannot read the column: {reason}"))
+                .at_path(input.0.path())
+                .at_column(name);
+            return Err(error.hint(if reason.contains("encrypted") {
+                DECRYPT
+            } else {
+                "write it with another encoding or compression"
+            }));
         }
-        let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
+        let fields = columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.data_type.clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        Ok(Self { input, footer, groups, mask, schema, positions })
+        Ok(Self {
+            input,
+            footer,
+            groups,
+            mask,
+            schema,
+            positions,
+        })
     }
 
     /// The column chunks of a row group that are wanted, each with its number among the leaves.
-    pub(super) fn wanted<'a>(&'a self, group: &'a RowGroupMetaData) -> impl Iterator<Item = (usize, &'a ColumnChunkMetaData)> {
-        group.columns().iter().enumerate().filter(|(leaf, _)| self.mask.leaf_included(*leaf))
+    pub(super) fn wanted<'a>(
+        &'a self,
+        group: &'a RowGroupMetaData,
+    ) -> impl Iterator<Item = (usize, &'a ColumnChunkMetaData)> {
+        group
+            .columns()
+            .iter()
+            .enumerate()
+            .filter(|(leaf, _)| self.mask.leaf_included(*leaf))
     }
 
     fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
@@ -184,73 +281,161 @@ impl Decoder {
         let count = rows.len();
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
             let hint = if let Some(ParquetError::NYI(_)) = error.downcast_ref() {
-                "the file uses a feature of Parquet that is not supported: write it with another encoding or compression"
+                "the file uses a feature of Parquet that is not supported: write it with another \
+                 encoding or compression"
             } else {
                 "the file is damaged: write or copy it again"
             };
-            Error::failed(format!("cannot decode row group {row_group}")).at_path(self.input.0.path()).because(error).hint(hint)
+            Error::failed(format!("cannot decode row group {row_group}"))
+                .at_path(self.input.0.path())
+                .because(error)
+                .hint(hint)
         };
         // The decoder underneath panics on some damaged files.
-        let read =
-            catch_unwind(AssertUnwindSafe(|| self.groups.iter().map(|group| self.read(group, row_group, &rows)).collect::<Result<Vec<_>, _>>()));
-        let groups = read.map_err(|_| broken("its pages contradict each other".into()))?.map_err(|error| broken(Box::new(error)))?;
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            self.groups
+                .iter()
+                .map(|group| self.read(group, row_group, &rows))
+                .collect::<Result<Vec<_>, _>>()
+        }));
+        let groups = read
+            .map_err(|_| broken("its pages contradict each other".into()))?
+            .map_err(|error| broken(Box::new(error)))?;
         if let Some(short) = groups.iter().find(|batch| batch.num_rows() != count) {
-            return Err(broken(format!("{count} rows were promised, {} are there", short.num_rows()).into()));
+            return Err(broken(
+                format!("{count} rows were promised, {} are there", short.num_rows()).into(),
+            ));
         }
         let read: Vec<&ArrayRef> = groups.iter().flat_map(RecordBatch::columns).collect();
-        let columns = self.positions.iter().zip(self.schema.fields()).map(|(&position, field)| self.column(read[position], field));
+        let columns = self
+            .positions
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(&position, field)| self.column(read[position], field));
         let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options).map_err(|error| broken(Box::new(error)))
+        RecordBatch::try_new_with_options(
+            self.schema.clone(),
+            columns.collect::<Result<_>>()?,
+            &options,
+        )
+        .map_err(|error| broken(Box::new(error)))
     }
 
     fn column(&self, column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-        cast_column(column, field.data_type()).map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
+        cast_column(column, field.data_type())
+            .map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
     }
 
-    /// The rows of one group of columns; its pages are gone when this returns, but for those that texts are views of.
-    fn read(&self, group: &ProjectionMask, row_group: usize, rows: &Range<usize>) -> Result<RecordBatch, ParquetError> {
-        let all = usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
-        let chunks = self.footer.metadata().row_group(row_group).columns().iter().enumerate();
-        let input = self.input.for_reader(chunks.filter(|(leaf, _)| group.leaf_included(*leaf)).map(|(_, chunk)| chunk));
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.footer.clone());
-        let builder = builder.with_projection(group.clone()).with_row_groups(vec![row_group]).with_batch_size(rows.len().max(1));
+    /// The rows of one group of columns; its pages are gone when this returns, but for those that
+    /// texts are views of.
+    fn read(
+        &self,
+        group: &ProjectionMask,
+        row_group: usize,
+        rows: &Range<usize>,
+    ) -> Result<RecordBatch, ParquetError> {
+        let all =
+            usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
+        let chunks = self
+            .footer
+            .metadata()
+            .row_group(row_group)
+            .columns()
+            .iter()
+            .enumerate();
+        let input = self.input.for_reader(
+            chunks
+                .filter(|(leaf, _)| group.leaf_included(*leaf))
+                .map(|(_, chunk)| chunk),
+        );
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.footer.clone());
+        let builder = builder
+            .with_projection(group.clone())
+            .with_row_groups(vec![row_group])
+            .with_batch_size(rows.len().max(1));
         let builder = if rows.len() == all {
             builder
         } else {
-            builder.with_row_selection(RowSelection::from(vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())]))
+            builder.with_row_selection(RowSelection::from(vec![
+                RowSelector::skip(rows.start),
+                RowSelector::select(rows.len()),
+            ]))
         };
         let reader = builder.build()?;
         let schema = arrow::array::RecordBatchReader::schema(&reader);
         let batches = reader.collect::<Result<Vec<_>, _>>()?;
-        let batch = if let [batch] = batches.as_slice() { batch.clone() } else { concat_batches(&schema, &batches)? };
+        let batch = if let [batch] = batches.as_slice() {
+            batch.clone()
+        } else {
+            concat_batches(&schema, &batches)?
+        };
         drop(batches);
         let (schema, columns, count) = batch.into_parts();
         let columns = columns.into_iter().map(compacted).collect();
-        Ok(RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(count)))?)
+        Ok(RecordBatch::try_new_with_options(
+            schema,
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(count)),
+        )?)
     }
 }
 
-/// The unit that holds all times of each column of the type INT96, by the column's number. Spark's times have microseconds; other writers' files
-/// are read through for it, these columns alone.
-pub(super) fn int96_units(input: &Input, footer: &ArrowReaderMetadata, unreadable: &[(usize, String)]) -> Result<HashMap<usize, TimeUnit>> {
+/// The unit that holds all times of each column of the type INT96, by the column's number. Spark's
+/// times have microseconds; other writers' files are read through for it, these columns alone.
+pub(super) fn int96_units(
+    input: &Input,
+    footer: &ArrowReaderMetadata,
+    unreadable: &[(usize, String)],
+) -> Result<HashMap<usize, TimeUnit>> {
     let file = footer.metadata().file_metadata();
-    let is_sparks = file.key_value_metadata().is_some_and(|pairs| pairs.iter().any(|pair| pair.key.starts_with("org.apache.spark.")));
-    let is_readable = |column: usize| unreadable.iter().all(|(leaf, _)| footer.parquet_schema().get_column_root_idx(*leaf) != column);
-    let is_asked = |column: usize, field: &Field| !is_sparks && has_int96(field) && is_readable(column);
-    let columns = footer.schema().fields().iter().enumerate().filter(|(column, field)| is_asked(*column, field));
-    columns.map(|(column, field)| Ok((column, int96_unit(input, footer, column).map_err(|error| error.at_column(field.name()))?))).collect()
+    let is_sparks = file.key_value_metadata().is_some_and(|pairs| {
+        pairs
+            .iter()
+            .any(|pair| pair.key.starts_with("org.apache.spark."))
+    });
+    let is_readable = |column: usize| {
+        unreadable
+            .iter()
+            .all(|(leaf, _)| footer.parquet_schema().get_column_root_idx(*leaf) != column)
+    };
+    let is_asked =
+        |column: usize, field: &Field| !is_sparks && has_int96(field) && is_readable(column);
+    let columns = footer
+        .schema()
+        .fields()
+        .iter()
+        .enumerate()
+        .filter(|(column, field)| is_asked(*column, field));
+    columns
+        .map(|(column, field)| {
+            Ok((
+                column,
+                int96_unit(input, footer, column).map_err(|error| error.at_column(field.name()))?,
+            ))
+        })
+        .collect()
 }
 
 fn int96_unit(input: &Input, footer: &ArrowReaderMetadata, column: usize) -> Result<TimeUnit> {
     let look = || -> Result<TimeUnit, ParquetError> {
         let mask = ProjectionMask::roots(footer.parquet_schema(), [column]);
         let groups = footer.metadata().row_groups().iter();
-        let chunks = groups.flat_map(|group| group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf)));
+        let chunks = groups.flat_map(|group| {
+            group
+                .columns()
+                .iter()
+                .enumerate()
+                .filter(|(leaf, _)| mask.leaf_included(*leaf))
+        });
         let input = input.for_reader(chunks.map(|(_, chunk)| chunk));
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, footer.clone());
         let mut needs = Needs::default();
         for batch in builder.with_projection(mask).build()? {
-            batch?.columns().iter().for_each(|column| needs.look(column));
+            batch?
+                .columns()
+                .iter()
+                .for_each(|column| needs.look(column));
             if needs.is_settled() {
                 break;
             }
@@ -258,7 +443,15 @@ fn int96_unit(input: &Input, footer: &ArrowReaderMetadata, column: usize) -> Res
         Ok(needs.unit())
     };
     // The decoder underneath panics on some damaged files.
-    let found = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(ParquetError::General("its pages contradict each other".to_owned())));
-    let failed = |error| Error::failed("cannot read the INT96 times").at_path(input.0.path()).because(error);
+    let found = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+        Err(ParquetError::General(
+            "its pages contradict each other".to_owned(),
+        ))
+    });
+    let failed = |error| {
+        Error::failed("cannot read the INT96 times")
+            .at_path(input.0.path())
+            .because(error)
+    };
     found.map_err(|error| failed(error).hint("the file is damaged: write or copy it again"))
 }

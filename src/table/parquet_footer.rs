@@ -1,17 +1,22 @@
-//! A Parquet file's footer, checked before the reader beneath parses it, and put into words that the reader knows.
+//! A Parquet file's footer, checked before the reader beneath parses it, and put into words that
+//! the reader knows.
 //!
-//! That reader passes over lists of truth values one by one though not a byte of them is there, reserves memory for as many children as a schema
-//! says it has, follows a schema to any depth on the stack, and reads the fields that it knows without looking at their type. A footer with
-//! fields or names of a later version of the format is written anew without them; what then cannot be read is said of the columns alone. Owns
-//! which fields there are. How records are walked is `thrift`'s, what they mean is the reader's.
+//! That reader passes over lists of truth values one by one though not a byte of them is there,
+//! reserves memory for as many children as a schema says it has, follows a schema to any depth on
+//! the stack, and reads the fields that it knows without looking at their type. A footer with
+//! fields or names of a later version of the format is written anew without them; what then cannot
+//! be read is said of the columns alone. Owns which fields there are. How records are walked is
+//! `thrift`'s, what they mean is the reader's.
 //!
-//! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader knows it.
+//! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader
+//! knows it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::thrift::Kind::{
-    self, Binary, Byte, Children, ChunkType, Chunks, Double, Enum, LeafType, List, Number, Offset, Struct, Tree, Truth, Union, Unknown,
+    self, Binary, Byte, Children, ChunkType, Chunks, Double, Enum, LeafType, List, Number, Offset,
+    Struct, Tree, Truth, Union, Unknown,
 };
 use super::thrift::{Refusal, has_unknown, is_known};
 use super::thrift_tree::{Fields, Value};
@@ -29,8 +34,8 @@ pub(super) const EMPTY: Kind = Struct(&[]);
 const TIME_UNIT: Kind = Union(&[EMPTY, EMPTY, EMPTY]);
 const TIME: Kind = Struct(&[Truth, TIME_UNIT]);
 
-/// A union: by number, text, map, list, enumeration, decimal, date, time, timestamp, interval, integer, null, JSON, BSON, UUID, half float,
-/// variant, geometry, geography, file.
+/// A union: by number, text, map, list, enumeration, decimal, date, time, timestamp, interval,
+/// integer, null, JSON, BSON, UUID, half float, variant, geometry, geography, file.
 const LOGICAL_TYPE: Kind = Union(&[
     EMPTY,
     EMPTY,
@@ -53,18 +58,34 @@ const LOGICAL_TYPE: Kind = Union(&[
     EMPTY,
 ]);
 
-/// Type, type length, repetition, name, number of children, converted type, scale, precision, field identifier, logical type.
-const SCHEMA_ELEMENT: &[Kind] =
-    &[LeafType(TYPES), Number, Enum(REPETITIONS), Binary, Children, Enum(CONVERTED), Number, Number, Number, LOGICAL_TYPE];
+/// Type, type length, repetition, name, number of children, converted type, scale, precision, field
+/// identifier, logical type.
+const SCHEMA_ELEMENT: &[Kind] = &[
+    LeafType(TYPES),
+    Number,
+    Enum(REPETITIONS),
+    Binary,
+    Children,
+    Enum(CONVERTED),
+    Number,
+    Number,
+    Number,
+    LOGICAL_TYPE,
+];
 
-/// Maximum and minimum as they once were, counts of nulls and distinct values, maximum and minimum, whether they are exact, count of NaN.
-pub(super) const STATISTICS: Kind = Struct(&[Binary, Binary, Number, Number, Binary, Binary, Truth, Truth, Number]);
+/// Maximum and minimum as they once were, counts of nulls and distinct values, maximum and minimum,
+/// whether they are exact, count of NaN.
+pub(super) const STATISTICS: Kind = Struct(&[
+    Binary, Binary, Number, Number, Binary, Binary, Truth, Truth, Number,
+]);
 
 const KEY_VALUE: Kind = Struct(&[Binary, Binary]);
-const BOUNDING_BOX: Kind = Struct(&[Double, Double, Double, Double, Double, Double, Double, Double]);
+const BOUNDING_BOX: Kind = Struct(&[
+    Double, Double, Double, Double, Double, Double, Double, Double,
+]);
 
-/// Type, encodings, path, codec, values, sizes, key-value pairs, offsets of pages, statistics, statistics of encodings, bloom filter, statistics
-/// of sizes, statistics of places.
+/// Type, encodings, path, codec, values, sizes, key-value pairs, offsets of pages, statistics,
+/// statistics of encodings, bloom filter, statistics of sizes, statistics of places.
 const COLUMN_META_DATA: Kind = Struct(&[
     ChunkType(TYPES),
     List(&Enum(ENCODINGS)),
@@ -86,14 +107,37 @@ const COLUMN_META_DATA: Kind = Struct(&[
 ]);
 
 /// File, offset, metadata, places of the page indexes.
-const COLUMN_CHUNK: Kind = Struct(&[Binary, Number, COLUMN_META_DATA, Number, Number, Number, Number]);
+const COLUMN_CHUNK: Kind = Struct(&[
+    Binary,
+    Number,
+    COLUMN_META_DATA,
+    Number,
+    Number,
+    Number,
+    Number,
+]);
 
 /// Columns, size, rows, sorting columns, offset, compressed size, number.
-const ROW_GROUP: Kind = Struct(&[Chunks(&COLUMN_CHUNK), Number, Number, List(&Struct(&[Number, Truth, Truth])), Number, Number, Number]);
+const ROW_GROUP: Kind = Struct(&[
+    Chunks(&COLUMN_CHUNK),
+    Number,
+    Number,
+    List(&Struct(&[Number, Truth, Truth])),
+    Number,
+    Number,
+    Number,
+]);
 
 /// Version, schema, rows, row groups, key-value pairs, writer, orders of columns.
-static FILE_META_DATA: &[Kind] =
-    &[Number, Tree(SCHEMA_ELEMENT), Number, List(&ROW_GROUP), List(&KEY_VALUE), Binary, List(&Union(&[EMPTY, EMPTY, EMPTY]))];
+static FILE_META_DATA: &[Kind] = &[
+    Number,
+    Tree(SCHEMA_ELEMENT),
+    Number,
+    List(&ROW_GROUP),
+    List(&KEY_VALUE),
+    Binary,
+    List(&Union(&[EMPTY, EMPTY, EMPTY])),
+];
 
 /// A footer that the reader beneath may parse.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,20 +151,32 @@ pub(super) struct CheckedFooter {
 /// Checks a footer's record; what may follow it is not looked at.
 pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusal> {
     if !has_unknown(bytes, FILE_META_DATA)? {
-        return Ok(CheckedFooter { bytes: bytes.clone(), unreadable: Vec::new() });
+        return Ok(CheckedFooter {
+            bytes: bytes.clone(),
+            unreadable: Vec::new(),
+        });
     }
     let mut file = Fields::read(bytes, FILE_META_DATA)?;
     let mut unreadable = BTreeMap::new();
     for (index, element) in file.elements(2).iter_mut().enumerate() {
-        let Value::Struct(element) = element else { continue };
-        clear_schema_element(element).map_err(|name| Refusal::Wrong(format!("element {index} of the schema {name}")))?;
+        let Value::Struct(element) = element else {
+            continue;
+        };
+        clear_schema_element(element)
+            .map_err(|name| Refusal::Wrong(format!("element {index} of the schema {name}")))?;
     }
     for group in file.elements(4) {
-        let Value::Struct(group) = group else { continue };
+        let Value::Struct(group) = group else {
+            continue;
+        };
         for (leaf, chunk) in group.elements(1).iter_mut().enumerate() {
-            let Value::Struct(chunk) = chunk else { continue };
+            let Value::Struct(chunk) = chunk else {
+                continue;
+            };
             if let Some(reason) = clear_column_chunk(chunk) {
-                unreadable.entry(leaf).or_insert_with(|| reason.into_owned());
+                unreadable
+                    .entry(leaf)
+                    .or_insert_with(|| reason.into_owned());
             }
         }
     }
@@ -130,17 +186,29 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
     }
     let mut known = Vec::with_capacity(bytes.len());
     file.write(&mut known);
-    Ok(CheckedFooter { bytes: known.into(), unreadable: unreadable.into_iter().collect() })
+    Ok(CheckedFooter {
+        bytes: known.into(),
+        unreadable: unreadable.into_iter().collect(),
+    })
 }
 
 /// A column without a logical type that is not known: it is read as the values that are stored.
 fn clear_schema_element(element: &mut Fields<'_>) -> Result<(), String> {
-    for (field, known, name) in [(1, TYPES, "a type of values"), (3, REPETITIONS, "a repetition")] {
-        if let Some(number) = element.number(field).filter(|number| !is_known(known, *number)) {
+    for (field, known, name) in [
+        (1, TYPES, "a type of values"),
+        (3, REPETITIONS, "a repetition"),
+    ] {
+        if let Some(number) = element
+            .number(field)
+            .filter(|number| !is_known(known, *number))
+        {
             return Err(format!("has {name} that is not known ({number})"));
         }
     }
-    if element.number(6).is_some_and(|number| !is_known(CONVERTED, number)) {
+    if element
+        .number(6)
+        .is_some_and(|number| !is_known(CONVERTED, number))
+    {
         element.remove(6);
     }
     Ok(())
@@ -158,11 +226,13 @@ fn clear_column_chunk(chunk: &mut Fields<'_>) -> Option<Cow<'static, str>> {
     if data.number(11) == Some(0) {
         data.remove(11);
     }
-    let is_encoding = |value: &Value<'_>| matches!(value, Value::Number(_, name) if is_known(ENCODINGS, *name));
+    let is_encoding =
+        |value: &Value<'_>| matches!(value, Value::Number(_, name) if is_known(ENCODINGS, *name));
     data.retain(2, is_encoding);
     let has_later = data.elements(13).iter_mut().any(|one| {
         let Value::Struct(one) = one else { return true };
-        !one.number(1).is_some_and(|page| is_known(PAGES, page)) || !one.number(2).is_some_and(|name| is_known(ENCODINGS, name))
+        !one.number(1).is_some_and(|page| is_known(PAGES, page))
+            || !one.number(2).is_some_and(|name| is_known(ENCODINGS, name))
     });
     if has_later {
         data.remove(13);
@@ -177,13 +247,51 @@ fn clear_column_chunk(chunk: &mut Fields<'_>) -> Option<Cow<'static, str>> {
 mod tests {
     use super::*;
 
-    /// A footer of one column and one row group: version, schema of a root and a leaf, rows, row groups; `more` of the leaf, of the column chunk,
-    /// of its description with this codec, and of the file.
+    /// A footer of one column and one row group: version, schema of a root and a leaf, rows, row
+    /// groups; `more` of the leaf, of the column chunk, of its description with this codec, and of
+    /// the file.
     fn footer(leaf: &[u8], chunk: &[u8], codec: u8, data: &[u8], file: &[u8]) -> Vec<u8> {
-        let data = [&[0x15, 4, 0x19, 0x15, 0, 0x19, 0x18, 1, b'a', 0x15, codec << 1, 0x16, 2, 0x16, 40, 0x16, 40, 0x26, 8][..], data, &[0]].concat();
+        let data = [
+            &[
+                0x15,
+                4,
+                0x19,
+                0x15,
+                0,
+                0x19,
+                0x18,
+                1,
+                b'a',
+                0x15,
+                codec << 1,
+                0x16,
+                2,
+                0x16,
+                40,
+                0x16,
+                40,
+                0x26,
+                8,
+            ][..],
+            data,
+            &[0],
+        ]
+        .concat();
         let chunk = [&[0x26, 8, 0x1c][..], &data, chunk, &[0]].concat();
-        let schema = [&[0x19, 0x2c, 0x48, 1, b'r', 0x15, 2, 0, 0x15, 4, 0x25, 0, 0x18, 1, b'a'][..], leaf, &[0]].concat();
-        let group = [&[0x19, 0x1c, 0x19, 0x1c][..], &chunk, &[0x16, 40, 0x16, 2, 0]].concat();
+        let schema = [
+            &[
+                0x19, 0x2c, 0x48, 1, b'r', 0x15, 2, 0, 0x15, 4, 0x25, 0, 0x18, 1, b'a',
+            ][..],
+            leaf,
+            &[0],
+        ]
+        .concat();
+        let group = [
+            &[0x19, 0x1c, 0x19, 0x1c][..],
+            &chunk,
+            &[0x16, 40, 0x16, 2, 0],
+        ]
+        .concat();
         [&[0x15, 2][..], &schema, &[0x16, 2], &group, file, &[0]].concat()
     }
 
@@ -194,8 +302,15 @@ mod tests {
     #[test]
     fn what_a_later_version_adds_is_dropped_and_the_rest_is_as_it_was() {
         let plain = footer(&[], &[], 0, &[], &[]);
-        assert_eq!(checked(plain.clone()), Ok(CheckedFooter { bytes: plain.clone().into(), unreadable: Vec::new() }));
-        // A list of truth values, a struct, a map, a logical type, a name of an annotation, columns' orders that are not known.
+        assert_eq!(
+            checked(plain.clone()),
+            Ok(CheckedFooter {
+                bytes: plain.clone().into(),
+                unreadable: Vec::new()
+            })
+        );
+        // A list of truth values, a struct, a map, a logical type, a name of an annotation,
+        // columns' orders that are not known.
         let truths = [0x09, 0x80, 0x02, 0x31, 1, 2, 1];
         let later = [
             footer(&[0x0c, 0x80, 0x04, 0x15, 2, 0], &[], 0, &[], &[]),
@@ -203,33 +318,71 @@ mod tests {
             footer(&[0x25, 80], &[], 0, &[], &[]),
             footer(&[], &truths, 0, &[], &[]),
             footer(&[], &[], 0, &truths, &truths),
-            footer(&[], &[], 0, &[0x49, 0x1c, 0x15, 0, 0x15, 30, 0x15, 2, 0], &[]),
+            footer(
+                &[],
+                &[],
+                0,
+                &[0x49, 0x1c, 0x15, 0, 0x15, 30, 0x15, 2, 0],
+                &[],
+            ),
             footer(&[], &[], 0, &[], &[0x39, 0x1c, 0x5c, 0, 0]),
-            // A dictionary at byte 0, which there is not; a list where later versions have the length of a bloom filter.
+            // A dictionary at byte 0, which there is not; a list where later versions have the
+            // length of a bloom filter.
             footer(&[], &[], 0, &[0x26, 0], &[]),
             footer(&[], &[], 0, &[0x69, 0x18, 1, b'x'], &[]),
-            footer(&[], &[], 0, &[], &[0x0b, 0x80, 0x02, 1, 0x88, 1, b'k', 1, b'v']),
+            footer(
+                &[],
+                &[],
+                0,
+                &[],
+                &[0x0b, 0x80, 0x02, 1, 0x88, 1, b'k', 1, b'v'],
+            ),
         ];
         for (index, later) in later.into_iter().enumerate() {
             let found = checked(later).unwrap();
-            assert_eq!((found.bytes.to_vec(), found.unreadable), (plain.clone(), Vec::new()), "{index}");
+            assert_eq!(
+                (found.bytes.to_vec(), found.unreadable),
+                (plain.clone(), Vec::new()),
+                "{index}"
+            );
         }
     }
 
     #[test]
     fn a_column_that_cannot_be_read_is_named_and_the_others_can() {
         let reason = |bytes: Vec<u8>| checked(bytes).unwrap().unreadable;
-        assert_eq!(reason(footer(&[], &[], 9, &[], &[])), [(0, "its compression is not known (codec 9)".to_owned())]);
+        assert_eq!(
+            reason(footer(&[], &[], 9, &[], &[])),
+            [(0, "its compression is not known (codec 9)".to_owned())]
+        );
         // The footer's key, and a key of its own.
-        assert_eq!(reason(footer(&[], &[0x5c, 0x1c, 0, 0], 0, &[], &[])), [(0, "it is encrypted".to_owned())]);
-        assert_eq!(reason(footer(&[], &[0x5c, 0x2c, 0x19, 0x18, 1, b'a', 0, 0, 0x18, 1, 0], 0, &[], &[])), [(0, "it is encrypted".to_owned())]);
+        assert_eq!(
+            reason(footer(&[], &[0x5c, 0x1c, 0, 0], 0, &[], &[])),
+            [(0, "it is encrypted".to_owned())]
+        );
+        assert_eq!(
+            reason(footer(
+                &[],
+                &[0x5c, 0x2c, 0x19, 0x18, 1, b'a', 0, 0, 0x18, 1, 0],
+                0,
+                &[],
+                &[]
+            )),
+            [(0, "it is encrypted".to_owned())]
+        );
     }
 
     #[test]
     fn values_of_a_type_that_is_not_known_are_refused() {
         let mut bytes = footer(&[], &[], 0, &[], &[]);
-        let place = bytes.windows(5).position(|window| window == [0x15, 4, 0x25, 0, 0x18]).unwrap();
+        let place = bytes
+            .windows(5)
+            .position(|window| window == [0x15, 4, 0x25, 0, 0x18])
+            .unwrap();
         bytes[place + 1] = 18;
-        assert_eq!(checked(bytes).unwrap_err().to_string(), "column chunk 0 has values of type 2, its column of type 9");
+        assert_eq!(
+            checked(bytes).unwrap_err().to_string(),
+            "column chunk 0 has values of type 2, its column of type 9"
+        );
     }
 }

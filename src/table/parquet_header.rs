@@ -1,9 +1,11 @@
 //! The headers of a Parquet file's pages, checked before the reader beneath parses them.
 //!
-//! That reader passes over lists of truth values one by one though not a byte of them is there, and reads the fields that it knows without
-//! looking at their type. Owns which fields those are. How records are walked is `thrift`'s, footers are `parquet_footer`'s.
+//! That reader passes over lists of truth values one by one though not a byte of them is there, and
+//! reads the fields that it knows without looking at their type. Owns which fields those are. How
+//! records are walked is `thrift`'s, footers are `parquet_footer`'s.
 //!
-//! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader knows it.
+//! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader
+//! knows it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
@@ -14,13 +16,16 @@ use super::parquet_footer::{EMPTY, STATISTICS};
 use super::thrift::Kind::{self, Number, Struct, Truth};
 use super::thrift::{Refusal, leading_numbers, struct_length, wrong};
 
-/// What is read of a file at once for a page header: headers are some dozens of bytes, and more where they hold statistics.
+/// What is read of a file at once for a page header: headers are some dozens of bytes, and more
+/// where they hold statistics.
 const HEADER_BYTES: usize = 2048;
 
-/// The longest page header: two texts of the largest size that writers put in statistics are far below.
+/// The longest page header: two texts of the largest size that writers put in statistics are far
+/// below.
 const MOST_HEADER_BYTES: usize = 16 << 20;
 
-/// Type, size, compressed size, checksum, then one of: data page, index page, dictionary page, data page of the second version.
+/// Type, size, compressed size, checksum, then one of: data page, index page, dictionary page, data
+/// page of the second version.
 static PAGE_HEADER: &[Kind] = &[
     Number,
     Number,
@@ -29,7 +34,9 @@ static PAGE_HEADER: &[Kind] = &[
     Struct(&[Number, Number, Number, Number, STATISTICS]),
     EMPTY,
     Struct(&[Number, Number, Truth]),
-    Struct(&[Number, Number, Number, Number, Number, Number, Truth, STATISTICS]),
+    Struct(&[
+        Number, Number, Number, Number, Number, Number, Truth, STATISTICS,
+    ]),
 ];
 
 /// What a page's header says of it.
@@ -49,14 +56,22 @@ pub(super) struct PageFacts {
 pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
     let mut reader = HeaderReader::new(file, 0, PageChecks::default());
     reader.fill()?;
-    let damaged = |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal.to_string());
+    let damaged =
+        |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal.to_string());
     let (numbers, inner) = leading_numbers(&reader.header).map_err(damaged)?;
-    let field = |wanted: i16| numbers.iter().find(|(identifier, _)| *identifier == wanted).and_then(|(_, value)| u64::try_from(*value).ok());
+    let field = |wanted: i16| {
+        numbers
+            .iter()
+            .find(|(identifier, _)| *identifier == wanted)
+            .and_then(|(_, value)| u64::try_from(*value).ok())
+    };
     Ok(PageFacts {
         header_bytes: reader.header.len() as u64,
         uncompressed_bytes: field(2).unwrap_or(0),
         compressed_bytes: field(3).unwrap_or(0),
-        words: inner.filter(|(identifier, _)| *identifier == DICTIONARY_HEADER).and_then(|(_, numbers)| u64::try_from(numbers.first()?.1).ok()),
+        words: inner
+            .filter(|(identifier, _)| *identifier == DICTIONARY_HEADER)
+            .and_then(|(_, numbers)| u64::try_from(numbers.first()?.1).ok()),
     })
 }
 
@@ -79,7 +94,8 @@ const DICTIONARY: i64 = 8;
 /// The field of a page header that makes it a dictionary's.
 const DICTIONARY_HEADER: i16 = 7;
 
-/// What the headers read so far say of the pages behind them, and what the footer says of their column chunks.
+/// What the headers read so far say of the pages behind them, and what the footer says of their
+/// column chunks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageChecks(Arc<Mutex<Facts>>);
 
@@ -117,19 +133,40 @@ struct DataPage {
 
 impl DataPage {
     fn new(identifier: i16, numbers: &[(i16, i64)]) -> Option<Self> {
-        let number = |wanted: i16| numbers.iter().find(|(own, _)| *own == wanted).map_or(0, |(_, number)| *number);
+        let number = |wanted: i16| {
+            numbers
+                .iter()
+                .find(|(own, _)| *own == wanted)
+                .map_or(0, |(_, number)| *number)
+        };
         match identifier {
-            FIRST_VERSION => Some(Self { values: number(1), encoding: number(2), list_bytes: 0 }),
-            SECOND_VERSION => Some(Self { values: number(1), encoding: number(4), list_bytes: number(6) }),
+            FIRST_VERSION => Some(Self {
+                values: number(1),
+                encoding: number(2),
+                list_bytes: 0,
+            }),
+            SECOND_VERSION => Some(Self {
+                values: number(1),
+                encoding: number(4),
+                list_bytes: number(6),
+            }),
             _ => None,
         }
     }
 
     fn check(self, chunk: &ChunkFacts) -> Result<(), Refusal> {
-        let is_listed = u32::try_from(self.encoding).is_ok_and(|encoding| chunk.encodings >> encoding.min(31) & 1 == 1);
+        let is_listed = u32::try_from(self.encoding)
+            .is_ok_and(|encoding| chunk.encodings >> encoding.min(31) & 1 == 1);
         // Some writers do not list the common ones.
-        if self.encoding >= FIRST_LISTED && self.encoding != DICTIONARY && chunk.encodings != 0 && !is_listed {
-            return wrong(format!("the page has encoding {}, which its column chunk does not list", self.encoding));
+        if self.encoding >= FIRST_LISTED
+            && self.encoding != DICTIONARY
+            && chunk.encodings != 0
+            && !is_listed
+        {
+            return wrong(format!(
+                "the page has encoding {}, which its column chunk does not list",
+                self.encoding
+            ));
         }
         if chunk.is_flat && self.list_bytes != 0 {
             return wrong("the page has levels of lists, its column has none");
@@ -141,14 +178,18 @@ impl DataPage {
 impl PageChecks {
     /// Checks for a reader of these column chunks, each with the byte at which it begins.
     pub(super) fn new(chunks: impl Iterator<Item = (u64, ChunkFacts)>) -> Self {
-        Self(Arc::new(Mutex::new(Facts { checksums: HashMap::new(), chunks: chunks.collect() })))
+        Self(Arc::new(Mutex::new(Facts {
+            checksums: HashMap::new(),
+            chunks: chunks.collect(),
+        })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the page that begins at `start` is the one whose checksum its header gives; so is every page without one.
+    /// Whether the page that begins at `start` is the one whose checksum its header gives; so is
+    /// every page without one.
     pub(super) fn agree(&self, start: u64, page: &[u8]) -> bool {
         let expected = self.lock().checksums.get(&start).copied().flatten();
         expected.is_none_or(|expected| crc32fast::hash(page) == expected)
@@ -157,21 +198,46 @@ impl PageChecks {
     /// Takes down what a header at byte `start` says.
     fn note(&self, start: u64, header: &[u8]) -> Result<(), Refusal> {
         let (numbers, inner) = leading_numbers(header)?;
-        let field = |wanted: i16| numbers.iter().find(|(identifier, _)| *identifier == wanted).map(|(_, value)| *value);
+        let field = |wanted: i16| {
+            numbers
+                .iter()
+                .find(|(identifier, _)| *identifier == wanted)
+                .map(|(_, value)| *value)
+        };
         let page_start = start.saturating_add(header.len() as u64);
         let mut facts = self.lock();
         // A number of 32 bits with a sign, which some write without.
-        if facts.checksums.insert(page_start, field(CHECKSUM).map(|checksum| checksum as u32)).is_some() {
+        if facts
+            .checksums
+            .insert(page_start, field(CHECKSUM).map(|checksum| checksum as u32))
+            .is_some()
+        {
             return Ok(());
         }
-        let Some((_, chunk)) = facts.chunks.range_mut(..=start).next_back().filter(|(_, chunk)| start < chunk.end) else { return Ok(()) };
-        let page = inner.and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers)).unwrap_or_default();
+        let Some((_, chunk)) = facts
+            .chunks
+            .range_mut(..=start)
+            .next_back()
+            .filter(|(_, chunk)| start < chunk.end)
+        else {
+            return Ok(());
+        };
+        let page = inner
+            .and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers))
+            .unwrap_or_default();
         page.check(chunk)?;
         let values = page.values;
-        chunk.so_far = u64::try_from(values).ok().and_then(|values| chunk.so_far.checked_add(values)).unwrap_or(u64::MAX);
-        let is_last = u64::try_from(field(COMPRESSED_BYTES).unwrap_or(0)).is_ok_and(|bytes| page_start.saturating_add(bytes) == chunk.end);
+        chunk.so_far = u64::try_from(values)
+            .ok()
+            .and_then(|values| chunk.so_far.checked_add(values))
+            .unwrap_or(u64::MAX);
+        let is_last = u64::try_from(field(COMPRESSED_BYTES).unwrap_or(0))
+            .is_ok_and(|bytes| page_start.saturating_add(bytes) == chunk.end);
         if chunk.so_far > chunk.value_count || is_last && chunk.so_far != chunk.value_count {
-            return wrong(format!("the pages have {} values, the column chunk {}", chunk.so_far, chunk.value_count));
+            return wrong(format!(
+                "the pages have {} values, the column chunk {}",
+                chunk.so_far, chunk.value_count
+            ));
         }
         Ok(())
     }
@@ -190,21 +256,46 @@ pub(super) struct HeaderReader {
 impl HeaderReader {
     /// The header at byte `start`, where `file` stands; what it says goes to `checks`.
     pub(super) fn new(file: FileReader, start: u64, checks: PageChecks) -> Self {
-        Self { file, start, checks, header: Vec::new(), position: 0 }
+        Self {
+            file,
+            start,
+            checks,
+            header: Vec::new(),
+            position: 0,
+        }
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        let damaged = |text: String| io::Error::new(io::ErrorKind::InvalidData, format!("cannot read the page header: {text}"));
+        let damaged = |text: String| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("cannot read the page header: {text}"),
+            )
+        };
         let mut wanted = HEADER_BYTES;
         loop {
-            self.file.by_ref().take((wanted - self.header.len()) as u64).read_to_end(&mut self.header)?;
+            self.file
+                .by_ref()
+                .take((wanted - self.header.len()) as u64)
+                .read_to_end(&mut self.header)?;
             match struct_length(&self.header, PAGE_HEADER) {
                 Ok(length) => {
                     self.header.truncate(length);
-                    return self.checks.note(self.start, &self.header).map_err(|refusal| damaged(refusal.to_string()));
+                    return self
+                        .checks
+                        .note(self.start, &self.header)
+                        .map_err(|refusal| damaged(refusal.to_string()));
                 }
-                Err(Refusal::CutOff) if self.header.len() == wanted && wanted < MOST_HEADER_BYTES => wanted *= 2,
-                Err(Refusal::CutOff) if self.header.len() == wanted => return Err(damaged(format!("it is longer than {MOST_HEADER_BYTES} bytes"))),
+                Err(Refusal::CutOff)
+                    if self.header.len() == wanted && wanted < MOST_HEADER_BYTES =>
+                {
+                    wanted *= 2
+                }
+                Err(Refusal::CutOff) if self.header.len() == wanted => {
+                    return Err(damaged(format!(
+                        "it is longer than {MOST_HEADER_BYTES} bytes"
+                    )));
+                }
                 Err(Refusal::CutOff) => return Err(damaged("the file ends in it".to_owned())),
                 Err(refusal @ Refusal::Wrong(_)) => return Err(damaged(refusal.to_string())),
             }
@@ -220,7 +311,11 @@ impl Read for HeaderReader {
         let count = (&self.header[self.position..]).read(buffer)?;
         self.position += count;
         // The parser above takes the end of a stream for values to pass over.
-        if count == 0 && !buffer.is_empty() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
+        if count == 0 && !buffer.is_empty() {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        } else {
+            Ok(count)
+        }
     }
 }
 
@@ -237,7 +332,11 @@ mod tests {
         let mut file = PendingFile::create(&path, false).unwrap();
         file.write_all(bytes).unwrap();
         file.publish(false).unwrap();
-        let mut reader = HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 0, PageChecks::default());
+        let mut reader = HeaderReader::new(
+            SharedFile::open(&path).unwrap().reader(),
+            0,
+            PageChecks::default(),
+        );
         let mut read = Vec::new();
         let mut byte = [0];
         loop {
@@ -251,20 +350,41 @@ mod tests {
 
     /// A data page whose statistics have a minimum of so many bytes.
     fn header(minimum: usize) -> Vec<u8> {
-        let length = [minimum as u8 | 0x80, (minimum >> 7) as u8 | 0x80, (minimum >> 14) as u8 | 0x80, (minimum >> 21) as u8];
-        let head = [0x15, 0, 0x15, 8, 0x15, 8, 0x2c, 0x15, 4, 0x15, 0, 0x15, 6, 0x15, 6, 0x1c, 0x28];
+        let length = [
+            minimum as u8 | 0x80,
+            (minimum >> 7) as u8 | 0x80,
+            (minimum >> 14) as u8 | 0x80,
+            (minimum >> 21) as u8,
+        ];
+        let head = [
+            0x15, 0, 0x15, 8, 0x15, 8, 0x2c, 0x15, 4, 0x15, 0, 0x15, 6, 0x15, 6, 0x1c, 0x28,
+        ];
         [&head[..], &length, &vec![7; minimum], &[0, 0, 0]].concat()
     }
 
     #[test]
     fn a_page_is_encoded_as_its_column_chunk_says() {
-        let chunk = ChunkFacts { encodings: 1 << 0 | 1 << 3 | 1 << 8, is_flat: true, ..ChunkFacts::default() };
-        let message = |page: Option<DataPage>| page.unwrap().check(&chunk).map_err(|refusal| refusal.to_string());
+        let chunk = ChunkFacts {
+            encodings: 1 << 0 | 1 << 3 | 1 << 8,
+            is_flat: true,
+            ..ChunkFacts::default()
+        };
+        let message = |page: Option<DataPage>| {
+            page.unwrap()
+                .check(&chunk)
+                .map_err(|refusal| refusal.to_string())
+        };
         for encoding in [0, 2, 3, 8] {
-            assert_eq!(message(DataPage::new(FIRST_VERSION, &[(1, 6), (2, encoding)])), Ok(()));
+            assert_eq!(
+                message(DataPage::new(FIRST_VERSION, &[(1, 6), (2, encoding)])),
+                Ok(())
+            );
         }
         let wrong = message(DataPage::new(FIRST_VERSION, &[(1, 6), (2, 9)])).unwrap_err();
-        assert_eq!(wrong, "the page has encoding 9, which its column chunk does not list");
+        assert_eq!(
+            wrong,
+            "the page has encoding 9, which its column chunk does not list"
+        );
         let wrong = message(DataPage::new(SECOND_VERSION, &[(1, 6), (4, 0), (6, 1)])).unwrap_err();
         assert_eq!(wrong, "the page has levels of lists, its column has none");
         assert!(DataPage::new(DICTIONARY_HEADER, &[(1, 6)]).is_none());
@@ -275,21 +395,53 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("page");
         let mut file = PendingFile::create(&path, false).unwrap();
-        // A data page of 9 bytes; the check value of the standard CRC is that of `123456789`, 0xCBF43926.
-        let header = crate::table::thrift_tree::with_number(&header(4), CHECKSUM, i64::from(0xcbf4_3926_u32.cast_signed())).unwrap();
+        // A data page of 9 bytes; the check value of the standard CRC is that of `123456789`,
+        // 0xCBF43926.
+        let header = crate::table::thrift_tree::with_number(
+            &header(4),
+            CHECKSUM,
+            i64::from(0xcbf4_3926_u32.cast_signed()),
+        )
+        .unwrap();
         file.write_all(&header).unwrap();
         file.publish(false).unwrap();
         let end = 100 + header.len() as u64 + 4;
-        let of = |value_count: u64| PageChecks::new([(90, ChunkFacts { end, value_count, ..ChunkFacts::default() })].into_iter());
-        let read = |checks: PageChecks| HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 100, checks).fill();
+        let of = |value_count: u64| {
+            PageChecks::new(
+                [(
+                    90,
+                    ChunkFacts {
+                        end,
+                        value_count,
+                        ..ChunkFacts::default()
+                    },
+                )]
+                .into_iter(),
+            )
+        };
+        let read = |checks: PageChecks| {
+            HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 100, checks).fill()
+        };
         // The page has 2 values and is the chunk's last one.
         assert!(read(of(2)).is_ok());
         for values in [1, 3] {
             let message = read(of(values)).unwrap_err().to_string();
-            assert_eq!(message, format!("cannot read the page header: the pages have 2 values, the column chunk {values}"));
+            assert_eq!(
+                message,
+                format!(
+                    "cannot read the page header: the pages have 2 values, the column chunk \
+                     {values}"
+                )
+            );
         }
         let checks = PageChecks::default();
-        HeaderReader::new(SharedFile::open(&path).unwrap().reader(), 100, checks.clone()).fill().unwrap();
+        HeaderReader::new(
+            SharedFile::open(&path).unwrap().reader(),
+            100,
+            checks.clone(),
+        )
+        .fill()
+        .unwrap();
         let start = 100 + header.len() as u64;
         assert!(checks.agree(start, b"123456789"));
         assert!(!checks.agree(start, b"123456788"));
@@ -300,12 +452,25 @@ mod tests {
     fn a_page_header_of_any_length_is_read_to_its_end_and_not_beyond() {
         for minimum in [0, 4, 2_020, 2_024, 2_025, 100_000] {
             let header = header(minimum);
-            assert_eq!(read(&[&header[..], b"the page"].concat()).unwrap(), header, "{minimum}");
+            assert_eq!(
+                read(&[&header[..], b"the page"].concat()).unwrap(),
+                header,
+                "{minimum}"
+            );
         }
         let message = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
-        assert_eq!(message(&header(4)[..10]), "cannot read the page header: the file ends in it");
-        assert_eq!(message(b""), "cannot read the page header: the file ends in it");
-        assert_eq!(message(&header(MOST_HEADER_BYTES)), "cannot read the page header: it is longer than 16777216 bytes");
+        assert_eq!(
+            message(&header(4)[..10]),
+            "cannot read the page header: the file ends in it"
+        );
+        assert_eq!(
+            message(b""),
+            "cannot read the page header: the file ends in it"
+        );
+        assert_eq!(
+            message(&header(MOST_HEADER_BYTES)),
+            "cannot read the page header: it is longer than 16777216 bytes"
+        );
         let facts = |bytes: &[u8]| {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("page");
@@ -314,10 +479,28 @@ mod tests {
             file.publish(false).unwrap();
             page_facts(SharedFile::open(&path).unwrap().reader()).unwrap()
         };
-        let page = PageFacts { header_bytes: header(4).len() as u64, compressed_bytes: 4, uncompressed_bytes: 4, words: None };
+        let page = PageFacts {
+            header_bytes: header(4).len() as u64,
+            compressed_bytes: 4,
+            uncompressed_bytes: 4,
+            words: None,
+        };
         assert_eq!(facts(&header(4)), page);
-        let dictionary = [0x15, 4, 0x15, 200, 1, 0x15, 20, 0x4c, 0x15, 14, 0x15, 0, 0, 0];
-        assert_eq!(facts(&dictionary), PageFacts { header_bytes: 14, compressed_bytes: 10, uncompressed_bytes: 100, words: Some(7) });
-        assert_eq!(message(&[0x18, 0]), "cannot read the page header: field 1 of a record has the wrong type (8)");
+        let dictionary = [
+            0x15, 4, 0x15, 200, 1, 0x15, 20, 0x4c, 0x15, 14, 0x15, 0, 0, 0,
+        ];
+        assert_eq!(
+            facts(&dictionary),
+            PageFacts {
+                header_bytes: 14,
+                compressed_bytes: 10,
+                uncompressed_bytes: 100,
+                words: Some(7)
+            }
+        );
+        assert_eq!(
+            message(&[0x18, 0]),
+            "cannot read the page header: field 1 of a record has the wrong type (8)"
+        );
     }
 }

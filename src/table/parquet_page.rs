@@ -1,7 +1,9 @@
-//! Pages on their way into a file: each gets the checksum of its bytes, which the encoder underneath leaves out.
+//! Pages on their way into a file: each gets the checksum of its bytes, which the encoder
+//! underneath leaves out.
 //!
-//! Owns the store in which a column chunk's pages wait, the checksum in their headers, and what of the chunk's description moves with it.
-//! Source: `parquet.thrift` of Apache Parquet's format 2.12, `PageHeader.crc`: the standard CRC of the page as it is stored, without its header.
+//! Owns the store in which a column chunk's pages wait, the checksum in their headers, and what of
+//! the chunk's description moves with it. Source: `parquet.thrift` of Apache Parquet's format 2.12,
+//! `PageHeader.crc`: the standard CRC of the page as it is stored, without its header.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -53,14 +55,21 @@ impl PageStore for Store {
 
     fn take(&mut self, key: PageKey) -> Result<Bytes> {
         let index = usize::try_from(key.get()).unwrap_or(usize::MAX);
-        self.0.lock().get_mut(index).map(take).ok_or_else(|| ParquetError::General(format!("there is no page {index}")))
+        self.0
+            .lock()
+            .get_mut(index)
+            .map(take)
+            .ok_or_else(|| ParquetError::General(format!("there is no page {index}")))
     }
 }
 
 impl PageStoreFactory for PageStores {
     fn create(&self, _args: &PageStoreArgs<'_>) -> Result<Box<dyn PageStore>> {
         let pages = Arc::new(Pages::default());
-        self.columns.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&pages));
+        self.columns
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&pages));
         Ok(Box::new(Store(pages)))
     }
 }
@@ -70,9 +79,17 @@ impl PageStores {
     pub(super) fn take_chunks(&self, chunks: Vec<ArrowColumnChunk>) -> Result<Vec<CheckedChunk>> {
         let stores = take(&mut *self.columns.lock().unwrap_or_else(PoisonError::into_inner));
         if stores.len() != chunks.len() {
-            return Err(ParquetError::General("a column chunk has no store of its own".to_owned()));
+            return Err(ParquetError::General(
+                "a column chunk has no store of its own".to_owned(),
+            ));
         }
-        stores.iter().zip(chunks).map(|(pages, chunk)| CheckedChunk::new(take(&mut *pages.lock()), chunk.close().clone())).collect()
+        stores
+            .iter()
+            .zip(chunks)
+            .map(|(pages, chunk)| {
+                CheckedChunk::new(take(&mut *pages.lock()), chunk.close().clone())
+            })
+            .collect()
     }
 }
 
@@ -86,7 +103,8 @@ pub(super) struct CheckedChunk {
 impl CheckedChunk {
     #[expect(clippy::needless_pass_by_value, reason = "the pages are taken over")]
     fn new(pages: Vec<Bytes>, mut close: ColumnCloseResult) -> Result<Self> {
-        let (mut dictionary, mut data, mut lengths, mut added) = (Vec::new(), VecDeque::new(), Vec::new(), 0);
+        let (mut dictionary, mut data, mut lengths, mut added) =
+            (Vec::new(), VecDeque::new(), Vec::new(), 0);
         for page in pages.chunks_exact(2) {
             let (header, bytes) = (&page[0], page[1].clone());
             let checked = with_checksum(header, &bytes)?;
@@ -98,11 +116,23 @@ impl CheckedChunk {
                 data.extend([checked, bytes]);
             }
         }
-        let first = dictionary.iter().map(|bytes| bytes.len() as i64).sum::<i64>();
+        let first = dictionary
+            .iter()
+            .map(|bytes| bytes.len() as i64)
+            .sum::<i64>();
         let metadata = &close.metadata;
-        let (compressed, uncompressed) = (metadata.compressed_size() + added, metadata.uncompressed_size() + added);
-        let builder = close.metadata.into_builder().set_total_compressed_size(compressed).set_total_uncompressed_size(uncompressed);
-        let builder = builder.set_dictionary_page_offset((first > 0).then_some(0)).set_data_page_offset(first);
+        let (compressed, uncompressed) = (
+            metadata.compressed_size() + added,
+            metadata.uncompressed_size() + added,
+        );
+        let builder = close
+            .metadata
+            .into_builder()
+            .set_total_compressed_size(compressed)
+            .set_total_uncompressed_size(uncompressed);
+        let builder = builder
+            .set_dictionary_page_offset((first > 0).then_some(0))
+            .set_data_page_offset(first);
         close.metadata = builder.build()?;
         close.bytes_written = compressed as u64;
         if let Some(index) = &mut close.offset_index {
@@ -112,12 +142,22 @@ impl CheckedChunk {
                 offset += length;
             }
         }
-        dictionary.into_iter().rev().for_each(|bytes| data.push_front(bytes));
-        Ok(Self { pages: Mutex::new(data), bytes: compressed as u64, close })
+        dictionary
+            .into_iter()
+            .rev()
+            .for_each(|bytes| data.push_front(bytes));
+        Ok(Self {
+            pages: Mutex::new(data),
+            bytes: compressed as u64,
+            close,
+        })
     }
 
     /// Writes the chunk as the next one of a row group.
-    pub(super) fn append_to_row_group<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<'_, W>) -> Result<()> {
+    pub(super) fn append_to_row_group<W: Write + Send>(
+        self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<()> {
         let close = self.close.clone();
         group.append_column(&self, close)
     }
@@ -134,11 +174,16 @@ impl ChunkReader for CheckedChunk {
 
     /// All pages; they are gone once they are read.
     fn get_read(&self, _start: u64) -> Result<PageReader> {
-        Ok(PageReader { pages: take(&mut *self.pages.lock().unwrap_or_else(PoisonError::into_inner)), position: 0 })
+        Ok(PageReader {
+            pages: take(&mut *self.pages.lock().unwrap_or_else(PoisonError::into_inner)),
+            position: 0,
+        })
     }
 
     fn get_bytes(&self, _start: u64, _length: usize) -> Result<Bytes> {
-        Err(ParquetError::General("pages that are written are read from the first to the last".to_owned()))
+        Err(ParquetError::General(
+            "pages that are written are read from the first to the last".to_owned(),
+        ))
     }
 }
 
@@ -164,13 +209,19 @@ impl Read for PageReader {
 }
 
 fn page_type(header: &[u8]) -> Result<i64> {
-    let (numbers, _) = leading_numbers(header).map_err(|refusal| ParquetError::General(refusal.to_string()))?;
-    Ok(numbers.iter().find(|(identifier, _)| *identifier == TYPE).map_or(0, |(_, value)| *value))
+    let (numbers, _) =
+        leading_numbers(header).map_err(|refusal| ParquetError::General(refusal.to_string()))?;
+    Ok(numbers
+        .iter()
+        .find(|(identifier, _)| *identifier == TYPE)
+        .map_or(0, |(_, value)| *value))
 }
 
 fn with_checksum(header: &[u8], bytes: &[u8]) -> Result<Bytes> {
     let checksum = crc32fast::hash(bytes).cast_signed();
-    with_number(header, CHECKSUM, i64::from(checksum)).map(Bytes::from).map_err(|refusal| ParquetError::General(refusal.to_string()))
+    with_number(header, CHECKSUM, i64::from(checksum))
+        .map(Bytes::from)
+        .map_err(|refusal| ParquetError::General(refusal.to_string()))
 }
 
 #[cfg(test)]
@@ -180,11 +231,20 @@ mod tests {
     #[test]
     fn a_page_gets_the_checksum_of_its_bytes() {
         // A data page; the check value of the standard CRC is that of `123456789`, 0xCBF43926.
-        let header = [0x15, 0, 0x15, 8, 0x15, 8, 0x2c, 0x15, 4, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0];
+        let header = [
+            0x15, 0, 0x15, 8, 0x15, 8, 0x2c, 0x15, 4, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0,
+        ];
         let checked = with_checksum(&header, b"123456789").unwrap();
-        assert_eq!(leading_numbers(&checked).unwrap().0[3], (4, i64::from(0xcbf4_3926_u32.cast_signed())));
+        assert_eq!(
+            leading_numbers(&checked).unwrap().0[3],
+            (4, i64::from(0xcbf4_3926_u32.cast_signed()))
+        );
         assert_eq!(checked[..6], header[..6]);
-        assert_eq!(checked[checked.len() - 11], 0x1c, "the data page's header is the next field now");
+        assert_eq!(
+            checked[checked.len() - 11],
+            0x1c,
+            "the data page's header is the next field now"
+        );
         assert_eq!(checked[checked.len() - 10..], header[7..]);
     }
 }

@@ -1,7 +1,9 @@
-//! Parquet files out: zstd, row groups and pages of a fixed content, the run's identity in the footer.
+//! Parquet files out: zstd, row groups and pages of a fixed content, the run's identity in the
+//! footer.
 //!
-//! The rows of a row group wait as they came until it is full and are then encoded one column after the other, so that what a file takes in
-//! memory does not grow with the number of its columns: one encoder is there at a time. Where a row group ends depends on its rows alone.
+//! The rows of a row group wait as they came until it is full and are then encoded one column after
+//! the other, so that what a file takes in memory does not grow with the number of its columns: one
+//! encoder is there at a time. Where a row group ends depends on its rows alone.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -29,7 +31,8 @@ use crate::error::{Error, Result};
 /// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
 pub const ROW_GROUP_ROWS: usize = 8 * CHUNK_ROWS;
 
-/// What the rows of a row group take when it ends before it has all of them: they are held in memory until then.
+/// What the rows of a row group take when it ends before it has all of them: they are held in
+/// memory until then.
 pub const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// What the encoder of one column takes: a dictionary, a page, what compresses them.
@@ -86,60 +89,105 @@ impl Group {
 
     /// For each column, its chunks.
     fn into_columns(self, column_count: usize) -> Vec<Vec<ArrayRef>> {
-        let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(self.chunks.len()); column_count];
+        let mut columns: Vec<Vec<ArrayRef>> =
+            vec![Vec::with_capacity(self.chunks.len()); column_count];
         for chunk in self.chunks {
-            columns.iter_mut().zip(chunk.columns()).for_each(|(column, array)| column.push(array.clone()));
+            columns
+                .iter_mut()
+                .zip(chunk.columns())
+                .for_each(|(column, array)| column.push(array.clone()));
         }
         columns
     }
 }
 
 impl<W: Write + Send> ParquetSink<W> {
-    /// A sink for batches of `schema`, or of its columns as they are read; `metadata` are key-value pairs for the footer.
+    /// A sink for batches of `schema`, or of its columns as they are read; `metadata` are key-value
+    /// pairs for the footer.
     ///
     /// # Errors
     /// Fails if a column's type has no Parquet form.
     pub fn new(output: W, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
-        if let Some(field) = schema.fields().iter().find(|field| !super::parquet::can_write(field.data_type())) {
-            return Err(Error::contract(format!("Parquet has no form for {}", field.data_type())).at_column(field.name()));
+        if let Some(field) = schema
+            .fields()
+            .iter()
+            .find(|field| !super::parquet::can_write(field.data_type()))
+        {
+            return Err(
+                Error::contract(format!("Parquet has no form for {}", field.data_type()))
+                    .at_column(field.name()),
+            );
         }
         let root = parquet_schema(&schema).map_err(failed)?.root_schema_ptr();
-        let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| Error::internal("zstd level").because(error))?;
-        let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        let level = ZstdLevel::try_new(ZSTD_LEVEL)
+            .map_err(|error| Error::internal("zstd level").because(error))?;
+        let pairs = metadata
+            .iter()
+            .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
+            .collect();
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_created_by(concat!("tallow ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(pairs));
         let chunks = Chunks::new(schema.clone());
         let writer = Writer::Waiting(Some(Box::new((output, properties))));
-        Ok(Self { chunks, groups: Groups { writer, schema, root, group: Group::default() } })
+        Ok(Self {
+            chunks,
+            groups: Groups {
+                writer,
+                schema,
+                root,
+                group: Group::default(),
+            },
+        })
     }
 }
 
 impl<W: Write + Send> Groups<W> {
     fn take(&mut self, chunk: Chunk) -> Result<()> {
         self.group.push(chunk);
-        if self.group.is_full() { self.end_group() } else { Ok(()) }
+        if self.group.is_full() {
+            self.end_group()
+        } else {
+            Ok(())
+        }
     }
 
     /// The file; `chunk` is the first that it will get.
     fn writer(&mut self, chunk: &RecordBatch) -> Result<&mut SerializedFileWriter<W>> {
         if let Writer::Waiting(waiting) = &mut self.writer {
-            let (output, properties) = *waiting.take().ok_or_else(|| Error::internal("a Parquet file that failed is written on"))?;
+            let (output, properties) = *waiting
+                .take()
+                .ok_or_else(|| Error::internal("a Parquet file that failed is written on"))?;
             // Where nearly every value is new, a dictionary of them costs more than it saves.
-            let unique = self.schema.fields().iter().zip(chunk.columns()).filter(|(_, column)| !repeats_itself(column));
-            let properties =
-                unique.fold(properties, |properties, (field, _)| properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false));
-            let writer = SerializedFileWriter::new(output, Arc::clone(&self.root), Arc::new(properties.build())).map_err(failed)?;
+            let unique = self
+                .schema
+                .fields()
+                .iter()
+                .zip(chunk.columns())
+                .filter(|(_, column)| !repeats_itself(column));
+            let properties = unique.fold(properties, |properties, (field, _)| {
+                properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false)
+            });
+            let writer = SerializedFileWriter::new(
+                output,
+                Arc::clone(&self.root),
+                Arc::new(properties.build()),
+            )
+            .map_err(failed)?;
             self.writer = Writer::Writing(Box::new(writer));
         }
-        let Writer::Writing(writer) = &mut self.writer else { return Err(Error::internal("a Parquet file without its writer")) };
+        let Writer::Writing(writer) = &mut self.writer else {
+            return Err(Error::internal("a Parquet file without its writer"));
+        };
         Ok(writer)
     }
 
     fn end_group(&mut self) -> Result<()> {
         let group = std::mem::take(&mut self.group);
-        let Some(first) = group.chunks.first().cloned() else { return Ok(()) };
+        let Some(first) = group.chunks.first().cloned() else {
+            return Ok(());
+        };
         let (schema, root) = (self.schema.clone(), Arc::clone(&self.root));
         let writer = self.writer(&first)?;
         drop(first);
@@ -149,14 +197,23 @@ impl<W: Write + Send> Groups<W> {
     fn finish(&mut self) -> Result<()> {
         self.end_group()?;
         let nothing = RecordBatch::new_empty(self.schema.clone());
-        let arrow_schema = encode_arrow_schema(&without_annotations(&with_plain_lists(&self.schema)));
+        let arrow_schema =
+            encode_arrow_schema(&without_annotations(&with_plain_lists(&self.schema)));
         let writer = self.writer(&nothing)?;
-        writer.append_key_value_metadata(KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), arrow_schema));
+        writer.append_key_value_metadata(KeyValue::new(
+            ARROW_SCHEMA_META_KEY.to_owned(),
+            arrow_schema,
+        ));
         writer.finish().map(|_| ()).map_err(failed)
     }
 }
 
-fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &Schema, root: &Type, group: Group) -> Result<(), ParquetError> {
+fn write_group<W: Write + Send>(
+    writer: &mut SerializedFileWriter<W>,
+    schema: &Schema,
+    root: &Type,
+    group: Group,
+) -> Result<(), ParquetError> {
     let properties = Arc::clone(writer.properties());
     let mut row_group = writer.next_row_group()?;
     let columns = group.into_columns(schema.fields().len());
@@ -168,21 +225,36 @@ fn write_group<W: Write + Send>(writer: &mut SerializedFileWriter<W>, schema: &S
     row_group.close().map(|_| ())
 }
 
-/// The column chunks of one column, of which nested ones have several; its rows are gone when this returns.
-fn encode(field: &FieldRef, parquet: &TypePtr, chunks: Vec<ArrayRef>, properties: &WriterPropertiesPtr) -> Result<Vec<CheckedChunk>, ParquetError> {
+/// The column chunks of one column, of which nested ones have several; its rows are gone when this
+/// returns.
+fn encode(
+    field: &FieldRef,
+    parquet: &TypePtr,
+    chunks: Vec<ArrayRef>,
+    properties: &WriterPropertiesPtr,
+) -> Result<Vec<CheckedChunk>, ParquetError> {
     let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
-    // Encoders are made for the columns of a file, all of them at once; so each column gets a file of its own, which nobody keeps.
-    let root = Type::group_type_builder(OWN_ROOT).with_fields(vec![Arc::clone(parquet)]).build()?;
+    // Encoders are made for the columns of a file, all of them at once; so each column gets a file
+    // of its own, which nobody keeps.
+    let root = Type::group_type_builder(OWN_ROOT)
+        .with_fields(vec![Arc::clone(parquet)])
+        .build()?;
     let own_file = SerializedFileWriter::new(io::sink(), Arc::new(root), Arc::clone(properties))?;
     let stores = Arc::new(PageStores::default());
-    let factory = ArrowRowGroupWriterFactory::new(&own_file, schema).with_page_store_factory(Arc::clone(&stores) as _);
+    let factory = ArrowRowGroupWriterFactory::new(&own_file, schema)
+        .with_page_store_factory(Arc::clone(&stores) as _);
     let mut writers = factory.create_column_writers(0)?;
     for chunk in chunks {
         for (leaf, writer) in compute_leaves(field, &chunk)?.iter().zip(&mut writers) {
             writer.write(leaf)?;
         }
     }
-    stores.take_chunks(writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?)
+    stores.take_chunks(
+        writers
+            .into_iter()
+            .map(ArrowColumnWriter::close)
+            .collect::<Result<_, _>>()?,
+    )
 }
 
 impl<W: Write + Send> Sink for ParquetSink<W> {
@@ -191,12 +263,15 @@ impl<W: Write + Send> Sink for ParquetSink<W> {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.chunks.rest()?.map_or(Ok(()), |chunk| self.groups.take(chunk))?;
+        self.chunks
+            .rest()?
+            .map_or(Ok(()), |chunk| self.groups.take(chunk))?;
         self.groups.finish()
     }
 }
 
-/// Whether a dictionary of the column's values is worth its while: not if more than half of them are distinct.
+/// Whether a dictionary of the column's values is worth its while: not if more than half of them
+/// are distinct.
 fn repeats_itself(column: &ArrayRef) -> bool {
     fn repeat<T: Hash + Eq>(values: impl Iterator<Item = T>) -> bool {
         let (mut count, mut distinct) = (0, HashSet::new());
@@ -219,8 +294,17 @@ fn repeats_itself(column: &ArrayRef) -> bool {
         other => match other.primitive_width() {
             Some(width) if width > 1 => {
                 let data = column.to_data();
-                let bytes = data.buffers()[0].as_slice().chunks_exact(width).skip(data.offset()).take(data.len());
-                repeat(bytes.enumerate().filter(|(row, _)| data.is_valid(*row)).map(|(_, value)| value))
+                let bytes = data.buffers()[0]
+                    .as_slice()
+                    .chunks_exact(width)
+                    .skip(data.offset())
+                    .take(data.len());
+                repeat(
+                    bytes
+                        .enumerate()
+                        .filter(|(row, _)| data.is_valid(*row))
+                        .map(|(_, value)| value),
+                )
             }
             _ => true,
         },

@@ -1,14 +1,18 @@
-//! Logical types of Parquet that no Arrow type expresses: carried along with a column, from the file that is read to the file that is written.
+//! Logical types of Parquet that no Arrow type expresses: carried along with a column, from the
+//! file that is read to the file that is written.
 //!
-//! Arrow reads a UUID as 16 bytes, a JSON text as a text, a time in UTC as a time. What is lost is kept here in a field's metadata, at any
-//! depth, and put back into the schema of the output. Owns the names of these types ([`Annotation`]) and the walk over both schemas side by
-//! side. Which values they have as text is `csv_sink`'s.
+//! Arrow reads a UUID as 16 bytes, a JSON text as a text, a time in UTC as a time. What is lost is
+//! kept here in a field's metadata, at any depth, and put back into the schema of the output. Owns
+//! the names of these types ([`Annotation`]) and the walk over both schemas side by side. Which
+//! values they have as text is `csv_sink`'s.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::arrow::{ArrowSchemaConverter, PARQUET_FIELD_ID_META_KEY, parquet_to_arrow_schema};
-use parquet::basic::{ConvertedType, EdgeInterpolationAlgorithm as Edges, LogicalType, TimeUnit, Type as PhysicalType};
+use parquet::basic::{
+    ConvertedType, EdgeInterpolationAlgorithm as Edges, LogicalType, TimeUnit, Type as PhysicalType,
+};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{PrimitiveTypeBuilder, SchemaDescriptor, Type, TypePtr};
 use serde::{Deserialize, Serialize};
@@ -22,7 +26,8 @@ pub(super) const WHOLE: &str = "tallow:whole";
 /// The bytes of an interval: months, days and milliseconds, of 32 bits each.
 pub(super) const INTERVAL_BYTES: i32 = 12;
 
-/// The bytes of a time of the type INT96: nanoseconds of the day in 64 bits, and the Julian day in 32.
+/// The bytes of a time of the type INT96: nanoseconds of the day in 64 bits, and the Julian day in
+/// 32.
 pub(super) const INT96_BYTES: i32 = 12;
 
 /// The bytes of a UUID.
@@ -51,7 +56,8 @@ pub(super) enum Annotation {
     OldTimestamp,
     /// Well-known binary; the coordinate system, if one is named.
     Geometry(Option<String>),
-    /// Well-known binary on a sphere; the coordinate system, if one is named, and the number of the algorithm.
+    /// Well-known binary on a sphere; the coordinate system, if one is named, and the number of the
+    /// algorithm.
     Geography(Option<String>, Option<i32>),
     /// A struct of metadata and value; the version of its specification.
     Variant(Option<i8>),
@@ -66,14 +72,22 @@ impl Annotation {
             (Some(LogicalType::Json), _) | (None, ConvertedType::JSON) => Some(Self::Json),
             (Some(LogicalType::Bson), _) | (None, ConvertedType::BSON) => Some(Self::Bson),
             (Some(LogicalType::Enum), _) | (None, ConvertedType::ENUM) => Some(Self::Enum),
-            (Some(LogicalType::Time(time)), _) => time.is_adjusted_to_u_t_c.then_some(Self::TimeUtc),
+            (Some(LogicalType::Time(time)), _) => {
+                time.is_adjusted_to_u_t_c.then_some(Self::TimeUtc)
+            }
             (None, ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS) => Some(Self::OldTime),
-            (None, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS) => Some(Self::OldTimestamp),
+            (None, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS) => {
+                Some(Self::OldTimestamp)
+            }
             (Some(LogicalType::Geometry(of)), _) => Some(Self::Geometry(of.crs.clone())),
-            (Some(LogicalType::Geography(of)), _) => Some(Self::Geography(of.crs.clone(), of.algorithm.map(number_of))),
+            (Some(LogicalType::Geography(of)), _) => {
+                Some(Self::Geography(of.crs.clone(), of.algorithm.map(number_of)))
+            }
             (Some(LogicalType::Variant(of)), _) => Some(Self::Variant(of.specification_version)),
             (None, ConvertedType::INTERVAL) => Some(Self::Interval),
-            _ if parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT96 => Some(Self::Int96),
+            _ if parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT96 => {
+                Some(Self::Int96)
+            }
             _ => None,
         }
     }
@@ -87,11 +101,19 @@ impl Annotation {
     #[expect(clippy::match_same_arms, reason = "the fields of two types")]
     fn applied(&self, parquet: &Type) -> Result<TypePtr, ParquetError> {
         if !parquet.is_primitive() {
-            let logical = if let Self::Variant(version) = self { Some(LogicalType::variant(*version)) } else { None };
+            let logical = if let Self::Variant(version) = self {
+                Some(LogicalType::variant(*version))
+            } else {
+                None
+            };
             return group(parquet, parquet.get_fields().to_vec(), logical);
         }
-        let logical = |logical: LogicalType| primitive(parquet, |builder| builder.with_logical_type(Some(logical)));
-        let converted = |converted: ConvertedType| primitive(parquet, |builder| builder.with_converted_type(converted));
+        let logical = |logical: LogicalType| {
+            primitive(parquet, |builder| builder.with_logical_type(Some(logical)))
+        };
+        let converted = |converted: ConvertedType| {
+            primitive(parquet, |builder| builder.with_converted_type(converted))
+        };
         let unit = match parquet.get_basic_info().logical_type_ref() {
             Some(LogicalType::Time(of)) => of.unit,
             Some(LogicalType::Timestamp(of)) => of.unit,
@@ -103,29 +125,46 @@ impl Annotation {
             (Self::Bson, _) => logical(LogicalType::Bson),
             (Self::Enum, _) => logical(LogicalType::Enum),
             (Self::Geometry(crs), _) => logical(LogicalType::geometry(crs.clone())),
-            (Self::Geography(crs, edges), _) => logical(LogicalType::geography(crs.clone(), edges.map(edges_of))),
+            (Self::Geography(crs, edges), _) => {
+                logical(LogicalType::geography(crs.clone(), edges.map(edges_of)))
+            }
             (Self::Interval, _) => converted(ConvertedType::INTERVAL),
             (Self::TimeUtc, unit) => logical(LogicalType::time(true, unit)),
             (Self::OldTime, TimeUnit::MILLIS) => converted(ConvertedType::TIME_MILLIS),
             (Self::OldTime, TimeUnit::MICROS) => converted(ConvertedType::TIME_MICROS),
             (Self::OldTimestamp, TimeUnit::MILLIS) => converted(ConvertedType::TIMESTAMP_MILLIS),
             (Self::OldTimestamp, TimeUnit::MICROS) => converted(ConvertedType::TIMESTAMP_MICROS),
-            (Self::OldTime | Self::OldTimestamp | Self::Variant(_) | Self::Int96, _) => Ok(Arc::new(parquet.clone())),
+            (Self::OldTime | Self::OldTimestamp | Self::Variant(_) | Self::Int96, _) => {
+                Ok(Arc::new(parquet.clone()))
+            }
         }
     }
 
-    /// Whether values of this Arrow type can have the annotation: a column may have been cast since it was read.
+    /// Whether values of this Arrow type can have the annotation: a column may have been cast since
+    /// it was read.
     pub(super) fn suits(&self, data_type: &DataType) -> bool {
-        let value = if let DataType::Dictionary(_, value) = data_type { value.as_ref() } else { data_type };
+        let value = if let DataType::Dictionary(_, value) = data_type {
+            value.as_ref()
+        } else {
+            data_type
+        };
         match self {
             Self::Uuid => *value == DataType::FixedSizeBinary(UUID_BYTES),
             Self::Interval => *value == DataType::FixedSizeBinary(INTERVAL_BYTES),
             Self::Int96 => *value == DataType::FixedSizeBinary(INT96_BYTES),
-            Self::Json | Self::Enum => matches!(value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+            Self::Json | Self::Enum => matches!(
+                value,
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+            ),
             Self::Bson | Self::Geometry(_) | Self::Geography(..) => {
-                matches!(value, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+                matches!(
+                    value,
+                    DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+                )
             }
-            Self::TimeUtc | Self::OldTime => matches!(value, DataType::Time32(_) | DataType::Time64(_)),
+            Self::TimeUtc | Self::OldTime => {
+                matches!(value, DataType::Time32(_) | DataType::Time64(_))
+            }
             Self::OldTimestamp => matches!(value, DataType::Timestamp(_, None)),
             Self::Variant(_) => matches!(value, DataType::Struct(_)),
         }
@@ -144,15 +183,28 @@ fn number_of(edges: Edges) -> i32 {
 }
 
 fn edges_of(number: i32) -> Edges {
-    [Edges::SPHERICAL, Edges::VINCENTY, Edges::THOMAS, Edges::ANDOYER, Edges::KARNEY]
-        .get(usize::try_from(number).unwrap_or(usize::MAX))
-        .copied()
-        .unwrap_or(Edges::_Unknown(number))
+    [
+        Edges::SPHERICAL,
+        Edges::VINCENTY,
+        Edges::THOMAS,
+        Edges::ANDOYER,
+        Edges::KARNEY,
+    ]
+    .get(usize::try_from(number).unwrap_or(usize::MAX))
+    .copied()
+    .unwrap_or(Edges::_Unknown(number))
 }
 
 /// A primitive type of the same name, size and repetition, with another annotation.
-fn primitive(like: &Type, annotate: impl FnOnce(PrimitiveTypeBuilder<'_>) -> PrimitiveTypeBuilder<'_>) -> Result<TypePtr, ParquetError> {
-    let length = if let Type::PrimitiveType { type_length, .. } = like { *type_length } else { -1 };
+fn primitive(
+    like: &Type,
+    annotate: impl FnOnce(PrimitiveTypeBuilder<'_>) -> PrimitiveTypeBuilder<'_>,
+) -> Result<TypePtr, ParquetError> {
+    let length = if let Type::PrimitiveType { type_length, .. } = like {
+        *type_length
+    } else {
+        -1
+    };
     typed(like, like.get_physical_type(), length, annotate)
 }
 
@@ -163,41 +215,90 @@ fn typed(
     annotate: impl FnOnce(PrimitiveTypeBuilder<'_>) -> PrimitiveTypeBuilder<'_>,
 ) -> Result<TypePtr, ParquetError> {
     let info = like.get_basic_info();
-    let builder = Type::primitive_type_builder(like.name(), physical).with_repetition(info.repetition()).with_length(length);
-    annotate(builder.with_id(info.has_id().then(|| info.id()))).build().map(Arc::new)
+    let builder = Type::primitive_type_builder(like.name(), physical)
+        .with_repetition(info.repetition())
+        .with_length(length);
+    annotate(builder.with_id(info.has_id().then(|| info.id())))
+        .build()
+        .map(Arc::new)
 }
 
 /// A group with other fields, and with another logical type if there is one.
-fn group(like: &Type, fields: Vec<TypePtr>, logical: Option<LogicalType>) -> Result<TypePtr, ParquetError> {
+fn group(
+    like: &Type,
+    fields: Vec<TypePtr>,
+    logical: Option<LogicalType>,
+) -> Result<TypePtr, ParquetError> {
     let info = like.get_basic_info();
-    let builder = Type::group_type_builder(like.name()).with_fields(fields).with_id(info.has_id().then(|| info.id()));
-    let builder = if info.has_repetition() { builder.with_repetition(info.repetition()) } else { builder };
+    let builder = Type::group_type_builder(like.name())
+        .with_fields(fields)
+        .with_id(info.has_id().then(|| info.id()));
+    let builder = if info.has_repetition() {
+        builder.with_repetition(info.repetition())
+    } else {
+        builder
+    };
     let builder = builder.with_converted_type(info.converted_type());
-    builder.with_logical_type(logical.or_else(|| info.logical_type_ref().cloned())).build().map(Arc::new)
+    builder
+        .with_logical_type(logical.or_else(|| info.logical_type_ref().cloned()))
+        .build()
+        .map(Arc::new)
 }
 
-/// The schema by which a file is read, if it is not the file's own: bytes in the place of what Arrow would read inexactly, texts in the place
-/// of enumerations, and no annotation at all in the place of one that Arrow does not know or that contradicts the values' type.
-pub(super) fn readable(schema: &SchemaDescriptor) -> Result<Option<SchemaDescriptor>, ParquetError> {
+/// The schema by which a file is read, if it is not the file's own: bytes in the place of what
+/// Arrow would read inexactly, texts in the place of enumerations, and no annotation at all in the
+/// place of one that Arrow does not know or that contradicts the values' type.
+pub(super) fn readable(
+    schema: &SchemaDescriptor,
+) -> Result<Option<SchemaDescriptor>, ParquetError> {
     let root = schema.root_schema_ptr();
     let is_odd = parquet_to_arrow_schema(schema, None).is_err();
     let patched = readable_type(&root, is_odd)?;
-    Ok(if Arc::ptr_eq(&root, &patched) { None } else { Some(SchemaDescriptor::new(patched)) })
+    Ok(if Arc::ptr_eq(&root, &patched) {
+        None
+    } else {
+        Some(SchemaDescriptor::new(patched))
+    })
 }
 
 fn readable_type(parquet: &TypePtr, is_odd: bool) -> Result<TypePtr, ParquetError> {
     if !parquet.is_primitive() {
-        let fields = parquet.get_fields().iter().map(|field| readable_type(field, is_odd)).collect::<Result<Vec<_>, _>>()?;
-        let is_same = fields.iter().zip(parquet.get_fields()).all(|(new, old)| Arc::ptr_eq(new, old));
-        return if is_same { Ok(Arc::clone(parquet)) } else { group(parquet, fields, None) };
+        let fields = parquet
+            .get_fields()
+            .iter()
+            .map(|field| readable_type(field, is_odd))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_same = fields
+            .iter()
+            .zip(parquet.get_fields())
+            .all(|(new, old)| Arc::ptr_eq(new, old));
+        return if is_same {
+            Ok(Arc::clone(parquet))
+        } else {
+            group(parquet, fields, None)
+        };
     }
-    let unit = |converted: ConvertedType| if converted == ConvertedType::TIMESTAMP_MILLIS { TimeUnit::MILLIS } else { TimeUnit::MICROS };
+    let unit = |converted: ConvertedType| {
+        if converted == ConvertedType::TIMESTAMP_MILLIS {
+            TimeUnit::MILLIS
+        } else {
+            TimeUnit::MICROS
+        }
+    };
     match Annotation::of(parquet) {
-        Some(Annotation::Int96) => typed(parquet, PhysicalType::FIXED_LEN_BYTE_ARRAY, INT96_BYTES, |builder| builder),
+        Some(Annotation::Int96) => typed(
+            parquet,
+            PhysicalType::FIXED_LEN_BYTE_ARRAY,
+            INT96_BYTES,
+            |builder| builder,
+        ),
         Some(Annotation::Interval) => primitive(parquet, |builder| builder),
-        Some(Annotation::Enum) => primitive(parquet, |builder| builder.with_logical_type(Some(LogicalType::String))),
+        Some(Annotation::Enum) => primitive(parquet, |builder| {
+            builder.with_logical_type(Some(LogicalType::String))
+        }),
         Some(Annotation::OldTimestamp) => {
-            let local = LogicalType::timestamp(false, unit(parquet.get_basic_info().converted_type()));
+            let local =
+                LogicalType::timestamp(false, unit(parquet.get_basic_info().converted_type()));
             primitive(parquet, |builder| builder.with_logical_type(Some(local)))
         }
         _ if is_odd && !is_known(parquet)? => primitive(parquet, |builder| builder),
@@ -207,12 +308,19 @@ fn readable_type(parquet: &TypePtr, is_odd: bool) -> Result<TypePtr, ParquetErro
 
 /// Whether Arrow has a type for a leaf.
 fn is_known(parquet: &TypePtr) -> Result<bool, ParquetError> {
-    let alone = Type::group_type_builder("schema").with_fields(vec![Arc::clone(parquet)]).build()?;
+    let alone = Type::group_type_builder("schema")
+        .with_fields(vec![Arc::clone(parquet)])
+        .build()?;
     Ok(parquet_to_arrow_schema(&SchemaDescriptor::new(Arc::new(alone)), None).is_ok())
 }
 
-/// The columns of a file with what its own schema says of them, numbers of fields included; `is_whole` says which columns have no null.
-pub(super) fn annotated(schema: &Schema, parquet: &SchemaDescriptor, is_whole: impl Fn(usize) -> bool) -> Schema {
+/// The columns of a file with what its own schema says of them, numbers of fields included;
+/// `is_whole` says which columns have no null.
+pub(super) fn annotated(
+    schema: &Schema,
+    parquet: &SchemaDescriptor,
+    is_whole: impl Fn(usize) -> bool,
+) -> Schema {
     let of = |(column, (field, parquet)): (usize, (&FieldRef, &TypePtr))| {
         let field = annotated_field(field, parquet);
         if !has_vectors(&field) || !is_whole(column) {
@@ -222,18 +330,31 @@ pub(super) fn annotated(schema: &Schema, parquet: &SchemaDescriptor, is_whole: i
         whole.metadata_mut().insert(WHOLE.to_owned(), String::new());
         Arc::new(whole)
     };
-    let fields = schema.fields().iter().zip(parquet.root_schema().get_fields()).enumerate().map(of);
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(parquet.root_schema().get_fields())
+        .enumerate()
+        .map(of);
     Schema::new_with_metadata(fields.collect::<Vec<FieldRef>>(), schema.metadata().clone())
 }
 
 fn annotated_field(field: &FieldRef, parquet: &TypePtr) -> FieldRef {
-    // Days are days, whatever the Arrow schema of the file calls them: milliseconds would be written as a number.
-    let are_days = *field.data_type() == DataType::Date64 && parquet.is_primitive() && parquet.get_physical_type() == PhysicalType::INT32;
-    let data_type = if are_days { DataType::Date32 } else { annotated_type(field.data_type(), parquet) };
+    // Days are days, whatever the Arrow schema of the file calls them: milliseconds would be
+    // written as a number.
+    let are_days = *field.data_type() == DataType::Date64
+        && parquet.is_primitive()
+        && parquet.get_physical_type() == PhysicalType::INT32;
+    let data_type = if are_days {
+        DataType::Date32
+    } else {
+        annotated_type(field.data_type(), parquet)
+    };
     let mut own = field.as_ref().clone().with_data_type(data_type);
     let info = parquet.get_basic_info();
     if info.has_id() {
-        own.metadata_mut().insert(PARQUET_FIELD_ID_META_KEY.to_owned(), info.id().to_string());
+        own.metadata_mut()
+            .insert(PARQUET_FIELD_ID_META_KEY.to_owned(), info.id().to_string());
     }
     // A repeated value without a list around it: what it says belongs to its elements.
     let is_element = list_item(field.data_type()).is_some() && !is_list(parquet);
@@ -246,13 +367,22 @@ fn annotated_field(field: &FieldRef, parquet: &TypePtr) -> FieldRef {
 }
 
 fn annotated_type(data_type: &DataType, parquet: &TypePtr) -> DataType {
-    let all = |fields: &Fields, of: &[TypePtr]| fields.iter().zip(of).map(|(field, parquet)| annotated_field(field, parquet)).collect::<Fields>();
+    let all = |fields: &Fields, of: &[TypePtr]| {
+        fields
+            .iter()
+            .zip(of)
+            .map(|(field, parquet)| annotated_field(field, parquet))
+            .collect::<Fields>()
+    };
     match data_type {
         DataType::Struct(fields) => DataType::Struct(all(fields, parquet.get_fields())),
         DataType::Map(entries, sorted) => match (entries.data_type(), parquet.get_fields()) {
             (DataType::Struct(fields), [pair]) => {
                 let fields = DataType::Struct(all(fields, pair.get_fields()));
-                DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(fields)), *sorted)
+                DataType::Map(
+                    Arc::new(entries.as_ref().clone().with_data_type(fields)),
+                    *sorted,
+                )
             }
             _ => data_type.clone(),
         },
@@ -264,22 +394,36 @@ fn annotated_type(data_type: &DataType, parquet: &TypePtr) -> DataType {
 }
 
 fn annotated_item(item: &FieldRef, parquet: &TypePtr) -> FieldRef {
-    if is_list(parquet) || list_item(item.data_type()).is_none() { annotated_field(item, parquet) } else { Arc::clone(item) }
+    if is_list(parquet) || list_item(item.data_type()).is_none() {
+        annotated_field(item, parquet)
+    } else {
+        Arc::clone(item)
+    }
 }
 
 fn is_list(parquet: &Type) -> bool {
     let converted = parquet.get_basic_info().converted_type();
-    !parquet.is_primitive() && matches!(converted, ConvertedType::LIST | ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE)
+    !parquet.is_primitive()
+        && matches!(
+            converted,
+            ConvertedType::LIST | ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE
+        )
 }
 
-/// The elements' type of a list: of three levels, of two, or of a repeated value alone. Source: `LogicalTypes.md` of Apache Parquet's format,
-/// "Backward-compatibility rules".
+/// The elements' type of a list: of three levels, of two, or of a repeated value alone. Source:
+/// `LogicalTypes.md` of Apache Parquet's format, "Backward-compatibility rules".
 fn element(parquet: &TypePtr) -> &TypePtr {
-    let [repeated] = parquet.get_fields_of_list() else { return parquet };
-    let [item] = repeated.get_fields_of_group() else { return repeated };
-    let has_repeated_child = item.get_basic_info().has_repetition() && item.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED;
-    let is_element =
-        !is_list(repeated) && !has_repeated_child && (repeated.name() == "array" || repeated.name() == format!("{}_tuple", parquet.name()));
+    let [repeated] = parquet.get_fields_of_list() else {
+        return parquet;
+    };
+    let [item] = repeated.get_fields_of_group() else {
+        return repeated;
+    };
+    let has_repeated_child = item.get_basic_info().has_repetition()
+        && item.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED;
+    let is_element = !is_list(repeated)
+        && !has_repeated_child
+        && (repeated.name() == "array" || repeated.name() == format!("{}_tuple", parquet.name()));
     if is_element { repeated } else { item }
 }
 
@@ -306,25 +450,44 @@ fn with_item(list: &DataType, item: FieldRef) -> DataType {
     }
 }
 
-/// The type with each annotated field replaced, at any depth; fields without annotations are seen by `change`, too.
+/// The type with each annotated field replaced, at any depth; fields without annotations are seen
+/// by `change`, too.
 fn changed(field: &FieldRef, change: &impl Fn(Field) -> Field) -> FieldRef {
     let data_type = match field.data_type() {
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| changed(field, change)).collect()),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| changed(field, change)).collect())
+        }
         DataType::Map(entries, sorted) => DataType::Map(changed(entries, change), *sorted),
-        other => list_item(other).map_or_else(|| other.clone(), |item| with_item(other, changed(item, change))),
+        other => list_item(other).map_or_else(
+            || other.clone(),
+            |item| with_item(other, changed(item, change)),
+        ),
     };
     Arc::new(change(field.as_ref().clone().with_data_type(data_type)))
 }
 
 /// The columns with times of the type INT96 as timestamps of these units, one for each column.
-pub(super) fn with_timestamps(schema: &Schema, unit_of: impl Fn(usize) -> arrow::datatypes::TimeUnit) -> Schema {
+pub(super) fn with_timestamps(
+    schema: &Schema,
+    unit_of: impl Fn(usize) -> arrow::datatypes::TimeUnit,
+) -> Schema {
     let with = |(column, field): (usize, &FieldRef)| {
         changed(field, &|field| match Annotation::of_field(&field) {
-            Some(Annotation::Int96) => without_annotation(field).with_data_type(DataType::Timestamp(unit_of(column), None)),
+            Some(Annotation::Int96) => {
+                without_annotation(field).with_data_type(DataType::Timestamp(unit_of(column), None))
+            }
             _ => field,
         })
     };
-    Schema::new_with_metadata(schema.fields().iter().enumerate().map(with).collect::<Vec<_>>(), schema.metadata().clone())
+    Schema::new_with_metadata(
+        schema
+            .fields()
+            .iter()
+            .enumerate()
+            .map(with)
+            .collect::<Vec<_>>(),
+        schema.metadata().clone(),
+    )
 }
 
 /// Whether a column holds times of the type INT96, at any depth.
@@ -345,12 +508,16 @@ fn without_annotation(mut field: Field) -> Field {
 
 /// The schema without annotations, as others may see it.
 pub(super) fn without_annotations(schema: &Schema) -> Schema {
-    let fields = schema.fields().iter().map(|field| changed(field, &without_annotation));
+    let fields = schema
+        .fields()
+        .iter()
+        .map(|field| changed(field, &without_annotation));
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
 }
 
-/// The schema with plain lists in the place of vectors of one length, but for columns that are known to have no null. The bytes of a file are the
-/// same; pyarrow and pandas fail on a file that declares such vectors and has a null among them.
+/// The schema with plain lists in the place of vectors of one length, but for columns that are
+/// known to have no null. The bytes of a file are the same; pyarrow and pandas fail on a file that
+/// declares such vectors and has a null among them.
 pub(super) fn with_plain_lists(schema: &Schema) -> Schema {
     let plain = |field: Field| match field.data_type() {
         DataType::FixedSizeList(item, _) => {
@@ -360,7 +527,13 @@ pub(super) fn with_plain_lists(schema: &Schema) -> Schema {
         _ => field,
     };
     let is_whole = |field: &FieldRef| field.metadata().contains_key(WHOLE);
-    let fields = schema.fields().iter().map(|field| if is_whole(field) { Arc::clone(field) } else { changed(field, &plain) });
+    let fields = schema.fields().iter().map(|field| {
+        if is_whole(field) {
+            Arc::clone(field)
+        } else {
+            changed(field, &plain)
+        }
+    });
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
 }
 
@@ -377,22 +550,44 @@ fn has_vectors(field: &Field) -> bool {
 pub(super) fn parquet_schema(schema: &Schema) -> Result<SchemaDescriptor, ParquetError> {
     let plain = ArrowSchemaConverter::new().convert(schema)?;
     let root = plain.root_schema();
-    let fields = schema.fields().iter().zip(root.get_fields()).map(|(field, parquet)| written_type(field, parquet));
-    Ok(SchemaDescriptor::new(group(root, fields.collect::<Result<Vec<_>, _>>()?, None)?))
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(root.get_fields())
+        .map(|(field, parquet)| written_type(field, parquet));
+    Ok(SchemaDescriptor::new(group(
+        root,
+        fields.collect::<Result<Vec<_>, _>>()?,
+        None,
+    )?))
 }
 
 fn written_type(field: &Field, parquet: &TypePtr) -> Result<TypePtr, ParquetError> {
     let children = |fields: &[FieldRef], of: &[TypePtr]| {
-        fields.iter().zip(of).map(|(field, parquet)| written_type(field, parquet)).collect::<Result<Vec<_>, ParquetError>>()
+        fields
+            .iter()
+            .zip(of)
+            .map(|(field, parquet)| written_type(field, parquet))
+            .collect::<Result<Vec<_>, ParquetError>>()
     };
     let inner = match (field.data_type(), parquet.get_fields_of_group()) {
         (DataType::Struct(fields), of @ [_, ..]) => group(parquet, children(fields, of)?, None)?,
         (DataType::Map(entries, _), [pair]) => {
-            let DataType::Struct(fields) = entries.data_type() else { return Ok(Arc::clone(parquet)) };
-            group(parquet, vec![group(pair, children(fields, pair.get_fields())?, None)?], None)?
+            let DataType::Struct(fields) = entries.data_type() else {
+                return Ok(Arc::clone(parquet));
+            };
+            group(
+                parquet,
+                vec![group(pair, children(fields, pair.get_fields())?, None)?],
+                None,
+            )?
         }
         (list, [repeated]) => match (list_item(list), repeated.get_fields_of_group()) {
-            (Some(item), [element]) => group(parquet, vec![group(repeated, vec![written_type(item, element)?], None)?], None)?,
+            (Some(item), [element]) => group(
+                parquet,
+                vec![group(repeated, vec![written_type(item, element)?], None)?],
+                None,
+            )?,
             _ => Arc::clone(parquet),
         },
         _ => Arc::clone(parquet),
@@ -411,10 +606,18 @@ trait GroupFields {
 
 impl GroupFields for Type {
     fn get_fields_of_group(&self) -> &[TypePtr] {
-        if self.is_primitive() { &[] } else { self.get_fields() }
+        if self.is_primitive() {
+            &[]
+        } else {
+            self.get_fields()
+        }
     }
 
     fn get_fields_of_list(&self) -> &[TypePtr] {
-        if is_list(self) { self.get_fields() } else { &[] }
+        if is_list(self) {
+            self.get_fields()
+        } else {
+            &[]
+        }
     }
 }

@@ -5,21 +5,45 @@
 /// Letters by which a long name may differ and still be meant; a short one by a third of its own.
 const MOST_TYPING_ERRORS: usize = 2;
 
-/// The name most like this one, if any is like it: the same but for case and punctuation, or but for few letters.
-pub(crate) fn nearest<'a>(name: &str, names: &(impl Iterator<Item = &'a str> + Clone)) -> Option<&'a str> {
+/// The name most like this one, if any is like it: the same but for case and punctuation, or but
+/// for few letters.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    names: &(impl Iterator<Item = &'a str> + Clone),
+) -> Option<&'a str> {
     let most = MOST_TYPING_ERRORS.min(name.len() / 3);
-    let near = || names.clone().filter(|other| distance(name, other) <= most).min_by_key(|other| distance(name, other));
-    names.clone().find(|other| is_alike(name, other)).or_else(near)
+    let near = || {
+        names
+            .clone()
+            .filter(|other| distance(name, other) <= most)
+            .min_by_key(|other| distance(name, other))
+    };
+    names
+        .clone()
+        .find(|other| is_alike(name, other))
+        .or_else(near)
 }
 
 /// Asks whether the nearest of `names` is meant; `otherwise` is what to say if none is near.
-pub(crate) fn did_you_mean<'a>(name: &str, names: &(impl Iterator<Item = &'a str> + Clone), otherwise: &str) -> String {
-    nearest(name, names).map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"))
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    names: &(impl Iterator<Item = &'a str> + Clone),
+    otherwise: &str,
+) -> String {
+    nearest(name, names).map_or_else(
+        || otherwise.to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    )
 }
 
 /// Whether two names differ only in case, blanks, dashes and underscores.
 fn is_alike(left: &str, right: &str) -> bool {
-    let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let plain = |name: &str| {
+        name.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
     plain(left) == plain(right)
 }
 
@@ -32,7 +56,9 @@ pub(crate) fn distance(left: &str, right: &str) -> usize {
         let mut before = above + 1;
         row[0] = before;
         for (cell, other) in row[1..].iter_mut().zip(&right) {
-            before = (diagonal + usize::from(letter != *other)).min(before + 1).min(*cell + 1);
+            before = (diagonal + usize::from(letter != *other))
+                .min(before + 1)
+                .min(*cell + 1);
             diagonal = std::mem::replace(cell, before);
         }
     }
@@ -45,11 +71,27 @@ mod tests {
 
     #[test]
     fn a_name_is_near_by_its_letters_or_but_for_case_and_punctuation() {
-        let near = |name: &str| nearest(name, &["age", "tenure_months", "Signup Date", "b"].into_iter());
+        let near = |name: &str| {
+            nearest(
+                name,
+                &["age", "tenure_months", "Signup Date", "b"].into_iter(),
+            )
+        };
         assert_eq!(
-            [near("tenure_mnths"), near("tenuremonths"), near("signup-date")],
-            [Some("tenure_months"), Some("tenure_months"), Some("Signup Date")]
+            [
+                near("tenure_mnths"),
+                near("tenuremonths"),
+                near("signup-date")
+            ],
+            [
+                Some("tenure_months"),
+                Some("tenure_months"),
+                Some("Signup Date")
+            ]
         );
-        assert_eq!([near("agee"), near("income"), near("a")], [Some("age"), None, None]);
+        assert_eq!(
+            [near("agee"), near("income"), near("a")],
+            [Some("age"), None, None]
+        );
     }
 }

@@ -1,8 +1,11 @@
-//! Records in Thrift's compact protocol, walked without being parsed: are their counts and types what a parser may trust?
+//! Records in Thrift's compact protocol, walked without being parsed: are their counts and types
+//! what a parser may trust?
 //!
-//! A parser that takes a count at its word can be kept busy, or made to reserve memory, by a few bytes. Here every step takes at least a byte of
-//! the record, so a walk is linear in its size, and the records' tables ([`Kind`]) fix the type of each field that the parser reads without
-//! looking at its type, so that both see the same fields. Owns the protocol. Values it does not look at, but for numbers of children.
+//! A parser that takes a count at its word can be kept busy, or made to reserve memory, by a few
+//! bytes. Here every step takes at least a byte of the record, so a walk is linear in its size, and
+//! the records' tables ([`Kind`]) fix the type of each field that the parser reads without
+//! looking at its type, so that both see the same fields. Owns the protocol. Values it does not
+//! look at, but for numbers of children.
 //!
 //! Source: Apache Thrift, "Thrift compact protocol encoding".
 
@@ -50,9 +53,13 @@ pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usi
     Ok(walk.position)
 }
 
-/// Whether the struct has fields, or names, that its kinds do not know: of a later version of the format.
+/// Whether the struct has fields, or names, that its kinds do not know: of a later version of the
+/// format.
 pub(super) fn has_unknown(bytes: &[u8], fields: &'static [Kind]) -> Result<bool, Refusal> {
-    let mut walk = Walk { passes_others: true, ..Walk::new(bytes) };
+    let mut walk = Walk {
+        passes_others: true,
+        ..Walk::new(bytes)
+    };
     walk.fields(fields, MOST_DEPTH)?;
     Ok(walk.has_unknown)
 }
@@ -63,7 +70,8 @@ type FieldNumber = (i16, i64);
 /// Numbers with the identifiers of their fields.
 pub(super) type Numbers = Vec<FieldNumber>;
 
-/// The numbers that a struct begins with, and those that the struct behind them begins with, with the identifier of that struct.
+/// The numbers that a struct begins with, and those that the struct behind them begins with, with
+/// the identifier of that struct.
 pub(super) fn leading_numbers(bytes: &[u8]) -> Result<(Numbers, Option<(i16, Numbers)>), Refusal> {
     let mut walk = Walk::new(bytes);
     let (numbers, next) = walk.numbers()?;
@@ -84,7 +92,8 @@ pub(super) struct Walk<'a> {
     leaf_types: Vec<i8>,
     /// The column chunk at work, in its row group.
     chunk: usize,
-    /// Whether fields may have another type than their kind's, and lists of truth values be in fields that are not known: no parser sees them.
+    /// Whether fields may have another type than their kind's, and lists of truth values be in
+    /// fields that are not known: no parser sees them.
     pub(super) passes_others: bool,
 }
 
@@ -105,7 +114,11 @@ impl<'a> Walk<'a> {
 
 impl Walk<'_> {
     pub(super) fn pass(&mut self, count: usize) -> Result<(), Refusal> {
-        let end = self.position.checked_add(count).filter(|end| *end <= self.bytes.len()).ok_or(Refusal::CutOff)?;
+        let end = self
+            .position
+            .checked_add(count)
+            .filter(|end| *end <= self.bytes.len())
+            .ok_or(Refusal::CutOff)?;
         self.position = end;
         Ok(())
     }
@@ -165,8 +178,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The identifier, the type and the kind of the field after the one with the identifier `before`; none at the end of the struct.
-    pub(super) fn field_head(&mut self, before: i16, kinds: &'static [Kind]) -> Result<Option<(i16, u8, Kind)>, Refusal> {
+    /// The identifier, the type and the kind of the field after the one with the identifier
+    /// `before`; none at the end of the struct.
+    pub(super) fn field_head(
+        &mut self,
+        before: i16,
+        kinds: &'static [Kind],
+    ) -> Result<Option<(i16, u8, Kind)>, Refusal> {
         let head = self.byte()?;
         let code = head & 0x0f;
         if code == 0 {
@@ -174,16 +192,23 @@ impl Walk<'_> {
         }
         let identifier = match head >> 4 {
             0 => self.signed()? as i16,
-            step => before.checked_add(i16::from(step)).map_or_else(|| wrong("a field's identifier is too large"), Ok)?,
+            step => before
+                .checked_add(i16::from(step))
+                .map_or_else(|| wrong("a field's identifier is too large"), Ok)?,
         };
-        let known = usize::try_from(identifier).ok().and_then(|identifier| kinds.get(identifier.checked_sub(1)?));
+        let known = usize::try_from(identifier)
+            .ok()
+            .and_then(|identifier| kinds.get(identifier.checked_sub(1)?));
         let kind = known.copied().unwrap_or(Kind::Unknown);
         if !kind.is(code) {
-            // Another field under the same number: what Thrift's own parsers pass over, and this one only where no other parser sees it.
+            // Another field under the same number: what Thrift's own parsers pass over, and this
+            // one only where no other parser sees it.
             if self.passes_others {
                 return Ok(Some((identifier, code, Kind::Unknown)));
             }
-            return wrong(format!("field {identifier} of a record has the wrong type ({code})"));
+            return wrong(format!(
+                "field {identifier} of a record has the wrong type ({code})"
+            ));
         }
         Ok(Some((identifier, code, kind)))
     }
@@ -192,8 +217,13 @@ impl Walk<'_> {
         match (kind, code) {
             (Kind::Children, _) => {
                 let count = self.signed()?;
-                let count = usize::try_from(count).map_or_else(|_| wrong("an element of the schema has fewer than no children"), Ok)?;
-                self.children.last_mut().map_or(Ok(()), |last| Ok(*last = count))
+                let count = usize::try_from(count).map_or_else(
+                    |_| wrong("an element of the schema has fewer than no children"),
+                    Ok,
+                )?;
+                self.children
+                    .last_mut()
+                    .map_or(Ok(()), |last| Ok(*last = count))
             }
             (Kind::Tree(kinds), _) => self.tree(kinds, depth),
             (Kind::List(element), _) => self.list(*element, depth),
@@ -215,9 +245,13 @@ impl Walk<'_> {
             // A field's truth is in its type.
             (_, code::TRUE | code::FALSE) => Ok(()),
             (_, code::BYTE) => self.pass(1),
-            (_, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64) => self.number().map(|_| ()),
+            (_, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64) => {
+                self.number().map(|_| ())
+            }
             (_, code::DOUBLE) => self.pass(8),
-            (_, code::BINARY) => self.number().and_then(|length| self.pass(usize::try_from(length).unwrap_or(usize::MAX))),
+            (_, code::BINARY) => self
+                .number()
+                .and_then(|length| self.pass(usize::try_from(length).unwrap_or(usize::MAX))),
             (_, code::LIST | code::SET) => self.list(Kind::Unknown, depth),
             (_, code::MAP) => self.map(depth),
             (_, code::STRUCT) => self.fields(&[], depth),
@@ -257,25 +291,43 @@ impl Walk<'_> {
         let codes = self.byte()?;
         let codes = [codes >> 4, codes & 0x0f];
         self.check_collection(count, &codes)?;
-        (0..count).try_for_each(|_| codes.iter().try_for_each(|code| self.element(Kind::Unknown, *code, depth)))
+        (0..count).try_for_each(|_| {
+            codes
+                .iter()
+                .try_for_each(|code| self.element(Kind::Unknown, *code, depth))
+        })
     }
 
     /// An element of a list or map, in which a truth value takes a byte.
     fn element(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
-        if Kind::Truth.is(code) { self.pass(1) } else { self.value(kind, code, depth) }
+        if Kind::Truth.is(code) {
+            self.pass(1)
+        } else {
+            self.value(kind, code, depth)
+        }
     }
 
     pub(super) fn count(&mut self) -> Result<usize, Refusal> {
         let count = self.number()?;
-        i32::try_from(count).map_or_else(|_| wrong(format!("a list says that it has {count} elements")), |count| Ok(count as usize))
+        i32::try_from(count).map_or_else(
+            |_| wrong(format!("a list says that it has {count} elements")),
+            |count| Ok(count as usize),
+        )
     }
 
-    /// Parquet has no collections of truth values in its records, and parsers pass over their elements without taking a byte for each.
+    /// Parquet has no collections of truth values in its records, and parsers pass over their
+    /// elements without taking a byte for each.
     fn check_collection(&self, count: usize, codes: &[u8]) -> Result<(), Refusal> {
         if count > 0 && !self.passes_others && codes.iter().any(|code| Kind::Truth.is(*code)) {
-            return wrong(format!("a list of {count} truth values, of which the format has none"));
+            return wrong(format!(
+                "a list of {count} truth values, of which the format has none"
+            ));
         }
-        if count > self.bytes.len() - self.position { Err(Refusal::CutOff) } else { Ok(()) }
+        if count > self.bytes.len() - self.position {
+            Err(Refusal::CutOff)
+        } else {
+            Ok(())
+        }
     }
 
     fn chunks(&mut self, element: Kind, depth: usize) -> Result<(), Refusal> {
@@ -290,7 +342,10 @@ impl Walk<'_> {
 
     fn check_chunk_type(&self, name: i64) -> Result<(), Refusal> {
         match self.leaf_types.get(self.chunk) {
-            Some(own) if i64::from(*own) != name => wrong(format!("column chunk {} has values of type {name}, its column of type {own}", self.chunk)),
+            Some(own) if i64::from(*own) != name => wrong(format!(
+                "column chunk {} has values of type {name}, its column of type {own}",
+                self.chunk
+            )),
             _ => Ok(()),
         }
     }
@@ -304,7 +359,8 @@ impl Walk<'_> {
             self.element_type = -1;
             self.fields(kinds, depth)?;
             if self.children.last() == Some(&0) {
-                self.leaf_types.push(i8::try_from(self.element_type).unwrap_or(-1));
+                self.leaf_types
+                    .push(i8::try_from(self.element_type).unwrap_or(-1));
             }
         }
         check_tree(&self.children)
@@ -312,10 +368,18 @@ impl Walk<'_> {
 }
 
 pub(super) fn deeper(depth: usize) -> Result<usize, Refusal> {
-    depth.checked_sub(1).map_or_else(|| wrong(format!("records lie in each other more than {MOST_DEPTH} deep")), Ok)
+    depth.checked_sub(1).map_or_else(
+        || {
+            wrong(format!(
+                "records lie in each other more than {MOST_DEPTH} deep"
+            ))
+        },
+        Ok,
+    )
 }
 
-/// Whether a tree, by the numbers of children of its elements in depth-first order, has them all and is not too deep to be followed.
+/// Whether a tree, by the numbers of children of its elements in depth-first order, has them all
+/// and is not too deep to be followed.
 fn check_tree(children: &[usize]) -> Result<(), Refusal> {
     // How many elements each open one still waits for.
     let mut open: Vec<usize> = Vec::new();
@@ -328,7 +392,8 @@ fn check_tree(children: &[usize]) -> Result<(), Refusal> {
         }
         if count > children.len() - index - 1 {
             return wrong(format!(
-                "element {index} of the schema says that it has {count} children, but {} elements follow",
+                "element {index} of the schema says that it has {count} children, but {} elements \
+                 follow",
                 children.len() - index - 1
             ));
         }
@@ -346,7 +411,12 @@ fn check_tree(children: &[usize]) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
-    static RECORD: &[Kind] = &[Kind::Number, Kind::Tree(&[Kind::Binary, Kind::Children]), Kind::Truth, Kind::List(&Kind::Number)];
+    static RECORD: &[Kind] = &[
+        Kind::Number,
+        Kind::Tree(&[Kind::Binary, Kind::Children]),
+        Kind::Truth,
+        Kind::List(&Kind::Number),
+    ];
 
     fn refusal(bytes: &[u8]) -> String {
         struct_length(bytes, RECORD).unwrap_err().to_string()
@@ -355,14 +425,30 @@ mod tests {
     #[test]
     fn a_record_is_as_long_as_its_fields_and_what_follows_does_not_count() {
         assert_eq!(struct_length(&[0, 1, 2], RECORD), Ok(1));
-        // A number of two bytes, a list of two structs of which the first has one child, a truth, a list of three numbers; then unknown fields:
-        // a double, a map, a set, an identifier spelt out.
-        let record =
-            [&[0x15, 0x80, 0x01, 0x19, 0x2c, 0x18, 1, b'r', 0x15, 2, 0, 0x18, 0, 0, 0x11, 0x19, 0x35, 1, 2, 3][..], &[0x37, 0, 0, 0, 0, 0, 0, 0, 0]];
-        let record = [&record.concat()[..], &[0x1b, 1, 0x38, 7, 1, b'x', 0x1a, 0x13, 9, 0x08, 0x80, 0x02, 0, 0, 0xff]].concat();
+        // A number of two bytes, a list of two structs of which the first has one child, a truth, a
+        // list of three numbers; then unknown fields: a double, a map, a set, an identifier spelt
+        // out.
+        let record = [
+            &[
+                0x15, 0x80, 0x01, 0x19, 0x2c, 0x18, 1, b'r', 0x15, 2, 0, 0x18, 0, 0, 0x11, 0x19,
+                0x35, 1, 2, 3,
+            ][..],
+            &[0x37, 0, 0, 0, 0, 0, 0, 0, 0],
+        ];
+        let record = [
+            &record.concat()[..],
+            &[
+                0x1b, 1, 0x38, 7, 1, b'x', 0x1a, 0x13, 9, 0x08, 0x80, 0x02, 0, 0, 0xff,
+            ],
+        ]
+        .concat();
         assert_eq!(struct_length(&record, RECORD), Ok(record.len() - 1));
         for length in 0..record.len() - 1 {
-            assert_eq!(struct_length(&record[..length], RECORD), Err(Refusal::CutOff), "{length}");
+            assert_eq!(
+                struct_length(&record[..length], RECORD),
+                Err(Refusal::CutOff),
+                "{length}"
+            );
         }
     }
 
@@ -373,26 +459,58 @@ mod tests {
         let truths = "a list of 2147483647 truth values, of which the format has none";
         assert_eq!(refusal(&with(&[0x59, 0xf1], &[])), truths);
         assert_eq!(refusal(&with(&[0x59, 0xf2], &[])), truths);
-        assert_eq!(refusal(&with(&[0x59, 0x19, 0xf2], &[])), truths, "also inside others");
+        assert_eq!(
+            refusal(&with(&[0x59, 0x19, 0xf2], &[])),
+            truths,
+            "also inside others"
+        );
         assert_eq!(refusal(&with(&[0x5b], &[0x12])), truths);
-        assert_eq!(refusal(&with(&[0x59, 0xf5], &[1, 2])), "it ends in the middle of a field");
-        assert_eq!(refusal(&[0x59, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x0f]), "a list says that it has 4294967295 elements");
-        assert_eq!(refusal(&[[0x15].as_slice(), &[0x80; 10], &[0]].concat()), "a number has more than ten bytes");
+        assert_eq!(
+            refusal(&with(&[0x59, 0xf5], &[1, 2])),
+            "it ends in the middle of a field"
+        );
+        assert_eq!(
+            refusal(&[0x59, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+            "a list says that it has 4294967295 elements"
+        );
+        assert_eq!(
+            refusal(&[[0x15].as_slice(), &[0x80; 10], &[0]].concat()),
+            "a number has more than ten bytes"
+        );
     }
 
     #[test]
     fn a_field_that_the_parser_would_read_as_another_type_is_refused() {
-        assert_eq!(refusal(&[0x18, 1, b'x', 0]), "field 1 of a record has the wrong type (8)");
-        assert_eq!(refusal(&[0x49, 0x18, 1, b'x', 0]), "a list has elements of the wrong type (8)");
-        assert_eq!(refusal(&[0x5e, 0]), "a value has a type that there is not (14)");
+        assert_eq!(
+            refusal(&[0x18, 1, b'x', 0]),
+            "field 1 of a record has the wrong type (8)"
+        );
+        assert_eq!(
+            refusal(&[0x49, 0x18, 1, b'x', 0]),
+            "a list has elements of the wrong type (8)"
+        );
+        assert_eq!(
+            refusal(&[0x5e, 0]),
+            "a value has a type that there is not (14)"
+        );
     }
 
     #[test]
     fn depth_is_bounded() {
-        let nested = |depth: usize| [&[0x5c][..], &vec![0x1c; depth - 1], &vec![0; depth + 1]].concat();
-        assert_eq!(struct_length(&nested(MOST_DEPTH - 1), RECORD), Ok(2 * MOST_DEPTH - 1));
-        assert_eq!(refusal(&nested(MOST_DEPTH)), "records lie in each other more than 64 deep");
-        assert_eq!(refusal(&[&[0x59][..], &vec![0x19; 1_000_000]].concat()), "records lie in each other more than 64 deep");
+        let nested =
+            |depth: usize| [&[0x5c][..], &vec![0x1c; depth - 1], &vec![0; depth + 1]].concat();
+        assert_eq!(
+            struct_length(&nested(MOST_DEPTH - 1), RECORD),
+            Ok(2 * MOST_DEPTH - 1)
+        );
+        assert_eq!(
+            refusal(&nested(MOST_DEPTH)),
+            "records lie in each other more than 64 deep"
+        );
+        assert_eq!(
+            refusal(&[&[0x59][..], &vec![0x19; 1_000_000]].concat()),
+            "records lie in each other more than 64 deep"
+        );
     }
 
     #[test]
@@ -400,11 +518,20 @@ mod tests {
         assert_eq!(check_tree(&[2, 1, 0, 0]), Ok(()));
         assert_eq!(check_tree(&[]), Ok(()));
         let text = |children: &[usize]| check_tree(children).unwrap_err().to_string();
-        assert_eq!(text(&[2_147_483_647, 0]), "element 0 of the schema says that it has 2147483647 children, but 1 elements follow");
-        assert_eq!(text(&[[1; 101].as_slice(), &[0]].concat()), "the schema is more than 100 deep");
+        assert_eq!(
+            text(&[2_147_483_647, 0]),
+            "element 0 of the schema says that it has 2147483647 children, but 1 elements follow"
+        );
+        assert_eq!(
+            text(&[[1; 101].as_slice(), &[0]].concat()),
+            "the schema is more than 100 deep"
+        );
         assert_eq!(check_tree(&[[1; 100].as_slice(), &[0]].concat()), Ok(()));
         let flat = [vec![1_000], [1, 0].repeat(500), vec![0; 500]].concat();
         assert_eq!(check_tree(&flat), Ok(()), "wide is not deep");
-        assert_eq!(refusal(&[0x29, 0x1c, 0x25, 1, 0, 0]), "an element of the schema has fewer than no children");
+        assert_eq!(
+            refusal(&[0x29, 0x1c, 0x25, 1, 0, 0]),
+            "an element of the schema has fewer than no children"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Which types there are in Thrift's compact protocol, and what a record's tables say of its fields.
+//! Which types there are in Thrift's compact protocol, and what a record's tables say of its
+//! fields.
 //!
 //! Owns the types' numbers and the kinds of fields. How records are walked is `thrift`'s.
 //!
@@ -13,11 +14,13 @@ pub(super) enum Kind {
     Byte,
     /// An integer of 16 to 64 bits: all are written alike.
     Number,
-    /// A number of bytes from the file's beginning, which is 0 where some writers mean that there is nothing.
+    /// A number of bytes from the file's beginning, which is 0 where some writers mean that there
+    /// is nothing.
     Offset,
     /// A number of a list of names: those that the parser knows are bits of the mask.
     Enum(u32),
-    /// An [`Kind::Enum`] that says of which type the values of an element of the schema are, if it has no children.
+    /// An [`Kind::Enum`] that says of which type the values of an element of the schema are, if it
+    /// has no children.
     LeafType(u32),
     /// The same of a column chunk, which must agree.
     ChunkType(u32),
@@ -59,7 +62,12 @@ impl Kind {
             Self::Unknown => true,
             Self::Truth => matches!(code, code::TRUE | code::FALSE),
             Self::Byte => code == code::BYTE,
-            Self::Number | Self::Offset | Self::Children | Self::Enum(_) | Self::LeafType(_) | Self::ChunkType(_) => {
+            Self::Number
+            | Self::Offset
+            | Self::Children
+            | Self::Enum(_)
+            | Self::LeafType(_)
+            | Self::ChunkType(_) => {
                 matches!(code, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64)
             }
             Self::Double => code == code::DOUBLE,

@@ -1,7 +1,9 @@
-//! Records in Thrift's compact protocol as trees: read, changed and written again without the fields that nobody here knows.
+//! Records in Thrift's compact protocol as trees: read, changed and written again without the
+//! fields that nobody here knows.
 //!
-//! Only footers of later versions of a format need it: a parser that knows fewer fields may stumble over them. Owns the tree and both ways. What
-//! is a field, and of which kind, is said by its user's tables; how a record is walked is `thrift`'s.
+//! Only footers of later versions of a format need it: a parser that knows fewer fields may stumble
+//! over them. Owns the tree and both ways. What is a field, and of which kind, is said by its
+//! user's tables; how a record is walked is `thrift`'s.
 
 use super::thrift::{Kind, MOST_DEPTH, Refusal, Walk, code, deeper, wrong};
 
@@ -22,7 +24,8 @@ pub(super) enum Value<'a> {
     List(u8, Vec<Value<'a>>),
     /// A struct.
     Struct(Fields<'a>),
-    /// A value of a field that is not known, or a union whose field is not known: it is there, and will not be written.
+    /// A value of a field that is not known, or a union whose field is not known: it is there, and
+    /// will not be written.
     Unknown,
 }
 
@@ -40,12 +43,19 @@ impl<'a> Fields<'a> {
 
     /// The field of this identifier.
     pub(super) fn get(&self, identifier: i16) -> Option<&Value<'a>> {
-        self.0.iter().find(|(own, _)| *own == identifier).map(|(_, value)| value)
+        self.0
+            .iter()
+            .find(|(own, _)| *own == identifier)
+            .map(|(_, value)| value)
     }
 
     /// The number in the field of this identifier.
     pub(super) fn number(&self, identifier: i16) -> Option<i64> {
-        if let Some(Value::Number(_, number)) = self.get(identifier) { Some(*number) } else { None }
+        if let Some(Value::Number(_, number)) = self.get(identifier) {
+            Some(*number)
+        } else {
+            None
+        }
     }
 
     /// The elements of the list in the field of this identifier; none if it is not there.
@@ -66,7 +76,9 @@ impl<'a> Fields<'a> {
 
     /// Puts a number into a field that is there.
     pub(super) fn set_number(&mut self, identifier: i16, number: i64) {
-        if let Some((_, Value::Number(_, own))) = self.0.iter_mut().find(|(own, _)| *own == identifier) {
+        if let Some((_, Value::Number(_, own))) =
+            self.0.iter_mut().find(|(own, _)| *own == identifier)
+        {
             *own = number;
         }
     }
@@ -78,7 +90,9 @@ impl<'a> Fields<'a> {
 
     /// Takes out those elements of a list that `keep` does not keep.
     pub(super) fn retain(&mut self, identifier: i16, keep: impl Fn(&Value<'a>) -> bool) {
-        if let Some((_, Value::List(_, elements))) = self.0.iter_mut().find(|(own, _)| *own == identifier) {
+        if let Some((_, Value::List(_, elements))) =
+            self.0.iter_mut().find(|(own, _)| *own == identifier)
+        {
             elements.retain(keep);
         }
     }
@@ -88,7 +102,11 @@ impl<'a> Fields<'a> {
         let mut before = 0;
         for (identifier, value) in self.0.iter().filter(|(_, value)| *value != Value::Unknown) {
             let code = value.code();
-            if let Some(step) = identifier.checked_sub(before).and_then(|step| u8::try_from(step).ok()).filter(|step| (1..16).contains(step)) {
+            if let Some(step) = identifier
+                .checked_sub(before)
+                .and_then(|step| u8::try_from(step).ok())
+                .filter(|step| (1..16).contains(step))
+            {
                 bytes.push(step << 4 | code);
             } else {
                 bytes.push(code);
@@ -129,7 +147,10 @@ impl Value<'_> {
                 bytes.extend_from_slice(own);
             }
             Self::List(code, elements) => {
-                if let Some(count) = u8::try_from(elements.len()).ok().filter(|count| *count < 15) {
+                if let Some(count) = u8::try_from(elements.len())
+                    .ok()
+                    .filter(|count| *count < 15)
+                {
                     bytes.push(count << 4 | code);
                 } else {
                     bytes.push(0xf0 | code);
@@ -143,7 +164,8 @@ impl Value<'_> {
     }
 }
 
-/// A struct that begins with numbers, with one more of them among these: a field of 32 bits, which the struct does not have yet.
+/// A struct that begins with numbers, with one more of them among these: a field of 32 bits, which
+/// the struct does not have yet.
 pub(super) fn with_number(bytes: &[u8], identifier: i16, value: i64) -> Result<Vec<u8>, Refusal> {
     let mut walk = Walk::new(bytes);
     let mut before = 0_i16;
@@ -156,9 +178,18 @@ pub(super) fn with_number(bytes: &[u8], identifier: i16, value: i64) -> Result<V
             return wrong("a field's identifier is spelt out");
         }
         if code == 0 || next > identifier {
-            let own = u8::try_from(identifier - before).ok().filter(|step| (1..16).contains(step));
-            let own = own.map_or_else(|| wrong("a field's identifier is too far from the one before"), Ok)?;
-            let head = if code == 0 { 0 } else { (next - identifier) as u8 & 0x0f };
+            let own = u8::try_from(identifier - before)
+                .ok()
+                .filter(|step| (1..16).contains(step));
+            let own = own.map_or_else(
+                || wrong("a field's identifier is too far from the one before"),
+                Ok,
+            )?;
+            let head = if code == 0 {
+                0
+            } else {
+                (next - identifier) as u8 & 0x0f
+            };
             let mut with = bytes[..start].to_vec();
             with.push(own << 4 | code::INTEGER_32);
             push_signed(&mut with, value);
@@ -193,7 +224,11 @@ fn push_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.push(rest as u8);
 }
 
-fn read_fields<'a>(walk: &mut Walk<'a>, kinds: &'static [Kind], depth: usize) -> Result<Fields<'a>, Refusal> {
+fn read_fields<'a>(
+    walk: &mut Walk<'a>,
+    kinds: &'static [Kind],
+    depth: usize,
+) -> Result<Fields<'a>, Refusal> {
     let depth = deeper(depth)?;
     let (mut fields, mut identifier) = (Fields::default(), 0);
     while let Some((next, code, kind)) = walk.field_head(identifier, kinds)? {
@@ -204,7 +239,12 @@ fn read_fields<'a>(walk: &mut Walk<'a>, kinds: &'static [Kind], depth: usize) ->
     Ok(fields)
 }
 
-fn read_value<'a>(walk: &mut Walk<'a>, kind: Kind, code: u8, depth: usize) -> Result<Value<'a>, Refusal> {
+fn read_value<'a>(
+    walk: &mut Walk<'a>,
+    kind: Kind,
+    code: u8,
+    depth: usize,
+) -> Result<Value<'a>, Refusal> {
     let taken = |walk: &mut Walk<'a>, count: usize| {
         let start = walk.position;
         walk.pass(count)?;
@@ -218,7 +258,12 @@ fn read_value<'a>(walk: &mut Walk<'a>, kind: Kind, code: u8, depth: usize) -> Re
         }
         Kind::Truth => Value::Truth(code == code::TRUE),
         Kind::Byte => Value::Byte(walk.byte()?),
-        Kind::Number | Kind::Offset | Kind::Children | Kind::Enum(_) | Kind::LeafType(_) | Kind::ChunkType(_) => Value::Number(code, walk.signed()?),
+        Kind::Number
+        | Kind::Offset
+        | Kind::Children
+        | Kind::Enum(_)
+        | Kind::LeafType(_)
+        | Kind::ChunkType(_) => Value::Number(code, walk.signed()?),
         Kind::Double => Value::Double(taken(walk, 8)?),
         Kind::Binary => {
             let length = walk.number()?;
@@ -230,7 +275,11 @@ fn read_value<'a>(walk: &mut Walk<'a>, kind: Kind, code: u8, depth: usize) -> Re
         Kind::Union(kinds) => {
             let fields = read_fields(walk, kinds, depth)?;
             let is_known = fields.0.iter().any(|(_, value)| *value != Value::Unknown);
-            if is_known { Value::Struct(fields) } else { Value::Unknown }
+            if is_known {
+                Value::Struct(fields)
+            } else {
+                Value::Unknown
+            }
         }
     })
 }
@@ -239,9 +288,13 @@ fn read_list<'a>(walk: &mut Walk<'a>, element: Kind, depth: usize) -> Result<Val
     let depth = deeper(depth)?;
     let (code, count) = walk.list_head(element)?;
     if Kind::Truth.is(code) && count > 0 {
-        return wrong(format!("a list of {count} truth values, of which the format has none"));
+        return wrong(format!(
+            "a list of {count} truth values, of which the format has none"
+        ));
     }
-    let elements = (0..count).map(|_| read_value(walk, element, code, depth)).collect::<Result<_, _>>()?;
+    let elements = (0..count)
+        .map(|_| read_value(walk, element, code, depth))
+        .collect::<Result<_, _>>()?;
     Ok(Value::List(code, elements))
 }
 
@@ -251,28 +304,59 @@ mod tests {
     use super::*;
 
     static NAMED: Kind = Kind::Union(&[Kind::Struct(&[]), Kind::Struct(&[Kind::Number])]);
-    static RECORD: &[Kind] = &[Kind::Number, Kind::List(&Kind::Binary), Kind::Truth, NAMED, Kind::Double, Kind::Byte, Kind::List(&NAMED)];
+    static RECORD: &[Kind] = &[
+        Kind::Number,
+        Kind::List(&Kind::Binary),
+        Kind::Truth,
+        NAMED,
+        Kind::Double,
+        Kind::Byte,
+        Kind::List(&NAMED),
+    ];
 
     #[test]
     fn a_record_is_written_without_what_is_not_known() {
         // Number, list of two texts, truth, union of a number, double, byte.
-        let known = [&[0x15, 5, 0x19, 0x28, 1, b'a', 2, b'b', b'c', 0x11, 0x1c, 0x2c, 0x15, 8, 0, 0, 0x17][..], &[9; 8], &[0x13, 7]].concat();
+        let known = [
+            &[
+                0x15, 5, 0x19, 0x28, 1, b'a', 2, b'b', b'c', 0x11, 0x1c, 0x2c, 0x15, 8, 0, 0, 0x17,
+            ][..],
+            &[9; 8],
+            &[0x13, 7],
+        ]
+        .concat();
         let plain = [&known[..], &[0]].concat();
         let fields = Fields::read(&plain, RECORD).unwrap();
         let mut written = Vec::new();
         fields.write(&mut written);
         assert_eq!(written, plain);
-        // Behind it fields 9 to 14: a list of three truth values, a map, a struct of a set, a UUID, a false and a double.
-        let later = [&[0x39, 0x31, 1, 2, 1, 0x1b, 1, 0x38, 7, 1, b'x', 0x1c, 0x1a, 0x13, 9, 0, 0x1d][..], &[1; 16], &[0x12, 0x17], &[3; 8]].concat();
+        // Behind it fields 9 to 14: a list of three truth values, a map, a struct of a set, a UUID,
+        // a false and a double.
+        let later = [
+            &[
+                0x39, 0x31, 1, 2, 1, 0x1b, 1, 0x38, 7, 1, b'x', 0x1c, 0x1a, 0x13, 9, 0, 0x1d,
+            ][..],
+            &[1; 16],
+            &[0x12, 0x17],
+            &[3; 8],
+        ]
+        .concat();
         let later = [&known[..], &later, &[0]].concat();
         let mut written = Vec::new();
         let fields = Fields::read(&later, RECORD).unwrap();
         fields.write(&mut written);
         assert_eq!(written, plain);
-        assert_eq!((fields.get(9), fields.get(15)), (Some(&Value::Unknown), None));
+        assert_eq!(
+            (fields.get(9), fields.get(15)),
+            (Some(&Value::Unknown), None)
+        );
         assert_eq!(struct_length(&written, RECORD), Ok(written.len()));
         for length in 0..later.len() - 1 {
-            assert_eq!(Fields::read(&later[..length], RECORD), Err(Refusal::CutOff), "{length}");
+            assert_eq!(
+                Fields::read(&later[..length], RECORD),
+                Err(Refusal::CutOff),
+                "{length}"
+            );
         }
     }
 

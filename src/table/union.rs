@@ -33,7 +33,14 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     for (file, DatasetFile { path, table, .. }) in files.iter().enumerate() {
         for field in table.schema().fields() {
             let Some(known) = met.get_mut(field.name()).filter(|_| file > 0) else {
-                met.insert(field.name().clone(), Met { position: columns.len(), file, count: 1 });
+                met.insert(
+                    field.name().clone(),
+                    Met {
+                        position: columns.len(),
+                        file,
+                        count: 1,
+                    },
+                );
                 columns.push(field.as_ref().clone().with_nullable(true));
                 continue;
             };
@@ -41,13 +48,18 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
             let unified = &mut columns[known.position];
             let common = common_type(unified.data_type(), field.data_type()).ok_or_else(|| {
                 let (own, other) = (field.data_type(), unified.data_type());
-                Error::contract(format!("the column is {own} here, but {other} in `{}`", files[known.file].path.display()))
-                    .at_path(path)
-                    .at_column(field.name())
-                    .hint("write the files with one schema, or score them in separate runs")
+                Error::contract(format!(
+                    "the column is {own} here, but {other} in `{}`",
+                    files[known.file].path.display()
+                ))
+                .at_path(path)
+                .at_column(field.name())
+                .hint("write the files with one schema, or score them in separate runs")
             })?;
             // What only some of the files say of a column is not true of all of its values.
-            unified.metadata_mut().retain(|key, value| field.metadata().get(key) == Some(value));
+            unified
+                .metadata_mut()
+                .retain(|key, value| field.metadata().get(key) == Some(value));
             if common != *unified.data_type() {
                 *unified = unified.clone().with_data_type(common);
             }
@@ -57,32 +69,74 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     for met in met.values().filter(|met| met.count < files.len()) {
         columns[met.position].metadata_mut().remove(WHOLE);
     }
-    let lacks = |name: &String| files.iter().position(|file| file.table.schema().column_with_name(name).is_none());
-    let partial = met.iter().filter(|(_, met)| met.count < files.len()).filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
-    Ok(Unified { partial: partial.collect(), columns })
+    let lacks = |name: &String| {
+        files
+            .iter()
+            .position(|file| file.table.schema().column_with_name(name).is_none())
+    };
+    let partial = met
+        .iter()
+        .filter(|(_, met)| met.count < files.len())
+        .filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
+    Ok(Unified {
+        partial: partial.collect(),
+        columns,
+    })
 }
 
-/// The columns under their new names, and for each new name the one in the files; `renames` are (name in the files, new name).
-pub(super) fn rename(columns: &[Field], renames: &[(String, String)]) -> Result<(Schema, HashMap<String, String>)> {
+/// The columns under their new names, and for each new name the one in the files; `renames` are
+/// (name in the files, new name).
+pub(super) fn rename(
+    columns: &[Field],
+    renames: &[(String, String)],
+) -> Result<(Schema, HashMap<String, String>)> {
     let known: HashSet<&str> = columns.iter().map(|field| field.name().as_str()).collect();
-    if let Some((from, _)) = renames.iter().find(|(from, _)| !known.contains(from.as_str())) {
-        return Err(Error::contract("`--rename` names a column that the data lacks").at_column(from).hint(did_you_mean(
-            from,
-            &columns.iter().map(|field| field.name().as_str()),
-            "`tallow inspect` lists the columns of a file",
+    if let Some((from, _)) = renames
+        .iter()
+        .find(|(from, _)| !known.contains(from.as_str()))
+    {
+        return Err(
+            Error::contract("`--rename` names a column that the data lacks")
+                .at_column(from)
+                .hint(did_you_mean(
+                    from,
+                    &columns.iter().map(|field| field.name().as_str()),
+                    "`tallow inspect` lists the columns of a file",
+                )),
+        );
+    }
+    let targets: BTreeMap<&str, &String> = renames
+        .iter()
+        .map(|(from, to)| (from.as_str(), to))
+        .collect();
+    let sources: BTreeMap<&str, &str> = renames
+        .iter()
+        .map(|(from, to)| (to.as_str(), from.as_str()))
+        .collect();
+    let taken = columns
+        .iter()
+        .map(|field| field.name().as_str())
+        .find(|name| sources.contains_key(name) && !targets.contains_key(name));
+    if let Some(name) = taken {
+        let (own, other) = (
+            shell_word(&format!("{}={name}", sources[name])),
+            shell_word(&format!("{name}={name}_before")),
+        );
+        return Err(Error::contract(format!(
+            "`--rename {own}` gives a name that another column of the data has"
+        ))
+        .at_column(name)
+        .hint(format!(
+            "rename that one too: `--rename {own} --rename {other}`"
         )));
     }
-    let targets: BTreeMap<&str, &String> = renames.iter().map(|(from, to)| (from.as_str(), to)).collect();
-    let sources: BTreeMap<&str, &str> = renames.iter().map(|(from, to)| (to.as_str(), from.as_str())).collect();
-    let taken = columns.iter().map(|field| field.name().as_str()).find(|name| sources.contains_key(name) && !targets.contains_key(name));
-    if let Some(name) = taken {
-        let (own, other) = (shell_word(&format!("{}={name}", sources[name])), shell_word(&format!("{name}={name}_before")));
-        return Err(Error::contract(format!("`--rename {own}` gives a name that another column of the data has"))
-            .at_column(name)
-            .hint(format!("rename that one too: `--rename {own} --rename {other}`")));
-    }
     let renamed = |name: &String| targets.get(name.as_str()).copied().unwrap_or(name).clone();
-    let originals = columns.iter().map(|field| (renamed(field.name()), field.name().clone())).collect();
-    let fields = columns.iter().map(|field| field.clone().with_name(renamed(field.name())));
+    let originals = columns
+        .iter()
+        .map(|field| (renamed(field.name()), field.name().clone()))
+        .collect();
+    let fields = columns
+        .iter()
+        .map(|field| field.clone().with_name(renamed(field.name())));
     Ok((Schema::new(fields.collect::<Vec<_>>()), originals))
 }

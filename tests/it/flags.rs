@@ -22,31 +22,63 @@ const FAMILIES: [&str; 4] = ["forest", "linear", "graph", "text"];
 fn room(family: &str) -> Room {
     let room = Room::new();
     let golden = |name: &str, model: &str| {
-        room.file(&format!("model/{model}"), std::fs::read(data(&format!("golden/{name}/{model}"))).unwrap());
-        room.file("rows.parquet", std::fs::read(data(&format!("golden/{name}/input.parquet"))).unwrap());
+        room.file(
+            &format!("model/{model}"),
+            std::fs::read(data(&format!("golden/{name}/{model}"))).unwrap(),
+        );
+        room.file(
+            "rows.parquet",
+            std::fs::read(data(&format!("golden/{name}/input.parquet"))).unwrap(),
+        );
     };
     match family {
         "forest" => {
-            room.file("model/good.json", std::fs::read(data("hostile/good.json")).unwrap());
-            let values = || std::sync::Arc::new(arrow::array::Float64Array::from(vec![0.1, 0.9])) as arrow::array::ArrayRef;
-            let rows = arrow::array::RecordBatch::try_from_iter([("a", values()), ("b", values()), ("id", values())]).unwrap();
+            room.file(
+                "model/good.json",
+                std::fs::read(data("hostile/good.json")).unwrap(),
+            );
+            let values = || {
+                std::sync::Arc::new(arrow::array::Float64Array::from(vec![0.1, 0.9]))
+                    as arrow::array::ArrayRef
+            };
+            let rows = arrow::array::RecordBatch::try_from_iter([
+                ("a", values()),
+                ("b", values()),
+                ("id", values()),
+            ])
+            .unwrap();
             room.parquet("rows.parquet", &rows, 10);
             room.file("rows.csv", "a,b,id\n0.1,0.9,1\n0.9,0.1,2\n");
         }
         "linear" => {
-            let source = std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-            let name = source.filter(|name| name.starts_with("xgboost_") && name.ends_with("_linearbinary")).min().unwrap();
-            let model =
-                std::fs::read_dir(data(&format!("golden/{name}"))).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
-            let model = model.into_iter().find(|file| file.starts_with("model")).unwrap();
+            let source = std::fs::read_dir(data("golden"))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+            let name = source
+                .filter(|name| name.starts_with("xgboost_") && name.ends_with("_linearbinary"))
+                .min()
+                .unwrap();
+            let model = std::fs::read_dir(data(&format!("golden/{name}")))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+            let model = model
+                .into_iter()
+                .find(|file| file.starts_with("model"))
+                .unwrap();
             golden(&name, &model);
         }
         "graph" => golden("onnx_linear", "model.onnx"),
         _ => {
             lay_out(&room, "bert_two");
             room.file("rows.csv", "id,text\n1,one\n2,two words\n");
-            let texts = std::sync::Arc::new(arrow::array::StringArray::from(vec!["one", "two words"])) as arrow::array::ArrayRef;
-            room.parquet("rows.parquet", &arrow::array::RecordBatch::try_from_iter([("text", texts)]).unwrap(), 10);
+            let texts =
+                std::sync::Arc::new(arrow::array::StringArray::from(vec!["one", "two words"]))
+                    as arrow::array::ArrayRef;
+            room.parquet(
+                "rows.parquet",
+                &arrow::array::RecordBatch::try_from_iter([("text", texts)]).unwrap(),
+                10,
+            );
         }
     }
     room
@@ -77,7 +109,11 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
         ("--missing=NA", "parquet", [Warned, Warned, Warned, Works]),
         ("--missing=-999", "parquet", [Works, Works, Works, Works]),
         ("--missing=NA", "csv", [Works; 4]),
-        ("--on-unseen=null", "parquet", [Warned, Warned, Warned, Refused]),
+        (
+            "--on-unseen=null",
+            "parquet",
+            [Warned, Warned, Warned, Refused],
+        ),
         ("--on-unseen=null", "csv", [Works, Works, Works, Refused]),
         ("--max-errors=1", "parquet", [Warned; 4]),
         ("--max-error-rate=1%", "parquet", [Warned; 4]),
@@ -96,13 +132,39 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
             if !room.path(&format!("rows.{format}")).exists() {
                 continue;
             }
-            let line = ["score", "--model", "model", &format!("rows.{format}"), "--output", "out.parquet", "--overwrite", flag];
+            let line = [
+                "score",
+                "--model",
+                "model",
+                &format!("rows.{format}"),
+                "--output",
+                "out.parquet",
+                "--overwrite",
+                flag,
+            ];
             let run = room.run(line);
-            assert_eq!(fate(&run, flag.split('=').next().unwrap()), fates[place], "{family}, {format}, {flag}: {run}");
+            assert_eq!(
+                fate(&run, flag.split('=').next().unwrap()),
+                fates[place],
+                "{family}, {format}, {flag}: {run}"
+            );
             // The dry run says the same.
-            let line = ["check", "--model", "model", &format!("rows.{format}"), "--output", "out.parquet", "--overwrite", flag];
+            let line = [
+                "check",
+                "--model",
+                "model",
+                &format!("rows.{format}"),
+                "--output",
+                "out.parquet",
+                "--overwrite",
+                flag,
+            ];
             let run = room.run(line);
-            assert_eq!(fate(&run, flag.split('=').next().unwrap()), fates[place], "check, {family}, {format}, {flag}: {run}");
+            assert_eq!(
+                fate(&run, flag.split('=').next().unwrap()),
+                fates[place],
+                "check, {family}, {format}, {flag}: {run}"
+            );
         }
     }
 }
@@ -110,16 +172,40 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
 #[test]
 fn flags_that_lean_on_others_say_which() {
     let room = room("forest");
-    let run = |line: &str| room.tallow(&format!("score --model model rows.parquet --output out.parquet --overwrite {line}"));
-    assert!(run("--output-format csv --skip-code 99 --report none").fails(2).stderr.contains("`--skip-code` does nothing without a report"));
-    assert!(run("--on-budget publish").fails(2).stderr.contains("add `--max-errors` or `--max-error-rate`"));
+    let run = |line: &str| {
+        room.tallow(&format!(
+            "score --model model rows.parquet --output out.parquet --overwrite {line}"
+        ))
+    };
+    assert!(
+        run("--output-format csv --skip-code 99 --report none")
+            .fails(2)
+            .stderr
+            .contains("`--skip-code` does nothing without a report")
+    );
+    assert!(
+        run("--on-budget publish")
+            .fails(2)
+            .stderr
+            .contains("add `--max-errors` or `--max-error-rate`")
+    );
     run("--on-budget publish --max-errors 1 --on-null reject").ok();
     run("--job nightly --metrics-file m.prom").ok();
     let warned = run("--missing a=x,-1").ok();
-    assert!(warned.stderr.contains("`--missing x` has no effect: the column `a` does not hold text"), "{warned}");
+    assert!(
+        warned
+            .stderr
+            .contains("`--missing x` has no effect: the column `a` does not hold text"),
+        "{warned}"
+    );
     assert!(!warned.stderr.contains("`--missing -1`"), "{warned}");
     let inspected = room.tallow("inspect rows.parquet --trees all").fails(2);
-    assert!(inspected.stderr.contains("`--trees` is for models of trees"), "{inspected}");
+    assert!(
+        inspected
+            .stderr
+            .contains("`--trees` is for models of trees"),
+        "{inspected}"
+    );
     room.tallow("inspect model/good.json --trees all").ok();
 }
 
@@ -127,53 +213,135 @@ fn flags_that_lean_on_others_say_which() {
 fn check_takes_the_flags_of_score_and_scans_what_score_would_stop_at() {
     let room = room("forest");
     room.file("bad.csv", "a,b\n0.1,0.9\n0.5,x\n");
-    let flags = "--output out.parquet --max-errors 0 --on-null reject --metrics-file m.prom --min-rows 1";
-    let run = room.tallow(&format!("check --model model bad.csv {flags}")).ok();
-    assert!(run.stdout.contains("scanned no row: `--scan` reads and scores them all"), "{run}");
-    let scanned = room.tallow(&format!("check --model model bad.csv --scan {flags}")).fails(1);
-    let scored = room.tallow(&format!("score --model model bad.csv {flags}")).fails(1);
+    let flags =
+        "--output out.parquet --max-errors 0 --on-null reject --metrics-file m.prom --min-rows 1";
+    let run = room
+        .tallow(&format!("check --model model bad.csv {flags}"))
+        .ok();
+    assert!(
+        run.stdout
+            .contains("scanned no row: `--scan` reads and scores them all"),
+        "{run}"
+    );
+    let scanned = room
+        .tallow(&format!("check --model model bad.csv --scan {flags}"))
+        .fails(1);
+    let scored = room
+        .tallow(&format!("score --model model bad.csv {flags}"))
+        .fails(1);
     assert_eq!(scanned.stderr, scored.stderr);
     // Of the two, only `score` writes one.
     std::fs::remove_file(room.path("m.prom")).unwrap();
-    let rejecting = room.tallow("check --model model bad.csv --scan --on-unseen reject --format json").ok().json();
-    assert_eq!((&rejecting["scanned"]["scored"], &rejecting["scanned"]["rejected"]), (&1.into(), &1.into()));
-    let run = room.tallow("check --model model bad.csv --scan --on-unseen reject --max-errors 0").fails(4);
-    assert!(run.stderr.contains("`tallow score` writes the rejected rows"), "{run}");
-    room.tallow("check --model model bad.csv --min-rows 3 --scan --on-unseen null").fails(5);
-    assert!(!room.path("out.parquet").exists() && room.listing().iter().all(|name| !name.contains("prom")), "{:?}", room.listing());
+    let rejecting = room
+        .tallow("check --model model bad.csv --scan --on-unseen reject --format json")
+        .ok()
+        .json();
+    assert_eq!(
+        (
+            &rejecting["scanned"]["scored"],
+            &rejecting["scanned"]["rejected"]
+        ),
+        (&1.into(), &1.into())
+    );
+    let run = room
+        .tallow("check --model model bad.csv --scan --on-unseen reject --max-errors 0")
+        .fails(4);
+    assert!(
+        run.stderr
+            .contains("`tallow score` writes the rejected rows"),
+        "{run}"
+    );
+    room.tallow("check --model model bad.csv --min-rows 3 --scan --on-unseen null")
+        .fails(5);
+    assert!(
+        !room.path("out.parquet").exists()
+            && room.listing().iter().all(|name| !name.contains("prom")),
+        "{:?}",
+        room.listing()
+    );
     room.file("out.parquet", "x");
-    assert!(room.tallow("check --model model rows.csv --output out.parquet").fails(1).stderr.contains("the output exists already"));
-    room.tallow("check --model model rows.csv --output out.parquet --overwrite").ok();
+    assert!(
+        room.tallow("check --model model rows.csv --output out.parquet")
+            .fails(1)
+            .stderr
+            .contains("the output exists already")
+    );
+    room.tallow("check --model model rows.csv --output out.parquet --overwrite")
+        .ok();
 }
 
 #[test]
 fn messages_hold_values_only_if_they_are_asked_for() {
     let demo = Room::new();
-    demo.file("model.ubj", std::fs::read(data("demo/churn/model.ubj")).unwrap());
-    demo.file("rows.csv", std::fs::read_to_string(data("demo/customers.csv")).unwrap().replacen("month-to-month", "Month to Month", 1));
-    let silent = demo.tallow("check --model model.ubj rows.csv --scan").fails(1);
-    assert!(silent.stderr.contains("hint: the nearest category that is known is `month-to-month`"), "{silent}");
+    demo.file(
+        "model.ubj",
+        std::fs::read(data("demo/churn/model.ubj")).unwrap(),
+    );
+    demo.file(
+        "rows.csv",
+        std::fs::read_to_string(data("demo/customers.csv"))
+            .unwrap()
+            .replacen("month-to-month", "Month to Month", 1),
+    );
+    let silent = demo
+        .tallow("check --model model.ubj rows.csv --scan")
+        .fails(1);
+    assert!(
+        silent
+            .stderr
+            .contains("hint: the nearest category that is known is `month-to-month`"),
+        "{silent}"
+    );
     assert!(!silent.stderr.contains("Month to Month"), "{silent}");
-    let shown = demo.tallow("check --model model.ubj rows.csv --scan --show-values").fails(1);
-    assert!(shown.stderr.contains("a category was never seen in training: `Month to Month`"), "{shown}");
+    let shown = demo
+        .tallow("check --model model.ubj rows.csv --scan --show-values")
+        .fails(1);
+    assert!(
+        shown
+            .stderr
+            .contains("a category was never seen in training: `Month to Month`"),
+        "{shown}"
+    );
     let room = room("forest");
     room.file("rows.csv", "a,b\n0.1,secret\n");
-    assert!(!room.tallow("score --model model rows.csv --output o.parquet").fails(1).stderr.contains("secret"));
-    let shown = room.tallow("score --model model rows.csv --output o.parquet --show-values").fails(1);
-    assert!(shown.stderr.contains("a text is not a number: `secret`"), "{shown}");
+    assert!(
+        !room
+            .tallow("score --model model rows.csv --output o.parquet")
+            .fails(1)
+            .stderr
+            .contains("secret")
+    );
+    let shown = room
+        .tallow("score --model model rows.csv --output o.parquet --show-values")
+        .fails(1);
+    assert!(
+        shown.stderr.contains("a text is not a number: `secret`"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn a_fraction_where_a_whole_number_is_read_is_called_that() {
     let room = Room::new();
-    room.file("package/model.json", std::fs::read(data("hostile/good.json")).unwrap());
-    let manifest = "name = \"x\"\n[[artefacts]]\npath = \"model.json\"\n[[inputs]]\nname = \"a\"\ntype = \"int8\"\n";
+    room.file(
+        "package/model.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    let manifest = "name = \"x\"\n[[artefacts]]\npath = \"model.json\"\n[[inputs]]\nname = \
+                    \"a\"\ntype = \"int8\"\n";
     room.file("package/tallow.toml", manifest);
-    for (value, message) in
-        [("12.7", "a number has a fraction, and the model reads integers"), ("300", "a number is outside the range"), ("x", "a text is not a number")]
-    {
+    for (value, message) in [
+        (
+            "12.7",
+            "a number has a fraction, and the model reads integers",
+        ),
+        ("300", "a number is outside the range"),
+        ("x", "a text is not a number"),
+    ] {
         room.file("rows.csv", format!("a,b\n{value},0.5\n"));
-        let run = room.tallow("score --model package rows.csv --output o.parquet").fails(1);
+        let run = room
+            .tallow("score --model package rows.csv --output o.parquet")
+            .fails(1);
         assert!(run.stderr.contains(message), "{run}");
     }
 }

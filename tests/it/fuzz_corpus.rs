@@ -1,10 +1,14 @@
-//! What the fuzzer begins with: golden models and tables, hostile ones, tables of every type and compression, states of unfinished runs.
+//! What the fuzzer begins with: golden models and tables, hostile ones, tables of every type and
+//! compression, states of unfinished runs.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListArray, RecordBatch};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
+    Int64Array, ListArray, RecordBatch,
+};
 use arrow::array::{StringArray, StructArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use parquet::arrow::ArrowWriter;
@@ -34,7 +38,9 @@ pub(crate) fn corpus() -> Vec<Vec<Case>> {
     if let Ok(format) = std::env::var("TALLOW_FUZZ_FORMAT") {
         return vec![golden(&format)];
     }
-    let mut groups: Vec<Vec<Case>> = ["xgboost", "lightgbm", "catboost", "network", "onnx"].map(golden).into();
+    let mut groups: Vec<Vec<Case>> = ["xgboost", "lightgbm", "catboost", "network", "onnx"]
+        .map(golden)
+        .into();
     groups.extend([hostile(), typed(), text(), packages(), states()]);
     groups
 }
@@ -49,7 +55,13 @@ pub(crate) fn tree(directory: &Path) -> Vec<(String, Vec<u8>)> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.push((path.strip_prefix(directory).unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()));
+                found.push((
+                    path.strip_prefix(directory)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                    std::fs::read(&path).unwrap(),
+                ));
             }
         }
     }
@@ -61,15 +73,32 @@ fn golden(library: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     for entry in std::fs::read_dir(data("golden")).unwrap() {
         let path = entry.unwrap().path();
-        if !path.join("case.json").exists() || !path.file_name().unwrap().to_string_lossy().starts_with(library) {
+        if !path.join("case.json").exists()
+            || !path
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with(library)
+        {
             continue;
         }
         let mut files = tree(&path);
         files.retain(|(name, _)| name.starts_with("model") || name == "input.parquet");
-        // One of the kind is enough for large ones: time goes into small files, where a mutation hits something.
+        // One of the kind is enough for large ones: time goes into small files, where a mutation
+        // hits something.
         if files.iter().all(|(_, bytes)| bytes.len() < 60_000) {
-            let model = files.iter().map(|(name, _)| name.split('/').next().unwrap()).find(|name| name.starts_with("model")).unwrap().to_owned();
-            cases.push(Case { files, model, data: "input.parquet".to_owned(), line: "" });
+            let model = files
+                .iter()
+                .map(|(name, _)| name.split('/').next().unwrap())
+                .find(|name| name.starts_with("model"))
+                .unwrap()
+                .to_owned();
+            cases.push(Case {
+                files,
+                model,
+                data: "input.parquet".to_owned(),
+                line: "",
+            });
         }
     }
     cases.sort_by(|left, right| left.files.cmp(&right.files));
@@ -78,7 +107,10 @@ fn golden(library: &str) -> Vec<Case> {
 
 fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
     Case {
-        files: vec![(name.to_owned(), bytes), ("good.json".to_owned(), read("hostile/good.json"))],
+        files: vec![
+            (name.to_owned(), bytes),
+            ("good.json".to_owned(), read("hostile/good.json")),
+        ],
         model: "good.json".into(),
         data: name.into(),
         line: "",
@@ -87,18 +119,28 @@ fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
 
 /// Every table in `data/hostile`; the models there are mutated beside a good table.
 fn hostile() -> Vec<Case> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(data("hostile")).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(data("hostile"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
-    let ends_in = |name: &str, ends: &[&str]| ends.iter().any(|end| Path::new(name).extension().is_some_and(|own| own == *end));
-    let cases = names.into_iter().filter(|name| !ends_in(name, &["py"]) && name != "good.json");
+    let ends_in = |name: &str, ends: &[&str]| {
+        ends.iter()
+            .any(|end| Path::new(name).extension().is_some_and(|own| own == *end))
+    };
+    let cases = names
+        .into_iter()
+        .filter(|name| !ends_in(name, &["py"]) && name != "good.json");
     let cases = cases.map(|name| {
         let bytes = read(Path::new("hostile").join(&name));
         if ends_in(&name, &["parquet", "csv"]) {
             return with_good_model(&name, bytes);
         }
         Case {
-            files: vec![(name.clone(), bytes), ("good.parquet".into(), read("hostile/good.parquet"))],
+            files: vec![
+                (name.clone(), bytes),
+                ("good.parquet".into(), read("hostile/good.parquet")),
+            ],
             model: name,
             data: "good.parquet".into(),
             line: "",
@@ -118,23 +160,48 @@ fn typed() -> Vec<Case> {
         Compression::BROTLI(parquet::basic::BrotliLevel::default()),
         Compression::ZSTD(parquet::basic::ZstdLevel::default()),
     ];
-    let encodings = [Encoding::PLAIN, Encoding::DELTA_BINARY_PACKED, Encoding::BYTE_STREAM_SPLIT];
+    let encodings = [
+        Encoding::PLAIN,
+        Encoding::DELTA_BINARY_PACKED,
+        Encoding::BYTE_STREAM_SPLIT,
+    ];
     let mut cases = Vec::new();
     for (index, compression) in compressions.into_iter().enumerate() {
         for dictionary in [true, false] {
-            let builder = WriterProperties::builder().set_compression(compression).set_dictionary_enabled(dictionary);
-            let builder = builder.set_max_row_group_row_count(Some(16)).set_data_page_row_count_limit(8).set_write_batch_size(4);
-            let builder = builder.set_statistics_enabled([EnabledStatistics::Page, EnabledStatistics::None][index % 2]);
-            let builder = builder.set_writer_version([WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0][index % 2]);
+            let builder = WriterProperties::builder()
+                .set_compression(compression)
+                .set_dictionary_enabled(dictionary);
+            let builder = builder
+                .set_max_row_group_row_count(Some(16))
+                .set_data_page_row_count_limit(8)
+                .set_write_batch_size(4);
+            let builder = builder.set_statistics_enabled(
+                [EnabledStatistics::Page, EnabledStatistics::None][index % 2],
+            );
+            let builder = builder.set_writer_version(
+                [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0][index % 2],
+            );
             let mut builder = builder.set_bloom_filter_enabled(index == 3);
             if !dictionary {
-                builder = builder.set_column_encoding("a".into(), encodings[2 * (index % 2)]).set_column_encoding("id".into(), encodings[index % 2]);
-                builder = builder.set_column_encoding("name".into(), [Encoding::DELTA_BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY][index % 2]);
+                builder = builder
+                    .set_column_encoding("a".into(), encodings[2 * (index % 2)])
+                    .set_column_encoding("id".into(), encodings[index % 2]);
+                builder = builder.set_column_encoding(
+                    "name".into(),
+                    [
+                        Encoding::DELTA_BYTE_ARRAY,
+                        Encoding::DELTA_LENGTH_BYTE_ARRAY,
+                    ][index % 2],
+                );
             }
             let batch = if index % 3 == 0 { narrow() } else { wide() };
-            let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(builder.build())).unwrap();
+            let mut writer =
+                ArrowWriter::try_new(Vec::new(), batch.schema(), Some(builder.build())).unwrap();
             writer.write(&batch).unwrap();
-            cases.push(with_good_model("typed.parquet", writer.into_inner().unwrap()));
+            cases.push(with_good_model(
+                "typed.parquet",
+                writer.into_inner().unwrap(),
+            ));
         }
     }
     cases
@@ -144,30 +211,90 @@ fn narrow() -> RecordBatch {
     let number = |row: i64| (row % 7 != 3).then_some(row as f64 / 32.0);
     RecordBatch::try_from_iter([
         ("id", Arc::new((0..32).collect::<Int64Array>()) as ArrayRef),
-        ("name", Arc::new((0..32).map(|row| Some(format!("name {row}"))).collect::<StringArray>()) as ArrayRef),
-        ("a", Arc::new((0..32).map(number).collect::<Float64Array>()) as ArrayRef),
-        ("b", Arc::new((0..32).map(Some).collect::<Int64Array>()) as ArrayRef),
+        (
+            "name",
+            Arc::new(
+                (0..32)
+                    .map(|row| Some(format!("name {row}")))
+                    .collect::<StringArray>(),
+            ) as ArrayRef,
+        ),
+        (
+            "a",
+            Arc::new((0..32).map(number).collect::<Float64Array>()) as ArrayRef,
+        ),
+        (
+            "b",
+            Arc::new((0..32).map(Some).collect::<Int64Array>()) as ArrayRef,
+        ),
     ])
     .unwrap()
 }
 
 fn wide() -> RecordBatch {
     let whole = |row: i64| (row % 5 != 1).then_some(row);
-    let inner: Vec<Option<Vec<Option<i32>>>> = (0..32).map(|row| (row % 4 != 0).then(|| (0..row % 3).map(Some).collect())).collect();
+    let inner: Vec<Option<Vec<Option<i32>>>> = (0..32)
+        .map(|row| (row % 4 != 0).then(|| (0..row % 3).map(Some).collect()))
+        .collect();
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>(inner);
     let narrow = narrow();
-    let structure = StructArray::from(vec![(Arc::new(Field::new("x", DataType::Float64, true)), narrow.column(2).clone())]);
+    let structure = StructArray::from(vec![(
+        Arc::new(Field::new("x", DataType::Float64, true)),
+        narrow.column(2).clone(),
+    )]);
     let further: [(&str, ArrayRef); 7] = [
-        ("flag", Arc::new((0..32).map(|row| whole(row).map(|row| row % 2 == 0)).collect::<BooleanArray>())),
-        ("day", Arc::new((0..32).map(|row| whole(row).map(|row| row as i32)).collect::<Date32Array>())),
-        ("price", Arc::new((0..32).map(|row| whole(row).map(i128::from)).collect::<Decimal128Array>().with_precision_and_scale(20, 2).unwrap())),
-        ("shop", Arc::new((0..32).map(|row| Some(["north", "south"][row % 2])).collect::<DictionaryArray<Int32Type>>())),
-        ("at", Arc::new((0..32).map(whole).collect::<TimestampMicrosecondArray>().with_timezone("Europe/Berlin"))),
+        (
+            "flag",
+            Arc::new(
+                (0..32)
+                    .map(|row| whole(row).map(|row| row % 2 == 0))
+                    .collect::<BooleanArray>(),
+            ),
+        ),
+        (
+            "day",
+            Arc::new(
+                (0..32)
+                    .map(|row| whole(row).map(|row| row as i32))
+                    .collect::<Date32Array>(),
+            ),
+        ),
+        (
+            "price",
+            Arc::new(
+                (0..32)
+                    .map(|row| whole(row).map(i128::from))
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(20, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "shop",
+            Arc::new(
+                (0..32)
+                    .map(|row| Some(["north", "south"][row % 2]))
+                    .collect::<DictionaryArray<Int32Type>>(),
+            ),
+        ),
+        (
+            "at",
+            Arc::new(
+                (0..32)
+                    .map(whole)
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("Europe/Berlin"),
+            ),
+        ),
         ("list", Arc::new(list)),
         ("pair", Arc::new(structure)),
     ];
     let fields = narrow.schema();
-    let own = fields.fields().iter().zip(narrow.columns()).map(|(field, column)| (field.name().as_str(), column.clone()));
+    let own = fields
+        .fields()
+        .iter()
+        .zip(narrow.columns())
+        .map(|(field, column)| (field.name().as_str(), column.clone()));
     RecordBatch::try_from_iter(own.chain(further)).unwrap()
 }
 
@@ -180,8 +307,17 @@ fn text() -> Vec<Case> {
     let gzip = gzip.finish().unwrap();
     let two_members = gzip.repeat(2);
     let zstd = zstd::encode_all(&plain[..], 1).unwrap();
-    let files = [("rows.csv", plain), ("rows.tsv", tabs), ("rows.csv.gz", gzip), ("twice.csv.gz", two_members), ("rows.csv.zst", zstd)];
-    files.into_iter().map(|(name, bytes)| with_good_model(name, bytes)).collect()
+    let files = [
+        ("rows.csv", plain),
+        ("rows.tsv", tabs),
+        ("rows.csv.gz", gzip),
+        ("twice.csv.gz", two_members),
+        ("rows.csv.zst", zstd),
+    ];
+    files
+        .into_iter()
+        .map(|(name, bytes)| with_good_model(name, bytes))
+        .collect()
 }
 
 /// A manifest that uses what manifests can say, over a small model.
@@ -216,26 +352,54 @@ labels = ["no", "yes"]
 threshold = 0.4
 "#;
     let files = vec![
-        ("package/tallow.toml".to_owned(), manifest.as_bytes().to_vec()),
+        (
+            "package/tallow.toml".to_owned(),
+            manifest.as_bytes().to_vec(),
+        ),
         ("package/good.json".to_owned(), read("hostile/good.json")),
         ("good.parquet".to_owned(), read("hostile/good.parquet")),
     ];
-    vec![Case { files, model: "package".into(), data: "good.parquet".into(), line: "" }]
+    vec![Case {
+        files,
+        model: "package".into(),
+        data: "good.parquet".into(),
+        line: "",
+    }]
 }
 
 /// What an unfinished and a finished run left, with the command that goes on.
 fn states() -> Vec<Case> {
-    const AGAIN: &str = "score --model good.json rows.csv --output out/ --rows-per-part 2 --on-null a=reject --overwrite";
-    const OTHER: &str = "score --model good.json rows.csv --output out/ --rows-per-part 3 --on-null a=reject --overwrite";
-    const DELTA: &str =
-        "score --model good.json rows.csv --output out.csv --on-null a=null --max-row-delta 30% --previous-report out/_tallow/report.pq";
+    const AGAIN: &str = "score --model good.json rows.csv --output out/ --rows-per-part 2 \
+                         --on-null a=reject --overwrite";
+    const OTHER: &str = "score --model good.json rows.csv --output out/ --rows-per-part 3 \
+                         --on-null a=reject --overwrite";
+    const DELTA: &str = "score --model good.json rows.csv --output out.csv --on-null a=null \
+                         --max-row-delta 30% --previous-report out/_tallow/report.pq";
     let room = Room::new();
     room.file("good.json", read("hostile/good.json"));
-    room.file("rows.csv", "id,a,b\n1,0.25,0.5\n2,0.5,0.5\n3,,1\n4,1,1\n5,,1\n6,0,0\n");
+    room.file(
+        "rows.csv",
+        "id,a,b\n1,0.25,0.5\n2,0.5,0.5\n3,,1\n4,1,1\n5,,1\n6,0,0\n",
+    );
     room.tallow(&format!("{AGAIN} --max-errors 1")).fails(4);
-    let case = |line| Case { files: tree(&room.path("")), model: String::new(), data: String::new(), line };
+    let case = |line| Case {
+        files: tree(&room.path("")),
+        model: String::new(),
+        data: String::new(),
+        line,
+    };
     let mut cases = vec![case(AGAIN)];
     room.tallow(AGAIN).ok();
-    cases.extend([AGAIN, OTHER, DELTA, "retry out", "inspect out/_tallow/report.pq", "inspect out"].map(case));
+    cases.extend(
+        [
+            AGAIN,
+            OTHER,
+            DELTA,
+            "retry out",
+            "inspect out/_tallow/report.pq",
+            "inspect out",
+        ]
+        .map(case),
+    );
     cases
 }

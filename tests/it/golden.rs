@@ -1,7 +1,9 @@
-//! Every case under `data/golden`, end to end: the columns that the original library's own numbers say, and the leaf of every tree.
+//! Every case under `data/golden`, end to end: the columns that the original library's own numbers
+//! say, and the leaf of every tree.
 //!
-//! A case is a directory with `model.*`, `input.parquet`, `expected.parquet`, perhaps `leaves.parquet`, and `case.json` (model, tolerances,
-//! further arguments). `ORIGIN.md` says which script and versions made it.
+//! A case is a directory with `model.*`, `input.parquet`, `expected.parquet`, perhaps
+//! `leaves.parquet`, and `case.json` (model, tolerances, further arguments). `ORIGIN.md` says which
+//! script and versions made it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,44 +30,86 @@ struct Case {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(data("golden")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("case.json").exists()).collect();
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(data("golden"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("case.json").exists())
+        .collect();
     cases.sort();
     cases
 }
 
 fn read(case: &Path) -> Case {
-    serde_json::from_slice(&std::fs::read(case.join("case.json")).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+    serde_json::from_slice(&std::fs::read(case.join("case.json")).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", case.display()))
 }
 
 #[test]
 fn every_case_scores_as_its_library_does() {
     let mut failures = Vec::new();
     for directory in cases() {
-        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let name = directory
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let case = read(&directory);
         let room = Room::new();
-        let (model, input, output) = (directory.join(&case.model), directory.join("input.parquet"), room.path("out.parquet"));
-        let fixed =
-            ["score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", output.to_str().unwrap(), "--passthrough", "none"];
+        let (model, input, output) = (
+            directory.join(&case.model),
+            directory.join("input.parquet"),
+            room.path("out.parquet"),
+        );
+        let fixed = [
+            "score",
+            "--model",
+            model.to_str().unwrap(),
+            input.to_str().unwrap(),
+            "--output",
+            output.to_str().unwrap(),
+            "--passthrough",
+            "none",
+        ];
         // A graph finishes its own columns: it has no margins to add.
         let raw = (!name.starts_with("onnx")).then_some("--raw");
-        let run = room.run(fixed.iter().copied().chain(raw).chain(case.arguments.iter().map(String::as_str)));
+        let run = room.run(
+            fixed
+                .iter()
+                .copied()
+                .chain(raw)
+                .chain(case.arguments.iter().map(String::as_str)),
+        );
         if run.code != 0 {
             failures.push(format!("{name}: {run}"));
             continue;
         }
         failures.extend(
-            differences(&case, &table(&directory.join("expected.parquet")), &table(&output))
-                .into_iter()
-                .map(|difference| format!("{name}: {difference}")),
+            differences(
+                &case,
+                &table(&directory.join("expected.parquet")),
+                &table(&output),
+            )
+            .into_iter()
+            .map(|difference| format!("{name}: {difference}")),
         );
     }
-    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differences:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<String> {
-    let names = |batch: &RecordBatch| batch.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let names = |batch: &RecordBatch| {
+        batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect::<Vec<_>>()
+    };
     let (mut wanted, mut given) = (names(expected), names(found));
     wanted.sort();
     given.sort();
@@ -73,9 +117,16 @@ fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<
         return vec![format!("columns {given:?}, expected {wanted:?}")];
     }
     if expected.num_rows() != found.num_rows() {
-        return vec![format!("{} rows, expected {}", found.num_rows(), expected.num_rows())];
+        return vec![format!(
+            "{} rows, expected {}",
+            found.num_rows(),
+            expected.num_rows()
+        )];
     }
-    wanted.iter().filter_map(|name| difference(case, name, expected, found)).collect()
+    wanted
+        .iter()
+        .filter_map(|name| difference(case, name, expected, found))
+        .collect()
 }
 
 /// The values of lists, one after another.
@@ -88,7 +139,12 @@ fn flat(column: &ArrayRef) -> ArrayRef {
     }
 }
 
-fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBatch) -> Option<String> {
+fn difference(
+    case: &Case,
+    name: &str,
+    expected: &RecordBatch,
+    found: &RecordBatch,
+) -> Option<String> {
     let (wanted, given) = (column(expected, name), column(found, name));
     if let (Some(wanted), Some(given)) = (wanted.as_list_opt::<i64>(), given.as_list_opt::<i64>())
         && wanted.value_offsets() != given.value_offsets()
@@ -97,81 +153,175 @@ fn difference(case: &Case, name: &str, expected: &RecordBatch, found: &RecordBat
     }
     let (wanted, given) = (&flat(wanted), &flat(given));
     if wanted.data_type() != given.data_type() {
-        return Some(format!("`{name}` is {}, expected {}", given.data_type(), wanted.data_type()));
+        return Some(format!(
+            "`{name}` is {}, expected {}",
+            given.data_type(),
+            wanted.data_type()
+        ));
     }
     if !matches!(wanted.data_type(), DataType::Float32 | DataType::Float64) {
-        let row = texts(wanted).into_iter().zip(texts(given)).position(|(wanted, given)| wanted != given)?;
+        let row = texts(wanted)
+            .into_iter()
+            .zip(texts(given))
+            .position(|(wanted, given)| wanted != given)?;
         return Some(format!("`{name}` differs first in row {row}"));
     }
-    let tolerance = if name.starts_with("margin") { case.margin_tolerance } else { case.tolerance };
+    let tolerance = if name.starts_with("margin") {
+        case.margin_tolerance
+    } else {
+        case.tolerance
+    };
     let pairs = numbers(wanted).into_iter().zip(numbers(given));
     let wrong = |(wanted, given): (f64, f64)| {
-        let both = wanted.is_nan() && given.is_nan() || wanted.to_bits() == given.to_bits() || wanted == given;
+        let both = wanted.is_nan() && given.is_nan()
+            || wanted.to_bits() == given.to_bits()
+            || wanted == given;
         let near = (wanted - given).abs() <= tolerance * wanted.abs().max(1.0);
         !(both || near)
     };
     let (row, (wanted, given)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
-    Some(format!("`{name}` row {row} is {given:e}, expected {wanted:e}"))
+    Some(format!(
+        "`{name}` row {row} is {given:e}, expected {wanted:e}"
+    ))
 }
 
-/// The leaf of every tree for every row, row after row, by the model and binding that `score` would use; none for models without trees.
+/// The leaf of every tree for every row, row after row, by the model and binding that `score` would
+/// use; none for models without trees.
 fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
     let (model, input) = (directory.join(&case.model), directory.join("input.parquet"));
-    let fixed = ["tallow", "score", "--model", model.to_str().unwrap(), input.to_str().unwrap(), "--output", "none.parquet"];
-    let cli = Cli::try_parse_from(fixed.iter().copied().chain(case.arguments.iter().map(String::as_str))).unwrap();
-    let Verb::Score(args) = cli.verb else { panic!("another verb") };
+    let fixed = [
+        "tallow",
+        "score",
+        "--model",
+        model.to_str().unwrap(),
+        input.to_str().unwrap(),
+        "--output",
+        "none.parquet",
+    ];
+    let cli = Cli::try_parse_from(
+        fixed
+            .iter()
+            .copied()
+            .chain(case.arguments.iter().map(String::as_str)),
+    )
+    .unwrap();
+    let Verb::Score(args) = cli.verb else {
+        panic!("another verb")
+    };
     let job = Plan::resolve(&args.work).unwrap().job;
     let rows = table(&input);
     let nothing: ArrayRef = new_null_array(&DataType::Null, rows.num_rows());
     let encoder = job.scoring.encoder();
-    let columns: Vec<ArrayRef> = encoder.inputs().map(|bound| rows.column_by_name(&bound.column).unwrap_or(&nothing).clone()).collect();
+    let columns: Vec<ArrayRef> = encoder
+        .inputs()
+        .map(|bound| {
+            rows.column_by_name(&bound.column)
+                .unwrap_or(&nothing)
+                .clone()
+        })
+        .collect();
     let mut block = FeatureBlock::empty(job.scoring.model().model.precision());
     let mut counts = vec![Coercions::default(); columns.len()];
-    let origin = Origin { path: &input, kept_rows: None, first_row: 0 };
-    encoder.encode(&columns, rows.num_rows(), &mut block, &mut counts, origin).unwrap();
+    let origin = Origin {
+        path: &input,
+        kept_rows: None,
+        first_row: 0,
+    };
+    encoder
+        .encode(&columns, rows.num_rows(), &mut block, &mut counts, origin)
+        .unwrap();
     let _offsets = block.split_last(job.scoring.offset_count());
-    Some((rows.num_rows(), job.scoring.model().model.leaves(&block).unwrap()?))
+    Some((
+        rows.num_rows(),
+        job.scoring.model().model.leaves(&block).unwrap()?,
+    ))
 }
 
-/// Libraries number leaves in their own ways: the same leaf is one for which both always say the same.
+/// Libraries number leaves in their own ways: the same leaf is one for which both always say the
+/// same.
 #[test]
 fn every_row_reaches_the_leaf_that_its_library_says_in_every_tree() {
     let (mut checked, mut failures) = (0, Vec::new());
-    for directory in cases().into_iter().filter(|directory| directory.join("leaves.parquet").exists()) {
-        let name = directory.file_name().unwrap().to_string_lossy().into_owned();
+    for directory in cases()
+        .into_iter()
+        .filter(|directory| directory.join("leaves.parquet").exists())
+    {
+        let name = directory
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let expected = table(&directory.join("leaves.parquet"));
         let Some((row_count, found)) = leaves(&directory, &read(&directory)) else {
             failures.push(format!("{name}: no leaves"));
             continue;
         };
         if (expected.num_rows(), found.len()) != (row_count, row_count * expected.num_columns()) {
-            failures.push(format!("{name}: {} leaves, expected {} of {} rows", found.len(), expected.num_columns(), expected.num_rows()));
+            failures.push(format!(
+                "{name}: {} leaves, expected {} of {} rows",
+                found.len(),
+                expected.num_columns(),
+                expected.num_rows()
+            ));
             continue;
         }
         for (tree, theirs) in expected.columns().iter().enumerate() {
             let (mut there, mut here) = (HashMap::new(), HashMap::new());
-            let pairs = numbers(theirs).into_iter().map(|leaf| leaf as i64).zip(found.iter().skip(tree).step_by(expected.num_columns()).copied());
-            let differs = |(theirs, ours): (i64, u32)| *there.entry(ours).or_insert(theirs) != theirs || *here.entry(theirs).or_insert(ours) != ours;
-            failures.extend(pairs.map(differs).position(|differs| differs).map(|row| format!("{name}: tree {tree}, row {row}")));
+            let pairs = numbers(theirs).into_iter().map(|leaf| leaf as i64).zip(
+                found
+                    .iter()
+                    .skip(tree)
+                    .step_by(expected.num_columns())
+                    .copied(),
+            );
+            let differs = |(theirs, ours): (i64, u32)| {
+                *there.entry(ours).or_insert(theirs) != theirs
+                    || *here.entry(theirs).or_insert(ours) != ours
+            };
+            failures.extend(
+                pairs
+                    .map(differs)
+                    .position(|differs| differs)
+                    .map(|row| format!("{name}: tree {tree}, row {row}")),
+            );
         }
         checked += 1;
     }
-    assert!(failures.is_empty() && checked > 150, "{checked} cases, {} differences:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty() && checked > 150,
+        "{checked} cases, {} differences:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]
 fn every_format_has_a_golden_case() {
-    let names: Vec<String> = cases().iter().map(|case| case.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = cases()
+        .iter()
+        .map(|case| case.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
     for importer in tallow::model::format::IMPORTERS {
         let name = importer.name();
-        let prefix = if name == "safetensors" { "network_".to_owned() } else { format!("{name}_") };
-        assert!(names.iter().any(|case| case.starts_with(&prefix)), "no golden case for {name}");
+        let prefix = if name == "safetensors" {
+            "network_".to_owned()
+        } else {
+            format!("{name}_")
+        };
+        assert!(
+            names.iter().any(|case| case.starts_with(&prefix)),
+            "no golden case for {name}"
+        );
     }
 }
 
 #[test]
 fn every_case_says_where_it_comes_from() {
     for case in cases() {
-        assert!(case.join("ORIGIN.md").exists(), "{} lacks ORIGIN.md", case.display());
+        assert!(
+            case.join("ORIGIN.md").exists(),
+            "{} lacks ORIGIN.md",
+            case.display()
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Small inputs that ask for a lot of memory: they are refused with a message, and the process never takes what it may not.
+//! Small inputs that ask for a lot of memory: they are refused with a message, and the process
+//! never takes what it may not.
 //!
-//! `data/greedy` holds graphs of a few hundred bytes, one for each kind of operator whose result a file may make as large as it likes;
-//! `greedy.py` in it makes them.
+//! `data/greedy` holds graphs of a few hundred bytes, one for each kind of operator whose result a
+//! file may make as large as it likes; `greedy.py` in it makes them.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,16 +21,32 @@ struct Ended {
     seconds: f64,
 }
 
-/// Runs the program with arguments that have no spaces, after what `limits` does to the shell, and watches its peak.
+/// Runs the program with arguments that have no spaces, after what `limits` does to the shell, and
+/// watches its peak.
 fn watched(room: &Room, limits: &str, line: &str) -> Ended {
     let script = format!("{limits} exec {} {line}", env!("CARGO_BIN_EXE_tallow"));
     let mut command = Command::new("bash");
-    command.args(["-c", &script]).current_dir(room.path("")).env("NO_COLOR", "1").stdin(Stdio::null());
-    let mut run = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    command
+        .args(["-c", &script])
+        .current_dir(room.path(""))
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    let mut run = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let (status, start, mut peak) = (format!("/proc/{}/status", run.id()), Instant::now(), 0);
     while run.try_wait().unwrap().is_none() {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+        let kib = text.lines().find_map(|line| {
+            line.strip_prefix("VmHWM:")?
+                .trim()
+                .trim_end_matches(" kB")
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
         peak = kib.map_or(peak, |kib| peak.max(kib * 1_024));
         if start.elapsed() > Duration::from_mins(2) {
             run.kill().unwrap();
@@ -38,11 +55,19 @@ fn watched(room: &Room, limits: &str, line: &str) -> Ended {
     }
     let seconds = start.elapsed().as_secs_f64();
     let output = run.wait_with_output().unwrap();
-    Ended { code: output.status.code(), message: String::from_utf8_lossy(&output.stderr).into_owned(), peak, seconds }
+    Ended {
+        code: output.status.code(),
+        message: String::from_utf8_lossy(&output.stderr).into_owned(),
+        peak,
+        seconds,
+    }
 }
 
 fn graphs() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(data("greedy")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> = std::fs::read_dir(data("greedy"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     found.retain(|path| path.extension().is_some_and(|end| end == "onnx"));
     found.sort();
     found
@@ -50,8 +75,14 @@ fn graphs() -> Vec<PathBuf> {
 
 fn room() -> Room {
     let room = Room::new();
-    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
-    room.file("rows.parquet", std::fs::read(data("hostile/good.parquet")).unwrap());
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room.file(
+        "rows.parquet",
+        std::fs::read(data("hostile/good.parquet")).unwrap(),
+    );
     room
 }
 
@@ -61,11 +92,24 @@ fn graphs_of_a_few_hundred_bytes_are_refused_within_the_memory_that_they_may_tak
     let mut wrong = Vec::new();
     for path in graphs() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let line = format!("score --quiet --model {} rows.parquet --output {name}.parquet --threads 2 --memory 300MiB", path.display());
-        let Ended { code, message, peak, seconds } = watched(&room, "", &line);
-        let is_refused = code.is_some_and(|code| [1, 2, 3].contains(&code)) && (message.contains("memory") || message.contains("larger than the"));
+        let line = format!(
+            "score --quiet --model {} rows.parquet --output {name}.parquet --threads 2 --memory \
+             300MiB",
+            path.display()
+        );
+        let Ended {
+            code,
+            message,
+            peak,
+            seconds,
+        } = watched(&room, "", &line);
+        let is_refused = code.is_some_and(|code| [1, 2, 3].contains(&code))
+            && (message.contains("memory") || message.contains("larger than the"));
         if !is_refused || peak > 300 * MIB || message.len() > 2_000 {
-            wrong.push(format!("{name}: exit {code:?}, peak {} MiB after {seconds:.1} s: {message}", peak / MIB));
+            wrong.push(format!(
+                "{name}: exit {code:?}, peak {} MiB after {seconds:.1} s: {message}",
+                peak / MIB
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -76,11 +120,24 @@ fn without_a_limit_of_its_own_a_graph_may_take_half_of_what_there_is() {
     let room = room();
     for name in ["loop_concat", "concat", "loop_stack", "pad"] {
         let model = data(&format!("greedy/{name}.onnx"));
-        let line = format!("score --quiet --model {} rows.parquet --output {name}.parquet --threads 1", model.display());
-        // The shell lets the process have 4 GiB of addresses, half of which are taken to be reserved and not used.
-        let Ended { code, message, peak, .. } = watched(&room, "ulimit -v 4194304;", &line);
+        let line = format!(
+            "score --quiet --model {} rows.parquet --output {name}.parquet --threads 1",
+            model.display()
+        );
+        // The shell lets the process have 4 GiB of addresses, half of which are taken to be
+        // reserved and not used.
+        let Ended {
+            code,
+            message,
+            peak,
+            ..
+        } = watched(&room, "ulimit -v 4194304;", &line);
         assert_eq!(code, Some(1), "{name}: {message}");
-        assert!(message.contains("50 % of the machine's memory; `--memory SIZE`") && peak < 1_600 * MIB, "{name}: {} MiB: {message}", peak / MIB);
+        assert!(
+            message.contains("50 % of the machine's memory; `--memory SIZE`") && peak < 1_600 * MIB,
+            "{name}: {} MiB: {message}",
+            peak / MIB
+        );
     }
 }
 
@@ -99,26 +156,68 @@ fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
     let zeros: [(&str, &[u8], &str); 4] = [
         ("model.json", b"", "the file is no model that tallow knows"),
         ("model.onnx", b"", "the file is no whole ONNX model"),
-        ("model.ubj", b"\x01\x02\x03", "the file is no model that tallow knows"),
-        ("folder/weights.bin", b"", "the directory holds no model that tallow knows"),
+        (
+            "model.ubj",
+            b"\x01\x02\x03",
+            "the file is no model that tallow knows",
+        ),
+        (
+            "folder/weights.bin",
+            b"",
+            "the directory holds no model that tallow knows",
+        ),
     ];
     let claimed: [(&str, &[u8], &str); 3] = [
-        ("claims.json", b"{\"learner\":{\"attributes\":{},\"feature_names\":[", "reading the model file would take 20.00 GiB of memory"),
-        ("claims.txt", b"tree\nversion=v4\nnum_class=1\n", "reading the model file would take 20.00 GiB of memory"),
-        ("claims.onnx", b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f", "reading the model file would take 20.00 GiB of memory"),
+        (
+            "claims.json",
+            b"{\"learner\":{\"attributes\":{},\"feature_names\":[",
+            "reading the model file would take 20.00 GiB of memory",
+        ),
+        (
+            "claims.txt",
+            b"tree\nversion=v4\nnum_class=1\n",
+            "reading the model file would take 20.00 GiB of memory",
+        ),
+        (
+            "claims.onnx",
+            b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f",
+            "reading the model file would take 20.00 GiB of memory",
+        ),
     ];
     for (name, head, expected) in zeros.into_iter().chain(claimed) {
         sparse(&room, name, head, 20 << 30);
-        let model = if name.starts_with("folder") { "folder" } else { name };
-        for (verb, memory) in [("score", "--memory 300MiB"), ("inspect", ""), ("check", "--memory 300MiB")] {
+        let model = if name.starts_with("folder") {
+            "folder"
+        } else {
+            name
+        };
+        for (verb, memory) in [
+            ("score", "--memory 300MiB"),
+            ("inspect", ""),
+            ("check", "--memory 300MiB"),
+        ] {
             let line = match verb {
-                "score" => format!("score --quiet --model {model} rows.parquet --output out.parquet {memory}"),
+                "score" => format!(
+                    "score --quiet --model {model} rows.parquet --output out.parquet {memory}"
+                ),
                 "check" => format!("check --model {model} rows.parquet {memory}"),
                 _ => format!("inspect {model}"),
             };
-            let Ended { code, message, peak, seconds } = watched(&room, "", &line);
-            assert!(code.is_some_and(|code| [1, 3].contains(&code)) && message.contains(expected), "{line}: {code:?} {message}");
-            assert!(peak < 150 * MIB && seconds < 20.0, "{line}: {} MiB, {seconds:.1} s", peak / MIB);
+            let Ended {
+                code,
+                message,
+                peak,
+                seconds,
+            } = watched(&room, "", &line);
+            assert!(
+                code.is_some_and(|code| [1, 3].contains(&code)) && message.contains(expected),
+                "{line}: {code:?} {message}"
+            );
+            assert!(
+                peak < 150 * MIB && seconds < 20.0,
+                "{line}: {} MiB, {seconds:.1} s",
+                peak / MIB
+            );
         }
     }
 }
@@ -126,19 +225,47 @@ fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
 #[test]
 fn parts_of_a_model_are_measured_before_they_are_read() {
     let room = room();
-    room.file("text/config.json", br#"{"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 8}"#);
+    room.file(
+        "text/config.json",
+        br#"{"architectures": ["BertModel"], "model_type": "bert", "hidden_size": 8}"#,
+    );
     room.file("text/tokenizer.json", b"{}");
-    sparse(&room, "text/model.safetensors", b"\x02\0\0\0\0\0\0\0{}", 20 << 30);
-    room.file("package/tallow.toml", b"name = \"a\"\n[[artefacts]]\npath = \"model.json\"\n");
+    sparse(
+        &room,
+        "text/model.safetensors",
+        b"\x02\0\0\0\0\0\0\0{}",
+        20 << 30,
+    );
+    room.file(
+        "package/tallow.toml",
+        b"name = \"a\"\n[[artefacts]]\npath = \"model.json\"\n",
+    );
     sparse(&room, "package/model.json", b"{\"learner\":{", 20 << 30);
-    room.file("mlflow/MLmodel", b"flavors:\n  xgboost:\n    data: model.ubj\n");
-    sparse(&room, "mlflow/model.ubj", b"{L\0\0\0\0\0\0\0\x07learner{", 20 << 30);
+    room.file(
+        "mlflow/MLmodel",
+        b"flavors:\n  xgboost:\n    data: model.ubj\n",
+    );
+    sparse(
+        &room,
+        "mlflow/model.ubj",
+        b"{L\0\0\0\0\0\0\0\x07learner{",
+        20 << 30,
+    );
     sparse(&room, "long/tallow.toml", b"name = \"a\"\n", 20 << 30);
     sparse(&room, "yaml/MLmodel", b"flavors:\n", 20 << 30);
     for model in ["text", "package", "mlflow", "long", "yaml"] {
-        let Ended { code, message, peak, .. } = watched(&room, "", &format!("inspect {model}"));
+        let Ended {
+            code,
+            message,
+            peak,
+            ..
+        } = watched(&room, "", &format!("inspect {model}"));
         assert_eq!(code, Some(1), "{model}: {message}");
-        assert!(message.contains("would take 20.00 GiB of memory") && peak < 150 * MIB, "{model}: {} MiB: {message}", peak / MIB);
+        assert!(
+            message.contains("would take 20.00 GiB of memory") && peak < 150 * MIB,
+            "{model}: {} MiB: {message}",
+            peak / MIB
+        );
     }
 }
 
@@ -146,23 +273,66 @@ fn parts_of_a_model_are_measured_before_they_are_read() {
 fn long_records_and_wide_tables_are_counted_before_they_are_taken_apart() {
     let room = room();
     let field = "x".repeat(40 << 20);
-    room.file("long.csv", format!("id,a,b,note\n1,0.5,0.25,{field}\n2,0.5,0.25,{field}\n"));
+    room.file(
+        "long.csv",
+        format!("id,a,b,note\n1,0.5,0.25,{field}\n2,0.5,0.25,{field}\n"),
+    );
     let names: Vec<String> = (0..200_000).map(|number| format!("c{number}")).collect();
-    room.file("wide.csv", format!("a,b,{}\n0.5,0.25{}\n", names.join(","), ",1".repeat(200_000)));
+    room.file(
+        "wide.csv",
+        format!(
+            "a,b,{}\n0.5,0.25{}\n",
+            names.join(","),
+            ",1".repeat(200_000)
+        ),
+    );
     room.file("commas.csv", ",".repeat(40 << 20));
-    for (name, expected) in [("long", "a long record would take"), ("wide", "a table of 200,002 columns would take"), ("commas", " would take")] {
-        let line = format!("score --quiet --model good.json {name}.csv --output out.parquet --memory 200MiB");
-        let Ended { code, message, peak, .. } = watched(&room, "", &line);
-        assert!(code == Some(1) && message.contains(expected), "{name}: {code:?} {message}");
-        assert!(message.contains("a larger `--memory`") && peak < 200 * MIB, "{name}: {} MiB: {message}", peak / MIB);
+    for (name, expected) in [
+        ("long", "a long record would take"),
+        ("wide", "a table of 200,002 columns would take"),
+        ("commas", " would take"),
+    ] {
+        let line = format!(
+            "score --quiet --model good.json {name}.csv --output out.parquet --memory 200MiB"
+        );
+        let Ended {
+            code,
+            message,
+            peak,
+            ..
+        } = watched(&room, "", &line);
+        assert!(
+            code == Some(1) && message.contains(expected),
+            "{name}: {code:?} {message}"
+        );
+        assert!(
+            message.contains("a larger `--memory`") && peak < 200 * MIB,
+            "{name}: {} MiB: {message}",
+            peak / MIB
+        );
     }
     let line = "score --quiet --model good.json long.csv --output out.parquet --memory 2GiB";
-    let Ended { code, message, peak, .. } = watched(&room, "", line);
-    assert!(code == Some(0) && peak < 2_048 * MIB, "{} MiB: {message}", peak / MIB);
+    let Ended {
+        code,
+        message,
+        peak,
+        ..
+    } = watched(&room, "", line);
+    assert!(
+        code == Some(0) && peak < 2_048 * MIB,
+        "{} MiB: {message}",
+        peak / MIB
+    );
 }
 
 #[test]
 fn every_greedy_graph_is_small() {
-    let sizes: Vec<u64> = graphs().iter().map(|path| std::fs::metadata(path).unwrap().len()).collect();
-    assert!(sizes.len() > 20 && sizes.iter().all(|bytes| *bytes < 2_500), "{sizes:?}");
+    let sizes: Vec<u64> = graphs()
+        .iter()
+        .map(|path| std::fs::metadata(path).unwrap().len())
+        .collect();
+    assert!(
+        sizes.len() > 20 && sizes.iter().all(|bytes| *bytes < 2_500),
+        "{sizes:?}"
+    );
 }

@@ -10,7 +10,9 @@ use crate::harness::{data, root};
 const MOST_LINES: usize = 420;
 
 /// Names that say nothing.
-const EMPTY_NAMES: [&str; 7] = ["util", "utils", "common", "core", "helpers", "types", "misc"];
+const EMPTY_NAMES: [&str; 7] = [
+    "util", "utils", "common", "core", "helpers", "types", "misc",
+];
 
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -32,58 +34,119 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 /// What a file compiles to outside tests, comments left out.
 fn code(path: &Path) -> String {
     let text = whole(path);
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A file up to its tests.
 fn whole(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
-    text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 /// Files that only tests compile: their `mod` line says so.
 fn is_test(path: &Path) -> bool {
-    let Ok(room) = std::fs::read_to_string(path.with_file_name("mod.rs")) else { return false };
+    let Ok(room) = std::fs::read_to_string(path.with_file_name("mod.rs")) else {
+        return false;
+    };
     let name = path.file_stem().unwrap().to_string_lossy();
-    Regex::new(&format!(r"#\[cfg\(test\)\]\s*(pub(\(\w+\))? )?mod {name};")).unwrap().is_match(&room)
+    Regex::new(&format!(r"#\[cfg\(test\)\]\s*(pub(\(\w+\))? )?mod {name};"))
+        .unwrap()
+        .is_match(&room)
 }
 
 fn offenders(folder: &str, is_wrong: impl Fn(&Path, &str) -> bool) -> Vec<PathBuf> {
-    sources(folder).into_iter().filter(|path| !is_test(path) && is_wrong(path, &whole(path))).collect()
+    sources(folder)
+        .into_iter()
+        .filter(|path| !is_test(path) && is_wrong(path, &whole(path)))
+        .collect()
 }
 
 #[test]
 fn every_file_opens_by_saying_what_it_owns() {
     let silent = |_: &Path, text: &str| !text.starts_with("//!");
     for folder in ["src", "tests", "benches", "examples"] {
-        assert_eq!(offenders(folder, silent), Vec::<PathBuf>::new(), "no module doc");
+        assert_eq!(
+            offenders(folder, silent),
+            Vec::<PathBuf>::new(),
+            "no module doc"
+        );
     }
 }
 
 #[test]
 fn no_file_outgrows_its_room() {
-    assert_eq!(offenders("src", |_, text| text.lines().count() > MOST_LINES), Vec::<PathBuf>::new(), "more than {MOST_LINES} lines of code");
+    assert_eq!(
+        offenders("src", |_, text| text.lines().count() > MOST_LINES),
+        Vec::<PathBuf>::new(),
+        "more than {MOST_LINES} lines of code"
+    );
 }
 
 #[test]
 fn names_say_something_and_paths_stay_short() {
-    let nameless =
-        |path: &Path, _: &str| path.components().any(|part| EMPTY_NAMES.contains(&part.as_os_str().to_string_lossy().trim_end_matches(".rs")));
+    let nameless = |path: &Path, _: &str| {
+        path.components().any(|part| {
+            EMPTY_NAMES.contains(&part.as_os_str().to_string_lossy().trim_end_matches(".rs"))
+        })
+    };
     let deep = |path: &Path, _: &str| path.strip_prefix(root()).unwrap().components().count() > 4;
-    assert_eq!(offenders("src", nameless), Vec::<PathBuf>::new(), "a name that says nothing");
-    assert_eq!(offenders("src", deep), Vec::<PathBuf>::new(), "deeper than src/a/b/c.rs");
+    assert_eq!(
+        offenders("src", nameless),
+        Vec::<PathBuf>::new(),
+        "a name that says nothing"
+    );
+    assert_eq!(
+        offenders("src", deep),
+        Vec::<PathBuf>::new(),
+        "deeper than src/a/b/c.rs"
+    );
 }
 
 /// (what, a pattern of code that does it, the places under `src` that may).
 const RESERVED: [(&str, &str, &[&str]); 7] = [
-    ("the file system", r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b", &["table/commit/"]),
-    ("the environment", r"\benv::|\bstd::env\b|\bstd::\{[^;]*\benv\b", &["cli/", "process.rs", "main.rs"]),
-    // `beside` shortens the way to the first row; the parser of expressions needs a deep stack of its own for a moment.
-    ("threads", r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::", &["beside.rs", "pipeline/", "query/expression.rs"]),
-    ("standard output and error", r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(", &["cli/console.rs"]),
+    (
+        "the file system",
+        r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b",
+        &["table/commit/"],
+    ),
+    (
+        "the environment",
+        r"\benv::|\bstd::env\b|\bstd::\{[^;]*\benv\b",
+        &["cli/", "process.rs", "main.rs"],
+    ),
+    // `beside` shortens the way to the first row; the parser of expressions needs a deep stack of
+    // its own for a moment.
+    (
+        "threads",
+        r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::",
+        &["beside.rs", "pipeline/", "query/expression.rs"],
+    ),
+    (
+        "standard output and error",
+        r"\bio::std(out|err)\b|\b(std(out|err)|e?println!|e?print!)\(",
+        &["cli/console.rs"],
+    ),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),
-    ("the parser of SQL", r"\bsqlparser::", &["query/parse.rs", "query/sql_type.rs"]),
-    ("candle", r"\bcandle_(core|nn)::", &["model/encoder/", "model/network/", "model/transformer/build.rs"]),
+    (
+        "the parser of SQL",
+        r"\bsqlparser::",
+        &["query/parse.rs", "query/sql_type.rs"],
+    ),
+    (
+        "candle",
+        r"\bcandle_(core|nn)::",
+        &[
+            "model/encoder/",
+            "model/network/",
+            "model/transformer/build.rs",
+        ],
+    ),
 ];
 
 #[test]
@@ -91,13 +154,31 @@ fn what_is_reserved_to_a_room_stays_in_it() {
     for (what, pattern, places) in RESERVED {
         let pattern = Regex::new(pattern).unwrap();
         let is_allowed = |path: &Path| {
-            let within = path.strip_prefix(root().join("src")).unwrap().to_string_lossy().into_owned();
-            places.iter().any(|place| if place.ends_with('/') { within.starts_with(place) } else { within == *place })
+            let within = path
+                .strip_prefix(root().join("src"))
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            places.iter().any(|place| {
+                if place.ends_with('/') {
+                    within.starts_with(place)
+                } else {
+                    within == *place
+                }
+            })
         };
-        let outside = offenders("src", |path, _| !is_allowed(path) && pattern.is_match(&code(path)));
+        let outside = offenders("src", |path, _| {
+            !is_allowed(path) && pattern.is_match(&code(path))
+        });
         assert_eq!(outside, Vec::<PathBuf>::new(), "{what} outside {places:?}");
-        let users = sources("src").into_iter().filter(|path| is_allowed(path) && pattern.is_match(&code(path))).count();
-        assert!(users > 0 || places.is_empty(), "nobody uses {what} any more: is the rule still right?");
+        let users = sources("src")
+            .into_iter()
+            .filter(|path| is_allowed(path) && pattern.is_match(&code(path)))
+            .count();
+        assert!(
+            users > 0 || places.is_empty(),
+            "nobody uses {what} any more: is the rule still right?"
+        );
     }
 }
 
@@ -105,9 +186,21 @@ fn what_is_reserved_to_a_room_stays_in_it() {
 fn every_format_of_tables_has_a_demo_and_a_hostile_file() {
     for format in tallow::table::FORMATS {
         let name = format.name();
-        assert!(data(&format!("demo/customers.{name}")).exists(), "no demo in {name}");
-        let is_one = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path().extension().is_some_and(|end| end == name);
-        assert!(std::fs::read_dir(data("hostile")).unwrap().any(is_one), "no hostile file in {name}");
+        assert!(
+            data(&format!("demo/customers.{name}")).exists(),
+            "no demo in {name}"
+        );
+        let is_one = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry
+                .unwrap()
+                .path()
+                .extension()
+                .is_some_and(|end| end == name)
+        };
+        assert!(
+            std::fs::read_dir(data("hostile")).unwrap().any(is_one),
+            "no hostile file in {name}"
+        );
     }
 }
 
@@ -118,11 +211,22 @@ fn every_test_file_is_wired_in() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let room = std::fs::read_to_string(path.with_file_name("mod.rs")).unwrap_or_default();
         let (list, name) = match name.as_str() {
-            "mod" => (&contents, path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned()),
+            "mod" => (
+                &contents,
+                path.parent()
+                    .unwrap()
+                    .file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned(),
+            ),
             _ if room.is_empty() => (&contents, name),
             _ => (&room, name),
         };
-        assert!(name == "main" || list.contains(&format!("mod {name};")), "{name} is not listed by `mod`");
+        assert!(
+            name == "main" || list.contains(&format!("mod {name};")),
+            "{name} is not listed by `mod`"
+        );
     }
 }
 

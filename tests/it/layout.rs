@@ -1,4 +1,5 @@
-//! What lies where: readers' patterns match predictions alone, and data sets of earlier versions are still read.
+//! What lies where: readers' patterns match predictions alone, and data sets of earlier versions
+//! are still read.
 
 use crate::harness::{Room, column, data, table, texts};
 use crate::recovery::{SCORE, mend, room};
@@ -13,7 +14,12 @@ fn all_files(room: &Room, directory: &str) -> Vec<String> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.push(path.strip_prefix(&root).unwrap().to_string_lossy().into_owned());
+                found.push(
+                    path.strip_prefix(&root)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                );
             }
         }
     }
@@ -25,7 +31,15 @@ fn all_files(room: &Room, directory: &str) -> Vec<String> {
 fn matched(room: &Room, directory: &str) -> Vec<String> {
     let pattern = room.path(directory).join("**/*.parquet");
     let paths = glob::glob(pattern.to_str().unwrap()).unwrap();
-    paths.map(|path| path.unwrap().strip_prefix(room.path(directory)).unwrap().to_string_lossy().into_owned()).collect()
+    paths
+        .map(|path| {
+            path.unwrap()
+                .strip_prefix(room.path(directory))
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
 }
 
 #[test]
@@ -33,19 +47,46 @@ fn patterns_over_a_data_set_match_predictions_alone() {
     let room = room();
     for (name, further) in [("plain", ""), ("sorted", "--partition-by region")] {
         // First an unfinished run: none of its parts may be read.
-        room.tallow(&format!("{SCORE} --output {name}/ {further} --max-errors 100")).fails(4);
-        assert!(all_files(&room, name).iter().any(|path| path.ends_with(".staged")), "nothing is waiting");
-        assert_eq!(matched(&room, name), Vec::<String>::new(), "{name}, unfinished");
-        room.tallow(&format!("{SCORE} --output {name}/ {further}")).ok();
+        room.tallow(&format!(
+            "{SCORE} --output {name}/ {further} --max-errors 100"
+        ))
+        .fails(4);
+        assert!(
+            all_files(&room, name)
+                .iter()
+                .any(|path| path.ends_with(".staged")),
+            "nothing is waiting"
+        );
+        assert_eq!(
+            matched(&room, name),
+            Vec::<String>::new(),
+            "{name}, unfinished"
+        );
+        room.tallow(&format!("{SCORE} --output {name}/ {further}"))
+            .ok();
         let found = matched(&room, name);
-        let rows: usize = found.iter().map(|path| table(&room.path(name).join(path)).num_rows()).sum();
+        let rows: usize = found
+            .iter()
+            .map(|path| table(&room.path(name).join(path)).num_rows())
+            .sum();
         assert_eq!(rows, 3 * 7_001 - 210, "{name}");
-        for path in all_files(&room, name).iter().filter(|path| !found.contains(path)) {
+        for path in all_files(&room, name)
+            .iter()
+            .filter(|path| !found.contains(path))
+        {
             let is_own = path == "_SUCCESS" || path.starts_with("_tallow/");
-            assert!(is_own && (path == "_SUCCESS" || matches!(path.rsplit('.').next(), Some("pq" | "json"))), "{name}: {path}");
+            assert!(
+                is_own
+                    && (path == "_SUCCESS"
+                        || matches!(path.rsplit('.').next(), Some("pq" | "json"))),
+                "{name}: {path}"
+            );
         }
         let top = |path: &&String| !path.contains('/');
-        assert_eq!(found.iter().filter(top).count(), if further.is_empty() { 22 } else { 0 });
+        assert_eq!(
+            found.iter().filter(top).count(),
+            if further.is_empty() { 22 } else { 0 }
+        );
     }
 }
 
@@ -54,14 +95,33 @@ fn patterns_beside_single_files_match_predictions_alone() {
     let room = room();
     std::fs::create_dir(room.path("out")).unwrap();
     let score = SCORE.replace(" --rows-per-part 1000", "");
-    room.tallow(&format!("{score} --output out/a.parquet --max-errors 9")).fails(4);
-    assert_eq!(all_files(&room, "out"), ["a.rejected.pq", "a.unfinished.report.pq"]);
+    room.tallow(&format!("{score} --output out/a.parquet --max-errors 9"))
+        .fails(4);
+    assert_eq!(
+        all_files(&room, "out"),
+        ["a.rejected.pq", "a.unfinished.report.pq"]
+    );
     room.tallow(&format!("{score} --output out/a.parquet")).ok();
     room.tallow(&format!("{score} --output out/b.csv")).ok();
-    assert_eq!(all_files(&room, "out"), ["a.parquet", "a.rejected.pq", "a.report.pq", "b.csv", "b.rejected.pq", "b.report.pq"]);
+    assert_eq!(
+        all_files(&room, "out"),
+        [
+            "a.parquet",
+            "a.rejected.pq",
+            "a.report.pq",
+            "b.csv",
+            "b.rejected.pq",
+            "b.report.pq"
+        ]
+    );
     assert_eq!(matched(&room, "out"), ["a.parquet"]);
     assert_eq!(room.table("out/a.rejected.pq").num_rows(), 210);
-    assert!(room.tallow("inspect out/a.report.pq").ok().stdout.starts_with("report\n"));
+    assert!(
+        room.tallow("inspect out/a.report.pq")
+            .ok()
+            .stdout
+            .starts_with("report\n")
+    );
 }
 
 #[test]
@@ -69,79 +129,195 @@ fn what_earlier_versions_wrote_beside_an_output_goes_when_that_is_replaced() {
     let room = room();
     let score = SCORE.replace(" --rows-per-part 1000", "");
     room.tallow(&format!("{score} --output a.parquet")).ok();
-    let old = [("a.report.pq", "a.report.parquet"), ("a.rejected.pq", "a.rejected.parquet")];
-    old.iter().for_each(|(new, old)| std::fs::rename(room.path(new), room.path(old)).unwrap());
-    // The old report is the one that the guard compares with, and that says that nothing is left to do.
-    let run = room.tallow(&format!("{} --output a.parquet --overwrite --max-row-delta 10%", score.replace(" in-2.parquet", ""))).fails(5);
-    assert!(run.stderr.contains("`a.report.parquet`") || run.stderr.contains("(`a.report.parquet`"), "{run}");
-    room.tallow(&format!("{score} --output a.parquet --skip-code 99 --rejected none")).fails(99);
+    let old = [
+        ("a.report.pq", "a.report.parquet"),
+        ("a.rejected.pq", "a.rejected.parquet"),
+    ];
+    old.iter()
+        .for_each(|(new, old)| std::fs::rename(room.path(new), room.path(old)).unwrap());
+    // The old report is the one that the guard compares with, and that says that nothing is left to
+    // do.
+    let run = room
+        .tallow(&format!(
+            "{} --output a.parquet --overwrite --max-row-delta 10%",
+            score.replace(" in-2.parquet", "")
+        ))
+        .fails(5);
+    assert!(
+        run.stderr.contains("`a.report.parquet`") || run.stderr.contains("(`a.report.parquet`"),
+        "{run}"
+    );
+    room.tallow(&format!(
+        "{score} --output a.parquet --skip-code 99 --rejected none"
+    ))
+    .fails(99);
     room.file("b.report.parquet", "precious");
     for output in ["a.parquet", "b.parquet"] {
-        room.tallow(&format!("{score} --output {output} --overwrite")).ok();
+        room.tallow(&format!("{score} --output {output} --overwrite"))
+            .ok();
     }
-    let names: Vec<String> = room.listing().into_iter().filter(|name| name.starts_with("a.") || name.starts_with("b.")).collect();
-    let left = ["a.parquet", "a.rejected.pq", "a.report.pq", "b.parquet", "b.rejected.pq", "b.report.parquet", "b.report.pq"];
+    let names: Vec<String> = room
+        .listing()
+        .into_iter()
+        .filter(|name| name.starts_with("a.") || name.starts_with("b."))
+        .collect();
+    let left = [
+        "a.parquet",
+        "a.rejected.pq",
+        "a.report.pq",
+        "b.parquet",
+        "b.rejected.pq",
+        "b.report.parquet",
+        "b.report.pq",
+    ];
     assert_eq!(names, left, "only what is a run's own goes");
 }
 
 /// A data set that the last version with the old layout wrote, in a room as it was made in.
 fn earlier_data_set() -> Room {
     let room = Room::new();
-    assert!(std::process::Command::new("cp").arg("-r").arg(data("earlier/set")).arg(room.path("set")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .arg(data("earlier/set"))
+            .arg(room.path("set"))
+            .status()
+            .unwrap()
+            .success()
+    );
     for name in ["good.json", "rows.csv"] {
         room.file(name, std::fs::read(data("earlier").join(name)).unwrap());
     }
     let path = room.path("set/_manifest.json");
-    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    manifest["working_directory"] = room.path("").canonicalize().unwrap().to_string_lossy().into_owned().into();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    manifest["working_directory"] = room
+        .path("")
+        .canonicalize()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned()
+        .into();
     manifest["tool_version"] = env!("CARGO_PKG_VERSION").into();
     std::fs::write(&path, manifest.to_string()).unwrap();
     room
 }
 
-const EARLIER: &str = "score --model good.json rows.csv --output set/ --rows-per-part 4 --on-null a=reject --trees best";
+const EARLIER: &str = "score --model good.json rows.csv --output set/ --rows-per-part 4 --on-null \
+                       a=reject --trees best";
 
 #[test]
 fn a_data_set_of_the_earlier_layout_is_inspected_guarded_and_found_done() {
     let room = earlier_data_set();
     let run = room.tallow("inspect set").ok();
-    assert!(run.stdout.starts_with("data set\n") && run.stdout.contains("whole            yes"), "{run}");
-    assert!(room.tallow("inspect set/_report.parquet").ok().stdout.starts_with("report\n"));
+    assert!(
+        run.stdout.starts_with("data set\n") && run.stdout.contains("whole            yes"),
+        "{run}"
+    );
+    assert!(
+        room.tallow("inspect set/_report.parquet")
+            .ok()
+            .stdout
+            .starts_with("report\n")
+    );
     let run = room.tallow(&format!("{EARLIER} --skip-code 99")).fails(99);
-    assert!(run.stderr.contains("it is there, made from the same inputs by the same model"), "{run}");
+    assert!(
+        run.stderr
+            .contains("it is there, made from the same inputs by the same model"),
+        "{run}"
+    );
     room.file("rows.csv", "id,a,b\n1,0.25,0.5\n");
-    let run = room.tallow(&format!("{EARLIER} --overwrite --max-row-delta 30%")).fails(5);
+    let run = room
+        .tallow(&format!("{EARLIER} --overwrite --max-row-delta 30%"))
+        .fails(5);
     assert!(run.stderr.contains("(`set/_report.parquet`)"), "{run}");
     room.tallow(&format!("{EARLIER} --overwrite")).ok();
-    let left = ["_SUCCESS", "_tallow/manifest.json", "_tallow/report.pq", "part-00000.parquet"];
-    assert_eq!(all_files(&room, "set"), left, "nothing of the old data set is left");
+    let left = [
+        "_SUCCESS",
+        "_tallow/manifest.json",
+        "_tallow/report.pq",
+        "part-00000.parquet",
+    ];
+    assert_eq!(
+        all_files(&room, "set"),
+        left,
+        "nothing of the old data set is left"
+    );
 }
 
 #[test]
 fn rows_of_a_data_set_of_the_earlier_layout_are_mended() {
     let room = earlier_data_set();
     let rejected = |name: &str| table(&room.path(name)).num_rows();
-    assert_eq!([rejected("set/_rejected/part-00000.parquet"), rejected("set/_rejected/part-00001.parquet")], [1, 1]);
+    assert_eq!(
+        [
+            rejected("set/_rejected/part-00000.parquet"),
+            rejected("set/_rejected/part-00001.parquet")
+        ],
+        [1, 1]
+    );
     std::fs::create_dir_all(room.path("set/_tallow/rejected")).unwrap();
-    std::fs::rename(room.path("set/_rejected/part-00000.parquet"), room.path("set/_tallow/rejected/part-00000.pq")).unwrap();
+    std::fs::rename(
+        room.path("set/_rejected/part-00000.parquet"),
+        room.path("set/_tallow/rejected/part-00000.pq"),
+    )
+    .unwrap();
     mend(&room, "set", "part-00000", 1);
-    std::fs::rename(room.path("set/_tallow/rejected/part-00000.pq"), room.path("set/_rejected/part-00000.parquet")).unwrap();
+    std::fs::rename(
+        room.path("set/_tallow/rejected/part-00000.pq"),
+        room.path("set/_rejected/part-00000.parquet"),
+    )
+    .unwrap();
     let run = room.tallow("retry set --format json").ok();
-    assert_eq!((&run.json()["ledger"]["scored"], &run.json()["ledger"]["rejected"]), (&9.into(), &1.into()), "{run}");
+    assert_eq!(
+        (
+            &run.json()["ledger"]["scored"],
+            &run.json()["ledger"]["rejected"]
+        ),
+        (&9.into(), &1.into()),
+        "{run}"
+    );
     let found = all_files(&room, "set");
-    for name in ["_manifest.json", "_report.parquet", "_rejected/part-00000.parquet"] {
-        assert!(!found.contains(&name.to_owned()), "{name} of the earlier layout is left: {found:?}");
+    for name in [
+        "_manifest.json",
+        "_report.parquet",
+        "_rejected/part-00000.parquet",
+    ] {
+        assert!(
+            !found.contains(&name.to_owned()),
+            "{name} of the earlier layout is left: {found:?}"
+        );
     }
-    for name in ["_tallow/manifest.json", "_tallow/report.pq", "_tallow/corrections/part-00000.pq", "_rejected/part-00001.parquet"] {
+    for name in [
+        "_tallow/manifest.json",
+        "_tallow/report.pq",
+        "_tallow/corrections/part-00000.pq",
+        "_rejected/part-00001.parquet",
+    ] {
         assert!(found.contains(&name.to_owned()), "{name}: {found:?}");
     }
-    assert!(room.tallow("inspect set").ok().stdout.contains("whole            yes"));
+    assert!(
+        room.tallow("inspect set")
+            .ok()
+            .stdout
+            .contains("whole            yes")
+    );
     // What no run has touched since lies where it was, and is found there.
     let rows = table(&room.path("set/_rejected/part-00001.parquet"));
     let value = |name: &str| texts(column(&rows, name))[0].clone().unwrap();
-    let line = format!("{},0.5,0.5,{},{}\n", value("id"), value("rejected_file"), value("rejected_row"));
-    room.file("mended.csv", format!("id,a,b,rejected_file,rejected_row\n{line}"));
-    let run = room.tallow("retry set --mended mended.csv --format json").ok();
+    let line = format!(
+        "{},0.5,0.5,{},{}\n",
+        value("id"),
+        value("rejected_file"),
+        value("rejected_row")
+    );
+    room.file(
+        "mended.csv",
+        format!("id,a,b,rejected_file,rejected_row\n{line}"),
+    );
+    let run = room
+        .tallow("retry set --mended mended.csv --format json")
+        .ok();
     assert_eq!(run.json()["ledger"]["scored"], 10, "{run}");
     assert_eq!(matched(&room, "set").len(), 3);
 }
@@ -159,8 +335,18 @@ fn a_publication_that_the_earlier_version_began_is_finished() {
     move_to("_report.parquet", "_tallow/staged/_report.parquet");
     std::fs::remove_file(set("_SUCCESS")).unwrap();
     let run = room.tallow(&format!("{EARLIER} --skip-code 99")).fails(99);
-    assert!(run.stderr.starts_with("finished the publication that an earlier run had begun\n"), "{run}");
-    assert!(set("_SUCCESS").exists() && set("part-00001.parquet").exists() && set("_report.parquet").exists());
-    let left = Some("_tallow").filter(|name| set(name).exists()).map(|_| all_files(&room, "set/_tallow"));
+    assert!(
+        run.stderr
+            .starts_with("finished the publication that an earlier run had begun\n"),
+        "{run}"
+    );
+    assert!(
+        set("_SUCCESS").exists()
+            && set("part-00001.parquet").exists()
+            && set("_report.parquet").exists()
+    );
+    let left = Some("_tallow")
+        .filter(|name| set(name).exists())
+        .map(|_| all_files(&room, "set/_tallow"));
     assert_eq!(left, None, "the earlier layout keeps nothing there");
 }

@@ -64,7 +64,8 @@ mod killed;
 // The same promises at many moments and settings: kills, determinism.
 mod sweeps;
 
-// What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure too.
+// What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure
+// too.
 mod observers;
 
 // What runs take, and that they take no more than they may.

@@ -1,5 +1,5 @@
-//! Memory: `--memory` holds as peak resident size whatever the shape of the table, `check` says what a run takes, and what cannot hold is refused
-//! before the first row.
+//! Memory: `--memory` holds as peak resident size whatever the shape of the table, `check` says
+//! what a run takes, and what cannot hold is refused before the first row.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -26,17 +26,41 @@ fn number(row: usize, column: usize) -> f32 {
 /// The two features of the model, and further columns.
 fn table(rows: usize, further: impl IntoIterator<Item = (String, ArrayRef)>) -> RecordBatch {
     let features = ["a", "b"].into_iter().enumerate();
-    let features =
-        features.map(|(place, name)| (name.to_owned(), Arc::new((0..rows).map(|row| number(row, place)).collect::<Float32Array>()) as ArrayRef));
+    let features = features.map(|(place, name)| {
+        (
+            name.to_owned(),
+            Arc::new(
+                (0..rows)
+                    .map(|row| number(row, place))
+                    .collect::<Float32Array>(),
+            ) as ArrayRef,
+        )
+    });
     RecordBatch::try_from_iter(features.chain(further)).unwrap()
 }
 
 fn floats(rows: usize, count: usize) -> impl Iterator<Item = (String, ArrayRef)> {
-    (0..count).map(move |column| (format!("f{column}"), Arc::new((0..rows).map(|row| number(row, column + 2)).collect::<Float32Array>()) as ArrayRef))
+    (0..count).map(move |column| {
+        (
+            format!("f{column}"),
+            Arc::new(
+                (0..rows)
+                    .map(|row| number(row, column + 2))
+                    .collect::<Float32Array>(),
+            ) as ArrayRef,
+        )
+    })
 }
 
 fn texts(rows: usize, name: &str, text: impl Fn(usize) -> String) -> (String, ArrayRef) {
-    (name.to_owned(), Arc::new((0..rows).map(|row| Some(text(row))).collect::<StringArray>()))
+    (
+        name.to_owned(),
+        Arc::new(
+            (0..rows)
+                .map(|row| Some(text(row)))
+                .collect::<StringArray>(),
+        ),
+    )
 }
 
 /// Everything in one row group.
@@ -48,7 +72,11 @@ fn one_row_group(room: &Room, batch: &RecordBatch, page_bytes: usize) {
         .set_write_batch_size(batch.num_rows().min(1_024))
         .set_compression(Compression::SNAPPY);
     // A page of giant texts is as large as it is told, whatever repeats in them.
-    let properties = if page_bytes > MIB as usize { properties.set_dictionary_enabled(false) } else { properties };
+    let properties = if page_bytes > MIB as usize {
+        properties.set_dictionary_enabled(false)
+    } else {
+        properties
+    };
     let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
     writer.write(batch).unwrap();
@@ -57,31 +85,56 @@ fn one_row_group(room: &Room, batch: &RecordBatch, page_bytes: usize) {
 
 fn room() -> Room {
     let room = Room::new();
-    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
     room
 }
 
-/// The peak of a run, in bytes: what the run says of itself, or what the system said of it last, if that is more.
+/// The peak of a run, in bytes: what the run says of itself, or what the system said of it last, if
+/// that is more.
 fn peak(room: &Room, line: &str) -> u64 {
     let line = format!("score --quiet --format json --overwrite --model good.json {line}");
-    let mut run = room.command().args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = room
+        .command()
+        .args(line.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let status = format!("/proc/{}/status", run.id());
     let mut seen = 0;
     while run.try_wait().unwrap().is_none() {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let told =
-            text.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|kib| kib.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+        let told = text
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|kib| {
+                kib.trim()
+                    .trim_end_matches(" kB")
+                    .trim()
+                    .parse::<u64>()
+                    .ok()
+            });
         seen = told.map_or(seen, |kib| kib * 1_024);
         std::thread::sleep(Duration::from_millis(2));
     }
     let output = run.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     seen.max(told["performance"]["peak_memory_bytes"].as_u64().unwrap())
 }
 
 fn estimate(room: &Room, line: &str) -> u64 {
-    let json = room.tallow(&format!("check --format json --model good.json {line}")).ok().json();
+    let json = room
+        .tallow(&format!("check --format json --model good.json {line}"))
+        .ok()
+        .json();
     json["estimated_memory_bytes"].as_u64().unwrap()
 }
 
@@ -90,7 +143,11 @@ fn holds(room: &Room, input: &str, limit: u64, further: &str, output: &str) {
     let limits = format!("--memory {limit}MiB {further}");
     let estimate = estimate(room, &format!("{input} {limits}"));
     let peak = peak(room, &format!("{input} {limits} {output}"));
-    let told = format!("{input} {limits} {output}: peak {} MiB, expected {} MiB", peak / MIB, estimate / MIB);
+    let told = format!(
+        "{input} {limits} {output}: peak {} MiB, expected {} MiB",
+        peak / MIB,
+        estimate / MIB
+    );
     assert!(peak <= limit * MIB, "{told}");
     assert!(peak <= estimate && estimate <= limit * MIB, "{told}");
 }
@@ -100,29 +157,70 @@ fn memory_holds_with_hundreds_of_partitions() {
     let room = room();
     let rows = 250_000;
     let key = texts(rows, "key", |row| format!("key-{:03}", row % 250));
-    one_row_group(&room, &table(rows, floats(rows, 28).chain([key])), MIB as usize);
-    holds(&room, "rows.parquet", 200, "--threads 4", "--output out/ --partition-by key --passthrough all");
-    assert_eq!(room.listing_of("out").iter().filter(|name| name.starts_with("key=")).count(), 250);
+    one_row_group(
+        &room,
+        &table(rows, floats(rows, 28).chain([key])),
+        MIB as usize,
+    );
+    holds(
+        &room,
+        "rows.parquet",
+        200,
+        "--threads 4",
+        "--output out/ --partition-by key --passthrough all",
+    );
+    assert_eq!(
+        room.listing_of("out")
+            .iter()
+            .filter(|name| name.starts_with("key="))
+            .count(),
+        250
+    );
 }
 
 #[test]
 fn memory_holds_with_thousands_of_columns_of_text() {
     let room = room();
     let names: Vec<String> = (0..3_000).map(|column| format!("f{column}")).collect();
-    let line = |row: usize| (0..3_000).map(|column| number(row, column).to_string()).collect::<Vec<_>>().join(",");
-    let lines: Vec<String> = (0..1_500).map(|row| format!("{row},0.25,0.5,{}\n", line(row))).collect();
-    room.file("rows.csv", format!("id,a,b,{}\n{}", names.join(","), lines.concat()));
-    holds(&room, "rows.csv", 160, "--threads 4", "--output out.parquet --passthrough all");
+    let line = |row: usize| {
+        (0..3_000)
+            .map(|column| number(row, column).to_string())
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let lines: Vec<String> = (0..1_500)
+        .map(|row| format!("{row},0.25,0.5,{}\n", line(row)))
+        .collect();
+    room.file(
+        "rows.csv",
+        format!("id,a,b,{}\n{}", names.join(","), lines.concat()),
+    );
+    holds(
+        &room,
+        "rows.csv",
+        160,
+        "--threads 4",
+        "--output out.parquet --passthrough all",
+    );
 }
 
 #[test]
 fn memory_holds_with_hundreds_of_columns_of_words_in_one_row_group() {
     let room = room();
     let rows = 20_000;
-    let words =
-        (0..200).map(|column| texts(rows, &format!("t{column}"), move |row| format!("a word of many, {:05}", scattered(row, column) % 9_000)));
+    let words = (0..200).map(|column| {
+        texts(rows, &format!("t{column}"), move |row| {
+            format!("a word of many, {:05}", scattered(row, column) % 9_000)
+        })
+    });
     one_row_group(&room, &table(rows, words), MIB as usize);
-    holds(&room, "rows.parquet", 200, "--threads 4", "--output out.parquet");
+    holds(
+        &room,
+        "rows.parquet",
+        200,
+        "--threads 4",
+        "--output out.parquet",
+    );
 }
 
 #[test]
@@ -130,18 +228,49 @@ fn memory_holds_with_long_texts_in_giant_pages_or_says_what_would() {
     let room = room();
     let rows = 800;
     let note = texts(rows, "note", |row| {
-        let pieces = (0..10_000).map(|place| format!("{:010}", scattered(row, place / 100) % 10_000_000_000));
+        let pieces = (0..10_000)
+            .map(|place| format!("{:010}", scattered(row, place / 100) % 10_000_000_000));
         pieces.collect::<Vec<_>>().concat()
     });
     one_row_group(&room, &table(rows, [note]), 48 << 20);
-    holds(&room, "rows.parquet", 400, "--threads 16", "--output out.parquet");
-    let run = room.tallow("score --model good.json rows.parquet --output small.parquet --memory 130MiB").fails(2);
-    assert!(run.stderr.contains("`--memory` of 130 MiB is too little: this run needs at least "), "{run}");
-    assert!(run.stderr.contains("column `note`") && run.stderr.contains("a page is read whole"), "{run}");
+    holds(
+        &room,
+        "rows.parquet",
+        400,
+        "--threads 16",
+        "--output out.parquet",
+    );
+    let run = room
+        .tallow("score --model good.json rows.parquet --output small.parquet --memory 130MiB")
+        .fails(2);
+    assert!(
+        run.stderr
+            .contains("`--memory` of 130 MiB is too little: this run needs at least "),
+        "{run}"
+    );
+    assert!(
+        run.stderr.contains("column `note`") && run.stderr.contains("a page is read whole"),
+        "{run}"
+    );
     assert!(!room.path("small.parquet").exists());
     // What the message says would do does.
-    let least: u64 = run.stderr.split("at least ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-    holds(&room, "rows.parquet", least + 2, "", "--output small.parquet");
+    let least: u64 = run
+        .stderr
+        .split("at least ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    holds(
+        &room,
+        "rows.parquet",
+        least + 2,
+        "",
+        "--output small.parquet",
+    );
 }
 
 #[test]
@@ -150,26 +279,57 @@ fn memory_holds_with_one_large_row_group_and_many_threads() {
     let rows = 1_500_000;
     one_row_group(&room, &table(rows, floats(rows, 8)), MIB as usize);
     for (limit, threads) in [(100, "2"), (200, "16"), (400, "16")] {
-        holds(&room, "rows.parquet", limit, &format!("--threads {threads}"), "--output out.parquet --passthrough all");
+        holds(
+            &room,
+            "rows.parquet",
+            limit,
+            &format!("--threads {threads}"),
+            "--output out.parquet --passthrough all",
+        );
     }
-    holds(&room, "rows.parquet", 200, "--threads 16 --where a<0.5", "--output out.parquet --passthrough all");
+    holds(
+        &room,
+        "rows.parquet",
+        200,
+        "--threads 16 --where a<0.5",
+        "--output out.parquet --passthrough all",
+    );
 }
 
 #[test]
 fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_two_and_a_half_times_that() {
     let room = room();
     let usual = |rows: usize| {
-        let key = texts(rows, "key", |row| format!("key-{:03}", scattered(row, 0) % 250));
-        one_row_group(&room, &table(rows, floats(rows, 28).chain([key])), MIB as usize);
+        let key = texts(rows, "key", |row| {
+            format!("key-{:03}", scattered(row, 0) % 250)
+        });
+        one_row_group(
+            &room,
+            &table(rows, floats(rows, 28).chain([key])),
+            MIB as usize,
+        );
     };
-    for (rows, further) in
-        [(1_000, "--threads 2"), (300_000, "--threads 2"), (300_000, "--threads 2 --where a<0.5"), (300_000, "--threads 2 --memory 150MiB")]
-    {
+    for (rows, further) in [
+        (1_000, "--threads 2"),
+        (300_000, "--threads 2"),
+        (300_000, "--threads 2 --where a<0.5"),
+        (300_000, "--threads 2 --memory 150MiB"),
+    ] {
         usual(rows);
         let line = format!("rows.parquet {further}");
-        let (estimate, peak) = (estimate(&room, &line), peak(&room, &format!("{line} --output out.parquet")));
-        let told = format!("{rows} rows, {further}: peak {} MiB, expected {} MiB", peak / MIB, estimate / MIB);
+        let (estimate, peak) = (
+            estimate(&room, &line),
+            peak(&room, &format!("{line} --output out.parquet")),
+        );
+        let told = format!(
+            "{rows} rows, {further}: peak {} MiB, expected {} MiB",
+            peak / MIB,
+            estimate / MIB
+        );
         // The allocator keeps more on some machines than on others: a twentieth is let pass.
-        assert!(peak <= estimate + estimate / 20 && 2 * estimate <= 5 * peak, "{told}");
+        assert!(
+            peak <= estimate + estimate / 20 && 2 * estimate <= 5 * peak,
+            "{told}"
+        );
     }
 }

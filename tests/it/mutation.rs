@@ -1,4 +1,5 @@
-//! Mutations of bytes: a generator of its own, so that a seed makes the same file on every machine and in every year.
+//! Mutations of bytes: a generator of its own, so that a seed makes the same file on every machine
+//! and in every year.
 
 /// `SplitMix64`: small, and good enough to choose places.
 pub(crate) struct Generator(u64);
@@ -122,7 +123,11 @@ fn place(random: &mut Generator, length: usize) -> usize {
 
 fn range(random: &mut Generator, length: usize) -> std::ops::Range<usize> {
     let start = place(random, length);
-    let most = if random.below(3) == 0 { length - start } else { 16 };
+    let most = if random.below(3) == 0 {
+        length - start
+    } else {
+        16
+    };
     start..(start + 1 + random.below(most)).min(length)
 }
 
@@ -173,21 +178,28 @@ fn overwrite(random: &mut Generator, bytes: &mut Vec<u8>) {
 
 fn repeat(random: &mut Generator, bytes: &mut Vec<u8>) {
     let range = range(random, bytes.len());
-    let piece = bytes[range.clone()].repeat(1 + random.below(200).min(100_000 / range.len().max(1)));
+    let piece =
+        bytes[range.clone()].repeat(1 + random.below(200).min(100_000 / range.len().max(1)));
     bytes.splice(range.end..range.end, piece);
 }
 
 /// Brackets within brackets.
 fn deepen(random: &mut Generator, bytes: &mut Vec<u8>) {
     let place = place(random, bytes.len());
-    let piece = random.pick(&["[", "{\"a\":", "(", "[[a]]\n", "a.", "\"\"\"", "'''"]).repeat(1 + random.below(50_000));
+    let piece = random
+        .pick(&["[", "{\"a\":", "(", "[[a]]\n", "a.", "\"\"\"", "'''"])
+        .repeat(1 + random.below(50_000));
     bytes.splice(place..place, piece.into_bytes());
 }
 
 /// Puts a token, or another token of the same text, in the place of one.
 fn retell(random: &mut Generator, bytes: &mut Vec<u8>) {
     let target = token(random, bytes);
-    let new = if random.below(3) == 0 { bytes[token(random, bytes)].to_vec() } else { random.pick(&TOKENS).as_bytes().to_vec() };
+    let new = if random.below(3) == 0 {
+        bytes[token(random, bytes)].to_vec()
+    } else {
+        random.pick(&TOKENS).as_bytes().to_vec()
+    };
     bytes.splice(target, new);
 }
 
@@ -196,6 +208,16 @@ fn token(random: &mut Generator, bytes: &[u8]) -> std::ops::Range<usize> {
     let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._".contains(byte);
     let start = place(random, bytes.len());
     let start = start + bytes[start..].iter().position(is_inside).unwrap_or(0);
-    let start = start - bytes[..start].iter().rev().take_while(|byte| is_inside(byte)).count();
-    start..start + bytes[start..].iter().take_while(|byte| is_inside(byte)).count()
+    let start = start
+        - bytes[..start]
+            .iter()
+            .rev()
+            .take_while(|byte| is_inside(byte))
+            .count();
+    start
+        ..start
+            + bytes[start..]
+                .iter()
+                .take_while(|byte| is_inside(byte))
+                .count()
 }

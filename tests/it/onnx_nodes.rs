@@ -1,8 +1,9 @@
 //! The ONNX project's own backend node tests, run through the graph engine.
 //!
-//! `TALLOW_ONNX_NODE_TESTS` names a folder of them (`<case>/model.onnx`, `<case>/test_data_set_<i>/{input,output}_<j>.pb`), as
-//! `data/golden/onnx_nodes.py` writes it; without it the slice in `data/golden/onnx_nodes` is run. A case passes, is refused with a contract
-//! error, or is wrong; one that is wrong fails the test.
+//! `TALLOW_ONNX_NODE_TESTS` names a folder of them (`<case>/model.onnx`,
+//! `<case>/test_data_set_<i>/{input,output}_<j>.pb`), as `data/golden/onnx_nodes.py` writes it;
+//! without it the slice in `data/golden/onnx_nodes` is run. A case passes, is refused with a
+//! contract error, or is wrong; one that is wrong fails the test.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use crate::harness::data;
 const RELATIVE: f64 = 1e-3;
 const ABSOLUTE: f64 = 1e-7;
 
-/// Two steps of a 16-bit float, where the reference rounds between operators that are one here, or the other way round.
+/// Two steps of a 16-bit float, where the reference rounds between operators that are one here, or
+/// the other way round.
 fn relative(element: ElementType) -> f64 {
     match element {
         ElementType::Float16 => 2.0 / 1024.0,
@@ -36,12 +38,21 @@ enum Verdict {
 }
 
 fn folder() -> PathBuf {
-    std::env::var_os("TALLOW_ONNX_NODE_TESTS").map_or_else(|| data("golden/onnx_nodes"), PathBuf::from)
+    std::env::var_os("TALLOW_ONNX_NODE_TESTS")
+        .map_or_else(|| data("golden/onnx_nodes"), PathBuf::from)
 }
 
 fn sorted(directory: &Path, starts_with: &str) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with(starts_with));
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.retain(|path| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with(starts_with)
+    });
     paths.sort_by_key(|path| (path.to_string_lossy().len(), path.clone()));
     paths
 }
@@ -58,21 +69,31 @@ fn fused_and_quantised_nodes_give_the_numbers_of_onnx_runtime() {
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// Runs the cases of a folder, none of which may be wrong; returns those that are refused, by the reason.
+/// Runs the cases of a folder, none of which may be wrong; returns those that are refused, by the
+/// reason.
 #[expect(clippy::print_stdout, reason = "the summary of a long run")]
 fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
-    let (mut passed, mut refused, mut wrong) = (0, BTreeMap::<String, Vec<String>>::new(), Vec::new());
+    let (mut passed, mut refused, mut wrong) =
+        (0, BTreeMap::<String, Vec<String>>::new(), Vec::new());
     for case in sorted(folder, "test_") {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        match std::panic::catch_unwind(|| run(&case)).unwrap_or_else(|_| Verdict::Wrong("panicked".into())) {
+        match std::panic::catch_unwind(|| run(&case))
+            .unwrap_or_else(|_| Verdict::Wrong("panicked".into()))
+        {
             Verdict::Passed => passed += 1,
             Verdict::Refused(reason) => refused.entry(reason).or_default().push(name),
             Verdict::Wrong(reason) => wrong.push(format!("{name}: {reason}")),
         }
     }
     let refused_count: usize = refused.values().map(Vec::len).sum();
-    let reasons: Vec<String> = refused.iter().map(|(reason, names)| format!("  {:4} {reason}: {}", names.len(), names.join(" "))).collect();
-    let summary = format!("{passed} passed, {refused_count} refused, {} wrong", wrong.len());
+    let reasons: Vec<String> = refused
+        .iter()
+        .map(|(reason, names)| format!("  {:4} {reason}: {}", names.len(), names.join(" ")))
+        .collect();
+    let summary = format!(
+        "{passed} passed, {refused_count} refused, {} wrong",
+        wrong.len()
+    );
     println!("{}\n{summary}", reasons.join("\n"));
     assert!(wrong.is_empty(), "{summary}\n{}", wrong.join("\n"));
     assert!(passed > 0, "no cases in {}", folder.display());
@@ -82,7 +103,9 @@ fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
 fn run(case: &Path) -> Verdict {
     let opened = match open_graph(&std::fs::read(case.join("model.onnx")).unwrap()) {
         Ok(opened) => opened,
-        Err(error) if error.kind() == Kind::Contract => return Verdict::Refused(error.message().to_owned()),
+        Err(error) if error.kind() == Kind::Contract => {
+            return Verdict::Refused(error.message().to_owned());
+        }
         Err(error) => return Verdict::Wrong(format!("{error}{}", cause(&error))),
     };
     for set in sorted(case, "test_data_set_") {
@@ -95,7 +118,9 @@ fn run(case: &Path) -> Verdict {
 }
 
 fn cause(error: &tallow::error::Error) -> String {
-    std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default()
+    std::error::Error::source(error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default()
 }
 
 fn run_set(opened: &OpenGraph, set: &Path) -> Result<(), Verdict> {
@@ -103,12 +128,24 @@ fn run_set(opened: &OpenGraph, set: &Path) -> Result<(), Verdict> {
         Kind::Contract => Verdict::Refused(error.message().to_owned()),
         _ => Verdict::Wrong(format!("{error}{}", cause(&error))),
     };
-    let read = |path: &Path, kind: &PortKind| read_value(&std::fs::read(path).unwrap(), kind).map_err(verdict);
-    let inputs = sorted(set, "input_").iter().zip(&opened.inputs).map(|(path, port)| read(path, &port.kind)).collect::<Result<Vec<Value>, _>>()?;
+    let read = |path: &Path, kind: &PortKind| {
+        read_value(&std::fs::read(path).unwrap(), kind).map_err(verdict)
+    };
+    let inputs = sorted(set, "input_")
+        .iter()
+        .zip(&opened.inputs)
+        .map(|(path, port)| read(path, &port.kind))
+        .collect::<Result<Vec<Value>, _>>()?;
     let outputs = opened.graph.run(inputs).map_err(verdict)?;
-    for ((path, port), output) in sorted(set, "output_").iter().zip(&opened.outputs).zip(&outputs) {
+    for ((path, port), output) in sorted(set, "output_")
+        .iter()
+        .zip(&opened.outputs)
+        .zip(&outputs)
+    {
         let expected = read(path, &port.kind)?;
-        difference(&expected, output).map_or(Ok(()), |difference| Err(Verdict::Wrong(format!("`{}` {difference}", port.name))))?;
+        difference(&expected, output).map_or(Ok(()), |difference| {
+            Err(Verdict::Wrong(format!("`{}` {difference}", port.name)))
+        })?;
     }
     Ok(())
 }
@@ -118,12 +155,21 @@ fn difference(expected: &Value, found: &Value) -> Option<String> {
         (Value::Tensor(expected), Value::Tensor(found)) => tensor_difference(expected, found),
         (Value::Sequence(expected), Value::Sequence(found)) => {
             if expected.len() != found.len() {
-                return Some(format!("has {} values, expected {}", found.len(), expected.len()));
+                return Some(format!(
+                    "has {} values, expected {}",
+                    found.len(),
+                    expected.len()
+                ));
             }
-            expected.iter().zip(found).find_map(|(expected, found)| difference(expected, found))
+            expected
+                .iter()
+                .zip(found)
+                .find_map(|(expected, found)| difference(expected, found))
         }
         (Value::Optional(None), Value::Optional(None)) => None,
-        (Value::Optional(Some(expected)), Value::Optional(Some(found))) => difference(expected, found),
+        (Value::Optional(Some(expected)), Value::Optional(Some(found))) => {
+            difference(expected, found)
+        }
         (Value::Optional(Some(expected)), found) => difference(expected, found),
         (expected, found) => Some(format!("is {}, expected {}", found.kind(), expected.kind())),
     }
@@ -142,15 +188,30 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
     let is_float = expected.element_type().is_float();
     let tolerance = relative(expected.element_type());
     // Where many numbers cancel out, what is left is as large as the last bit of the largest.
-    let largest = wanted.iter().copied().filter(|value| value.is_finite()).fold(1.0, |largest: f64, value| largest.max(value.abs()));
-    let near = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan() || is_float && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs();
+    let largest = wanted
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .fold(1.0, |largest: f64, value| largest.max(value.abs()));
+    let near = |a: f64, b: f64| {
+        a == b
+            || a.is_nan() && b.is_nan()
+            || is_float && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs()
+    };
     let place = wanted.iter().zip(&given).position(|(a, b)| !near(*a, *b))?;
-    Some(format!("{} at {place} is {}, expected {}", shape(found), given[place], wanted[place]))
+    Some(format!(
+        "{} at {place} is {}, expected {}",
+        shape(found),
+        given[place],
+        wanted[place]
+    ))
 }
 
 /// A number that looks random and is the same in every run.
 fn scrambled(state: &mut u64) -> usize {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) as usize
 }
 
@@ -159,20 +220,28 @@ const EXTREMES: [i64; 8] = [0, -1, 1, i64::MIN, i64::MAX, 1 << 40, -(1 << 31), 1
 
 /// The same value with some of its numbers extreme.
 fn distorted(value: &Value, state: &mut u64) -> Value {
-    let Value::Tensor(tensor) = value else { return value.clone() };
+    let Value::Tensor(tensor) = value else {
+        return value.clone();
+    };
     let shape = tensor.shape().to_vec();
     let tensor = match tensor.element_type() {
         ElementType::Int64 => {
             let mut values = tensor.values::<i64>().unwrap().to_vec();
-            values.iter_mut().for_each(|value| *value = [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2]);
+            values.iter_mut().for_each(|value| {
+                *value = [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2]
+            });
             Tensor::new(shape, values)
         }
         ElementType::Float => {
             let extremes = [f32::NAN, f32::INFINITY, f32::MIN, 1e-38, -0.0, 1e9];
             let mut values = tensor.values::<f32>().unwrap().to_vec();
-            values
-                .iter_mut()
-                .for_each(|value| *value = if scrambled(state).is_multiple_of(4) { extremes[scrambled(state) % extremes.len()] } else { *value });
+            values.iter_mut().for_each(|value| {
+                *value = if scrambled(state).is_multiple_of(4) {
+                    extremes[scrambled(state) % extremes.len()]
+                } else {
+                    *value
+                }
+            });
             Tensor::new(shape, values)
         }
         _ => return value.clone(),
@@ -183,11 +252,17 @@ fn distorted(value: &Value, state: &mut u64) -> Value {
 /// `TALLOW_FUZZ_SECONDS` goes on for so long.
 #[test]
 fn damaged_node_tests_fail_without_a_panic() {
-    let seconds = std::env::var("TALLOW_FUZZ_SECONDS").ok().map(|text| text.parse().expect("a number"));
-    let end = seconds.map(|seconds| std::time::Instant::now() + std::time::Duration::from_secs(seconds));
+    let seconds = std::env::var("TALLOW_FUZZ_SECONDS")
+        .ok()
+        .map(|text| text.parse().expect("a number"));
+    let end =
+        seconds.map(|seconds| std::time::Instant::now() + std::time::Duration::from_secs(seconds));
     let mut state = seconds.map_or(7, |_| std::process::id().into());
     loop {
-        for case in ["golden/onnx_nodes", "golden/onnx_runtime"].iter().flat_map(|folder| sorted(&data(folder), "test_")) {
+        for case in ["golden/onnx_nodes", "golden/onnx_runtime"]
+            .iter()
+            .flat_map(|folder| sorted(&data(folder), "test_"))
+        {
             damage(&case, &mut state);
             if end.is_some_and(|end| std::time::Instant::now() > end) {
                 return;
@@ -203,13 +278,23 @@ fn damage(case: &Path, state: &mut u64) {
     let whole = std::fs::read(case.join("model.onnx")).unwrap();
     let set = case.join("test_data_set_0");
     let ports = open_graph(&whole).unwrap().inputs;
-    let read = |(path, port): (&PathBuf, &tallow::model::format::onnx::Port)| read_value(&std::fs::read(path).unwrap(), &port.kind).unwrap();
-    let inputs: Vec<Value> = sorted(&set, "input_").iter().zip(&ports).map(read).collect();
+    let read = |(path, port): (&PathBuf, &tallow::model::format::onnx::Port)| {
+        read_value(&std::fs::read(path).unwrap(), &port.kind).unwrap()
+    };
+    let inputs: Vec<Value> = sorted(&set, "input_")
+        .iter()
+        .zip(&ports)
+        .map(read)
+        .collect();
     for turn in 0..MUTATIONS {
         let (began, mut damaged) = (*state, whole.clone());
         for _ in 0..=turn % 3 {
             let place = scrambled(state) % damaged.len();
-            damaged[place] = if turn % 2 == 0 { scrambled(state) as u8 } else { [0, 1, 2, 3, 127, 255][scrambled(state) % 6] };
+            damaged[place] = if turn % 2 == 0 {
+                scrambled(state) as u8
+            } else {
+                [0, 1, 2, 3, 127, 255][scrambled(state) % 6]
+            };
         }
         let distorted: Vec<Value> = inputs.iter().map(|value| distorted(value, state)).collect();
         let time = std::time::Instant::now();
@@ -222,7 +307,15 @@ fn damage(case: &Path, state: &mut u64) {
             }
             let _ = open_graph(&whole).unwrap().graph.run(distorted);
         }));
-        assert!(outcome.is_ok(), "{} with the mutation {turn} of state {began}", case.display());
-        assert!(time.elapsed().as_secs() < 60, "{} takes long with the mutation {turn} of state {began}", case.display());
+        assert!(
+            outcome.is_ok(),
+            "{} with the mutation {turn} of state {began}",
+            case.display()
+        );
+        assert!(
+            time.elapsed().as_secs() < 60,
+            "{} takes long with the mutation {turn} of state {began}",
+            case.display()
+        );
     }
 }

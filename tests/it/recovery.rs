@@ -1,4 +1,5 @@
-//! Data sets that are interrupted, resumed, mended and guarded: whatever happens, the rows are all there once.
+//! Data sets that are interrupted, resumed, mended and guarded: whatever happens, the rows are all
+//! there once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,9 +17,16 @@ const ROWS: usize = 7_001;
 /// The same small model everywhere, and three files of rows for it; every hundredth `a` is missing.
 pub(crate) fn room() -> Room {
     let room = Room::new();
-    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
     for file in 0..3 {
-        room.parquet(&format!("in-{file}.parquet"), &rows(file * ROWS, ROWS), 2_500);
+        room.parquet(
+            &format!("in-{file}.parquet"),
+            &rows(file * ROWS, ROWS),
+            2_500,
+        );
     }
     room
 }
@@ -27,15 +35,40 @@ fn rows(first: usize, count: usize) -> RecordBatch {
     let ids = first..first + count;
     let number = |id: usize| ((id * 2_654_435_761) % 1_000) as f32 / 1_000.0;
     RecordBatch::try_from_iter_with_nullable([
-        ("id", Arc::new(ids.clone().map(|id| id as i64).collect::<Int64Array>()) as ArrayRef, true),
-        ("region", Arc::new(ids.clone().map(|id| Some(["north", "south", "a/b"][id % 3])).collect::<StringArray>()) as ArrayRef, true),
-        ("a", Arc::new(ids.clone().map(|id| (id % 100 != 7).then(|| number(id))).collect::<Float32Array>()) as ArrayRef, true),
-        ("b", Arc::new(ids.map(number).collect::<Float32Array>()) as ArrayRef, true),
+        (
+            "id",
+            Arc::new(ids.clone().map(|id| id as i64).collect::<Int64Array>()) as ArrayRef,
+            true,
+        ),
+        (
+            "region",
+            Arc::new(
+                ids.clone()
+                    .map(|id| Some(["north", "south", "a/b"][id % 3]))
+                    .collect::<StringArray>(),
+            ) as ArrayRef,
+            true,
+        ),
+        (
+            "a",
+            Arc::new(
+                ids.clone()
+                    .map(|id| (id % 100 != 7).then(|| number(id)))
+                    .collect::<Float32Array>(),
+            ) as ArrayRef,
+            true,
+        ),
+        (
+            "b",
+            Arc::new(ids.map(number).collect::<Float32Array>()) as ArrayRef,
+            true,
+        ),
     ])
     .unwrap()
 }
 
-pub(crate) const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet in-2.parquet --on-null a=reject --rows-per-part 1000";
+pub(crate) const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet \
+                                in-2.parquet --on-null a=reject --rows-per-part 1000";
 
 /// Every file below a directory that readers see, by its path, but for what tells times.
 pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -44,10 +77,18 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     while let Some(path) = open.pop() {
         for entry in std::fs::read_dir(path).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.strip_prefix(directory).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(directory)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 open.push(path);
-            } else if ["_tallow/rejected/", "_tallow/corrections/"].iter().any(|kind| name.starts_with(kind)) || !name.starts_with("_tallow") {
+            } else if ["_tallow/rejected/", "_tallow/corrections/"]
+                .iter()
+                .any(|kind| name.starts_with(kind))
+                || !name.starts_with("_tallow")
+            {
                 found.insert(name, std::fs::read(path).unwrap());
             }
         }
@@ -57,9 +98,15 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// The rows of all parts in order.
 fn ids(directory: &Path) -> Vec<i64> {
-    let names: Vec<String> = files(directory).into_keys().filter(|name| name.contains("part-") && !name.starts_with('_')).collect();
+    let names: Vec<String> = files(directory)
+        .into_keys()
+        .filter(|name| name.contains("part-") && !name.starts_with('_'))
+        .collect();
     let parts = names.iter().map(|name| table(&directory.join(name)));
-    parts.flat_map(|part| texts(column(&part, "id"))).map(|id| id.unwrap().parse().unwrap()).collect()
+    parts
+        .flat_map(|part| texts(column(&part, "id")))
+        .map(|id| id.unwrap().parse().unwrap())
+        .collect()
 }
 
 #[test]
@@ -67,22 +114,65 @@ fn a_data_set_holds_every_row_once_and_says_so() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let names: Vec<String> = files(&room.path("out")).into_keys().collect();
-    assert_eq!(names.iter().filter(|name| name.starts_with("part-")).count(), 22);
-    assert!(names.contains(&"_SUCCESS".to_owned()) && names.contains(&"_tallow/rejected/part-00000.pq".to_owned()));
+    assert_eq!(
+        names
+            .iter()
+            .filter(|name| name.starts_with("part-"))
+            .count(),
+        22
+    );
+    assert!(
+        names.contains(&"_SUCCESS".to_owned())
+            && names.contains(&"_tallow/rejected/part-00000.pq".to_owned())
+    );
     let wanted: Vec<i64> = (0..3 * ROWS as i64).filter(|id| id % 100 != 7).collect();
     assert_eq!(ids(&room.path("out")), wanted);
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path("out/_tallow/manifest.json")).unwrap()).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(room.path("out/_tallow/manifest.json")).unwrap())
+            .unwrap();
     assert_eq!(manifest["ledger"]["rows_in"], 3 * ROWS);
     assert_eq!(manifest["ledger"]["scored"], wanted.len());
     assert_eq!(manifest["inputs"][1]["path"], "in-1.parquet");
     let options = manifest["configuration"].as_object().unwrap();
-    assert!(options.contains_key("--where") && options.contains_key("--on-null") && !options.contains_key("--filter"), "{options:?}");
-    assert!(manifest["parts"][3]["files"][0]["sha256"].as_str().unwrap().len() == 64);
+    assert!(
+        options.contains_key("--where")
+            && options.contains_key("--on-null")
+            && !options.contains_key("--filter"),
+        "{options:?}"
+    );
+    assert!(
+        manifest["parts"][3]["files"][0]["sha256"]
+            .as_str()
+            .unwrap()
+            .len()
+            == 64
+    );
     let rejected = table(&room.path("out/_tallow/rejected/part-00007.pq"));
-    assert_eq!(texts(column(&rejected, "rejected_reason")).first().unwrap().as_deref(), Some("null"));
-    assert_eq!(texts(column(&rejected, "id")).first().unwrap().as_deref(), Some("7007"));
-    assert_eq!(texts(column(&rejected, "rejected_row")).first().unwrap().as_deref(), Some("7"));
-    assert_eq!(texts(column(&rejected, "rejected_file")).first().unwrap().as_deref(), Some("in-1.parquet"));
+    assert_eq!(
+        texts(column(&rejected, "rejected_reason"))
+            .first()
+            .unwrap()
+            .as_deref(),
+        Some("null")
+    );
+    assert_eq!(
+        texts(column(&rejected, "id")).first().unwrap().as_deref(),
+        Some("7007")
+    );
+    assert_eq!(
+        texts(column(&rejected, "rejected_row"))
+            .first()
+            .unwrap()
+            .as_deref(),
+        Some("7")
+    );
+    assert_eq!(
+        texts(column(&rejected, "rejected_file"))
+            .first()
+            .unwrap()
+            .as_deref(),
+        Some("in-1.parquet")
+    );
 }
 
 #[test]
@@ -90,65 +180,142 @@ fn threads_batches_and_memory_do_not_change_a_byte_of_a_data_set() {
     let room = room();
     // The facts but for those that tell times, names of attempts and where the output lies.
     let facts = |output: &str, further: &str| {
-        let mut facts = room.tallow(&format!("{} --output {output}/ {further}", SCORE.replace("--quiet", "--format json"))).ok().json();
-        ["run", "performance", "invocation_id", "report", "rejected"].iter().for_each(|name| _ = facts.as_object_mut().unwrap().remove(*name));
+        let mut facts = room
+            .tallow(&format!(
+                "{} --output {output}/ {further}",
+                SCORE.replace("--quiet", "--format json")
+            ))
+            .ok()
+            .json();
+        ["run", "performance", "invocation_id", "report", "rejected"]
+            .iter()
+            .for_each(|name| _ = facts.as_object_mut().unwrap().remove(*name));
         facts
     };
     let told = facts("out", "--threads 1");
     let whole = files(&room.path("out"));
-    for (number, further) in ["--threads 3 --batch-rows 61", "--threads 2 --memory 200MiB", "--batch-rows 1"].into_iter().enumerate() {
-        assert_eq!(told, facts(&format!("other-{number}"), further), "{further}");
-        assert!(whole == files(&room.path(&format!("other-{number}"))), "{further}");
+    for (number, further) in [
+        "--threads 3 --batch-rows 61",
+        "--threads 2 --memory 200MiB",
+        "--batch-rows 1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(
+            told,
+            facts(&format!("other-{number}"), further),
+            "{further}"
+        );
+        assert!(
+            whole == files(&room.path(&format!("other-{number}"))),
+            "{further}"
+        );
     }
 }
 
 #[test]
 fn parts_of_so_many_bytes_have_about_so_many_and_the_same_rows_in_every_run() {
     let room = room();
-    let line = SCORE.replace("--rows-per-part 1000", "--bytes-per-part 20KB --passthrough id");
+    let line = SCORE.replace(
+        "--rows-per-part 1000",
+        "--bytes-per-part 20KB --passthrough id",
+    );
     room.tallow(&format!("{line} --output out/")).ok();
-    room.tallow(&format!("{line} --output other/ --threads 3 --batch-rows 77")).ok();
-    let parts = |name: &str| files(&room.path(name)).into_iter().filter(|(name, _)| name.starts_with("part-")).collect::<Vec<_>>();
+    room.tallow(&format!(
+        "{line} --output other/ --threads 3 --batch-rows 77"
+    ))
+    .ok();
+    let parts = |name: &str| {
+        files(&room.path(name))
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("part-"))
+            .collect::<Vec<_>>()
+    };
     let sizes: Vec<usize> = parts("out").iter().map(|(_, bytes)| bytes.len()).collect();
     assert!(parts("out") == parts("other"));
     // The inputs are not compressed and parts are, so these are smaller than was asked.
-    assert!(sizes.len() > 3 && sizes.iter().all(|bytes| *bytes < 25_000), "{sizes:?}");
-    room.tallow(&format!("{line} --output larger/").replace("20KB", "40KB")).ok();
+    assert!(
+        sizes.len() > 3 && sizes.iter().all(|bytes| *bytes < 25_000),
+        "{sizes:?}"
+    );
+    room.tallow(&format!("{line} --output larger/").replace("20KB", "40KB"))
+        .ok();
     let larger = parts("larger").len();
-    assert!(larger < sizes.len() && larger * 2 + 1 >= sizes.len(), "{larger} parts of twice as many bytes, {} before", sizes.len());
-    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
-    let run = room.tallow(&format!("{line} --output x/").replace("20KB", "0")).fails(2);
-    assert!(run.stderr.contains("`--bytes-per-part 0` is no size"), "{run}");
+    assert!(
+        larger < sizes.len() && larger * 2 + 1 >= sizes.len(),
+        "{larger} parts of twice as many bytes, {} before",
+        sizes.len()
+    );
+    assert_eq!(
+        ids(&room.path("out")).len(),
+        (0..3 * ROWS).filter(|id| id % 100 != 7).count()
+    );
+    let run = room
+        .tallow(&format!("{line} --output x/").replace("20KB", "0"))
+        .fails(2);
+    assert!(
+        run.stderr.contains("`--bytes-per-part 0` is no size"),
+        "{run}"
+    );
 }
 
 #[test]
 fn what_was_written_in_hive_directories_is_read_from_them() {
     let room = room();
     let all = "--passthrough all --on-null a=null";
-    let score = |inputs: &str, further: &str| room.tallow(&format!("score --quiet --model good.json {inputs} {further}")).ok();
+    let score = |inputs: &str, further: &str| {
+        room.tallow(&format!(
+            "score --quiet --model good.json {inputs} {further}"
+        ))
+        .ok()
+    };
     // Ids become integers again, words stay words; a slash and null are among them.
     score("in-0.parquet", &format!("--output plain.parquet {all}"));
-    score("in-0.parquet", &format!("--output days/ --partition-by region {all} --rows-per-part 3000"));
+    score(
+        "in-0.parquet",
+        &format!("--output days/ --partition-by region {all} --rows-per-part 3000"),
+    );
     let back = "--passthrough id,region --on-null a=null";
     score("days", &format!("--output back.parquet {back}"));
-    score("days/region=*/*.parquet", &format!("--output pattern.parquet {back}"));
+    score(
+        "days/region=*/*.parquet",
+        &format!("--output pattern.parquet {back}"),
+    );
     let rows = |name: &str| {
         let table = room.table(name);
-        let mut rows: Vec<_> =
-            texts(column(&table, "id")).into_iter().zip(texts(column(&table, "region"))).zip(texts(column(&table, "probability"))).collect();
+        let mut rows: Vec<_> = texts(column(&table, "id"))
+            .into_iter()
+            .zip(texts(column(&table, "region")))
+            .zip(texts(column(&table, "probability")))
+            .collect();
         rows.sort();
         rows
     };
     assert_eq!(rows("back.parquet"), rows("plain.parquet"));
     assert_eq!(rows("pattern.parquet"), rows("plain.parquet"));
-    score("in-0.parquet", &format!("--output numbers/ --partition-by id {all} --limit 300"));
+    score(
+        "in-0.parquet",
+        &format!("--output numbers/ --partition-by id {all} --limit 300"),
+    );
     let told = room.tallow("inspect numbers --format json").ok();
     assert!(told.stdout.contains("Int64"), "{told}");
-    score("numbers", "--output more.parquet --passthrough id,region --on-null a=null --where id<100");
+    score(
+        "numbers",
+        "--output more.parquet --passthrough id,region --on-null a=null --where id<100",
+    );
     assert_eq!(room.table("more.parquet").num_rows(), 100);
     // A file that is named itself is read as it is.
-    let run = room.tallow("score --model good.json days/region=north/part-00000.parquet --output x.parquet --passthrough region").fails(3);
-    assert!(run.stderr.contains("names a column that the data lacks"), "{run}");
+    let run = room
+        .tallow(
+            "score --model good.json days/region=north/part-00000.parquet --output x.parquet \
+             --passthrough region",
+        )
+        .fails(3);
+    assert!(
+        run.stderr.contains("names a column that the data lacks"),
+        "{run}"
+    );
 }
 
 #[test]
@@ -175,24 +342,49 @@ fn in_text_the_columns_of_hive_directories_are_text_and_feed_models_too() {
 3,0.5,
 ",
     );
-    room.tallow("score --quiet --model good.json days --output one.parquet --on-null a=null --passthrough all").ok();
-    room.tallow("score --quiet --model good.json flat.csv --output other.parquet --on-null a=null --passthrough all").ok();
-    let seen = |name: &str| ["id", "b", "probability"].map(|name_of| texts(column(&room.table(name), name_of)));
+    room.tallow(
+        "score --quiet --model good.json days --output one.parquet --on-null a=null --passthrough \
+         all",
+    )
+    .ok();
+    room.tallow(
+        "score --quiet --model good.json flat.csv --output other.parquet --on-null a=null \
+         --passthrough all",
+    )
+    .ok();
+    let seen = |name: &str| {
+        ["id", "b", "probability"].map(|name_of| texts(column(&room.table(name), name_of)))
+    };
     assert_eq!(seen("one.parquet"), seen("other.parquet"));
-    assert_eq!(texts(column(&room.table("one.parquet"), "a"))[..2], [Some("0.25".to_owned()), Some("0.25".to_owned())]);
+    assert_eq!(
+        texts(column(&room.table("one.parquet"), "a"))[..2],
+        [Some("0.25".to_owned()), Some("0.25".to_owned())]
+    );
 }
 
 #[test]
 fn what_changed_since_an_unfinished_run_is_named_and_restart_forgets_it() {
     let room = room();
-    room.tallow(&format!("{SCORE} --output out/ --max-errors 100")).fails(4);
-    assert!(room.path("out/_tallow/part-00003.json").exists() && !room.path("out/_SUCCESS").exists());
-    let run = room.tallow(&format!("{SCORE} --output out/ --threshold 0.4")).fails(3);
-    assert!(run.stderr.contains("`--threshold`, from null to 0.4"), "{run}");
+    room.tallow(&format!("{SCORE} --output out/ --max-errors 100"))
+        .fails(4);
+    assert!(
+        room.path("out/_tallow/part-00003.json").exists() && !room.path("out/_SUCCESS").exists()
+    );
+    let run = room
+        .tallow(&format!("{SCORE} --output out/ --threshold 0.4"))
+        .fails(3);
+    assert!(
+        run.stderr.contains("`--threshold`, from null to 0.4"),
+        "{run}"
+    );
     room.parquet("in-1.parquet", &rows(5, ROWS), 2_500);
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(3);
-    assert!(run.stderr.contains("the input `in-1.parquet`") && run.stderr.contains("--restart"), "{run}");
-    room.tallow(&format!("{SCORE} --output out/ --restart")).ok();
+    assert!(
+        run.stderr.contains("the input `in-1.parquet`") && run.stderr.contains("--restart"),
+        "{run}"
+    );
+    room.tallow(&format!("{SCORE} --output out/ --restart"))
+        .ok();
     assert!(room.path("out/_SUCCESS").exists());
 }
 
@@ -200,7 +392,8 @@ fn what_changed_since_an_unfinished_run_is_named_and_restart_forgets_it() {
 fn a_part_whose_bytes_are_not_its_records_is_made_again() {
     let room = room();
     room.tallow(&format!("{SCORE} --output whole/")).ok();
-    room.tallow(&format!("{SCORE} --output out/ --max-errors 100")).fails(4);
+    room.tallow(&format!("{SCORE} --output out/ --max-errors 100"))
+        .fails(4);
     for part in ["part-00002", "part-00004"] {
         let path = room.path(&format!("out/_tallow/staged/{part}.parquet.staged"));
         let mut bytes = std::fs::read(&path).unwrap();
@@ -214,27 +407,50 @@ fn a_part_whose_bytes_are_not_its_records_is_made_again() {
 #[test]
 fn a_run_over_delimited_text_goes_on_at_the_byte_where_it_stopped() {
     let room = room();
-    let line = |row: i32| format!("{row},0.{row},{}", if row % 7 == 0 { "\"0.25\"" } else { "NA" });
-    let text = format!("id,a,b\n{}\n", (0..9_000).map(line).collect::<Vec<_>>().join("\n"));
+    let line = |row: i32| {
+        format!(
+            "{row},0.{row},{}",
+            if row % 7 == 0 { "\"0.25\"" } else { "NA" }
+        )
+    };
+    let text = format!(
+        "id,a,b\n{}\n",
+        (0..9_000).map(line).collect::<Vec<_>>().join("\n")
+    );
     room.file("rows.csv", &text);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
     room.file("more.csv.gz", gzip.finish().unwrap());
-    let score = "score --quiet --model good.json rows.csv more.csv.gz --rows-per-part 1000 --on-null b=reject";
+    let score = "score --quiet --model good.json rows.csv more.csv.gz --rows-per-part 1000 \
+                 --on-null b=reject";
     room.tallow(&format!("{score} --output whole/")).ok();
     for stop in [1_900, 11_000] {
         let output = format!("out-{stop}/");
-        room.tallow(&format!("{score} --output {output} --max-errors {stop}")).fails(4);
-        let last = if stop < 9_000 { "part-00001" } else { "part-00011" };
-        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(room.path(&format!("{output}_tallow/{last}.json"))).unwrap()).unwrap();
+        room.tallow(&format!("{score} --output {output} --max-errors {stop}"))
+            .fails(4);
+        let last = if stop < 9_000 {
+            "part-00001"
+        } else {
+            "part-00011"
+        };
+        let record: serde_json::Value = serde_json::from_slice(
+            &std::fs::read(room.path(&format!("{output}_tallow/{last}.json"))).unwrap(),
+        )
+        .unwrap();
         if stop < 9_000 {
             let end = record["end_byte"].as_u64().unwrap() as usize;
-            assert!(text[..end].ends_with('\n') && text[end..].starts_with("2000,"), "{record}");
+            assert!(
+                text[..end].ends_with('\n') && text[end..].starts_with("2000,"),
+                "{record}"
+            );
         } else {
             assert!(record["end_byte"].is_null(), "{record}");
         }
         room.tallow(&format!("{score} --output {output}")).ok();
-        assert!(files(&room.path("whole")) == files(&room.path(&output)), "{stop}");
+        assert!(
+            files(&room.path("whole")) == files(&room.path(&output)),
+            "{stop}"
+        );
     }
 }
 
@@ -242,13 +458,32 @@ fn a_run_over_delimited_text_goes_on_at_the_byte_where_it_stopped() {
 fn statistics_of_a_resumed_run_are_those_of_an_undisturbed_one() {
     let room = room();
     let scores = |line: &str| {
-        let json = room.tallow(&line.replace("--quiet", "--format json")).ok().json();
-        (json["scores"].clone(), json["ledger"].clone(), json["rejections"].clone(), json["coercions"].clone())
+        let json = room
+            .tallow(&line.replace("--quiet", "--format json"))
+            .ok()
+            .json();
+        (
+            json["scores"].clone(),
+            json["ledger"].clone(),
+            json["rejections"].clone(),
+            json["coercions"].clone(),
+        )
     };
     for format in ["parquet", "csv"] {
-        let whole = scores(&format!("{SCORE} --output whole-{format}/ --output-format {format}"));
-        room.tallow(&format!("{SCORE} --output out-{format}/ --output-format {format} --max-errors 100")).fails(4);
-        assert_eq!(whole, scores(&format!("{SCORE} --output out-{format}/ --output-format {format}")), "{format}");
+        let whole = scores(&format!(
+            "{SCORE} --output whole-{format}/ --output-format {format}"
+        ));
+        room.tallow(&format!(
+            "{SCORE} --output out-{format}/ --output-format {format} --max-errors 100"
+        ))
+        .fails(4);
+        assert_eq!(
+            whole,
+            scores(&format!(
+                "{SCORE} --output out-{format}/ --output-format {format}"
+            )),
+            "{format}"
+        );
     }
 }
 
@@ -256,95 +491,203 @@ fn statistics_of_a_resumed_run_are_those_of_an_undisturbed_one() {
 fn the_same_again_is_nothing_to_do_and_another_run_needs_leave() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    let before = std::fs::metadata(room.path("out/part-00000.parquet")).unwrap().modified().unwrap();
+    let before = std::fs::metadata(room.path("out/part-00000.parquet"))
+        .unwrap()
+        .modified()
+        .unwrap();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    room.tallow(&format!("{SCORE} --output out/ --skip-code 99")).fails(99);
-    assert_eq!(before, std::fs::metadata(room.path("out/part-00000.parquet")).unwrap().modified().unwrap());
-    let run = room.tallow(&format!("{SCORE} --output out/ --raw")).fails(1);
+    room.tallow(&format!("{SCORE} --output out/ --skip-code 99"))
+        .fails(99);
+    assert_eq!(
+        before,
+        std::fs::metadata(room.path("out/part-00000.parquet"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    );
+    let run = room
+        .tallow(&format!("{SCORE} --output out/ --raw"))
+        .fails(1);
     assert!(run.stderr.contains("--overwrite"), "{run}");
-    room.tallow(&format!("{} --output out/ --overwrite", SCORE.replace("1000", "9000"))).ok();
-    assert_eq!(files(&room.path("out")).keys().filter(|name| name.starts_with("part-")).count(), 3, "old parts are gone");
+    room.tallow(&format!(
+        "{} --output out/ --overwrite",
+        SCORE.replace("1000", "9000")
+    ))
+    .ok();
+    assert_eq!(
+        files(&room.path("out"))
+            .keys()
+            .filter(|name| name.starts_with("part-"))
+            .count(),
+        3,
+        "old parts are gone"
+    );
 }
 
 #[test]
 fn partitions_are_hive_directories() {
     let room = room();
-    room.tallow(&format!("{SCORE} --output out/ --partition-by region")).ok();
+    room.tallow(&format!("{SCORE} --output out/ --partition-by region"))
+        .ok();
     let names: Vec<String> = files(&room.path("out")).into_keys().collect();
-    assert!(names.contains(&"region=a%2Fb/part-00000.parquet".to_owned()), "{names:?}");
+    assert!(
+        names.contains(&"region=a%2Fb/part-00000.parquet".to_owned()),
+        "{names:?}"
+    );
     let part = table(&room.path("out/region=north/part-00001.parquet"));
     assert!(part.column_by_name("region").is_none());
     let mut all = ids(&room.path("out"));
     all.sort_unstable();
     assert_eq!(all.len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
-    let run = room.tallow(&format!("{SCORE} --output x/ --partition-by prediction")).fails(2);
-    assert!(run.stderr.contains("`--partition-by` names a column that the model adds"), "{run}");
+    let run = room
+        .tallow(&format!("{SCORE} --output x/ --partition-by prediction"))
+        .fails(2);
+    assert!(
+        run.stderr
+            .contains("`--partition-by` names a column that the model adds"),
+        "{run}"
+    );
 }
 
 #[test]
 fn foreign_files_are_never_touched() {
     let room = room();
     room.file("out/precious.txt", "theirs");
-    let run = room.tallow(&format!("{SCORE} --output out/ --overwrite")).fails(1);
+    let run = room
+        .tallow(&format!("{SCORE} --output out/ --overwrite"))
+        .fails(1);
     assert!(run.stderr.contains("no data set of tallow's"), "{run}");
-    assert_eq!(std::fs::read(room.path("out/precious.txt")).unwrap(), b"theirs");
+    assert_eq!(
+        std::fs::read(room.path("out/precious.txt")).unwrap(),
+        b"theirs"
+    );
 }
 
 #[test]
 fn a_second_run_is_busy_at_once() {
     let room = room();
-    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(1_500_000)));
-    for (output, lock) in [("out/", "out/_tallow/lock"), ("out.parquet", ".lock-out.parquet")] {
-        let line = format!("score --quiet --model good.json rows.csv --batch-rows 16 --output {output}");
-        let mut first = room.command().args(line.split(' ')).stderr(Stdio::null()).spawn().unwrap();
+    room.file(
+        "rows.csv",
+        format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(1_500_000)),
+    );
+    for (output, lock) in [
+        ("out/", "out/_tallow/lock"),
+        ("out.parquet", ".lock-out.parquet"),
+    ] {
+        let line =
+            format!("score --quiet --model good.json rows.csv --batch-rows 16 --output {output}");
+        let mut first = room
+            .command()
+            .args(line.split(' '))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         while !room.path(lock).exists() {
             assert!(first.try_wait().unwrap().is_none());
             std::thread::sleep(Duration::from_millis(1));
         }
         let run = room.tallow(&line).fails(75);
-        assert!(run.stderr.contains(&format!("another run (process {} since ", first.id())), "{run}");
+        assert!(
+            run.stderr
+                .contains(&format!("another run (process {} since ", first.id())),
+            "{run}"
+        );
         first.kill().unwrap();
         first.wait().unwrap();
-        let run = room.tallow(&line.replace("--quiet ", "").replace("--batch-rows 16 ", "")).ok();
-        assert!(run.stderr.contains("took over from a run that ended without a word"), "{run}");
+        let run = room
+            .tallow(&line.replace("--quiet ", "").replace("--batch-rows 16 ", ""))
+            .ok();
+        assert!(
+            run.stderr
+                .contains("took over from a run that ended without a word"),
+            "{run}"
+        );
     }
 }
 
 #[test]
 fn a_budget_is_kept_during_the_run_and_at_its_end() {
     let room = room();
-    let score =
-        |further: &str| room.tallow(&format!("{} {further}", SCORE.replace(" --rows-per-part 1000", "").replace("--quiet ", "--format json ")));
+    let score = |further: &str| {
+        room.tallow(&format!(
+            "{} {further}",
+            SCORE
+                .replace(" --rows-per-part 1000", "")
+                .replace("--quiet ", "--format json ")
+        ))
+    };
     let run = score("--output out.parquet --max-errors 9").fails(4);
-    assert!(run.stderr.contains("10 of 21,003 rows were rejected so far, more than `--max-errors 9` allows"), "{run}");
-    assert_eq!((run.json()["status"].as_str(), run.json()["exit_code"].as_u64()), (Some("withheld"), Some(4)));
+    assert!(
+        run.stderr
+            .contains("10 of 21,003 rows were rejected so far, more than `--max-errors 9` allows"),
+        "{run}"
+    );
+    assert_eq!(
+        (
+            run.json()["status"].as_str(),
+            run.json()["exit_code"].as_u64()
+        ),
+        (Some("withheld"), Some(4))
+    );
     assert!(!room.path("out.parquet").exists());
     assert_eq!(room.table("out.rejected.pq").num_rows(), 10);
     score("--output out.parquet --max-error-rate 1%").ok();
     assert!(!room.path("out.unfinished.report.pq").exists());
     let run = score("--output more.parquet --max-error-rate 0.5% --on-budget publish").fails(4);
     assert_eq!(run.json()["status"], "over_budget");
-    assert_eq!(room.table("more.parquet").num_rows() + room.table("more.rejected.pq").num_rows(), 3 * ROWS);
+    assert_eq!(
+        room.table("more.parquet").num_rows() + room.table("more.rejected.pq").num_rows(),
+        3 * ROWS
+    );
 }
 
 #[test]
 fn guards_trip_before_the_first_row_where_they_can() {
     let room = room();
-    let score =
-        |further: &str| room.tallow(&format!("score --quiet --model good.json in-0.parquet in-1.parquet --output out.parquet --overwrite {further}"));
-    assert!(score("--min-rows 20000").fails(5).stderr.contains("fewer than the 20000 of `--min-rows`"));
+    let score = |further: &str| {
+        room.tallow(&format!(
+            "score --quiet --model good.json in-0.parquet in-1.parquet --output out.parquet \
+             --overwrite {further}"
+        ))
+    };
+    assert!(
+        score("--min-rows 20000")
+            .fails(5)
+            .stderr
+            .contains("fewer than the 20000 of `--min-rows`")
+    );
     score("--max-row-delta 30%").ok();
-    let run = room.tallow("score --quiet --model good.json in-0.parquet --output out.parquet --overwrite --max-row-delta 30%").fails(5);
+    let run = room
+        .tallow(
+            "score --quiet --model good.json in-0.parquet --output out.parquet --overwrite \
+             --max-row-delta 30%",
+        )
+        .fails(5);
     assert!(run.stderr.contains("50.0 % apart"), "{run}");
-    assert_eq!(room.table("out.parquet").num_rows(), 2 * ROWS, "the good output stays");
+    assert_eq!(
+        room.table("out.parquet").num_rows(),
+        2 * ROWS,
+        "the good output stays"
+    );
     score("--max-age 1h").ok();
     let two_hours_ago = std::time::SystemTime::now() - Duration::from_hours(2);
-    let age = |name: &str| std::fs::File::options().append(true).open(room.path(name)).unwrap().set_modified(two_hours_ago).unwrap();
+    let age = |name: &str| {
+        std::fs::File::options()
+            .append(true)
+            .open(room.path(name))
+            .unwrap()
+            .set_modified(two_hours_ago)
+            .unwrap()
+    };
     age("in-0.parquet");
     score("--max-age 1h").ok();
     age("in-1.parquet");
     let run = score("--max-age 1h").fails(5);
-    assert!(run.stderr.contains("the newest input is 2 h old, more than the 60 m of `--max-age`"), "{run}");
+    assert!(
+        run.stderr
+            .contains("the newest input is 2 h old, more than the 60 m of `--max-age`"),
+        "{run}"
+    );
     score("--max-age 3h").ok();
     assert!(score("--max-age soon").fails(2).stderr.contains("26h"));
     score("--skip-code 99").fails(99);
@@ -359,13 +702,33 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
     room.file("in-1.parquet", &bytes);
     room.file("in-2.parquet", &bytes[..middle]);
     room.tallow(&format!("{SCORE} --output out/")).fails(1);
-    let run = room.tallow(&format!("{} --output out/ --on-bad-file skip", SCORE.replace("--quiet", "--format json"))).ok();
+    let run = room
+        .tallow(&format!(
+            "{} --output out/ --on-bad-file skip",
+            SCORE.replace("--quiet", "--format json")
+        ))
+        .ok();
     assert_eq!(run.json()["ledger"]["rows_in"], ROWS);
-    assert!(run.json()["bad_files"]["in-1.parquet"]["reason"].as_str().unwrap().contains("cannot decode"), "{run}");
-    assert!(run.json()["bad_files"]["in-2.parquet"]["reason"].as_str().unwrap().contains("footer"), "{run}");
+    assert!(
+        run.json()["bad_files"]["in-1.parquet"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("cannot decode"),
+        "{run}"
+    );
+    assert!(
+        run.json()["bad_files"]["in-2.parquet"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("footer"),
+        "{run}"
+    );
     assert!(run.stderr.contains("left out"), "{run}");
-    let run = room.tallow("score --model good.json in-1.parquet --output one.parquet --on-bad-file skip").fails(1);
-    let first_line = "error: no file of the data can be read (`in-1.parquet`)\n  caused by: cannot decode ";
+    let run = room
+        .tallow("score --model good.json in-1.parquet --output one.parquet --on-bad-file skip")
+        .fails(1);
+    let first_line =
+        "error: no file of the data can be read (`in-1.parquet`)\n  caused by: cannot decode ";
     assert!(run.stderr.starts_with(first_line), "{run}");
 }
 
@@ -374,14 +737,29 @@ fn text_under_the_name_of_another_format_is_a_broken_file() {
     let room = room();
     room.file("in-1.parquet", "<html>the proxy is down</html>\n");
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
-    let first_line = "error: cannot read the file: it is an HTML page, not Parquet or delimited text (`in-1.parquet`)\n";
+    let first_line = "error: cannot read the file: it is an HTML page, not Parquet or delimited \
+                      text (`in-1.parquet`)\n";
     assert!(run.stderr.starts_with(first_line), "{run}");
     room.file("in-1.parquet", "the proxy is down\n");
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
-    assert!(run.stderr.starts_with("error: cannot read the file: it is named as Parquet, but holds text (`in-1.parquet`)\n"), "{run}");
-    let run = room.tallow(&format!("{} --output out/ --on-bad-file skip", SCORE.replace("--quiet", "--format json"))).ok();
+    assert!(
+        run.stderr.starts_with(
+            "error: cannot read the file: it is named as Parquet, but holds text \
+             (`in-1.parquet`)\n"
+        ),
+        "{run}"
+    );
+    let run = room
+        .tallow(&format!(
+            "{} --output out/ --on-bad-file skip",
+            SCORE.replace("--quiet", "--format json")
+        ))
+        .ok();
     assert_eq!(run.json()["ledger"]["rows_in"], 2 * ROWS);
-    assert_eq!(run.json()["bad_files"]["in-1.parquet"]["reason"], "it is named as Parquet, but holds text");
+    assert_eq!(
+        run.json()["bad_files"]["in-1.parquet"]["reason"],
+        "it is named as Parquet, but holds text"
+    );
 }
 
 #[test]
@@ -390,20 +768,31 @@ fn a_finished_data_set_that_lost_a_file_says_which() {
     room.tallow(&format!("{SCORE} --output out/")).ok();
     std::fs::remove_file(room.path("out/part-00003.parquet")).unwrap();
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
-    assert!(run.stderr.contains("its file `part-00003.parquet` is missing or not as it was written"), "{run}");
-    room.tallow(&format!("{SCORE} --output out/ --overwrite")).ok();
+    assert!(
+        run.stderr
+            .contains("its file `part-00003.parquet` is missing or not as it was written"),
+        "{run}"
+    );
+    room.tallow(&format!("{SCORE} --output out/ --overwrite"))
+        .ok();
     let mut bytes = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
     bytes[40] ^= 1;
     room.file("out/part-00003.parquet", bytes);
     let run = room.tallow(&format!("{SCORE} --output out/")).fails(1);
-    assert!(run.stderr.contains("its file `part-00003.parquet` is missing or not as it was written"), "{run}");
+    assert!(
+        run.stderr
+            .contains("its file `part-00003.parquet` is missing or not as it was written"),
+        "{run}"
+    );
 }
 
 #[test]
 fn a_run_that_could_not_be_laid_out_is_no_unfinished_run() {
     let room = room();
-    room.tallow(&format!("{SCORE} --output out/ --partition-by prediction")).fails(2);
-    room.tallow(&format!("{SCORE} --output out/ --partition-by region")).ok();
+    room.tallow(&format!("{SCORE} --output out/ --partition-by prediction"))
+        .fails(2);
+    room.tallow(&format!("{SCORE} --output out/ --partition-by region"))
+        .ok();
 }
 
 #[test]
@@ -412,7 +801,10 @@ fn an_unfinished_data_set_is_inspected_as_what_it_is() {
     room.file("out/_tallow/identity.json", "{}");
     let run = room.tallow("inspect out").fails(3);
     assert!(
-        run.stderr.starts_with("contract error: the directory holds a data set that is not finished (`out`)\nhint: the same `tallow score`"),
+        run.stderr.starts_with(
+            "contract error: the directory holds a data set that is not finished (`out`)\nhint: \
+             the same `tallow score`"
+        ),
         "{run}"
     );
 }
@@ -424,10 +816,22 @@ fn in_mended_text_an_empty_field_is_null() {
     let rows = table(&room.path("out/_tallow/rejected/part-00000.pq"));
     let told = ["id", "rejected_file", "rejected_row"].map(|name| texts(column(&rows, name)));
     let value = |place: usize, row: usize| told[place][row].clone().unwrap();
-    let line = |row: usize| format!("{},north,0.25,,{},{}\n", value(0, row), value(1, row), value(2, row));
+    let line = |row: usize| {
+        format!(
+            "{},north,0.25,,{},{}\n",
+            value(0, row),
+            value(1, row),
+            value(2, row)
+        )
+    };
     let lines: String = (0..rows.num_rows()).map(line).collect::<Vec<_>>().concat();
-    room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n{lines}"));
-    let run = room.tallow("retry out --mended mended.csv --format json").ok();
+    room.file(
+        "mended.csv",
+        format!("id,region,a,b,rejected_file,rejected_row\n{lines}"),
+    );
+    let run = room
+        .tallow("retry out --mended mended.csv --format json")
+        .ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 10, "{run}");
 }
 
@@ -435,12 +839,27 @@ fn in_mended_text_an_empty_field_is_null() {
 pub(crate) fn mend(room: &Room, directory: &str, part: &str, most: usize) {
     let path = format!("{directory}/_tallow/rejected/{part}.pq");
     let rows = table(&room.path(&path));
-    let a: Float32Array = (0..rows.num_rows()).map(|row| (row < most).then_some(0.25)).collect();
+    let a: Float32Array = (0..rows.num_rows())
+        .map(|row| (row < most).then_some(0.25))
+        .collect();
     let fields = rows.schema();
     let columns = fields.fields().iter().zip(rows.columns());
-    let columns = columns
-        .map(|(field, column)| (field.name().clone(), if field.name() == "a" { Arc::new(a.clone()) as ArrayRef } else { column.clone() }, true));
-    room.parquet(&path, &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 1_000);
+    let columns = columns.map(|(field, column)| {
+        (
+            field.name().clone(),
+            if field.name() == "a" {
+                Arc::new(a.clone()) as ArrayRef
+            } else {
+                column.clone()
+            },
+            true,
+        )
+    });
+    room.parquet(
+        &path,
+        &RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
+        1_000,
+    );
 }
 
 #[test]
@@ -448,19 +867,41 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let run = room.tallow("retry out").ok();
-    assert!(run.stderr.starts_with("nothing to mend in `out/`: the rejected rows are as they were"), "{run}");
-    assert_eq!(ids(&room.path("out")).len(), (0..3 * ROWS).filter(|id| id % 100 != 7).count());
+    assert!(
+        run.stderr
+            .starts_with("nothing to mend in `out/`: the rejected rows are as they were"),
+        "{run}"
+    );
+    assert_eq!(
+        ids(&room.path("out")).len(),
+        (0..3 * ROWS).filter(|id| id % 100 != 7).count()
+    );
     let untouched = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
     // All rows of two parts are mended, then half of a third, then the other half.
     let mend = |part: &str, most: usize| mend(&room, "out", part, most);
-    ["part-00000", "part-00007"].iter().for_each(|part| mend(part, 10));
+    ["part-00000", "part-00007"]
+        .iter()
+        .for_each(|part| mend(part, 10));
     mend("part-00005", 5);
     let run = room.tallow("retry out --format json").ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
-    assert!(run.stderr.starts_with("making 3 of 22 parts again with 30 mended rows\n"), "only those with a mended row: {run}");
+    assert!(
+        run.stderr
+            .starts_with("making 3 of 22 parts again with 30 mended rows\n"),
+        "only those with a mended row: {run}"
+    );
     assert!(!room.path("out/_tallow/rejected/part-00000.pq").exists());
-    assert_eq!(untouched, std::fs::read(room.path("out/part-00003.parquet")).unwrap());
-    for part in (0..=21).map(|part| format!("part-{part:05}")).filter(|part| room.path(&format!("out/_tallow/rejected/{part}.pq")).exists()) {
+    assert_eq!(
+        untouched,
+        std::fs::read(room.path("out/part-00003.parquet")).unwrap()
+    );
+    for part in (0..=21)
+        .map(|part| format!("part-{part:05}"))
+        .filter(|part| {
+            room.path(&format!("out/_tallow/rejected/{part}.pq"))
+                .exists()
+        })
+    {
         mend(&part, 10);
     }
     room.tallow("retry --quiet out").ok();
@@ -471,17 +912,41 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
         let good = rows(file * ROWS, ROWS);
         let a = good.column(2).clone();
         let a: Float32Array =
-            arrow::array::AsArray::as_primitive::<arrow::datatypes::Float32Type>(&a).iter().map(|a| Some(a.unwrap_or(0.25))).collect();
-        let columns = ["id", "region", "a", "b"]
-            .map(|name| (name, if name == "a" { Arc::new(a.clone()) as ArrayRef } else { column(&good, name).clone() }, true));
-        room.parquet(&format!("in-{file}.parquet"), &RecordBatch::try_from_iter_with_nullable(columns).unwrap(), 2_500);
+            arrow::array::AsArray::as_primitive::<arrow::datatypes::Float32Type>(&a)
+                .iter()
+                .map(|a| Some(a.unwrap_or(0.25)))
+                .collect();
+        let columns = ["id", "region", "a", "b"].map(|name| {
+            (
+                name,
+                if name == "a" {
+                    Arc::new(a.clone()) as ArrayRef
+                } else {
+                    column(&good, name).clone()
+                },
+                true,
+            )
+        });
+        room.parquet(
+            &format!("in-{file}.parquet"),
+            &RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
+            2_500,
+        );
     }
     room.tallow(&format!("{SCORE} --output good/")).ok();
     for part in (0..=21).map(|part| format!("part-{part:05}.parquet")) {
-        assert_eq!(table(&room.path("out").join(&part)), table(&room.path("good").join(&part)), "{part}");
+        assert_eq!(
+            table(&room.path("out").join(&part)),
+            table(&room.path("good").join(&part)),
+            "{part}"
+        );
     }
     let run = room.tallow("retry out --skip-code 99").fails(99);
-    assert!(run.stderr.starts_with("nothing to mend in `out/`: no row of it was rejected"), "{run}");
+    assert!(
+        run.stderr
+            .starts_with("nothing to mend in `out/`: no row of it was rejected"),
+        "{run}"
+    );
 }
 
 #[test]
@@ -490,12 +955,28 @@ fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let copy = std::fs::read(room.path("out/_tallow/rejected/part-00007.pq")).unwrap();
     room.file("copies/part.parquet", &copy);
-    let before = std::fs::metadata(room.path("out/_tallow/manifest.json")).unwrap().modified().unwrap();
-    for line in ["retry out --skip-code 99", "retry out --skip-code 99 --mended copies"] {
+    let before = std::fs::metadata(room.path("out/_tallow/manifest.json"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    for line in [
+        "retry out --skip-code 99",
+        "retry out --skip-code 99 --mended copies",
+    ] {
         let run = room.tallow(&format!("{line} --format json")).fails(99);
-        assert_eq!((&run.json()["status"], &run.json()["exit_code"]), (&"nothing_to_do".into(), &99.into()), "{run}");
+        assert_eq!(
+            (&run.json()["status"], &run.json()["exit_code"]),
+            (&"nothing_to_do".into(), &99.into()),
+            "{run}"
+        );
     }
-    assert_eq!(before, std::fs::metadata(room.path("out/_tallow/manifest.json")).unwrap().modified().unwrap());
+    assert_eq!(
+        before,
+        std::fs::metadata(room.path("out/_tallow/manifest.json"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    );
 }
 
 #[test]
@@ -506,31 +987,62 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
     let rejected = table(&room.path("out/_tallow/rejected/part-00000.pq"));
     let row = texts(column(&rejected, "rejected_row"))[0].clone().unwrap();
     let mended = |rows: &[&str]| {
-        let lines: String = rows.iter().map(|row| format!("1,north,0.25,,in-0.parquet,{row}\n")).collect::<Vec<_>>().concat();
-        room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n{lines}"));
+        let lines: String = rows
+            .iter()
+            .map(|row| format!("1,north,0.25,,in-0.parquet,{row}\n"))
+            .collect::<Vec<_>>()
+            .concat();
+        room.file(
+            "mended.csv",
+            format!("id,region,a,b,rejected_file,rejected_row\n{lines}"),
+        );
         room.tallow("retry out --mended mended.csv").fails(3).stderr
     };
     let twice = mended(&[&row, &row]);
-    assert!(twice.starts_with(&format!("contract error: a row is mended twice, in `mended.csv` (`in-0.parquet`, row {row})\n")), "{twice}");
+    assert!(
+        twice.starts_with(&format!(
+            "contract error: a row is mended twice, in `mended.csv` (`in-0.parquet`, row {row})\n"
+        )),
+        "{twice}"
+    );
     for other in ["1", "999999"] {
         let never = mended(&[&row, other]);
         assert!(
-            never.starts_with(&format!("contract error: a row is to be mended that was not rejected (`in-0.parquet`, row {other})\n")),
+            never.starts_with(&format!(
+                "contract error: a row is to be mended that was not rejected (`in-0.parquet`, row \
+                 {other})\n"
+            )),
             "{never}"
         );
     }
-    assert!(files(&room.path("out")) == files_before, "nothing was touched");
-    // Without the part's table only the number of rows can be checked; what was mended before may be mended again.
-    let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row")).into_iter().flatten().collect();
+    assert!(
+        files(&room.path("out")) == files_before,
+        "nothing was touched"
+    );
+    // Without the part's table only the number of rows can be checked; what was mended before may
+    // be mended again.
+    let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row"))
+        .into_iter()
+        .flatten()
+        .collect();
     std::fs::remove_file(room.path("out/_tallow/rejected/part-00000.pq")).unwrap();
     let all: Vec<&str> = row_numbers.iter().map(String::as_str).collect();
     let more = mended(&[&all[..], &["999"]].concat());
     assert!(
-        more.starts_with("contract error: more rows are to be mended than the 10 rows that were rejected there (`in-0.parquet`, row 999)"),
+        more.starts_with(
+            "contract error: more rows are to be mended than the 10 rows that were rejected there \
+             (`in-0.parquet`, row 999)"
+        ),
         "{more}"
     );
-    room.file("out/_tallow/rejected/part-00000.pq", &files_before["_tallow/rejected/part-00000.pq"]);
-    room.file("mended.csv", format!("id,region,a,b,rejected_file,rejected_row\n1,north,0.25,,in-0.parquet,{row}\n"));
+    room.file(
+        "out/_tallow/rejected/part-00000.pq",
+        &files_before["_tallow/rejected/part-00000.pq"],
+    );
+    room.file(
+        "mended.csv",
+        format!("id,region,a,b,rejected_file,rejected_row\n1,north,0.25,,in-0.parquet,{row}\n"),
+    );
     for _again in 0..2 {
         room.tallow("retry --quiet out --mended mended.csv").ok();
     }
@@ -544,7 +1056,10 @@ fn mended_rows_that_do_not_fit_are_refused() {
     assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
     room.parquet("in-0.parquet", &rows(9, ROWS), 2_500);
     let changed = room.tallow("retry out").fails(3);
-    assert!(changed.stderr.contains("the input `in-0.parquet`"), "{changed}");
+    assert!(
+        changed.stderr.contains("the input `in-0.parquet`"),
+        "{changed}"
+    );
     assert!(room.path("out/_SUCCESS").exists());
     room.tallow("retry in-1.parquet").fails(1);
     room.tallow("retry nowhere").fails(1);

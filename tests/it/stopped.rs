@@ -11,48 +11,97 @@ const ROWS: usize = 300_000;
 
 fn room() -> Room {
     let room = Room::new();
-    room.file("good.json", std::fs::read(data("hostile/good.json")).unwrap());
-    room.file("rows.csv", format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(ROWS)));
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room.file(
+        "rows.csv",
+        format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(ROWS)),
+    );
     room
 }
 
 fn hidden(room: &Room) -> Vec<String> {
-    room.listing().into_iter().filter(|name| name.starts_with(".tmp-")).collect()
+    room.listing()
+        .into_iter()
+        .filter(|name| name.starts_with(".tmp-"))
+        .collect()
 }
 
 /// What is there under a name of the output's.
 fn outputs(room: &Room) -> Vec<String> {
-    room.listing().into_iter().filter(|name| name.starts_with("out.")).collect()
+    room.listing()
+        .into_iter()
+        .filter(|name| name.starts_with("out."))
+        .collect()
 }
 
-/// Starts a run, waits until both of its hidden files are there, and sends it the signals, all before it can answer the first.
+/// Starts a run, waits until both of its hidden files are there, and sends it the signals, all
+/// before it can answer the first.
 fn stop(room: &Room, signals: &[&str]) -> ExitStatus {
-    let arguments = "score --quiet --model good.json rows.csv --output out.parquet --threads 1 --batch-rows 16";
-    let mut run = room.command().args(arguments.split(' ')).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let arguments =
+        "score --quiet --model good.json rows.csv --output out.parquet --threads 1 --batch-rows 16";
+    let mut run = room
+        .command()
+        .args(arguments.split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     while hidden(room).len() < 2 {
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be stopped");
+        assert!(
+            run.try_wait().unwrap().is_none(),
+            "the run ended before it could be stopped"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     let id = run.id().to_string();
     for signal in [&["-STOP"], signals, &["-CONT"]].concat() {
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     run.wait().unwrap()
 }
 
 #[test]
 fn what_a_stopped_run_leaves_is_hidden_and_the_next_run_sweeps_it_away() {
-    for (signals, code, signal) in [(vec!["-TERM"], Some(143), None), (vec!["-INT"], Some(130), None), (vec!["-KILL"], None, Some(9))] {
+    for (signals, code, signal) in [
+        (vec!["-TERM"], Some(143), None),
+        (vec!["-INT"], Some(130), None),
+        (vec!["-KILL"], None, Some(9)),
+    ] {
         let room = room();
         let status = stop(&room, &signals);
-        assert_eq!((status.code(), status.signal()), (code, signal), "{signals:?}");
+        assert_eq!(
+            (status.code(), status.signal()),
+            (code, signal),
+            "{signals:?}"
+        );
         if code.is_some() {
-            assert_eq!(outputs(&room), ["out.unfinished.report.pq"], "only a report of how far it came");
+            assert_eq!(
+                outputs(&room),
+                ["out.unfinished.report.pq"],
+                "only a report of how far it came"
+            );
         } else {
-            assert!(outputs(&room).is_empty(), "half an output: {:?}", outputs(&room));
+            assert!(
+                outputs(&room).is_empty(),
+                "half an output: {:?}",
+                outputs(&room)
+            );
         }
-        room.tallow("score --quiet --model good.json rows.csv --output out.parquet").ok();
-        assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.pq", "rows.csv"]);
+        room.tallow("score --quiet --model good.json rows.csv --output out.parquet")
+            .ok();
+        assert_eq!(
+            room.listing(),
+            ["good.json", "out.parquet", "out.report.pq", "rows.csv"]
+        );
         assert_eq!(room.table("out.parquet").num_rows(), ROWS);
     }
 }
@@ -61,9 +110,18 @@ fn what_a_stopped_run_leaves_is_hidden_and_the_next_run_sweeps_it_away() {
 fn a_second_signal_ends_the_run_at_once() {
     let room = room();
     let status = stop(&room, &["-TERM", "-INT"]);
-    // Both wait for a process that is held still, and the system hands them over in an order of its own.
+    // Both wait for a process that is held still, and the system hands them over in an order of its
+    // own.
     assert!(matches!(status.code(), Some(130 | 143)), "{status}");
-    assert!(outputs(&room).is_empty(), "it took its time to write {:?}", outputs(&room));
-    room.tallow("score --quiet --model good.json rows.csv --output out.parquet").ok();
-    assert_eq!(room.listing(), ["good.json", "out.parquet", "out.report.pq", "rows.csv"]);
+    assert!(
+        outputs(&room).is_empty(),
+        "it took its time to write {:?}",
+        outputs(&room)
+    );
+    room.tallow("score --quiet --model good.json rows.csv --output out.parquet")
+        .ok();
+    assert_eq!(
+        room.listing(),
+        ["good.json", "out.parquet", "out.report.pq", "rows.csv"]
+    );
 }

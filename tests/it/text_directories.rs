@@ -1,6 +1,8 @@
-//! Directories of text models: every file, setting and tensor that decides the answer is obeyed, or refused by name.
+//! Directories of text models: every file, setting and tensor that decides the answer is obeyed, or
+//! refused by name.
 //!
-//! What is obeyed has a golden case in `data/golden/text`; here is what is refused, and what may be passed over.
+//! What is obeyed has a golden case in `data/golden/text`; here is what is refused, and what may be
+//! passed over.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +28,10 @@ fn read(room: &Room, name: &str) -> Json {
 /// Writes the file with these settings on top of its own.
 fn set(room: &Room, name: &str, settings: &Json) {
     let path = room.path("model").join(name);
-    let mut all: Json = std::fs::read(&path).map_or_else(|_| json!({}), |bytes| serde_json::from_slice(&bytes).unwrap());
+    let mut all: Json = std::fs::read(&path).map_or_else(
+        |_| json!({}),
+        |bytes| serde_json::from_slice(&bytes).unwrap(),
+    );
     for (key, value) in settings.as_object().unwrap() {
         all[key] = value.clone();
     }
@@ -36,7 +41,10 @@ fn set(room: &Room, name: &str, settings: &Json) {
 #[track_caller]
 fn refused(run: Run, code: i32, parts: &[&str]) {
     let run = run.fails(code);
-    assert!(parts.iter().all(|part| run.stderr.contains(part)), "{parts:?} missing in {run}");
+    assert!(
+        parts.iter().all(|part| run.stderr.contains(part)),
+        "{parts:?} missing in {run}"
+    );
 }
 
 /// The weights with one more tensor of zeros.
@@ -48,21 +56,36 @@ fn add_tensor(path: &Path, name: &str, shape: &[usize]) {
     let end = data.len() + 4 * shape.iter().product::<usize>();
     header[name] = json!({"dtype": "F32", "shape": shape, "data_offsets": [data.len(), end]});
     let header = header.to_string();
-    let mut all = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat();
+    let mut all = [
+        &(header.len() as u64).to_le_bytes()[..],
+        header.as_bytes(),
+        data,
+    ]
+    .concat();
     all.resize(8 + header.len() + end, 0);
     std::fs::write(path, all).unwrap();
 }
 
 #[test]
 fn module_classes_that_are_not_sentence_transformers_own_are_refused() {
-    let classes = ["custom_st.Transformer", "my_pooling.Pooling", "pylate.models.Dense.Dense", "Pooling", "sentence_transformersX.models.Pooling"];
+    let classes = [
+        "custom_st.Transformer",
+        "my_pooling.Pooling",
+        "pylate.models.Dense.Dense",
+        "Pooling",
+        "sentence_transformersX.models.Pooling",
+    ];
     for class in classes {
         for module in [0, 1] {
             let room = room("bert_mean");
             let mut modules = read(&room, "modules.json");
             modules[module]["type"] = class.into();
             room.file("model/modules.json", modules.to_string());
-            refused(score(&room, ""), 6, &[&format!("`{class}`"), "modules.json"]);
+            refused(
+                score(&room, ""),
+                6,
+                &[&format!("`{class}`"), "modules.json"],
+            );
         }
     }
 }
@@ -72,11 +95,23 @@ fn modules_that_are_not_understood_are_refused_by_name() {
     for (class, part) in [
         ("sentence_transformers.models.CNN", "`CNN`"),
         ("sentence_transformers.models.LSTM", "`LSTM`"),
-        ("sentence_transformers.models.WeightedLayerPooling", "`WeightedLayerPooling`"),
+        (
+            "sentence_transformers.models.WeightedLayerPooling",
+            "`WeightedLayerPooling`",
+        ),
         ("sentence_transformers.models.WordWeights", "`WordWeights`"),
-        ("sentence_transformers.base.modules.router.Router", "`Router`"),
-        ("sentence_transformers.sparse_encoder.modules.SpladePooling", "`SpladePooling`"),
-        ("sentence_transformers.base.modules.Normalize", "`Normalize` where Pooling is expected"),
+        (
+            "sentence_transformers.base.modules.router.Router",
+            "`Router`",
+        ),
+        (
+            "sentence_transformers.sparse_encoder.modules.SpladePooling",
+            "`SpladePooling`",
+        ),
+        (
+            "sentence_transformers.base.modules.Normalize",
+            "`Normalize` where Pooling is expected",
+        ),
     ] {
         let room = room("bert_mean");
         let mut modules = read(&room, "modules.json");
@@ -90,21 +125,57 @@ fn modules_that_are_not_understood_are_refused_by_name() {
     let room = room("bert_mean");
     let modules = read(&room, "modules.json");
     room.file("model/modules.json", json!([modules[0]]).to_string());
-    refused(score(&room, ""), 3, &["`modules.json` has no Pooling", "late-interaction"]);
+    refused(
+        score(&room, ""),
+        3,
+        &["`modules.json` has no Pooling", "late-interaction"],
+    );
 }
 
 #[test]
 fn late_interaction_models_are_refused_whatever_tells_them() {
     let room_of = || room("bert_mean");
     for (file, settings, part) in [
-        ("config.json", json!({"architectures": ["HF_ColBERT"]}), "is a ColBERT"),
-        ("config.json", json!({"colbert_config": {"dim": 128}}), "is a ColBERT"),
-        ("config_sentence_transformers.json", json!({"model_type": "ColBERT"}), "type `ColBERT`"),
-        ("config_sentence_transformers.json", json!({"model_type": "MultiVectorEncoder"}), "type `MultiVectorEncoder`"),
-        ("config_sentence_transformers.json", json!({"similarity_fn_name": "MaxSim"}), "`similarity_fn_name` is `MaxSim`"),
-        ("config_sentence_transformers.json", json!({"query_prefix": "[Q] "}), "`query_prefix`"),
-        ("artifact.metadata", json!({"dim": 128}), "artifact.metadata"),
-        ("2_Normalize/config.json", json!({"module_input_name": "token_embeddings"}), "`module_input_name` is \"token_embeddings\""),
+        (
+            "config.json",
+            json!({"architectures": ["HF_ColBERT"]}),
+            "is a ColBERT",
+        ),
+        (
+            "config.json",
+            json!({"colbert_config": {"dim": 128}}),
+            "is a ColBERT",
+        ),
+        (
+            "config_sentence_transformers.json",
+            json!({"model_type": "ColBERT"}),
+            "type `ColBERT`",
+        ),
+        (
+            "config_sentence_transformers.json",
+            json!({"model_type": "MultiVectorEncoder"}),
+            "type `MultiVectorEncoder`",
+        ),
+        (
+            "config_sentence_transformers.json",
+            json!({"similarity_fn_name": "MaxSim"}),
+            "`similarity_fn_name` is `MaxSim`",
+        ),
+        (
+            "config_sentence_transformers.json",
+            json!({"query_prefix": "[Q] "}),
+            "`query_prefix`",
+        ),
+        (
+            "artifact.metadata",
+            json!({"dim": 128}),
+            "artifact.metadata",
+        ),
+        (
+            "2_Normalize/config.json",
+            json!({"module_input_name": "token_embeddings"}),
+            "`module_input_name` is \"token_embeddings\"",
+        ),
     ] {
         let room = room_of();
         set(&room, file, &settings);
@@ -114,30 +185,114 @@ fn late_interaction_models_are_refused_whatever_tells_them() {
     let mut modules = read(&room, "modules.json");
     modules[1]["type"] = "sentence_transformers.models.Dense".into();
     room.file("model/modules.json", modules.to_string());
-    refused(score(&room, ""), 3, &["`Dense` where Pooling is expected", "ColBERT, PyLate"]);
+    refused(
+        score(&room, ""),
+        3,
+        &["`Dense` where Pooling is expected", "ColBERT, PyLate"],
+    );
 }
 
 #[test]
 fn settings_that_decide_the_answer_and_are_not_obeyed_are_refused() {
     let encoder = "sentence_bert_config.json";
     for (file, settings, code, part) in [
-        ("config.json", json!({"auto_map": {"AutoModel": "modeling_own.OwnModel"}}), 6, "`modeling_own.OwnModel`"),
-        ("config.json", json!({"quantization_config": {"quant_method": "bitsandbytes"}}), 3, "`quantization_config`"),
-        ("config.json", json!({"pruned_heads": {"0": [1]}}), 3, "`pruned_heads`"),
-        ("config.json", json!({"add_cross_attention": true}), 3, "`add_cross_attention`"),
-        ("config.json", json!({"is_decoder": true}), 3, "`is_decoder`"),
-        ("config.json", json!({"position_embedding_type": "relative_key"}), 3, "`position_embedding_type`"),
-        ("config.json", json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), 3, "`rope_scaling`"),
-        ("tokenizer_config.json", json!({"auto_map": {"AutoTokenizer": ["tok.Own", null]}}), 6, "tok.Own"),
-        ("adapter_config.json", json!({"peft_type": "LORA"}), 3, "an adapter of PEFT"),
-        (encoder, json!({"transformer_task": "fill-mask"}), 3, "`transformer_task`"),
-        (encoder, json!({"modality_config": {"message": {"method": "forward", "method_output_name": "logits"}}}), 3, "`modality_config`"),
-        (encoder, json!({"processing_kwargs": {"text": {"max_length": 4}}}), 3, "`processing_kwargs`"),
-        (encoder, json!({"model_args": {"ignore_mismatched_sizes": true}}), 3, "`ignore_mismatched_sizes`"),
-        (encoder, json!({"config_kwargs": {"num_hidden_layers": 1}}), 3, "`num_hidden_layers`"),
-        (encoder, json!({"tokenizer_name_or_path": "other"}), 3, "`tokenizer_name_or_path`"),
+        (
+            "config.json",
+            json!({"auto_map": {"AutoModel": "modeling_own.OwnModel"}}),
+            6,
+            "`modeling_own.OwnModel`",
+        ),
+        (
+            "config.json",
+            json!({"quantization_config": {"quant_method": "bitsandbytes"}}),
+            3,
+            "`quantization_config`",
+        ),
+        (
+            "config.json",
+            json!({"pruned_heads": {"0": [1]}}),
+            3,
+            "`pruned_heads`",
+        ),
+        (
+            "config.json",
+            json!({"add_cross_attention": true}),
+            3,
+            "`add_cross_attention`",
+        ),
+        (
+            "config.json",
+            json!({"is_decoder": true}),
+            3,
+            "`is_decoder`",
+        ),
+        (
+            "config.json",
+            json!({"position_embedding_type": "relative_key"}),
+            3,
+            "`position_embedding_type`",
+        ),
+        (
+            "config.json",
+            json!({"rope_scaling": {"type": "linear", "factor": 2.0}}),
+            3,
+            "`rope_scaling`",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"auto_map": {"AutoTokenizer": ["tok.Own", null]}}),
+            6,
+            "tok.Own",
+        ),
+        (
+            "adapter_config.json",
+            json!({"peft_type": "LORA"}),
+            3,
+            "an adapter of PEFT",
+        ),
+        (
+            encoder,
+            json!({"transformer_task": "fill-mask"}),
+            3,
+            "`transformer_task`",
+        ),
+        (
+            encoder,
+            json!({"modality_config": {"message": {"method": "forward", "method_output_name": "logits"}}}),
+            3,
+            "`modality_config`",
+        ),
+        (
+            encoder,
+            json!({"processing_kwargs": {"text": {"max_length": 4}}}),
+            3,
+            "`processing_kwargs`",
+        ),
+        (
+            encoder,
+            json!({"model_args": {"ignore_mismatched_sizes": true}}),
+            3,
+            "`ignore_mismatched_sizes`",
+        ),
+        (
+            encoder,
+            json!({"config_kwargs": {"num_hidden_layers": 1}}),
+            3,
+            "`num_hidden_layers`",
+        ),
+        (
+            encoder,
+            json!({"tokenizer_name_or_path": "other"}),
+            3,
+            "`tokenizer_name_or_path`",
+        ),
         (encoder, json!({"pooler": "own"}), 3, "`pooler`"),
-        ("config_sentence_transformers.json", json!({"model_type": "SparseEncoder"}), 3, "`SparseEncoder`"),
+        (
+            "config_sentence_transformers.json",
+            json!({"model_type": "SparseEncoder"}),
+            3,
+            "`SparseEncoder`",
+        ),
     ] {
         let room = room("bert_mean");
         set(&room, file, &settings);
@@ -150,27 +305,60 @@ fn settings_that_decide_the_answer_and_are_not_obeyed_are_refused() {
         "config.json",
         &json!({"use_cache": true, "classifier_dropout": 0.5, "torch_dtype": "bfloat16", "auto_map": {"AutoConfig": "own.Config"}}),
     );
-    set(&room, encoder, &json!({"model_args": {"attn_implementation": "sdpa"}, "unpad_inputs": true}));
+    set(
+        &room,
+        encoder,
+        &json!({"model_args": {"attn_implementation": "sdpa"}, "unpad_inputs": true}),
+    );
     score(&room, "").ok();
 }
 
 #[test]
 fn tensors_that_nothing_reads_are_refused_unless_they_are_heads_of_other_tasks() {
     for (case, name, shape, part) in [
-        ("bert_mean", "linear.weight", vec![8, 32], Some("`linear.weight` [8, 32]")),
-        ("bert_mean", "encoder.layer.0.adapter.weight", vec![32], Some("`encoder.layer.0.adapter.weight`")),
-        ("bert_mean", "encoder.layer.1.crossattention.self.key.weight", vec![32, 32], Some("crossattention")),
+        (
+            "bert_mean",
+            "linear.weight",
+            vec![8, 32],
+            Some("`linear.weight` [8, 32]"),
+        ),
+        (
+            "bert_mean",
+            "encoder.layer.0.adapter.weight",
+            vec![32],
+            Some("`encoder.layer.0.adapter.weight`"),
+        ),
+        (
+            "bert_mean",
+            "encoder.layer.1.crossattention.self.key.weight",
+            vec![32, 32],
+            Some("crossattention"),
+        ),
         ("bert_mean", "embeddings.position_ids", vec![1, 64], None),
         ("bert_mean", "classifier.weight", vec![2, 32], None),
         ("bert_mean", "cls.predictions.bias", vec![384], None),
-        ("distilbert_hidden", "vocab_layer_norm.weight", vec![32], None),
-        ("bert_two", "second_classifier.weight", vec![2, 32], Some("`second_classifier.weight`")),
+        (
+            "distilbert_hidden",
+            "vocab_layer_norm.weight",
+            vec![32],
+            None,
+        ),
+        (
+            "bert_two",
+            "second_classifier.weight",
+            vec![2, 32],
+            Some("`second_classifier.weight`"),
+        ),
         ("bert_two", "cls.predictions.bias", vec![384], None),
     ] {
         let room = room(case);
         add_tensor(&room.path("model/model.safetensors"), name, &shape);
         match part {
-            Some(part) => refused(score(&room, ""), 3, &[part, "which no part of the model reads"]),
+            Some(part) => refused(
+                score(&room, ""),
+                3,
+                &[part, "which no part of the model reads"],
+            ),
             None => drop(score(&room, "").ok()),
         }
     }
@@ -182,24 +370,51 @@ fn a_head_that_no_class_names_is_refused_until_the_task_is_given() {
     let mut config = read(&room, "config.json");
     config.as_object_mut().unwrap().remove("architectures");
     room.file("model/config.json", config.to_string());
-    refused(score(&room, ""), 3, &["`classifier.bias`", "--task embedding"]);
+    refused(
+        score(&room, ""),
+        3,
+        &["`classifier.bias`", "--task embedding"],
+    );
     score(&room, "--task embedding").ok();
     config["architectures"] = json!(["OwnRanker"]);
     room.file("model/config.json", config.to_string());
-    refused(score(&room, ""), 3, &["the class `OwnRanker` is not one of transformers' own"]);
+    refused(
+        score(&room, ""),
+        3,
+        &["the class `OwnRanker` is not one of transformers' own"],
+    );
     score(&room, "--task classification").ok();
 }
 
 #[test]
 fn activations_outside_pytorch_and_problem_types_that_are_unknown_are_refused() {
     for (case, file, settings, part) in [
-        ("bert_reranking", "config_sentence_transformers.json", json!({"activation_fn": "own.Curve"}), "`own.Curve` of a cross-encoder"),
-        ("albert_dense", "2_Dense/config.json", json!({"activation_function": "own.Curve"}), "`own.Curve` of a dense module"),
-        ("bert_two", "config.json", json!({"problem_type": "ranking"}), "the `problem_type` `ranking`"),
+        (
+            "bert_reranking",
+            "config_sentence_transformers.json",
+            json!({"activation_fn": "own.Curve"}),
+            "`own.Curve` of a cross-encoder",
+        ),
+        (
+            "albert_dense",
+            "2_Dense/config.json",
+            json!({"activation_function": "own.Curve"}),
+            "`own.Curve` of a dense module",
+        ),
+        (
+            "bert_two",
+            "config.json",
+            json!({"problem_type": "ranking"}),
+            "the `problem_type` `ranking`",
+        ),
     ] {
         let room = room(case);
         set(&room, file, &settings);
-        let pair = if case == "bert_reranking" { "--text text --text-pair text" } else { "" };
+        let pair = if case == "bert_reranking" {
+            "--text text --text-pair text"
+        } else {
+            ""
+        };
         refused(score(&room, pair), 3, &[part]);
     }
 }
@@ -209,17 +424,50 @@ fn a_tokenizer_whose_class_and_file_contradict_is_refused() {
     let digits = json!({"pre_tokenizer": {"type": "Digits", "individual_digits": true}});
     let lowered = json!({"normalizer": {"type": "Lowercase"}});
     for (case, class, change, part) in [
-        ("bert_mean", "BertTokenizer", digits.clone(), "another pre-tokenizer than BERT's"),
-        ("bert_mean", "BertTokenizerFast", lowered.clone(), "another normalizer than BERT's"),
-        ("roberta_cls", "RobertaTokenizer", lowered, "has a normalizer"),
-        ("roberta_cls", "RobertaTokenizer", digits, "another pre-tokenizer than RoBERTa's"),
-        ("deberta_hidden", "DebertaV2Tokenizer", json!({"normalizer": {"type": "Lowercase"}}), "`do_lower_case` is false"),
+        (
+            "bert_mean",
+            "BertTokenizer",
+            digits.clone(),
+            "another pre-tokenizer than BERT's",
+        ),
+        (
+            "bert_mean",
+            "BertTokenizerFast",
+            lowered.clone(),
+            "another normalizer than BERT's",
+        ),
+        (
+            "roberta_cls",
+            "RobertaTokenizer",
+            lowered,
+            "has a normalizer",
+        ),
+        (
+            "roberta_cls",
+            "RobertaTokenizer",
+            digits,
+            "another pre-tokenizer than RoBERTa's",
+        ),
+        (
+            "deberta_hidden",
+            "DebertaV2Tokenizer",
+            json!({"normalizer": {"type": "Lowercase"}}),
+            "`do_lower_case` is false",
+        ),
     ] {
         let room = room(case);
-        set(&room, "tokenizer_config.json", &json!({"tokenizer_class": class}));
+        set(
+            &room,
+            "tokenizer_config.json",
+            &json!({"tokenizer_class": class}),
+        );
         set(&room, "tokenizer.json", &change);
         refused(score(&room, ""), 3, &[part, "PreTrainedTokenizerFast"]);
-        set(&room, "tokenizer_config.json", &json!({"tokenizer_class": "PreTrainedTokenizerFast"}));
+        set(
+            &room,
+            "tokenizer_config.json",
+            &json!({"tokenizer_class": "PreTrainedTokenizerFast"}),
+        );
         score(&room, "").ok();
     }
 }
@@ -239,7 +487,11 @@ fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
         set(&room, "tokenizer.json", &part);
         score(&room, "").ok();
         table_of(&room, &[Some("the fox"), Some(BACKTRACKING)]);
-        refused(score(&room, ""), 1, &["cannot tokenize the text", "backtrack"]);
+        refused(
+            score(&room, ""),
+            1,
+            &["cannot tokenize the text", "backtrack"],
+        );
     }
 }
 
@@ -252,19 +504,31 @@ fn a_normalizer_that_grows_a_text_without_bound_stops_the_run_small() {
         "tokenizer.json",
         &json!({"normalizer": {"type": "Sequence", "normalizers": [double, double, double, double, double, double, double, double]}}),
     );
-    refused(score(&room, ""), 1, &["its normalizer makes more than 8388608 bytes of one text"]);
+    refused(
+        score(&room, ""),
+        1,
+        &["its normalizer makes more than 8388608 bytes of one text"],
+    );
     let long = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "x".repeat(5000)});
     set(&room, "tokenizer.json", &json!({"normalizer": long}));
     refused(score(&room, ""), 1, &["writes 5000 bytes at once"]);
     let mut model = read(&room, "tokenizer.json")["model"].clone();
     model["dropout"] = json!(0.1);
-    set(&room, "tokenizer.json", &json!({"normalizer": null, "model": model}));
+    set(
+        &room,
+        "tokenizer.json",
+        &json!({"normalizer": null, "model": model}),
+    );
     refused(score(&room, ""), 1, &["`dropout`"]);
     let room = self::room("bert_mean");
     let mut model = read(&room, "tokenizer.json")["model"].clone();
     model["max_input_chars_per_word"] = json!(1_000_000);
     set(&room, "tokenizer.json", &json!({"model": model}));
-    refused(score(&room, ""), 1, &["`max_input_chars_per_word` is 1000000"]);
+    refused(
+        score(&room, ""),
+        1,
+        &["`max_input_chars_per_word` is 1000000"],
+    );
 }
 
 #[test]
@@ -272,18 +536,41 @@ fn a_run_that_is_asked_to_stop_confirms_it_at_once_and_stops_between_texts() {
     let room = room("deberta_hidden");
     let long = "nothing else was said by the Bank of England ".repeat(20);
     table_of(&room, &vec![Some(long.as_str()); 60_000]);
-    let line = "score --model model texts.parquet --output out.parquet --task embedding --threads 1 --batch-rows 60000";
-    let mut run = room.command().args(line.split(' ')).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let line = "score --model model texts.parquet --output out.parquet --task embedding --threads \
+                1 --batch-rows 60000";
+    let mut run = room
+        .command()
+        .args(line.split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     while !room.listing().iter().any(|name| name.starts_with(".tmp-")) {
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be stopped");
+        assert!(
+            run.try_wait().unwrap().is_none(),
+            "the run ended before it could be stopped"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(500));
     let start = Instant::now();
-    assert!(std::process::Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &run.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let done = run.wait_with_output().unwrap();
     let stderr = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(143), "{stderr}");
-    assert!(stderr.contains("stopping: what has begun ends first") && stderr.contains("by signal 15"), "{stderr}");
-    assert!(start.elapsed() < Duration::from_secs(5), "it took {:?}", start.elapsed());
+    assert!(
+        stderr.contains("stopping: what has begun ends first") && stderr.contains("by signal 15"),
+        "{stderr}"
+    );
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "it took {:?}",
+        start.elapsed()
+    );
 }

@@ -1,6 +1,10 @@
-//! Numbers brought to where kernels read them: images with their pads and phases into a buffer, and rows of a buffer into panels.
+//! Numbers brought to where kernels read them: images with their pads and phases into a buffer, and
+//! rows of a buffer into panels.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use super::LINE;
 use super::geometry::Row;
@@ -23,13 +27,24 @@ impl Task for Fill<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        for (channel, target) in self.channels.chunks_exact(self.input_size).zip(self.buffer.chunks_exact_mut(self.channel_size)) {
+        for (channel, target) in self
+            .channels
+            .chunks_exact(self.input_size)
+            .zip(self.buffer.chunks_exact_mut(self.channel_size))
+        {
             for row in self.rows {
                 let inside = &mut target[row.to..row.to + row.length];
                 match self.stride {
                     1 => copy(lanes, &channel[row.from..row.from + row.length], inside),
-                    2 => halve(lanes, &channel[row.from..channel.len().min(row.from + 2 * row.length)], inside),
-                    stride => inside.iter_mut().zip(channel[row.from..].iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+                    2 => halve(
+                        lanes,
+                        &channel[row.from..channel.len().min(row.from + 2 * row.length)],
+                        inside,
+                    ),
+                    stride => inside
+                        .iter_mut()
+                        .zip(channel[row.from..].iter().step_by(stride))
+                        .for_each(|(to, from)| *to = *from),
                 }
             }
         }
@@ -59,7 +74,10 @@ fn halve<L: Lanes>(lanes: L, from: &[f32], to: &mut [f32]) {
             lanes.store(lanes.evens(lanes.load(low), lanes.load(high)), line);
         }
     }
-    to[whole * LINE..].iter_mut().zip(from[2 * whole * LINE..].iter().step_by(2)).for_each(|(to, from)| *to = *from);
+    to[whole * LINE..]
+        .iter_mut()
+        .zip(from[2 * whole * LINE..].iter().step_by(2))
+        .for_each(|(to, from)| *to = *from);
 }
 
 /// The outputs of a part, packed tap by tap.
@@ -92,21 +110,31 @@ impl Pack<'_> {
         let (from, to) = self.places.greatest_step();
         let most_tap = self.taps.iter().copied().max().unwrap_or(0);
         let are_inside = most_tap + from + N <= self.buffer.len();
-        assert!(to <= PANEL && N <= LINE && self.taps.len() * PANEL + LINE <= self.panel.len(), "the panel is wide and deep enough");
+        assert!(
+            to <= PANEL && N <= LINE && self.taps.len() * PANEL + LINE <= self.panel.len(),
+            "the panel is wide and deep enough"
+        );
         let steps = &self.places.steps[self.part.steps.clone()];
         for (place, tap) in self.taps.iter().enumerate() {
-            let (target, source) = (&mut self.panel[place * PANEL..][..PANEL + LINE], &self.buffer[*tap..]);
+            let (target, source) = (
+                &mut self.panel[place * PANEL..][..PANEL + LINE],
+                &self.buffer[*tap..],
+            );
             for step in steps {
                 if are_inside {
                     #[expect(unsafe_code, reason = "reads and writes without a check for each")]
-                    // SAFETY: the greatest tap and the greatest step leave as many numbers of the buffer, and no step begins behind its panel's row.
+                    // SAFETY: the greatest tap and the greatest step leave as many numbers of the
+                    // buffer, and no step begins behind its panel's row.
                     unsafe {
                         let numbers = *source.as_ptr().add(step.from).cast::<[f32; N]>();
                         *target.as_mut_ptr().add(step.to).cast::<[f32; N]>() = numbers;
                     }
                 } else {
                     // The last numbers of the last image, read where it lies.
-                    target[step.to..][..N].iter_mut().zip(&source[step.from..]).for_each(|(to, from)| *to = *from);
+                    target[step.to..][..N]
+                        .iter_mut()
+                        .zip(&source[step.from..])
+                        .for_each(|(to, from)| *to = *from);
                 }
             }
         }

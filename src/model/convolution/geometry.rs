@@ -1,8 +1,10 @@
-//! Where the numbers that a convolution reads and writes lie: axes cut into phases by their strides, taps as offsets, places as runs.
+//! Where the numbers that a convolution reads and writes lie: axes cut into phases by their
+//! strides, taps as offsets, places as runs.
 //!
-//! An axis of stride s becomes s phases, each of every s-th number: what the tap t of the output place o reads, place o · s + t · d of the padded
-//! axis (d is the dilation), is place o + t · d div s of phase t · d mod s. So every tap reads neighbours for neighbouring outputs, at a distance
-//! that depends on the tap alone. It must not know weights or instructions.
+//! An axis of stride s becomes s phases, each of every s-th number: what the tap t of the output
+//! place o reads, place o · s + t · d of the padded axis (d is the dilation), is place o + t · d
+//! div s of phase t · d mod s. So every tap reads neighbours for neighbouring outputs, at a
+//! distance that depends on the tap alone. It must not know weights or instructions.
 
 use crate::error::{Error, Result};
 
@@ -33,7 +35,9 @@ impl Axis {
 
     /// The phases that some tap reads, in ascending order.
     fn phases(&self) -> Vec<usize> {
-        let mut phases: Vec<usize> = (0..self.kernel.min(MOST_NUMBERS)).map(|tap| tap.saturating_mul(self.dilation) % self.stride).collect();
+        let mut phases: Vec<usize> = (0..self.kernel.min(MOST_NUMBERS))
+            .map(|tap| tap.saturating_mul(self.dilation) % self.stride)
+            .collect();
         phases.sort_unstable();
         phases.dedup();
         phases
@@ -55,7 +59,8 @@ pub(super) struct Geometry {
     channels: usize,
 }
 
-/// Outputs that follow one another in a row: the first one's place in a buffer and among the results.
+/// Outputs that follow one another in a row: the first one's place in a buffer and among the
+/// results.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) from: usize,
@@ -75,8 +80,14 @@ pub(super) struct Row {
 
 /// The product of lengths, if a buffer may be so large.
 pub(super) fn number_count(lengths: &[usize]) -> Result<usize> {
-    let count = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
-    count.filter(|count| *count <= MOST_NUMBERS).ok_or_else(|| Error::failed(format!("a convolution that needs a buffer of {lengths:?} numbers")))
+    let count = lengths
+        .iter()
+        .try_fold(1_usize, |product, length| product.checked_mul(*length));
+    count.filter(|count| *count <= MOST_NUMBERS).ok_or_else(|| {
+        Error::failed(format!(
+            "a convolution that needs a buffer of {lengths:?} numbers"
+        ))
+    })
 }
 
 impl Geometry {
@@ -84,11 +95,22 @@ impl Geometry {
     pub(super) fn new(axes: &[Axis], channels: usize) -> Self {
         let axes = if axes.iter().all(Axis::is_plain) {
             let length = axes.iter().map(|axis| axis.input).product();
-            vec![Axis { input: length, output: length, kernel: 1, stride: 1, dilation: 1, before: 0 }]
+            vec![Axis {
+                input: length,
+                output: length,
+                kernel: 1,
+                stride: 1,
+                dilation: 1,
+                before: 0,
+            }]
         } else {
             axes.to_vec()
         };
-        Self { phases: axes.iter().map(Axis::phases).collect(), axes, channels }
+        Self {
+            phases: axes.iter().map(Axis::phases).collect(),
+            axes,
+            channels,
+        }
     }
 
     /// Whether the images can be read where they lie.
@@ -128,7 +150,9 @@ impl Geometry {
 
     /// The lengths of a phase for a band of so many outputs along the first axis.
     fn lengths(&self, band: usize) -> Vec<usize> {
-        let own = |(place, axis): (usize, &Axis)| (if place == 0 { band } else { axis.output }).saturating_add(axis.reach());
+        let own = |(place, axis): (usize, &Axis)| {
+            (if place == 0 { band } else { axis.output }).saturating_add(axis.reach())
+        };
         self.axes.iter().enumerate().map(own).collect()
     }
 
@@ -137,11 +161,17 @@ impl Geometry {
     /// # Errors
     /// Fails if they are more than a buffer may hold.
     pub(super) fn channel_size(&self, band: usize) -> Result<usize> {
-        let counts: Vec<usize> = self.phases.iter().map(Vec::len).chain(self.lengths(band)).collect();
+        let counts: Vec<usize> = self
+            .phases
+            .iter()
+            .map(Vec::len)
+            .chain(self.lengths(band))
+            .collect();
         number_count(&counts)
     }
 
-    /// The offset of every tap, channels outside, in the order of a filter's weights; a channel has `channel_size` numbers.
+    /// The offset of every tap, channels outside, in the order of a filter's weights; a channel has
+    /// `channel_size` numbers.
     pub(super) fn taps(&self, band: usize, channel_size: usize) -> Result<Vec<usize>> {
         let lengths = self.lengths(band);
         let strides = strides_of(&lengths);
@@ -152,45 +182,85 @@ impl Geometry {
         for (place, axis) in self.axes.iter().enumerate() {
             let along: Vec<usize> = (0..axis.kernel)
                 .map(|tap| {
-                    let phase = self.phases[place].binary_search(&(tap * axis.dilation % axis.stride)).unwrap_or(0);
-                    phase * phase_strides[place] * phase_size + tap * axis.dilation / axis.stride * strides[place]
+                    let phase = self.phases[place]
+                        .binary_search(&(tap * axis.dilation % axis.stride))
+                        .unwrap_or(0);
+                    phase * phase_strides[place] * phase_size
+                        + tap * axis.dilation / axis.stride * strides[place]
                 })
                 .collect();
-            window = window.iter().flat_map(|outer| along.iter().map(move |inner| outer + inner)).collect();
+            window = window
+                .iter()
+                .flat_map(|outer| along.iter().map(move |inner| outer + inner))
+                .collect();
         }
         number_count(&[self.channels, window.len()])?;
-        Ok((0..self.channels).flat_map(|channel| window.iter().map(move |offset| channel * channel_size + offset)).collect())
+        Ok((0..self.channels)
+            .flat_map(|channel| {
+                window
+                    .iter()
+                    .map(move |offset| channel * channel_size + offset)
+            })
+            .collect())
     }
 
     fn outputs(&self, band: usize) -> Vec<usize> {
-        self.axes.iter().enumerate().map(|(place, axis)| if place == 0 { band } else { axis.output }).collect()
+        self.axes
+            .iter()
+            .enumerate()
+            .map(|(place, axis)| if place == 0 { band } else { axis.output })
+            .collect()
     }
 
-    /// The axis from which on outputs lie together: phases that are as long as the outputs leave nothing between two rows.
+    /// The axis from which on outputs lie together: phases that are as long as the outputs leave
+    /// nothing between two rows.
     fn run_axis(&self, band: usize) -> usize {
         let (lengths, outputs) = (self.lengths(band), self.outputs(band));
-        (1..outputs.len()).rev().find(|axis| lengths[*axis] != outputs[*axis]).unwrap_or(0)
+        (1..outputs.len())
+            .rev()
+            .find(|axis| lengths[*axis] != outputs[*axis])
+            .unwrap_or(0)
     }
 
     /// The runs of an image, and the length of each.
     pub(super) fn run_shape(&self, band: usize) -> (usize, usize) {
         let (outputs, axis) = (self.outputs(band), self.run_axis(band));
-        (outputs[..axis].iter().product(), outputs[axis..].iter().product())
+        (
+            outputs[..axis].iter().product(),
+            outputs[axis..].iter().product(),
+        )
     }
 
-    /// All outputs of `images` images and a band, in order; an image lies `image_size` numbers behind the one before, its results `out_size`.
-    pub(super) fn runs(&self, [images, band]: [usize; 2], image_size: usize, out_size: usize) -> Vec<Run> {
+    /// All outputs of `images` images and a band, in order; an image lies `image_size` numbers
+    /// behind the one before, its results `out_size`.
+    pub(super) fn runs(
+        &self,
+        [images, band]: [usize; 2],
+        image_size: usize,
+        out_size: usize,
+    ) -> Vec<Run> {
         let lengths = self.lengths(band);
         let outputs = self.outputs(band);
         let (strides, out_strides) = (strides_of(&lengths), strides_of(&outputs));
         let axis = self.run_axis(band);
         let length = outputs[axis..].iter().product();
-        let mut places: Vec<(usize, usize)> = (0..images).map(|image| (image * image_size, image * out_size)).collect();
+        let mut places: Vec<(usize, usize)> = (0..images)
+            .map(|image| (image * image_size, image * out_size))
+            .collect();
         for outer in 0..axis {
             let step = |place: usize| (place * strides[outer], place * out_strides[outer]);
-            places = places.iter().flat_map(|from| (0..outputs[outer]).map(move |place| (from.0 + step(place).0, from.1 + step(place).1))).collect();
+            places = places
+                .iter()
+                .flat_map(|from| {
+                    (0..outputs[outer])
+                        .map(move |place| (from.0 + step(place).0, from.1 + step(place).1))
+                })
+                .collect();
         }
-        places.into_iter().map(|(from, out)| Run { from, out, length }).collect()
+        places
+            .into_iter()
+            .map(|(from, out)| Run { from, out, length })
+            .collect()
     }
 
     /// The image's rows of a channel's phases for a band of outputs that begins at `start`.
@@ -205,22 +275,43 @@ impl Geometry {
         let counts: Vec<usize> = self.phases.iter().map(Vec::len).collect();
         let phase_strides = strides_of(&counts);
         for combination in 0..counts.iter().product() {
-            let phase = |place: usize| self.phases[place][combination / phase_strides[place] % counts[place]];
+            let phase = |place: usize| {
+                self.phases[place][combination / phase_strides[place] % counts[place]]
+            };
             // Where a row begins in the phase and in the image, if it lies in the image.
             let mut outer = vec![(combination * phase_size, Some(0))];
             for place in 0..last {
                 let (axis, phase) = (&self.axes[place], phase(place));
-                let source = |index: usize| axis.source(begin(place) + index, phase).map(|found| found * input_strides[place]);
-                let along: Vec<(usize, Option<usize>)> = (0..lengths[place]).map(|index| (index * strides[place], source(index))).collect();
-                let join = |a: &(usize, Option<usize>), b: &(usize, Option<usize>)| (a.0 + b.0, a.1.zip(b.1).map(|(a, b)| a + b));
-                outer = outer.iter().flat_map(|a| along.iter().map(move |b| join(a, b))).collect();
+                let source = |index: usize| {
+                    axis.source(begin(place) + index, phase)
+                        .map(|found| found * input_strides[place])
+                };
+                let along: Vec<(usize, Option<usize>)> = (0..lengths[place])
+                    .map(|index| (index * strides[place], source(index)))
+                    .collect();
+                let join = |a: &(usize, Option<usize>), b: &(usize, Option<usize>)| {
+                    (a.0 + b.0, a.1.zip(b.1).map(|(a, b)| a + b))
+                };
+                outer = outer
+                    .iter()
+                    .flat_map(|a| along.iter().map(move |b| join(a, b)))
+                    .collect();
             }
             let (axis, phase, length) = (&self.axes[last], phase(last), lengths[last]);
             let inside = |index: &usize| axis.source(begin(last) + index, phase).is_some();
             let first = (0..length).find(inside).unwrap_or(length);
-            let end = (first..length).rev().find(inside).map_or(first, |index| index + 1);
+            let end = (first..length)
+                .rev()
+                .find(inside)
+                .map_or(first, |index| index + 1);
             let start = axis.source(begin(last) + first, phase).unwrap_or(0);
-            let inside = outer.into_iter().filter_map(|(to, from)| from.map(|from| Row { to: to + first, length: end - first, from: from + start }));
+            let inside = outer.into_iter().filter_map(|(to, from)| {
+                from.map(|from| Row {
+                    to: to + first,
+                    length: end - first,
+                    from: from + start,
+                })
+            });
             rows.extend(inside.filter(|row| row.length > 0));
         }
         rows
@@ -230,8 +321,13 @@ impl Geometry {
 impl Axis {
     /// The place in the image that a place of a phase stands for, if it lies in the image.
     fn source(&self, index: usize, phase: usize) -> Option<usize> {
-        let place = (index as i64).saturating_mul(self.stride as i64).saturating_add(phase as i64).saturating_sub(self.before);
-        usize::try_from(place).ok().filter(|place| *place < self.input)
+        let place = (index as i64)
+            .saturating_mul(self.stride as i64)
+            .saturating_add(phase as i64)
+            .saturating_sub(self.before);
+        usize::try_from(place)
+            .ok()
+            .filter(|place| *place < self.input)
     }
 }
 

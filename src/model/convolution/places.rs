@@ -1,6 +1,8 @@
-//! The outputs of a block, sixteen to a vector: where each vector's numbers are read, and where its results go.
+//! The outputs of a block, sixteen to a vector: where each vector's numbers are read, and where its
+//! results go.
 //!
-//! Rows are cut into vectors where they lie, or, where that would leave too many of their lanes empty, packed one behind another. It must not know weights or instructions.
+//! Rows are cut into vectors where they lie, or, where that would leave too many of their lanes
+//! empty, packed one behind another. It must not know weights or instructions.
 
 use std::ops::Range;
 
@@ -31,7 +33,8 @@ pub(super) struct Piece {
     pub(super) length: usize,
 }
 
-/// Some numbers that are copied into a panel; those beyond the row are overwritten by the next copy.
+/// Some numbers that are copied into a panel; those beyond the row are overwritten by the next
+/// copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) from: usize,
@@ -68,17 +71,28 @@ impl Places {
         let mut places = Self::default();
         for run in runs {
             for start in (0..run.length).step_by(LINE) {
-                places.put(0, run.out + start, LINE.min(run.length - start), run.from + start);
+                places.put(
+                    0,
+                    run.out + start,
+                    LINE.min(run.length - start),
+                    run.from + start,
+                );
             }
         }
-        places.parts.push(Part { vectors: 0..places.vectors.len(), steps: 0..0 });
+        places.parts.push(Part {
+            vectors: 0..places.vectors.len(),
+            steps: 0..0,
+        });
         places.closed()
     }
 
     /// Vectors of panels of two each.
     pub(super) fn packed(runs: &[Run]) -> Self {
         let longest = runs.iter().map(|run| run.length).max().unwrap_or(0);
-        let mut places = Self { step_width: longest.next_power_of_two().clamp(4, LINE), ..Self::default() };
+        let mut places = Self {
+            step_width: longest.next_power_of_two().clamp(4, LINE),
+            ..Self::default()
+        };
         let mut lane = 0;
         for run in runs {
             let mut done = 0;
@@ -94,12 +108,24 @@ impl Places {
             while done < run.length {
                 if lane % PANEL == 0 {
                     let (vector, step) = (lane / LINE, places.steps.len());
-                    places.parts.push(Part { vectors: vector..places.vectors.len().min(vector + PANEL / LINE), steps: step..step });
+                    places.parts.push(Part {
+                        vectors: vector..places.vectors.len().min(vector + PANEL / LINE),
+                        steps: step..step,
+                    });
                 }
-                let count = (run.length - done).min(places.step_width).min(PANEL - lane % PANEL);
-                places.steps.push(Step { from: run.from + done, to: lane % PANEL });
+                let count = (run.length - done)
+                    .min(places.step_width)
+                    .min(PANEL - lane % PANEL);
+                places.steps.push(Step {
+                    from: run.from + done,
+                    to: lane % PANEL,
+                });
                 let end = places.steps.len();
-                places.parts.last_mut().into_iter().for_each(|part| part.steps.end = end);
+                places
+                    .parts
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|part| part.steps.end = end);
                 (lane, done) = (lane + count, done + count);
             }
         }
@@ -109,20 +135,40 @@ impl Places {
     /// Results of some lanes of one vector, joined with those before if they go behind them.
     fn put(&mut self, lane: usize, out: usize, length: usize, base: usize) {
         let is_new = lane.is_multiple_of(LINE);
-        match self.pieces.last_mut().filter(|last| !is_new && last.out + last.length == out) {
+        match self
+            .pieces
+            .last_mut()
+            .filter(|last| !is_new && last.out + last.length == out)
+        {
             Some(last) => last.length += length,
-            None => self.pieces.push(Piece { lane: lane % LINE, out, length }),
+            None => self.pieces.push(Piece {
+                lane: lane % LINE,
+                out,
+                length,
+            }),
         }
         let end_piece = self.pieces.len();
         if is_new {
-            self.vectors.push(Vector { base, out, is_whole: false, first_piece: end_piece - 1, end_piece });
+            self.vectors.push(Vector {
+                base,
+                out,
+                is_whole: false,
+                first_piece: end_piece - 1,
+                end_piece,
+            });
         }
-        self.vectors.last_mut().into_iter().for_each(|vector| vector.end_piece = end_piece);
+        self.vectors
+            .last_mut()
+            .into_iter()
+            .for_each(|vector| vector.end_piece = end_piece);
     }
 
     fn closed(mut self) -> Self {
         for step in &self.steps {
-            self.greatest_step = (self.greatest_step.0.max(step.from), self.greatest_step.1.max(step.to));
+            self.greatest_step = (
+                self.greatest_step.0.max(step.from),
+                self.greatest_step.1.max(step.to),
+            );
         }
         for vector in &mut self.vectors {
             vector.is_whole = self.pieces[vector.first_piece].length == LINE;

@@ -6,7 +6,10 @@ use super::{Activation, Axis, Filters, Finish, Images};
 use crate::model::network::sample::noise;
 use crate::model::product::Instructions;
 
-const PLAIN: Finish<'static> = Finish { residual: None, activation: Activation::None };
+const PLAIN: Finish<'static> = Finish {
+    residual: None,
+    activation: Activation::None,
+};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -21,13 +24,30 @@ struct Case {
 fn axis([input, kernel, stride, dilation]: [usize; 4], [before, after]: [i64; 2]) -> Axis {
     let extent = (kernel - 1) * dilation + 1;
     let room = input as i64 + before + after - extent as i64;
-    let output = if room < 0 { 0 } else { room as usize / stride + 1 };
-    Axis { input, output, kernel, stride, dilation, before }
+    let output = if room < 0 {
+        0
+    } else {
+        room as usize / stride + 1
+    };
+    Axis {
+        input,
+        output,
+        kernel,
+        stride,
+        dilation,
+        before,
+    }
 }
 
 impl Case {
     fn values(&self) -> Vec<f32> {
-        noise(self.images * self.groups * self.channels * self.axes.iter().map(|axis| axis.input).product::<usize>(), 1)
+        noise(
+            self.images
+                * self.groups
+                * self.channels
+                * self.axes.iter().map(|axis| axis.input).product::<usize>(),
+            1,
+        )
     }
 
     fn window(&self) -> usize {
@@ -39,7 +59,10 @@ impl Case {
     }
 
     fn weights(&self) -> Vec<f32> {
-        noise(self.groups * self.filters * self.channels * self.window(), 2)
+        noise(
+            self.groups * self.filters * self.channels * self.window(),
+            2,
+        )
     }
 
     fn bias(&self) -> Vec<f32> {
@@ -48,11 +71,27 @@ impl Case {
 
     fn packed(&self, instructions: Instructions) -> Filters {
         let shape = [self.groups * self.filters, self.channels, self.window()];
-        Filters::with(instructions, self.groups, shape, &self.weights(), Some(&self.bias())).unwrap()
+        Filters::with(
+            instructions,
+            self.groups,
+            shape,
+            &self.weights(),
+            Some(&self.bias()),
+        )
+        .unwrap()
     }
 
     fn found(&self, instructions: Instructions, finish: Finish<'_>) -> Vec<f32> {
-        self.packed(instructions).convolve(Images { values: &self.values(), count: self.images }, &self.axes, finish).unwrap()
+        self.packed(instructions)
+            .convolve(
+                Images {
+                    values: &self.values(),
+                    count: self.images,
+                },
+                &self.axes,
+                finish,
+            )
+            .unwrap()
     }
 
     /// The definition, in double precision.
@@ -60,14 +99,22 @@ impl Case {
         let (values, weights, bias) = (self.values(), self.weights(), self.bias());
         let (outputs, window) = (self.output_size(), self.window());
         let mut results = Vec::new();
-        for (image, filter) in (0..self.images).flat_map(|image| (0..self.groups * self.filters).map(move |filter| (image, filter))) {
+        for (image, filter) in (0..self.images)
+            .flat_map(|image| (0..self.groups * self.filters).map(move |filter| (image, filter)))
+        {
             for place in 0..outputs {
                 let mut sum = f64::from(bias[filter]);
-                for (channel, step) in (0..self.channels).flat_map(|channel| (0..window).map(move |step| (channel, step))) {
-                    let own = (image * self.groups + filter / self.filters) * self.channels + channel;
+                for (channel, step) in (0..self.channels)
+                    .flat_map(|channel| (0..window).map(move |step| (channel, step)))
+                {
+                    let own =
+                        (image * self.groups + filter / self.filters) * self.channels + channel;
                     if let Some(read) = self.read(place, step) {
                         let size: usize = self.axes.iter().map(|axis| axis.input).product();
-                        sum += f64::from(values[own * size + read]) * f64::from(weights[(filter * self.channels + channel) * window + step]);
+                        sum += f64::from(values[own * size + read])
+                            * f64::from(
+                                weights[(filter * self.channels + channel) * window + step],
+                            );
                     }
                 }
                 results.push(sum);
@@ -80,9 +127,14 @@ impl Case {
     fn read(&self, mut place: usize, mut step: usize) -> Option<usize> {
         let (mut read, mut size) = (0, 1);
         for axis in self.axes.iter().rev() {
-            let along = (place % axis.output * axis.stride + step % axis.kernel * axis.dilation) as i64 - axis.before;
+            let along = (place % axis.output * axis.stride + step % axis.kernel * axis.dilation)
+                as i64
+                - axis.before;
             (place, step) = (place / axis.output, step / axis.kernel);
-            read += size * usize::try_from(along).ok().filter(|along| *along < axis.input)?;
+            read += size
+                * usize::try_from(along)
+                    .ok()
+                    .filter(|along| *along < axis.input)?;
             size *= axis.input;
         }
         Some(read)
@@ -96,15 +148,27 @@ impl Case {
             assert_eq!(found.len(), exact.len());
             for (place, (found, exact)) in found.iter().zip(&exact).enumerate() {
                 let tolerance = 3e-6 * f64::from(depth.sqrt().max(1.0));
-                assert!((f64::from(*found) - exact).abs() <= tolerance, "{instructions:?} {self:?} at {place}: {found}, exactly {exact}");
+                assert!(
+                    (f64::from(*found) - exact).abs() <= tolerance,
+                    "{instructions:?} {self:?} at {place}: {found}, exactly {exact}"
+                );
             }
         }
     }
 }
 
 fn any_axis(longest: usize) -> impl Strategy<Value = Axis> {
-    (1..=longest, 1..=5_usize, 1..=3_usize, 1..=3_usize, -1..=3_i64, -1..=3_i64)
-        .prop_map(|(input, kernel, stride, dilation, before, after)| axis([input, kernel, stride, dilation], [before, after]))
+    (
+        1..=longest,
+        1..=5_usize,
+        1..=3_usize,
+        1..=3_usize,
+        -1..=3_i64,
+        -1..=3_i64,
+    )
+        .prop_map(|(input, kernel, stride, dilation, before, after)| {
+            axis([input, kernel, stride, dilation], [before, after])
+        })
         .prop_filter("no room for a window", |axis| axis.output > 0)
 }
 
@@ -115,13 +179,15 @@ fn any_case() -> impl Strategy<Value = Case> {
         proptest::collection::vec(any_axis(6), 3),
     ];
     let filters = prop_oneof![Just(1_usize), 2..=6_usize, 7..=33_usize];
-    (1..=5_usize, 1..=3_usize, filters, 1..=4_usize, axes).prop_map(|(images, groups, filters, channels, axes)| Case {
-        images,
-        groups,
-        filters,
-        channels,
-        axes,
-    })
+    (1..=5_usize, 1..=3_usize, filters, 1..=4_usize, axes).prop_map(
+        |(images, groups, filters, channels, axes)| Case {
+            images,
+            groups,
+            filters,
+            channels,
+            axes,
+        },
+    )
 }
 
 proptest! {
@@ -172,25 +238,78 @@ fn deep_and_large_convolutions_are_the_definition_in_blocks_too() {
         (2, 17, 1, 1, square(16, 3, 1)),
         (2, 1, 8, 3, vec![axis([48, 16, 16, 1], [0, 0]); 2]),
         // Pads alone.
-        (2, 1, 3, 2, vec![axis([0, 3, 1, 1], [2, 2]), axis([4, 2, 1, 1], [0, 0])]),
+        (
+            2,
+            1,
+            3,
+            2,
+            vec![axis([0, 3, 1, 1], [2, 2]), axis([4, 2, 1, 1], [0, 0])],
+        ),
     ] {
-        Case { images, groups, filters, channels, axes }.check();
+        Case {
+            images,
+            groups,
+            filters,
+            channels,
+            axes,
+        }
+        .check();
     }
 }
 
 #[test]
 fn what_follows_is_done_to_every_result() {
-    for (filters, axes) in [(20, square(5, 3, 1)), (3, square(16, 3, 1)), (1, square(9, 1, 1))] {
-        let case = Case { images: 3, groups: 2, filters, channels: 40, axes };
+    for (filters, axes) in [
+        (20, square(5, 3, 1)),
+        (3, square(16, 3, 1)),
+        (1, square(9, 1, 1)),
+    ] {
+        let case = Case {
+            images: 3,
+            groups: 2,
+            filters,
+            channels: 40,
+            axes,
+        };
         for instructions in Instructions::available() {
             let plain = case.found(instructions, PLAIN);
             let other = noise(plain.len(), 4);
-            let clamp = Activation::Clamp { least: -0.25, most: 0.5 };
-            let clamped = case.found(instructions, Finish { residual: None, activation: clamp });
-            assert_eq!(clamped, plain.iter().map(|value| value.clamp(-0.25, 0.5)).collect::<Vec<_>>(), "{instructions:?}");
-            let joined = case.found(instructions, Finish { residual: Some(&other), activation: Activation::Leaky(0.5) });
+            let clamp = Activation::Clamp {
+                least: -0.25,
+                most: 0.5,
+            };
+            let clamped = case.found(
+                instructions,
+                Finish {
+                    residual: None,
+                    activation: clamp,
+                },
+            );
+            assert_eq!(
+                clamped,
+                plain
+                    .iter()
+                    .map(|value| value.clamp(-0.25, 0.5))
+                    .collect::<Vec<_>>(),
+                "{instructions:?}"
+            );
+            let joined = case.found(
+                instructions,
+                Finish {
+                    residual: Some(&other),
+                    activation: Activation::Leaky(0.5),
+                },
+            );
             let leaky = |sum: f32| if sum < 0.0 { 0.5 * sum } else { sum };
-            assert_eq!(joined, plain.iter().zip(&other).map(|(a, b)| leaky(a + b)).collect::<Vec<_>>(), "{instructions:?}");
+            assert_eq!(
+                joined,
+                plain
+                    .iter()
+                    .zip(&other)
+                    .map(|(a, b)| leaky(a + b))
+                    .collect::<Vec<_>>(),
+                "{instructions:?}"
+            );
         }
     }
 }
@@ -199,10 +318,31 @@ fn what_follows_is_done_to_every_result() {
 fn nan_goes_through_what_follows() {
     for instructions in Instructions::available() {
         let filters = Filters::with(instructions, 1, [1, 1, 1], &[1.0], None).unwrap();
-        for activation in [Activation::Clamp { least: 0.0, most: 6.0 }, Activation::Leaky(0.1)] {
-            let images = Images { values: &[f32::NAN, 7.0, -1.0], count: 1 };
-            let found = filters.convolve(images, &[axis([3, 1, 1, 1], [0, 0])], Finish { residual: None, activation }).unwrap();
-            assert!(found[0].is_nan() && !found[1].is_nan() && !found[2].is_nan(), "{instructions:?} {activation:?}: {found:?}");
+        for activation in [
+            Activation::Clamp {
+                least: 0.0,
+                most: 6.0,
+            },
+            Activation::Leaky(0.1),
+        ] {
+            let images = Images {
+                values: &[f32::NAN, 7.0, -1.0],
+                count: 1,
+            };
+            let found = filters
+                .convolve(
+                    images,
+                    &[axis([3, 1, 1, 1], [0, 0])],
+                    Finish {
+                        residual: None,
+                        activation,
+                    },
+                )
+                .unwrap();
+            assert!(
+                found[0].is_nan() && !found[1].is_nan() && !found[2].is_nan(),
+                "{instructions:?} {activation:?}: {found:?}"
+            );
         }
     }
 }
@@ -214,9 +354,57 @@ fn shapes_that_do_not_fit_and_buffers_that_no_memory_holds_are_refused() {
     assert!(Filters::new(1, [1, usize::MAX, 2], &[], None).is_err());
     assert!(Filters::new(1, [1, 1, 1], &[0.0], Some(&[0.0; 2])).is_err());
     let filters = Filters::new(1, [1, 1, 2], &[1.0; 2], None).unwrap();
-    let far = Axis { input: 1, output: 1, kernel: 2, stride: 1, dilation: 1 << 40, before: 0 };
-    assert!(filters.convolve(Images { values: &[1.0], count: 1 }, &[far], PLAIN).is_err());
-    let long = Axis { input: 4, output: 3, kernel: 2, stride: 1, dilation: 1, before: 0 };
-    assert!(filters.convolve(Images { values: &[1.0; 3], count: 1 }, &[long], PLAIN).is_err());
-    assert!(filters.convolve(Images { values: &[], count: 0 }, &[long], PLAIN).unwrap().is_empty());
+    let far = Axis {
+        input: 1,
+        output: 1,
+        kernel: 2,
+        stride: 1,
+        dilation: 1 << 40,
+        before: 0,
+    };
+    assert!(
+        filters
+            .convolve(
+                Images {
+                    values: &[1.0],
+                    count: 1
+                },
+                &[far],
+                PLAIN
+            )
+            .is_err()
+    );
+    let long = Axis {
+        input: 4,
+        output: 3,
+        kernel: 2,
+        stride: 1,
+        dilation: 1,
+        before: 0,
+    };
+    assert!(
+        filters
+            .convolve(
+                Images {
+                    values: &[1.0; 3],
+                    count: 1
+                },
+                &[long],
+                PLAIN
+            )
+            .is_err()
+    );
+    assert!(
+        filters
+            .convolve(
+                Images {
+                    values: &[],
+                    count: 0
+                },
+                &[long],
+                PLAIN
+            )
+            .unwrap()
+            .is_empty()
+    );
 }

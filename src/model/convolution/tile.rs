@@ -1,6 +1,9 @@
 //! The kernel: a few filters over a few vectors of outputs, every sum in a register, tap after tap.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use std::mem::MaybeUninit;
 
@@ -43,10 +46,19 @@ pub(super) fn most_filters(instructions: Instructions) -> usize {
 impl Sweep<'_> {
     /// Runs with so many filters, at most [`most_filters`].
     pub(super) fn run(self, instructions: Instructions, filters: usize) {
-        assert!(self.weights.len() == self.taps.len() * filters, "each tap has a weight for each filter");
+        assert!(
+            self.weights.len() == self.taps.len() * filters,
+            "each tap has a weight for each filter"
+        );
         let (base, out) = self.places.greatest();
-        assert!(base + self.most_tap + LINE <= self.input.len(), "vectors lie inside their buffer");
-        assert!(out.is_none_or(|out| (filters - 1) * self.stride + out + LINE <= self.out.len()), "whole vectors lie inside the results");
+        assert!(
+            base + self.most_tap + LINE <= self.input.len(),
+            "vectors lie inside their buffer"
+        );
+        assert!(
+            out.is_none_or(|out| (filters - 1) * self.stride + out + LINE <= self.out.len()),
+            "whole vectors lie inside the results"
+        );
         macro_rules! shapes {
             ($(($filters:literal, $vectors:literal))*) => {
                 match filters {
@@ -57,7 +69,9 @@ impl Sweep<'_> {
         }
         match instructions {
             Instructions::Amx | Instructions::Avx512 => {
-                shapes!((1, 8)(2, 8)(3, 4)(4, 4)(5, 4)(6, 4)(7, 2)(8, 2)(9, 2)(10, 2)(11, 2)(12, 2)(13, 2)(14, 2));
+                shapes!((1, 8)(2, 8)(3, 4)(4, 4)(5, 4)(6, 4)(7, 2)(8, 2)(9, 2)(
+                    10, 2
+                )(11, 2)(12, 2)(13, 2)(14, 2));
             }
             Instructions::Avx2 => shapes!((1, 4)(2, 2)(3, 2)(4, 1)(5, 1)(6, 1)),
             Instructions::Portable => shapes!((1, 1)(2, 1)(3, 1)(4, 1)),
@@ -92,9 +106,14 @@ impl<const F: usize, const V: usize> Task for Shape<'_, F, V> {
 #[repr(C, align(64))]
 struct Waiting<const F: usize, const V: usize>([[[f32; LINE]; V]; F]);
 
-// The loops over sums do no more than arithmetic, a load or a store each: others would not be unrolled, and keep all sums in memory.
+// The loops over sums do no more than arithmetic, a load or a store each: others would not be
+// unrolled, and keep all sums in memory.
 #[inline(always)]
-fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_>, vectors: [&Vector; V]) {
+fn tile<L: Lanes, const F: usize, const V: usize>(
+    lanes: L,
+    sweep: &mut Sweep<'_>,
+    vectors: [&Vector; V],
+) {
     let mut sums = [[lanes.splat(0.0); V]; F];
     let is_whole = vectors.iter().all(|vector| vector.is_whole);
     if let Some(bias) = sweep.bias.and_then(|bias| bias.first_chunk::<F>()) {
@@ -104,9 +123,21 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
             }
         }
     } else {
-        #[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
+        #[expect(
+            unsafe_code,
+            reason = "reads what was not there when the memory was given"
+        )]
         // SAFETY: sums go on only behind a block of taps that wrote these very results.
-        let waiting = unsafe { gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, sweep.out, sweep.stride) };
+        let waiting = unsafe {
+            gathered::<L, F, V>(
+                lanes,
+                sweep.places,
+                vectors,
+                is_whole,
+                sweep.out,
+                sweep.stride,
+            )
+        };
         for (sums, waiting) in sums.iter_mut().zip(&waiting.0) {
             for (sum, line) in sums.iter_mut().zip(waiting) {
                 *sum = lanes.load(line);
@@ -121,7 +152,8 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
         let mut values = [lanes.splat(0.0); V];
         for (value, start) in values.iter_mut().zip(&starts) {
             #[expect(unsafe_code, reason = "reads without a check for each")]
-            // SAFETY: `Sweep::run` has seen that the greatest base and the greatest tap leave sixteen numbers of the input.
+            // SAFETY: `Sweep::run` has seen that the greatest base and the greatest tap leave
+            // sixteen numbers of the input.
             let line = unsafe { &*start.add(*tap).cast::<[f32; LINE]>() };
             *value = lanes.load(line);
         }
@@ -136,7 +168,16 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
         if let Some(residual) = finish.residual {
             #[expect(unsafe_code, reason = "reads as if it might not have been written")]
             // SAFETY: what is added is a slice of numbers, all of which are there.
-            let waiting = unsafe { gathered::<L, F, V>(lanes, sweep.places, vectors, is_whole, as_written(residual), sweep.stride) };
+            let waiting = unsafe {
+                gathered::<L, F, V>(
+                    lanes,
+                    sweep.places,
+                    vectors,
+                    is_whole,
+                    as_written(residual),
+                    sweep.stride,
+                )
+            };
             for (sums, waiting) in sums.iter_mut().zip(&waiting.0) {
                 for (sum, line) in sums.iter_mut().zip(waiting) {
                     *sum = lanes.add(*sum, lanes.load(line));
@@ -150,15 +191,24 @@ fn tile<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_
 
 /// Sums on their way to memory.
 #[inline(always)]
-fn put<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_>, vectors: [&Vector; V], is_whole: bool, sums: &[[L::Vector; V]; F]) {
+fn put<L: Lanes, const F: usize, const V: usize>(
+    lanes: L,
+    sweep: &mut Sweep<'_>,
+    vectors: [&Vector; V],
+    is_whole: bool,
+    sums: &[[L::Vector; V]; F],
+) {
     if is_whole {
         let out = sweep.out.as_mut_ptr().cast::<f32>();
         for (filter, sums) in sums.iter().enumerate() {
             for (sum, vector) in sums.iter().zip(vectors) {
                 #[expect(unsafe_code, reason = "writes without a check for each")]
-                // SAFETY: `Sweep::run` has seen that the last filter's results leave sixteen numbers behind the greatest place.
+                // SAFETY: `Sweep::run` has seen that the last filter's results leave sixteen
+                // numbers behind the greatest place.
                 unsafe {
-                    out.add(filter * sweep.stride + vector.out).cast::<L::Vector>().write_unaligned(*sum);
+                    out.add(filter * sweep.stride + vector.out)
+                        .cast::<L::Vector>()
+                        .write_unaligned(*sum);
                 };
             }
         }
@@ -172,7 +222,8 @@ fn put<L: Lanes, const F: usize, const V: usize>(lanes: L, sweep: &mut Sweep<'_>
         for (filter, waiting) in waiting.0.iter().enumerate() {
             for (line, vector) in waiting.iter().zip(vectors) {
                 for piece in sweep.places.pieces(vector) {
-                    let results = &mut sweep.out[filter * sweep.stride + piece.out..][..piece.length];
+                    let results =
+                        &mut sweep.out[filter * sweep.stride + piece.out..][..piece.length];
                     results.write_copy_of_slice(&line[piece.lane..piece.lane + piece.length]);
                 }
             }
@@ -205,7 +256,10 @@ unsafe fn written(values: &[MaybeUninit<f32>]) -> &[f32] {
 ///
 /// # Safety
 /// They must have been written.
-#[expect(unsafe_code, reason = "reads what was not there when the memory was given")]
+#[expect(
+    unsafe_code,
+    reason = "reads what was not there when the memory was given"
+)]
 #[inline(always)]
 unsafe fn gathered<L: Lanes, const F: usize, const V: usize>(
     lanes: L,
@@ -233,7 +287,11 @@ unsafe fn gathered<L: Lanes, const F: usize, const V: usize>(
 }
 
 #[inline(always)]
-fn activate<L: Lanes, const F: usize, const V: usize>(lanes: L, sums: &mut [[L::Vector; V]; F], activation: Activation) {
+fn activate<L: Lanes, const F: usize, const V: usize>(
+    lanes: L,
+    sums: &mut [[L::Vector; V]; F],
+    activation: Activation,
+) {
     match activation {
         Activation::None => {}
         Activation::Clamp { least, most } => {
@@ -249,7 +307,10 @@ fn activate<L: Lanes, const F: usize, const V: usize>(lanes: L, sums: &mut [[L::
             let (zero, slope) = (lanes.splat(0.0), lanes.splat(slope));
             for sums in sums {
                 for sum in sums {
-                    *sum = lanes.add(lanes.greater(zero, *sum), lanes.multiply(slope, lanes.lesser(zero, *sum)));
+                    *sum = lanes.add(
+                        lanes.greater(zero, *sum),
+                        lanes.multiply(slope, lanes.lesser(zero, *sum)),
+                    );
                 }
             }
         }

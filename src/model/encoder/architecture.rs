@@ -1,7 +1,8 @@
 //! Everything in which BERT and its relatives differ, as plain data.
 //!
-//! Owns the words for an encoder's shape. It must not know configuration files (that is the importer of formats), tensors or arithmetic: a
-//! forward pass reads an [`Architecture`] beside the [`super::weights::Weights`] of the same shape.
+//! Owns the words for an encoder's shape. It must not know configuration files (that is the
+//! importer of formats), tensors or arithmetic: a forward pass reads an [`Architecture`] beside the
+//! [`super::weights::Weights`] of the same shape.
 
 /// An encoder of the BERT family: token ids in, one vector of `hidden` numbers a token out.
 ///
@@ -30,8 +31,8 @@ pub struct Architecture {
     pub epsilon: f64,
     /// How attention knows positions, beside absolute positions in the embedding.
     pub attention: AttentionPositions,
-    /// What attention scores are multiplied by before position terms and softmax: `1 / sqrt(head_size)`, or with disentangled attention
-    /// `1 / sqrt(head_size × (1 + terms))`.
+    /// What attention scores are multiplied by before position terms and softmax: `1 /
+    /// sqrt(head_size)`, or with disentangled attention `1 / sqrt(head_size × (1 + terms))`.
     pub score_scale: f64,
     /// The feed-forward part's shape.
     pub feed_forward: FeedForward,
@@ -59,7 +60,8 @@ pub struct Positions {
     pub count: usize,
     /// The row of a text's first token: 0, or in RoBERTa and MPNet the padding token's id plus 1.
     pub first: usize,
-    /// A token of this id takes the row before `first` and does not count, as in RoBERTa and MPNet.
+    /// A token of this id takes the row before `first` and does not count, as in RoBERTa and
+    /// MPNet.
     pub padding_id: Option<u32>,
 }
 
@@ -97,22 +99,24 @@ pub enum NormOrder {
 pub enum AttentionPositions {
     /// Not at all.
     None,
-    /// Queries and keys are rotated by their position in the text: the pairs (i, i + size/2) of the first `size` numbers of each head, by the
-    /// angle `position × base^(-2i/size)`; `base` is the layer's.
+    /// Queries and keys are rotated by their position in the text: the pairs (i, i + size/2) of the
+    /// first `size` numbers of each head, by the angle `position × base^(-2i/size)`; `base` is the
+    /// layer's.
     Rotary {
         /// Numbers of each head that are rotated, even.
         size: usize,
     },
-    /// A number for each head and each bucket of distance is added to the scaled score: MPNet, with the bucket of
-    /// [`relative_bucket`] at `key position - query position`.
+    /// A number for each head and each bucket of distance is added to the scaled score: MPNet, with
+    /// the bucket of [`relative_bucket`] at `key position - query position`.
     Bucketed {
         /// Buckets, both directions together.
         bucket_count: usize,
         /// The distance from which on all share the last bucket.
         most_distance: usize,
     },
-    /// Terms of content and position are added to the score: DeBERTa. With `d` = [`disentangled_index`] of `query position - key position`:
-    /// `score = scale × (q·k + q·position_key[d] + k·position_query[d])`, each term only if it is on.
+    /// Terms of content and position are added to the score: DeBERTa. With `d` =
+    /// [`disentangled_index`] of `query position - key position`: `score = scale × (q·k +
+    /// q·position_key[d] + k·position_query[d])`, each term only if it is on.
     Disentangled {
         /// Whether the query meets the position's key.
         content_to_position: bool,
@@ -159,7 +163,9 @@ impl Activation {
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "gelu" | "gelu_python" => Some(Self::Gelu),
-            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_accurate" => Some(Self::GeluTanh),
+            "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" | "gelu_accurate" => {
+                Some(Self::GeluTanh)
+            }
             "relu" => Some(Self::Relu),
             "silu" | "swish" => Some(Self::Silu),
             "tanh" => Some(Self::Tanh),
@@ -178,35 +184,51 @@ impl Architecture {
     /// Layers of weights, shared ones counted once.
     #[must_use]
     pub fn weight_layer_count(&self) -> usize {
-        self.layers.iter().map(|layer| layer.weights + 1).max().unwrap_or(0)
+        self.layers
+            .iter()
+            .map(|layer| layer.weights + 1)
+            .max()
+            .unwrap_or(0)
     }
 
     /// The most tokens that the table of positions has room for, if there is one.
     #[must_use]
     pub fn most_tokens(&self) -> Option<usize> {
-        self.embedding.positions.map(|positions| positions.count.saturating_sub(positions.first))
+        self.embedding
+            .positions
+            .map(|positions| positions.count.saturating_sub(positions.first))
     }
 }
 
-/// The bucket of `distance = key position - query position` as T5 and MPNet count: half of them for each direction, half of those exact,
-/// the rest logarithmic up to `most_distance`.
+/// The bucket of `distance = key position - query position` as T5 and MPNet count: half of them for
+/// each direction, half of those exact, the rest logarithmic up to `most_distance`.
 #[must_use]
 pub fn relative_bucket(distance: i64, bucket_count: usize, most_distance: usize) -> usize {
     let half = bucket_count / 2;
-    let (start, distance) = (if distance > 0 { half } else { 0 }, distance.unsigned_abs() as usize);
+    let (start, distance) = (
+        if distance > 0 { half } else { 0 },
+        distance.unsigned_abs() as usize,
+    );
     let exact = half / 2;
     if distance < exact {
         return start + distance;
     }
     // Single precision, as the original computes it.
-    let share = (distance as f32 / exact as f32).ln() / ((most_distance as f64 / exact as f64).ln() as f32);
+    let share =
+        (distance as f32 / exact as f32).ln() / ((most_distance as f64 / exact as f64).ln() as f32);
     let logarithmic = exact + (share * (half - exact) as f32) as usize;
     start + logarithmic.min(half - 1)
 }
 
-/// The row of the position tables for `distance = query position - key position` in disentangled attention, from 0 to `2 × span - 1`.
+/// The row of the position tables for `distance = query position - key position` in disentangled
+/// attention, from 0 to `2 × span - 1`.
 #[must_use]
-pub fn disentangled_index(distance: i64, span: usize, bucket_count: Option<usize>, most_distance: usize) -> usize {
+pub fn disentangled_index(
+    distance: i64,
+    span: usize,
+    bucket_count: Option<usize>,
+    most_distance: usize,
+) -> usize {
     let bucket = match bucket_count {
         Some(count) if most_distance > 0 => logarithmic_bucket(distance, count, most_distance),
         _ => distance,
@@ -221,7 +243,8 @@ fn logarithmic_bucket(distance: i64, bucket_count: usize, most_distance: usize) 
         return distance;
     }
     // Single precision, as the original computes it.
-    let share = (distance.unsigned_abs() as f32 / middle as f32).ln() / ((most_distance - 1) as f32 / middle as f32).ln();
+    let share = (distance.unsigned_abs() as f32 / middle as f32).ln()
+        / ((most_distance - 1) as f32 / middle as f32).ln();
     let bucket = (share * (middle - 1) as f32).ceil() + middle as f32;
     bucket as i64 * distance.signum()
 }

@@ -1,7 +1,8 @@
 //! Static embeddings: the mean of the vectors of a text's tokens, without any encoder.
 //!
-//! Owns sentence-transformers' `StaticEmbedding` and the weights that model2vec saves for it. A text goes through as its tokens
-//! alone, without marks, and without a cut unless the tokenizer has one.
+//! Owns sentence-transformers' `StaticEmbedding` and the weights that model2vec saves for it. A
+//! text goes through as its tokens alone, without marks, and without a cut unless the tokenizer has
+//! one.
 
 use serde::Deserialize;
 
@@ -37,32 +38,58 @@ pub(super) struct Bag {
 
 impl Bag {
     fn load(files: &mut TensorFiles<'_>) -> Result<Self> {
-        let name = if files.has("embedding.weight") { "embedding.weight" } else { "embeddings" };
+        let name = if files.has("embedding.weight") {
+            "embedding.weight"
+        } else {
+            "embeddings"
+        };
         let shape = files.shape(name).unwrap_or_default();
         let &[row_count, width] = shape.as_slice() else {
-            return Err(Error::contract("the weights have no table of vectors, `embedding.weight`").at_node("model.safetensors"));
+            return Err(Error::contract(
+                "the weights have no table of vectors, `embedding.weight`",
+            )
+            .at_node("model.safetensors"));
         };
         let table = files.take(name, &shape);
-        let rows = files.has("mapping").then(|| files.indices("mapping", row_count));
+        let rows = files
+            .has("mapping")
+            .then(|| files.indices("mapping", row_count));
         let token_count = rows.as_ref().map_or(row_count, Vec::len);
-        let weights = files.has("weights").then(|| files.take("weights", &[token_count]));
+        let weights = files
+            .has("weights")
+            .then(|| files.take("weights", &[token_count]));
         files.check()?;
         files.check_all_read(&|_| false)?;
-        Ok(Self { table: numbers(&table)?, width, rows, weights: weights.as_ref().map(numbers).transpose()? })
+        Ok(Self {
+            table: numbers(&table)?,
+            width,
+            rows,
+            weights: weights.as_ref().map(numbers).transpose()?,
+        })
     }
 
     fn token_count(&self) -> usize {
-        self.rows.as_ref().map_or(self.table.len() / self.width.max(1), Vec::len)
+        self.rows
+            .as_ref()
+            .map_or(self.table.len() / self.width.max(1), Vec::len)
     }
 
     /// The mean of the tokens' vectors, summed in their order; 0 for none.
     fn mean(&self, tokens: &[u32], out: &mut Vec<f32>) {
         let mut sums = vec![0_f64; self.width];
         for token in tokens {
-            let row = self.rows.as_ref().map_or(*token, |rows| rows[*token as usize]) as usize;
-            let weight = self.weights.as_ref().map_or(1.0, |weights| weights[*token as usize]);
+            let row = self
+                .rows
+                .as_ref()
+                .map_or(*token, |rows| rows[*token as usize]) as usize;
+            let weight = self
+                .weights
+                .as_ref()
+                .map_or(1.0, |weights| weights[*token as usize]);
             let vector = &self.table[row * self.width..][..self.width];
-            sums.iter_mut().zip(vector).for_each(|(sum, value)| *sum += f64::from(value * weight));
+            sums.iter_mut()
+                .zip(vector)
+                .for_each(|(sum, value)| *sum += f64::from(value * weight));
         }
         let count = tokens.len().max(1) as f64;
         out.extend(sums.iter().map(|sum| (sum / count) as f32));
@@ -70,9 +97,17 @@ impl Bag {
 }
 
 impl Forward for Bag {
-    fn hidden(&self, tokens: &PackedTokens, _scratch: &mut Scratch, out: &mut Vec<f32>) -> Result<()> {
+    fn hidden(
+        &self,
+        tokens: &PackedTokens,
+        _scratch: &mut Scratch,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
         out.clear();
-        tokens.starts().windows(2).for_each(|ends| self.mean(&tokens.ids()[ends[0]..ends[1]], out));
+        tokens
+            .starts()
+            .windows(2)
+            .for_each(|ends| self.mean(&tokens.ids()[ends[0]..ends[1]], out));
         Ok(())
     }
 
@@ -102,10 +137,18 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
     let parameter_count = files.parameter_count;
     drop(content);
     let mut pooling = Pooling::of_texts(parts.modules.as_deref().unwrap_or_default(), bag.width)?;
-    pooling.shorten(assemble::dimensions(&parts, options), options.normalizes.unwrap_or(false))?;
+    pooling.shorten(
+        assemble::dimensions(&parts, options),
+        options.normalizes.unwrap_or(false),
+    )?;
     let reads = reads(&parts.tokenizer, bag.token_count())?;
     let tokenizer = assemble::tokenizer(&parts, options, reads, false)?;
-    let tables = Tables { hidden: bag.width, vocabulary: reads.vocabulary, type_count: 1, positions: None };
+    let tables = Tables {
+        hidden: bag.width,
+        vocabulary: reads.vocabulary,
+        type_count: 1,
+        positions: None,
+    };
     let max_tokens = Some(tokenizer.most_tokens()).filter(|count| *count < UNLIMITED_TOKENS);
     let facts = [
         ("architecture", Some("static embedding".to_owned())),
@@ -117,29 +160,73 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         ("stride", options.stride.map(|stride| stride.to_string())),
         ("pooling", Some(pooling.described())),
         ("dimensions", Some(pooling.dimensions.to_string())),
-        ("prompt", Some(tokenizer.prompt.clone()).filter(|prompt| !prompt.is_empty())),
+        (
+            "prompt",
+            Some(tokenizer.prompt.clone()).filter(|prompt| !prompt.is_empty()),
+        ),
     ];
-    let facts = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    let description = Description { format: "huggingface".to_owned(), format_version: None, facts, beside: Vec::new() };
-    let reading = Reading::Embedding { pooling, passed_over: 0 };
-    let model = TextModel { tokenizer, forward: Box::new(bag), tables, reading, input_count: 1, work: Work::default() };
-    let outcome = Outcome { task: Task::Columns(Finished { fields: model.fields(), ..Finished::default() }), link: Link::Identity };
-    let contract = Contract { inputs: vec![Input::of_kind(TEXT, InputKind::Text)], named: false, vector: None };
-    Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
+    let facts = facts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    let description = Description {
+        format: "huggingface".to_owned(),
+        format_version: None,
+        facts,
+        beside: Vec::new(),
+    };
+    let reading = Reading::Embedding {
+        pooling,
+        passed_over: 0,
+    };
+    let model = TextModel {
+        tokenizer,
+        forward: Box::new(bag),
+        tables,
+        reading,
+        input_count: 1,
+        work: Work::default(),
+    };
+    let outcome = Outcome {
+        task: Task::Columns(Finished {
+            fields: model.fields(),
+            ..Finished::default()
+        }),
+        link: Link::Identity,
+    };
+    let contract = Contract {
+        inputs: vec![Input::of_kind(TEXT, InputKind::Text)],
+        named: false,
+        vector: None,
+    };
+    Ok(LoadedModel {
+        model: Box::new(model),
+        contract,
+        outcome,
+        description,
+    })
 }
 
 /// Fails for options that mean nothing to a table of vectors.
 fn refuse_options(options: &TextOptions) -> Result<()> {
     if let Some(task) = options.task.filter(|task| *task != TextTask::Embedding) {
-        let error = Error::contract(format!("`--task {}` needs a head, and the model is a table of vectors", task.name()));
+        let error = Error::contract(format!(
+            "`--task {}` needs a head, and the model is a table of vectors",
+            task.name()
+        ));
         return Err(error.at_node("modules.json").hint("leave `--task` out"));
     }
     assemble::refuse_options(TextTask::Embedding, options)?;
     if options.precision == Some(ProductPrecision::Bytes) {
-        return Err(Error::usage("`--precision int8` has no effect on a table of vectors").hint("leave `--precision` out"));
+        return Err(
+            Error::usage("`--precision int8` has no effect on a table of vectors")
+                .hint("leave `--precision` out"),
+        );
     }
     if matches!(options.processor, Processor::Cuda(_)) {
-        return Err(Error::usage("a table of vectors runs on the CPU only").hint("leave `--device` out"));
+        return Err(
+            Error::usage("a table of vectors runs on the CPU only").hint("leave `--device` out")
+        );
     }
     Ok(())
 }
@@ -156,8 +243,12 @@ fn reads(tokenizer: &[u8], vocabulary: usize) -> Result<Reads> {
         #[serde(default)]
         direction: String,
     }
-    let outline: Outline = serde_json::from_slice(tokenizer).map_err(|error| Error::failed("cannot read `tokenizer.json`").because(error))?;
-    let truncation = outline.truncation.unwrap_or(Truncation { max_length: UNLIMITED_TOKENS, direction: String::new() });
+    let outline: Outline = serde_json::from_slice(tokenizer)
+        .map_err(|error| Error::failed("cannot read `tokenizer.json`").because(error))?;
+    let truncation = outline.truncation.unwrap_or(Truncation {
+        max_length: UNLIMITED_TOKENS,
+        direction: String::new(),
+    });
     Ok(Reads {
         room: None,
         max_tokens: truncation.max_length.min(UNLIMITED_TOKENS),

@@ -1,7 +1,8 @@
 //! A tokenizer's normalizers and pre-tokenizers, with limits on what a text may cost.
 //!
-//! Owns two of them: what a normalizer makes of one text may not grow without bound, and a pattern that reaches the limit of its
-//! engine is an error; the library would end the split there without a word. All else is the library's own.
+//! Owns two of them: what a normalizer makes of one text may not grow without bound, and a pattern
+//! that reaches the limit of its engine is an error; the library would end the split there without
+//! a word. All else is the library's own.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -16,26 +17,41 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::tokenizer::pattern::Invert;
 use tokenizers::tokenizer::{Normalizer, PreTokenizer, Result, SplitDelimiterBehavior};
-use tokenizers::{ModelWrapper, NormalizedString, NormalizerWrapper, PreTokenizedString, PreTokenizerWrapper, TokenizerImpl};
+use tokenizers::{
+    ModelWrapper, NormalizedString, NormalizerWrapper, PreTokenizedString, PreTokenizerWrapper,
+    TokenizerImpl,
+};
 
 /// A tokenizer whose steps have limits.
-pub(super) type BoundedTokenizer = TokenizerImpl<ModelWrapper, BoundedNormalizer, BoundedPreTokenizer, PostProcessorWrapper, DecoderWrapper>;
+pub(super) type BoundedTokenizer = TokenizerImpl<
+    ModelWrapper,
+    BoundedNormalizer,
+    BoundedPreTokenizer,
+    PostProcessorWrapper,
+    DecoderWrapper,
+>;
 
-/// Bytes that a normalizer may always make of a text: each costs about twenty, for its place in the original.
+/// Bytes that a normalizer may always make of a text: each costs about twenty, for its place in the
+/// original.
 const NORMALIZED_BYTES: usize = 8 << 20;
 
-/// Beyond [`NORMALIZED_BYTES`]: a normalizer may make this many times the text. Full decomposition of real texts makes 3 of 1.
+/// Beyond [`NORMALIZED_BYTES`]: a normalizer may make this many times the text. Full decomposition
+/// of real texts makes 3 of 1.
 const NORMALIZED_GROWTH: usize = 4;
 
-/// Bytes that a real normalizer writes for one match or one character; the longest decomposition has 33.
+/// Bytes that a real normalizer writes for one match or one character; the longest decomposition
+/// has 33.
 const MAX_REPLACEMENT_BYTES: usize = 1024;
 
-/// Characters of a word that `WordPiece` may split: its time grows with their cube. BERT's tokenizers say 100.
+/// Characters of a word that `WordPiece` may split: its time grows with their cube. BERT's
+/// tokenizers say 100.
 const MAX_WORD_CHARACTERS: usize = 1000;
 
 /// The pattern of byte-level pre-tokenizers, GPT-2's.
-static BYTE_LEVEL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+").expect("a constant pattern"));
+static BYTE_LEVEL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+        .expect("a constant pattern")
+});
 
 thread_local! {
     /// Why a normalizer failed on this thread: the library goes on with what it has made so far.
@@ -49,7 +65,9 @@ thread_local! {
 pub(super) fn checked<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     FAILURE.take();
     let done = work()?;
-    FAILURE.take().map_or(Ok(done), |failure| Err(failure.into()))
+    FAILURE
+        .take()
+        .map_or(Ok(done), |failure| Err(failure.into()))
 }
 
 /// Normalizers, one after the other.
@@ -90,17 +108,29 @@ impl BoundedNormalizer {
 
     /// The same behind a step that makes letters small.
     pub(super) fn lowered(mut self) -> Self {
-        self.0.insert(0, NormalizerStep::Own(Box::new(Lowercase.into())));
+        self.0
+            .insert(0, NormalizerStep::Own(Box::new(Lowercase.into())));
         self
     }
 
     fn steps(value: Json) -> Result<Vec<NormalizerStep>> {
         match kind(&value) {
-            "Sequence" => parts(&value, "normalizers").into_iter().map(Self::steps).collect::<Result<Vec<_>>>().map(|all| all.concat()),
+            "Sequence" => parts(&value, "normalizers")
+                .into_iter()
+                .map(Self::steps)
+                .collect::<Result<Vec<_>>>()
+                .map(|all| all.concat()),
             "Replace" => {
-                let content = value.get("content").and_then(Json::as_str).unwrap_or_default().to_owned();
+                let content = value
+                    .get("content")
+                    .and_then(Json::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
                 check_length("Replace", &content)?;
-                Ok(vec![NormalizerStep::Replace { pattern: pattern(&value)?, content }])
+                Ok(vec![NormalizerStep::Replace {
+                    pattern: pattern(&value)?,
+                    content,
+                }])
             }
             _ => {
                 let own: NormalizerWrapper = serde_json::from_value(value)?;
@@ -115,13 +145,16 @@ impl BoundedNormalizer {
 
 impl<'de> Deserialize<'de> for BoundedNormalizer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Self::steps(Json::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        Self::steps(Json::deserialize(deserializer)?)
+            .map(Self)
+            .map_err(D::Error::custom)
     }
 }
 
 impl Normalizer for BoundedNormalizer {
     fn normalize(&self, text: &mut NormalizedString) -> Result<()> {
-        self.apply(text).inspect_err(|error| FAILURE.set(Some(error.to_string())))
+        self.apply(text)
+            .inspect_err(|error| FAILURE.set(Some(error.to_string())))
     }
 }
 
@@ -158,12 +191,17 @@ fn replaced_length(text: &str, pattern: &Regex, content: &str) -> Result<usize> 
     Ok(length)
 }
 
-/// At most so many bytes a character table makes of the text, character by character; for others the text's own.
+/// At most so many bytes a character table makes of the text, character by character; for others
+/// the text's own.
 fn normalized_length(text: &str, normalizer: &NormalizerWrapper, limit: usize) -> usize {
-    let NormalizerWrapper::Precompiled(table) = normalizer else { return text.len() };
+    let NormalizerWrapper::Precompiled(table) = normalizer else {
+        return text.len();
+    };
     let (mut length, mut buffer) = (0_usize, [0; 4]);
     for character in text.chars() {
-        let made = table.transform(character.encode_utf8(&mut buffer)).map_or(character.len_utf8(), str::len);
+        let made = table
+            .transform(character.encode_utf8(&mut buffer))
+            .map_or(character.len_utf8(), str::len);
         length = length.saturating_add(made);
         if length > limit {
             break;
@@ -183,7 +221,11 @@ fn check_length(kind: &str, content: &str) -> Result<()> {
     if content.len() <= MAX_REPLACEMENT_BYTES {
         return Ok(());
     }
-    Err(format!("a normalizer `{kind}` writes {} bytes at once, more than {MAX_REPLACEMENT_BYTES}", content.len()).into())
+    Err(format!(
+        "a normalizer `{kind}` writes {} bytes at once, more than {MAX_REPLACEMENT_BYTES}",
+        content.len()
+    )
+    .into())
 }
 
 /// Pre-tokenizers, one after the other.
@@ -228,24 +270,42 @@ impl BoundedPreTokenizer {
 
     /// Whether punctuation is split off.
     pub(super) fn splits_punctuation(&self) -> bool {
-        let splits =
-            |step: &SplitStep| matches!(step, SplitStep::Own(PreTokenizerWrapper::Punctuation(_) | PreTokenizerWrapper::BertPreTokenizer(_)));
+        let splits = |step: &SplitStep| {
+            matches!(
+                step,
+                SplitStep::Own(
+                    PreTokenizerWrapper::Punctuation(_) | PreTokenizerWrapper::BertPreTokenizer(_)
+                )
+            )
+        };
         self.0.iter().any(splits)
     }
 
     fn steps(value: Json) -> Result<Vec<SplitStep>> {
         match kind(&value) {
-            "Sequence" => parts(&value, "pretokenizers").into_iter().map(Self::steps).collect::<Result<Vec<_>>>().map(|all| all.concat()),
+            "Sequence" => parts(&value, "pretokenizers")
+                .into_iter()
+                .map(Self::steps)
+                .collect::<Result<Vec<_>>>()
+                .map(|all| all.concat()),
             "Split" => {
                 let pattern = pattern(&value)?;
-                let behavior = serde_json::from_value(value.get("behavior").cloned().unwrap_or_default())?;
+                let behavior =
+                    serde_json::from_value(value.get("behavior").cloned().unwrap_or_default())?;
                 let is_inverted = value.get("invert").and_then(Json::as_bool).unwrap_or(false);
-                Ok(vec![SplitStep::Split { pattern, behavior, is_inverted }])
+                Ok(vec![SplitStep::Split {
+                    pattern,
+                    behavior,
+                    is_inverted,
+                }])
             }
             _ => Ok(vec![match serde_json::from_value(value)? {
                 PreTokenizerWrapper::ByteLevel(bytes) if bytes.use_regex => {
                     let plain = bytes.add_prefix_space(false).use_regex(false);
-                    SplitStep::Bytes { adds_blank: bytes.add_prefix_space, bytes: plain }
+                    SplitStep::Bytes {
+                        adds_blank: bytes.add_prefix_space,
+                        bytes: plain,
+                    }
                 }
                 own => SplitStep::Own(own),
             }]),
@@ -255,7 +315,9 @@ impl BoundedPreTokenizer {
 
 impl<'de> Deserialize<'de> for BoundedPreTokenizer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        Self::steps(Json::deserialize(deserializer)?).map(Self).map_err(D::Error::custom)
+        Self::steps(Json::deserialize(deserializer)?)
+            .map(Self)
+            .map_err(D::Error::custom)
     }
 }
 
@@ -263,8 +325,14 @@ impl PreTokenizer for BoundedPreTokenizer {
     fn pre_tokenize(&self, text: &mut PreTokenizedString) -> Result<()> {
         for step in &self.0 {
             match step {
-                SplitStep::Split { pattern, behavior, is_inverted: true } => text.split(|_, part| part.split(Invert(pattern), *behavior))?,
-                SplitStep::Split { pattern, behavior, .. } => text.split(|_, part| part.split(pattern, *behavior))?,
+                SplitStep::Split {
+                    pattern,
+                    behavior,
+                    is_inverted: true,
+                } => text.split(|_, part| part.split(Invert(pattern), *behavior))?,
+                SplitStep::Split {
+                    pattern, behavior, ..
+                } => text.split(|_, part| part.split(pattern, *behavior))?,
                 SplitStep::Bytes { adds_blank, bytes } => {
                     text.split(|_, mut part| {
                         if *adds_blank && !part.get().starts_with(' ') {
@@ -284,13 +352,18 @@ impl PreTokenizer for BoundedPreTokenizer {
 /// The tokenizer in `tokenizer.json`.
 ///
 /// # Errors
-/// Fails for what is not one, and names a setting that makes texts cost without bound or differ from run to run.
+/// Fails for what is not one, and names a setting that makes texts cost without bound or differ
+/// from run to run.
 pub(super) fn parse(bytes: &[u8]) -> Result<BoundedTokenizer> {
     let tokenizer: BoundedTokenizer = serde_json::from_slice(bytes)?;
     match tokenizer.get_model() {
         ModelWrapper::WordPiece(model) if model.max_input_chars_per_word > MAX_WORD_CHARACTERS => {
             let found = model.max_input_chars_per_word;
-            return Err(format!("`max_input_chars_per_word` is {found}, and words of more than {MAX_WORD_CHARACTERS} take too long").into());
+            return Err(format!(
+                "`max_input_chars_per_word` is {found}, and words of more than \
+                 {MAX_WORD_CHARACTERS} take too long"
+            )
+            .into());
         }
         ModelWrapper::BPE(_) => check_dropout(bytes)?,
         _ => {}
@@ -320,7 +393,10 @@ fn check_dropout(bytes: &[u8]) -> Result<()> {
 fn check_decoder(decoder: Option<&DecoderWrapper>) -> Result<()> {
     match decoder {
         Some(DecoderWrapper::Replace(replace)) => check_length("Replace", &replace.content),
-        Some(DecoderWrapper::Sequence(all)) => all.get_decoders().iter().try_for_each(|one| check_decoder(Some(one))),
+        Some(DecoderWrapper::Sequence(all)) => all
+            .get_decoders()
+            .iter()
+            .try_for_each(|one| check_decoder(Some(one))),
         _ => Ok(()),
     }
 }
@@ -330,13 +406,21 @@ fn kind(value: &Json) -> &str {
 }
 
 fn parts(value: &Json, name: &str) -> Vec<Json> {
-    value.get(name).and_then(Json::as_array).cloned().unwrap_or_default()
+    value
+        .get(name)
+        .and_then(Json::as_array)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// The pattern of a `Split` or a `Replace`, as the library compiles it.
 fn pattern(value: &Json) -> Result<Regex> {
     let pattern = value.get("pattern");
-    let part = |name: &str| pattern.and_then(|pattern| pattern.get(name)).and_then(Json::as_str);
+    let part = |name: &str| {
+        pattern
+            .and_then(|pattern| pattern.get(name))
+            .and_then(Json::as_str)
+    };
     match (part("String"), part("Regex")) {
         (Some(text), _) => Ok(Regex::new(&regex::escape(text))?),
         (None, Some(text)) => Ok(Regex::new(text)?),

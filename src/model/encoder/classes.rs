@@ -41,12 +41,22 @@ impl Classes {
     pub(super) fn fields(&self) -> Vec<Field> {
         let number = |name: String| Field::new(name, DataType::Float32, true);
         let prediction = |data_type: DataType| Field::new("prediction", data_type, true);
-        let probabilities = || self.labels.iter().map(|label| number(format!("probability_{label}")));
+        let probabilities = || {
+            self.labels
+                .iter()
+                .map(|label| number(format!("probability_{label}")))
+        };
         let mut fields = match self.meaning {
             Meaning::Score(_) => vec![prediction(DataType::Float32)],
-            Meaning::OneOf if self.is_binary() => vec![number("probability".into()), prediction(DataType::Utf8)],
-            Meaning::OneOf => std::iter::once(prediction(DataType::Utf8)).chain(probabilities()).collect(),
-            Meaning::AnyOf => std::iter::once(prediction(DataType::new_list(DataType::Utf8, true))).chain(probabilities()).collect(),
+            Meaning::OneOf if self.is_binary() => {
+                vec![number("probability".into()), prediction(DataType::Utf8)]
+            }
+            Meaning::OneOf => std::iter::once(prediction(DataType::Utf8))
+                .chain(probabilities())
+                .collect(),
+            Meaning::AnyOf => std::iter::once(prediction(DataType::new_list(DataType::Utf8, true)))
+                .chain(probabilities())
+                .collect(),
         };
         if self.raw {
             fields.extend(self.margin_names().into_iter().map(number));
@@ -57,25 +67,42 @@ impl Classes {
     fn margin_names(&self) -> Vec<String> {
         match self.labels.as_slice() {
             [_] => vec!["margin".into()],
-            labels => labels.iter().map(|label| format!("margin_{label}")).collect(),
+            labels => labels
+                .iter()
+                .map(|label| format!("margin_{label}"))
+                .collect(),
         }
     }
 
     /// The columns of rows whose logits these are; none for a row without a text.
     pub(super) fn columns(&self, rows: &[Option<Vec<f32>>]) -> Vec<ArrayRef> {
-        let scores: Vec<Option<Vec<f32>>> = rows.iter().map(|row| row.as_deref().map(|logits| self.scores(logits))).collect();
+        let scores: Vec<Option<Vec<f32>>> = rows
+            .iter()
+            .map(|row| row.as_deref().map(|logits| self.scores(logits)))
+            .collect();
         let mut columns = match self.meaning {
             Meaning::Score(_) => vec![column(&scores, 0)],
             Meaning::OneOf if self.is_binary() => {
-                let label = |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[usize::from(f64::from(row[1]) >= self.threshold)]);
-                vec![column(&scores, 1), Arc::new(scores.iter().map(label).collect::<StringArray>()) as ArrayRef]
+                let label = |row: &Option<Vec<f32>>| {
+                    row.as_ref()
+                        .map(|row| &*self.labels[usize::from(f64::from(row[1]) >= self.threshold)])
+                };
+                vec![
+                    column(&scores, 1),
+                    Arc::new(scores.iter().map(label).collect::<StringArray>()) as ArrayRef,
+                ]
             }
             Meaning::OneOf => {
-                let label = |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[greatest(row)]);
+                let label =
+                    |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[greatest(row)]);
                 let labels: ArrayRef = Arc::new(scores.iter().map(label).collect::<StringArray>());
-                std::iter::once(labels).chain((0..self.labels.len()).map(|place| column(&scores, place))).collect()
+                std::iter::once(labels)
+                    .chain((0..self.labels.len()).map(|place| column(&scores, place)))
+                    .collect()
             }
-            Meaning::AnyOf => std::iter::once(self.label_lists(&scores)).chain((0..self.labels.len()).map(|place| column(&scores, place))).collect(),
+            Meaning::AnyOf => std::iter::once(self.label_lists(&scores))
+                .chain((0..self.labels.len()).map(|place| column(&scores, place)))
+                .collect(),
         };
         if self.raw {
             columns.extend((0..self.labels.len()).map(|place| column(rows, place)));
@@ -86,7 +113,10 @@ impl Classes {
     fn scores(&self, logits: &[f32]) -> Vec<f32> {
         match self.meaning {
             Meaning::Score(curve) => logits.iter().map(|logit| curve.of(*logit)).collect(),
-            Meaning::AnyOf => logits.iter().map(|logit| Curve::Sigmoid.of(*logit)).collect(),
+            Meaning::AnyOf => logits
+                .iter()
+                .map(|logit| Curve::Sigmoid.of(*logit))
+                .collect(),
             Meaning::OneOf => softmax(logits),
         }
     }
@@ -94,7 +124,11 @@ impl Classes {
     fn label_lists(&self, scores: &[Option<Vec<f32>>]) -> ArrayRef {
         let mut lists = ListBuilder::new(StringBuilder::new());
         for row in scores {
-            let chosen = row.iter().flatten().zip(&self.labels).filter(|(score, _)| f64::from(**score) >= self.threshold);
+            let chosen = row
+                .iter()
+                .flatten()
+                .zip(&self.labels)
+                .filter(|(score, _)| f64::from(**score) >= self.threshold);
             chosen.for_each(|(_, label)| lists.values().append_value(label));
             lists.append(row.is_some());
         }
@@ -112,11 +146,18 @@ pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
 
 /// The first of the greatest.
 pub(super) fn greatest(values: &[f32]) -> usize {
-    values.iter().enumerate().fold(0, |best, (place, value)| if *value > values[best] { place } else { best })
+    values.iter().enumerate().fold(
+        0,
+        |best, (place, value)| if *value > values[best] { place } else { best },
+    )
 }
 
 fn column(rows: &[Option<Vec<f32>>], place: usize) -> ArrayRef {
-    Arc::new(rows.iter().map(|row| row.as_ref().map(|row| row[place])).collect::<Float32Array>())
+    Arc::new(
+        rows.iter()
+            .map(|row| row.as_ref().map(|row| row[place]))
+            .collect::<Float32Array>(),
+    )
 }
 
 /// Which rows have a text.

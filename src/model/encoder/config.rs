@@ -1,6 +1,7 @@
 //! Settings in JSON, as Hugging Face directories hold them: values by name and kind.
 //!
-//! Owns the checks of single values. Every number is hostile until checked. What they mean is [`super::family`]'s business.
+//! Owns the checks of single values. Every number is hostile until checked. What they mean is
+//! [`super::family`]'s business.
 
 use serde_json::{Map, Value as Json};
 
@@ -25,7 +26,10 @@ impl Config {
     /// The value under the first of these names that has one.
     #[must_use]
     pub fn value(&self, names: &[&str]) -> Option<&Json> {
-        names.iter().find_map(|name| self.0.get(*name)).filter(|value| !value.is_null())
+        names
+            .iter()
+            .find_map(|name| self.0.get(*name))
+            .filter(|value| !value.is_null())
     }
 
     /// A text.
@@ -37,13 +41,18 @@ impl Config {
     /// A truth value, or `default`.
     #[must_use]
     pub fn truth(&self, name: &str, default: bool) -> bool {
-        self.value(&[name]).and_then(Json::as_bool).unwrap_or(default)
+        self.value(&[name])
+            .and_then(Json::as_bool)
+            .unwrap_or(default)
     }
 
     /// The settings under this name, if they are an object.
     #[must_use]
     pub fn object(&self, name: &str) -> Option<Self> {
-        self.value(&[name]).and_then(Json::as_object).cloned().map(Self)
+        self.value(&[name])
+            .and_then(Json::as_object)
+            .cloned()
+            .map(Self)
     }
 
     /// The names of all settings.
@@ -53,15 +62,25 @@ impl Config {
 
     /// A whole number above 0, at most `most`; none if it is not there.
     pub(super) fn count(&self, names: &[&str], most: usize) -> Result<Option<usize>> {
-        let Some(value) = self.value(names) else { return Ok(None) };
-        match value.as_u64().and_then(|count| usize::try_from(count).ok()).filter(|count| (1..=most).contains(count)) {
+        let Some(value) = self.value(names) else {
+            return Ok(None);
+        };
+        match value
+            .as_u64()
+            .and_then(|count| usize::try_from(count).ok())
+            .filter(|count| (1..=most).contains(count))
+        {
             Some(count) => Ok(Some(count)),
-            None => Err(Error::contract(format!("`{}` is `{value}`, wanted a whole number from 1 to {most}", names[0]))),
+            None => Err(Error::contract(format!(
+                "`{}` is `{value}`, wanted a whole number from 1 to {most}",
+                names[0]
+            ))),
         }
     }
 
     pub(super) fn width(&self, names: &[&str]) -> Result<usize> {
-        self.count(names, super::family::MOST_WIDTH)?.ok_or_else(|| Error::contract(format!("the settings have no `{}`", names[0])))
+        self.count(names, super::family::MOST_WIDTH)?
+            .ok_or_else(|| Error::contract(format!("the settings have no `{}`", names[0])))
     }
 
     pub(super) fn real(&self, names: &[&str], default: f64) -> Result<f64> {
@@ -70,12 +89,19 @@ impl Config {
             Some(value) => value
                 .as_f64()
                 .filter(|value| value.is_finite() && *value > 0.0)
-                .ok_or_else(|| Error::contract(format!("`{}` is `{value}`, wanted a number above 0", names[0]))),
+                .ok_or_else(|| {
+                    Error::contract(format!(
+                        "`{}` is `{value}`, wanted a number above 0",
+                        names[0]
+                    ))
+                }),
         }
     }
 
     pub(super) fn activation(&self, names: &[&str], default: Activation) -> Result<Activation> {
-        let Some(value) = self.value(names) else { return Ok(default) };
+        let Some(value) = self.value(names) else {
+            return Ok(default);
+        };
         value.as_str().and_then(Activation::named).ok_or_else(|| {
             Error::contract(format!("the activation {value} is not supported"))
                 .hint("known ones: gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh")
@@ -93,7 +119,9 @@ impl Config {
     /// Fails if a setting says what the forward pass does not do.
     pub(super) fn refuse(&self, name: &str, is_refused: impl Fn(&Json) -> bool) -> Result<()> {
         match self.value(&[name]).filter(|value| is_refused(value)) {
-            Some(value) => Err(Error::contract(format!("`{name}` is `{value}`, which is not supported"))),
+            Some(value) => Err(Error::contract(format!(
+                "`{name}` is `{value}`, which is not supported"
+            ))),
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! Labels of tokens as entities, by the rules of transformers' token classification pipeline.
 //!
-//! Owns the strategies and the column of lists. Places are counted in characters (Unicode scalar values), as Python counts them.
+//! Owns the strategies and the column of lists. Places are counted in characters (Unicode scalar
+//! values), as Python counts them.
 
 use std::sync::Arc;
 
@@ -47,17 +48,41 @@ struct Tagged {
 
 impl Tagging {
     /// The entities of a text from the logits of its tokens, row-major.
-    pub(super) fn entities(&self, text: &str, encoding: &Encoding, logits: &[f32], tokenizer: &TextTokenizer) -> Vec<Entity> {
+    pub(super) fn entities(
+        &self,
+        text: &str,
+        encoding: &Encoding,
+        logits: &[f32],
+        tokenizer: &TextTokenizer,
+    ) -> Vec<Entity> {
         let tagged = self.tagged(text, encoding, logits, tokenizer);
         let labelled: Vec<Entity> = match self.aggregation {
-            Aggregation::None | Aggregation::Simple => tagged.into_iter().map(|token| self.alone(token)).collect(),
-            strategy => words(&tagged).into_iter().map(|word| self.word(word, strategy, tokenizer)).collect(),
+            Aggregation::None | Aggregation::Simple => {
+                tagged.into_iter().map(|token| self.alone(token)).collect()
+            }
+            strategy => words(&tagged)
+                .into_iter()
+                .map(|word| self.word(word, strategy, tokenizer))
+                .collect(),
         };
-        let found = if self.aggregation == Aggregation::None { labelled } else { grouped(&labelled, tokenizer) };
-        found.into_iter().filter(|entity| entity.label != OUTSIDE).collect()
+        let found = if self.aggregation == Aggregation::None {
+            labelled
+        } else {
+            grouped(&labelled, tokenizer)
+        };
+        found
+            .into_iter()
+            .filter(|entity| entity.label != OUTSIDE)
+            .collect()
     }
 
-    fn tagged(&self, text: &str, encoding: &Encoding, logits: &[f32], tokenizer: &TextTokenizer) -> Vec<Tagged> {
+    fn tagged(
+        &self,
+        text: &str,
+        encoding: &Encoding,
+        logits: &[f32],
+        tokenizer: &TextTokenizer,
+    ) -> Vec<Tagged> {
         let characters: Vec<char> = text.chars().collect();
         let marks_subwords = tokenizer.marks_subwords();
         let mut tagged = Vec::new();
@@ -66,37 +91,62 @@ impl Tagging {
                 continue;
             }
             let ((start, end), id) = (encoding.get_offsets()[place], encoding.get_ids()[place]);
-            let own = characters.get(start..end.min(characters.len())).unwrap_or_default();
+            let own = characters
+                .get(start..end.min(characters.len()))
+                .unwrap_or_default();
             let mut word = tokenizer.token(id);
             let mut is_subword = if marks_subwords {
                 word.chars().count() != own.len()
             } else {
-                let around = characters.get(start.saturating_sub(1)..(start + 1).min(characters.len())).unwrap_or_default();
+                let around = characters
+                    .get(start.saturating_sub(1)..(start + 1).min(characters.len()))
+                    .unwrap_or_default();
                 start > 0 && !around.contains(&' ')
             };
             if Some(id) == self.unknown_id {
                 (word, is_subword) = (own.iter().collect(), false);
             }
-            tagged.push(Tagged { word, scores: softmax(logits), start, end, is_subword });
+            tagged.push(Tagged {
+                word,
+                scores: softmax(logits),
+                start,
+                end,
+                is_subword,
+            });
         }
         tagged
     }
 
     fn alone(&self, token: Tagged) -> Entity {
         let label = greatest(&token.scores);
-        Entity { word: token.word, label: self.labels[label].clone(), score: token.scores[label], start: token.start, end: token.end }
+        Entity {
+            word: token.word,
+            label: self.labels[label].clone(),
+            score: token.scores[label],
+            start: token.start,
+            end: token.end,
+        }
     }
 
     fn word(&self, tokens: &[Tagged], strategy: Aggregation, tokenizer: &TextTokenizer) -> Entity {
         let top = |token: &Tagged| token.scores[greatest(&token.scores)];
         let scores = match strategy {
             Aggregation::Max => {
-                let surest = tokens.iter().enumerate().fold(0, |best, (place, token)| if top(token) > top(&tokens[best]) { place } else { best });
+                let surest = tokens.iter().enumerate().fold(0, |best, (place, token)| {
+                    if top(token) > top(&tokens[best]) {
+                        place
+                    } else {
+                        best
+                    }
+                });
                 tokens[surest].scores.clone()
             }
             Aggregation::Average => {
-                let sum = |label: usize| tokens.iter().map(|token| token.scores[label]).sum::<f32>();
-                (0..self.labels.len()).map(|label| sum(label) / tokens.len() as f32).collect()
+                let sum =
+                    |label: usize| tokens.iter().map(|token| token.scores[label]).sum::<f32>();
+                (0..self.labels.len())
+                    .map(|label| sum(label) / tokens.len() as f32)
+                    .collect()
             }
             _ => tokens[0].scores.clone(),
         };
@@ -124,7 +174,11 @@ fn grouped(entities: &[Entity], tokenizer: &TextTokenizer) -> Vec<Entity> {
     });
     let together = |group: &[Entity]| Entity {
         word: tokenizer.joined(group.iter().map(|entity| entity.word.clone()).collect()),
-        label: group[0].label.split_once('-').map_or(group[0].label.as_str(), |(_, rest)| rest).to_owned(),
+        label: group[0]
+            .label
+            .split_once('-')
+            .map_or(group[0].label.as_str(), |(_, rest)| rest)
+            .to_owned(),
         score: group.iter().map(|entity| entity.score).sum::<f32>() / group.len() as f32,
         start: group[0].start,
         end: group[group.len() - 1].end,
@@ -153,12 +207,23 @@ fn parts() -> Fields {
 
 /// The column: a list of structs.
 pub(super) fn field() -> Field {
-    Field::new("entities", DataType::List(Arc::new(Field::new_list_field(DataType::Struct(parts()), true))), true)
+    Field::new(
+        "entities",
+        DataType::List(Arc::new(Field::new_list_field(
+            DataType::Struct(parts()),
+            true,
+        ))),
+        true,
+    )
 }
 
 /// The column of rows whose entities these are; none for a row without a text.
 pub(super) fn column(rows: &[Option<Vec<Entity>>]) -> Result<ArrayRef> {
-    let (mut words, mut labels, mut scores) = (StringBuilder::new(), StringBuilder::new(), Float32Builder::new());
+    let (mut words, mut labels, mut scores) = (
+        StringBuilder::new(),
+        StringBuilder::new(),
+        Float32Builder::new(),
+    );
     let (mut starts, mut ends) = (Int64Builder::new(), Int64Builder::new());
     for entity in rows.iter().flatten().flatten() {
         words.append_value(&entity.word);
@@ -167,11 +232,20 @@ pub(super) fn column(rows: &[Option<Vec<Entity>>]) -> Result<ArrayRef> {
         starts.append_value(entity.start as i64);
         ends.append_value(entity.end as i64);
     }
-    let columns: Vec<ArrayRef> =
-        vec![Arc::new(words.finish()), Arc::new(labels.finish()), Arc::new(scores.finish()), Arc::new(starts.finish()), Arc::new(ends.finish())];
-    let offsets = OffsetBuffer::<i32>::from_lengths(rows.iter().map(|row| row.as_ref().map_or(0, Vec::len)));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(words.finish()),
+        Arc::new(labels.finish()),
+        Arc::new(scores.finish()),
+        Arc::new(starts.finish()),
+        Arc::new(ends.finish()),
+    ];
+    let offsets =
+        OffsetBuffer::<i32>::from_lengths(rows.iter().map(|row| row.as_ref().map_or(0, Vec::len)));
     let nulls = rows.iter().map(Option::is_some).collect::<NullBuffer>();
     let item = Arc::new(Field::new_list_field(DataType::Struct(parts()), true));
-    let list = StructArray::try_new(parts(), columns, None).and_then(|values| ListArray::try_new(item, offsets, Arc::new(values), Some(nulls)));
-    Ok(Arc::new(list.map_err(|error| Error::internal("entities that make no column").because(error))?))
+    let list = StructArray::try_new(parts(), columns, None)
+        .and_then(|values| ListArray::try_new(item, offsets, Arc::new(values), Some(nulls)));
+    Ok(Arc::new(list.map_err(|error| {
+        Error::internal("entities that make no column").because(error)
+    })?))
 }

@@ -4,7 +4,10 @@
 
 use serde_json::Value as Json;
 
-use super::architecture::{Activation, Architecture, AttentionPositions, Embedding, FeedForward, Layer, NormOrder, Positions, Projection};
+use super::architecture::{
+    Activation, Architecture, AttentionPositions, Embedding, FeedForward, Layer, NormOrder,
+    Positions, Projection,
+};
 use super::config::Config;
 use crate::error::{Error, Result};
 
@@ -74,22 +77,34 @@ pub struct Biases {
     pub norm: bool,
 }
 
-const ALL_BIASES: Biases = Biases { attention: true, feed_forward: true, norm: true };
+const ALL_BIASES: Biases = Biases {
+    attention: true,
+    feed_forward: true,
+    norm: true,
+};
 
 /// The encoder that the settings describe.
 ///
 /// # Errors
-/// A contract error for another kind of model, for a setting that is missing or absurd, and for what is not supported.
+/// A contract error for another kind of model, for a setting that is missing or absurd, and for
+/// what is not supported.
 pub fn describe(config: &Config) -> Result<Described> {
-    let kind = config.text("model_type").ok_or_else(|| Error::contract("`config.json` has no `model_type`"))?;
+    let kind = config
+        .text("model_type")
+        .ok_or_else(|| Error::contract("`config.json` has no `model_type`"))?;
     let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == kind) else {
         let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
-        return Err(Error::contract(format!("text models of type `{kind}` are not supported")).hint(format!("supported: {}", known.join(", "))));
+        return Err(
+            Error::contract(format!("text models of type `{kind}` are not supported"))
+                .hint(format!("supported: {}", known.join(", "))),
+        );
     };
     config.refuse("is_decoder", |value| value == &Json::Bool(true))?;
     config.refuse("position_embedding_type", |value| value != "absolute")?;
     match family {
-        Family::Bert | Family::Roberta | Family::Electra | Family::Mpnet => classic(config, *family),
+        Family::Bert | Family::Roberta | Family::Electra | Family::Mpnet => {
+            classic(config, *family)
+        }
         Family::DistilBert => distilbert(config),
         Family::Albert => albert(config),
         Family::DebertaV2 => deberta(config),
@@ -103,7 +118,11 @@ const HIDDEN: &[&str] = &["hidden_size", "dim", "n_embd"];
 const HEADS: &[&str] = &["num_attention_heads", "n_heads", "n_head"];
 const LAYERS: &[&str] = &["num_hidden_layers", "n_layers", "n_layer"];
 const MIDDLE: &[&str] = &["intermediate_size", "hidden_dim", "n_inner"];
-const MOST_POSITIONS: &[&str] = &["max_position_embeddings", "max_trained_positions", "n_positions"];
+const MOST_POSITIONS: &[&str] = &[
+    "max_position_embeddings",
+    "max_trained_positions",
+    "n_positions",
+];
 
 /// What is added to the variance in norms.
 fn epsilon(config: &Config, family: Family) -> Result<f64> {
@@ -123,13 +142,25 @@ fn plain(config: &Config, family: Family) -> Result<Described> {
     let head_size = match config.count(&["head_dim", "attention_head_size"], MOST_WIDTH)? {
         Some(size) => size,
         None if hidden.is_multiple_of(head_count) => hidden / head_count,
-        None => return Err(Error::contract(format!("a hidden size of {hidden} is not a multiple of {head_count} heads"))),
+        None => {
+            return Err(Error::contract(format!(
+                "a hidden size of {hidden} is not a multiple of {head_count} heads"
+            )));
+        }
     };
-    let layer_count = config.count(LAYERS, MOST_LAYERS)?.ok_or_else(|| Error::contract(format!("the settings have no `{}`", LAYERS[0])))?;
-    let vocabulary = config.count(&["vocab_size"], MOST_TOKENS)?.ok_or_else(|| Error::contract("the settings have no `vocab_size`"))?;
+    let layer_count = config
+        .count(LAYERS, MOST_LAYERS)?
+        .ok_or_else(|| Error::contract(format!("the settings have no `{}`", LAYERS[0])))?;
+    let vocabulary = config
+        .count(&["vocab_size"], MOST_TOKENS)?
+        .ok_or_else(|| Error::contract("the settings have no `vocab_size`"))?;
     let positions = config.count(MOST_POSITIONS, MOST_WIDTH)?;
-    let type_count =
-        config.value(&["type_vocab_size"]).and_then(Json::as_u64).map_or(0, |count| usize::try_from(count).unwrap_or(MOST_WIDTH).min(MOST_WIDTH));
+    let type_count = config
+        .value(&["type_vocab_size"])
+        .and_then(Json::as_u64)
+        .map_or(0, |count| {
+            usize::try_from(count).unwrap_or(MOST_WIDTH).min(MOST_WIDTH)
+        });
     let architecture = Architecture {
         hidden,
         head_count,
@@ -137,42 +168,86 @@ fn plain(config: &Config, family: Family) -> Result<Described> {
         embedding: Embedding {
             vocabulary,
             width: hidden,
-            positions: positions.map(|count| Positions { count, first: 0, padding_id: None }),
+            positions: positions.map(|count| Positions {
+                count,
+                first: 0,
+                padding_id: None,
+            }),
             type_count,
             projection: None,
         },
-        layers: (0..layer_count).map(|weights| Layer { weights, window: None, rotary_base: None }).collect(),
+        layers: (0..layer_count)
+            .map(|weights| Layer {
+                weights,
+                window: None,
+                rotary_base: None,
+            })
+            .collect(),
         norm_order: NormOrder::Post,
         epsilon: epsilon(config, family)?,
         attention: AttentionPositions::None,
         score_scale: 1.0 / (head_size as f64).sqrt(),
         feed_forward: FeedForward {
             size: config.width(MIDDLE)?,
-            activation: config.activation(&["hidden_act", "activation", "hidden_activation"], Activation::Gelu)?,
+            activation: config.activation(
+                &["hidden_act", "activation", "hidden_activation"],
+                Activation::Gelu,
+            )?,
             is_gated: false,
         },
     };
-    Ok(Described { family, architecture, biases: ALL_BIASES, most_tokens: None, shares_positions: false })
+    Ok(Described {
+        family,
+        architecture,
+        biases: ALL_BIASES,
+        most_tokens: None,
+        shares_positions: false,
+    })
 }
 
 fn classic(config: &Config, family: Family) -> Result<Described> {
     let mut described = plain(config, family)?;
-    let padding = config.value(&["pad_token_id"]).and_then(Json::as_u64).and_then(|id| u32::try_from(id).ok()).unwrap_or(1);
-    let Architecture { embedding, attention, hidden, .. } = &mut described.architecture;
-    let Some(positions) = &mut embedding.positions else { return Err(no_positions()) };
+    let padding = config
+        .value(&["pad_token_id"])
+        .and_then(Json::as_u64)
+        .and_then(|id| u32::try_from(id).ok())
+        .unwrap_or(1);
+    let Architecture {
+        embedding,
+        attention,
+        hidden,
+        ..
+    } = &mut described.architecture;
+    let Some(positions) = &mut embedding.positions else {
+        return Err(no_positions());
+    };
     if matches!(family, Family::Roberta | Family::Mpnet) {
-        *positions = Positions { first: padding as usize + 1, padding_id: Some(padding), ..*positions };
+        *positions = Positions {
+            first: padding as usize + 1,
+            padding_id: Some(padding),
+            ..*positions
+        };
         if positions.first >= positions.count {
-            return Err(Error::contract(format!("{} positions leave no room after the padding token {padding}", positions.count)));
+            return Err(Error::contract(format!(
+                "{} positions leave no room after the padding token {padding}",
+                positions.count
+            )));
         }
     }
     if family == Family::Mpnet {
         embedding.type_count = 0;
-        let bucket_count = config.count(&["relative_attention_num_buckets"], MOST_WIDTH)?.unwrap_or(32);
+        let bucket_count = config
+            .count(&["relative_attention_num_buckets"], MOST_WIDTH)?
+            .unwrap_or(32);
         if bucket_count < 4 {
-            return Err(Error::contract(format!("{bucket_count} buckets of distance are too few")));
+            return Err(Error::contract(format!(
+                "{bucket_count} buckets of distance are too few"
+            )));
         }
-        *attention = AttentionPositions::Bucketed { bucket_count, most_distance: 128 };
+        *attention = AttentionPositions::Bucketed {
+            bucket_count,
+            most_distance: 128,
+        };
     }
     if family == Family::Electra {
         project(config, embedding, *hidden, Projection::AfterNorm)?;
@@ -184,8 +259,15 @@ fn no_positions() -> Error {
     Error::contract("the settings have no `max_position_embeddings`")
 }
 
-fn project(config: &Config, embedding: &mut Embedding, hidden: usize, projection: Projection) -> Result<()> {
-    embedding.width = config.count(&["embedding_size"], MOST_WIDTH)?.unwrap_or(hidden);
+fn project(
+    config: &Config,
+    embedding: &mut Embedding,
+    hidden: usize,
+    projection: Projection,
+) -> Result<()> {
+    embedding.width = config
+        .count(&["embedding_size"], MOST_WIDTH)?
+        .unwrap_or(hidden);
     embedding.projection = (embedding.width != hidden).then_some(projection);
     Ok(())
 }
@@ -198,15 +280,30 @@ fn distilbert(config: &Config) -> Result<Described> {
 
 fn albert(config: &Config) -> Result<Described> {
     let mut described = plain(config, Family::Albert)?;
-    let groups = config.count(&["num_hidden_groups"], MOST_LAYERS)?.unwrap_or(1);
-    let inner = config.count(&["inner_group_num"], MOST_LAYERS)?.unwrap_or(1);
+    let groups = config
+        .count(&["num_hidden_groups"], MOST_LAYERS)?
+        .unwrap_or(1);
+    let inner = config
+        .count(&["inner_group_num"], MOST_LAYERS)?
+        .unwrap_or(1);
     let architecture = &mut described.architecture;
     let count = architecture.layers.len();
     let group = |layer: usize| (layer as f64 / (count as f64 / groups as f64)) as usize;
-    let passes = (0..count).flat_map(|layer| (0..inner).map(move |place| group(layer) * inner + place));
-    architecture.layers = passes.take(MOST_LAYERS).map(|weights| Layer { weights, window: None, rotary_base: None }).collect();
-    architecture.feed_forward.activation = config.activation(&["hidden_act"], Activation::GeluTanh)?;
-    architecture.embedding.width = config.count(&["embedding_size"], MOST_WIDTH)?.unwrap_or(128);
+    let passes =
+        (0..count).flat_map(|layer| (0..inner).map(move |place| group(layer) * inner + place));
+    architecture.layers = passes
+        .take(MOST_LAYERS)
+        .map(|weights| Layer {
+            weights,
+            window: None,
+            rotary_base: None,
+        })
+        .collect();
+    architecture.feed_forward.activation =
+        config.activation(&["hidden_act"], Activation::GeluTanh)?;
+    architecture.embedding.width = config
+        .count(&["embedding_size"], MOST_WIDTH)?
+        .unwrap_or(128);
     // The layer is there also where it changes no width.
     architecture.embedding.projection = Some(Projection::AfterNorm);
     Ok(described)
@@ -218,15 +315,28 @@ fn deberta(config: &Config) -> Result<Described> {
     described.shares_positions = config.truth("share_att_key", false);
     let architecture = &mut described.architecture;
     let hidden = architecture.hidden;
-    project(config, &mut architecture.embedding, hidden, Projection::BeforeNorm)?;
-    let most_positions = architecture.embedding.positions.ok_or_else(no_positions)?.count;
+    project(
+        config,
+        &mut architecture.embedding,
+        hidden,
+        Projection::BeforeNorm,
+    )?;
+    let most_positions = architecture
+        .embedding
+        .positions
+        .ok_or_else(no_positions)?
+        .count;
     if !config.truth("position_biased_input", true) {
         architecture.embedding.positions = None;
         described.most_tokens = Some(most_positions);
     }
     let terms = match config.value(&["pos_att_type"]) {
         Some(Json::String(text)) => text.split('|').map(str::to_owned).collect(),
-        Some(Json::Array(list)) => list.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+        Some(Json::Array(list)) => list
+            .iter()
+            .filter_map(Json::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::<String>::new(),
     };
     let has = |term: &str| terms.iter().any(|found| found.trim() == term);
@@ -234,20 +344,40 @@ fn deberta(config: &Config) -> Result<Described> {
     let parts = 1 + usize::from(content_to_position) + usize::from(position_to_content);
     architecture.score_scale = 1.0 / ((architecture.head_size * parts) as f64).sqrt();
     if config.truth("relative_attention", false) {
-        let positive =
-            |name: &str| config.value(&[name]).and_then(Json::as_i64).and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
-        let most_distance = positive("max_relative_positions").unwrap_or(most_positions).min(MOST_WIDTH);
+        let positive = |name: &str| {
+            config
+                .value(&[name])
+                .and_then(Json::as_i64)
+                .and_then(|count| usize::try_from(count).ok())
+                .filter(|count| *count > 0)
+        };
+        let most_distance = positive("max_relative_positions")
+            .unwrap_or(most_positions)
+            .min(MOST_WIDTH);
         let bucket_count = positive("position_buckets").map(|count| count.min(MOST_WIDTH));
         if bucket_count.is_some_and(|count| count < 2 || most_distance <= count / 2 + 1) {
-            return Err(Error::contract("`position_buckets` and `max_relative_positions` do not go together"));
+            return Err(Error::contract(
+                "`position_buckets` and `max_relative_positions` do not go together",
+            ));
         }
         let span = bucket_count.unwrap_or(most_distance);
-        architecture.attention = AttentionPositions::Disentangled { content_to_position, position_to_content, span, bucket_count, most_distance };
+        architecture.attention = AttentionPositions::Disentangled {
+            content_to_position,
+            position_to_content,
+            span,
+            bucket_count,
+            most_distance,
+        };
     }
     Ok(described)
 }
 
-fn rotary_base(parameters: Option<Config>, config: &Config, name: &str, default: f64) -> Result<f64> {
+fn rotary_base(
+    parameters: Option<Config>,
+    config: &Config,
+    name: &str,
+    default: f64,
+) -> Result<f64> {
     let parameters = parameters.unwrap_or_default();
     parameters.refuse("rope_type", |value| value != "default")?;
     match parameters.value(&["rope_theta"]) {
@@ -259,44 +389,91 @@ fn rotary_base(parameters: Option<Config>, config: &Config, name: &str, default:
 /// Rotates all of a head.
 fn rotate(architecture: &mut Architecture) -> Result<()> {
     architecture.embedding.positions = None;
-    architecture.attention = AttentionPositions::Rotary { size: architecture.head_size };
+    architecture.attention = AttentionPositions::Rotary {
+        size: architecture.head_size,
+    };
     if architecture.head_size % 2 == 1 {
-        return Err(Error::contract(format!("heads of {} numbers cannot be rotated in pairs", architecture.head_size)));
+        return Err(Error::contract(format!(
+            "heads of {} numbers cannot be rotated in pairs",
+            architecture.head_size
+        )));
     }
     Ok(())
 }
 
 fn modernbert(config: &Config) -> Result<Described> {
     let mut described = plain(config, Family::ModernBert)?;
-    let parameters = |name: &str| config.object("rope_parameters").and_then(|all| all.object(name));
-    let global = rotary_base(parameters("full_attention"), config, "global_rope_theta", 160_000.0)?;
-    let local = rotary_base(parameters("sliding_attention"), config, "local_rope_theta", 10_000.0)?;
-    let window =
-        config.width(&["local_attention"]).or_else(|error| if config.value(&["local_attention"]).is_none() { Ok(128) } else { Err(error) })? / 2;
-    let every = config.count(&["global_attn_every_n_layers"], MOST_LAYERS)?.unwrap_or(3);
-    let kinds: Option<Vec<&str>> =
-        config.value(&["layer_types"]).and_then(Json::as_array).map(|kinds| kinds.iter().filter_map(Json::as_str).collect());
+    let parameters = |name: &str| {
+        config
+            .object("rope_parameters")
+            .and_then(|all| all.object(name))
+    };
+    let global = rotary_base(
+        parameters("full_attention"),
+        config,
+        "global_rope_theta",
+        160_000.0,
+    )?;
+    let local = rotary_base(
+        parameters("sliding_attention"),
+        config,
+        "local_rope_theta",
+        10_000.0,
+    )?;
+    let window = config.width(&["local_attention"]).or_else(|error| {
+        if config.value(&["local_attention"]).is_none() {
+            Ok(128)
+        } else {
+            Err(error)
+        }
+    })? / 2;
+    let every = config
+        .count(&["global_attn_every_n_layers"], MOST_LAYERS)?
+        .unwrap_or(3);
+    let kinds: Option<Vec<&str>> = config
+        .value(&["layer_types"])
+        .and_then(Json::as_array)
+        .map(|kinds| kinds.iter().filter_map(Json::as_str).collect());
     let is_global = |layer: usize| match &kinds {
-        Some(kinds) => kinds.get(layer).is_none_or(|kind| *kind == "full_attention"),
+        Some(kinds) => kinds
+            .get(layer)
+            .is_none_or(|kind| *kind == "full_attention"),
         None => layer.is_multiple_of(every),
     };
     let architecture = &mut described.architecture;
-    described.most_tokens = architecture.embedding.positions.map(|positions| positions.count);
+    described.most_tokens = architecture
+        .embedding
+        .positions
+        .map(|positions| positions.count);
     rotate(architecture)?;
     for (place, layer) in architecture.layers.iter_mut().enumerate() {
         let is_global = is_global(place);
-        *layer = Layer { window: (!is_global).then_some(window), rotary_base: Some(if is_global { global } else { local }), ..*layer };
+        *layer = Layer {
+            window: (!is_global).then_some(window),
+            rotary_base: Some(if is_global { global } else { local }),
+            ..*layer
+        };
     }
     architecture.norm_order = NormOrder::Pre;
     architecture.embedding.type_count = 0;
     architecture.feed_forward.is_gated = true;
     let truth = |name: &str| config.truth(name, false);
-    described.biases = Biases { attention: truth("attention_bias"), feed_forward: truth("mlp_bias"), norm: truth("norm_bias") };
+    described.biases = Biases {
+        attention: truth("attention_bias"),
+        feed_forward: truth("mlp_bias"),
+        norm: truth("norm_bias"),
+    };
     Ok(described)
 }
 
 fn nomic(config: &Config) -> Result<Described> {
-    for name in ["use_rms_norm", "prenorm", "rotary_emb_interleaved", "causal", "parallel_block"] {
+    for name in [
+        "use_rms_norm",
+        "prenorm",
+        "rotary_emb_interleaved",
+        "causal",
+        "parallel_block",
+    ] {
         config.refuse(name, |value| value == &Json::Bool(true))?;
     }
     for name in ["rotary_emb_scale_base", "num_experts", "moe_every_n_layers"] {
@@ -307,25 +484,47 @@ fn nomic(config: &Config) -> Result<Described> {
         None => None,
         Some("swiglu") => Some(Activation::Silu),
         Some("geglu") => Some(Activation::Gelu),
-        Some(other) => return Err(Error::contract(format!("the activation `{other}` is not supported")).hint("known ones: swiglu, geglu")),
+        Some(other) => {
+            return Err(
+                Error::contract(format!("the activation `{other}` is not supported"))
+                    .hint("known ones: swiglu, geglu"),
+            );
+        }
     };
     let mut described = plain(config, Family::NomicBert)?;
     let architecture = &mut described.architecture;
     // Beyond what it was trained for, the original stretches the rotation.
     let trained = config.count(&["max_trained_positions"], MOST_WIDTH)?;
-    described.most_tokens = trained.or(architecture.embedding.positions.map(|positions| positions.count));
-    let base = rotary_base(config.object("rope_parameters"), config, "rotary_emb_base", 1_000.0)?;
+    described.most_tokens = trained.or(architecture
+        .embedding
+        .positions
+        .map(|positions| positions.count));
+    let base = rotary_base(
+        config.object("rope_parameters"),
+        config,
+        "rotary_emb_base",
+        1_000.0,
+    )?;
     rotate(architecture)?;
-    architecture.layers.iter_mut().for_each(|layer| layer.rotary_base = Some(base));
+    architecture
+        .layers
+        .iter_mut()
+        .for_each(|layer| layer.rotary_base = Some(base));
     architecture.feed_forward.is_gated = true;
     architecture.feed_forward.activation = match curve {
         Some(curve) => curve,
         None => config.activation(&["hidden_act"], Activation::Silu)?,
     };
     let truth = |name: &str| config.truth(name, false);
-    described.biases = Biases { attention: truth("qkv_proj_bias"), feed_forward: truth("mlp_fc1_bias"), norm: true };
+    described.biases = Biases {
+        attention: truth("qkv_proj_bias"),
+        feed_forward: truth("mlp_fc1_bias"),
+        norm: true,
+    };
     if truth("mlp_fc1_bias") != truth("mlp_fc2_bias") {
-        return Err(Error::contract("biases in one half of the feed-forward part only are not supported"));
+        return Err(Error::contract(
+            "biases in one half of the feed-forward part only are not supported",
+        ));
     }
     Ok(described)
 }

@@ -1,7 +1,7 @@
 //! What stands behind an encoder: small dense layers, one vector at a time.
 //!
-//! Owns classification heads and the arithmetic of single vectors. Sums go through the inner dimension in one order, so that a vector's bits do not
-//! depend on those beside it.
+//! Owns classification heads and the arithmetic of single vectors. Sums go through the inner
+//! dimension in one order, so that a vector's bits do not depend on those beside it.
 
 use candle_core::Tensor;
 
@@ -20,9 +20,19 @@ pub(super) struct VectorLayer(Dense);
 
 impl VectorLayer {
     pub(super) fn new(linear: &Linear) -> Result<Self> {
-        let (outer, inner) = linear.weight.dims2().map_err(|error| crate::error::Error::internal("a layer that is no matrix").because(error))?;
-        let (weight, bias) = (numbers(&linear.weight)?, linear.bias.as_ref().map(numbers).transpose()?);
-        Ok(Self(Dense::new(inner, outer, |row, column| weight[column * inner + row], bias.as_deref())?))
+        let (outer, inner) = linear.weight.dims2().map_err(|error| {
+            crate::error::Error::internal("a layer that is no matrix").because(error)
+        })?;
+        let (weight, bias) = (
+            numbers(&linear.weight)?,
+            linear.bias.as_ref().map(numbers).transpose()?,
+        );
+        Ok(Self(Dense::new(
+            inner,
+            outer,
+            |row, column| weight[column * inner + row],
+            bias.as_deref(),
+        )?))
     }
 
     pub(super) fn inner(&self) -> usize {
@@ -38,7 +48,16 @@ impl VectorLayer {
         let width = self.0.inner();
         let count = vectors.len() / width;
         let mut out = vec![0.0; count * self.0.outer()];
-        self.0.multiply(Rows { values: vectors, width, stride: width, count }, &mut out, self.0.outer());
+        self.0.multiply(
+            Rows {
+                values: vectors,
+                width,
+                stride: width,
+                count,
+            },
+            &mut out,
+            self.0.outer(),
+        );
         out
     }
 
@@ -51,7 +70,10 @@ impl VectorLayer {
 pub(super) fn curve(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
-        Activation::GeluTanh => 0.5 * x * (1.0 + ((2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh()),
+        Activation::GeluTanh => {
+            0.5 * x
+                * (1.0 + ((2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh())
+        }
         Activation::Relu => x.max(0.0),
         Activation::Silu => x / (1.0 + (-x).exp()),
         Activation::Tanh => x.tanh(),
@@ -68,14 +90,26 @@ pub(super) struct VectorNorm {
 
 impl VectorNorm {
     pub(super) fn new(norm: &Norm, epsilon: f64) -> Result<Self> {
-        Ok(Self { weight: numbers(&norm.weight)?, bias: norm.bias.as_ref().map(|bias: &Tensor| numbers(bias)).transpose()?, epsilon })
+        Ok(Self {
+            weight: numbers(&norm.weight)?,
+            bias: norm
+                .bias
+                .as_ref()
+                .map(|bias: &Tensor| numbers(bias))
+                .transpose()?,
+            epsilon,
+        })
     }
 
     pub(super) fn apply(&self, vectors: &mut [f32]) {
         for vector in vectors.chunks_exact_mut(self.weight.len()) {
             let count = vector.len() as f64;
             let mean = vector.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
-            let variance = vector.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+            let variance = vector
+                .iter()
+                .map(|value| (f64::from(*value) - mean).powi(2))
+                .sum::<f64>()
+                / count;
             let scale = 1.0 / (variance + self.epsilon).sqrt();
             for (place, value) in vector.iter_mut().enumerate() {
                 let bias = self.bias.as_ref().map_or(0.0, |bias| bias[place]);
@@ -104,46 +138,95 @@ pub(super) struct Head {
 
 impl Head {
     /// The head of a family for this many labels, of whole texts or of each token.
-    pub(super) fn load(described: &Described, config: &Config, label_count: usize, is_per_token: bool, files: &mut TensorFiles<'_>) -> Result<Self> {
+    pub(super) fn load(
+        described: &Described,
+        config: &Config,
+        label_count: usize,
+        is_per_token: bool,
+        files: &mut TensorFiles<'_>,
+    ) -> Result<Self> {
         let (family, hidden) = (described.family, described.architecture.hidden);
         let prefix = prefix(family, files);
         let pooler = format!("{prefix}pooler");
         let dense = format!("{prefix}pooler.dense");
         let (between, output) = match family {
-            Family::ModernBert => (Some(("head.dense", config.head_activation("classifier_activation")?)), "classifier"),
+            Family::ModernBert => (
+                Some((
+                    "head.dense",
+                    config.head_activation("classifier_activation")?,
+                )),
+                "classifier",
+            ),
             _ if is_per_token => (None, "classifier"),
-            Family::Bert | Family::NomicBert => (Some((dense.as_str(), Activation::Tanh)), "classifier"),
+            Family::Bert | Family::NomicBert => {
+                (Some((dense.as_str(), Activation::Tanh)), "classifier")
+            }
             Family::Albert => (Some((pooler.as_str(), Activation::Tanh)), "classifier"),
-            Family::Roberta | Family::Mpnet => (Some(("classifier.dense", Activation::Tanh)), "classifier.out_proj"),
-            Family::Electra => (Some(("classifier.dense", Activation::Gelu)), "classifier.out_proj"),
+            Family::Roberta | Family::Mpnet => (
+                Some(("classifier.dense", Activation::Tanh)),
+                "classifier.out_proj",
+            ),
+            Family::Electra => (
+                Some(("classifier.dense", Activation::Gelu)),
+                "classifier.out_proj",
+            ),
             Family::DistilBert => (Some(("pre_classifier", Activation::Relu)), "classifier"),
-            Family::DebertaV2 => (Some(("pooler.dense", config.head_activation("pooler_hidden_act")?)), "classifier"),
+            Family::DebertaV2 => (
+                Some(("pooler.dense", config.head_activation("pooler_hidden_act")?)),
+                "classifier",
+            ),
         };
         let is_modern = family == Family::ModernBert;
         let between = between.map(|(name, activation)| {
-            let layer = files.linear(name, hidden, hidden, !is_modern || config.truth("classifier_bias", false));
-            (layer, activation, is_modern.then(|| files.norm("head.norm", hidden, described.biases.norm)))
+            let layer = files.linear(
+                name,
+                hidden,
+                hidden,
+                !is_modern || config.truth("classifier_bias", false),
+            );
+            (
+                layer,
+                activation,
+                is_modern.then(|| files.norm("head.norm", hidden, described.biases.norm)),
+            )
         });
         let output = files.linear(output, label_count, hidden, true);
         files.check()?;
         let between = match between {
             None => None,
             Some((layer, activation, norm)) => {
-                let norm = norm.map(|norm| VectorNorm::new(&norm, described.architecture.epsilon)).transpose()?;
-                Some(Between { layer: VectorLayer::new(&layer)?, activation, norm })
+                let norm = norm
+                    .map(|norm| VectorNorm::new(&norm, described.architecture.epsilon))
+                    .transpose()?;
+                Some(Between {
+                    layer: VectorLayer::new(&layer)?,
+                    activation,
+                    norm,
+                })
             }
         };
-        let is_mean = is_modern && !is_per_token && config.text("classifier_pooling") == Some("mean");
-        Ok(Self { between, output: VectorLayer::new(&output)?, is_mean })
+        let is_mean =
+            is_modern && !is_per_token && config.text("classifier_pooling") == Some("mean");
+        Ok(Self {
+            between,
+            output: VectorLayer::new(&output)?,
+            is_mean,
+        })
     }
 
     /// The logits of vectors that lie one after the other.
     pub(super) fn logits(&self, vectors: &[f32]) -> Vec<f32> {
         match &self.between {
             None => self.output.apply(vectors),
-            Some(Between { layer, activation, norm }) => {
+            Some(Between {
+                layer,
+                activation,
+                norm,
+            }) => {
                 let mut middle = layer.apply(vectors);
-                middle.iter_mut().for_each(|value| *value = curve(*activation, *value));
+                middle
+                    .iter_mut()
+                    .for_each(|value| *value = curve(*activation, *value));
                 if let Some(norm) = norm {
                     norm.apply(&mut middle);
                 }
@@ -153,6 +236,10 @@ impl Head {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.output.memory_bytes() + self.between.as_ref().map_or(0, |between| between.layer.memory_bytes())
+        self.output.memory_bytes()
+            + self
+                .between
+                .as_ref()
+                .map_or(0, |between| between.layer.memory_bytes())
     }
 }

@@ -1,8 +1,9 @@
 //! Text encoders of the BERT family: texts in, vectors, labels, scores or entities out.
 //!
-//! Owns what an encoder is ([`architecture`]), its weights in one shape ([`weights`]), texts packed without padding ([`packed`]), the forward passes
-//! over them, and the model around it: tokenizer, pooling, heads. The files come as [`parts`]; [`fn@assemble`] makes a model of them. Nothing here knows
-//! files on disk or threads.
+//! Owns what an encoder is ([`architecture`]), its weights in one shape ([`weights`]), texts packed
+//! without padding ([`packed`]), the forward passes over them, and the model around it: tokenizer,
+//! pooling, heads. The files come as [`parts`]; [`fn@assemble`] makes a model of them. Nothing here
+//! knows files on disk or threads.
 
 pub mod architecture;
 mod assemble;
@@ -52,7 +53,8 @@ use crate::model::transformer::{Arithmetic, Transformer};
 /// How products of matrices are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum ProductPrecision {
-    /// In single precision; on processors with AMX from numbers of 17 bits, see [`crate::model::product`].
+    /// In single precision; on processors with AMX from numbers of 17 bits, see
+    /// [`crate::model::product`].
     #[default]
     #[serde(rename = "f32")]
     Single,
@@ -77,25 +79,39 @@ impl ProductPrecision {
     /// What reports call it, on this processor or on another device.
     fn described(self, is_processor: bool) -> &'static str {
         match self {
-            Self::Single if is_processor && self.on_processor().0 == Instructions::Amx => "f32 (products of 17 bits, AMX)",
+            Self::Single if is_processor && self.on_processor().0 == Instructions::Amx => {
+                "f32 (products of 17 bits, AMX)"
+            }
             Self::Single | Self::SingleExact => "f32",
             Self::Bytes => "int8",
         }
     }
 }
 
-/// The forward pass for these weights: the one place where it is chosen. Without a device our own kernels run on the CPU, on a device candle's
-/// operations.
+/// The forward pass for these weights: the one place where it is chosen. Without a device our own
+/// kernels run on the CPU, on a device candle's operations.
 ///
 /// # Errors
-/// Fails if the weights cannot be brought into the form that the pass wants or to the device, and for bytes on a device.
-pub fn forward(architecture: Architecture, weights: Weights, precision: ProductPrecision, device: Option<Device>) -> Result<Box<dyn Forward>> {
+/// Fails if the weights cannot be brought into the form that the pass wants or to the device, and
+/// for bytes on a device.
+pub fn forward(
+    architecture: Architecture,
+    weights: Weights,
+    precision: ProductPrecision,
+    device: Option<Device>,
+) -> Result<Box<dyn Forward>> {
     let Some(device) = device else {
         let (instructions, arithmetic) = precision.on_processor();
-        return Ok(Box::new(Transformer::with(instructions, &architecture, &weights, arithmetic)?));
+        return Ok(Box::new(Transformer::with(
+            instructions,
+            &architecture,
+            &weights,
+            arithmetic,
+        )?));
     };
     if precision == ProductPrecision::Bytes {
-        return Err(Error::usage("`--precision int8` runs on the CPU only").hint("leave `--precision` or `--device` out"));
+        return Err(Error::usage("`--precision int8` runs on the CPU only")
+            .hint("leave `--precision` or `--device` out"));
     }
     Ok(Box::new(Reference::on(device, architecture, weights)?))
 }

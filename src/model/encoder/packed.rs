@@ -1,6 +1,8 @@
-//! The tokens of many texts one after the other, without padding, and the trait of what turns them into vectors.
+//! The tokens of many texts one after the other, without padding, and the trait of what turns them
+//! into vectors.
 //!
-//! Owns where a text begins and which position each of its tokens has. It must not know where texts come from.
+//! Owns where a text begins and which position each of its tokens has. It must not know where texts
+//! come from.
 
 use super::architecture::Positions;
 use crate::error::Result;
@@ -19,7 +21,12 @@ impl PackedTokens {
     /// No text.
     #[must_use]
     pub fn new() -> Self {
-        Self { ids: Vec::new(), types: Vec::new(), positions: Vec::new(), starts: vec![0] }
+        Self {
+            ids: Vec::new(),
+            types: Vec::new(),
+            positions: Vec::new(),
+            starts: vec![0],
+        }
     }
 
     /// Forgets all texts, keeps the room.
@@ -31,11 +38,14 @@ impl PackedTokens {
         self.starts.push(0);
     }
 
-    /// Adds a text: an id and a type for each token. `positions` is the architecture's table of absolute positions, if it has one.
+    /// Adds a text: an id and a type for each token. `positions` is the architecture's table of
+    /// absolute positions, if it has one.
     pub fn push(&mut self, ids: &[u32], types: &[u32], positions: Option<Positions>) {
         self.ids.extend_from_slice(ids);
         self.types.extend_from_slice(types);
-        let (first, padding) = positions.map_or((0, None), |positions| (positions.first, positions.padding_id));
+        let (first, padding) = positions.map_or((0, None), |positions| {
+            (positions.first, positions.padding_id)
+        });
         let mut next = first as u32;
         self.positions.extend(ids.iter().map(|id| {
             if Some(*id) == padding {
@@ -59,7 +69,8 @@ impl PackedTokens {
         &self.types
     }
 
-    /// The rows of all tokens in the table of absolute positions. Positions in the text, which attention asks for, count from 0 at each start.
+    /// The rows of all tokens in the table of absolute positions. Positions in the text, which
+    /// attention asks for, count from 0 at each start.
     #[must_use]
     pub fn positions(&self) -> &[u32] {
         &self.positions
@@ -86,19 +97,26 @@ impl PackedTokens {
 
 /// A forward pass: immutable, shared by all workers.
 pub trait Forward: Send + Sync + std::fmt::Debug {
-    /// The last hidden states, row-major \[tokens × hidden\], into `out`, which is cleared first. A text may be empty of tokens. The numbers
-    /// of a text do not depend on the texts beside it; on another device than the CPU they may in their last digits.
+    /// The last hidden states, row-major \[tokens × hidden\], into `out`, which is cleared first. A
+    /// text may be empty of tokens. The numbers of a text do not depend on the texts beside it; on
+    /// another device than the CPU they may in their last digits.
     ///
     /// # Errors
     /// Fails if the engine underneath fails.
-    fn hidden(&self, tokens: &PackedTokens, scratch: &mut Scratch, out: &mut Vec<f32>) -> Result<()>;
+    fn hidden(
+        &self,
+        tokens: &PackedTokens,
+        scratch: &mut Scratch,
+        out: &mut Vec<f32>,
+    ) -> Result<()>;
 
     /// What one worker writes on.
     fn scratch(&self) -> Scratch {
         Scratch::default()
     }
 
-    /// Whether it gives one vector for each text, \[texts × hidden\], instead of one for each token.
+    /// Whether it gives one vector for each text, \[texts × hidden\], instead of one for each
+    /// token.
     fn is_pooled(&self) -> bool {
         false
     }

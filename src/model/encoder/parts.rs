@@ -14,13 +14,15 @@ pub struct Parts {
     pub tokenizer: Vec<u8>,
     /// `tokenizer_config.json`; empty where it is missing.
     pub tokenizer_config: Config,
-    /// `special_tokens_map.json`, where `tokenizer_config.json` does not list the tokens; empty where it is missing.
+    /// `special_tokens_map.json`, where `tokenizer_config.json` does not list the tokens; empty
+    /// where it is missing.
     pub special_tokens: Config,
     /// `added_tokens.json`, likewise.
     pub added_tokens: Config,
     /// What the first module of `modules.json` is.
     pub entry: Entry,
-    /// sentence-transformers' settings of the encoder, such as `sentence_bert_config.json`; empty where they are missing.
+    /// sentence-transformers' settings of the encoder, such as `sentence_bert_config.json`; empty
+    /// where they are missing.
     pub transformer_settings: Config,
     /// `config_sentence_transformers.json`; empty where it is missing.
     pub sentence_settings: Config,
@@ -166,13 +168,22 @@ pub struct TextOptions {
 }
 
 impl TextOptions {
-    /// What a user asks, and where they leave something open, what the package says. What was said of one task does not count for another, and of two
-    /// ways to say one thing the user's stands alone.
+    /// What a user asks, and where they leave something open, what the package says. What was said
+    /// of one task does not count for another, and of two ways to say one thing the user's stands
+    /// alone.
     #[must_use]
     pub fn over(self, package: Self) -> Self {
-        let is_other_task = matches!((self.task, package.task), (Some(asked), Some(packaged)) if asked != packaged);
-        let package =
-            if is_other_task { Self { precision: package.precision, most_tokens: package.most_tokens, ..Self::default() } } else { package };
+        let is_other_task =
+            matches!((self.task, package.task), (Some(asked), Some(packaged)) if asked != packaged);
+        let package = if is_other_task {
+            Self {
+                precision: package.precision,
+                most_tokens: package.most_tokens,
+                ..Self::default()
+            }
+        } else {
+            package
+        };
         let (prompt, prompt_text) = match (self.prompt, self.prompt_text) {
             (None, None) => (package.prompt, package.prompt_text),
             asked => asked,
@@ -185,7 +196,9 @@ impl TextOptions {
             prompt_text,
             dimensions: self.dimensions.or(package.dimensions),
             normalizes: self.normalizes.or(package.normalizes),
-            most_tokens: self.most_tokens.or(package.most_tokens.filter(|_| self.chunk.is_none())),
+            most_tokens: self
+                .most_tokens
+                .or(package.most_tokens.filter(|_| self.chunk.is_none())),
             chunk: self.chunk.or(package.chunk.filter(|_| !is_cut)),
             stride: self.stride.or(package.stride.filter(|_| !is_cut)),
             aggregation: self.aggregation.or(package.aggregation),

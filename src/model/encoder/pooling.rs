@@ -1,4 +1,5 @@
-//! From a text's token vectors to one vector: pooling, dense layers, normalisation, as sentence-transformers' modules do it.
+//! From a text's token vectors to one vector: pooling, dense layers, normalisation, as
+//! sentence-transformers' modules do it.
 //!
 //! Owns the modules behind the encoder. It must not know tokens' ids or columns.
 
@@ -23,13 +24,22 @@ enum Mode {
     LastToken,
 }
 
-/// (name, older name of a truth value, mode), in the order in which older settings put the vectors side by side.
+/// (name, older name of a truth value, mode), in the order in which older settings put the vectors
+/// side by side.
 const MODES: [(&str, &str, Mode); 6] = [
     ("cls", "pooling_mode_cls_token", Mode::Cls),
     ("max", "pooling_mode_max_tokens", Mode::Max),
     ("mean", "pooling_mode_mean_tokens", Mode::Mean),
-    ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", Mode::MeanSqrtLen),
-    ("weightedmean", "pooling_mode_weightedmean_tokens", Mode::WeightedMean),
+    (
+        "mean_sqrt_len_tokens",
+        "pooling_mode_mean_sqrt_len_tokens",
+        Mode::MeanSqrtLen,
+    ),
+    (
+        "weightedmean",
+        "pooling_mode_weightedmean_tokens",
+        Mode::WeightedMean,
+    ),
     ("lasttoken", "pooling_mode_lasttoken", Mode::LastToken),
 ];
 
@@ -56,14 +66,21 @@ pub(super) struct Pooling {
 }
 
 impl Pooling {
-    /// The modules behind an encoder that gives a vector for each token; none of them: the mean, as sentence-transformers takes for
-    /// models without.
+    /// The modules behind an encoder that gives a vector for each token; none of them: the mean, as
+    /// sentence-transformers takes for models without.
     pub(super) fn load(modules: Option<&[ModulePart]>, hidden: usize) -> Result<Self> {
-        let Some(modules) = modules else { return Self::behind(&[], vec![Mode::Mean], true, hidden) };
+        let Some(modules) = modules else {
+            return Self::behind(&[], vec![Mode::Mean], true, hidden);
+        };
         match modules.split_first() {
             Some((first, rest)) if first.kind == "Pooling" => {
                 let modes = pooling_modes(&first.config)?;
-                Self::behind(rest, modes, first.config.truth("include_prompt", true), hidden)
+                Self::behind(
+                    rest,
+                    modes,
+                    first.config.truth("include_prompt", true),
+                    hidden,
+                )
             }
             first => Err(not_pooled(first.map(|(module, _)| module))),
         }
@@ -74,7 +91,12 @@ impl Pooling {
         Self::behind(modules, vec![Mode::Mean], true, hidden)
     }
 
-    fn behind(rest: &[ModulePart], modes: Vec<Mode>, includes_prompt: bool, hidden: usize) -> Result<Self> {
+    fn behind(
+        rest: &[ModulePart],
+        modes: Vec<Mode>,
+        includes_prompt: bool,
+        hidden: usize,
+    ) -> Result<Self> {
         let mut width = hidden * modes.len();
         let mut steps = Vec::new();
         for module in rest {
@@ -92,22 +114,38 @@ impl Pooling {
                     steps.push(Step::Dense(dense));
                 }
                 other => {
-                    let error = Error::contract(format!("modules of type `{other}` in `modules.json` are not supported"));
-                    return Err(error.hint("supported: Transformer or StaticEmbedding, then Pooling, Dense, LayerNorm, Normalize"));
+                    let error = Error::contract(format!(
+                        "modules of type `{other}` in `modules.json` are not supported"
+                    ));
+                    return Err(error.hint(
+                        "supported: Transformer or StaticEmbedding, then Pooling, Dense, \
+                         LayerNorm, Normalize",
+                    ));
                 }
             }
         }
-        Ok(Self { modes, includes_prompt, steps, width, dimensions: width, normalizes_at_end: false })
+        Ok(Self {
+            modes,
+            includes_prompt,
+            steps,
+            width,
+            dimensions: width,
+            normalizes_at_end: false,
+        })
     }
 
-    /// Keeps the first numbers of each vector only, and scales what is left to length 1 if `normalizes`.
+    /// Keeps the first numbers of each vector only, and scales what is left to length 1 if
+    /// `normalizes`.
     pub(super) fn shorten(&mut self, dimensions: Option<usize>, normalizes: bool) -> Result<()> {
         self.normalizes_at_end = normalizes;
         match dimensions {
             None => Ok(()),
             Some(count) if (1..=self.width).contains(&count) => Ok(self.dimensions = count),
             Some(count) => {
-                let error = Error::contract(format!("`--dimensions {count}`: the model's vectors have {}", self.width));
+                let error = Error::contract(format!(
+                    "`--dimensions {count}`: the model's vectors have {}",
+                    self.width
+                ));
                 Err(error.hint(format!("give 1 to {}", self.width)))
             }
         }
@@ -115,19 +153,30 @@ impl Pooling {
 
     /// What is pooled, in words.
     pub(super) fn described(&self) -> String {
-        let name = |mode: &Mode| MODES.iter().find(|(.., known)| known == mode).map_or("", |(name, ..)| *name);
+        let name = |mode: &Mode| {
+            MODES
+                .iter()
+                .find(|(.., known)| known == mode)
+                .map_or("", |(name, ..)| *name)
+        };
         let modes = self.modes.iter().map(name).collect::<Vec<_>>().join(" + ");
         let steps = self.steps.iter().map(|step| match step {
-            Step::Dense(DenseStep { layer, .. }) => format!(", dense {} to {}", layer.inner(), layer.outer()),
+            Step::Dense(DenseStep { layer, .. }) => {
+                format!(", dense {} to {}", layer.inner(), layer.outer())
+            }
             Step::Norm(_) => ", layer norm".to_owned(),
             Step::Normalize => ", normalised".to_owned(),
         });
         modes + &steps.collect::<String>()
     }
 
-    /// The vector of a text whose tokens' vectors are `hidden`, `width` numbers each; the first `passed_over` tokens are the prompt's.
+    /// The vector of a text whose tokens' vectors are `hidden`, `width` numbers each; the first
+    /// `passed_over` tokens are the prompt's.
     pub(super) fn vector(&self, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f32> {
-        let pooled = self.modes.iter().flat_map(|mode| pooled(*mode, hidden, width, passed_over));
+        let pooled = self
+            .modes
+            .iter()
+            .flat_map(|mode| pooled(*mode, hidden, width, passed_over));
         let mut vector: Vec<f32> = pooled.collect();
         for step in &self.steps {
             match step {
@@ -139,13 +188,20 @@ impl Pooling {
         vector
     }
 
-    /// The vector of a row from those of its chunks: their mean, normalised again where the modules end so.
+    /// The vector of a row from those of its chunks: their mean, normalised again where the modules
+    /// end so.
     pub(super) fn finished(&self, mut chunks: Vec<Vec<f32>>) -> Vec<f32> {
         let count = chunks.len();
-        let Some(mut vector) = chunks.pop() else { return vec![0.0; self.dimensions] };
+        let Some(mut vector) = chunks.pop() else {
+            return vec![0.0; self.dimensions];
+        };
         if count > 1 {
             for (place, value) in vector.iter_mut().enumerate() {
-                let sum = chunks.iter().map(|chunk| f64::from(chunk[place])).sum::<f64>() + f64::from(*value);
+                let sum = chunks
+                    .iter()
+                    .map(|chunk| f64::from(chunk[place]))
+                    .sum::<f64>()
+                    + f64::from(*value);
                 *value = (sum / count as f64) as f32;
             }
             if matches!(self.steps.last(), Some(Step::Normalize)) {
@@ -160,7 +216,16 @@ impl Pooling {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.steps.iter().map(|step| if let Step::Dense(dense) = step { dense.memory_bytes() } else { 0 }).sum()
+        self.steps
+            .iter()
+            .map(|step| {
+                if let Step::Dense(dense) = step {
+                    dense.memory_bytes()
+                } else {
+                    0
+                }
+            })
+            .sum()
     }
 }
 
@@ -168,18 +233,28 @@ impl Pooling {
 fn not_pooled(first: Option<&ModulePart>) -> Error {
     let message = match first {
         None => "`modules.json` has no Pooling: the model gives a vector for each token".to_owned(),
-        Some(module) => format!("`modules.json` has `{}` where Pooling is expected: the model gives a vector for each token", module.kind),
+        Some(module) => format!(
+            "`modules.json` has `{}` where Pooling is expected: the model gives a vector for each \
+             token",
+            module.kind
+        ),
     };
-    let hint = "late-interaction models (ColBERT, PyLate) and sparse ones are not supported; `--task embedding` does not change that";
+    let hint = "late-interaction models (ColBERT, PyLate) and sparse ones are not supported; \
+                `--task embedding` does not change that";
     Error::contract(message).at_node("modules.json").hint(hint)
 }
 
 /// Fails for a module that reads or writes something else than the text's vector.
 fn check_input(config: &Config, kind: &str) -> Result<()> {
     for name in ["module_input_name", "module_output_name"] {
-        if let Some(key) = config.value(&[name]).filter(|key| *key != "sentence_embedding") {
+        if let Some(key) = config
+            .value(&[name])
+            .filter(|key| *key != "sentence_embedding")
+        {
             let message = format!("a module `{kind}` whose `{name}` is {key} is not supported");
-            return Err(Error::contract(message).hint("supported: `sentence_embedding`, one vector a text"));
+            return Err(
+                Error::contract(message).hint("supported: `sentence_embedding`, one vector a text")
+            );
         }
     }
     Ok(())
@@ -187,18 +262,38 @@ fn check_input(config: &Config, kind: &str) -> Result<()> {
 
 fn pooling_modes(config: &Config) -> Result<Vec<Mode>> {
     let named = |name: &str| {
-        let known = MODES.iter().find(|(known, ..)| *known == name).map(|(.., mode)| *mode);
+        let known = MODES
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map(|(.., mode)| *mode);
         known.ok_or_else(|| Error::contract(format!("the pooling mode `{name}` is not supported")))
     };
-    let older = || MODES.iter().filter(|(_, older, _)| config.truth(older, false)).map(|(.., mode)| *mode).collect::<Vec<_>>();
+    let older = || {
+        MODES
+            .iter()
+            .filter(|(_, older, _)| config.truth(older, false))
+            .map(|(.., mode)| *mode)
+            .collect::<Vec<_>>()
+    };
     let modes = match config.value(&["pooling_mode"]) {
         Some(Json::String(name)) => vec![named(name)?],
-        Some(Json::Array(names)) => names.iter().map(|name| named(name.as_str().unwrap_or_default())).collect::<Result<_>>()?,
-        Some(other) => return Err(Error::contract(format!("the pooling mode {other} is not supported"))),
+        Some(Json::Array(names)) => names
+            .iter()
+            .map(|name| named(name.as_str().unwrap_or_default()))
+            .collect::<Result<_>>()?,
+        Some(other) => {
+            return Err(Error::contract(format!(
+                "the pooling mode {other} is not supported"
+            )));
+        }
         None => older(),
     };
     // What no setting turns on is the mean, as in sentence-transformers.
-    Ok(if modes.is_empty() { vec![Mode::Mean] } else { modes })
+    Ok(if modes.is_empty() {
+        vec![Mode::Mean]
+    } else {
+        modes
+    })
 }
 
 /// A dense layer over single vectors, with its curve and what is added to it.
@@ -220,13 +315,22 @@ enum Residual {
 impl DenseStep {
     fn load(module: &ModulePart, width: usize) -> Result<Self> {
         let config = &module.config;
-        let outer = config.value(&["out_features"]).and_then(Json::as_u64).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-        let curve = config.text("activation_function").map_or(Ok(Curve::Known(Activation::Tanh)), |path| Curve::named(path, "a dense module"))?;
+        let outer = config
+            .value(&["out_features"])
+            .and_then(Json::as_u64)
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(0);
+        let curve = config
+            .text("activation_function")
+            .map_or(Ok(Curve::Known(Activation::Tanh)), |path| {
+                Curve::named(path, "a dense module")
+            })?;
         let content = content(module)?;
         let mut files = TensorFiles::open(&content)?;
         let linear = files.linear("linear", outer, width, config.truth("bias", true));
         let has_residual = config.truth("use_residual", false);
-        let residual = (has_residual && outer != width).then(|| files.linear("residual", outer, width, false));
+        let residual =
+            (has_residual && outer != width).then(|| files.linear("residual", outer, width, false));
         files.check()?;
         files.check_all_read(&|_| false)?;
         let residual = match residual {
@@ -234,23 +338,36 @@ impl DenseStep {
             None if has_residual => Residual::Input,
             None => Residual::None,
         };
-        Ok(Self { layer: VectorLayer::new(&linear)?, curve, residual })
+        Ok(Self {
+            layer: VectorLayer::new(&linear)?,
+            curve,
+            residual,
+        })
     }
 
     fn apply(&self, vector: &[f32]) -> Vec<f32> {
         let mut result = self.layer.apply(vector);
-        result.iter_mut().for_each(|value| *value = self.curve.of(*value));
+        result
+            .iter_mut()
+            .for_each(|value| *value = self.curve.of(*value));
         let added = match &self.residual {
             Residual::None => return result,
             Residual::Input => vector.to_vec(),
             Residual::Layer(layer) => layer.apply(vector),
         };
-        result.iter_mut().zip(added).for_each(|(value, added)| *value += added);
+        result
+            .iter_mut()
+            .zip(added)
+            .for_each(|(value, added)| *value += added);
         result
     }
 
     fn memory_bytes(&self) -> usize {
-        let residual = if let Residual::Layer(layer) = &self.residual { layer.memory_bytes() } else { 0 };
+        let residual = if let Residual::Layer(layer) = &self.residual {
+            layer.memory_bytes()
+        } else {
+            0
+        };
         self.layer.memory_bytes() + residual
     }
 }
@@ -269,13 +386,20 @@ fn layer_norm(module: &ModulePart, width: usize) -> Result<VectorNorm> {
 fn content(module: &ModulePart) -> Result<[(String, Vec<u8>); 1]> {
     let kind = &module.kind;
     let Some(weights) = &module.weights else {
-        return Err(Error::contract(format!("a module `{kind}` has no `model.safetensors`")).hint(SAVE_AGAIN));
+        return Err(
+            Error::contract(format!("a module `{kind}` has no `model.safetensors`"))
+                .hint(SAVE_AGAIN),
+        );
     };
-    Ok([(format!("model.safetensors of a module `{kind}`"), weights.clone())])
+    Ok([(
+        format!("model.safetensors of a module `{kind}`"),
+        weights.clone(),
+    )])
 }
 
 /// How weights become safetensors.
-pub(super) const SAVE_AGAIN: &str = "save it again as safetensors: `SentenceTransformer(\"DIRECTORY\").save(\"DIRECTORY\")`";
+pub(super) const SAVE_AGAIN: &str =
+    "save it again as safetensors: `SentenceTransformer(\"DIRECTORY\").save(\"DIRECTORY\")`";
 
 /// Sums are taken in double precision: their order is the tokens'.
 fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f32> {
@@ -285,9 +409,13 @@ fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f
         let mut sums = vec![0.0; width];
         for (place, token) in tokens.clone().enumerate() {
             let weight = weight(place);
-            sums.iter_mut().zip(token).for_each(|(sum, value)| *sum += weight * f64::from(*value));
+            sums.iter_mut()
+                .zip(token)
+                .for_each(|(sum, value)| *sum += weight * f64::from(*value));
         }
-        sums.iter().map(|sum| (sum / divisor.max(1e-9)) as f32).collect()
+        sums.iter()
+            .map(|sum| (sum / divisor.max(1e-9)) as f32)
+            .collect()
     };
     let copied = |token: Option<&[f32]>| token.map_or_else(|| vec![0.0; width], <[f32]>::to_vec);
     match mode {
@@ -301,7 +429,12 @@ fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f
         }
         Mode::Max => {
             let mut greatest = copied(tokens.clone().next());
-            tokens.for_each(|token| greatest.iter_mut().zip(token).for_each(|(greatest, value)| *greatest = greatest.max(*value)));
+            tokens.for_each(|token| {
+                greatest
+                    .iter_mut()
+                    .zip(token)
+                    .for_each(|(greatest, value)| *greatest = greatest.max(*value))
+            });
             greatest
         }
     }
@@ -314,6 +447,13 @@ pub(super) fn mean(hidden: &[f32], width: usize) -> Vec<f32> {
 
 /// Scales to length 1; a vector of length 0 stays.
 fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt().max(1e-12);
-    vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
+    let length = vector
+        .iter()
+        .map(|value| f64::from(*value).powi(2))
+        .sum::<f64>()
+        .sqrt()
+        .max(1e-12);
+    vector
+        .iter_mut()
+        .for_each(|value| *value = (f64::from(*value) / length) as f32);
 }

@@ -1,14 +1,18 @@
-//! The forward pass in candle's own operations: the truth in tests and the path of other devices than the CPU.
+//! The forward pass in candle's own operations: the truth in tests and the path of other devices
+//! than the CPU.
 //!
-//! Owns the arithmetic as transformers writes it down. As the truth, each text goes by itself, so that its numbers cannot depend on others;
-//! for a device, texts of one length that follow one another go together, and workers take turns.
+//! Owns the arithmetic as transformers writes it down. As the truth, each text goes by itself, so
+//! that its numbers cannot depend on others; for a device, texts of one length that follow one
+//! another go together, and workers take turns.
 
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{D, DType, Device, Result as CandleResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
-use super::architecture::{Activation, Architecture, AttentionPositions, Layer, NormOrder, Projection};
+use super::architecture::{
+    Activation, Architecture, AttentionPositions, Layer, NormOrder, Projection,
+};
 use super::device::failed;
 use super::distances::Distances;
 use super::packed::{Forward, PackedTokens};
@@ -22,13 +26,15 @@ const MOST_TOGETHER: usize = 256;
 /// Tokens that go together, likewise.
 const MOST_TOKENS_TOGETHER: usize = 16_384;
 
-/// Scores of one layer's attention that go together, likewise: 1 GiB, of which two or three are alive at once. A longer text goes alone.
+/// Scores of one layer's attention that go together, likewise: 1 GiB, of which two or three are
+/// alive at once. A longer text goes alone.
 const MOST_SCORES_TOGETHER: usize = 1 << 28;
 
 /// Scores of one text on a device: candle's softmax counts them in 32 bits there.
 const MOST_SCORES: usize = i32::MAX as usize;
 
-/// Rows of a portion on a device, where every length in it is a pass of its own: many, so that each pass has many texts.
+/// Rows of a portion on a device, where every length in it is a pass of its own: many, so that each
+/// pass has many texts.
 const PORTION_ROWS: usize = 4_000;
 
 /// An encoder that runs on candle's operations.
@@ -37,32 +43,51 @@ pub struct Reference {
     architecture: Architecture,
     weights: Weights,
     device: Device,
-    /// Whose turn it is on the device, where texts go together: the handle of its products must not be used by two workers at once, and its
-    /// memory holds one worker's batch.
+    /// Whose turn it is on the device, where texts go together: the handle of its products must
+    /// not be used by two workers at once, and its memory holds one worker's batch.
     turn: Option<Mutex<()>>,
 }
 
 impl Reference {
-    /// The truth in tests: text by text, on the CPU. The weights must have the architecture's shapes.
+    /// The truth in tests: text by text, on the CPU. The weights must have the architecture's
+    /// shapes.
     #[must_use]
     pub fn new(architecture: Architecture, weights: Weights) -> Self {
-        Self { architecture, weights, device: Device::Cpu, turn: None }
+        Self {
+            architecture,
+            weights,
+            device: Device::Cpu,
+            turn: None,
+        }
     }
 
-    /// Texts of one length together, on a device, where the weights are brought. The CPU is one too.
+    /// Texts of one length together, on a device, where the weights are brought. The CPU is one
+    /// too.
     ///
     /// # Errors
     /// Fails if the device has no room for the weights.
     pub fn on(device: Device, architecture: Architecture, weights: Weights) -> Result<Self> {
-        let weights = weights.moved_to(&device).map_err(|error| failed("cannot bring the weights to the device", error))?;
-        Ok(Self { architecture, weights, device, turn: Some(Mutex::new(())) })
+        let weights = weights
+            .moved_to(&device)
+            .map_err(|error| failed("cannot bring the weights to the device", error))?;
+        Ok(Self {
+            architecture,
+            weights,
+            device,
+            turn: Some(Mutex::new(())),
+        })
     }
 
     /// The last hidden states \[texts, length, hidden\] of texts of one length.
     ///
     /// # Errors
     /// Fails if candle fails.
-    pub fn forward(&self, ids: &Tensor, types: &Tensor, positions: &Tensor) -> CandleResult<Tensor> {
+    pub fn forward(
+        &self,
+        ids: &Tensor,
+        types: &Tensor,
+        positions: &Tensor,
+    ) -> CandleResult<Tensor> {
         let mut x = self.embed(ids, types, positions)?;
         let distances = Distances::new(&self.architecture, ids.dim(1)?, &self.device)?;
         for layer in &self.architecture.layers {
@@ -74,7 +99,11 @@ impl Reference {
     fn embed(&self, ids: &Tensor, types: &Tensor, positions: &Tensor) -> CandleResult<Tensor> {
         let (texts, length) = ids.dims2()?;
         let tables = &self.weights.embedding;
-        let look_up = |table: &Tensor, rows: &Tensor| table.index_select(&rows.flatten_all()?, 0)?.reshape((texts, length, table.dim(1)?));
+        let look_up = |table: &Tensor, rows: &Tensor| {
+            table
+                .index_select(&rows.flatten_all()?, 0)?
+                .reshape((texts, length, table.dim(1)?))
+        };
         let mut x = look_up(&tables.words, ids)?;
         // In transformers' order: sums of three numbers depend on it.
         if let Some(table) = &tables.types {
@@ -84,21 +113,42 @@ impl Reference {
             x = (x + look_up(table, positions)?)?;
         }
         match (self.architecture.embedding.projection, &tables.projection) {
-            (Some(Projection::BeforeNorm), Some(projection)) => self.norm(tables.norm.as_ref(), linear(projection, &x)?),
-            (Some(Projection::AfterNorm), Some(projection)) => linear(projection, &self.norm(tables.norm.as_ref(), x)?),
+            (Some(Projection::BeforeNorm), Some(projection)) => {
+                self.norm(tables.norm.as_ref(), linear(projection, &x)?)
+            }
+            (Some(Projection::AfterNorm), Some(projection)) => {
+                linear(projection, &self.norm(tables.norm.as_ref(), x)?)
+            }
             _ => self.norm(tables.norm.as_ref(), x),
         }
     }
 
-    fn layer(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, distances: &Distances) -> CandleResult<Tensor> {
-        let (attention_norm, feed_forward_norm) = (weights.attention_norm.as_ref(), weights.feed_forward_norm.as_ref());
+    fn layer(
+        &self,
+        layer: &Layer,
+        weights: &LayerWeights,
+        x: &Tensor,
+        distances: &Distances,
+    ) -> CandleResult<Tensor> {
+        let (attention_norm, feed_forward_norm) = (
+            weights.attention_norm.as_ref(),
+            weights.feed_forward_norm.as_ref(),
+        );
         match self.architecture.norm_order {
             NormOrder::Post => {
-                let x = self.norm(attention_norm, (x + self.attention(layer, weights, x, distances)?)?)?;
+                let x = self.norm(
+                    attention_norm,
+                    (x + self.attention(layer, weights, x, distances)?)?,
+                )?;
                 self.norm(feed_forward_norm, (&x + self.feed_forward(weights, &x)?)?)
             }
             NormOrder::Pre => {
-                let x = (x + self.attention(layer, weights, &self.norm(attention_norm, x.clone())?, distances)?)?;
+                let x = (x + self.attention(
+                    layer,
+                    weights,
+                    &self.norm(attention_norm, x.clone())?,
+                    distances,
+                )?)?;
                 &x + self.feed_forward(weights, &self.norm(feed_forward_norm, x.clone())?)?
             }
         }
@@ -113,12 +163,33 @@ impl Reference {
         linear(&weights.down, &middle)
     }
 
-    fn attention(&self, layer: &Layer, weights: &LayerWeights, x: &Tensor, distances: &Distances) -> CandleResult<Tensor> {
-        let Architecture { head_count, head_size, score_scale, .. } = self.architecture;
+    fn attention(
+        &self,
+        layer: &Layer,
+        weights: &LayerWeights,
+        x: &Tensor,
+        distances: &Distances,
+    ) -> CandleResult<Tensor> {
+        let Architecture {
+            head_count,
+            head_size,
+            score_scale,
+            ..
+        } = self.architecture;
         let (texts, length, _) = x.dims3()?;
-        let heads = |of: &Linear| linear(of, x)?.reshape((texts, length, head_count, head_size))?.transpose(1, 2)?.contiguous();
-        let (mut query, mut key, value) = (heads(&weights.query)?, heads(&weights.key)?, heads(&weights.value)?);
-        if let (AttentionPositions::Rotary { size }, Some(base)) = (self.architecture.attention, layer.rotary_base)
+        let heads = |of: &Linear| {
+            linear(of, x)?
+                .reshape((texts, length, head_count, head_size))?
+                .transpose(1, 2)?
+                .contiguous()
+        };
+        let (mut query, mut key, value) = (
+            heads(&weights.query)?,
+            heads(&weights.key)?,
+            heads(&weights.value)?,
+        );
+        if let (AttentionPositions::Rotary { size }, Some(base)) =
+            (self.architecture.attention, layer.rotary_base)
             && let Some((cosines, sines)) = distances.rotation(base)
         {
             query = rotate(&query, size, cosines, sines)?;
@@ -132,14 +203,31 @@ impl Reference {
             scores = scores.broadcast_add(mask)?;
         }
         let mixed = softmax_last_dim(&scores.contiguous()?)?.matmul(&value)?;
-        linear(&weights.attention_output, &mixed.transpose(1, 2)?.contiguous()?.reshape((texts, length, head_count * head_size))?)
+        linear(
+            &weights.attention_output,
+            &mixed.transpose(1, 2)?.contiguous()?.reshape((
+                texts,
+                length,
+                head_count * head_size,
+            ))?,
+        )
     }
 
     /// What is added to the scaled scores, \[1 or texts, heads, length, length\].
-    fn distance_scores(&self, weights: &LayerWeights, query: &Tensor, key: &Tensor, distances: &Distances) -> CandleResult<Option<Tensor>> {
+    fn distance_scores(
+        &self,
+        weights: &LayerWeights,
+        query: &Tensor,
+        key: &Tensor,
+        distances: &Distances,
+    ) -> CandleResult<Option<Tensor>> {
         if let (Some(table), Some(buckets)) = (&self.weights.relative_bias, &distances.buckets) {
             let length = query.dim(2)?;
-            let bias = table.index_select(buckets, 0)?.reshape((length, length, self.architecture.head_count))?;
+            let bias = table.index_select(buckets, 0)?.reshape((
+                length,
+                length,
+                self.architecture.head_count,
+            ))?;
             return Ok(Some(bias.permute((2, 0, 1))?.unsqueeze(0)?));
         }
         let mut sum: Option<Tensor> = None;
@@ -157,18 +245,44 @@ impl Reference {
         Ok(sum)
     }
 
-    /// Products of \[texts, heads, length, size\] with the rows of a table of positions that `index` \[length, length\] names, scaled:
-    /// \[texts, heads, length, length\].
-    fn position_scores(&self, content: &Tensor, table: &Tensor, index: &Tensor) -> CandleResult<Tensor> {
-        let Architecture { head_count, head_size, score_scale, .. } = self.architecture;
+    /// Products of \[texts, heads, length, size\] with the rows of a table of positions that
+    /// `index` \[length, length\] names, scaled: \[texts, heads, length, length\].
+    fn position_scores(
+        &self,
+        content: &Tensor,
+        table: &Tensor,
+        index: &Tensor,
+    ) -> CandleResult<Tensor> {
+        let Architecture {
+            head_count,
+            head_size,
+            score_scale,
+            ..
+        } = self.architecture;
         let (texts, _, length, _) = content.dims4()?;
         let rows = table.dim(0)?;
-        // Heads outermost: the table is then the same for all texts, and no copy of it for each is needed.
-        let table = table.reshape((rows, head_count, head_size))?.permute((1, 2, 0))?.contiguous()?;
-        let content = content.transpose(0, 1)?.contiguous()?.reshape((head_count, texts * length, head_size))?;
-        let products = content.matmul(&table)?.reshape((head_count, texts, length, rows))?;
-        let index = index.reshape((1, 1, length, length))?.expand((head_count, texts, length, length))?.contiguous()?;
-        products.gather(&index, D::Minus1)?.affine(score_scale, 0.0)?.transpose(0, 1)
+        // Heads outermost: the table is then the same for all texts, and no copy of it for each is
+        // needed.
+        let table = table
+            .reshape((rows, head_count, head_size))?
+            .permute((1, 2, 0))?
+            .contiguous()?;
+        let content = content.transpose(0, 1)?.contiguous()?.reshape((
+            head_count,
+            texts * length,
+            head_size,
+        ))?;
+        let products = content
+            .matmul(&table)?
+            .reshape((head_count, texts, length, rows))?;
+        let index = index
+            .reshape((1, 1, length, length))?
+            .expand((head_count, texts, length, length))?
+            .contiguous()?;
+        products
+            .gather(&index, D::Minus1)?
+            .affine(score_scale, 0.0)?
+            .transpose(0, 1)
     }
 
     fn norm(&self, norm: Option<&Norm>, x: Tensor) -> CandleResult<Tensor> {
@@ -182,13 +296,22 @@ impl Reference {
             return 1;
         }
         let (tokens, scores) = (length(first).max(1), self.score_count(length(first)).max(1));
-        let most = MOST_TOGETHER.min(MOST_TOKENS_TOGETHER / tokens).min(MOST_SCORES_TOGETHER / scores).max(1);
-        (first..starts.len() - 1).take(most).take_while(|text| length(*text) == length(first)).count()
+        let most = MOST_TOGETHER
+            .min(MOST_TOKENS_TOGETHER / tokens)
+            .min(MOST_SCORES_TOGETHER / scores)
+            .max(1);
+        (first..starts.len() - 1)
+            .take(most)
+            .take_while(|text| length(*text) == length(first))
+            .count()
     }
 
     /// Scores of a text's attention in one layer.
     fn score_count(&self, length: usize) -> usize {
-        self.architecture.head_count.saturating_mul(length).saturating_mul(length)
+        self.architecture
+            .head_count
+            .saturating_mul(length)
+            .saturating_mul(length)
     }
 
     /// Fails for a text of more tokens than a device takes.
@@ -197,21 +320,40 @@ impl Reference {
             return Ok(());
         }
         let most = (MOST_SCORES / self.architecture.head_count.max(1)).isqrt();
-        Err(Error::failed(format!("a text of {length} tokens is too long for `--device`")).hint(format!("`--max-tokens {most}` is the most there")))
+        Err(Error::failed(format!(
+            "a text of {length} tokens is too long for `--device`"
+        ))
+        .hint(format!("`--max-tokens {most}` is the most there")))
     }
 
-    fn append(&self, tokens: &PackedTokens, first: usize, count: usize, out: &mut Vec<f32>) -> CandleResult<()> {
+    fn append(
+        &self,
+        tokens: &PackedTokens,
+        first: usize,
+        count: usize,
+        out: &mut Vec<f32>,
+    ) -> CandleResult<()> {
         let (start, end) = (tokens.starts()[first], tokens.starts()[first + count]);
         let length = (end - start) / count;
-        let tensor = |values: &[u32]| Tensor::from_slice(&values[start..end], (count, length), &self.device);
-        let hidden = self.forward(&tensor(tokens.ids())?, &tensor(tokens.types())?, &tensor(tokens.positions())?)?;
+        let tensor =
+            |values: &[u32]| Tensor::from_slice(&values[start..end], (count, length), &self.device);
+        let hidden = self.forward(
+            &tensor(tokens.ids())?,
+            &tensor(tokens.types())?,
+            &tensor(tokens.positions())?,
+        )?;
         out.extend(hidden.flatten_all()?.to_vec1::<f32>()?);
         Ok(())
     }
 }
 
 impl Forward for Reference {
-    fn hidden(&self, tokens: &PackedTokens, _scratch: &mut Scratch, out: &mut Vec<f32>) -> Result<()> {
+    fn hidden(
+        &self,
+        tokens: &PackedTokens,
+        _scratch: &mut Scratch,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
         let starts = tokens.starts();
         out.clear();
         let mut first = 0;
@@ -220,8 +362,12 @@ impl Forward for Reference {
             let length = starts[first + 1] - starts[first];
             if length > 0 {
                 self.check(length)?;
-                let _turn = self.turn.as_ref().map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
-                self.append(tokens, first, count, out).map_err(|error| failed("cannot run the encoder", error))?;
+                let _turn = self
+                    .turn
+                    .as_ref()
+                    .map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
+                self.append(tokens, first, count, out)
+                    .map_err(|error| failed("cannot run the encoder", error))?;
             }
             first += count;
         }
@@ -229,7 +375,11 @@ impl Forward for Reference {
     }
 
     fn batch_tokens(&self) -> usize {
-        if self.turn.is_none() { 1024 } else { MOST_TOKENS_TOGETHER }
+        if self.turn.is_none() {
+            1024
+        } else {
+            MOST_TOKENS_TOGETHER
+        }
     }
 
     fn portion_rows(&self) -> Option<usize> {
@@ -237,16 +387,22 @@ impl Forward for Reference {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.weights.tensors().map(|tensor| tensor.elem_count() * DType::F32.size_in_bytes()).sum()
+        self.weights
+            .tensors()
+            .map(|tensor| tensor.elem_count() * DType::F32.size_in_bytes())
+            .sum()
     }
 }
 
-/// Normalised over the last dimension, in two passes: candle's own norm takes the variance as a difference of large numbers.
+/// Normalised over the last dimension, in two passes: candle's own norm takes the variance as a
+/// difference of large numbers.
 pub(super) fn normalised(norm: Option<&Norm>, x: Tensor, epsilon: f64) -> CandleResult<Tensor> {
     let Some(norm) = norm else { return Ok(x) };
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    let scaled = centred.broadcast_div(&(variance + epsilon)?.sqrt()?)?.broadcast_mul(&norm.weight)?;
+    let scaled = centred
+        .broadcast_div(&(variance + epsilon)?.sqrt()?)?
+        .broadcast_mul(&norm.weight)?;
     match &norm.bias {
         Some(bias) => scaled.broadcast_add(bias),
         None => Ok(scaled),
@@ -255,7 +411,10 @@ pub(super) fn normalised(norm: Option<&Norm>, x: Tensor, epsilon: f64) -> Candle
 
 /// `x · weightᵀ + bias` over the last dimension.
 pub(super) fn linear(linear: &Linear, x: &Tensor) -> CandleResult<Tensor> {
-    candle_nn::Module::forward(&candle_nn::Linear::new(linear.weight.clone(), linear.bias.clone()), x)
+    candle_nn::Module::forward(
+        &candle_nn::Linear::new(linear.weight.clone(), linear.bias.clone()),
+        x,
+    )
 }
 
 /// The curve, number by number.
@@ -271,11 +430,19 @@ pub(super) fn activate(activation: Activation, x: &Tensor) -> CandleResult<Tenso
 
 /// The first `size` numbers of each head, rotated in pairs (i, i + size/2).
 fn rotate(x: &Tensor, size: usize, cosines: &Tensor, sines: &Tensor) -> CandleResult<Tensor> {
-    let (left, right) = (x.narrow(D::Minus1, 0, size / 2)?, x.narrow(D::Minus1, size / 2, size / 2)?);
+    let (left, right) = (
+        x.narrow(D::Minus1, 0, size / 2)?,
+        x.narrow(D::Minus1, size / 2, size / 2)?,
+    );
     let turned_left = (left.broadcast_mul(cosines)? - right.broadcast_mul(sines)?)?;
     let turned_right = (right.broadcast_mul(cosines)? + left.broadcast_mul(sines)?)?;
     let rest = x.dim(D::Minus1)? - size;
-    let rest = (rest > 0).then(|| x.narrow(D::Minus1, size, rest)).transpose()?;
-    let parts: Vec<&Tensor> = [&turned_left, &turned_right].into_iter().chain(&rest).collect();
+    let rest = (rest > 0)
+        .then(|| x.narrow(D::Minus1, size, rest))
+        .transpose()?;
+    let parts: Vec<&Tensor> = [&turned_left, &turned_right]
+        .into_iter()
+        .chain(&rest)
+        .collect();
     Tensor::cat(&parts, D::Minus1)?.contiguous()
 }

@@ -1,7 +1,8 @@
 //! A text model: columns of texts in, finished columns out.
 //!
-//! Owns the order of work. Rows are tokenized, ordered by their number of tokens and packed into batches of about as many tokens as are fastest; the
-//! answers go back to their rows. Nothing is padded, and a row's answer does not depend on the rows beside it.
+//! Owns the order of work. Rows are tokenized, ordered by their number of tokens and packed into
+//! batches of about as many tokens as are fastest; the answers go back to their rows. Nothing is
+//! padded, and a row's answer does not depend on the rows beside it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,17 +23,22 @@ use crate::feature::{FeatureBlock, Precision};
 use crate::interrupt;
 use crate::model::{Margins, Model, Performed, Scratch};
 
-/// Rows of a portion: few enough that all workers have some until the end, since a row takes milliseconds.
+/// Rows of a portion: few enough that all workers have some until the end, since a row takes
+/// milliseconds.
 const PORTION_ROWS: usize = 256;
 
-/// Texts, or chunks of them, in the batches that padding is reckoned by: what sentence-transformers takes by default.
+/// Texts, or chunks of them, in the batches that padding is reckoned by: what sentence-transformers
+/// takes by default.
 const PADDED_BATCH_ROWS: usize = 32;
 
 /// What becomes of the encoder's vectors.
 #[derive(Debug)]
 pub(super) enum Reading {
     /// One vector for each text; of this many tokens at its beginning none is pooled.
-    Embedding { pooling: Pooling, passed_over: usize },
+    Embedding {
+        pooling: Pooling,
+        passed_over: usize,
+    },
     /// Labels for each text.
     Classification { head: Head, classes: Classes },
     /// Entities in each text.
@@ -88,31 +94,54 @@ impl TextModel {
         match &self.reading {
             Reading::Embedding { pooling, .. } => {
                 let item = Arc::new(Field::new_list_field(DataType::Float32, true));
-                vec![Field::new("embedding", DataType::FixedSizeList(item, pooling.dimensions as i32), true)]
+                vec![Field::new(
+                    "embedding",
+                    DataType::FixedSizeList(item, pooling.dimensions as i32),
+                    true,
+                )]
             }
             Reading::Classification { classes, .. } => classes.fields(),
             Reading::Tokens { .. } => vec![entities::field()],
         }
     }
 
-    fn answer(&self, columns: &[&StringViewArray], workspace: &mut Workspace) -> Result<Vec<ArrayRef>> {
+    fn answer(
+        &self,
+        columns: &[&StringViewArray],
+        workspace: &mut Workspace,
+    ) -> Result<Vec<ArrayRef>> {
         let row_count = columns.first().map_or(0, Array::len);
-        let rows = (0..row_count).map(|row| self.tokens(columns, row)).collect::<Result<Vec<Option<Tokens>>>>()?;
+        let rows = (0..row_count)
+            .map(|row| self.tokens(columns, row))
+            .collect::<Result<Vec<Option<Tokens>>>>()?;
         self.count(&rows, workspace);
         let pieces = || {
-            rows.iter()
-                .enumerate()
-                .flat_map(|(row, tokens)| tokens.iter().flat_map(move |tokens| tokens.pieces.iter().map(move |encoding| Piece { row, encoding })))
+            rows.iter().enumerate().flat_map(|(row, tokens)| {
+                tokens.iter().flat_map(move |tokens| {
+                    tokens
+                        .pieces
+                        .iter()
+                        .map(move |encoding| Piece { row, encoding })
+                })
+            })
         };
         let pieces: Vec<Piece<'_>> = pieces().collect();
         let mut read: Vec<Vec<f32>> = vec![Vec::new(); pieces.len()];
         for batch in self.batches(&pieces) {
             interrupt::check_process()?;
             self.pack(&pieces, &batch, &mut workspace.packed)?;
-            self.forward.hidden(&workspace.packed, &mut workspace.forward, &mut workspace.hidden)?;
+            self.forward.hidden(
+                &workspace.packed,
+                &mut workspace.forward,
+                &mut workspace.hidden,
+            )?;
             let (starts, width) = (workspace.packed.starts(), self.tables.hidden);
             for (place, piece) in batch.iter().enumerate() {
-                let [start, end] = if self.forward.is_pooled() { [place, place + 1] } else { [starts[place], starts[place + 1]] };
+                let [start, end] = if self.forward.is_pooled() {
+                    [place, place + 1]
+                } else {
+                    [starts[place], starts[place + 1]]
+                };
                 read[*piece] = self.read(&workspace.hidden[start * width..end * width]);
             }
         }
@@ -130,11 +159,30 @@ impl TextModel {
     }
 
     fn count(&self, rows: &[Option<Tokens>], workspace: &mut Workspace) {
-        let lengths: Vec<u64> = rows.iter().flatten().flat_map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64)).collect();
-        let padding = |batch: &[u64]| batch.iter().max().map_or(0, |most| most * batch.len() as u64) - batch.iter().sum::<u64>();
-        self.work.tokens.fetch_add(lengths.iter().sum(), Ordering::Relaxed);
-        self.work.padding_avoided.fetch_add(lengths.chunks(PADDED_BATCH_ROWS).map(padding).sum(), Ordering::Relaxed);
-        workspace.truncated += rows.iter().flatten().filter(|tokens| tokens.is_truncated).count() as u64;
+        let lengths: Vec<u64> = rows
+            .iter()
+            .flatten()
+            .flat_map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64))
+            .collect();
+        let padding = |batch: &[u64]| {
+            batch
+                .iter()
+                .max()
+                .map_or(0, |most| most * batch.len() as u64)
+                - batch.iter().sum::<u64>()
+        };
+        self.work
+            .tokens
+            .fetch_add(lengths.iter().sum(), Ordering::Relaxed);
+        self.work.padding_avoided.fetch_add(
+            lengths.chunks(PADDED_BATCH_ROWS).map(padding).sum(),
+            Ordering::Relaxed,
+        );
+        workspace.truncated += rows
+            .iter()
+            .flatten()
+            .filter(|tokens| tokens.is_truncated)
+            .count() as u64;
     }
 
     /// The pieces of each batch, short ones first; at least one in each.
@@ -158,15 +206,29 @@ impl TextModel {
 
     fn pack(&self, pieces: &[Piece<'_>], batch: &[usize], packed: &mut PackedTokens) -> Result<()> {
         packed.clear();
-        let Tables { vocabulary, type_count, positions, .. } = self.tables;
+        let Tables {
+            vocabulary,
+            type_count,
+            positions,
+            ..
+        } = self.tables;
         for piece in batch {
             let encoding = pieces[*piece].encoding;
             let ids = encoding.get_ids();
             if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-                return Err(Error::failed(format!("the tokenizer gives the token {id}, the model has {vocabulary}")).hint(OTHER_TOKENIZER));
+                return Err(Error::failed(format!(
+                    "the tokenizer gives the token {id}, the model has {vocabulary}"
+                ))
+                .hint(OTHER_TOKENIZER));
             }
-            let most_type = u32::try_from(type_count).unwrap_or(u32::MAX).saturating_sub(1);
-            let types: Vec<u32> = encoding.get_type_ids().iter().map(|kind| (*kind).min(most_type)).collect();
+            let most_type = u32::try_from(type_count)
+                .unwrap_or(u32::MAX)
+                .saturating_sub(1);
+            let types: Vec<u32> = encoding
+                .get_type_ids()
+                .iter()
+                .map(|kind| (*kind).min(most_type))
+                .collect();
             packed.push(ids, &types, positions);
         }
         Ok(())
@@ -176,8 +238,13 @@ impl TextModel {
     fn read(&self, hidden: &[f32]) -> Vec<f32> {
         let width = self.tables.hidden;
         match &self.reading {
-            Reading::Embedding { pooling, passed_over } => pooling.vector(hidden, width, *passed_over),
-            Reading::Classification { head, .. } if head.is_mean => head.logits(&mean(hidden, width)),
+            Reading::Embedding {
+                pooling,
+                passed_over,
+            } => pooling.vector(hidden, width, *passed_over),
+            Reading::Classification { head, .. } if head.is_mean => {
+                head.logits(&mean(hidden, width))
+            }
             Reading::Classification { head, .. } => match hidden.get(..width) {
                 Some(first) => head.logits(first),
                 None => head.logits(&vec![0.0; width]),
@@ -186,20 +253,37 @@ impl TextModel {
         }
     }
 
-    fn columns(&self, texts: &[&StringViewArray], rows: &[Option<Tokens>], pieces: &[Piece<'_>], read: Vec<Vec<f32>>) -> Result<Vec<ArrayRef>> {
-        let mut of_rows: Vec<Option<Vec<Vec<f32>>>> = rows.iter().map(|row| row.as_ref().map(|_| Vec::new())).collect();
+    fn columns(
+        &self,
+        texts: &[&StringViewArray],
+        rows: &[Option<Tokens>],
+        pieces: &[Piece<'_>],
+        read: Vec<Vec<f32>>,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut of_rows: Vec<Option<Vec<Vec<f32>>>> = rows
+            .iter()
+            .map(|row| row.as_ref().map(|_| Vec::new()))
+            .collect();
         for (piece, read) in pieces.iter().zip(read) {
             of_rows[piece.row].get_or_insert_default().push(read);
         }
         match &self.reading {
-            Reading::Embedding { pooling, .. } => vectors(pooling, of_rows).map(|column| vec![column]),
+            Reading::Embedding { pooling, .. } => {
+                vectors(pooling, of_rows).map(|column| vec![column])
+            }
             Reading::Classification { classes, .. } => {
-                let logits: Vec<Option<Vec<f32>>> = of_rows.into_iter().map(|row| row.and_then(|mut pieces| pieces.pop())).collect();
+                let logits: Vec<Option<Vec<f32>>> = of_rows
+                    .into_iter()
+                    .map(|row| row.and_then(|mut pieces| pieces.pop()))
+                    .collect();
                 Ok(classes.columns(&logits))
             }
             Reading::Tokens { tagging, .. } => {
                 let entities = |row: usize| -> Option<Vec<Entity>> {
-                    let (encoding, logits) = (rows[row].as_ref()?.pieces.first()?, of_rows[row].as_ref()?.first()?);
+                    let (encoding, logits) = (
+                        rows[row].as_ref()?.pieces.first()?,
+                        of_rows[row].as_ref()?.first()?,
+                    );
                     Some(tagging.entities(texts[0].value(row), encoding, logits, &self.tokenizer))
                 };
                 let entities: Vec<Option<Vec<Entity>>> = (0..rows.len()).map(entities).collect();
@@ -210,16 +294,25 @@ impl TextModel {
 }
 
 /// What to do about ids that the model does not have.
-pub(super) const OTHER_TOKENIZER: &str = "tokenizer.json belongs to another model: download both again from one place";
+pub(super) const OTHER_TOKENIZER: &str =
+    "tokenizer.json belongs to another model: download both again from one place";
 
 fn vectors(pooling: &Pooling, rows: Vec<Option<Vec<Vec<f32>>>>) -> Result<ArrayRef> {
     let is_present = present(&rows);
     let mut values = Vec::with_capacity(rows.len() * pooling.dimensions);
-    rows.into_iter().for_each(|row| values.extend(pooling.finished(row.unwrap_or_default())));
+    rows.into_iter()
+        .for_each(|row| values.extend(pooling.finished(row.unwrap_or_default())));
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
     let nulls = arrow::buffer::NullBuffer::new(is_present.values().clone());
-    let column = FixedSizeListArray::try_new(item, pooling.dimensions as i32, Arc::new(Float32Array::from(values)), Some(nulls));
-    Ok(Arc::new(column.map_err(|error| Error::internal("vectors of different lengths").because(error))?))
+    let column = FixedSizeListArray::try_new(
+        item,
+        pooling.dimensions as i32,
+        Arc::new(Float32Array::from(values)),
+        Some(nulls),
+    );
+    Ok(Arc::new(column.map_err(|error| {
+        Error::internal("vectors of different lengths").because(error)
+    })?))
 }
 
 impl Model for TextModel {
@@ -240,17 +333,36 @@ impl Model for TextModel {
     }
 
     fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Workspace { forward: self.forward.scratch(), ..Workspace::default() }))
+        Scratch(Box::new(Workspace {
+            forward: self.forward.scratch(),
+            ..Workspace::default()
+        }))
     }
 
-    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         let (FeatureBlock::Native(columns), Margins::Native(margins)) = (block, margins) else {
-            return Err(Error::internal("a block of another precision than the text model's"));
+            return Err(Error::internal(
+                "a block of another precision than the text model's",
+            ));
         };
         margins.clear();
-        let texts: Vec<&StringViewArray> = columns.iter().filter_map(|column| column.as_string_view_opt()).collect();
-        if block.row_count() > 0 && (texts.len() != columns.len() || texts.len() != self.input_count) {
-            return Err(Error::internal(format!("a block of {} columns of texts for a model of {}", texts.len(), self.input_count)));
+        let texts: Vec<&StringViewArray> = columns
+            .iter()
+            .filter_map(|column| column.as_string_view_opt())
+            .collect();
+        if block.row_count() > 0
+            && (texts.len() != columns.len() || texts.len() != self.input_count)
+        {
+            return Err(Error::internal(format!(
+                "a block of {} columns of texts for a model of {}",
+                texts.len(),
+                self.input_count
+            )));
         }
         *margins = match scratch.0.downcast_mut::<Workspace>() {
             Some(workspace) => self.answer(&texts, workspace)?,
@@ -262,7 +374,9 @@ impl Model for TextModel {
     fn memory_bytes(&self) -> usize {
         let behind = match &self.reading {
             Reading::Embedding { pooling, .. } => pooling.memory_bytes(),
-            Reading::Classification { head, .. } | Reading::Tokens { head, .. } => head.memory_bytes(),
+            Reading::Classification { head, .. } | Reading::Tokens { head, .. } => {
+                head.memory_bytes()
+            }
         };
         self.forward.memory_bytes() + behind
     }
@@ -276,11 +390,21 @@ impl Model for TextModel {
     }
 
     fn take_truncated(&self, scratch: &mut Scratch) -> u64 {
-        scratch.0.downcast_mut::<Workspace>().map_or(0, |workspace| std::mem::take(&mut workspace.truncated))
+        scratch
+            .0
+            .downcast_mut::<Workspace>()
+            .map_or(0, |workspace| std::mem::take(&mut workspace.truncated))
     }
 
     fn performed(&self) -> Vec<Performed> {
-        let count = |metric, count: &AtomicU64| Performed { metric, count: count.load(Ordering::Relaxed), unit: "tokens" };
-        vec![count("tokens", &self.work.tokens), count("padding_avoided", &self.work.padding_avoided)]
+        let count = |metric, count: &AtomicU64| Performed {
+            metric,
+            count: count.load(Ordering::Relaxed),
+            unit: "tokens",
+        };
+        vec![
+            count("tokens", &self.work.tokens),
+            count("padding_avoided", &self.work.padding_avoided),
+        ]
     }
 }

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokenizers::tokenizer::{Decoder, EncodeInput, PostProcessor};
-use tokenizers::{Encoding, ModelWrapper, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    Encoding, ModelWrapper, TruncationDirection, TruncationParams, TruncationStrategy,
+};
 
 use super::bounded::{self, BoundedNormalizer, BoundedTokenizer};
 use super::long_word::{self, Shortened};
@@ -14,7 +16,8 @@ use super::parts::Parts;
 use super::tokenizer_settings;
 use crate::error::{Error, Result};
 
-/// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at a blank and far behind the last token that counts.
+/// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at
+/// a blank and far behind the last token that counts.
 const BYTES_PER_TOKEN: usize = 32;
 
 /// Bytes behind the last token that counts; what stands so far behind changes none before.
@@ -69,27 +72,58 @@ impl TextTokenizer {
         if parts.transformer_settings.truth("do_lower_case", false) {
             lower(&mut tokenizer)?;
         }
-        let added = tokenizer.get_post_processor().filter(|_| cut.adds_specials).map_or(0, |processor| processor.added_tokens(cut.is_pair));
+        let added = tokenizer
+            .get_post_processor()
+            .filter(|_| cut.adds_specials)
+            .map_or(0, |processor| processor.added_tokens(cut.is_pair));
         let least = added + cut.stride.unwrap_or(0) + 1;
         if cut.most_tokens < least {
-            let message = format!("{} tokens a text are too few: {added} are the model's own marks", cut.most_tokens);
+            let message = format!(
+                "{} tokens a text are too few: {added} are the model's own marks",
+                cut.most_tokens
+            );
             return Err(Error::contract(message).hint(format!("give at least {least}")));
         }
-        let direction = if cut.is_left { TruncationDirection::Left } else { TruncationDirection::Right };
+        let direction = if cut.is_left {
+            TruncationDirection::Left
+        } else {
+            TruncationDirection::Right
+        };
         let (max_length, strategy) = (cut.most_tokens, TruncationStrategy::LongestFirst);
         tokenizer.with_padding(None);
         let adds_specials = cut.adds_specials;
-        // With a cut the tokenizer reads no further than that, so chunks are made of all tokens without one.
-        let truncation = cut.stride.is_none().then_some(TruncationParams { direction, max_length, strategy, stride: 0 });
+        // With a cut the tokenizer reads no further than that, so chunks are made of all tokens
+        // without one.
+        let truncation = cut.stride.is_none().then_some(TruncationParams {
+            direction,
+            max_length,
+            strategy,
+            stride: 0,
+        });
         let set = tokenizer.with_truncation(truncation).map(|_| ());
-        set.map_err(|error| Error::contract("the tokenizer cannot cut texts so").because(std::io::Error::other(error.to_string())))?;
+        set.map_err(|error| {
+            Error::contract("the tokenizer cannot cut texts so")
+                .because(std::io::Error::other(error.to_string()))
+        })?;
         let leaves_middles = long_word::can_shorten(&tokenizer);
-        Ok(Self { tokenizer, cut, leaves_middles, adds_specials, prompt: String::new(), keeps_places: false })
+        Ok(Self {
+            tokenizer,
+            cut,
+            leaves_middles,
+            adds_specials,
+            prompt: String::new(),
+            keeps_places: false,
+        })
     }
 
     /// One more than the greatest id, as far as the vocabulary tells.
     pub(super) fn vocabulary_size(&self) -> usize {
-        let added = self.tokenizer.get_added_tokens_decoder().keys().max().map_or(0, |id| *id as usize + 1);
+        let added = self
+            .tokenizer
+            .get_added_tokens_decoder()
+            .keys()
+            .max()
+            .map_or(0, |id| *id as usize + 1);
         self.tokenizer.get_vocab_size(true).max(added)
     }
 
@@ -107,17 +141,26 @@ impl TextTokenizer {
     pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Result<Tokens> {
         let text = self.prepared(text)?;
         if let Some(stride) = self.cut.stride {
-            return Ok(Tokens { pieces: self.chunks(&text.text, stride)?, is_truncated: false });
+            return Ok(Tokens {
+                pieces: self.chunks(&text.text, stride)?,
+                is_truncated: false,
+            });
         }
         let mut encoding = match pair {
             None => self.encode(EncodeInput::from(&*text.text))?,
-            Some(pair) => self.encode(EncodeInput::from((&*text.text, &*self.prepared(pair)?.text)))?,
+            Some(pair) => self.encode(EncodeInput::from((
+                &*text.text,
+                &*self.prepared(pair)?.text,
+            )))?,
         };
         if self.keeps_places {
             encoding = text.placed(encoding);
         }
         let is_truncated = !encoding.take_overflowing().is_empty();
-        Ok(Tokens { pieces: vec![encoding], is_truncated })
+        Ok(Tokens {
+            pieces: vec![encoding],
+            is_truncated,
+        })
     }
 
     /// The text as it is tokenized, without what changes no token that is read.
@@ -126,7 +169,11 @@ impl TextTokenizer {
         if !self.prompt.is_empty() {
             text = Cow::Owned(format!("{}{text}", self.prompt));
         }
-        let mut text = if self.leaves_middles { long_word::shortened(text) } else { Shortened::whole(text) };
+        let mut text = if self.leaves_middles {
+            long_word::shortened(text)
+        } else {
+            Shortened::whole(text)
+        };
         if self.cut.stride.is_none() && !self.cut.is_left {
             let length = self.shortened(&text.text)?;
             text.truncate(length);
@@ -134,13 +181,24 @@ impl TextTokenizer {
         Ok(text)
     }
 
-    /// The bytes of a very long text that its first tokens depend on: up to a blank behind a text that has enough of them by itself.
+    /// The bytes of a very long text that its first tokens depend on: up to a blank behind a text
+    /// that has enough of them by itself.
     fn shortened(&self, text: &str) -> Result<usize> {
-        let mut length = self.cut.most_tokens.saturating_mul(BYTES_PER_TOKEN).saturating_add(2 * BYTES_BEHIND);
+        let mut length = self
+            .cut
+            .most_tokens
+            .saturating_mul(BYTES_PER_TOKEN)
+            .saturating_add(2 * BYTES_BEHIND);
         while length < text.len() {
-            let (inner, end) = (cut_before(text, length - BYTES_BEHIND), cut_before(text, length));
+            let (inner, end) = (
+                cut_before(text, length - BYTES_BEHIND),
+                cut_before(text, length),
+            );
             if let (Some(inner), Some(end)) = (inner, end)
-                && !self.encode(EncodeInput::from(&text[..inner]))?.get_overflowing().is_empty()
+                && !self
+                    .encode(EncodeInput::from(&text[..inner]))?
+                    .get_overflowing()
+                    .is_empty()
             {
                 return Ok(end);
             }
@@ -151,23 +209,40 @@ impl TextTokenizer {
 
     /// The chunks of a text, all of which is tokenized.
     fn chunks(&self, text: &str, stride: usize) -> Result<Vec<Encoding>> {
-        let added = self.tokenizer.get_post_processor().filter(|_| self.adds_specials).map_or(0, |processor| processor.added_tokens(false));
+        let added = self
+            .tokenizer
+            .get_post_processor()
+            .filter(|_| self.adds_specials)
+            .map_or(0, |processor| processor.added_tokens(false));
         let chunked = guarded(|| {
             let mut all = bounded::checked(|| self.tokenizer.encode_fast(text, false))?;
-            all.truncate(self.cut.most_tokens - added, stride, TruncationDirection::Right);
+            all.truncate(
+                self.cut.most_tokens - added,
+                stride,
+                TruncationDirection::Right,
+            );
             let mut first = self.tokenizer.post_process(all, None, self.adds_specials)?;
             let rest = first.take_overflowing();
             Ok::<_, tokenizers::Error>(std::iter::once(first).chain(rest).collect())
         });
-        chunked.map_err(|error| Error::failed("cannot tokenize the text").because(std::io::Error::other(error)))
+        chunked.map_err(|error| {
+            Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
+        })
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Encoding> {
         let specials = self.adds_specials;
-        let encode =
-            || if self.keeps_places { self.tokenizer.encode_char_offsets(input, specials) } else { self.tokenizer.encode_fast(input, specials) };
+        let encode = || {
+            if self.keeps_places {
+                self.tokenizer.encode_char_offsets(input, specials)
+            } else {
+                self.tokenizer.encode_fast(input, specials)
+            }
+        };
         let encoded = guarded(|| bounded::checked(encode));
-        encoded.map_err(|error| Error::failed("cannot tokenize the text").because(std::io::Error::other(error)))
+        encoded.map_err(|error| {
+            Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
+        })
     }
 
     /// The token of an id.
@@ -183,7 +258,10 @@ impl TextTokenizer {
     pub(super) fn marks_subwords(&self) -> bool {
         match self.tokenizer.get_model() {
             ModelWrapper::WordPiece(model) => !model.continuing_subword_prefix.is_empty(),
-            ModelWrapper::BPE(model) => model.continuing_subword_prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()),
+            ModelWrapper::BPE(model) => model
+                .continuing_subword_prefix
+                .as_ref()
+                .is_some_and(|prefix| !prefix.is_empty()),
             _ => false,
         }
     }
@@ -199,12 +277,14 @@ impl TextTokenizer {
 
 fn parse(bytes: &[u8]) -> Result<BoundedTokenizer> {
     guarded(|| bounded::parse(bytes)).map_err(|error| {
-        let error = Error::failed("cannot read `tokenizer.json`").because(std::io::Error::other(error));
+        let error =
+            Error::failed("cannot read `tokenizer.json`").because(std::io::Error::other(error));
         error.hint("download it again, or write it with a current `tokenizers`")
     })
 }
 
-/// Makes letters small before all else, unless the tokenizer does so by itself: sentence-transformers' `do_lower_case`.
+/// Makes letters small before all else, unless the tokenizer does so by itself:
+/// sentence-transformers' `do_lower_case`.
 fn lower(tokenizer: &mut BoundedTokenizer) -> Result<()> {
     let normalizer = match tokenizer.get_normalizer() {
         Some(normalizer) if normalizer.lowers() => return Ok(()),
@@ -214,14 +294,19 @@ fn lower(tokenizer: &mut BoundedTokenizer) -> Result<()> {
     tokenizer_settings::set_normalizer(tokenizer, normalizer)
 }
 
-/// The last place up to `length` bytes where a text may be cut: at a blank, or between two characters of what is no word any more.
+/// The last place up to `length` bytes where a text may be cut: at a blank, or between two
+/// characters of what is no word any more.
 fn cut_before(text: &str, length: usize) -> Option<usize> {
-    let blank = text.as_bytes()[..length].iter().rposition(u8::is_ascii_whitespace);
+    let blank = text.as_bytes()[..length]
+        .iter()
+        .rposition(u8::is_ascii_whitespace);
     blank.or_else(|| (length >= MOST_WORD_BYTES).then(|| text.floor_char_boundary(length)))
 }
 
 /// What `work` gives; a panic in it, which a hostile file may cause, becomes an error.
-fn guarded<T, E: ToString>(work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, String> {
+fn guarded<T, E: ToString>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|error| error.to_string()),
         Err(_) => Err("the tokenizer stopped at an impossible state".to_owned()),

@@ -1,4 +1,5 @@
-//! An encoder's weights in the one shape that all architectures share: candle tensors of single precision.
+//! An encoder's weights in the one shape that all architectures share: candle tensors of single
+//! precision.
 //!
 //! Owns the shapes. It must not know names in files.
 
@@ -58,7 +59,8 @@ pub struct LayerWeights {
     pub gate: Option<Linear>,
     /// \[hidden, feed-forward size\].
     pub down: Linear,
-    /// \[2 × span, heads × head size\]: keys of the positions, where content meets position. Made at load from the table of positions.
+    /// \[2 × span, heads × head size\]: keys of the positions, where content meets position. Made
+    /// at load from the table of positions.
     pub position_key: Option<Tensor>,
     /// \[2 × span, heads × head size\]: queries of the positions, likewise.
     pub position_query: Option<Tensor>,
@@ -83,7 +85,10 @@ fn moved(tensor: Option<Tensor>, device: &Device) -> Result<Option<Tensor>> {
 
 impl Linear {
     fn moved_to(self, device: &Device) -> Result<Self> {
-        Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
+        Ok(Self {
+            weight: self.weight.to_device(device)?,
+            bias: moved(self.bias, device)?,
+        })
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
@@ -93,7 +98,10 @@ impl Linear {
 
 impl Norm {
     fn moved_to(self, device: &Device) -> Result<Self> {
-        Ok(Self { weight: self.weight.to_device(device)?, bias: moved(self.bias, device)? })
+        Ok(Self {
+            weight: self.weight.to_device(device)?,
+            bias: moved(self.bias, device)?,
+        })
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
@@ -108,13 +116,20 @@ impl EmbeddingWeights {
             positions: moved(self.positions, device)?,
             types: moved(self.types, device)?,
             norm: self.norm.map(|norm| norm.moved_to(device)).transpose()?,
-            projection: self.projection.map(|projection| projection.moved_to(device)).transpose()?,
+            projection: self
+                .projection
+                .map(|projection| projection.moved_to(device))
+                .transpose()?,
         })
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        let tables = std::iter::once(&self.words).chain(&self.positions).chain(&self.types);
-        tables.chain(self.norm.iter().flat_map(Norm::tensors)).chain(self.projection.iter().flat_map(Linear::tensors))
+        let tables = std::iter::once(&self.words)
+            .chain(&self.positions)
+            .chain(&self.types);
+        tables
+            .chain(self.norm.iter().flat_map(Norm::tensors))
+            .chain(self.projection.iter().flat_map(Linear::tensors))
     }
 }
 
@@ -125,8 +140,14 @@ impl LayerWeights {
             key: self.key.moved_to(device)?,
             value: self.value.moved_to(device)?,
             attention_output: self.attention_output.moved_to(device)?,
-            attention_norm: self.attention_norm.map(|norm| norm.moved_to(device)).transpose()?,
-            feed_forward_norm: self.feed_forward_norm.map(|norm| norm.moved_to(device)).transpose()?,
+            attention_norm: self
+                .attention_norm
+                .map(|norm| norm.moved_to(device))
+                .transpose()?,
+            feed_forward_norm: self
+                .feed_forward_norm
+                .map(|norm| norm.moved_to(device))
+                .transpose()?,
             up: self.up.moved_to(device)?,
             gate: self.gate.map(|gate| gate.moved_to(device)).transpose()?,
             down: self.down.moved_to(device)?,
@@ -136,10 +157,31 @@ impl LayerWeights {
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        let Self { query, key, value, attention_output, attention_norm, feed_forward_norm, up, gate, down, position_key, position_query } = self;
-        let linear = [query, key, value, attention_output, up, down].into_iter().chain(gate).flat_map(Linear::tensors);
-        let norms = attention_norm.iter().chain(feed_forward_norm).flat_map(Norm::tensors);
-        linear.chain(norms).chain(position_key).chain(position_query)
+        let Self {
+            query,
+            key,
+            value,
+            attention_output,
+            attention_norm,
+            feed_forward_norm,
+            up,
+            gate,
+            down,
+            position_key,
+            position_query,
+        } = self;
+        let linear = [query, key, value, attention_output, up, down]
+            .into_iter()
+            .chain(gate)
+            .flat_map(Linear::tensors);
+        let norms = attention_norm
+            .iter()
+            .chain(feed_forward_norm)
+            .flat_map(Norm::tensors);
+        linear
+            .chain(norms)
+            .chain(position_key)
+            .chain(position_query)
     }
 }
 
@@ -151,8 +193,15 @@ impl Weights {
     pub fn moved_to(self, device: &Device) -> Result<Self> {
         Ok(Self {
             embedding: self.embedding.moved_to(device)?,
-            layers: self.layers.into_iter().map(|layer| layer.moved_to(device)).collect::<Result<_>>()?,
-            final_norm: self.final_norm.map(|norm| norm.moved_to(device)).transpose()?,
+            layers: self
+                .layers
+                .into_iter()
+                .map(|layer| layer.moved_to(device))
+                .collect::<Result<_>>()?,
+            final_norm: self
+                .final_norm
+                .map(|norm| norm.moved_to(device))
+                .transpose()?,
             relative_bias: moved(self.relative_bias, device)?,
         })
     }
@@ -160,6 +209,10 @@ impl Weights {
     /// Every tensor.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let layers = self.layers.iter().flat_map(LayerWeights::tensors);
-        self.embedding.tensors().chain(layers).chain(self.final_norm.iter().flat_map(Norm::tensors)).chain(&self.relative_bias)
+        self.embedding
+            .tensors()
+            .chain(layers)
+            .chain(self.final_norm.iter().flat_map(Norm::tensors))
+            .chain(&self.relative_bias)
     }
 }

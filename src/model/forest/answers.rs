@@ -1,7 +1,9 @@
-//! What one row answers to every condition of a group: a bit each, in the order of the masks of a slice.
+//! What one row answers to every condition of a group: a bit each, in the order of the masks of a
+//! slice.
 //!
-//! The comparisons of a column stand in ascending order, so that a row's answers to them are a run of no and a run of yes: seven thousand conditions of 28 columns are
-//! answered by filling some hundred words. Knows nothing of conditions or trees.
+//! The comparisons of a column stand in ascending order, so that a row's answers to them are a run
+//! of no and a run of yes: seven thousand conditions of 28 columns are answered by filling some
+//! hundred words. Knows nothing of conditions or trees.
 
 use std::ops::Range;
 
@@ -28,7 +30,10 @@ impl Answers {
             return;
         }
         let (first, last) = (conditions.start / 64, (conditions.end - 1) / 64);
-        let (from_first, to_last) = (u64::MAX << (conditions.start % 64), u64::MAX >> (63 - (conditions.end - 1) % 64));
+        let (from_first, to_last) = (
+            u64::MAX << (conditions.start % 64),
+            u64::MAX >> (63 - (conditions.end - 1) % 64),
+        );
         if first == last {
             self.0[first] |= from_first & to_last;
             return;

@@ -1,12 +1,15 @@
-//! Values to bin numbers: where a value lies among a column's own cuts, or which category it stands for.
+//! Values to bin numbers: where a value lies among a column's own cuts, or which category it stands
+//! for.
 //!
-//! Quantising loses nothing that a condition of the model can see: `value < cuts[j]` exactly where `bin <= j`. Knows nothing of conditions or trees.
+//! Quantising loses nothing that a condition of the model can see: `value < cuts[j]` exactly where
+//! `bin <= j`. Knows nothing of conditions or trees.
 
 use super::ensemble::{ZERO_THRESHOLD, category};
 use super::lanes::{SLICE, Slice};
 use super::real::Real;
 
-/// The bin of a missing value: above every bin of a present one, so that it answers every comparison with no.
+/// The bin of a missing value: above every bin of a present one, so that it answers every
+/// comparison with no.
 pub(super) const MISSING: u16 = u16::MAX;
 
 /// Cuts that bins of a byte tell apart: numbers from 0 to this one, and 255 for missing values.
@@ -20,23 +23,33 @@ const IN_FLIGHT: usize = 8;
 pub(super) struct Cuts<T> {
     /// In ascending order, filled up with +∞: `!(value < cut)` is one comparison.
     ascending: Vec<T>,
-    /// As a search tree, filled up with NaN, which is below nothing: node i has the children 2i and 2i + 1, the root is node 1.
+    /// As a search tree, filled up with NaN, which is below nothing: node i has the children 2i
+    /// and 2i + 1, the root is node 1.
     tree: Vec<T>,
     count: usize,
 }
 
 impl<T: Real> Cuts<T> {
-    /// Cuts in ascending order, each once; a group has at most 65 535 conditions, so that ranks fit 16 bits and [`MISSING`] stays free.
+    /// Cuts in ascending order, each once; a group has at most 65 535 conditions, so that ranks fit
+    /// 16 bits and [`MISSING`] stays free.
     pub(super) fn new(cuts: Vec<T>) -> Self {
         let (count, mut ascending) = (cuts.len(), cuts);
         let nodes = (count + 1).next_power_of_two();
         let tree = (0..nodes).map(|node| {
-            let place = node.checked_ilog2().map(|level| (2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1);
-            place.and_then(|place| ascending.get(place).copied()).unwrap_or(T::from_double(f64::NAN))
+            let place = node
+                .checked_ilog2()
+                .map(|level| (2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1);
+            place
+                .and_then(|place| ascending.get(place).copied())
+                .unwrap_or(T::from_double(f64::NAN))
         });
         let tree = tree.collect();
         ascending.resize(nodes - 1, T::from_double(f64::INFINITY));
-        Self { ascending, tree, count }
+        Self {
+            ascending,
+            tree,
+            count,
+        }
     }
 
     /// The number of cuts.
@@ -44,7 +57,8 @@ impl<T: Real> Cuts<T> {
         self.count
     }
 
-    /// The cuts as a search tree of 2^levels nodes, the first of which is not used: node i has the children 2i and 2i + 1.
+    /// The cuts as a search tree of 2^levels nodes, the first of which is not used: node i has the
+    /// children 2i and 2i + 1.
     pub(super) fn tree(&self) -> &[T] {
         &self.tree
     }
@@ -59,7 +73,8 @@ impl<T: Real> Cuts<T> {
     }
 }
 
-/// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins past the values may be anything.
+/// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins
+/// past the values may be anything.
 #[inline(always)]
 pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
     for (values, bins) in values.chunks(IN_FLIGHT).zip(bins.0.as_chunks_mut().0) {
@@ -82,7 +97,11 @@ pub(super) fn rank_one<T: Real>(value: T, cuts: &Cuts<T>) -> u16 {
 }
 
 #[inline(always)]
-fn rank_together<T: Real, const COUNT: usize>(values: &[T; COUNT], cuts: &Cuts<T>, bins: &mut [u16; COUNT]) {
+fn rank_together<T: Real, const COUNT: usize>(
+    values: &[T; COUNT],
+    cuts: &Cuts<T>,
+    bins: &mut [u16; COUNT],
+) {
     let mut at = [0_usize; COUNT];
     for level in (0..cuts.levels()).rev() {
         let half = 1 << level;
@@ -91,7 +110,11 @@ fn rank_together<T: Real, const COUNT: usize>(values: &[T; COUNT], cuts: &Cuts<T
         }
     }
     for ((bin, at), &value) in bins.iter_mut().zip(at).zip(values) {
-        *bin = if is_nan(value) { MISSING } else { at.min(cuts.count) as u16 };
+        *bin = if is_nan(value) {
+            MISSING
+        } else {
+            at.min(cuts.count) as u16
+        };
     }
 }
 
@@ -106,10 +129,12 @@ fn is_nan<T: Real>(value: T) -> bool {
     value.partial_cmp(&value).is_none()
 }
 
-/// A categorical column's bins: one for each code up to the largest that a condition knows, one for all others, and those of [`Oddity`].
+/// A categorical column's bins: one for each code up to the largest that a condition knows, one for
+/// all others, and those of [`Oddity`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Codes {
-    /// Codes from here on are known to no condition; also the bin of values that are no known category.
+    /// Codes from here on are known to no condition; also the bin of values that are no known
+    /// category.
     pub(super) known: u16,
 }
 
@@ -128,13 +153,22 @@ pub(super) enum Oddity {
 
 impl Oddity {
     /// All of them, in the order of their bins.
-    pub(super) const ALL: [Self; 4] = [Self::Zero, Self::BarelyNegative, Self::NegativeFraction, Self::Missing];
+    pub(super) const ALL: [Self; 4] = [
+        Self::Zero,
+        Self::BarelyNegative,
+        Self::NegativeFraction,
+        Self::Missing,
+    ];
 
     #[inline(always)]
     fn of(value: f64) -> Option<Self> {
         match value {
             _ if value.is_nan() => Some(Self::Missing),
-            _ if value.abs() <= ZERO_THRESHOLD => Some(if value < 0.0 { Self::BarelyNegative } else { Self::Zero }),
+            _ if value.abs() <= ZERO_THRESHOLD => Some(if value < 0.0 {
+                Self::BarelyNegative
+            } else {
+                Self::Zero
+            }),
             _ if value < 0.0 && value > -1.0 => Some(Self::NegativeFraction),
             _ => None,
         }
@@ -147,7 +181,11 @@ impl Codes {
 
     /// The bins that also tell these categories apart, ascending and below [`Self::MOST`].
     pub(super) fn with(self, categories: &[u32]) -> Self {
-        Self { known: categories.last().map_or(self.known, |&code| self.known.max(code as u16 + 1)) }
+        Self {
+            known: categories
+                .last()
+                .map_or(self.known, |&code| self.known.max(code as u16 + 1)),
+        }
     }
 
     /// Whether a byte holds every bin.
@@ -167,7 +205,10 @@ impl Codes {
 
     /// The bins of up to [`SLICE`] values. Bins past the values are left as they were.
     pub(super) fn bins<T: Real>(self, values: &[T], bins: &mut Slice<u16>) {
-        bins.0.iter_mut().zip(values).for_each(|(bin, &value)| *bin = self.bin(value));
+        bins.0
+            .iter_mut()
+            .zip(values)
+            .for_each(|(bin, &value)| *bin = self.bin(value));
     }
 
     /// The bin of one value.
@@ -182,10 +223,12 @@ impl Codes {
     }
 }
 
-/// A rank as seen by the cuts from `first` on, [`CHUNK_CUTS`] of them: 0 for below all, 254 for above all, 255 for a missing value.
+/// A rank as seen by the cuts from `first` on, [`CHUNK_CUTS`] of them: 0 for below all, 254 for
+/// above all, 255 for a missing value.
 #[inline(always)]
 pub(super) fn within_chunk(rank: u16, first: u16) -> u8 {
-    rank.saturating_sub(first).min(CHUNK_CUTS + u16::from(rank == MISSING)) as u8
+    rank.saturating_sub(first)
+        .min(CHUNK_CUTS + u16::from(rank == MISSING)) as u8
 }
 
 /// The same with missing values at the bottom: every bin one up, 255 at 0.
@@ -197,7 +240,10 @@ pub(super) fn missing_first(bin: u8) -> u8 {
 /// [`within_chunk`] of every row.
 #[inline(always)]
 pub(super) fn chunk(ranks: &Slice<u16>, first: u16, bins: &mut Slice<u8>) {
-    bins.0.iter_mut().zip(&ranks.0).for_each(|(bin, &rank)| *bin = within_chunk(rank, first));
+    bins.0
+        .iter_mut()
+        .zip(&ranks.0)
+        .for_each(|(bin, &rank)| *bin = within_chunk(rank, first));
 }
 
 /// [`missing_first`] of every row.
@@ -209,7 +255,11 @@ pub(super) fn move_missing(bins: &mut Slice<u8>) {
 /// Bins below 256 in a byte each.
 #[inline(always)]
 pub(super) fn narrow(bins: &Slice<u16>, narrow: &mut Slice<u8>) {
-    narrow.0.iter_mut().zip(&bins.0).for_each(|(narrow, &bin)| *narrow = bin as u8);
+    narrow
+        .0
+        .iter_mut()
+        .zip(&bins.0)
+        .for_each(|(narrow, &bin)| *narrow = bin as u8);
 }
 
 const _: () = assert!(SLICE.is_multiple_of(IN_FLIGHT));

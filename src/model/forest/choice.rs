@@ -1,8 +1,10 @@
-//! Which kernel is cheapest for which trees, and which way for how many rows: estimates from counts.
+//! Which kernel is cheapest for which trees, and which way for how many rows: estimates from
+//! counts.
 //!
-//! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays for steps of rows. The
-//! constants are nanoseconds as `cargo bench --bench forest` gave them in November 2026 (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of trees that share no
-//! conditions, single precision, ns for a row and a tree, best of many:
+//! The bit-sliced kernel pays for nodes, whether a row visits them or not; the walking kernel pays
+//! for steps of rows. The constants are nanoseconds as `cargo bench --bench forest` gave them in
+//! November 2026 (2.8 GHz Ice Lake, one core); only their ratios matter. What the bench says of
+//! trees that share no conditions, single precision, ns for a row and a tree, best of many:
 //!
 //! | leaves | walking | AVX-512 | AVX2 | portable |
 //! |---|---|---|---|---|
@@ -12,9 +14,11 @@
 //! | 4 000 | **53** | 74 | 181 | 332 |
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
-//! A slice costs nearly the same however few its rows; a row that goes alone ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds in November 2026, on
-//! a processor with AMX, where slices take two thirds of what the constants say, so that those of a row are its own times one and a half; few rows are those of which a
-//! slice costs more than all of them alone, each with AVX-512, AVX2 and portable:
+//! A slice costs nearly the same however few its rows; a row that goes alone
+//! ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds in November 2026,
+//! on a processor with AMX, where slices take two thirds of what the constants say, so that those
+//! of a row are its own times one and a half; few rows are those of which a slice costs more than
+//! all of them alone, each with AVX-512, AVX2 and portable:
 //!
 //! | | a slice of few | a row alone | few rows, measured | estimated |
 //! |---|---|---|---|---|
@@ -28,11 +32,12 @@
 //! | 300 trees of 31 leaves between sets of 60 of 200 categories, double | 101, 250, 270–2 000 | 19–21 | 5, 13, 100 | 3, 8, 19 |
 //! | 50 of the same between sets of 600 of 2 000 categories | 9–150, 17–170, 25–180 | 3.6 | 6, 16, 24 | 4, 11, 26 |
 //!
-//! Laid out for walking as huge trees are, one row takes 0.4 to 4 times as long and 16 rows 0.1 to 1.5 times (least where nothing is shared); but that would be another layout
-//! of every tree, for milliseconds at the start and as much memory again.
+//! Laid out for walking as huge trees are, one row takes 0.4 to 4 times as long and 16 rows 0.1 to
+//! 1.5 times (least where nothing is shared); but that would be another layout of every tree, for
+//! milliseconds at the start and as much memory again.
 //!
-//! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all their trees, so that a forest of 255-leaf trees is not taken for one that
-//! shares nothing.
+//! Trees that share conditions are cheaper to slice. Groups are judged with the conditions of all
+//! their trees, so that a forest of 255-leaf trees is not taken for one that shares nothing.
 
 use super::bins::Codes;
 use super::ensemble::{Condition, Shape, Target, Test, Tree};
@@ -41,8 +46,9 @@ use super::lanes::{Instructions, NARROW_LEAVES, Processor, SLICE};
 use super::program::{MOST_LEVELS, Outline};
 use crate::feature::Precision;
 
-/// Masks of a group: 2 MiB. On the LightGBM workload (500 trees, 19 000 conditions) one group takes 2.3 ns for a row and a tree, two groups 2.7, three 3.7, eight 6: what is
-/// saved in the second-level cache is lost by ranking values and answering shared conditions again.
+/// Masks of a group: 2 MiB. On the LightGBM workload (500 trees, 19 000 conditions) one group takes
+/// 2.3 ns for a row and a tree, two groups 2.7, three 3.7, eight 6: what is saved in the
+/// second-level cache is lost by ranking values and answering shared conditions again.
 pub(super) const MOST_CONDITIONS: usize = 32_768;
 
 /// The most nodes of a tree that is sliced at all; half the masks that 16 bits can number.
@@ -51,7 +57,8 @@ const MOST_NODES: usize = 32_767;
 /// The most conditions of a symmetric tree that is sliced: a leaf's number has 16 bits.
 const MOST_SYMMETRIC: usize = 16;
 
-/// How many times more nodes a tree may be filled up to: a node of a complete tree costs a third of one between boundaries.
+/// How many times more nodes a tree may be filled up to: a node of a complete tree costs a third of
+/// one between boundaries.
 const FILLING: usize = 3;
 
 /// Nanoseconds of the bit-sliced kernel for a slice.
@@ -59,7 +66,8 @@ const FILLING: usize = 3;
 struct Costs {
     /// A node of a complete tree.
     choice: f64,
-    /// A node between boundaries, in a tree of at most [`NARROW_LEAVES`] leaves, and in a larger one.
+    /// A node between boundaries, in a tree of at most [`NARROW_LEAVES`] leaves, and in a larger
+    /// one.
     boundary: [f64; 2],
     /// A distinct condition.
     condition: f64,
@@ -71,12 +79,35 @@ struct Costs {
     leaf: [f64; 2],
 }
 
-const AVX512: Costs = Costs { choice: 0.8, boundary: [2.8, 6.0], condition: 3.0, leaves: [95.0, 180.0], column: 1_000.0, leaf: [6.0, 9.0] };
-// Doubles of leaves are gathered, which differs most between processors: 600 on Ice Lake, 330 on the one with AMX.
-const AVX2: Costs = Costs { choice: 1.5, boundary: [4.5, 14.0], condition: 8.0, leaves: [270.0, 450.0], column: 5_000.0, leaf: [3.0; 2] };
-const PORTABLE: Costs = Costs { choice: 4.9, boundary: [7.5, 20.0], condition: 24.0, leaves: [800.0, 900.0], column: 5_000.0, leaf: [3.0; 2] };
+const AVX512: Costs = Costs {
+    choice: 0.8,
+    boundary: [2.8, 6.0],
+    condition: 3.0,
+    leaves: [95.0, 180.0],
+    column: 1_000.0,
+    leaf: [6.0, 9.0],
+};
+// Doubles of leaves are gathered, which differs most between processors: 600 on Ice Lake, 330 on
+// the one with AMX.
+const AVX2: Costs = Costs {
+    choice: 1.5,
+    boundary: [4.5, 14.0],
+    condition: 8.0,
+    leaves: [270.0, 450.0],
+    column: 5_000.0,
+    leaf: [3.0; 2],
+};
+const PORTABLE: Costs = Costs {
+    choice: 4.9,
+    boundary: [7.5, 20.0],
+    condition: 24.0,
+    leaves: [800.0, 900.0],
+    column: 5_000.0,
+    leaf: [3.0; 2],
+};
 
-/// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a condition of a symmetric tree.
+/// Nanoseconds of a step of a row that walks: in single precision, in double precision, and for a
+/// condition of a symmetric tree.
 const STEP: [f64; 3] = [2.6, 6.0, 4.0];
 
 /// What a further margin of a tree costs, as a part of what the first does.
@@ -86,14 +117,21 @@ const FURTHER_MARGIN: f64 = 0.6;
 const WIDE_SET: f64 = 700.0;
 
 /// Nanoseconds of a row that goes alone through trees that are laid out for slicing.
-const ROW: RowCosts = RowCosts { choice: 2.0, boundary: 2.2, condition: 0.22, set: 2.3, column: 45.0 };
+const ROW: RowCosts = RowCosts {
+    choice: 2.0,
+    boundary: 2.2,
+    condition: 0.22,
+    set: 2.3,
+    column: 45.0,
+};
 
 /// What a row pays that goes alone, besides its leaves.
 #[derive(Clone, Copy, Debug)]
 struct RowCosts {
     /// A level of a complete tree, or a condition of a symmetric one.
     choice: f64,
-    /// A step between boundaries, of as many as the tree is deep: trees of one depth go at the same time.
+    /// A step between boundaries, of as many as the tree is deep: trees of one depth go at the
+    /// same time.
     boundary: f64,
     /// Answering a comparison.
     condition: f64,
@@ -130,7 +168,11 @@ impl std::ops::Add for Estimate {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { sliced: self.sliced + other.sliced, walked: self.walked + other.walked, row: self.row + other.row }
+        Self {
+            sliced: self.sliced + other.sliced,
+            walked: self.walked + other.walked,
+            row: self.row + other.row,
+        }
     }
 }
 
@@ -147,57 +189,102 @@ impl Plan {
     /// The fastest by estimate.
     pub(super) fn fastest() -> Self {
         let processor = Processor::best();
-        Self { processor, costs: costs(processor.instructions()), only: None }
+        Self {
+            processor,
+            costs: costs(processor.instructions()),
+            only: None,
+        }
     }
 
     /// This kernel, if the processor can run it.
     pub(super) fn only(kernel: Kernel) -> Option<Self> {
         let processor = match kernel {
             Kernel::Walking => Processor::best(),
-            Kernel::Sliced(instructions) | Kernel::FewRows(instructions) => Processor::with(instructions)?,
+            Kernel::Sliced(instructions) | Kernel::FewRows(instructions) => {
+                Processor::with(instructions)?
+            }
         };
-        Some(Self { processor, costs: costs(processor.instructions()), only: Some(kernel) })
+        Some(Self {
+            processor,
+            costs: costs(processor.instructions()),
+            only: Some(kernel),
+        })
     }
 
     /// The plan of a processor of these instructions, whatever this one has.
     #[cfg(test)]
     pub(super) fn of(instructions: Instructions) -> Self {
-        Self { processor: Processor::best(), costs: costs(instructions), only: None }
+        Self {
+            processor: Processor::best(),
+            costs: costs(instructions),
+            only: None,
+        }
     }
 
     /// What the tree costs, its conditions not counted; none if it is walked in any case.
-    pub(super) fn estimate(&self, tree: &Tree, outline: &Outline, precision: Precision, margin_count: usize) -> Option<Estimate> {
+    pub(super) fn estimate(
+        &self,
+        tree: &Tree,
+        outline: &Outline,
+        precision: Precision,
+        margin_count: usize,
+    ) -> Option<Estimate> {
         if self.only == Some(Kernel::Walking) || !can_slice(tree, outline) {
             return None;
         }
         let is_double = usize::from(precision == Precision::Double);
-        let width = if tree.target == Target::All { margin_count } else { 1 };
+        let width = if tree.target == Target::All {
+            margin_count
+        } else {
+            1
+        };
         let leaves = self.costs.leaves[is_double] * (1.0 + FURTHER_MARGIN * (width as f64 - 1.0));
         let (nodes, steps, row) = match &tree.shape {
-            Shape::Symmetric(conditions) => (0.0, conditions.len() as f64 * STEP[2], conditions.len() as f64 * ROW.choice),
+            Shape::Symmetric(conditions) => (
+                0.0,
+                conditions.len() as f64 * STEP[2],
+                conditions.len() as f64 * ROW.choice,
+            ),
             Shape::Branching { .. } => {
                 let is_wide = usize::from(outline.visit.leaf_count > NARROW_LEAVES);
                 let boundaries = outline.visit.preorder.len() as f64 * self.costs.boundary[is_wide];
                 let (nodes, row) = match levels(outline) {
-                    Some(levels) => (f64::from(1 << levels) * self.costs.choice, f64::from(levels) * ROW.choice),
+                    Some(levels) => (
+                        f64::from(1 << levels) * self.costs.choice,
+                        f64::from(levels) * ROW.choice,
+                    ),
                     None => (boundaries, f64::from(outline.visit.depth) * ROW.boundary),
                 };
                 (nodes, (outline.mean_depth() + 1.0) * STEP[is_double], row)
             }
         };
-        let estimate = Estimate { sliced: nodes + leaves, walked: steps * SLICE as f64, row: row + self.costs.leaf[is_double] * width as f64 };
+        let estimate = Estimate {
+            sliced: nodes + leaves,
+            walked: steps * SLICE as f64,
+            row: row + self.costs.leaf[is_double] * width as f64,
+        };
         (self.only.is_some() || estimate.sliced < estimate.walked).then_some(estimate)
     }
 
     /// Whether a group of these trees is cheaper to slice, its conditions counted.
     pub(super) fn is_worth_slicing(&self, trees: Estimate, counts: Counts) -> bool {
-        self.only.is_some() || trees.sliced + self.answers(counts) + SLICE as f64 * self.rows(counts) < trees.walked
+        self.only.is_some()
+            || trees.sliced + self.answers(counts) + SLICE as f64 * self.rows(counts) < trees.walked
     }
 
-    /// How many rows of a slice cost less one by one through a group of these trees than all together.
+    /// How many rows of a slice cost less one by one through a group of these trees than all
+    /// together.
     pub(super) fn few_rows(&self, trees: Estimate, counts: Counts) -> usize {
-        let Counts { conditions, columns, sets, .. } = counts;
-        let row = trees.row + columns as f64 * ROW.column + (conditions - sets) as f64 * ROW.condition + sets as f64 * ROW.set;
+        let Counts {
+            conditions,
+            columns,
+            sets,
+            ..
+        } = counts;
+        let row = trees.row
+            + columns as f64 * ROW.column
+            + (conditions - sets) as f64 * ROW.condition
+            + sets as f64 * ROW.set;
         // A row costs something in a slice too.
         let dearer = (row - self.rows(counts)).max(1.0);
         match self.only {
@@ -214,7 +301,8 @@ impl Plan {
 
     /// What answering the conditions of a group costs for each row of a slice.
     fn rows(&self, counts: Counts) -> f64 {
-        (counts.columns as f64 * self.costs.column + counts.wide_sets as f64 * WIDE_SET) / SLICE as f64
+        (counts.columns as f64 * self.costs.column + counts.wide_sets as f64 * WIDE_SET)
+            / SLICE as f64
     }
 }
 
@@ -229,19 +317,27 @@ fn costs(instructions: Instructions) -> Costs {
 /// Whether the bit-sliced kernel can do the tree: no linear leaves, and numbers that fit 16 bits.
 fn can_slice(tree: &Tree, outline: &Outline) -> bool {
     let fits = |condition: &Condition| match &condition.test {
-        Test::In(categories) | Test::NotIn(categories) => categories.last().is_none_or(|&code| code < Codes::MOST),
+        Test::In(categories) | Test::NotIn(categories) => {
+            categories.last().is_none_or(|&code| code < Codes::MOST)
+        }
         Test::Less(_) | Test::LessOrEqual(_) => true,
     };
     let shape = match &tree.shape {
         Shape::Branching { nodes, .. } => {
-            outline.visit.preorder.len() <= MOST_NODES && nodes.len() <= MOST_NODES && nodes.iter().all(|node| fits(&node.condition))
+            outline.visit.preorder.len() <= MOST_NODES
+                && nodes.len() <= MOST_NODES
+                && nodes.iter().all(|node| fits(&node.condition))
         }
-        Shape::Symmetric(conditions) => conditions.len() <= MOST_SYMMETRIC && conditions.iter().all(fits),
+        Shape::Symmetric(conditions) => {
+            conditions.len() <= MOST_SYMMETRIC && conditions.iter().all(fits)
+        }
     };
     shape && tree.linear.is_empty()
 }
 
 /// How many levels a branching tree is filled up to; none if boundaries are cheaper.
 pub(super) fn levels(outline: &Outline) -> Option<u32> {
-    (outline.visit.depth <= MOST_LEVELS && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1)).then_some(outline.visit.depth)
+    (outline.visit.depth <= MOST_LEVELS
+        && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1))
+        .then_some(outline.visit.depth)
 }

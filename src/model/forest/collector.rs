@@ -1,7 +1,9 @@
 //! The distinct conditions of a group of trees, numbered while the trees are read.
 //!
-//! Trees of one ensemble ask the same questions again and again: a model of 80 000 nodes may hold 7 000 distinct ones. What a condition asks is packed into one number, half as wide
-//! in single precision, because looking questions up is what laying out a forest mostly waits for. Knows nothing of trees, nor of how questions are answered.
+//! Trees of one ensemble ask the same questions again and again: a model of 80 000 nodes may hold 7
+//! 000 distinct ones. What a condition asks is packed into one number, half as wide
+//! in single precision, because looking questions up is what laying out a forest mostly waits for.
+//! Knows nothing of trees, nor of how questions are answered.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -40,7 +42,9 @@ const RULES: [Rule; 8] = [
 pub(super) struct Question<P>(P);
 
 /// A column with its rule, and a cut, as one number.
-pub(super) trait Packed: Copy + Ord + Hash + Debug + Default + Send + Sync + 'static {
+pub(super) trait Packed:
+    Copy + Ord + Hash + Debug + Default + Send + Sync + 'static
+{
     /// `column` first.
     fn new(column: u32, cut: u64) -> Self;
     fn column(self) -> u32;
@@ -57,7 +61,11 @@ impl Packed for u64 {
     }
 
     fn cut(self) -> u64 {
-        if self as u32 == u32::MAX { ALWAYS } else { (self as u32).into() }
+        if self as u32 == u32::MAX {
+            ALWAYS
+        } else {
+            (self as u32).into()
+        }
     }
 }
 
@@ -76,7 +84,8 @@ impl Packed for u128 {
 }
 
 impl<P: Packed> Question<P> {
-    /// `cut` is [`Real::order`] of the cut, [`ALWAYS`], or the number of the set; features are below 2^29.
+    /// `cut` is [`Real::order`] of the cut, [`ALWAYS`], or the number of the set; features are
+    /// below 2^29.
     fn new(feature: u32, rule: Rule, cut: u64) -> Self {
         Self(P::new(feature << 3 | rule as u32, cut))
     }
@@ -131,7 +140,11 @@ struct SetCount {
 
 impl SetCount {
     fn wide(&self) -> usize {
-        if self.codes.is_narrow() { 0 } else { self.count }
+        if self.codes.is_narrow() {
+            0
+        } else {
+            self.count
+        }
     }
 }
 
@@ -143,7 +156,12 @@ impl<T: Real> Collector<T> {
 
     /// What the conditions ask.
     pub(super) fn counts(&self) -> Counts {
-        Counts { conditions: self.len(), columns: self.compared.len() + self.looked_up.len(), sets: self.sets.len(), wide_sets: self.wide_sets }
+        Counts {
+            conditions: self.len(),
+            columns: self.compared.len() + self.looked_up.len(),
+            sets: self.sets.len(),
+            wide_sets: self.wide_sets,
+        }
     }
 
     /// The condition's number.
@@ -197,13 +215,17 @@ impl<T: Real> Collector<T> {
 
     /// The questions in the order of their masks, and for each number the index of its mask.
     pub(super) fn sorted(&self) -> (Vec<Question<T::Packed>>, Vec<u16>) {
-        let mut sorted: Vec<(Question<T::Packed>, u32)> = self.questions.iter().copied().zip(0..).collect();
+        let mut sorted: Vec<(Question<T::Packed>, u32)> =
+            self.questions.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
         let mut indices = vec![0; sorted.len()];
         for (index, &(_, number)) in sorted.iter().enumerate() {
             indices[number as usize] = index as u16;
         }
-        (sorted.into_iter().map(|(question, _)| question).collect(), indices)
+        (
+            sorted.into_iter().map(|(question, _)| question).collect(),
+            indices,
+        )
     }
 
     /// The category set that a question is of.
@@ -230,7 +252,12 @@ fn rule<T: Real>(missing: Missing, cut: Cut<T>) -> Rule {
         }
         Missing::ZeroOrNan { left: true } => Rule::ZeroAndMissingLeft,
         Missing::ZeroOrNan { left: false } => Rule::ZeroAndMissingRight,
-        Missing::NanIsZero => rule(Missing::Nan { left: cut.holds(T::default()) }, cut),
+        Missing::NanIsZero => rule(
+            Missing::Nan {
+                left: cut.holds(T::default()),
+            },
+            cut,
+        ),
     }
 }
 
@@ -242,7 +269,13 @@ impl CategorySet {
             Test::Less(_) | Test::LessOrEqual(_) => (&[][..], true),
         };
         // Any value that an oddity stands for will do.
-        let odd_left = [0.0, -ZERO_THRESHOLD, -0.5, f64::NAN].map(|value| condition.goes_left(value));
-        Self { feature: condition.feature, categories: categories.to_vec(), inside, odd_left }
+        let odd_left =
+            [0.0, -ZERO_THRESHOLD, -0.5, f64::NAN].map(|value| condition.goes_left(value));
+        Self {
+            feature: condition.feature,
+            categories: categories.to_vec(),
+            inside,
+            odd_left,
+        }
     }
 }

@@ -1,18 +1,22 @@
 //! Trees laid out for walking, and the kernel that walks blocks of rows through them.
 //!
-//! Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the first-level cache while its block passes, and each margin is still added
-//! up in tree order. It can do every tree; the bit-sliced kernel does most of them faster, but not huge ones.
+//! Rows go through in blocks of [`BLOCK_ROWS`], tree after tree, so that a tree stays in the
+//! first-level cache while its block passes, and each margin is still added up in tree order. It
+//! can do every tree; the bit-sliced kernel does most of them faster, but not huge ones.
 
 use std::ops::Range;
 
-use super::ensemble::{Child, Condition, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD, category};
+use super::ensemble::{
+    Child, Condition, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD,
+    category,
+};
 use super::lanes::{Rows, Slice};
 use super::real::{Cut, Real};
 use super::walk::{LANES, Plain};
 use crate::feature::Columns;
 
-/// Rows that walk through one tree before the next tree is taken: their features (28 columns × 64 × 4 bytes) and a tree of a few
-/// hundred nodes share the first-level cache.
+/// Rows that walk through one tree before the next tree is taken: their features (28 columns × 64 ×
+/// 4 bytes) and a tree of a few hundred nodes share the first-level cache.
 const BLOCK_ROWS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +78,14 @@ pub(super) struct Compiled<T> {
 
 impl<T> Default for Compiled<T> {
     fn default() -> Self {
-        Self { trees: Vec::new(), branches: Vec::new(), conditions: Vec::new(), leaf_values: Vec::new(), linear: Vec::new(), sets: Vec::new() }
+        Self {
+            trees: Vec::new(),
+            branches: Vec::new(),
+            conditions: Vec::new(),
+            leaf_values: Vec::new(),
+            linear: Vec::new(),
+            sets: Vec::new(),
+        }
     }
 }
 
@@ -90,12 +101,20 @@ impl<T: Real> Compiled<T> {
                 }
                 Roots::Symmetric(start..self.conditions.len())
             }
-            Shape::Branching { root, nodes } => self.root(*root, nodes, tree.leaf_count(margin_count)),
+            Shape::Branching { root, nodes } => {
+                self.root(*root, nodes, tree.leaf_count(margin_count))
+            }
         };
         let linear_offset = (!tree.linear.is_empty()).then_some(self.linear.len());
-        self.trees.push(Planted { roots, leaf_offset: self.leaf_values.len(), target: tree.target, linear_offset });
+        self.trees.push(Planted {
+            roots,
+            leaf_offset: self.leaf_values.len(),
+            target: tree.target,
+            linear_offset,
+        });
         self.linear.extend_from_slice(&tree.linear);
-        self.leaf_values.extend(tree.leaf_values.iter().map(|&value| T::from_double(value)));
+        self.leaf_values
+            .extend(tree.leaf_values.iter().map(|&value| T::from_double(value)));
         self.trees.len() - 1
     }
 
@@ -106,7 +125,11 @@ impl<T: Real> Compiled<T> {
         let offset = self.branches.len();
         for node in nodes {
             let split = self.split(&node.condition);
-            self.branches.push(Branch { split, left: link(node.left, offset), right: link(node.right, offset) });
+            self.branches.push(Branch {
+                split,
+                left: link(node.left, offset),
+                right: link(node.right, offset),
+            });
         }
         Roots::Branching(link(root, offset))
     }
@@ -115,13 +138,20 @@ impl<T: Real> Compiled<T> {
         let (question, categories) = match (&condition.test, Cut::of(&condition.test)) {
             (Test::NotIn(categories), _) => (Question::NotIn, Some(categories)),
             (Test::In(categories), _) => (Question::In, Some(categories)),
-            (Test::Less(_) | Test::LessOrEqual(_), cut) => (Question::Compare(cut.unwrap_or(Cut::Always)), None),
+            (Test::Less(_) | Test::LessOrEqual(_), cut) => {
+                (Question::Compare(cut.unwrap_or(Cut::Always)), None)
+            }
         };
         let set = categories.map_or(0, |categories| {
             self.sets.push(bits(categories));
             u32::try_from(self.sets.len() - 1).unwrap_or(u32::MAX)
         });
-        Split { question, feature: condition.feature, set, missing: condition.missing }
+        Split {
+            question,
+            feature: condition.feature,
+            set,
+            missing: condition.missing,
+        }
     }
 
     #[inline]
@@ -129,14 +159,19 @@ impl<T: Real> Compiled<T> {
         let is_nan = value.partial_cmp(&value).is_none();
         let value = match split.missing {
             Missing::Nan { left } if is_nan => return left,
-            Missing::ZeroOrNan { left } if is_nan || value.to_double().abs() <= ZERO_THRESHOLD => return left,
+            Missing::ZeroOrNan { left } if is_nan || value.to_double().abs() <= ZERO_THRESHOLD => {
+                return left;
+            }
             Missing::NanIsZero if is_nan => T::from_double(0.0),
             _ => value,
         };
         match split.question {
             Question::Compare(cut) => cut.holds(value),
             Question::In => contains(&self.sets[split.set as usize], value.to_double()),
-            Question::NotIn => value.to_double() < 0.0 || !contains(&self.sets[split.set as usize], value.to_double()),
+            Question::NotIn => {
+                value.to_double() < 0.0
+                    || !contains(&self.sets[split.set as usize], value.to_double())
+            }
         }
     }
 
@@ -150,13 +185,19 @@ impl<T: Real> Compiled<T> {
                 let mut next = *root;
                 while let Ok(index) = usize::try_from(next) {
                     let branch = &self.branches[index];
-                    next = if self.goes_left(&branch.split, value(&branch.split)) { branch.left } else { branch.right };
+                    next = if self.goes_left(&branch.split, value(&branch.split)) {
+                        branch.left
+                    } else {
+                        branch.right
+                    };
                 }
                 usize::try_from(!next).unwrap_or(0)
             }
             Roots::Symmetric(range) => {
                 let conditions = self.conditions[range.clone()].iter().enumerate();
-                conditions.fold(0, |leaf, (bit, split)| leaf | usize::from(!self.goes_left(split, value(split))) << bit)
+                conditions.fold(0, |leaf, (bit, split)| {
+                    leaf | usize::from(!self.goes_left(split, value(split))) << bit
+                })
             }
         }
     }
@@ -172,10 +213,25 @@ impl<T: Real> Compiled<T> {
     }
 
     /// Adds a tree for the rows `first_row + block`.
-    fn add_tree(&self, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, block: Range<usize>, sums: &mut [Slice<T>]) {
+    fn add_tree(
+        &self,
+        tree: &Planted<T>,
+        columns: &Columns<T>,
+        first_row: usize,
+        block: Range<usize>,
+        sums: &mut [Slice<T>],
+    ) {
         let mut block = block;
-        if let (Roots::Plain(plain), Target::Margin(margin), None) = (&tree.roots, tree.target, tree.linear_offset) {
-            block.start += self.add_plain(plain, tree, columns, first_row + block.start, &mut sums[margin as usize].0[block.clone()]);
+        if let (Roots::Plain(plain), Target::Margin(margin), None) =
+            (&tree.roots, tree.target, tree.linear_offset)
+        {
+            block.start += self.add_plain(
+                plain,
+                tree,
+                columns,
+                first_row + block.start,
+                &mut sums[margin as usize].0[block.clone()],
+            );
         }
         for row in block {
             let leaf = self.leaf(tree, columns, first_row + row);
@@ -185,15 +241,26 @@ impl<T: Real> Compiled<T> {
                     *sum = *sum + self.leaf_value(tree, leaf, columns, first_row + row);
                 }
                 Target::All => {
-                    let values = &self.leaf_values[tree.leaf_offset + leaf * sums.len()..][..sums.len()];
-                    sums.iter_mut().zip(values).for_each(|(sums, value)| sums.0[row] = sums.0[row] + *value);
+                    let values =
+                        &self.leaf_values[tree.leaf_offset + leaf * sums.len()..][..sums.len()];
+                    sums.iter_mut()
+                        .zip(values)
+                        .for_each(|(sums, value)| sums.0[row] = sums.0[row] + *value);
                 }
             }
         }
     }
 
-    /// Adds a plain tree with one value a leaf, [`LANES`] rows at a time; gives the number of rows that are done.
-    fn add_plain(&self, plain: &Plain<T>, tree: &Planted<T>, columns: &Columns<T>, first_row: usize, sums: &mut [T]) -> usize {
+    /// Adds a plain tree with one value a leaf, [`LANES`] rows at a time; gives the number of rows
+    /// that are done.
+    fn add_plain(
+        &self,
+        plain: &Plain<T>,
+        tree: &Planted<T>,
+        columns: &Columns<T>,
+        first_row: usize,
+        sums: &mut [T],
+    ) -> usize {
         let values = &self.leaf_values[tree.leaf_offset..];
         let mut done = 0;
         for sums in sums.chunks_exact_mut(LANES) {
@@ -209,7 +276,9 @@ impl<T: Real> Compiled<T> {
     #[inline]
     fn leaf_value(&self, tree: &Planted<T>, leaf: usize, columns: &Columns<T>, row: usize) -> T {
         let plain = self.leaf_values[tree.leaf_offset + leaf];
-        let Some(offset) = tree.linear_offset else { return plain };
+        let Some(offset) = tree.linear_offset else {
+            return plain;
+        };
         let linear = &self.linear[offset + leaf];
         let mut sum = linear.constant;
         for &(feature, coefficient) in &linear.terms {
@@ -222,11 +291,22 @@ impl<T: Real> Compiled<T> {
         T::from_double(sum)
     }
 
-    /// Calls `put` with each of these rows, counted from the first, each of these trees, counted likewise, and the row's leaf; gives the number of trees.
-    pub(super) fn leaves(&self, trees: Range<usize>, rows: Rows<'_, T>, mut put: impl FnMut(usize, usize, u32)) -> usize {
+    /// Calls `put` with each of these rows, counted from the first, each of these trees, counted
+    /// likewise, and the row's leaf; gives the number of trees.
+    pub(super) fn leaves(
+        &self,
+        trees: Range<usize>,
+        rows: Rows<'_, T>,
+        mut put: impl FnMut(usize, usize, u32),
+    ) -> usize {
         for (index, tree) in self.trees[trees.clone()].iter().enumerate() {
             for row in 0..rows.count {
-                put(row, index, u32::try_from(self.leaf(tree, rows.columns, rows.first + row)).unwrap_or(u32::MAX));
+                put(
+                    row,
+                    index,
+                    u32::try_from(self.leaf(tree, rows.columns, rows.first + row))
+                        .unwrap_or(u32::MAX),
+                );
             }
         }
         trees.len()
@@ -234,12 +314,26 @@ impl<T: Real> Compiled<T> {
 
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Branch<T>>() * self.branches.len()
-            + self.trees.iter().map(|tree| if let Roots::Plain(plain) = &tree.roots { plain.memory_bytes() } else { 0 }).sum::<usize>()
+            + self
+                .trees
+                .iter()
+                .map(|tree| {
+                    if let Roots::Plain(plain) = &tree.roots {
+                        plain.memory_bytes()
+                    } else {
+                        0
+                    }
+                })
+                .sum::<usize>()
             + size_of::<Split<T>>() * self.conditions.len()
             + size_of::<Planted<T>>() * self.trees.len()
             + size_of::<T>() * self.leaf_values.len()
             + self.sets.iter().map(|set| 8 * set.len()).sum::<usize>()
-            + self.linear.iter().map(|linear| size_of::<LinearLeaf>() + 16 * linear.terms.len()).sum::<usize>()
+            + self
+                .linear
+                .iter()
+                .map(|linear| size_of::<LinearLeaf>() + 16 * linear.terms.len())
+                .sum::<usize>()
     }
 }
 
@@ -261,5 +355,8 @@ fn bits(categories: &[u32]) -> Vec<u64> {
 
 #[inline]
 fn contains(set: &[u64], value: f64) -> bool {
-    category(value).is_some_and(|code| set.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1))
+    category(value).is_some_and(|code| {
+        set.get(code as usize / 64)
+            .is_some_and(|word| word >> (code % 64) & 1 == 1)
+    })
 }

@@ -1,4 +1,5 @@
-//! The distinct conditions of a group of trees, answered once for each slice of rows, a mask each, column after column; or for one row, a bit each.
+//! The distinct conditions of a group of trees, answered once for each slice of rows, a mask each,
+//! column after column; or for one row, a bit each.
 //!
 //! Knows nothing of trees.
 
@@ -27,7 +28,8 @@ struct Numeric<T> {
     lists: Vec<List>,
 }
 
-/// Comparisons under one rule, in ascending order, of a chunk of the column's cuts: the row goes left if its bin is not above the bound.
+/// Comparisons under one rule, in ascending order, of a chunk of the column's cuts: the row goes
+/// left if its bin is not above the bound.
 #[derive(Debug)]
 struct List {
     rule: Rule,
@@ -65,20 +67,30 @@ pub(super) struct Bins {
 impl CategorySet {
     /// Says for each bin of note whether it goes left; all others go left unless the categories do.
     fn answer(&self, codes: Codes, mut put: impl FnMut(u16, bool)) {
-        self.categories.iter().for_each(|&code| put(code as u16, self.inside));
-        Oddity::ALL.into_iter().zip(self.odd_left).for_each(|(oddity, left)| put(codes.odd(oddity), left));
+        self.categories
+            .iter()
+            .for_each(|&code| put(code as u16, self.inside));
+        Oddity::ALL
+            .into_iter()
+            .zip(self.odd_left)
+            .for_each(|(oddity, left)| put(codes.odd(oddity), left));
     }
 
     /// The bins that go left, all below 256.
     fn narrow(&self, codes: Codes) -> ByteSet {
-        let mut bytes = if self.inside { ByteSet::default() } else { [u8::MAX; 32] };
+        let mut bytes = if self.inside {
+            ByteSet::default()
+        } else {
+            [u8::MAX; 32]
+        };
         self.answer(codes, |bin, left| lanes::put(&mut bytes, bin as u8, left));
         bytes
     }
 
     /// The bins that go left, a bit each.
     fn wide(&self, codes: Codes) -> Vec<u64> {
-        let mut words = vec![if self.inside { 0 } else { u64::MAX }; codes.bin_count().div_ceil(64)];
+        let mut words =
+            vec![if self.inside { 0 } else { u64::MAX }; codes.bin_count().div_ceil(64)];
         self.answer(codes, |bin, left| {
             let word = &mut words[usize::from(bin / 64)];
             *word = *word & !(1 << (bin % 64)) | u64::from(left) << (bin % 64);
@@ -91,16 +103,26 @@ impl<T: Real> Conditions<T> {
     /// All that were collected, and for each number the index of its mask.
     pub(super) fn of(collector: &Collector<T>) -> (Self, Vec<u16>) {
         let (questions, indices) = collector.sorted();
-        let mut conditions = Self { count: questions.len(), numeric: Vec::new(), categorical: Vec::new() };
+        let mut conditions = Self {
+            count: questions.len(),
+            numeric: Vec::new(),
+            categorical: Vec::new(),
+        };
         let mut first = 0;
         for column in questions.chunk_by(|one, other| one.feature() == other.feature()) {
             let comparisons = column.partition_point(|question| question.rule() != Rule::Member);
             if comparisons > 0 {
-                conditions.numeric.push(Numeric::new(&column[..comparisons], first));
+                conditions
+                    .numeric
+                    .push(Numeric::new(&column[..comparisons], first));
             }
             if comparisons < column.len() {
-                let sets = column[comparisons..].iter().map(|question| collector.set(*question));
-                conditions.categorical.push(Categorical::new(sets, first + comparisons));
+                let sets = column[comparisons..]
+                    .iter()
+                    .map(|question| collector.set(*question));
+                conditions
+                    .categorical
+                    .push(Categorical::new(sets, first + comparisons));
             }
             first += column.len();
         }
@@ -109,7 +131,13 @@ impl<T: Real> Conditions<T> {
 
     /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
     #[inline(always)]
-    pub(super) fn answer<L: Lanes>(&self, lanes: L, rows: Rows<'_, T>, bins: &mut Bins, masks: &mut [Mask]) {
+    pub(super) fn answer<L: Lanes>(
+        &self,
+        lanes: L,
+        rows: Rows<'_, T>,
+        bins: &mut Bins,
+        masks: &mut [Mask],
+    ) {
         for column in &self.numeric {
             column.answer(lanes, rows.values(column.feature), bins, masks);
         }
@@ -130,9 +158,23 @@ impl<T: Real> Conditions<T> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let lists = |column: &Numeric<T>| column.lists.iter().map(|list| list.bounds.len() + size_of::<List>()).sum::<usize>();
-        let numeric = self.numeric.iter().map(|column| size_of::<Numeric<T>>() + column.cuts.memory_bytes() + lists(column)).sum::<usize>();
-        let categorical = self.categorical.iter().map(|column| size_of::<Categorical>() + column.sets.memory_bytes()).sum::<usize>();
+        let lists = |column: &Numeric<T>| {
+            column
+                .lists
+                .iter()
+                .map(|list| list.bounds.len() + size_of::<List>())
+                .sum::<usize>()
+        };
+        let numeric = self
+            .numeric
+            .iter()
+            .map(|column| size_of::<Numeric<T>>() + column.cuts.memory_bytes() + lists(column))
+            .sum::<usize>();
+        let categorical = self
+            .categorical
+            .iter()
+            .map(|column| size_of::<Categorical>() + column.sets.memory_bytes())
+            .sum::<usize>();
         numeric + categorical
     }
 }
@@ -140,7 +182,11 @@ impl<T: Real> Conditions<T> {
 impl<T: Real> Numeric<T> {
     /// The comparisons of one column, whose masks begin at `first`.
     fn new(questions: &[Question<T::Packed>], first: usize) -> Self {
-        let mut orders: Vec<u64> = questions.iter().map(|question| question.cut()).filter(|&cut| cut != ALWAYS).collect();
+        let mut orders: Vec<u64> = questions
+            .iter()
+            .map(|question| question.cut())
+            .filter(|&cut| cut != ALWAYS)
+            .collect();
         orders.sort_unstable();
         orders.dedup();
         let cuts = Cuts::new(orders.iter().map(|&order| T::from_order(order)).collect());
@@ -153,17 +199,34 @@ impl<T: Real> Numeric<T> {
             if rule != before.rule() {
                 bound = 0;
             }
-            bound += orders[usize::from(bound)..].iter().take_while(|order| **order < question.cut()).count() as u16;
+            bound += orders[usize::from(bound)..]
+                .iter()
+                .take_while(|order| **order < question.cut())
+                .count() as u16;
             let chunk = bound.min(last) / CHUNK_CUTS;
-            if lists.last().is_none_or(|list| list.rule != rule || list.first_cut != chunk * CHUNK_CUTS) {
-                lists.push(List { rule, first_cut: chunk * CHUNK_CUTS, first: first + place, bounds: Vec::new() });
+            if lists
+                .last()
+                .is_none_or(|list| list.rule != rule || list.first_cut != chunk * CHUNK_CUTS)
+            {
+                lists.push(List {
+                    rule,
+                    first_cut: chunk * CHUNK_CUTS,
+                    first: first + place,
+                    bounds: Vec::new(),
+                });
             }
             if let Some(list) = lists.last_mut() {
-                list.bounds.push((bound - chunk * CHUNK_CUTS + u16::from(rule == Rule::MissingLeft)) as u8);
+                list.bounds.push(
+                    (bound - chunk * CHUNK_CUTS + u16::from(rule == Rule::MissingLeft)) as u8,
+                );
             }
             before = question;
         }
-        Self { feature: questions[0].feature() as usize, cuts, lists }
+        Self {
+            feature: questions[0].feature() as usize,
+            cuts,
+            lists,
+        }
     }
 
     #[inline(always)]
@@ -183,12 +246,15 @@ impl<T: Real> Numeric<T> {
     #[inline(always)]
     fn answer_one(&self, value: T, answers: &mut Answers) {
         let rank = bins::rank_one(value, &self.cuts);
-        self.lists.iter().for_each(|list| answers.fill(list.yes(rank, value)));
+        self.lists
+            .iter()
+            .for_each(|list| answers.fill(list.yes(rank, value)));
     }
 }
 
 impl List {
-    /// The conditions that a row of this rank answers with yes: bounds ascend, so that they are the last ones.
+    /// The conditions that a row of this rank answers with yes: bounds ascend, so that they are the
+    /// last ones.
     #[inline(always)]
     fn yes<T: Real>(&self, rank: u16, value: T) -> Range<usize> {
         let end = self.first + self.bounds.len();
@@ -198,7 +264,11 @@ impl List {
             return if left { self.first..end } else { end..end };
         }
         let bin = bins::within_chunk(rank, self.first_cut);
-        let bin = if self.rule == Rule::MissingLeft { bins::missing_first(bin) } else { bin };
+        let bin = if self.rule == Rule::MissingLeft {
+            bins::missing_first(bin)
+        } else {
+            bin
+        };
         self.first + self.bounds.partition_point(|&bound| bound < bin)..end
     }
 }
@@ -229,7 +299,10 @@ impl Rule {
         for (row, &value) in values.iter().enumerate() {
             sent.0[row / 64] |= u64::from(is_zero_or_missing(value)) << (row % 64);
         }
-        for (word, sent) in masks.iter_mut().flat_map(|mask| mask.0.iter_mut().zip(&sent.0)) {
+        for (word, sent) in masks
+            .iter_mut()
+            .flat_map(|mask| mask.0.iter_mut().zip(&sent.0))
+        {
             *word = if left { *word | sent } else { *word & !sent };
         }
     }
@@ -237,23 +310,40 @@ impl Rule {
 
 impl Categorical {
     fn new<'a>(sets: impl Iterator<Item = &'a CategorySet> + Clone, first: usize) -> Self {
-        let codes = sets.clone().fold(Codes::default(), |codes, set| codes.with(&set.categories));
+        let codes = sets
+            .clone()
+            .fold(Codes::default(), |codes, set| codes.with(&set.categories));
         let feature = sets.clone().next().map_or(0, |set| set.feature as usize);
         let sets = if codes.is_narrow() {
             Sets::Narrow(sets.map(|set| set.narrow(codes)).collect())
         } else {
             Sets::Wide(sets.map(|set| set.wide(codes)).collect())
         };
-        Self { feature, codes, first, sets }
+        Self {
+            feature,
+            codes,
+            first,
+            sets,
+        }
     }
 
     #[inline(always)]
-    fn answer<L: Lanes, T: Real>(&self, lanes: L, values: &[T], bins: &mut Bins, masks: &mut [Mask]) {
+    fn answer<L: Lanes, T: Real>(
+        &self,
+        lanes: L,
+        values: &[T],
+        bins: &mut Bins,
+        masks: &mut [Mask],
+    ) {
         self.codes.bins(values, &mut bins.wide);
         match &self.sets {
             Sets::Narrow(sets) => {
                 bins::narrow(&bins.wide, &mut bins.narrow);
-                lanes.within(&bins.narrow, sets, &mut masks[self.first..self.first + sets.len()]);
+                lanes.within(
+                    &bins.narrow,
+                    sets,
+                    &mut masks[self.first..self.first + sets.len()],
+                );
             }
             Sets::Wide(sets) => {
                 for (set, mask) in sets.iter().zip(&mut masks[self.first..]) {
@@ -270,7 +360,10 @@ impl Categorical {
     fn answer_one<T: Real>(&self, value: T, answers: &mut Answers) {
         let bin = self.codes.bin(value);
         match &self.sets {
-            Sets::Narrow(sets) => answers.extend(self.first, sets.iter().map(|set| lanes::contains(set, bin as u8))),
+            Sets::Narrow(sets) => answers.extend(
+                self.first,
+                sets.iter().map(|set| lanes::contains(set, bin as u8)),
+            ),
             Sets::Wide(sets) => answers.extend(self.first, sets.iter().map(|set| has(set, bin))),
         }
     }

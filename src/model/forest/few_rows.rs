@@ -1,12 +1,19 @@
-//! Few rows through trees that are laid out for slicing: each row goes its own way, node after node, from the root to a leaf.
+//! Few rows through trees that are laid out for slicing: each row goes its own way, node after
+//! node, from the root to a leaf.
 //!
-//! A slice costs nearly the same however few its rows. A row alone costs its answers to all conditions, those of a column a run of bits, and a step for each level of each tree.
-//! Nothing is laid out for it: nodes stand in preorder, so that the left child is the next one and the right child stands behind the left subtree, whose size both layouts
-//! tell; leaf values are read as the slice's look-up left them. The numbers of leaves are the slice's, and so are the order and the precision of the additions.
+//! A slice costs nearly the same however few its rows. A row alone costs its answers to all
+//! conditions, those of a column a run of bits, and a step for each level of each tree. Nothing is
+//! laid out for it: nodes stand in preorder, so that the left child is the next one and the right
+//! child stands behind the left subtree, whose size both layouts tell; leaf values are read as the
+//! slice's look-up left them. The numbers of leaves are the slice's, and so are the order and the
+//! precision of the additions.
 //!
-//! Microseconds for a row through 500 trees of depth 8 and of 255 leaves (`cargo bench --bench forest -- few_rows`, November 2026): choices as branches, of which half are
-//! guessed wrongly, 27 and 27; without branches, one tree after the other, 14 and 16; eight trees at the same time **9** and **16**. Those eight are alike: trees are
-//! visited in the order of their layout and depth, so that none waits for a deeper one, and added in their own. With AVX-512 the bytes of leaf values lie apart: 1 to 3 more.
+//! Microseconds for a row through 500 trees of depth 8 and of 255 leaves (`cargo bench --bench
+//! forest -- few_rows`, November 2026): choices as branches, of which half are guessed wrongly, 27
+//! and 27; without branches, one tree after the other, 14 and 16; eight trees at the same time
+//! **9** and **16**. Those eight are alike: trees are visited in the order of their layout and
+//! depth, so that none waits for a deeper one, and added in their own. With AVX-512 the bytes of
+//! leaf values lie apart: 1 to 3 more.
 
 use super::answers::Answers;
 use super::lanes::{Lanes, NARROW_LEAVES, Rows, Slice, Task};
@@ -36,7 +43,10 @@ impl<T: Real> Program<T> {
         let (eights, rest) = self.alike.as_chunks::<IN_FLIGHT>();
         for trees in eights {
             let found = self.together(trees.map(|tree| &self.steps[tree as usize]), answers);
-            trees.iter().zip(found).for_each(|(&tree, number)| numbers[tree as usize] = number as u16);
+            trees
+                .iter()
+                .zip(found)
+                .for_each(|(&tree, number)| numbers[tree as usize] = number as u16);
         }
         for &tree in rest {
             numbers[tree as usize] = self.number(&self.steps[tree as usize], answers) as u16;
@@ -47,8 +57,12 @@ impl<T: Real> Program<T> {
     #[inline(always)]
     fn together(&self, steps: [&Step; IN_FLIGHT], answers: &Answers) -> [usize; IN_FLIGHT] {
         match (steps[0].method, steps[IN_FLIGHT - 1].method) {
-            (Method::Choose(levels), Method::Choose(most)) if levels == most => chosen(steps.map(|step| self.codes(step)), levels, answers),
-            (Method::Boundaries(_), Method::Boundaries(_)) => between(steps.map(|step| self.nodes(step)), answers),
+            (Method::Choose(levels), Method::Choose(most)) if levels == most => {
+                chosen(steps.map(|step| self.codes(step)), levels, answers)
+            }
+            (Method::Boundaries(_), Method::Boundaries(_)) => {
+                between(steps.map(|step| self.nodes(step)), answers)
+            }
             _ => steps.map(|step| self.number(step, answers)),
         }
     }
@@ -58,7 +72,9 @@ impl<T: Real> Program<T> {
     fn number(&self, step: &Step, answers: &Answers) -> usize {
         let [number] = match step.method {
             Method::Choose(levels) => chosen([self.codes(step)], levels, answers),
-            Method::All(_) => [self.codes(step).iter().rev().fold(0, |number, &code| number << 1 | usize::from(answers.yes(code)))],
+            Method::All(_) => [self.codes(step).iter().rev().fold(0, |number, &code| {
+                number << 1 | usize::from(answers.yes(code))
+            })],
             Method::Boundaries(_) => between([self.nodes(step)], answers),
         };
         number
@@ -67,13 +83,18 @@ impl<T: Real> Program<T> {
 
 /// The leaves' numbers in complete trees of so many levels, their codes in preorder.
 #[inline(always)]
-fn chosen<const COUNT: usize>(trees: [&[u16]; COUNT], levels: u32, answers: &Answers) -> [usize; COUNT] {
+fn chosen<const COUNT: usize>(
+    trees: [&[u16]; COUNT],
+    levels: u32,
+    answers: &Answers,
+) -> [usize; COUNT] {
     let (mut nodes, mut numbers) = ([0; COUNT], [0; COUNT]);
     for level in (0..levels).rev() {
         for ((node, number), codes) in nodes.iter_mut().zip(&mut numbers).zip(trees) {
             let left = usize::from(answers.yes(codes[*node]));
             *number = *number << 1 | left;
-            // The left subtree has 2^level − 1 nodes; a choice that is a branch would be guessed wrongly half the time.
+            // The left subtree has 2^level − 1 nodes; a choice that is a branch would be guessed
+            // wrongly half the time.
             *node += 1 + (left.wrapping_sub(1) & ((1 << level) - 1));
         }
     }
@@ -83,7 +104,11 @@ fn chosen<const COUNT: usize>(trees: [&[u16]; COUNT], levels: u32, answers: &Ans
 /// The leaves' numbers in trees of these nodes, in preorder.
 #[inline(always)]
 fn between<const COUNT: usize>(trees: [&[Boundary]; COUNT], answers: &Answers) -> [usize; COUNT] {
-    let mut ways = trees.map(|nodes| Way { node: 0, first: 0, last: nodes.len() });
+    let mut ways = trees.map(|nodes| Way {
+        node: 0,
+        first: 0,
+        last: nodes.len(),
+    });
     while ways.iter().any(|way| way.first < way.last) {
         for _ in 0..STEPS_PER_CHECK {
             for (way, nodes) in ways.iter_mut().zip(trees) {
@@ -105,8 +130,8 @@ struct Way {
 }
 
 impl Way {
-    /// The next step. Where a row has arrived, its last answer is asked for again, and leads nowhere else. There is a node: a tree of one leaf is a
-    /// complete one of no level.
+    /// The next step. Where a row has arrived, its last answer is asked for again, and leads
+    /// nowhere else. There is a node: a tree of one leaf is a complete one of no level.
     #[inline(always)]
     fn step(&mut self, nodes: &[Boundary], answers: &Answers) {
         let node = nodes[self.node];
@@ -132,16 +157,26 @@ pub(super) struct Addition<'a, T> {
 impl<T: Real> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Group { conditions, program, .. } = self.group;
+        let Group {
+            conditions,
+            program,
+            ..
+        } = self.group;
         let margin_count = self.sums.len();
         for row in 0..self.rows.count {
             conditions.answer_one(self.rows, row, &mut self.notes.answers);
             program.find(self.notes);
             for (step, &number) in program.steps.iter().zip(&self.notes.numbers) {
                 let is_arranged = step.method.planes() <= NARROW_LEAVES.ilog2();
-                for (position, sums) in self.sums[step.margins(margin_count)].iter_mut().enumerate() {
-                    let table = &program.tables[step.table + position * step.stride..][..step.stride];
-                    let value = if is_arranged { T::leaf(lanes, table, number.into()) } else { table[usize::from(number)] };
+                for (position, sums) in self.sums[step.margins(margin_count)].iter_mut().enumerate()
+                {
+                    let table =
+                        &program.tables[step.table + position * step.stride..][..step.stride];
+                    let value = if is_arranged {
+                        T::leaf(lanes, table, number.into())
+                    } else {
+                        table[usize::from(number)]
+                    };
                     sums.0[row] = sums.0[row] + value;
                 }
             }
@@ -150,12 +185,21 @@ impl<T: Real> Task for Addition<'_, T> {
 }
 
 /// Calls `put` with each of these rows, each tree and the row's leaf.
-pub(super) fn leaves<T: Real>(group: &Group<T>, rows: Rows<'_, T>, notes: &mut Notes, mut put: impl FnMut(usize, usize, u32)) {
+pub(super) fn leaves<T: Real>(
+    group: &Group<T>,
+    rows: Rows<'_, T>,
+    notes: &mut Notes,
+    mut put: impl FnMut(usize, usize, u32),
+) {
     for row in 0..rows.count {
         group.conditions.answer_one(rows, row, &mut notes.answers);
         group.program.find(notes);
         for (tree, (step, &number)) in group.program.steps.iter().zip(&notes.numbers).enumerate() {
-            put(row, tree, group.program.leaves[step.leaves + usize::from(number)]);
+            put(
+                row,
+                tree,
+                group.program.leaves[step.leaves + usize::from(number)],
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A forest ready to score: every tree laid out for the kernel that does it.
 //!
-//! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's order, so that all kernels and any mixture of them give the same
-//! bits. Then the sums are scaled, biased and laid out as margins.
+//! Rows go through in slices; each segment of the trees adds to a slice's sums, in the ensemble's
+//! order, so that all kernels and any mixture of them give the same bits. Then the sums are scaled,
+//! biased and laid out as margins.
 
 use std::iter;
 
@@ -43,11 +44,15 @@ enum Layout {
 }
 
 impl Forest {
-    /// Checks the trees one after the other and lays each out at once, with the kernel that is estimated to be the fastest on this processor.
+    /// Checks the trees one after the other and lays each out at once, with the kernel that is
+    /// estimated to be the fastest on this processor.
     ///
     /// # Errors
     /// Those of the trees, and what [`Frame::validate`] and [`Tree::validate`] find.
-    pub fn new(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>) -> Result<Self> {
+    pub fn new(
+        frame: &Frame,
+        trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>,
+    ) -> Result<Self> {
         Self::planned(frame, trees, &Plan::fastest())
     }
 
@@ -59,28 +64,41 @@ impl Forest {
         Self::new(&ensemble.frame, ensemble.trees.into_iter().map(Ok))
     }
 
-    /// The ensemble laid out for this kernel whatever it costs, to compare kernels; none if this processor cannot run it.
+    /// The ensemble laid out for this kernel whatever it costs, to compare kernels; none if this
+    /// processor cannot run it.
     ///
     /// # Errors
     /// What [`Frame::validate`] and [`Tree::validate`] find.
     pub fn with_kernel(ensemble: Ensemble, kernel: Kernel) -> Result<Option<Self>> {
-        Plan::only(kernel).map(|plan| Self::planned(&ensemble.frame, ensemble.trees.into_iter().map(Ok), &plan)).transpose()
+        Plan::only(kernel)
+            .map(|plan| Self::planned(&ensemble.frame, ensemble.trees.into_iter().map(Ok), &plan))
+            .transpose()
     }
 
-    pub(super) fn planned(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
+    pub(super) fn planned(
+        frame: &Frame,
+        trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>,
+        plan: &Plan,
+    ) -> Result<Self> {
         frame.validate()?;
         let layout = match frame.precision {
             Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
             Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),
             Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         };
-        Ok(Self { layout, offset_rule: None })
+        Ok(Self {
+            layout,
+            offset_rule: None,
+        })
     }
 
     /// The same forest, which takes offsets by this rule.
     #[must_use]
     pub fn with_offsets(self, rule: OffsetRule) -> Self {
-        Self { offset_rule: Some(rule), ..self }
+        Self {
+            offset_rule: Some(rule),
+            ..self
+        }
     }
 }
 
@@ -89,7 +107,16 @@ impl Forest {
     /// For each segment how many rows are few; none if its trees are walked.
     pub(super) fn few_rows(&self) -> Vec<Option<usize>> {
         fn of<T: Real>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
-            segments.iter().map(|segment| if let Segment::Sliced(group) = segment { Some(group.few_rows()) } else { None }).collect()
+            segments
+                .iter()
+                .map(|segment| {
+                    if let Segment::Sliced(group) = segment {
+                        Some(group.few_rows())
+                    } else {
+                        None
+                    }
+                })
+                .collect()
         }
         match &self.layout {
             Layout::Single(engine) => of(&engine.segments),
@@ -131,11 +158,22 @@ impl Model for Forest {
         }
     }
 
-    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         match (&self.layout, block, margins) {
-            (Layout::Single(engine), FeatureBlock::Single(columns), Margins::Single(margins)) => engine.score(columns, None, scratch, margins),
-            (Layout::Double(engine), FeatureBlock::Double(columns), Margins::Double(margins)) => engine.score(columns, None, scratch, margins),
-            _ => Err(Error::internal("a block of another precision than the forest's")),
+            (Layout::Single(engine), FeatureBlock::Single(columns), Margins::Single(margins)) => {
+                engine.score(columns, None, scratch, margins)
+            }
+            (Layout::Double(engine), FeatureBlock::Double(columns), Margins::Double(margins)) => {
+                engine.score(columns, None, scratch, margins)
+            }
+            _ => Err(Error::internal(
+                "a block of another precision than the forest's",
+            )),
         }
     }
 
@@ -143,24 +181,46 @@ impl Model for Forest {
         self.offset_rule
     }
 
-    fn score_with_offsets(&self, block: &FeatureBlock, offsets: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
-        let rule = self.offset_rule.ok_or_else(|| Error::internal("offsets for a forest that takes none"))?;
+    fn score_with_offsets(
+        &self,
+        block: &FeatureBlock,
+        offsets: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
+        let rule = self
+            .offset_rule
+            .ok_or_else(|| Error::internal("offsets for a forest that takes none"))?;
         match (&self.layout, block, offsets, margins) {
-            (Layout::Single(engine), FeatureBlock::Single(columns), FeatureBlock::Single(offsets), Margins::Single(margins)) => {
-                engine.score(columns, Some((offsets, rule)), scratch, margins)
-            }
-            (Layout::Double(engine), FeatureBlock::Double(columns), FeatureBlock::Double(offsets), Margins::Double(margins)) => {
-                engine.score(columns, Some((offsets, rule)), scratch, margins)
-            }
-            _ => Err(Error::internal("a block of another precision than the forest's")),
+            (
+                Layout::Single(engine),
+                FeatureBlock::Single(columns),
+                FeatureBlock::Single(offsets),
+                Margins::Single(margins),
+            ) => engine.score(columns, Some((offsets, rule)), scratch, margins),
+            (
+                Layout::Double(engine),
+                FeatureBlock::Double(columns),
+                FeatureBlock::Double(offsets),
+                Margins::Double(margins),
+            ) => engine.score(columns, Some((offsets, rule)), scratch, margins),
+            _ => Err(Error::internal(
+                "a block of another precision than the forest's",
+            )),
         }
     }
 
     fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
         match (&self.layout, block) {
-            (Layout::Single(engine), FeatureBlock::Single(columns)) => engine.leaves(columns).map(Some),
-            (Layout::Double(engine), FeatureBlock::Double(columns)) => engine.leaves(columns).map(Some),
-            _ => Err(Error::internal("a block of another precision than the forest's")),
+            (Layout::Single(engine), FeatureBlock::Single(columns)) => {
+                engine.leaves(columns).map(Some)
+            }
+            (Layout::Double(engine), FeatureBlock::Double(columns)) => {
+                engine.leaves(columns).map(Some)
+            }
+            _ => Err(Error::internal(
+                "a block of another precision than the forest's",
+            )),
         }
     }
 
@@ -181,7 +241,10 @@ struct Working<T> {
 
 impl<T> Default for Working<T> {
     fn default() -> Self {
-        Self { sums: Vec::new(), workspace: Workspace::default() }
+        Self {
+            sums: Vec::new(),
+            workspace: Workspace::default(),
+        }
     }
 }
 
@@ -200,20 +263,33 @@ struct Engine<T> {
 }
 
 impl<T: Real> Engine<T> {
-    fn new(frame: &Frame, trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>, plan: &Plan) -> Result<Self> {
+    fn new(
+        frame: &Frame,
+        trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>,
+        plan: &Plan,
+    ) -> Result<Self> {
         let (mut trees, mut is_broken) = (trees.into_iter().enumerate(), false);
         let checked = iter::from_fn(|| {
             // What follows a broken tree is not worth reading.
             let (index, tree) = if is_broken { None } else { trees.next() }?;
-            let checked = tree.and_then(|tree| tree.validate(frame, index).map(|visit| (Outline::new(&tree, visit), tree)));
+            let checked = tree.and_then(|tree| {
+                tree.validate(frame, index)
+                    .map(|visit| (Outline::new(&tree, visit), tree))
+            });
             is_broken = checked.is_err();
             Some(checked)
         });
-        let weigh = |one: &Result<(Outline, Tree)>| one.as_ref().map_or(usize::MAX, |(outline, tree)| outline.weight() + tree.leaf_values.len());
+        let weigh = |one: &Result<(Outline, Tree)>| {
+            one.as_ref().map_or(usize::MAX, |(outline, tree)| {
+                outline.weight() + tree.leaf_values.len()
+            })
+        };
         let mut planter = Planter::new(frame, plan);
         let tree_count = ahead(checked, weigh, |trees| {
             let mut plant = |(outline, tree): (Outline, Tree)| planter.plant(tree, &outline);
-            trees.map(|tree| tree.and_then(&mut plant)).try_fold(0, |count, planted| planted.map(|()| count + 1))
+            trees
+                .map(|tree| tree.and_then(&mut plant))
+                .try_fold(0, |count, planted| planted.map(|()| count + 1))
         })??;
         let (walking, segments) = planter.finish();
         if segments.iter().map(Segment::tree_count).sum::<usize>() != tree_count {
@@ -234,15 +310,26 @@ impl<T: Real> Engine<T> {
 
     fn check(&self, columns: &Columns<T>) -> Result<()> {
         if columns.row_count() > 0 && columns.feature_count() != self.feature_count {
-            return Err(Error::internal(format!("a block of {} features for a forest of {}", columns.feature_count(), self.feature_count)));
+            return Err(Error::internal(format!(
+                "a block of {} features for a forest of {}",
+                columns.feature_count(),
+                self.feature_count
+            )));
         }
         Ok(())
     }
 
-    fn score(&self, columns: &Columns<T>, offsets: Option<(&Columns<T>, OffsetRule)>, scratch: &mut Scratch, margins: &mut Vec<T>) -> Result<()> {
+    fn score(
+        &self,
+        columns: &Columns<T>,
+        offsets: Option<(&Columns<T>, OffsetRule)>,
+        scratch: &mut Scratch,
+        margins: &mut Vec<T>,
+    ) -> Result<()> {
         self.check(columns)?;
         let fits = |(offsets, _): (&Columns<T>, OffsetRule)| {
-            offsets.row_count() == columns.row_count() && (offsets.row_count() == 0 || offsets.feature_count() == self.base.len())
+            offsets.row_count() == columns.row_count()
+                && (offsets.row_count() == 0 || offsets.feature_count() == self.base.len())
         };
         if !offsets.is_none_or(fits) {
             return Err(Error::internal("offsets of another shape than the margins"));
@@ -256,7 +343,10 @@ impl<T: Real> Engine<T> {
         if !scratch.0.is::<Working<T>>() {
             scratch.0 = Box::new(Working::<T>::default());
         }
-        let working = scratch.0.downcast_mut::<Working<T>>().ok_or_else(|| Error::internal("a scratch of another model"))?;
+        let working = scratch
+            .0
+            .downcast_mut::<Working<T>>()
+            .ok_or_else(|| Error::internal("a scratch of another model"))?;
         working.sums.resize(self.base.len(), Slice::default());
         margins.clear();
         margins.reserve(columns.row_count() * self.base.len());
@@ -274,14 +364,20 @@ impl<T: Real> Engine<T> {
         for (margin, (sums, &base)) in working.sums.iter_mut().zip(&self.base).enumerate() {
             let sums = &mut sums.0[..rows.count];
             match starts {
-                Some(starts) => sums.copy_from_slice(&starts.column(margin)[rows.first..rows.first + rows.count]),
+                Some(starts) => sums
+                    .copy_from_slice(&starts.column(margin)[rows.first..rows.first + rows.count]),
                 None => sums.fill(base),
             }
         }
         for segment in &self.segments {
             match segment {
                 Segment::Walked(trees) => self.walking.add(trees.clone(), rows, &mut working.sums),
-                Segment::Sliced(group) => group.add(rows, &mut working.sums, self.processor, &mut working.workspace),
+                Segment::Sliced(group) => group.add(
+                    rows,
+                    &mut working.sums,
+                    self.processor,
+                    &mut working.workspace,
+                ),
             }
         }
     }
@@ -294,11 +390,14 @@ impl<T: Real> Engine<T> {
             margins.extend(sums.iter().map(|sums| sums.0[row]));
         }
         if is_scaled {
-            margins[first..].iter_mut().for_each(|margin| *margin = *margin * self.scale);
+            margins[first..]
+                .iter_mut()
+                .for_each(|margin| *margin = *margin * self.scale);
         }
         if !self.bias.is_empty() {
             let rows = margins[first..].chunks_exact_mut(self.base.len());
-            rows.flat_map(|row| row.iter_mut().zip(&self.bias)).for_each(|(margin, bias)| *margin = *margin + *bias);
+            rows.flat_map(|row| row.iter_mut().zip(&self.bias))
+                .for_each(|(margin, bias)| *margin = *margin + *bias);
         }
     }
 
@@ -309,10 +408,14 @@ impl<T: Real> Engine<T> {
         for rows in slices(columns) {
             let mut first_tree = 0;
             for segment in &self.segments {
-                let put = |row: usize, tree: usize, leaf: u32| leaves[(rows.first + row) * self.tree_count + first_tree + tree] = leaf;
+                let put = |row: usize, tree: usize, leaf: u32| {
+                    leaves[(rows.first + row) * self.tree_count + first_tree + tree] = leaf
+                };
                 first_tree += match segment {
                     Segment::Walked(trees) => self.walking.leaves(trees.clone(), rows, put),
-                    Segment::Sliced(group) => group.leaves(rows, self.processor, &mut workspace, put),
+                    Segment::Sliced(group) => {
+                        group.leaves(rows, self.processor, &mut workspace, put)
+                    }
                 };
             }
         }
@@ -320,16 +423,32 @@ impl<T: Real> Engine<T> {
     }
 
     fn memory_bytes(&self) -> usize {
-        let segments = self.segments.iter().map(|segment| if let Segment::Sliced(group) = segment { group.memory_bytes() } else { 0 });
+        let segments = self.segments.iter().map(|segment| {
+            if let Segment::Sliced(group) = segment {
+                group.memory_bytes()
+            } else {
+                0
+            }
+        });
         self.walking.memory_bytes() + segments.sum::<usize>()
     }
 }
 
-/// Adds to each of the `width` margins of a row its offset, rounded to single precision if `as_single`.
+/// Adds to each of the `width` margins of a row its offset, rounded to single precision if
+/// `as_single`.
 fn add_offsets<T: Real>(margins: &mut [T], width: usize, offsets: &Columns<T>, as_single: bool) {
     for output in 0..width {
-        for (margin, &offset) in margins.iter_mut().skip(output).step_by(width).zip(offsets.column(output)) {
-            let offset = if as_single { T::from_double(f64::from(offset.to_double() as f32)) } else { offset };
+        for (margin, &offset) in margins
+            .iter_mut()
+            .skip(output)
+            .step_by(width)
+            .zip(offsets.column(output))
+        {
+            let offset = if as_single {
+                T::from_double(f64::from(offset.to_double() as f32))
+            } else {
+                offset
+            };
             *margin = *margin + offset;
         }
     }
@@ -338,5 +457,9 @@ fn add_offsets<T: Real>(margins: &mut [T], width: usize, offsets: &Columns<T>, a
 /// The rows of a block, slice by slice.
 fn slices<T: Real>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
     let starts = (0..columns.row_count()).step_by(SLICE);
-    starts.map(|first| Rows { columns, first, count: SLICE.min(columns.row_count() - first) })
+    starts.map(|first| Rows {
+        columns,
+        first,
+        count: SLICE.min(columns.row_count() - first),
+    })
 }

@@ -1,7 +1,10 @@
-//! What the bit-sliced kernel asks of a processor: bit logic on masks of 512 rows, and the few steps between masks, bytes and numbers.
+//! What the bit-sliced kernel asks of a processor: bit logic on masks of 512 rows, and the few
+//! steps between masks, bytes and numbers.
 //!
-//! Where a method has a body, it is portable and defines the method; a processor's own file overrides those that it does faster, bit for bit the same. A value of a
-//! type that implements [`Lanes`] proves that the processor can do it: only [`Processor::with`] makes one. Knows nothing of trees.
+//! Where a method has a body, it is portable and defines the method; a processor's own file
+//! overrides those that it does faster, bit for bit the same. A value of a type that implements
+//! [`Lanes`] proves that the processor can do it: only [`Processor::with`] makes one. Knows nothing
+//! of trees.
 
 use super::bins::{self, Cuts};
 #[cfg(target_arch = "x86_64")]
@@ -52,7 +55,8 @@ impl<T: Copy> Rows<'_, T> {
     }
 }
 
-/// A set of bytes: b is in it where bit `b / 16 % 8` of byte `b % 16 + b / 128 * 16` is set, an order that suits look-ups by nibbles.
+/// A set of bytes: b is in it where bit `b / 16 % 8` of byte `b % 16 + b / 128 * 16` is set, an
+/// order that suits look-ups by nibbles.
 pub(super) type ByteSet = [u8; 32];
 
 /// Puts a byte into a set, or out of it.
@@ -104,7 +108,9 @@ impl Processor {
     /// The widest that this processor has.
     pub(super) fn best() -> Self {
         let wide = [Instructions::Avx512, Instructions::Avx2];
-        wide.into_iter().find_map(Self::with).unwrap_or(Self::Portable(Portable))
+        wide.into_iter()
+            .find_map(Self::with)
+            .unwrap_or(Self::Portable(Portable))
     }
 
     /// Which these are.
@@ -152,7 +158,8 @@ impl Processor {
     }
 }
 
-/// Work that is compiled once for each kind of lanes; all of it must be inlined into [`Lanes::vectorised`].
+/// Work that is compiled once for each kind of lanes; all of it must be inlined into
+/// [`Lanes::vectorised`].
 pub(super) trait Task {
     /// Does the work.
     fn run<L: Lanes>(self, lanes: L);
@@ -215,7 +222,8 @@ pub(super) trait Lanes: Copy {
     /// The same for [`Lanes::add_double`].
     fn arrange_double(self, _table: &mut Vec<f64>) {}
 
-    /// Puts a table of leaf values, a power of two of them and at most [`NARROW_LEAVES`], into the form that [`Lanes::add_single`] reads.
+    /// Puts a table of leaf values, a power of two of them and at most [`NARROW_LEAVES`], into the
+    /// form that [`Lanes::add_single`] reads.
     fn arrange_single(self, _table: &mut Vec<f32>) {}
 
     /// The value of one leaf out of a table in the form of [`Lanes::arrange_single`].
@@ -232,13 +240,25 @@ pub(super) trait Lanes: Copy {
 
     /// Adds to each row's sum the value of its leaf, out of 2^`levels`.
     #[inline(always)]
-    fn add_single(self, leaves: &Slice<u8>, _levels: u32, values: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {
+    fn add_single(
+        self,
+        leaves: &Slice<u8>,
+        _levels: u32,
+        values: &[f32; NARROW_LEAVES],
+        sums: &mut Slice<f32>,
+    ) {
         portable::add(leaves, values, sums);
     }
 
     /// Adds to each row's sum the value of its leaf, out of 2^`levels`.
     #[inline(always)]
-    fn add_double(self, leaves: &Slice<u8>, _levels: u32, values: &[f64; NARROW_LEAVES], sums: &mut Slice<f64>) {
+    fn add_double(
+        self,
+        leaves: &Slice<u8>,
+        _levels: u32,
+        values: &[f64; NARROW_LEAVES],
+        sums: &mut Slice<f64>,
+    ) {
         portable::add(leaves, values, sums);
     }
 }

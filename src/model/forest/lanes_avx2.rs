@@ -1,10 +1,15 @@
 //! The kernel's steps with AVX2: a mask is two registers, one after the other.
-#![expect(unsafe_code, reason = "the processor's own instructions, and reads and writes of whole registers")]
+#![expect(
+    unsafe_code,
+    reason = "the processor's own instructions, and reads and writes of whole registers"
+)]
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi64x, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_xor_si256,
+    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_epi8,
+    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi64x,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
+    _mm256_xor_si256,
 };
 
 use super::lanes::{ByteSet, Lanes, Mask, Slice, Task};
@@ -16,7 +21,10 @@ pub(super) struct Avx2(());
 impl Avx2 {
     /// Whether this processor has what it takes.
     pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")).then_some(Self(()))
+        (is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2"))
+        .then_some(Self(()))
     }
 }
 
@@ -25,7 +33,8 @@ fn vectorised<K: Task>(lanes: Avx2, task: K) {
     task.run(lanes);
 }
 
-// SAFETY, in every method: a value of this type exists only where the processor has the features (see `detect`).
+// SAFETY, in every method: a value of this type exists only where the processor has the features
+// (see `detect`).
 impl Lanes for Avx2 {
     type Part = __m256i;
 
@@ -59,7 +68,12 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn choose(self, condition: __m256i, yes: __m256i, no: __m256i) -> __m256i {
         // SAFETY: as above.
-        unsafe { _mm256_or_si256(_mm256_and_si256(condition, yes), _mm256_andnot_si256(condition, no)) }
+        unsafe {
+            _mm256_or_si256(
+                _mm256_and_si256(condition, yes),
+                _mm256_andnot_si256(condition, no),
+            )
+        }
     }
 
     #[inline(always)]
@@ -109,7 +123,10 @@ fn not_above(bins: &Slice<u8>, bounds: &[u8], masks: &mut [Mask]) {
         let bound = _mm256_set1_epi8(bound.cast_signed());
         for (word, [low, high]) in mask.0.iter_mut().zip(bins.0.as_chunks().0.as_chunks().0) {
             let (low, high) = (load(low), load(high));
-            let [low, high] = [_mm256_cmpeq_epi8(_mm256_min_epu8(low, bound), low), _mm256_cmpeq_epi8(_mm256_min_epu8(high, bound), high)];
+            let [low, high] = [
+                _mm256_cmpeq_epi8(_mm256_min_epu8(low, bound), low),
+                _mm256_cmpeq_epi8(_mm256_min_epu8(high, bound), high),
+            ];
             *word = ones(low) | ones(high) << 32;
         }
     }
@@ -120,8 +137,16 @@ fn not_above(bins: &Slice<u8>, bounds: &[u8], masks: &mut [Mask]) {
 fn within(bins: &Slice<u8>, sets: &[ByteSet], masks: &mut [Mask]) {
     for (mask, set) in masks.iter_mut().zip(sets) {
         // SAFETY: a set is twice 16 bytes.
-        let (lower, upper) = unsafe { (_mm_loadu_si128(set.as_ptr().cast()), _mm_loadu_si128(set.as_ptr().add(16).cast())) };
-        let set = [_mm256_broadcastsi128_si256(lower), _mm256_broadcastsi128_si256(upper)];
+        let (lower, upper) = unsafe {
+            (
+                _mm_loadu_si128(set.as_ptr().cast()),
+                _mm_loadu_si128(set.as_ptr().add(16).cast()),
+            )
+        };
+        let set = [
+            _mm256_broadcastsi128_si256(lower),
+            _mm256_broadcastsi128_si256(upper),
+        ];
         for (word, [low, high]) in mask.0.iter_mut().zip(bins.0.as_chunks().0.as_chunks().0) {
             *word = ones(members(load(low), set)) | ones(members(load(high), set)) << 32;
         }
@@ -135,7 +160,14 @@ fn members(bins: __m256i, [lower, upper]: [__m256i; 2]) -> __m256i {
     let nibble = _mm256_set1_epi8(15);
     let low = _mm256_and_si256(bins, nibble);
     let powers = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64.cast_signed());
-    let bit = _mm256_shuffle_epi8(powers, _mm256_and_si256(_mm256_srli_epi16::<4>(bins), nibble));
-    let bytes = _mm256_blendv_epi8(_mm256_shuffle_epi8(lower, low), _mm256_shuffle_epi8(upper, low), bins);
+    let bit = _mm256_shuffle_epi8(
+        powers,
+        _mm256_and_si256(_mm256_srli_epi16::<4>(bins), nibble),
+    );
+    let bytes = _mm256_blendv_epi8(
+        _mm256_shuffle_epi8(lower, low),
+        _mm256_shuffle_epi8(upper, low),
+        bins,
+    );
     _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit)
 }

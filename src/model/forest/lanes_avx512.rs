@@ -1,13 +1,19 @@
 //! The kernel's steps with AVX-512 and GFNI: a mask is one register.
 //!
-//! Nothing is gathered: on processors that guard against reading other people's data (Downfall), 8 gathered numbers took 40 cycles, and tables in registers a tenth of that.
-#![expect(unsafe_code, reason = "the processor's own instructions, and reads and writes of whole registers")]
+//! Nothing is gathered: on processors that guard against reading other people's data (Downfall), 8
+//! gathered numbers took 40 cycles, and tables in registers a tenth of that.
+#![expect(
+    unsafe_code,
+    reason = "the processor's own instructions, and reads and writes of whole registers"
+)]
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm_set1_epi64x, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_cmple_epu8_mask, _mm512_gf2p8affine_epi64_epi8,
-    _mm512_loadu_si512, _mm512_mask_shuffle_epi8, _mm512_movepi8_mask, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi64,
-    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
-    _mm512_test_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m512i, _mm_loadu_si128, _mm_set1_epi64x, _mm512_and_si512, _mm512_broadcast_i32x4,
+    _mm512_cmple_epu8_mask, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512,
+    _mm512_mask_shuffle_epi8, _mm512_movepi8_mask, _mm512_permutexvar_epi8, _mm512_set1_epi8,
+    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2,
+    _mm512_srli_epi16, _mm512_storeu_si512, _mm512_ternarylogic_epi64, _mm512_test_epi8_mask,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 
 use super::bins::Cuts;
@@ -25,9 +31,15 @@ const UNIT: i64 = 0x8040_2010_0804_0201_u64.cast_signed();
 impl Avx512 {
     /// The proof that this processor has what it takes, if it has.
     pub(super) fn detect() -> Option<Self> {
-        let has_avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq");
-        let has_more = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("gfni");
-        let has_small = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2");
+        let has_avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq");
+        let has_more = is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("gfni");
+        let has_small = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2");
         (has_avx512 && has_more && has_small).then_some(Self(()))
     }
 }
@@ -37,7 +49,8 @@ fn vectorised<K: Task>(lanes: Avx512, task: K) {
     task.run(lanes);
 }
 
-// SAFETY, in every method: a value of this type exists only where the processor has the features (see `detect`).
+// SAFETY, in every method: a value of this type exists only where the processor has the features
+// (see `detect`).
 impl Lanes for Avx512 {
     type Part = __m512i;
 
@@ -135,13 +148,25 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn add_single(self, leaves: &Slice<u8>, levels: u32, table: &[f32; NARROW_LEAVES], sums: &mut Slice<f32>) {
+    fn add_single(
+        self,
+        leaves: &Slice<u8>,
+        levels: u32,
+        table: &[f32; NARROW_LEAVES],
+        sums: &mut Slice<f32>,
+    ) {
         // SAFETY: as above.
         unsafe { leaf::add_single(leaves, levels, table, sums) }
     }
 
     #[inline(always)]
-    fn add_double(self, leaves: &Slice<u8>, levels: u32, table: &[f64; NARROW_LEAVES], sums: &mut Slice<f64>) {
+    fn add_double(
+        self,
+        leaves: &Slice<u8>,
+        levels: u32,
+        table: &[f64; NARROW_LEAVES],
+        sums: &mut Slice<f64>,
+    ) {
         // SAFETY: as above.
         unsafe { leaf::add_double(leaves, levels, table, sums) }
     }
@@ -166,7 +191,8 @@ fn load_words(bins: &Slice<u8>) -> [__m512i; 8] {
     words
 }
 
-/// Stores a word from a mask register; left to itself, the compiler first builds a vector of eight of them, which takes four times as long.
+/// Stores a word from a mask register; left to itself, the compiler first builds a vector of eight
+/// of them, which takes four times as long.
 #[inline(always)]
 fn store_word(word: &mut u64, rows: u64) {
     // SAFETY: a reference may be written through.
@@ -194,21 +220,31 @@ fn within(bins: &Slice<u8>, sets: &[ByteSet], masks: &mut [Mask]) {
     let (mut low, mut bits) = (words, words);
     for word in 0..8 {
         low[word] = _mm512_and_si512(words[word], nibble);
-        bits[word] = _mm512_shuffle_epi8(powers, _mm512_and_si512(_mm512_srli_epi16::<4>(words[word]), nibble));
+        bits[word] = _mm512_shuffle_epi8(
+            powers,
+            _mm512_and_si512(_mm512_srli_epi16::<4>(words[word]), nibble),
+        );
     }
     for (mask, set) in masks.iter_mut().zip(sets) {
         // SAFETY: a set is twice 16 bytes.
-        let (lower, upper) = unsafe { (_mm_loadu_si128(set.as_ptr().cast()), _mm_loadu_si128(set.as_ptr().add(16).cast())) };
+        let (lower, upper) = unsafe {
+            (
+                _mm_loadu_si128(set.as_ptr().cast()),
+                _mm_loadu_si128(set.as_ptr().add(16).cast()),
+            )
+        };
         let (lower, upper) = (_mm512_broadcast_i32x4(lower), _mm512_broadcast_i32x4(upper));
         for word in 0..8 {
             let bytes = _mm512_shuffle_epi8(lower, low[word]);
-            let bytes = _mm512_mask_shuffle_epi8(bytes, _mm512_movepi8_mask(words[word]), upper, low[word]);
+            let bytes =
+                _mm512_mask_shuffle_epi8(bytes, _mm512_movepi8_mask(words[word]), upper, low[word]);
             store_word(&mut mask.0[word], _mm512_test_epi8_mask(bytes, bits[word]));
         }
     }
 }
 
-/// Eight rows of 64 at a time, as a matrix of 8 × 8 bits that is transposed by a multiplication with the unit matrix.
+/// Eight rows of 64 at a time, as a matrix of 8 × 8 bits that is transposed by a multiplication
+/// with the unit matrix.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 #[inline]
 fn bytes_of(planes: &[Mask; 8], bytes: &mut Slice<u8>) {
@@ -218,14 +254,21 @@ fn bytes_of(planes: &[Mask; 8], bytes: &mut Slice<u8>) {
         *rows = unsafe { _mm512_loadu_si512(plane.0.as_ptr().cast()) };
     }
     let order = load(&const { matrices() });
-    for (rows, bytes) in transposed_words(&rows).into_iter().zip(bytes.0.as_chunks_mut::<64>().0) {
-        let transposed = _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(UNIT), _mm512_permutexvar_epi8(order, rows));
+    for (rows, bytes) in transposed_words(&rows)
+        .into_iter()
+        .zip(bytes.0.as_chunks_mut::<64>().0)
+    {
+        let transposed = _mm512_gf2p8affine_epi64_epi8::<0>(
+            _mm512_set1_epi64(UNIT),
+            _mm512_permutexvar_epi8(order, rows),
+        );
         // SAFETY: 64 bytes are there to be written.
         unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), transposed) }
     }
 }
 
-/// Byte 8 i + k of the matrices is byte i of the word of plane 7 − k: the multiplication counts rows from the other end.
+/// Byte 8 i + k of the matrices is byte i of the word of plane 7 − k: the multiplication counts
+/// rows from the other end.
 const fn matrices() -> [u8; 64] {
     let mut order = [0; 64];
     let mut byte = 0;
@@ -246,15 +289,23 @@ fn transposed_words(rows: &[__m512i; 8]) -> [__m512i; 8] {
         odd[pair] = _mm512_unpackhi_epi64(rows[2 * pair], rows[2 * pair + 1]);
     }
     let (even, odd) = (transposed_pairs(even), transposed_pairs(odd));
-    [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
+    [
+        even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3],
+    ]
 }
 
 /// Pair of words k of register i to pair i of register k.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn transposed_pairs(rows: [__m512i; 4]) -> [__m512i; 4] {
-    let low = [_mm512_shuffle_i64x2::<0x44>(rows[0], rows[1]), _mm512_shuffle_i64x2::<0x44>(rows[2], rows[3])];
-    let high = [_mm512_shuffle_i64x2::<0xEE>(rows[0], rows[1]), _mm512_shuffle_i64x2::<0xEE>(rows[2], rows[3])];
+    let low = [
+        _mm512_shuffle_i64x2::<0x44>(rows[0], rows[1]),
+        _mm512_shuffle_i64x2::<0x44>(rows[2], rows[3]),
+    ];
+    let high = [
+        _mm512_shuffle_i64x2::<0xEE>(rows[0], rows[1]),
+        _mm512_shuffle_i64x2::<0xEE>(rows[2], rows[3]),
+    ];
     [
         _mm512_shuffle_i64x2::<0x88>(low[0], low[1]),
         _mm512_shuffle_i64x2::<0xDD>(low[0], low[1]),

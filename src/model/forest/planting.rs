@@ -1,7 +1,9 @@
 //! Trees laid out one after the other, each for the kernel that is cheaper for it.
 //!
-//! Owns the way from an ensemble's trees to segments. A tree is given up as soon as it is laid out, so that the next one's nodes lie where its own lay: a model of a
-//! hundred thousand nodes never lies in memory as nodes. Only the first trees of a group are kept, until the conditions that they share have made the group worth it.
+//! Owns the way from an ensemble's trees to segments. A tree is given up as soon as it is laid out,
+//! so that the next one's nodes lie where its own lay: a model of a hundred thousand nodes never
+//! lies in memory as nodes. Only the first trees of a group are kept, until the conditions that
+//! they share have made the group worth it.
 
 use std::ops::Range;
 
@@ -60,7 +62,15 @@ impl<'a, T: Real> Planter<'a, T> {
     /// No tree yet.
     pub(super) fn new(frame: &'a Frame, plan: &'a Plan) -> Self {
         let builder = Builder::new(frame.margin_count(), plan.processor);
-        Self { frame, plan, walking: Compiled::default(), segments: Vec::new(), builder, group: Filling::default(), node_count: 0 }
+        Self {
+            frame,
+            plan,
+            walking: Compiled::default(),
+            segments: Vec::new(),
+            builder,
+            group: Filling::default(),
+            node_count: 0,
+        }
     }
 
     /// Lays out the next tree, which is valid.
@@ -69,9 +79,16 @@ impl<'a, T: Real> Planter<'a, T> {
             self.node_count += nodes.len();
         }
         if self.node_count > NODE_LIMIT {
-            return Err(Error::failed(format!("the trees have more than the {NODE_LIMIT} nodes that a forest may have")));
+            return Err(Error::failed(format!(
+                "the trees have more than the {NODE_LIMIT} nodes that a forest may have"
+            )));
         }
-        if let Some(estimate) = self.plan.estimate(&tree, outline, self.frame.precision, self.frame.margin_count()) {
+        if let Some(estimate) = self.plan.estimate(
+            &tree,
+            outline,
+            self.frame.precision,
+            self.frame.margin_count(),
+        ) {
             self.slice(tree, outline, estimate);
         } else {
             self.close();
@@ -98,7 +115,8 @@ impl<'a, T: Real> Planter<'a, T> {
         }
     }
 
-    /// Adds a tree to the group, or says no if it is full or would be cheaper to walk with it, having been worth it without; an empty group takes any tree.
+    /// Adds a tree to the group, or says no if it is full or would be cheaper to walk with it,
+    /// having been worth it without; an empty group takes any tree.
     fn push(&mut self, tree: &Tree, outline: &Outline, estimate: Estimate) -> bool {
         let trees = self.group.trees + estimate;
         let was_worth_it = self.group.is_worth_it;
@@ -109,7 +127,8 @@ impl<'a, T: Real> Planter<'a, T> {
             is_worth_it || !was_worth_it
         });
         if is_taken {
-            (self.group.trees, self.group.asked, self.group.is_worth_it) = (trees, asked, is_worth_it);
+            (self.group.trees, self.group.asked, self.group.is_worth_it) =
+                (trees, asked, is_worth_it);
         }
         is_taken
     }
@@ -119,7 +138,8 @@ impl<'a, T: Real> Planter<'a, T> {
         let group = std::mem::take(&mut self.group);
         if group.is_worth_it {
             let few_rows = self.plan.few_rows(group.trees, group.asked);
-            self.segments.push(Segment::Sliced(self.builder.finish(few_rows)));
+            self.segments
+                .push(Segment::Sliced(self.builder.finish(few_rows)));
         } else {
             self.builder.clear();
             group.kept.iter().for_each(|tree| self.walk(tree));

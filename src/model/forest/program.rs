@@ -1,9 +1,13 @@
-//! Trees as bit logic: which masks are combined, and where the leaf of each outcome lies in a table.
+//! Trees as bit logic: which masks are combined, and where the leaf of each outcome lies in a
+//! table.
 //!
-//! Two ways to a leaf's number. **By choice**, for shallow trees: the tree is filled up to a complete one, and from the bottom up each node chooses between the bits of its
-//! left and its right subtree and puts its own answer on top. **By boundaries**, for any shape: let `T(j)` be the rows whose leaf lies at position j or further right; a node
-//! whose subtree covers the positions a..b and whose right child begins at m is one operation, `T(m) = T(b) | (T(a) & !condition)`, and bit i of the Gray-coded position is
-//! the exclusive or of all `T(j)` whose j ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
+//! Two ways to a leaf's number. **By choice**, for shallow trees: the tree is filled up to a
+//! complete one, and from the bottom up each node chooses between the bits of its left and its
+//! right subtree and puts its own answer on top. **By boundaries**, for any shape: let `T(j)` be
+//! the rows whose leaf lies at position j or further right; a node whose subtree covers the
+//! positions a..b and whose right child begins at m is one operation, `T(m) = T(b) | (T(a) &
+//! !condition)`, and bit i of the Gray-coded position is the exclusive or of all `T(j)` whose j
+//! ends in exactly i zeros. Knows nothing of how conditions are answered or masks combined.
 
 use std::ops::Range;
 
@@ -18,7 +22,8 @@ pub(super) const MOST_LEVELS: u32 = 8;
 /// How a tree's leaf is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
-    /// A complete tree of so many levels, its conditions in [`Program::codes`] in preorder; left is 1.
+    /// A complete tree of so many levels, its conditions in [`Program::codes`] in preorder; left is
+    /// 1.
     Choose(u32),
     /// All of so many conditions, bit i is the answer of condition i.
     All(u32),
@@ -42,7 +47,12 @@ pub(super) struct Boundary(u64);
 
 impl Boundary {
     fn new(condition: u16, above: u16, below: u16, middle: u16) -> Self {
-        Self(u64::from(condition) | u64::from(above) << 16 | u64::from(below) << 32 | u64::from(middle) << 48)
+        Self(
+            u64::from(condition)
+                | u64::from(above) << 16
+                | u64::from(below) << 32
+                | u64::from(middle) << 48,
+        )
     }
 
     /// The index of the condition's mask.
@@ -120,7 +130,15 @@ pub(super) struct Program<T> {
 impl<T: Real> Program<T> {
     /// No tree yet.
     pub(super) fn new(processor: Processor) -> Self {
-        Self { processor, steps: Vec::new(), codes: Vec::new(), boundaries: Vec::new(), tables: Vec::new(), leaves: Vec::new(), alike: Vec::new() }
+        Self {
+            processor,
+            steps: Vec::new(),
+            codes: Vec::new(),
+            boundaries: Vec::new(),
+            tables: Vec::new(),
+            leaves: Vec::new(),
+            alike: Vec::new(),
+        }
     }
 
     /// The trees so far; the next tree begins another program.
@@ -129,7 +147,13 @@ impl<T: Real> Program<T> {
     }
 
     /// Adds a tree; `numbers` are those of its conditions, node after node.
-    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline, numbers: &[u32], margin_count: usize) {
+    pub(super) fn push(
+        &mut self,
+        tree: &Tree,
+        outline: &Outline,
+        numbers: &[u32],
+        margin_count: usize,
+    ) {
         let (start, positions) = match &tree.shape {
             Shape::Symmetric(conditions) => self.push_symmetric(conditions.len(), numbers),
             Shape::Branching { root, nodes } => match choice::levels(outline) {
@@ -138,9 +162,16 @@ impl<T: Real> Program<T> {
             },
         };
         let table = self.tables.len();
-        let width = if tree.target == Target::All { margin_count } else { 1 };
+        let width = if tree.target == Target::All {
+            margin_count
+        } else {
+            1
+        };
         for margin in 0..width {
-            let mut values = positions.iter().map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin])).collect();
+            let mut values = positions
+                .iter()
+                .map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin]))
+                .collect();
             if positions.len() <= NARROW_LEAVES {
                 T::arrange(self.processor, &mut values);
             }
@@ -148,26 +179,60 @@ impl<T: Real> Program<T> {
         }
         let stride = (self.tables.len() - table) / width.max(1);
         let depth = outline.visit.depth;
-        self.steps.push(Step { method: start.0, start: start.1, table, leaves: self.leaves.len(), stride, depth, target: tree.target });
+        self.steps.push(Step {
+            method: start.0,
+            start: start.1,
+            table,
+            leaves: self.leaves.len(),
+            stride,
+            depth,
+            target: tree.target,
+        });
         self.leaves.extend(positions);
     }
 
     fn push_symmetric(&mut self, count: usize, numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
         let start = self.codes.len();
-        self.codes.extend(numbers.iter().map(|&number| number as u16));
+        self.codes
+            .extend(numbers.iter().map(|&number| number as u16));
         // A leaf's number counts the answers no.
-        ((Method::All(count as u32), start), (0..1_u32 << count).rev().collect())
+        (
+            (Method::All(count as u32), start),
+            (0..1_u32 << count).rev().collect(),
+        )
     }
 
-    fn push_levels(&mut self, levels: u32, root: Child, nodes: &[Node], numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
+    fn push_levels(
+        &mut self,
+        levels: u32,
+        root: Child,
+        nodes: &[Node],
+        numbers: &[u32],
+    ) -> ((Method, usize), Vec<u32>) {
         let start = self.codes.len();
         let mut leaves = vec![0; 1 << levels];
-        self.push_level(levels, root, numbers.first().copied().unwrap_or(0), nodes, numbers, &mut leaves);
+        self.push_level(
+            levels,
+            root,
+            numbers.first().copied().unwrap_or(0),
+            nodes,
+            numbers,
+            &mut leaves,
+        );
         ((Method::Choose(levels), start), leaves)
     }
 
-    /// The complete tree of so many levels below `child`; under a leaf any question will do, so its parent's is asked again.
-    fn push_level(&mut self, levels: u32, child: Child, asked: u32, nodes: &[Node], numbers: &[u32], leaves: &mut [u32]) {
+    /// The complete tree of so many levels below `child`; under a leaf any question will do, so its
+    /// parent's is asked again.
+    fn push_level(
+        &mut self,
+        levels: u32,
+        child: Child,
+        asked: u32,
+        nodes: &[Node],
+        numbers: &[u32],
+        leaves: &mut [u32],
+    ) {
         if levels == 0 {
             let Child::Leaf(leaf) = child else { return };
             leaves[0] = leaf;
@@ -175,7 +240,11 @@ impl<T: Real> Program<T> {
         }
         let (number, left, right) = match child {
             Child::Leaf(_) => (asked, child, child),
-            Child::Node(node) => (numbers[node as usize], nodes[node as usize].left, nodes[node as usize].right),
+            Child::Node(node) => (
+                numbers[node as usize],
+                nodes[node as usize].left,
+                nodes[node as usize].right,
+            ),
         };
         self.codes.push(number as u16);
         let (of_right, of_left) = leaves.split_at_mut(1 << (levels - 1));
@@ -183,7 +252,13 @@ impl<T: Real> Program<T> {
         self.push_level(levels - 1, right, number, nodes, numbers, of_right);
     }
 
-    fn push_boundaries(&mut self, outline: &Outline, root: Child, nodes: &[Node], numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
+    fn push_boundaries(
+        &mut self,
+        outline: &Outline,
+        root: Child,
+        nodes: &[Node],
+        numbers: &[u32],
+    ) -> ((Method, usize), Vec<u32>) {
         let start = self.boundaries.len();
         let leaf_count = outline.count(root);
         let method = Method::Boundaries(leaf_count);
@@ -201,7 +276,12 @@ impl<T: Real> Program<T> {
             let below = middle + outline.count(node.right) - 1;
             place(node.left, above, &mut first);
             place(node.right, middle, &mut first);
-            self.boundaries.push(Boundary::new(numbers[index as usize] as u16, above as u16, below as u16, middle as u16));
+            self.boundaries.push(Boundary::new(
+                numbers[index as usize] as u16,
+                above as u16,
+                below as u16,
+                middle as u16,
+            ));
         }
         ((method, start), leaves)
     }
@@ -235,7 +315,8 @@ impl<T: Real> Program<T> {
             *boundary = Boundary(boundary.0 & !0xFFFF | u64::from(index));
         }
         // A table is read as an array of NARROW_LEAVES, of which only its own are looked up.
-        self.tables.resize(self.tables.len() + NARROW_LEAVES, T::default());
+        self.tables
+            .resize(self.tables.len() + NARROW_LEAVES, T::default());
         self.alike = (0..self.steps.len() as u32).collect();
         self.alike.sort_by_key(|&tree| {
             let step = &self.steps[tree as usize];
@@ -268,11 +349,17 @@ pub(super) struct Outline {
 impl Outline {
     /// Of a tree that was visited.
     pub(super) fn new(tree: &Tree, visit: Visit) -> Self {
-        let Shape::Branching { nodes, .. } = &tree.shape else { return Self { visit, leaf_counts: Vec::new() } };
+        let Shape::Branching { nodes, .. } = &tree.shape else {
+            return Self {
+                visit,
+                leaf_counts: Vec::new(),
+            };
+        };
         let mut leaf_counts = vec![0; nodes.len()];
         for &index in visit.preorder.iter().rev() {
             let node = &nodes[index as usize];
-            leaf_counts[index as usize] = count(&leaf_counts, node.left) + count(&leaf_counts, node.right);
+            leaf_counts[index as usize] =
+                count(&leaf_counts, node.left) + count(&leaf_counts, node.right);
         }
         Self { visit, leaf_counts }
     }

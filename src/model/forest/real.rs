@@ -1,7 +1,8 @@
 //! The arithmetic of one precision, and what a comparison means in it.
 //!
-//! A threshold is read in double precision and asked of values of the ensemble's own. [`Cut`] turns every comparison into `value < cut` in that
-//! precision, with the same answer for every value: for `f32`, `x < t` is `x < c` where c is the least `f32` that is not below t. Knows nothing of
+//! A threshold is read in double precision and asked of values of the ensemble's own. [`Cut`] turns
+//! every comparison into `value < cut` in that precision, with the same answer for every value: for
+//! `f32`, `x < t` is `x < c` where c is the least `f32` that is not below t. Knows nothing of
 //! trees, blocks or kernels.
 
 use super::bins::Cuts;
@@ -9,9 +10,18 @@ use super::collector::Packed;
 use super::ensemble::Test;
 use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
 
-/// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every comparison and addition is the original's.
+/// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every
+/// comparison and addition is the original's.
 pub(super) trait Real:
-    Copy + Default + PartialOrd + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + Send + Sync + std::fmt::Debug + 'static
+    Copy
+    + Default
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + 'static
 {
     /// What holds a condition.
     type Packed: Packed;
@@ -35,7 +45,13 @@ pub(super) trait Real:
     /// [`Lanes::leaf_single`] or its twin.
     fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self;
     /// [`Lanes::add_single`] or its twin.
-    fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>);
+    fn add_leaves<L: Lanes>(
+        lanes: L,
+        leaves: &Slice<u8>,
+        levels: u32,
+        values: &[Self; NARROW_LEAVES],
+        sums: &mut Slice<Self>,
+    );
 }
 
 macro_rules! real {
@@ -55,7 +71,11 @@ macro_rules! real {
 
             fn ceiling(value: f64) -> Self {
                 let nearest = value as Self;
-                if f64::from(nearest) < value { nearest.next_up() } else { nearest }
+                if f64::from(nearest) < value {
+                    nearest.next_up()
+                } else {
+                    nearest
+                }
             }
 
             fn successor(self) -> Self {
@@ -64,16 +84,29 @@ macro_rules! real {
 
             fn order(self) -> u64 {
                 let bits = (self + 0.0).to_bits();
-                u64::from(if bits >> $sign == 0 { bits | 1 << $sign } else { !bits })
+                u64::from(if bits >> $sign == 0 {
+                    bits | 1 << $sign
+                } else {
+                    !bits
+                })
             }
 
             fn from_order(order: u64) -> Self {
                 let bits = order as $bits;
-                Self::from_bits(if bits >> $sign == 1 { bits ^ 1 << $sign } else { !bits })
+                Self::from_bits(if bits >> $sign == 1 {
+                    bits ^ 1 << $sign
+                } else {
+                    !bits
+                })
             }
 
             #[inline(always)]
-            fn rank_values<L: Lanes>(lanes: L, values: &[Self], cuts: &Cuts<Self>, bins: &mut Slice<u16>) {
+            fn rank_values<L: Lanes>(
+                lanes: L,
+                values: &[Self],
+                cuts: &Cuts<Self>,
+                bins: &mut Slice<u16>,
+            ) {
                 lanes.$rank(values, cuts, bins);
             }
 
@@ -87,15 +120,39 @@ macro_rules! real {
             }
 
             #[inline(always)]
-            fn add_leaves<L: Lanes>(lanes: L, leaves: &Slice<u8>, levels: u32, values: &[Self; NARROW_LEAVES], sums: &mut Slice<Self>) {
+            fn add_leaves<L: Lanes>(
+                lanes: L,
+                leaves: &Slice<u8>,
+                levels: u32,
+                values: &[Self; NARROW_LEAVES],
+                sums: &mut Slice<Self>,
+            ) {
                 lanes.$add(leaves, levels, values, sums);
             }
         }
     };
 }
 
-real!(f32, u32, u64, 31, rank_single, add_single, arrange_single, leaf_single);
-real!(f64, u64, u128, 63, rank_double, add_double, arrange_double, leaf_double);
+real!(
+    f32,
+    u32,
+    u64,
+    31,
+    rank_single,
+    add_single,
+    arrange_single,
+    leaf_single
+);
+real!(
+    f64,
+    u64,
+    u128,
+    63,
+    rank_double,
+    add_double,
+    arrange_double,
+    leaf_double
+);
 
 /// What a comparison asks of a present value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,12 +199,29 @@ mod tests {
 
     fn agrees<T: Real>(threshold: f64, value: T) -> bool {
         let holds = |test: &Test| Cut::<T>::of(test).expect("a comparison").holds(value);
-        holds(&Test::Less(threshold)) == (value.to_double() < threshold) && holds(&Test::LessOrEqual(threshold)) == (value.to_double() <= threshold)
+        holds(&Test::Less(threshold)) == (value.to_double() < threshold)
+            && holds(&Test::LessOrEqual(threshold)) == (value.to_double() <= threshold)
     }
 
     fn numbers() -> impl Strategy<Value = f64> {
-        let edges = [0.0, -0.0, 1e-45, -1e-45, 5e-324, -5e-324, 1e300, -1e300, f64::MAX, f64::MIN, f64::INFINITY, f64::NEG_INFINITY];
-        let edges = edges.into_iter().chain([f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(f64::from)).collect::<Vec<_>>();
+        let edges = [
+            0.0,
+            -0.0,
+            1e-45,
+            -1e-45,
+            5e-324,
+            -5e-324,
+            1e300,
+            -1e300,
+            f64::MAX,
+            f64::MIN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ];
+        let edges = edges
+            .into_iter()
+            .chain([f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(f64::from))
+            .collect::<Vec<_>>();
         prop_oneof![
             proptest::sample::select(edges),
             any::<f64>().prop_filter("a threshold", |x| !x.is_nan()),

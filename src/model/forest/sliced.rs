@@ -1,7 +1,10 @@
-//! The bit-sliced kernel: a group of trees, all rows of a slice at once, unless they are few: those go alone ([`few_rows`]).
+//! The bit-sliced kernel: a group of trees, all rows of a slice at once, unless they are few: those
+//! go alone ([`few_rows`]).
 //!
-//! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as bit logic on masks, turns the bits of the leaf numbers into bytes,
-//! looks the leaf values up and adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's values.
+//! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as
+//! bit logic on masks, turns the bits of the leaf numbers into bytes, looks the leaf values up and
+//! adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's
+//! values.
 
 use super::choice::{Counts, MOST_CONDITIONS};
 use super::collector::Collector;
@@ -32,15 +35,31 @@ pub(super) struct Builder<T: Real> {
 impl<T: Real> Builder<T> {
     /// No tree yet.
     pub(super) fn new(margin_count: usize, processor: Processor) -> Self {
-        Self { collector: Collector::default(), program: Program::new(processor), margin_count }
+        Self {
+            collector: Collector::default(),
+            program: Program::new(processor),
+            margin_count,
+        }
     }
 
-    /// Adds a tree, or says no if the group is full or `judge` does of what it would ask; an empty group takes any tree.
-    pub(super) fn push(&mut self, tree: &Tree, outline: &Outline, judge: impl FnOnce(Counts) -> bool) -> bool {
+    /// Adds a tree, or says no if the group is full or `judge` does of what it would ask; an empty
+    /// group takes any tree.
+    pub(super) fn push(
+        &mut self,
+        tree: &Tree,
+        outline: &Outline,
+        judge: impl FnOnce(Counts) -> bool,
+    ) -> bool {
         let before = self.collector.len();
         let numbers: Vec<u32> = match &tree.shape {
-            Shape::Branching { nodes, .. } => nodes.iter().map(|node| self.collector.number(&node.condition)).collect(),
-            Shape::Symmetric(conditions) => conditions.iter().map(|condition| self.collector.number(condition)).collect(),
+            Shape::Branching { nodes, .. } => nodes
+                .iter()
+                .map(|node| self.collector.number(&node.condition))
+                .collect(),
+            Shape::Symmetric(conditions) => conditions
+                .iter()
+                .map(|condition| self.collector.number(condition))
+                .collect(),
         };
         let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MOST_CONDITIONS;
         // Trees that are one leaf ask nothing: what is empty is told by trees, not by conditions.
@@ -48,7 +67,8 @@ impl<T: Real> Builder<T> {
             self.collector.truncate(before);
             return false;
         }
-        self.program.push(tree, outline, &numbers, self.margin_count);
+        self.program
+            .push(tree, outline, &numbers, self.margin_count);
         true
     }
 
@@ -58,7 +78,11 @@ impl<T: Real> Builder<T> {
         let mut program = self.program.take();
         program.finish(&indices);
         self.collector.clear();
-        Group { conditions, program, few_rows }
+        Group {
+            conditions,
+            program,
+            few_rows,
+        }
     }
 
     /// Forgets the trees so far.
@@ -90,13 +114,24 @@ type NarrowSlots = [Mask; NARROW_LEAVES + 8];
 
 impl Default for Workspace {
     fn default() -> Self {
-        Self { bins: Bins::default(), masks: empty(), slots: Slots { narrow: empty(), wide: Vec::new() }, notes: Notes::default() }
+        Self {
+            bins: Bins::default(),
+            masks: empty(),
+            slots: Slots {
+                narrow: empty(),
+                wide: Vec::new(),
+            },
+            notes: Notes::default(),
+        }
     }
 }
 
 /// Masks without a row, on the heap, in memory that is not touched before it is used.
 #[expect(unsafe_code, reason = "memory that comes zeroed is given as it is")]
-#[expect(clippy::unnecessary_box_returns, reason = "up to 4 MiB, which no stack should hold")]
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "up to 4 MiB, which no stack should hold"
+)]
 fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
     // SAFETY: masks are numbers, for which all bits zero is a value.
     unsafe { Box::new_zeroed().assume_init() }
@@ -118,21 +153,50 @@ impl<T: Real> Group<T> {
         self.conditions.memory_bytes() + self.program.memory_bytes()
     }
 
-    /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each margin.
-    pub(super) fn add(&self, rows: Rows<'_, T>, sums: &mut [Slice<T>], processor: Processor, workspace: &mut Workspace) {
+    /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each
+    /// margin.
+    pub(super) fn add(
+        &self,
+        rows: Rows<'_, T>,
+        sums: &mut [Slice<T>],
+        processor: Processor,
+        workspace: &mut Workspace,
+    ) {
         if rows.count <= self.few_rows {
-            processor.run(few_rows::Addition { group: self, rows, sums, notes: &mut workspace.notes });
+            processor.run(few_rows::Addition {
+                group: self,
+                rows,
+                sums,
+                notes: &mut workspace.notes,
+            });
         } else {
-            processor.run(Addition { group: self, rows, sums, workspace });
+            processor.run(Addition {
+                group: self,
+                rows,
+                sums,
+                workspace,
+            });
         }
     }
 
-    /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each tree, counted likewise, and the row's leaf; gives the number of trees.
-    pub(super) fn leaves(&self, rows: Rows<'_, T>, processor: Processor, workspace: &mut Workspace, put: impl FnMut(usize, usize, u32)) -> usize {
+    /// Calls `put` with each of these rows, at most [`SLICE`] and counted from the first, each
+    /// tree, counted likewise, and the row's leaf; gives the number of trees.
+    pub(super) fn leaves(
+        &self,
+        rows: Rows<'_, T>,
+        processor: Processor,
+        workspace: &mut Workspace,
+        put: impl FnMut(usize, usize, u32),
+    ) -> usize {
         if rows.count <= self.few_rows {
             few_rows::leaves(self, rows, &mut workspace.notes, put);
         } else {
-            processor.run(Finding { group: self, rows, workspace, put });
+            processor.run(Finding {
+                group: self,
+                rows,
+                workspace,
+                put,
+            });
         }
         self.tree_count()
     }
@@ -148,8 +212,14 @@ struct Addition<'a, T> {
 impl<T: Real> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Workspace { bins, masks, slots, .. } = self.workspace;
-        let Group { conditions, program, .. } = self.group;
+        let Workspace {
+            bins, masks, slots, ..
+        } = self.workspace;
+        let Group {
+            conditions,
+            program,
+            ..
+        } = self.group;
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         let mut low = Slice::default();
@@ -167,14 +237,21 @@ impl<T: Real> Task for Addition<'_, T> {
             let range = step.margins(self.sums.len());
             if size <= NARROW_LEAVES {
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    let table = program.tables[step.table + position * step.stride..].first_chunk().expect("tables are rounded up");
+                    let table = program.tables[step.table + position * step.stride..]
+                        .first_chunk()
+                        .expect("tables are rounded up");
                     T::add_leaves(lanes, &low, step.method.planes(), table, sums);
                 }
             } else {
                 let mut high = Slice::default();
                 lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
-                    add_wide(&low, &high, &program.tables[step.table + position * step.stride..][..size], sums);
+                    add_wide(
+                        &low,
+                        &high,
+                        &program.tables[step.table + position * step.stride..][..size],
+                        sums,
+                    );
                 }
             }
         }
@@ -191,8 +268,14 @@ struct Finding<'a, T, P> {
 impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let Workspace { bins, masks, slots, .. } = self.workspace;
-        let Group { conditions, program, .. } = self.group;
+        let Workspace {
+            bins, masks, slots, ..
+        } = self.workspace;
+        let Group {
+            conditions,
+            program,
+            ..
+        } = self.group;
         conditions.answer(lanes, self.rows, bins, masks.as_mut_slice());
         let mut planes = [Mask::default(); 16];
         for (tree, step) in program.steps.iter().enumerate() {
@@ -206,7 +289,10 @@ impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
             });
             for row in 0..self.rows.count {
                 let bit = |plane: &Mask| (plane.0[row / 64] >> (row % 64) & 1) as usize;
-                let number = planes.iter().rev().fold(0, |number, plane| number << 1 | bit(plane));
+                let number = planes
+                    .iter()
+                    .rev()
+                    .fold(0, |number, plane| number << 1 | bit(plane));
                 (self.put)(row, tree, program.leaves[step.leaves + number]);
             }
         }
@@ -221,7 +307,8 @@ fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut
     }
 }
 
-/// The bits of each row's leaf number. A task of its own: it is the same for both precisions, and most of what the compiler has to do here.
+/// The bits of each row's leaf number. A task of its own: it is the same for both precisions, and
+/// most of what the compiler has to do here.
 struct Numbering<'a> {
     method: Method,
     codes: &'a [u16],
@@ -239,7 +326,17 @@ impl Task for Numbering<'_> {
 }
 
 #[inline(always)]
-fn number<L: Lanes>(lanes: L, Numbering { method, codes, nodes, masks, slots, planes }: Numbering) {
+fn number<L: Lanes>(
+    lanes: L,
+    Numbering {
+        method,
+        codes,
+        nodes,
+        masks,
+        slots,
+        planes,
+    }: Numbering,
+) {
     planes[method.planes() as usize..].fill(Mask::default());
     match method {
         Method::Choose(levels) => {
@@ -258,14 +355,26 @@ fn number<L: Lanes>(lanes: L, Numbering { method, codes, nodes, masks, slots, pl
                 prepare(leaves, slots.narrow.as_mut_slice());
                 for part in 0..L::PARTS {
                     cut(lanes, nodes, masks, part, &mut slots.narrow);
-                    gray(lanes, &slots.narrow[..leaves.next_multiple_of(8)], part, planes);
+                    gray(
+                        lanes,
+                        &slots.narrow[..leaves.next_multiple_of(8)],
+                        part,
+                        planes,
+                    );
                 }
             } else {
-                slots.wide.resize(slots.wide.len().max(leaves + 8), Mask::default());
+                slots
+                    .wide
+                    .resize(slots.wide.len().max(leaves + 8), Mask::default());
                 prepare(leaves, &mut slots.wide);
                 for part in 0..L::PARTS {
                     cut_wide(lanes, nodes, masks, part, &mut slots.wide);
-                    gray(lanes, &slots.wide[..leaves.next_multiple_of(8)], part, planes);
+                    gray(
+                        lanes,
+                        &slots.wide[..leaves.next_multiple_of(8)],
+                        part,
+                        planes,
+                    );
                 }
             }
         }
@@ -281,24 +390,44 @@ fn prepare(leaves: usize, slots: &mut [Mask]) {
 
 /// `T(j)` for every j of a tree of at most [`NARROW_LEAVES`] leaves.
 #[inline(always)]
-fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut NarrowSlots) {
+fn cut<L: Lanes>(
+    lanes: L,
+    nodes: &[Boundary],
+    masks: &Masks,
+    part: usize,
+    slots: &mut NarrowSlots,
+) {
     for node in nodes {
         let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
         let low = lanes.load(&slots[usize::from(below) + 1], part);
         let high = lanes.load(&slots[usize::from(above)], part);
         let condition = lanes.load(&masks[usize::from(node.condition())], part);
-        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(middle)], part);
+        lanes.store(
+            lanes.split(low, high, condition),
+            &mut slots[usize::from(middle)],
+            part,
+        );
     }
 }
 
 /// `T(j)` for every j.
 #[inline(always)]
-fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, part: usize, slots: &mut [Mask]) {
+fn cut_wide<L: Lanes>(
+    lanes: L,
+    nodes: &[Boundary],
+    masks: &Masks,
+    part: usize,
+    slots: &mut [Mask],
+) {
     for node in nodes {
         let low = lanes.load(&slots[usize::from(node.below()) + 1], part);
         let high = lanes.load(&slots[usize::from(node.above())], part);
         let condition = lanes.load(&masks[usize::from(node.condition())], part);
-        lanes.store(lanes.split(low, high, condition), &mut slots[usize::from(node.middle())], part);
+        lanes.store(
+            lanes.split(low, high, condition),
+            &mut slots[usize::from(node.middle())],
+            part,
+        );
     }
 }
 
@@ -310,8 +439,12 @@ fn gray<L: Lanes>(lanes: L, slots: &[Mask], part: usize, planes: &mut [Mask; 16]
         lanes.store(lanes.none(), plane, part);
     }
     for (eight, slots) in slots.as_chunks::<8>().0.iter().enumerate() {
-        let [first, second, third, fourth, fifth, sixth, seventh, eighth] = std::array::from_fn(|slot| lanes.load(&slots[slot], part));
-        low[0] = lanes.xor(low[0], lanes.xor(lanes.xor(second, fourth), lanes.xor(sixth, eighth)));
+        let [first, second, third, fourth, fifth, sixth, seventh, eighth] =
+            std::array::from_fn(|slot| lanes.load(&slots[slot], part));
+        low[0] = lanes.xor(
+            low[0],
+            lanes.xor(lanes.xor(second, fourth), lanes.xor(sixth, eighth)),
+        );
         low[1] = lanes.xor(low[1], lanes.xor(third, seventh));
         low[2] = lanes.xor(low[2], fifth);
         if eight > 0 {
@@ -327,11 +460,26 @@ fn gray<L: Lanes>(lanes: L, slots: &[Mask], part: usize, planes: &mut [Mask; 16]
 macro_rules! levels {
     ($name:ident, $levels:literal, $below:ident) => {
         #[inline(always)]
-        fn $name<L: Lanes>(lanes: L, codes: &[u16; (1 << $levels) - 1], masks: &Masks, part: usize) -> [L::Part; $levels] {
+        fn $name<L: Lanes>(
+            lanes: L,
+            codes: &[u16; (1 << $levels) - 1],
+            masks: &Masks,
+            part: usize,
+        ) -> [L::Part; $levels] {
             const HALF: usize = (1 << ($levels - 1)) - 1;
             let condition = lanes.load(&masks[usize::from(codes[0])], part);
-            let left = $below(lanes, codes[1..1 + HALF].as_array().expect("half of the rest"), masks, part);
-            let right = $below(lanes, codes[1 + HALF..].as_array().expect("half of the rest"), masks, part);
+            let left = $below(
+                lanes,
+                codes[1..1 + HALF].as_array().expect("half of the rest"),
+                masks,
+                part,
+            );
+            let right = $below(
+                lanes,
+                codes[1 + HALF..].as_array().expect("half of the rest"),
+                masks,
+                part,
+            );
             let mut planes = [condition; $levels];
             for plane in 0..$levels - 1 {
                 planes[plane] = lanes.choose(condition, left[plane], right[plane]);
@@ -356,7 +504,14 @@ fn choose_1<L: Lanes>(lanes: L, codes: &[u16; 1], masks: &Masks, part: usize) ->
 
 /// The bits of the leaf's number in a complete tree.
 #[inline(always)]
-fn choose<L: Lanes>(lanes: L, levels: u32, codes: &[u16], masks: &Masks, part: usize, planes: &mut [Mask; 16]) {
+fn choose<L: Lanes>(
+    lanes: L,
+    levels: u32,
+    codes: &[u16],
+    masks: &Masks,
+    part: usize,
+    planes: &mut [Mask; 16],
+) {
     macro_rules! of_levels {
         ($($levels:literal $name:ident),*) => {
             match levels {

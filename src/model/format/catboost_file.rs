@@ -1,7 +1,8 @@
 //! CatBoost's JSON file as it is: its fields under their own names, nothing translated.
 //!
-//! Owns the reading of JSON and what may be absent or null in it (the writer leaves empty lists as `null`). It must not know what
-//! the fields mean for scoring: that is [`super::catboost`]. The source is CatBoost's own `json_model_helpers.cpp`.
+//! Owns the reading of JSON and what may be absent or null in it (the writer leaves empty lists as
+//! `null`). It must not know what the fields mean for scoring: that is [`super::catboost`]. The
+//! source is CatBoost's own `json_model_helpers.cpp`.
 
 use std::fmt;
 
@@ -24,7 +25,8 @@ pub(super) struct File {
     pub(super) scale_and_bias: Option<(f64, Numbers)>,
 }
 
-/// What the features are; the two index spaces are a feature's place among its kind and its place among all (`flat`).
+/// What the features are; the two index spaces are a feature's place among its kind and its place
+/// among all (`flat`).
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct FeaturesInfo {
     pub(super) float_features: Option<Vec<FloatFeature>>,
@@ -160,7 +162,10 @@ impl<'de> Deserialize<'de> for Numbers {
                 Ok(Numbers::default())
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> std::result::Result<Numbers, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut sequence: A,
+            ) -> std::result::Result<Numbers, A::Error> {
                 let mut values = Vec::new();
                 while let Some(value) = sequence.next_element()? {
                     values.push(value);
@@ -176,13 +181,16 @@ impl File {
     /// Reads the file.
     ///
     /// # Errors
-    /// Names the line and column where it is no JSON or not of CatBoost's shape. Nesting beyond 128 levels is refused, which also
-    /// bounds the depth of every tree.
+    /// Names the line and column where it is no JSON or not of CatBoost's shape. Nesting beyond 128
+    /// levels is refused, which also bounds the depth of every tree.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
             Error::failed("cannot read the CatBoost model")
                 .because(error)
-                .hint("the file is cut short or changed: save it again with `save_model(\"model.json\", format=\"json\")`")
+                .hint(
+                    "the file is cut short or changed: save it again with \
+                     `save_model(\"model.json\", format=\"json\")`",
+                )
         })
     }
 }
@@ -190,24 +198,43 @@ impl File {
 impl ModelInfo {
     /// The loss that was trained, with its parameters, such as (`Quantile`, `{"alpha": "0.9"}`).
     pub(super) fn loss(&self) -> Option<(String, Value)> {
-        let trained = unfold(self.params.as_ref()).and_then(|mut params| params.get_mut("loss_function").map(Value::take));
-        let loss = unfold(trained.as_ref()).or(trained).or_else(|| unfold(self.loss_function.as_ref()))?;
+        let trained = unfold(self.params.as_ref())
+            .and_then(|mut params| params.get_mut("loss_function").map(Value::take));
+        let loss = unfold(trained.as_ref())
+            .or(trained)
+            .or_else(|| unfold(self.loss_function.as_ref()))?;
         if let Some(text) = loss.as_str() {
-            return Some((text.split(':').next().unwrap_or(text).to_owned(), Value::Null));
+            return Some((
+                text.split(':').next().unwrap_or(text).to_owned(),
+                Value::Null,
+            ));
         }
         let name = loss.get("type")?.as_str()?.to_owned();
         Some((name, loss.get("params").cloned().unwrap_or(Value::Null)))
     }
 
-    /// What each iteration takes from all trees before it (`GetActualShrinkCoef`); 0 where training did not shrink.
+    /// What each iteration takes from all trees before it (`GetActualShrinkCoef`); 0 where training
+    /// did not shrink.
     ///
     /// # Errors
     /// Fails if the model does not say how it was trained.
     pub(super) fn shrinkage(&self) -> Result<f32> {
         let params = unfold(self.params.as_ref());
-        let option = |name: &str| params.as_ref()?.get("boosting_options")?.get(name)?.as_f64();
-        let broken = || Error::contract("the model does not say how it was trained, which virtual ensembles need").at_node("boosting_options");
-        Ok((option("learning_rate").ok_or_else(broken)? * option("model_shrink_rate").ok_or_else(broken)?) as f32)
+        let option = |name: &str| {
+            params
+                .as_ref()?
+                .get("boosting_options")?
+                .get(name)?
+                .as_f64()
+        };
+        let broken = || {
+            Error::contract(
+                "the model does not say how it was trained, which virtual ensembles need",
+            )
+            .at_node("boosting_options")
+        };
+        Ok((option("learning_rate").ok_or_else(broken)?
+            * option("model_shrink_rate").ok_or_else(broken)?) as f32)
     }
 
     /// Names and order of the classes, for classifiers.
@@ -215,23 +242,36 @@ impl ModelInfo {
     /// # Errors
     /// Fails if they are not of CatBoost's shape.
     pub(super) fn classes(&self) -> Result<Option<ClassParams>> {
-        let Some(value) = unfold(self.class_params.as_ref()).or_else(|| unfold(self.multiclass_params.as_ref())) else { return Ok(None) };
-        serde_json::from_value(value)
-            .map(Some)
-            .map_err(|error| Error::failed("cannot read the classes of the model").at_node("class_params").because(error))
+        let Some(value) =
+            unfold(self.class_params.as_ref()).or_else(|| unfold(self.multiclass_params.as_ref()))
+        else {
+            return Ok(None);
+        };
+        serde_json::from_value(value).map(Some).map_err(|error| {
+            Error::failed("cannot read the classes of the model")
+                .at_node("class_params")
+                .because(error)
+        })
     }
 
     /// The probability above which the positive class is predicted, where the model says so.
     pub(super) fn probability_threshold(&self) -> Option<f64> {
         let value = self.binclass_probability_threshold.as_ref()?;
-        value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+        value
+            .as_f64()
+            .or_else(|| value.as_str()?.trim().parse().ok())
     }
 
     /// The version of CatBoost that wrote the file, such as `1.2.10`.
     pub(super) fn version(&self) -> Option<String> {
         let text = self.catboost_version_info.as_ref()?.as_str()?;
         let tag = text.split("tags/v").nth(1)?;
-        Some(tag.chars().take_while(|letter| !letter.is_whitespace()).take(32).collect())
+        Some(
+            tag.chars()
+                .take_while(|letter| !letter.is_whitespace())
+                .take(32)
+                .collect(),
+        )
     }
 }
 
@@ -250,17 +290,37 @@ mod tests {
 
     #[test]
     fn a_loss_is_found_in_an_object_in_a_text_and_in_a_summed_model() {
-        let loss = |json: &str| serde_json::from_str::<ModelInfo>(json).unwrap().loss().map(|(name, _)| name);
-        assert_eq!(loss(r#"{"params": {"loss_function": {"type": "RMSE", "params": {}}}}"#).as_deref(), Some("RMSE"));
-        assert_eq!(loss(r#"{"params": "{\"loss_function\": {\"type\": \"MAE\"}}"}"#).as_deref(), Some("MAE"));
-        assert_eq!(loss(r#"{"params": {"loss_function": "Quantile:alpha=0.9"}}"#).as_deref(), Some("Quantile"));
-        assert_eq!(loss(r#"{"loss_function": "{\"type\":\"Logloss\",\"params\":{}}"}"#).as_deref(), Some("Logloss"));
+        let loss = |json: &str| {
+            serde_json::from_str::<ModelInfo>(json)
+                .unwrap()
+                .loss()
+                .map(|(name, _)| name)
+        };
+        assert_eq!(
+            loss(r#"{"params": {"loss_function": {"type": "RMSE", "params": {}}}}"#).as_deref(),
+            Some("RMSE")
+        );
+        assert_eq!(
+            loss(r#"{"params": "{\"loss_function\": {\"type\": \"MAE\"}}"}"#).as_deref(),
+            Some("MAE")
+        );
+        assert_eq!(
+            loss(r#"{"params": {"loss_function": "Quantile:alpha=0.9"}}"#).as_deref(),
+            Some("Quantile")
+        );
+        assert_eq!(
+            loss(r#"{"loss_function": "{\"type\":\"Logloss\",\"params\":{}}"}"#).as_deref(),
+            Some("Logloss")
+        );
         assert_eq!(loss("{}"), None);
     }
 
     #[test]
     fn a_version_is_cut_out_of_the_build_information() {
-        let info: ModelInfo = serde_json::from_str(r#"{"catboost_version_info": "Git info:\n    Branch: tags/v1.2.10\n    Author: x"}"#).unwrap();
+        let info: ModelInfo = serde_json::from_str(
+            r#"{"catboost_version_info": "Git info:\n    Branch: tags/v1.2.10\n    Author: x"}"#,
+        )
+        .unwrap();
         assert_eq!(info.version().as_deref(), Some("1.2.10"));
     }
 }

@@ -1,6 +1,7 @@
 //! A directory as the Hugging Face hub lays it out: which files a text model consists of.
 //!
-//! Owns the names of files and how they point at one another. What they say is [`crate::model::encoder`]'s business.
+//! Owns the names of files and how they point at one another. What they say is
+//! [`crate::model::encoder`]'s business.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -49,7 +50,8 @@ const SENTENCE_SETTINGS: &str = "config_sentence_transformers.json";
 const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 const ADDED_TOKENS: &str = "added_tokens.json";
 
-/// Settings of the encoder in directories of sentence-transformers, in the order in which it looks for them.
+/// Settings of the encoder in directories of sentence-transformers, in the order in which it looks
+/// for them.
 const TRANSFORMER_SETTINGS: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -66,12 +68,14 @@ const REFUSED_FILES: [(&str, &str, &str); 2] = [
         "adapter_config.json",
         "an adapter of PEFT on another model",
         "merge it into its model once: `python -c \"from peft import AutoPeftModel; \
-         AutoPeftModel.from_pretrained('DIRECTORY').merge_and_unload().save_pretrained('MERGED')\"`",
+         AutoPeftModel.from_pretrained('DIRECTORY').merge_and_unload().save_pretrained('MERGED')\"\
+         `",
     ),
     (
         "artifact.metadata",
         "a ColBERT",
-        "late-interaction models give a vector for each token, which tallow does not write; use a model with one vector a text",
+        "late-interaction models give a vector for each token, which tallow does not write; use a \
+         model with one vector a text",
     ),
 ];
 
@@ -81,14 +85,14 @@ pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
 /// The text model that the files are.
 ///
 /// # Errors
-/// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error is given for weights that are a pickle and for names
-/// that lead out of the directory.
+/// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error
+/// is given for weights that are a pickle and for names that lead out of the directory.
 pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
     assemble(read_parts(read)?, &options.text)
 }
 
-/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or modules beside them. `has` says whether a file of
-/// this name is there.
+/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or
+/// modules beside them. `has` says whether a file of this name is there.
 ///
 /// # Errors
 /// Fails if `has` does.
@@ -104,24 +108,51 @@ pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
 /// Whether a file of this name may be one of a text model.
 #[must_use]
 pub fn is_part(name: &Path) -> bool {
-    let own = [CONFIG, MODULES, INDEX, TOKENIZER, TOKENIZER_SETTINGS, SENTENCE_SETTINGS, SPECIAL_TOKENS, ADDED_TOKENS];
+    let own = [
+        CONFIG,
+        MODULES,
+        INDEX,
+        TOKENIZER,
+        TOKENIZER_SETTINGS,
+        SENTENCE_SETTINGS,
+        SPECIAL_TOKENS,
+        ADDED_TOKENS,
+    ];
     let settings = TRANSFORMER_SETTINGS.iter().chain(&own);
-    name.extension().is_some_and(|end| end == "safetensors") || name.file_name().is_some_and(|name| settings.into_iter().any(|known| name == *known))
+    name.extension().is_some_and(|end| end == "safetensors")
+        || name
+            .file_name()
+            .is_some_and(|name| settings.into_iter().any(|known| name == *known))
 }
 
 /// The files of a text model, all that are read of its directory.
 ///
 /// # Errors
-/// A contract error names a file that is missing; a trust error is given for weights that are a pickle and for names that lead out of the directory.
+/// A contract error names a file that is missing; a trust error is given for weights that are a
+/// pickle and for names that lead out of the directory.
 pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
     let modules = modules(read)?;
-    let first = modules.as_ref().and_then(|modules| modules.first()).cloned();
+    let first = modules
+        .as_ref()
+        .and_then(|modules| modules.first())
+        .cloned();
     let (kind, encoder) = first.unwrap_or_default();
     refuse_files(read, &encoder)?;
-    let entry = if kind == STATIC { Entry::StaticEmbedding } else { Entry::Transformer };
+    let entry = if kind == STATIC {
+        Entry::StaticEmbedding
+    } else {
+        Entry::Transformer
+    };
     let config_path = encoder.join(CONFIG);
     let config = match entry {
-        Entry::Transformer => parsed(&config_path, &required(read, &config_path, "copy or download the whole directory of the model")?)?,
+        Entry::Transformer => parsed(
+            &config_path,
+            &required(
+                read,
+                &config_path,
+                "copy or download the whole directory of the model",
+            )?,
+        )?,
         Entry::StaticEmbedding => Config::default(),
     };
     let tokenizer = encoder.join(TOKENIZER);
@@ -131,14 +162,31 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
         tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
         tokenizer_config: settings(read, &encoder.join(TOKENIZER_SETTINGS))?,
         // Without modules sentence-transformers takes no settings of its own.
-        transformer_settings: if modules.is_some() { transformer_settings(read, &encoder)? } else { Config::default() },
+        transformer_settings: if modules.is_some() {
+            transformer_settings(read, &encoder)?
+        } else {
+            Config::default()
+        },
         sentence_settings: settings(read, Path::new(SENTENCE_SETTINGS))?,
         weights: weights(read, &encoder, &config)?,
-        modules: modules.map(|modules| modules.into_iter().skip(1).map(|module| part(read, module)).collect::<Result<_>>()).transpose()?,
+        modules: modules
+            .map(|modules| {
+                modules
+                    .into_iter()
+                    .skip(1)
+                    .map(|module| part(read, module))
+                    .collect::<Result<_>>()
+            })
+            .transpose()?,
         config,
         ..Parts::default()
     };
-    if entry == Entry::Transformer && parts.tokenizer_config.value(&["added_tokens_decoder"]).is_none() {
+    if entry == Entry::Transformer
+        && parts
+            .tokenizer_config
+            .value(&["added_tokens_decoder"])
+            .is_none()
+    {
         parts.special_tokens = settings(read, &encoder.join(SPECIAL_TOKENS))?;
         parts.added_tokens = settings(read, &encoder.join(ADDED_TOKENS))?;
     }
@@ -150,7 +198,11 @@ fn refuse_files(read: ReadFile<'_>, encoder: &Path) -> Result<()> {
     for (name, what, hint) in REFUSED_FILES {
         for path in [PathBuf::from(name), encoder.join(name)] {
             if read(&path)?.is_some() {
-                return Err(Error::contract(format!("the model is {what}: `{name}` says so")).at_node(name).hint(hint));
+                return Err(
+                    Error::contract(format!("the model is {what}: `{name}` says so"))
+                        .at_node(name)
+                        .hint(hint),
+                );
             }
         }
     }
@@ -158,15 +210,23 @@ fn refuse_files(read: ReadFile<'_>, encoder: &Path) -> Result<()> {
 }
 
 const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
-                              AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
+     AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
 
 /// What to do where the weights are missing.
-pub const DOWNLOAD_WEIGHTS: &str = "copy or download the whole directory of the model, `model.safetensors` too";
+pub const DOWNLOAD_WEIGHTS: &str =
+    "copy or download the whole directory of the model, `model.safetensors` too";
 
-/// How a pickle becomes safetensors; with the model's own class, because `AutoModel` would leave its head out.
+/// How a pickle becomes safetensors; with the model's own class, because `AutoModel` would leave
+/// its head out.
 fn make_safetensors(config: &Config) -> String {
-    let class = config.value(&["architectures"]).and_then(|all| all.get(0)).and_then(Json::as_str).unwrap_or_default();
-    let is_name = !class.is_empty() && class.len() <= LONGEST_CLASS && class.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let class = config
+        .value(&["architectures"])
+        .and_then(|all| all.get(0))
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let is_name = !class.is_empty()
+        && class.len() <= LONGEST_CLASS
+        && class.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let class = if is_name { class } else { "AutoModel" };
     format!(
         "make it once where the model lies: `python -c \"from transformers import {class}; \
@@ -175,7 +235,9 @@ fn make_safetensors(config: &Config) -> String {
 }
 
 fn required(read: ReadFile<'_>, name: &Path, hint: &str) -> Result<Vec<u8>> {
-    read(name)?.ok_or_else(|| Error::contract(format!("the text model has no `{}`", name.display())).hint(hint))
+    read(name)?.ok_or_else(|| {
+        Error::contract(format!("the text model has no `{}`", name.display())).hint(hint)
+    })
 }
 
 fn parsed(name: &Path, bytes: &[u8]) -> Result<Config> {
@@ -189,7 +251,9 @@ fn settings(read: ReadFile<'_>, name: &Path) -> Result<Config> {
 
 fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
     for name in TRANSFORMER_SETTINGS {
-        let found = read(&encoder.join(name))?.map(|bytes| parsed(Path::new(name), &bytes)).transpose()?;
+        let found = read(&encoder.join(name))?
+            .map(|bytes| parsed(Path::new(name), &bytes))
+            .transpose()?;
         // An empty one says nothing, so sentence-transformers looks on.
         if let Some(settings) = found.filter(|settings| settings.names().next().is_some()) {
             return Ok(settings);
@@ -201,49 +265,80 @@ fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
 /// A path inside the directory, as a file of it writes one.
 fn inside(text: &str) -> Result<PathBuf> {
     let path = Path::new(text);
-    if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+    if path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    {
         return Ok(path.to_owned());
     }
-    Err(Error::trust(format!("the model wants `{text}`, which lies outside its directory")).hint("download the model again"))
+    Err(Error::trust(format!(
+        "the model wants `{text}`, which lies outside its directory"
+    ))
+    .hint("download the model again"))
 }
 
 /// (kind, directory) of each module that `modules.json` lists.
 fn modules(read: ReadFile<'_>) -> Result<Option<Vec<(String, PathBuf)>>> {
-    let Some(bytes) = read(Path::new(MODULES))? else { return Ok(None) };
-    let broken = |what: &str| Error::failed(format!("cannot read the modules: {what}")).at_node(MODULES);
-    let list: Vec<Json> = serde_json::from_slice(&bytes).map_err(|error| Error::failed("cannot read the modules").at_node(MODULES).because(error))?;
+    let Some(bytes) = read(Path::new(MODULES))? else {
+        return Ok(None);
+    };
+    let broken =
+        |what: &str| Error::failed(format!("cannot read the modules: {what}")).at_node(MODULES);
+    let list: Vec<Json> = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::failed("cannot read the modules")
+            .at_node(MODULES)
+            .because(error)
+    })?;
     if list.len() > MOST_PARTS {
         return Err(broken("there are too many"));
     }
     let module = |value: &Json| {
-        let class = value.get("type").and_then(Json::as_str).ok_or_else(|| broken("one has no `type`"))?;
-        let path = value.get("path").and_then(Json::as_str).ok_or_else(|| broken("one has no `path`"))?;
+        let class = value
+            .get("type")
+            .and_then(Json::as_str)
+            .ok_or_else(|| broken("one has no `type`"))?;
+        let path = value
+            .get("path")
+            .and_then(Json::as_str)
+            .ok_or_else(|| broken("one has no `path`"))?;
         Ok((kind(class)?, inside(path)?))
     };
     let modules = list.iter().map(module).collect::<Result<Vec<_>>>()?;
     match modules.first() {
         Some((kind, _)) if [TRANSFORMER, STATIC].contains(&kind.as_str()) => Ok(Some(modules)),
         Some((kind, _)) => {
-            let error = Error::contract(format!("text models whose first module is `{kind}` are not supported")).at_node(MODULES);
+            let error = Error::contract(format!(
+                "text models whose first module is `{kind}` are not supported"
+            ))
+            .at_node(MODULES);
             Err(error.hint(format!("supported: {TRANSFORMER}, {STATIC}")))
         }
         None => Err(broken("there is none")),
     }
 }
 
-/// The name of a module's class, if it is one of sentence-transformers' own: the last part of a path such as
-/// `sentence_transformers.models.Pooling`.
+/// The name of a module's class, if it is one of sentence-transformers' own: the last part of a
+/// path such as `sentence_transformers.models.Pooling`.
 fn kind(class: &str) -> Result<String> {
     let kind = class.rsplit('.').next().unwrap_or_default();
     if class.starts_with(OWN_CLASSES) {
         return Ok(kind.to_owned());
     }
-    let error = Error::trust(format!("the model is code of its own, or another library's: its module `{class}`")).at_node(MODULES);
-    Err(error.hint(format!("tallow runs no such code; modules of `{OWN_CLASSES}…` are supported")))
+    let error = Error::trust(format!(
+        "the model is code of its own, or another library's: its module `{class}`"
+    ))
+    .at_node(MODULES);
+    Err(error.hint(format!(
+        "tallow runs no such code; modules of `{OWN_CLASSES}…` are supported"
+    )))
 }
 
 fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
-    Ok(ModulePart { kind, config: settings(read, &path.join(CONFIG))?, weights: read(&path.join(WEIGHTS))? })
+    Ok(ModulePart {
+        kind,
+        config: settings(read, &path.join(CONFIG))?,
+        weights: read(&path.join(WEIGHTS))?,
+    })
 }
 
 /// The files with the encoder's weights.
@@ -254,21 +349,41 @@ fn weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Vec<(S
     let Some(index) = read(&encoder.join(INDEX))? else {
         return Err(match read(&encoder.join(PICKLE))? {
             Some(_) => {
-                let error = Error::trust(format!("refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run code"));
+                let error = Error::trust(format!(
+                    "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could \
+                     run code"
+                ));
                 error.hint(make_safetensors(config))
             }
-            None => Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS),
+            None => {
+                Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
+            }
         });
     };
-    let index: Json =
-        serde_json::from_slice(&index).map_err(|error| Error::failed("cannot read the index of the weights").at_node(INDEX).because(error))?;
-    let map = index.get("weight_map").and_then(Json::as_object).ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(INDEX))?;
+    let index: Json = serde_json::from_slice(&index).map_err(|error| {
+        Error::failed("cannot read the index of the weights")
+            .at_node(INDEX)
+            .because(error)
+    })?;
+    let map = index
+        .get("weight_map")
+        .and_then(Json::as_object)
+        .ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(INDEX))?;
     let mut names: Vec<&str> = map.values().filter_map(Json::as_str).collect();
     names.sort_unstable();
     names.dedup();
     if names.len() > MOST_PARTS {
         return Err(Error::failed("the index names too many files").at_node(INDEX));
     }
-    let one = |name: &&str| Ok(((*name).to_owned(), required(&mut *read, &encoder.join(inside(name)?), "download all parts of the weights")?));
+    let one = |name: &&str| {
+        Ok((
+            (*name).to_owned(),
+            required(
+                &mut *read,
+                &encoder.join(inside(name)?),
+                "download all parts of the weights",
+            )?,
+        ))
+    };
     names.iter().map(one).collect()
 }

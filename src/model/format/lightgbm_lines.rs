@@ -1,4 +1,5 @@
-//! The lines of LightGBM's text models: one looked at after the other, `key=value` most of them, and lists of numbers in them.
+//! The lines of LightGBM's text models: one looked at after the other, `key=value` most of them,
+//! and lists of numbers in them.
 //!
 //! Knows what a line is, and not what a key means.
 
@@ -12,7 +13,11 @@ pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == key)
+            .map(|(_, value)| *value)
     }
 
     pub(super) fn contains_key(&self, key: &str) -> bool {
@@ -30,7 +35,11 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let mut lines = Self { text, offset: 0, next: 0 };
+        let mut lines = Self {
+            text,
+            offset: 0,
+            next: 0,
+        };
         lines.advance();
         lines
     }
@@ -46,10 +55,14 @@ impl<'a> Lines<'a> {
         self.next += rest.find('\n').map_or(rest.len(), |end| end + 1);
     }
 
-    /// The `key=value` lines up to the next line that begins a tree or ends them; a line without `=` is a flag.
+    /// The `key=value` lines up to the next line that begins a tree or ends them; a line without
+    /// `=` is a flag.
     pub(super) fn fields(&mut self) -> Fields<'a> {
         let mut fields = Fields::default();
-        while let Some(line) = self.peek().filter(|line| !line.starts_with("Tree=") && !ends_trees(line)) {
+        while let Some(line) = self
+            .peek()
+            .filter(|line| !line.starts_with("Tree=") && !ends_trees(line))
+        {
             if !line.is_empty() {
                 fields.0.push(line.split_once('=').unwrap_or((line, "")));
             }
@@ -69,18 +82,38 @@ pub(super) fn is_importance_heading(line: &str) -> bool {
 }
 
 pub(super) fn cut_off(what: &str) -> Error {
-    Error::failed(format!("the LightGBM model ends before {what}")).hint("the file is incomplete: copy or export it again with `save_model`")
+    Error::failed(format!("the LightGBM model ends before {what}"))
+        .hint("the file is incomplete: copy or export it again with `save_model`")
 }
 
 pub(super) fn number<T: FromStr>(fields: &Fields<'_>, key: &str) -> Result<T> {
-    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
-    value.trim().parse().map_err(|_| Error::failed(format!("`{key}` is `{value}`, which is no number that it may be")))
+    let value = fields
+        .get(key)
+        .ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
+    value.trim().parse().map_err(|_| {
+        Error::failed(format!(
+            "`{key}` is `{value}`, which is no number that it may be"
+        ))
+    })
 }
 
 pub(super) fn array<T: FromStr>(fields: &Fields<'_>, key: &str, count: usize) -> Result<Vec<T>> {
-    let value = fields.get(key).ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
-    let values: Vec<T> = parse_all(value, count).ok_or_else(|| Error::failed(format!("`{key}` holds something that is no number of its kind")))?;
-    if values.len() == count { Ok(values) } else { Err(Error::failed(format!("`{key}` has {} entries and should have {count}", values.len()))) }
+    let value = fields
+        .get(key)
+        .ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
+    let values: Vec<T> = parse_all(value, count).ok_or_else(|| {
+        Error::failed(format!(
+            "`{key}` holds something that is no number of its kind"
+        ))
+    })?;
+    if values.len() == count {
+        Ok(values)
+    } else {
+        Err(Error::failed(format!(
+            "`{key}` has {} entries and should have {count}",
+            values.len()
+        )))
+    }
 }
 
 /// Numbers with spaces between, as many as are expected or not.

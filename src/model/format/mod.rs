@@ -1,7 +1,9 @@
-//! Bytes to models: one file per format, each parsing faithfully first and translating to a family second.
+//! Bytes to models: one file per format, each parsing faithfully first and translating to a family
+//! second.
 //!
-//! Owns the list of formats and how one is recognised. An importer sees the bytes of an [`Artefact`] and nothing else: no disk, no
-//! network, no table. Every count, index and shape in a file is hostile until checked.
+//! Owns the list of formats and how one is recognised. An importer sees the bytes of an
+//! [`Artefact`] and nothing else: no disk, no network, no table. Every count, index and shape in a
+//! file is hostile until checked.
 
 mod catboost;
 mod catboost_file;
@@ -68,28 +70,49 @@ impl Artefact {
     /// A model file alone.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
-        Self { path: path.into(), bytes, beside: None }
+        Self {
+            path: path.into(),
+            bytes,
+            beside: None,
+        }
     }
 
     /// The bytes of a file in the model's own directory or below.
     ///
     /// # Errors
-    /// A trust error for a name that leads out of the directory, by itself or through a link; a contract error if nothing beside the model
-    /// may be read.
+    /// A trust error for a name that leads out of the directory, by itself or through a link; a
+    /// contract error if nothing beside the model may be read.
     pub fn read_beside(&self, name: &Path) -> Result<Vec<u8>> {
         let refuse = || {
-            Error::trust(format!("the model wants `{}`, which lies outside its directory", name.display()))
-                .hint("export the model again with all of its data beside it")
+            Error::trust(format!(
+                "the model wants `{}`, which lies outside its directory",
+                name.display()
+            ))
+            .hint("export the model again with all of its data beside it")
         };
-        let is_plain = name.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let is_plain = name
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !is_plain || name.as_os_str().is_empty() {
             return Err(refuse());
         }
-        let beside =
-            self.beside.ok_or_else(|| Error::contract(format!("the model wants `{}`, which cannot be reached from here", name.display())))?;
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let beside = self.beside.ok_or_else(|| {
+            Error::contract(format!(
+                "the model wants `{}`, which cannot be reached from here",
+                name.display()
+            ))
+        })?;
+        let directory = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let path = directory.join(name);
-        if (beside.resolve)(&path)?.starts_with((beside.resolve)(directory)?) { (beside.read)(&path) } else { Err(refuse()) }
+        if (beside.resolve)(&path)?.starts_with((beside.resolve)(directory)?) {
+            (beside.read)(&path)
+        } else {
+            Err(refuse())
+        }
     }
 
     /// The first bytes, enough to recognise any format by.
@@ -116,7 +139,8 @@ pub enum TreeSelection {
     First(usize),
 }
 
-/// Which object of the original library a file was saved from, where something besides the file says so.
+/// Which object of the original library a file was saved from, where something besides the file
+/// says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SavedFrom {
     /// Only the file itself can say.
@@ -137,7 +161,8 @@ pub struct ImportOptions {
     pub saved_from: SavedFrom,
     /// How many virtual ensembles CatBoost's models are read as, to say how sure they are.
     pub virtual_ensembles: Option<usize>,
-    /// The texts of categories that a package lists, by input: for files that do not hold them whole.
+    /// The texts of categories that a package lists, by input: for files that do not hold them
+    /// whole.
     pub categories: Vec<(String, Vec<String>)>,
     /// Whether the model is only looked at: what cannot be run is then described, not refused.
     pub for_inspection: bool,
@@ -180,7 +205,8 @@ pub trait Importer: Sync {
     /// Whether the content, not the name, is of this format. Must be cheap and must not fail.
     fn recognises(&self, artefact: &Artefact) -> bool;
 
-    /// Whether a file that begins so may be of this format; of a large file this is asked before the rest is read.
+    /// Whether a file that begins so may be of this format; of a large file this is asked before
+    /// the rest is read.
     fn may_begin(&self, head: &Artefact) -> bool {
         self.recognises(head)
     }
@@ -188,13 +214,20 @@ pub trait Importer: Sync {
     /// Parses and translates.
     ///
     /// # Errors
-    /// [`Kind::Failed`] for a broken file, with the node where it breaks; [`Kind::Contract`] for a feature that is not supported.
+    /// [`Kind::Failed`] for a broken file, with the node where it breaks; [`Kind::Contract`] for a
+    /// feature that is not supported.
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel>;
 }
 
-/// Every format, in the order of recognition. Help, detection and the completeness tests iterate this list.
-pub static IMPORTERS: &[&dyn Importer] =
-    &[&xgboost::XgboostImporter, &lightgbm::LightGbm, &catboost::CatBoost, &safetensors::Safetensors, &onnx::Onnx];
+/// Every format, in the order of recognition. Help, detection and the completeness tests iterate
+/// this list.
+pub static IMPORTERS: &[&dyn Importer] = &[
+    &xgboost::XgboostImporter,
+    &lightgbm::LightGbm,
+    &catboost::CatBoost,
+    &safetensors::Safetensors,
+    &onnx::Onnx,
+];
 
 /// Whether a file that begins so may be of any format.
 #[must_use]
@@ -213,10 +246,16 @@ pub fn unrecognised<T>(ends: &Artefact) -> Result<T> {
 /// Finds the format by content and imports the model.
 ///
 /// # Errors
-/// [`Kind::Trust`] for files that could run code (pickle and what wraps it); [`Kind::Contract`] for unknown content; else what the importer says.
+/// [`Kind::Trust`] for files that could run code (pickle and what wraps it); [`Kind::Contract`] for
+/// unknown content; else what the importer says.
 pub fn import(artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-    let importer = IMPORTERS.iter().find(|importer| importer.recognises(artefact)).ok_or_else(|| unknown(artefact))?;
-    importer.import(artefact, options).map_err(|error| error.at_path(&artefact.path))
+    let importer = IMPORTERS
+        .iter()
+        .find(|importer| importer.recognises(artefact))
+        .ok_or_else(|| unknown(artefact))?;
+    importer
+        .import(artefact, options)
+        .map_err(|error| error.at_path(&artefact.path))
 }
 
 fn unknown(artefact: &Artefact) -> Error {
@@ -227,19 +266,33 @@ fn unknown(artefact: &Artefact) -> Error {
 fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     let known: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
     if artefact.bytes.is_empty() {
-        return (Kind::Failed, "the model file is empty".into(), "copy or export the model again".into());
+        return (
+            Kind::Failed,
+            "the model file is empty".into(),
+            "copy or export the model again".into(),
+        );
     }
     match refusal::refused(artefact) {
         Some(refused) => (Kind::Trust, refused.message.into(), refused.hint.into()),
         // The format has no magic number: without its end a file cannot be told from others.
-        None if artefact.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) => (
-            Kind::Failed,
-            "the file is no whole ONNX model".into(),
-            "it is damaged or cut short, or a pointer of git-lfs instead of the file: copy or export it again".into(),
-        ),
-        None => {
-            (Kind::Contract, "the file is no model that tallow knows".into(), format!("known formats: {}; {}", known.join(", "), refusal::EXPORT))
+        None if artefact
+            .path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) =>
+        {
+            (
+                Kind::Failed,
+                "the file is no whole ONNX model".into(),
+                "it is damaged or cut short, or a pointer of git-lfs instead of the file: copy or \
+                 export it again"
+                    .into(),
+            )
         }
+        None => (
+            Kind::Contract,
+            "the file is no model that tallow knows".into(),
+            format!("known formats: {}; {}", known.join(", "), refusal::EXPORT),
+        ),
     }
 }
 
@@ -249,7 +302,9 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
 /// A trust error that says what it is and how to export the model instead.
 pub fn refuse(artefact: &Artefact) -> Result<()> {
     match refusal::refused(artefact) {
-        Some(refused) => Err(Error::trust(refused.message).at_path(&artefact.path).hint(refused.hint)),
+        Some(refused) => Err(Error::trust(refused.message)
+            .at_path(&artefact.path)
+            .hint(refused.hint)),
         None => Ok(()),
     }
 }
@@ -257,5 +312,6 @@ pub fn refuse(artefact: &Artefact) -> Result<()> {
 /// Whether `path` ends in this extension, in any case; the last resort of recognition.
 #[must_use]
 pub fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

@@ -1,7 +1,7 @@
 //! ONNX: files of PyTorch, Keras, scikit-learn and the tree libraries, opened and fitted to tables.
 //!
-//! Owns how a file is recognised, what it needs of a table and what its outputs are called. The graph itself is translated in
-//! `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
+//! Owns how a file is recognised, what it needs of a table and what its outputs are called. The
+//! graph itself is translated in `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
 
 use std::collections::BTreeSet;
 
@@ -49,18 +49,42 @@ pub fn open_graph(bytes: &[u8]) -> Result<OpenGraph> {
     let model = ModelProto::read(Message::new(bytes, &budget))?;
     let graph = graph_of(&model)?;
     let (inputs, outputs) = ports(graph)?;
-    Ok(OpenGraph { graph: translate(&model, graph, &External::new(None))?, inputs, outputs })
+    Ok(OpenGraph {
+        graph: translate(&model, graph, &External::new(None))?,
+        inputs,
+        outputs,
+    })
 }
 
 fn graph_of<'m, 'a>(model: &'m ModelProto<'a>) -> Result<&'m GraphProto<'a>> {
-    model.graph.as_ref().ok_or_else(|| Error::failed("the file holds no graph"))
+    model
+        .graph
+        .as_ref()
+        .ok_or_else(|| Error::failed("the file holds no graph"))
 }
 
 fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
-    let sparse = graph.sparse_initializers.iter().map(SparseTensorProto::name);
-    let given: std::collections::HashSet<&str> = graph.initializers.iter().map(|tensor| tensor.name).chain(sparse).collect();
-    let inputs = graph.inputs.iter().filter(|input| !given.contains(input.name)).map(Port::of).collect::<Result<Vec<Port>>>()?;
-    let outputs = graph.outputs.iter().map(Port::of).collect::<Result<Vec<Port>>>()?;
+    let sparse = graph
+        .sparse_initializers
+        .iter()
+        .map(SparseTensorProto::name);
+    let given: std::collections::HashSet<&str> = graph
+        .initializers
+        .iter()
+        .map(|tensor| tensor.name)
+        .chain(sparse)
+        .collect();
+    let inputs = graph
+        .inputs
+        .iter()
+        .filter(|input| !given.contains(input.name))
+        .map(Port::of)
+        .collect::<Result<Vec<Port>>>()?;
+    let outputs = graph
+        .outputs
+        .iter()
+        .map(Port::of)
+        .collect::<Result<Vec<Port>>>()?;
     Ok((inputs, outputs))
 }
 
@@ -74,17 +98,21 @@ impl Importer for Onnx {
     }
 
     fn reads(&self) -> &'static str {
-        "ONNX, operator sets 7 to 28 of `ai.onnx` and 1 to 5 of `ai.onnx.ml`, with external data beside the file"
+        "ONNX, operator sets 7 to 28 of `ai.onnx` and 1 to 5 of `ai.onnx.ml`, with external data \
+         beside the file"
     }
 
-    /// The format has no magic number: every field must be one of `ModelProto`, a graph and a version among them.
+    /// The format has no magic number: every field must be one of `ModelProto`, a graph and a
+    /// version among them.
     fn recognises(&self, artefact: &Artefact) -> bool {
         let budget = Budget::new();
         let mut message = Message::new(&artefact.bytes, &budget);
         let (mut has_version, mut has_graph) = (false, false);
         loop {
             match message.next() {
-                Ok(Some((1, Wire::Varint(version)))) if (1..=64).contains(&version) => has_version = true,
+                Ok(Some((1, Wire::Varint(version)))) if (1..=64).contains(&version) => {
+                    has_version = true
+                }
                 Ok(Some((7, Wire::Bytes(_)))) => has_graph = true,
                 Ok(Some((5, Wire::Varint(_)))) => {}
                 Ok(Some((number, Wire::Bytes(_)))) if KNOWN_FIELDS.contains(&number) => {}
@@ -94,7 +122,8 @@ impl Importer for Onnx {
         }
     }
 
-    /// The fields that end within the head are ones of `ModelProto`, and so is the first one that does not.
+    /// The fields that end within the head are ones of `ModelProto`, and so is the first one that
+    /// does not.
     fn may_begin(&self, head: &Artefact) -> bool {
         let budget = Budget::new();
         let mut message = Message::new(&head.bytes, &budget);
@@ -104,7 +133,11 @@ impl Importer for Onnx {
                 Ok(Some((number, _))) if KNOWN_FIELDS.contains(&number) => {}
                 Ok(None) => return true,
                 Ok(Some(_)) => return false,
-                Err(_) => return key.is_some_and(|(number, is_bytes)| is_bytes && KNOWN_FIELDS.contains(&number)),
+                Err(_) => {
+                    return key.is_some_and(|(number, is_bytes)| {
+                        is_bytes && KNOWN_FIELDS.contains(&number)
+                    });
+                }
             }
         }
     }
@@ -118,34 +151,69 @@ impl Importer for Onnx {
         match load(&model, graph, &external, options) {
             Ok((model, contract, outcome)) => {
                 description.beside = external.digests();
-                let names: Vec<&str> = description.beside.iter().map(|(name, _)| name.as_str()).collect();
-                description.facts.extend((!names.is_empty()).then(|| ("external_data".to_owned(), names.join(", "))));
+                let names: Vec<&str> = description
+                    .beside
+                    .iter()
+                    .map(|(name, _)| name.as_str())
+                    .collect();
+                description.facts.extend(
+                    (!names.is_empty()).then(|| ("external_data".to_owned(), names.join(", "))),
+                );
                 description.facts.push(("runs_as".into(), model.runs_as()));
-                Ok(LoadedModel { model: Box::new(model), contract, outcome, description })
+                Ok(LoadedModel {
+                    model: Box::new(model),
+                    contract,
+                    outcome,
+                    description,
+                })
             }
-            Err(error) if options.for_inspection && error.kind() == Kind::Contract => Ok(inert(graph, description, &error)),
+            Err(error) if options.for_inspection && error.kind() == Kind::Contract => {
+                Ok(inert(graph, description, &error))
+            }
             Err(error) => Err(error),
         }
     }
 }
 
-fn load(model: &ModelProto, graph: &GraphProto, external: &External, options: &ImportOptions) -> Result<(GraphModel, Contract, Outcome)> {
+fn load(
+    model: &ModelProto,
+    graph: &GraphProto,
+    external: &External,
+    options: &ImportOptions,
+) -> Result<(GraphModel, Contract, Outcome)> {
     let translated = translate(model, graph, external)?;
     let (input_ports, output_ports) = ports(graph)?;
-    let Rows { inputs: rows, outputs: axes } = rows(&input_ports, &output_ports, &options.rows_axes)?;
-    let Inputs { contract, feeds, batch } = inputs(model, &input_ports, &rows, options)?;
+    let Rows {
+        inputs: rows,
+        outputs: axes,
+    } = rows(&input_ports, &output_ports, &options.rows_axes)?;
+    let Inputs {
+        contract,
+        feeds,
+        batch,
+    } = inputs(model, &input_ports, &rows, options)?;
     let runner = GraphModel::new(translated, feeds, batch)?.with_output_axes(axes);
     let Sampled { runner, outline } = sampled(runner, graph, &output_ports)?;
     // Where rows go through one by one, no trial run shows which axis counts them.
     let goes_alone = runner.batch() == Some(1);
     let Answers { answers, classes } = answers(graph, &output_ports, &outline)?;
     let runner = runner.answered(answers, &outline)?;
-    let doubtful = input_ports.iter().zip(&rows).find(|(_, rows)| !rows.others.is_empty());
+    let doubtful = input_ports
+        .iter()
+        .zip(&rows)
+        .find(|(_, rows)| !rows.others.is_empty());
     if let Some((port, rows)) = doubtful.filter(|_| goes_alone || runner.mixes_rows()) {
         return Err(in_doubt(port, rows));
     }
-    let columns = Finished { fields: runner.fields().to_vec(), classes, threshold: None };
-    let outcome = Outcome { task: Task::Columns(columns), link: Link::Identity };
+    let columns = Finished {
+        fields: runner.fields().to_vec(),
+        classes,
+        threshold: None,
+    };
+    let outcome = Outcome {
+        task: Task::Columns(columns),
+        link: Link::Identity,
+    };
     Ok((runner, contract, outcome))
 }
 
@@ -156,26 +224,45 @@ struct Sampled {
     outline: Vec<Value>,
 }
 
-/// The model with a length of its open axes that the graph takes, and what its outputs then are. A graph that is open by its file may yet insist on one
-/// length, which is then that of some constant of it.
+/// The model with a length of its open axes that the graph takes, and what its outputs then are. A
+/// graph that is open by its file may yet insist on one length, which is then that of some constant
+/// of it.
 fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sampled> {
-    let lengths = graph.initializers.iter().flat_map(|tensor| tensor.dims.iter()).filter_map(|length| usize::try_from(*length).ok());
-    let lengths: BTreeSet<usize> = lengths.filter(|length| (1..=MOST_SAMPLE).contains(length)).collect();
+    let lengths = graph
+        .initializers
+        .iter()
+        .flat_map(|tensor| tensor.dims.iter())
+        .filter_map(|length| usize::try_from(*length).ok());
+    let lengths: BTreeSet<usize> = lengths
+        .filter(|length| (1..=MOST_SAMPLE).contains(length))
+        .collect();
     let mut runner = runner.sampled(lengths.into_iter().take(MOST_TRIALS));
     // An output that does not grow with the rows is what one row gives.
     if !runner.find_output_axes() {
         runner = runner.alone();
     }
-    let of_one = if runner.batch() == Some(1) { runner.run_zeros().ok() } else { None };
+    let of_one = if runner.batch() == Some(1) {
+        runner.run_zeros().ok()
+    } else {
+        None
+    };
     let outline = of_one.map_or_else(|| outline(&runner, graph, ports), Ok)?;
     Ok(Sampled { runner, outline })
 }
 
-/// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it on no rows, which no operator can refuse a value
-/// of; else by what the file declares; else by running it on zeros.
+/// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it
+/// on no rows, which no operator can refuse a value of; else by what the file declares; else by
+/// running it on zeros.
 fn outline(runner: &GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Vec<Value>> {
     let empty = runner.run_empty();
-    let declared = || declared(graph, ports, runner.output_axes(), runner.batch().unwrap_or(0));
+    let declared = || {
+        declared(
+            graph,
+            ports,
+            runner.output_axes(),
+            runner.batch().unwrap_or(0),
+        )
+    };
     match empty {
         Ok(values) if agrees(&values, ports, runner.output_axes()) => return Ok(values),
         // Two sayings: the run on zeros decides.
@@ -190,9 +277,11 @@ fn outline(runner: &GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Ve
             }
         }
     }
-    let message = "the file does not say what the graph's outputs are, and the graph does not run on rows of zeros";
+    let message = "the file does not say what the graph's outputs are, and the graph does not run \
+                   on rows of zeros";
     runner.run_zeros().map_err(|error| {
-        let hint = "export the model with the types and shapes of its outputs (`onnx.shape_inference.infer_shapes`)";
+        let hint = "export the model with the types and shapes of its outputs \
+                    (`onnx.shape_inference.infer_shapes`)";
         Error::contract(message).because(error).hint(hint)
     })
 }
@@ -201,24 +290,64 @@ fn describe(model: &ModelProto, graph: &GraphProto) -> Description {
     let mut facts = Vec::new();
     let mut fact = |name: &str, value: String| facts.push((name.to_owned(), value));
     if !model.producer_name.is_empty() {
-        fact("producer", format!("{} {}", model.producer_name, model.producer_version).trim().to_owned());
+        fact(
+            "producer",
+            format!("{} {}", model.producer_name, model.producer_version)
+                .trim()
+                .to_owned(),
+        );
     }
     let set = |set: &super::onnx_schema::OperatorSet| {
-        format!("{} {}", if plain_domain(set.domain).is_empty() { "ai.onnx" } else { set.domain }, set.version)
+        format!(
+            "{} {}",
+            if plain_domain(set.domain).is_empty() {
+                "ai.onnx"
+            } else {
+                set.domain
+            },
+            set.version
+        )
     };
-    fact("operator_sets", model.opset_import.iter().map(set).collect::<Vec<_>>().join(", "));
+    fact(
+        "operator_sets",
+        model
+            .opset_import
+            .iter()
+            .map(set)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-    graph.nodes.iter().for_each(|node| *counts.entry(node.operator).or_default() += 1);
+    graph
+        .nodes
+        .iter()
+        .for_each(|node| *counts.entry(node.operator).or_default() += 1);
     fact("nodes", graph.nodes.len().to_string());
-    fact("operators", counts.iter().map(|(name, count)| format!("{name} × {count}")).collect::<Vec<_>>().join(", "));
+    fact(
+        "operators",
+        counts
+            .iter()
+            .map(|(name, count)| format!("{name} × {count}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     fact("graph_inputs", names(&graph.inputs));
     fact("graph_outputs", names(&graph.outputs));
-    Description { format: "onnx".into(), format_version: Some(model.ir_version.to_string()), facts, beside: Vec::new() }
+    Description {
+        format: "onnx".into(),
+        format_version: Some(model.ir_version.to_string()),
+        facts,
+        beside: Vec::new(),
+    }
 }
 
 fn names(infos: &[super::onnx_schema::ValueInfo]) -> String {
     let shown = |info: &super::onnx_schema::ValueInfo| {
-        format!("{}{}", info.name, Port::of(info).map_or_else(|_| String::new(), |port| port.kind.to_string()))
+        format!(
+            "{}{}",
+            info.name,
+            Port::of(info).map_or_else(|_| String::new(), |port| port.kind.to_string())
+        )
     };
     infos.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
@@ -231,11 +360,24 @@ struct Inert {
 }
 
 fn inert(graph: &GraphProto, mut description: Description, error: &Error) -> LoadedModel {
-    description.facts.push(("not_supported".into(), error.to_string()));
+    description
+        .facts
+        .push(("not_supported".into(), error.to_string()));
     let feature_count = graph.inputs.len();
-    let model = Inert { reason: error.to_string(), feature_count };
-    let outcome = Outcome { task: Task::Columns(Finished::default()), link: Link::Identity };
-    LoadedModel { model: Box::new(model), contract: Contract::default(), outcome, description }
+    let model = Inert {
+        reason: error.to_string(),
+        feature_count,
+    };
+    let outcome = Outcome {
+        task: Task::Columns(Finished::default()),
+        link: Link::Identity,
+    };
+    LoadedModel {
+        model: Box::new(model),
+        contract: Contract::default(),
+        outcome,
+        description,
+    }
 }
 
 impl Model for Inert {
@@ -255,7 +397,12 @@ impl Model for Inert {
         1
     }
 
-    fn score(&self, _block: &FeatureBlock, _scratch: &mut Scratch, _margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        _block: &FeatureBlock,
+        _scratch: &mut Scratch,
+        _margins: &mut Margins,
+    ) -> Result<()> {
         Err(Error::contract(self.reason.clone()))
     }
 

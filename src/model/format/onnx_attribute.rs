@@ -1,6 +1,7 @@
 //! `AttributeProto`: what a node says of itself, its lists as narrow as their numbers allow.
 //!
-//! Owns the one message whose lists are as long as a model is large: a forest's are nine numbers and a text for each node. They are read once, while they are passed.
+//! Owns the one message whose lists are as long as a model is large: a forest's are nine numbers
+//! and a text for each node. They are read once, while they are passed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,7 +42,9 @@ pub(super) struct StringList<'a> {
 impl<'a> StringList<'a> {
     /// All texts in their order.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + '_ {
-        self.places.iter().map(|place| self.distinct[*place as usize])
+        self.places
+            .iter()
+            .map(|place| self.distinct[*place as usize])
     }
 }
 
@@ -56,7 +59,8 @@ impl<'a> AttributeProto<'a> {
 
     pub(super) fn read(mut message: Message<'a>) -> Result<Self> {
         let mut attribute = Self::default();
-        let (mut floats, mut ints, mut strings) = (Vec::new(), IntegerList::default(), Strings::default());
+        let (mut floats, mut ints, mut strings) =
+            (Vec::new(), IntegerList::default(), Strings::default());
         while let Some((number, wire)) = message.next()? {
             match number {
                 1 => attribute.name = wire.text()?,
@@ -65,10 +69,13 @@ impl<'a> AttributeProto<'a> {
                 4 => attribute.string = wire.bytes()?,
                 5 => attribute.tensor = Some(TensorProto::inside(wire)?),
                 6 => attribute.graph = Some(Box::new(Graph::inside(wire)?)),
-                7..=9 if UNREAD.contains(&attribute.name) => [FLOATS, INTS, STRINGS].into_iter().for_each(|key| message.pass(key)),
+                7..=9 if UNREAD.contains(&attribute.name) => [FLOATS, INTS, STRINGS]
+                    .into_iter()
+                    .for_each(|key| message.pass(key)),
                 7 => {
                     wire.floats(&mut floats)?;
-                    // Memory that is not touched costs nothing; what cannot be had at once may be had piece by piece.
+                    // Memory that is not touched costs nothing; what cannot be had at once may be
+                    // had piece by piece.
                     let _ = floats.try_reserve(message.most(FLOATS));
                     message.fixed32s(FLOATS, |value| floats.push(value));
                 }
@@ -90,7 +97,8 @@ impl<'a> AttributeProto<'a> {
             }
         }
         floats.shrink_to_fit();
-        (attribute.floats, attribute.ints, attribute.strings) = (Arc::new(floats), Arc::new(ints), strings.finish());
+        (attribute.floats, attribute.ints, attribute.strings) =
+            (Arc::new(floats), Arc::new(ints), strings.finish());
         Ok(attribute)
     }
 }
@@ -135,7 +143,12 @@ struct Strings<'a> {
 
 impl<'a> Strings<'a> {
     fn push(&mut self, bytes: &'a [u8]) {
-        let known = self.recent.iter().flatten().find(|(text, _)| *text == bytes).copied();
+        let known = self
+            .recent
+            .iter()
+            .flatten()
+            .find(|(text, _)| *text == bytes)
+            .copied();
         let place = known.map_or_else(|| self.place(bytes), |(_, place)| place);
         self.places.push(place);
     }
@@ -150,6 +163,9 @@ impl<'a> Strings<'a> {
     }
 
     fn finish(self) -> StringList<'a> {
-        StringList { distinct: self.distinct, places: Arc::new(self.places) }
+        StringList {
+            distinct: self.distinct,
+            places: Arc::new(self.places),
+        }
     }
 }

@@ -1,13 +1,16 @@
-//! The faithful struct of an ONNX file: `ModelProto` and all that it holds, borrowed from the file's bytes.
+//! The faithful struct of an ONNX file: `ModelProto` and all that it holds, borrowed from the
+//! file's bytes.
 //!
-//! Owns field numbers and nothing else: names are unresolved, tensors undecoded. Source: `onnx.proto`, IR version 14.
+//! Owns field numbers and nothing else: names are unresolved, tensors undecoded. Source:
+//! `onnx.proto`, IR version 14.
 
 use super::onnx_attribute::{AttributeProto, UNREAD};
 use super::protobuf::{Message, Wire};
 use crate::beside::each;
 use crate::error::Result;
 
-/// Implements reading a message: each arm takes a field of that number; others are skipped, as the format asks.
+/// Implements reading a message: each arm takes a field of that number; others are skipped, as the
+/// format asks.
 macro_rules! outermost {
     ($name:ident { $($number:literal => |$self:ident, $wire:ident| $body:expr,)* }) => {
         impl<'a> $name<'a> {
@@ -126,8 +129,13 @@ impl<'a> Node<'a> {
             }
         }
         // A forest's are as large as its file.
-        let attributes = each(&attributes, Message::byte_count, |message| AttributeProto::read(*message))?;
-        node.attributes = attributes.into_iter().filter(|one| one.as_ref().map_or(true, |one| !UNREAD.contains(&one.name))).collect::<Result<_>>()?;
+        let attributes = each(&attributes, Message::byte_count, |message| {
+            AttributeProto::read(*message)
+        })?;
+        node.attributes = attributes
+            .into_iter()
+            .filter(|one| one.as_ref().map_or(true, |one| !UNREAD.contains(&one.name)))
+            .collect::<Result<_>>()?;
         Ok(node)
     }
 }

@@ -1,7 +1,8 @@
 //! Protocol Buffers' wire format: a message as a run of numbered fields, read in place.
 //!
-//! Owns the encoding and its limits: nothing is copied, every length is checked against what is left, nesting and the number of
-//! messages are bounded, so that memory stays proportional to the file. It must not know any schema.
+//! Owns the encoding and its limits: nothing is copied, every length is checked against what is
+//! left, nesting and the number of messages are bounded, so that memory stays proportional to the
+//! file. It must not know any schema.
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
@@ -23,7 +24,9 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { messages: AtomicUsize::new(MESSAGE_LIMIT) }
+        Self {
+            messages: AtomicUsize::new(MESSAGE_LIMIT),
+        }
     }
 }
 
@@ -67,7 +70,10 @@ impl Key {
     }
 
     const fn new(number: u8, kind: Kind) -> Self {
-        Self { kind, byte: number << 3 | kind as u8 }
+        Self {
+            kind,
+            byte: number << 3 | kind as u8,
+        }
     }
 }
 
@@ -83,7 +89,11 @@ pub(super) enum Wire<'a> {
 impl<'a> Message<'a> {
     /// The outermost message of a file.
     pub(super) fn new(bytes: &'a [u8], budget: &'a Budget) -> Self {
-        Self { rest: bytes, depth: 0, budget }
+        Self {
+            rest: bytes,
+            depth: 0,
+            budget,
+        }
     }
 
     /// The bytes that are left.
@@ -108,15 +118,24 @@ impl<'a> Message<'a> {
             1 => Wire::Fixed64(u64::from_le_bytes(self.array()?)),
             2 => {
                 let length = usize::try_from(self.varint()?).map_err(|_| broken())?;
-                Wire::Bytes(Self { rest: self.take(length)?, depth: self.depth + 1, budget: self.budget })
+                Wire::Bytes(Self {
+                    rest: self.take(length)?,
+                    depth: self.depth + 1,
+                    budget: self.budget,
+                })
             }
             5 => Wire::Fixed32(u32::from_le_bytes(self.array()?)),
             _ => return Err(broken()),
         };
-        if key >> 3 == 0 { Err(broken()) } else { Ok(Some((key >> 3, wire))) }
+        if key >> 3 == 0 {
+            Err(broken())
+        } else {
+            Ok(Some((key >> 3, wire)))
+        }
     }
 
-    /// Passes over the fields under this key that follow each other, as those of a list do that is not packed. A broken one ends them.
+    /// Passes over the fields under this key that follow each other, as those of a list do that is
+    /// not packed. A broken one ends them.
     pub(super) fn pass(&mut self, key: Key) {
         match key.kind {
             Kind::Varint => self.varints(key, drop),
@@ -128,7 +147,11 @@ impl<'a> Message<'a> {
     /// No fewer than the fields under this key that follow; none if the next one is another.
     pub(super) fn most(&self, key: Key) -> usize {
         let least_bytes = if key.kind == Kind::Fixed32 { 5 } else { 2 };
-        if self.rest.first() == Some(&key.byte) { self.rest.len() / least_bytes } else { 0 }
+        if self.rest.first() == Some(&key.byte) {
+            self.rest.len() / least_bytes
+        } else {
+            0
+        }
     }
 
     /// The same, with each number.
@@ -138,7 +161,9 @@ impl<'a> Message<'a> {
             // Most numbers are small.
             let (value, rest) = match *self.rest {
                 [first, a, ref rest @ ..] if first == key && a < 0x80 => (a.into(), rest),
-                [first, a, b, ref rest @ ..] if first == key && b < 0x80 => (u64::from(a & 0x7F) | u64::from(b) << 7, rest),
+                [first, a, b, ref rest @ ..] if first == key && b < 0x80 => {
+                    (u64::from(a & 0x7F) | u64::from(b) << 7, rest)
+                }
                 [first, ref number @ ..] if first == key => match varint(number) {
                     Some(read) => read,
                     None => return,
@@ -152,7 +177,11 @@ impl<'a> Message<'a> {
 
     /// The same of numbers of single precision.
     pub(super) fn fixed32s(&mut self, key: Key, mut take: impl FnMut(f32)) {
-        while let Some((bytes, rest)) = self.rest.strip_prefix(&[key.byte]).and_then(<[u8]>::split_first_chunk) {
+        while let Some((bytes, rest)) = self
+            .rest
+            .strip_prefix(&[key.byte])
+            .and_then(<[u8]>::split_first_chunk)
+        {
             take(f32::from_le_bytes(*bytes));
             self.rest = rest;
         }
@@ -160,7 +189,10 @@ impl<'a> Message<'a> {
 
     /// The same of bytes.
     pub(super) fn parts(&mut self, key: Key, mut take: impl FnMut(&'a [u8])) {
-        let part = |bytes: &'a [u8]| varint(bytes).and_then(|(length, rest)| rest.split_at_checked(usize::try_from(length).ok()?));
+        let part = |bytes: &'a [u8]| {
+            varint(bytes)
+                .and_then(|(length, rest)| rest.split_at_checked(usize::try_from(length).ok()?))
+        };
         while let Some((bytes, rest)) = self.rest.strip_prefix(&[key.byte]).and_then(part) {
             take(bytes);
             self.rest = rest;
@@ -189,33 +221,56 @@ impl<'a> Message<'a> {
 impl<'a> Wire<'a> {
     /// The bytes of a length-delimited field.
     pub(super) fn bytes(self) -> Result<&'a [u8]> {
-        if let Self::Bytes(message) = self { Ok(message.rest) } else { Err(broken()) }
+        if let Self::Bytes(message) = self {
+            Ok(message.rest)
+        } else {
+            Err(broken())
+        }
     }
 
     /// A text.
     pub(super) fn text(self) -> Result<&'a str> {
-        std::str::from_utf8(self.bytes()?).map_err(|error| Error::failed("a text is not UTF-8").because(error))
+        std::str::from_utf8(self.bytes()?)
+            .map_err(|error| Error::failed("a text is not UTF-8").because(error))
     }
 
     /// A message inside this one.
     pub(super) fn message(self) -> Result<Message<'a>> {
-        let Self::Bytes(message) = self else { return Err(broken()) };
-        let left = message.budget.messages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let Self::Bytes(message) = self else {
+            return Err(broken());
+        };
+        let left =
+            message
+                .budget
+                .messages
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                    left.checked_sub(1)
+                });
         left.map_err(|_| Error::failed(format!("more than {MESSAGE_LIMIT} parts in one file")))?;
         if message.depth > DEPTH_LIMIT {
-            return Err(Error::failed(format!("parts nest more than {DEPTH_LIMIT} deep")));
+            return Err(Error::failed(format!(
+                "parts nest more than {DEPTH_LIMIT} deep"
+            )));
         }
         Ok(message)
     }
 
     /// A whole number.
     pub(super) fn integer(self) -> Result<i64> {
-        if let Self::Varint(value) = self { Ok(value as i64) } else { Err(broken()) }
+        if let Self::Varint(value) = self {
+            Ok(value as i64)
+        } else {
+            Err(broken())
+        }
     }
 
     /// A number of single precision.
     pub(super) fn float(self) -> Result<f32> {
-        if let Self::Fixed32(bits) = self { Ok(f32::from_bits(bits)) } else { Err(broken()) }
+        if let Self::Fixed32(bits) = self {
+            Ok(f32::from_bits(bits))
+        } else {
+            Err(broken())
+        }
     }
 
     /// Whole numbers, packed or one by one, added to those before.
@@ -237,7 +292,9 @@ impl<'a> Wire<'a> {
         match self {
             Self::Fixed32(bits) => to.push(f32::from_bits(bits)),
             Self::Bytes(packed) => {
-                let (numbers, []) = packed.rest.as_chunks::<4>() else { return Err(broken()) };
+                let (numbers, []) = packed.rest.as_chunks::<4>() else {
+                    return Err(broken());
+                };
                 to.extend(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)));
             }
             _ => return Err(broken()),
@@ -250,7 +307,9 @@ impl<'a> Wire<'a> {
         match self {
             Self::Fixed64(bits) => to.push(f64::from_bits(bits)),
             Self::Bytes(packed) => {
-                let (numbers, []) = packed.rest.as_chunks::<8>() else { return Err(broken()) };
+                let (numbers, []) = packed.rest.as_chunks::<8>() else {
+                    return Err(broken());
+                };
                 to.extend(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)));
             }
             _ => return Err(broken()),

@@ -1,6 +1,8 @@
-//! Files that hold programs, or parts of them, told by their content: each is refused with one line on how to export the model instead.
+//! Files that hold programs, or parts of them, told by their content: each is refused with one line
+//! on how to export the model instead.
 //!
-//! Nothing here loads anything: archives are read as far as the names of their members, compressed files as far as their first bytes.
+//! Nothing here loads anything: archives are read as far as the names of their members, compressed
+//! files as far as their first bytes.
 
 use std::io::Read;
 
@@ -17,28 +19,57 @@ pub(super) struct Refused {
 }
 
 /// How models leave their libraries.
-pub(super) const EXPORT: &str = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, `save_model(\"model.txt\")` for LightGBM, \
-                      `save_model(\"model.json\", format=\"json\")` for CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch (`torch.onnx.export`)";
-const SKLEARN: &str =
-    "export the pipeline where it was trained, `skl2onnx.to_onnx(model, x[:1])`; `examples/export_sklearn.py` writes a whole package";
-const TORCH: &str =
-    "export the model where it was trained, `torch.onnx.export(model, (x,), \"model.onnx\")`; `examples/export_pytorch.py` writes a whole package";
-const TENSORFLOW: &str = "export the model, `python -m tf2onnx.convert --saved-model DIRECTORY --output model.onnx`; `examples/export_tensorflow.py` writes a whole package";
+pub(super) const EXPORT: &str = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, \
+     `save_model(\"model.txt\")` for LightGBM, `save_model(\"model.json\", format=\"json\")` for \
+     CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch \
+     (`torch.onnx.export`)";
+const SKLEARN: &str = "export the pipeline where it was trained, `skl2onnx.to_onnx(model, \
+                       x[:1])`; `examples/export_sklearn.py` writes a whole package";
+const TORCH: &str = "export the model where it was trained, `torch.onnx.export(model, (x,), \
+                     \"model.onnx\")`; `examples/export_pytorch.py` writes a whole package";
+const TENSORFLOW: &str = "export the model, `python -m tf2onnx.convert --saved-model DIRECTORY \
+                          --output model.onnx`; `examples/export_tensorflow.py` writes a whole \
+                          package";
 
-const PICKLE: Refused = Refused { message: "refusing a pickle: loading it could run code", hint: EXPORT };
-const JOBLIB: Refused = Refused { message: "refusing a joblib file: loading it could run code", hint: SKLEARN };
-const SKOPS: Refused = Refused { message: "refusing a skops file: loading it builds Python objects, which could run code", hint: SKLEARN };
-const TORCH_PICKLE: Refused = Refused { message: "refusing a PyTorch checkpoint: it holds a pickle, and loading it could run code", hint: TORCH };
-const TORCH_SCRIPT: Refused = Refused { message: "refusing TorchScript: it is a program, and running it could do anything", hint: TORCH };
-const SAVED_MODEL: Refused =
-    Refused { message: "refusing a TensorFlow SavedModel: its graph is a program that may read and write files", hint: TENSORFLOW };
-const KERAS: Refused = Refused { message: "refusing a Keras file: its layers may hold code", hint: TENSORFLOW };
+const PICKLE: Refused = Refused {
+    message: "refusing a pickle: loading it could run code",
+    hint: EXPORT,
+};
+const JOBLIB: Refused = Refused {
+    message: "refusing a joblib file: loading it could run code",
+    hint: SKLEARN,
+};
+const SKOPS: Refused = Refused {
+    message: "refusing a skops file: loading it builds Python objects, which could run code",
+    hint: SKLEARN,
+};
+const TORCH_PICKLE: Refused = Refused {
+    message: "refusing a PyTorch checkpoint: it holds a pickle, and loading it could run code",
+    hint: TORCH,
+};
+const TORCH_SCRIPT: Refused = Refused {
+    message: "refusing TorchScript: it is a program, and running it could do anything",
+    hint: TORCH,
+};
+const SAVED_MODEL: Refused = Refused {
+    message: "refusing a TensorFlow SavedModel: its graph is a program that may read and write \
+              files",
+    hint: TENSORFLOW,
+};
+const KERAS: Refused = Refused {
+    message: "refusing a Keras file: its layers may hold code",
+    hint: TENSORFLOW,
+};
 
 /// What the file is, if it is of a kind that is not loaded.
 pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
     let bytes = artefact.bytes.as_slice();
     if is_pickle(bytes) {
-        return Some(if has(bytes, b"joblib") { &JOBLIB } else { &PICKLE });
+        return Some(if has(bytes, b"joblib") {
+            &JOBLIB
+        } else {
+            &PICKLE
+        });
     }
     if let Some(start) = decompressed(bytes) {
         return is_pickle_start(&start).then_some(&JOBLIB);
@@ -50,19 +81,33 @@ pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
         return Some(&KERAS);
     }
     // A schema version of 1, then graphs; each names what it serves.
-    if bytes.starts_with(&[0x08, 0x01, 0x12]) && (has(bytes, b"saved_model") || has(bytes, b"serving_default")) {
+    if bytes.starts_with(&[0x08, 0x01, 0x12])
+        && (has(bytes, b"saved_model") || has(bytes, b"serving_default"))
+    {
         return Some(&SAVED_MODEL);
     }
     // Compressed in a way that is not read here: the name is all there is.
-    let is_packed = [&b"BZh"[..], b"\xfd7zXZ\0", b"\x04\x22\x4d\x18", b"]\0\0"].iter().any(|magic| bytes.starts_with(magic));
-    let is_named = ["joblib", "pkl", "pickle", "sav"].iter().any(|extension| has_extension(&artefact.path, extension));
+    let is_packed = [&b"BZh"[..], b"\xfd7zXZ\0", b"\x04\x22\x4d\x18", b"]\0\0"]
+        .iter()
+        .any(|magic| bytes.starts_with(magic));
+    let is_named = ["joblib", "pkl", "pickle", "sav"]
+        .iter()
+        .any(|extension| has_extension(&artefact.path, extension));
     (is_packed && is_named).then_some(&JOBLIB)
 }
 
 /// Protocols 2 to 5 say so; the older ones begin with what Python objects of some size begin with.
 fn is_pickle(bytes: &[u8]) -> bool {
-    let old = [&b"ccopy_reg\n"[..], b"c__builtin__\n", b"cbuiltins\n", b"(dp", b"(lp", b"csklearn."];
-    bytes.last() == Some(&b'.') && (is_pickle_start(bytes) || old.iter().any(|start| bytes.starts_with(start)))
+    let old = [
+        &b"ccopy_reg\n"[..],
+        b"c__builtin__\n",
+        b"cbuiltins\n",
+        b"(dp",
+        b"(lp",
+        b"csklearn.",
+    ];
+    bytes.last() == Some(&b'.')
+        && (is_pickle_start(bytes) || old.iter().any(|start| bytes.starts_with(start)))
 }
 
 fn is_pickle_start(bytes: &[u8]) -> bool {
@@ -72,7 +117,9 @@ fn is_pickle_start(bytes: &[u8]) -> bool {
 fn has(bytes: &[u8], text: &[u8]) -> bool {
     /// What a file is it says near its beginning.
     const LOOKED_AT: usize = 1 << 20;
-    bytes[..bytes.len().min(LOOKED_AT)].windows(text.len()).any(|window| window == text)
+    bytes[..bytes.len().min(LOOKED_AT)]
+        .windows(text.len())
+        .any(|window| window == text)
 }
 
 /// The first bytes of what is compressed as joblib compresses.
@@ -101,11 +148,12 @@ fn by_members(names: &[String]) -> Option<&'static Refused> {
     if any(&|name| name == "schema.json") {
         return Some(&SKOPS);
     }
-    (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5"))).then_some(&KERAS)
+    (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5")))
+        .then_some(&KERAS)
 }
 
-/// The names in a ZIP archive's directory; none if it is no such archive. A broken directory ends the list. Of a large archive the two ends are
-/// enough: the directory is found from its own end.
+/// The names in a ZIP archive's directory; none if it is no such archive. A broken directory ends
+/// the list. Of a large archive the two ends are enough: the directory is found from its own end.
 fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
     const END: &[u8] = b"PK\x05\x06";
     const ENTRY: &[u8] = b"PK\x01\x02";
@@ -116,16 +164,30 @@ fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
     }
     let number = |at: usize, length: usize| -> Option<usize> {
         let bytes = bytes.get(at..at.checked_add(length)?)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+        Some(
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |number, byte| number << 8 | usize::from(*byte)),
+        )
     };
     let tail = bytes.len().saturating_sub(LONGEST_COMMENT + 22);
     let mut names = Vec::new();
-    let end = bytes[tail..].windows(END.len()).rposition(|window| window == END).map(|place| tail + place);
+    let end = bytes[tail..]
+        .windows(END.len())
+        .rposition(|window| window == END)
+        .map(|place| tail + place);
     let mut place = end.and_then(|end| end.checked_sub(number(end + 12, 4)?));
-    while let Some(at) = place.filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(ENTRY))) {
+    while let Some(at) =
+        place.filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(ENTRY)))
+    {
         let lengths = [28, 30, 32].map(|field| number(at + field, 2));
-        let [Some(name), Some(extra), Some(comment)] = lengths else { break };
-        let Some(text) = bytes.get(at + 46..at + 46 + name) else { break };
+        let [Some(name), Some(extra), Some(comment)] = lengths else {
+            break;
+        };
+        let Some(text) = bytes.get(at + 46..at + 46 + name) else {
+            break;
+        };
         names.push(String::from_utf8_lossy(text).into_owned());
         place = Some(at + 46 + name + extra + comment);
     }
@@ -146,12 +208,37 @@ mod tests {
         let length = (name.len() as u8, 0);
         let mut archive = b"PK\x03\x04".to_vec();
         let directory = archive.len() as u8;
-        archive.extend([b"PK\x01\x02".as_slice(), &[0; 24], &[length.0, length.1], &[0; 16], name].concat());
+        archive.extend(
+            [
+                b"PK\x01\x02".as_slice(),
+                &[0; 24],
+                &[length.0, length.1],
+                &[0; 16],
+                name,
+            ]
+            .concat(),
+        );
         let size = archive.len() as u8 - directory;
-        archive.extend([b"PK\x05\x06".as_slice(), &[0; 8], &[size, 0, 0, 0], &[directory, 0, 0, 0, 0, 0]].concat());
+        archive.extend(
+            [
+                b"PK\x05\x06".as_slice(),
+                &[0; 8],
+                &[size, 0, 0, 0],
+                &[directory, 0, 0, 0, 0, 0],
+            ]
+            .concat(),
+        );
         assert_eq!(message("m.pt", &archive), Some(TORCH_PICKLE.message));
-        let ends = [b"PK\x03\x04 and much more".as_slice(), &archive[usize::from(directory)..]].concat();
-        assert_eq!(message("m.pt", &ends), Some(TORCH_PICKLE.message), "the middle of a large file is missing");
+        let ends = [
+            b"PK\x03\x04 and much more".as_slice(),
+            &archive[usize::from(directory)..],
+        ]
+        .concat();
+        assert_eq!(
+            message("m.pt", &ends),
+            Some(TORCH_PICKLE.message),
+            "the middle of a large file is missing"
+        );
         for place in 0..archive.len() {
             message("m.pt", &archive[..place]);
             for byte in [0, 0x7f, 0xff] {
@@ -170,8 +257,14 @@ mod tests {
 
     #[test]
     fn the_oldest_pickles_are_known_too() {
-        assert_eq!(message("m", b"(dp0\nS'a'\np1\nI1\ns."), Some(PICKLE.message));
-        assert_eq!(message("m", b"ccopy_reg\n_reconstructor\n."), Some(PICKLE.message));
+        assert_eq!(
+            message("m", b"(dp0\nS'a'\np1\nI1\ns."),
+            Some(PICKLE.message)
+        );
+        assert_eq!(
+            message("m", b"ccopy_reg\n_reconstructor\n."),
+            Some(PICKLE.message)
+        );
         assert_eq!(message("m", b"(dp"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! How many of a model's boosting rounds are used, and how that is reported.
 //!
-//! Owns the choice, its one error and its facts for XGBoost, LightGBM and CatBoost alike. It must not know how a file stores its
-//! rounds: an importer counts them and says which the original library would use.
+//! Owns the choice, its one error and its facts for XGBoost, LightGBM and CatBoost alike. It must
+//! not know how a file stores its rounds: an importer counts them and says which the original
+//! library would use.
 
 use super::TreeSelection;
 use crate::count::counted;
@@ -31,7 +32,11 @@ pub(super) struct UsedRounds {
 impl Rounds {
     /// A file that stores no best iteration.
     pub(super) fn plain(available: usize) -> Self {
-        Self { available, best: None, library_stops: false }
+        Self {
+            available,
+            best: None,
+            library_stops: false,
+        }
     }
 
     /// The rounds that `selection` asks for.
@@ -40,30 +45,74 @@ impl Rounds {
     /// A usage error for more rounds than there are, and for none.
     pub(super) fn used(self, selection: TreeSelection) -> Result<UsedRounds> {
         // A slice of a model may keep the best iteration of the whole.
-        let best = self.best.map_or(self.available, |best| best.min(self.available));
+        let best = self
+            .best
+            .map_or(self.available, |best| best.min(self.available));
         match selection {
-            TreeSelection::Library if self.library_stops => {
-                Ok(UsedRounds { count: best, why: "up to the best iteration, as the estimator's `predict`" })
+            TreeSelection::Library if self.library_stops => Ok(UsedRounds {
+                count: best,
+                why: "up to the best iteration, as the estimator's `predict`",
+            }),
+            TreeSelection::Best => Ok(UsedRounds {
+                count: best,
+                why: "up to the best iteration, as `--trees best` asks",
+            }),
+            TreeSelection::Library | TreeSelection::All => Ok(UsedRounds {
+                count: self.available,
+                why: "",
+            }),
+            TreeSelection::First(count) if (1..=self.available).contains(&count) => {
+                Ok(UsedRounds {
+                    count,
+                    why: "as `--trees` asks",
+                })
             }
-            TreeSelection::Best => Ok(UsedRounds { count: best, why: "up to the best iteration, as `--trees best` asks" }),
-            TreeSelection::Library | TreeSelection::All => Ok(UsedRounds { count: self.available, why: "" }),
-            TreeSelection::First(count) if (1..=self.available).contains(&count) => Ok(UsedRounds { count, why: "as `--trees` asks" }),
             TreeSelection::First(count) => {
-                let message = format!("cannot use {} of a model that has {}", counted(count, "boosting round"), self.available);
-                Err(Error::usage(message).hint(format!("`--trees` takes `library`, `best`, `all` or a number from 1 to {}", self.available)))
+                let message = format!(
+                    "cannot use {} of a model that has {}",
+                    counted(count, "boosting round"),
+                    self.available
+                );
+                Err(Error::usage(message).hint(format!(
+                    "`--trees` takes `library`, `best`, `all` or a number from 1 to {}",
+                    self.available
+                )))
             }
         }
     }
 
-    /// The facts of a description; `trees` counts the trees of the file, `used_trees` those that score.
-    pub(super) fn facts(self, used: UsedRounds, trees: usize, used_trees: usize) -> Vec<(String, String)> {
-        let mut facts = vec![("trees", trees.to_string()), ("rounds", self.available.to_string())];
-        facts.extend(self.best.and_then(|best| best.checked_sub(1)).map(|best| ("best_iteration", best.to_string())));
+    /// The facts of a description; `trees` counts the trees of the file, `used_trees` those that
+    /// score.
+    pub(super) fn facts(
+        self,
+        used: UsedRounds,
+        trees: usize,
+        used_trees: usize,
+    ) -> Vec<(String, String)> {
+        let mut facts = vec![
+            ("trees", trees.to_string()),
+            ("rounds", self.available.to_string()),
+        ];
+        facts.extend(
+            self.best
+                .and_then(|best| best.checked_sub(1))
+                .map(|best| ("best_iteration", best.to_string())),
+        );
         if used_trees < trees {
-            let trees = if trees == self.available { String::new() } else { format!(" ({used_trees} of {})", counted(trees, "tree")) };
-            facts.push((ROUNDS_USED, format!("{} of {}{trees}, {}", used.count, self.available, used.why)));
+            let trees = if trees == self.available {
+                String::new()
+            } else {
+                format!(" ({used_trees} of {})", counted(trees, "tree"))
+            };
+            facts.push((
+                ROUNDS_USED,
+                format!("{} of {}{trees}, {}", used.count, self.available, used.why),
+            ));
         }
-        facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        facts
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 
@@ -74,8 +123,17 @@ mod tests {
 
     #[test]
     fn the_library_decides_unless_the_user_does() {
-        let stored = |library_stops| Rounds { available: 27, best: Some(7), library_stops };
-        let used = |rounds: Rounds, selection| rounds.used(selection).map(|used| used.count).map_err(|error| error.kind());
+        let stored = |library_stops| Rounds {
+            available: 27,
+            best: Some(7),
+            library_stops,
+        };
+        let used = |rounds: Rounds, selection| {
+            rounds
+                .used(selection)
+                .map(|used| used.count)
+                .map_err(|error| error.kind())
+        };
         for (rounds, selection, expected) in [
             (stored(false), TreeSelection::Library, Ok(27)),
             (stored(true), TreeSelection::Library, Ok(7)),
@@ -85,22 +143,49 @@ mod tests {
             (stored(true), TreeSelection::First(28), Err(Kind::Usage)),
             (stored(true), TreeSelection::First(0), Err(Kind::Usage)),
             (Rounds::plain(3), TreeSelection::Best, Ok(3)),
-            (Rounds { available: 5, best: Some(7), library_stops: true }, TreeSelection::Library, Ok(5)),
+            (
+                Rounds {
+                    available: 5,
+                    best: Some(7),
+                    library_stops: true,
+                },
+                TreeSelection::Library,
+                Ok(5),
+            ),
         ] {
-            assert_eq!(used(rounds, selection), expected, "{rounds:?} {selection:?}");
+            assert_eq!(
+                used(rounds, selection),
+                expected,
+                "{rounds:?} {selection:?}"
+            );
         }
     }
 
     #[test]
     fn fewer_trees_than_there_are_are_a_fact() {
-        let rounds = Rounds { available: 27, best: Some(7), library_stops: true };
+        let rounds = Rounds {
+            available: 27,
+            best: Some(7),
+            library_stops: true,
+        };
         let fact = |selection, name: &str| {
             let used = rounds.used(selection).unwrap();
-            rounds.facts(used, 54, 2 * used.count).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+            rounds
+                .facts(used, 54, 2 * used.count)
+                .into_iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value)
         };
-        let text = "7 of 27 (14 of 54 trees), up to the best iteration, as the estimator's `predict`";
-        assert_eq!(fact(TreeSelection::Library, ROUNDS_USED).as_deref(), Some(text));
+        let text =
+            "7 of 27 (14 of 54 trees), up to the best iteration, as the estimator's `predict`";
+        assert_eq!(
+            fact(TreeSelection::Library, ROUNDS_USED).as_deref(),
+            Some(text)
+        );
         assert_eq!(fact(TreeSelection::All, ROUNDS_USED), None);
-        assert_eq!(fact(TreeSelection::All, "best_iteration").as_deref(), Some("6"));
+        assert_eq!(
+            fact(TreeSelection::All, "best_iteration").as_deref(),
+            Some("6")
+        );
     }
 }

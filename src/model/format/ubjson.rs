@@ -1,7 +1,8 @@
 //! Reads UBJSON as XGBoost writes it: big-endian, lists with counts, flat runs of one number type.
 //!
-//! Owns the encoding only; the result is the same tree of values that the JSON reader makes. Counts are checked against the bytes that
-//! are left before anything is allocated. It must not know any field of a model. Source: the UBJSON draft 12 specification.
+//! Owns the encoding only; the result is the same tree of values that the JSON reader makes. Counts
+//! are checked against the bytes that are left before anything is allocated. It must not know any
+//! field of a model. Source: the UBJSON draft 12 specification.
 
 use super::xgboost_value::{DEPTH_LIMIT, Object, Value};
 use crate::error::{Error, Result};
@@ -11,7 +12,11 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Names the byte where it stops to be UBJSON.
 pub(super) fn read(bytes: &[u8], unread: &'static [&'static str]) -> Result<Value> {
-    let mut reader = Reader { bytes, position: 0, unread };
+    let mut reader = Reader {
+        bytes,
+        position: 0,
+        unread,
+    };
     let value = reader.value(0)?;
     if reader.position < bytes.len() {
         return Err(reader.broken("bytes after the end of the model"));
@@ -21,7 +26,11 @@ pub(super) fn read(bytes: &[u8], unread: &'static [&'static str]) -> Result<Valu
 
 /// The first name of the object that `head` begins, if it is UBJSON.
 pub(super) fn first_key(head: &[u8]) -> Option<&[u8]> {
-    let mut reader = Reader { bytes: head, position: 0, unread: &[] };
+    let mut reader = Reader {
+        bytes: head,
+        position: 0,
+        unread: &[],
+    };
     (reader.byte().ok()? == b'{').then_some(())?;
     reader.key().ok()
 }
@@ -34,13 +43,19 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn broken(&self, what: &str) -> Error {
-        Error::failed(format!("cannot read the UBJSON: {what} at byte {}", self.position))
+        Error::failed(format!(
+            "cannot read the UBJSON: {what} at byte {}",
+            self.position
+        ))
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let Some(taken) = rest.get(..count) else {
-            let error = self.broken(&format!("{count} bytes are needed and {} are left", rest.len()));
+            let error = self.broken(&format!(
+                "{count} bytes are needed and {} are left",
+                rest.len()
+            ));
             return Err(error.hint("the file is cut short: copy or export the model again"));
         };
         self.position += count;
@@ -70,7 +85,12 @@ impl<'a> Reader<'a> {
             b'I' => i64::from(i16::from_be_bytes(self.fixed()?)),
             b'l' => i64::from(i32::from_be_bytes(self.fixed()?)),
             b'L' => i64::from_be_bytes(self.fixed()?),
-            _ => return Err(self.broken(&format!("`{}` is no type of a whole number", marker.escape_ascii()))),
+            _ => {
+                return Err(self.broken(&format!(
+                    "`{}` is no type of a whole number",
+                    marker.escape_ascii()
+                )));
+            }
         })
     }
 
@@ -79,7 +99,10 @@ impl<'a> Reader<'a> {
         let marker = self.byte()?;
         let count = self.integer(marker)?;
         let left = self.bytes.len() - self.position;
-        match usize::try_from(count).ok().filter(|count| count.checked_mul(width).is_some_and(|bytes| bytes <= left)) {
+        match usize::try_from(count)
+            .ok()
+            .filter(|count| count.checked_mul(width).is_some_and(|bytes| bytes <= left))
+        {
             Some(count) => Ok(count),
             None => Err(self.broken(&format!("a count of {count} with {left} bytes left"))),
         }
@@ -92,7 +115,9 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<String> {
         let bytes = self.key()?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| self.broken("a text that is not UTF-8").because(error))
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|error| self.broken("a text that is not UTF-8").because(error))
     }
 
     fn value(&mut self, depth: usize) -> Result<Value> {
@@ -116,7 +141,10 @@ impl<'a> Reader<'a> {
         let mut object = Object::default();
         while !self.next_is(b'}') {
             let key = self.text()?;
-            let is_run = self.bytes.get(self.position..).is_some_and(|rest| rest.starts_with(b"[$"));
+            let is_run = self
+                .bytes
+                .get(self.position..)
+                .is_some_and(|rest| rest.starts_with(b"[$"));
             if is_run && self.unread.contains(&key.as_str()) {
                 self.position += 2;
                 self.numbers()?;
@@ -178,7 +206,12 @@ impl<'a> Reader<'a> {
 
 /// The numbers of a run, `N` bytes each.
 fn each<const N: usize, T>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)).collect()
+    bytes
+        .as_chunks::<N>()
+        .0
+        .iter()
+        .map(|bytes| number(*bytes))
+        .collect()
 }
 
 #[cfg(test)]
@@ -188,9 +221,14 @@ mod tests {
     #[test]
     fn values_of_every_type_are_read() {
         let bytes = b"{i\x01a[$d#i\x02\x3f\x80\0\0\xbf\x80\0\0i\x01b[#U\x02TZi\x01c[$l#i\x01\xff\xff\xff\xffi\x01dSi\x02hii\x01e[I\x01\0]i\x01fD\x3f\xe0\0\0\0\0\0\0}";
-        let Value::Object(mut object) = read(bytes, &[]).expect("it is UBJSON") else { panic!("an object") };
+        let Value::Object(mut object) = read(bytes, &[]).expect("it is UBJSON") else {
+            panic!("an object")
+        };
         assert_eq!(object.floats("a").expect("floats"), [1.0, -1.0]);
-        assert_eq!(object.list("b").expect("a list"), [Value::Boolean(true), Value::Null]);
+        assert_eq!(
+            object.list("b").expect("a list"),
+            [Value::Boolean(true), Value::Null]
+        );
         assert_eq!(object.integers("c").expect("integers"), [-1]);
         assert_eq!(object.text("d").expect("a text"), "hi");
         assert_eq!(object.integers("e").expect("integers"), [256]);
@@ -203,8 +241,14 @@ mod tests {
     #[test]
     fn absurd_counts_and_depths_are_refused_before_anything_is_allocated() {
         for (bytes, expected) in [
-            (b"[$d#L\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(), "a count of 9223372036854775807 with 0 bytes left"),
-            (b"[#L\x00\xff\xff\xff\xff\xff\xff\xffZ", "a count of 72057594037927935 with 1 bytes left"),
+            (
+                b"[$d#L\x7f\xff\xff\xff\xff\xff\xff\xff".as_slice(),
+                "a count of 9223372036854775807 with 0 bytes left",
+            ),
+            (
+                b"[#L\x00\xff\xff\xff\xff\xff\xff\xffZ",
+                "a count of 72057594037927935 with 1 bytes left",
+            ),
             (b"Si\xff", "a count of -1"),
             (b"[$Z#i\x01", "a list of type `Z`"),
             (b"H", "`H` is no type of a whole number"),
@@ -213,6 +257,11 @@ mod tests {
             let error = read(bytes, &[]).expect_err(expected);
             assert!(error.message().contains(expected), "{error}");
         }
-        assert!(read(&b"[".repeat(100_000), &[]).expect_err("too deep").message().contains("more than 64 levels"));
+        assert!(
+            read(&b"[".repeat(100_000), &[])
+                .expect_err("too deep")
+                .message()
+                .contains("more than 64 levels")
+        );
     }
 }

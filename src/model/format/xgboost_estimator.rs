@@ -1,7 +1,9 @@
-//! What an estimator of the scikit-learn interface left in an XGBoost file: the attribute `scikit_learn`, JSON in JSON.
+//! What an estimator of the scikit-learn interface left in an XGBoost file: the attribute
+//! `scikit_learn`, JSON in JSON.
 //!
-//! Owns the attribute: since 1.6 it holds the estimator's kind, before that all of its parameters, among them the labels of its classes
-//! and the value that stood for a missing one. It must not know trees or columns. Source: `XGBModel.save_model` of 1.0 to 3.2.
+//! Owns the attribute: since 1.6 it holds the estimator's kind, before that all of its parameters,
+//! among them the labels of its classes and the value that stood for a missing one. It must not
+//! know trees or columns. Source: `XGBModel.save_model` of 1.0 to 3.2.
 
 use super::xgboost_json;
 use super::xgboost_value::{Object, Value};
@@ -24,21 +26,34 @@ pub(super) struct Estimator {
 impl Estimator {
     /// Reads the attribute's text; what is not in it, or of another form, it does not say.
     pub(super) fn parse(text: &str) -> Self {
-        let Ok(Value::Object(mut meta)) = xgboost_json::read(text.as_bytes(), &[]) else { return Self::default() };
-        let classes = if meta.has("classes_") { classes(&mut meta) } else { None };
+        let Ok(Value::Object(mut meta)) = xgboost_json::read(text.as_bytes(), &[]) else {
+            return Self::default();
+        };
+        let classes = if meta.has("classes_") {
+            classes(&mut meta)
+        } else {
+            None
+        };
         let missing = match meta.take("missing") {
             Some(Value::Integer(value)) => Some(value as f32),
             Some(Value::Float(value)) if !value.is_nan() => Some(value),
             _ => None,
         };
-        Self { classes: classes.unwrap_or_default(), missing }
+        Self {
+            classes: classes.unwrap_or_default(),
+            missing,
+        }
     }
 
     /// Names the classes as the estimator's `predict` did.
     pub(super) fn name_classes(&self, outcome: &mut Outcome) {
         match (&mut outcome.task, self.classes.as_slice()) {
-            (Task::Binary { labels, .. }, [negative, positive]) => *labels = [negative.clone(), positive.clone()],
-            (Task::Classes { labels, .. }, classes) if labels.len() == classes.len() => classes.clone_into(labels),
+            (Task::Binary { labels, .. }, [negative, positive]) => {
+                *labels = [negative.clone(), positive.clone()]
+            }
+            (Task::Classes { labels, .. }, classes) if labels.len() == classes.len() => {
+                classes.clone_into(labels)
+            }
             _ => {}
         }
     }
@@ -48,8 +63,13 @@ impl Estimator {
     /// Lets the number that stood for a missing value in training stand for one again.
     pub(super) fn mark_missing(&self, contract: &mut Contract, description: &mut Description) {
         let Some(missing) = self.missing else { return };
-        contract.inputs.iter_mut().for_each(|input| input.missing.push(missing.to_string()));
-        description.facts.push(("missing_value".to_owned(), missing.to_string()));
+        contract
+            .inputs
+            .iter_mut()
+            .for_each(|input| input.missing.push(missing.to_string()));
+        description
+            .facts
+            .push(("missing_value".to_owned(), missing.to_string()));
     }
 }
 
@@ -63,8 +83,16 @@ fn classes(meta: &mut Object) -> Option<Vec<Label>> {
         Value::Boolean(false) => Some(Label::Text("False".to_owned())),
         _ => None,
     };
-    let labels: Vec<Label> = meta.list("classes_").ok()?.into_iter().map(label).collect::<Option<_>>()?;
-    let texts = labels.iter().filter(|label| matches!(label, Label::Text(_))).count();
+    let labels: Vec<Label> = meta
+        .list("classes_")
+        .ok()?
+        .into_iter()
+        .map(label)
+        .collect::<Option<_>>()?;
+    let texts = labels
+        .iter()
+        .filter(|label| matches!(label, Label::Text(_)))
+        .count();
     (texts == 0 || texts == labels.len()).then_some(labels)
 }
 
@@ -80,13 +108,28 @@ mod tests {
         let old = Estimator::parse(text);
         assert_eq!(old.missing, Some(-999.0));
         let numbers = [Label::Integer(0), Label::Integer(1)];
-        let mut outcome = Outcome { task: Task::Binary { labels: numbers, threshold: ABOVE_HALF }, link: Link::Logistic { slope: 1.0 } };
+        let mut outcome = Outcome {
+            task: Task::Binary {
+                labels: numbers,
+                threshold: ABOVE_HALF,
+            },
+            link: Link::Logistic { slope: 1.0 },
+        };
         old.name_classes(&mut outcome);
         let named = [Label::Text("no".into()), Label::Text("yes".into())];
         assert!(matches!(&outcome.task, Task::Binary { labels, .. } if *labels == named));
-        assert_eq!(Estimator::parse(r#"{"_estimator_type": "classifier"}"#), Estimator::default());
-        assert_eq!(Estimator::parse(r#"{"missing": NaN, "classes_": [0, "a"]}"#), Estimator::default());
-        assert_eq!(Estimator::parse(r#"{"classes_": [1.0, 3.0]}"#).classes, [Label::Integer(1), Label::Integer(3)]);
+        assert_eq!(
+            Estimator::parse(r#"{"_estimator_type": "classifier"}"#),
+            Estimator::default()
+        );
+        assert_eq!(
+            Estimator::parse(r#"{"missing": NaN, "classes_": [0, "a"]}"#),
+            Estimator::default()
+        );
+        assert_eq!(
+            Estimator::parse(r#"{"classes_": [1.0, 3.0]}"#).classes,
+            [Label::Integer(1), Label::Integer(3)]
+        );
         assert_eq!(Estimator::parse("not JSON"), Estimator::default());
     }
 }

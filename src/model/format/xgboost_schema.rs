@@ -1,7 +1,8 @@
-//! An XGBoost model as its file says it, field by field, in the words of XGBoost's own `model.schema`.
+//! An XGBoost model as its file says it, field by field, in the words of XGBoost's own
+//! `model.schema`.
 //!
-//! Owns the names of the fields, what old versions leave out, and the lengths that must agree. What the numbers mean is decided in
-//! [`super::xgboost`] and [`super::xgboost_forest`].
+//! Owns the names of the fields, what old versions leave out, and the lengths that must agree. What
+//! the numbers mean is decided in [`super::xgboost`] and [`super::xgboost_forest`].
 
 use super::xgboost_value::{Object, Value, short};
 use crate::contract::CategoryValue;
@@ -48,7 +49,8 @@ pub(super) struct Forest {
     /// Where each boosting round begins, and the end; none before 2.0.
     pub iteration_indptr: Option<Vec<i64>>,
     pub parallel_tree_count: usize,
-    /// The categories of each feature in the order of their codes; empty before 3.1 and for models without names for them.
+    /// The categories of each feature in the order of their codes; empty before 3.1 and for models
+    /// without names for them.
     pub categories: Vec<StoredCategories>,
     /// What `dart` multiplies each tree by.
     pub weight_drop: Option<Vec<f32>>,
@@ -61,9 +63,10 @@ pub(super) enum StoredCategories {
     None,
     /// The categories in the order of their codes.
     Known(Vec<CategoryValue>),
-    /// The lengths of texts that may be cut at wrong offsets. XGBoost 3.1 and 3.2 count the letters of pandas' categories where they
-    /// should count bytes: from the first letter outside ASCII on, every stored category is shifted, and the last ones are lost.
-    /// Nothing in the file distinguishes such a model from a sound one.
+    /// The lengths of texts that may be cut at wrong offsets. XGBoost 3.1 and 3.2 count the letters
+    /// of pandas' categories where they should count bytes: from the first letter outside ASCII on,
+    /// every stored category is shifted, and the last ones are lost. Nothing in the file
+    /// distinguishes such a model from a sound one.
     Cut(Vec<usize>),
 }
 
@@ -101,11 +104,29 @@ impl File {
         let mut parameters = learner.object("learner_model_param")?;
         let booster = learner.object("gradient_booster")?;
         Ok(Self {
-            version: if root.has("version") { root.integers("version")? } else { Vec::new() },
-            attributes: if learner.has("attributes") { attributes(learner.object("attributes")?) } else { Vec::new() },
-            feature_names: if learner.has("feature_names") { learner.texts("feature_names")? } else { Vec::new() },
-            feature_types: if learner.has("feature_types") { learner.texts("feature_types")? } else { Vec::new() },
-            feature_count: parameters.parameter("num_feature")?.ok_or_else(|| Error::failed("the field `num_feature` is missing"))?,
+            version: if root.has("version") {
+                root.integers("version")?
+            } else {
+                Vec::new()
+            },
+            attributes: if learner.has("attributes") {
+                attributes(learner.object("attributes")?)
+            } else {
+                Vec::new()
+            },
+            feature_names: if learner.has("feature_names") {
+                learner.texts("feature_names")?
+            } else {
+                Vec::new()
+            },
+            feature_types: if learner.has("feature_types") {
+                learner.texts("feature_types")?
+            } else {
+                Vec::new()
+            },
+            feature_count: parameters
+                .parameter("num_feature")?
+                .ok_or_else(|| Error::failed("the field `num_feature` is missing"))?,
             class_count: parameters.parameter("num_class")?.unwrap_or(0),
             target_count: parameters.parameter("num_target")?.unwrap_or(1),
             base_score: base_score(&parameters.numbers_as_text("base_score")?)?,
@@ -116,20 +137,47 @@ impl File {
 
     /// The value of an attribute.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
 fn attributes(object: Object) -> Vec<(String, String)> {
-    object.0.into_iter().filter_map(|(key, value)| if let Value::Text(text) = value { Some((key, text)) } else { None }).collect()
+    object
+        .0
+        .into_iter()
+        .filter_map(|(key, value)| {
+            if let Value::Text(text) = value {
+                Some((key, text))
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 /// `5E-1` up to 3.0, `[5E-1]` or `[1E0,2E0]` since 3.1.
 fn base_score(text: &str) -> Result<Vec<f32>> {
-    let broken = || Error::failed(format!("the field `base_score` holds `{}`, which is no finite number", short(text)));
+    let broken = || {
+        Error::failed(format!(
+            "the field `base_score` holds `{}`, which is no finite number",
+            short(text)
+        ))
+    };
     let trimmed = text.trim();
-    let list = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(trimmed);
-    let numbers = list.split(',').map(|number| number.trim().parse::<f32>().ok().filter(|value| value.is_finite()));
+    let list = trimmed
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(trimmed);
+    let numbers = list.split(',').map(|number| {
+        number
+            .trim()
+            .parse::<f32>()
+            .ok()
+            .filter(|value| value.is_finite())
+    });
     numbers.collect::<Option<Vec<f32>>>().ok_or_else(broken)
 }
 
@@ -140,10 +188,19 @@ impl Booster {
             "gbtree" => Ok(Self::Forest(Forest::new(booster.object("model")?, None)?)),
             "dart" => {
                 let weights = booster.floats("weight_drop")?;
-                Ok(Self::Forest(Forest::new(booster.object("gbtree")?.object("model")?, Some(weights))?))
+                Ok(Self::Forest(Forest::new(
+                    booster.object("gbtree")?.object("model")?,
+                    Some(weights),
+                )?))
             }
-            "gblinear" => Ok(Self::Linear { weights: booster.object("model")?.floats("weights")? }),
-            other => Err(Error::contract(format!("the booster `{}` is not supported", short(other))).hint("gbtree, dart and gblinear are")),
+            "gblinear" => Ok(Self::Linear {
+                weights: booster.object("model")?.floats("weights")?,
+            }),
+            other => Err(Error::contract(format!(
+                "the booster `{}` is not supported",
+                short(other)
+            ))
+            .hint("gbtree, dart and gblinear are")),
         }
     }
 }
@@ -152,19 +209,39 @@ impl Forest {
     fn new(mut model: Object, weight_drop: Option<Vec<f32>>) -> Result<Self> {
         let mut parameters = model.object("gbtree_model_param")?;
         let tree_info = model.integers("tree_info")?;
-        let iteration_indptr = if model.has("iteration_indptr") { Some(model.integers("iteration_indptr")?) } else { None };
-        let categories = if model.has("cats") { categories(model.object("cats")?)? } else { Vec::new() };
+        let iteration_indptr = if model.has("iteration_indptr") {
+            Some(model.integers("iteration_indptr")?)
+        } else {
+            None
+        };
+        let categories = if model.has("cats") {
+            categories(model.object("cats")?)?
+        } else {
+            Vec::new()
+        };
         let trees = in_order_of_their_ids(model.objects("trees")?)?;
         let tree_count: usize = parameters.parameter("num_trees")?.unwrap_or(trees.len());
-        let lengths = [trees.len(), tree_info.len(), weight_drop.as_ref().map_or(tree_count, Vec::len)];
+        let lengths = [
+            trees.len(),
+            tree_info.len(),
+            weight_drop.as_ref().map_or(tree_count, Vec::len),
+        ];
         if lengths != [tree_count; 3] {
             return Err(Error::failed(format!(
-                "`num_trees` says {tree_count}, but there are {} trees, {} entries in `tree_info` and {} weights",
+                "`num_trees` says {tree_count}, but there are {} trees, {} entries in `tree_info` \
+                 and {} weights",
                 lengths[0], lengths[1], lengths[2]
             )));
         }
         let parallel_tree_count = parameters.parameter("num_parallel_tree")?.unwrap_or(1);
-        Ok(Self { trees, tree_info, iteration_indptr, parallel_tree_count, categories, weight_drop })
+        Ok(Self {
+            trees,
+            tree_info,
+            iteration_indptr,
+            parallel_tree_count,
+            categories,
+            weight_drop,
+        })
     }
 }
 
@@ -176,7 +253,11 @@ fn in_order_of_their_ids(objects: Vec<Object>) -> Result<Vec<Tree>> {
         let tree = Tree::new(object).map_err(at)?;
         match places.get_mut(id) {
             Some(place @ None) => *place = Some(tree),
-            _ => return Err(at(Error::failed(format!("the field `id` holds {id}, which is taken or too large")))),
+            _ => {
+                return Err(at(Error::failed(format!(
+                    "the field `id` holds {id}, which is taken or too large"
+                ))));
+            }
         }
     }
     Ok(places.into_iter().flatten().collect())
@@ -193,10 +274,20 @@ impl Tree {
             default_left: tree.truths("default_left")?,
             leaf_width: parameters.parameter("size_leaf_vector")?.unwrap_or(1),
             base_weights: tree.floats("base_weights")?,
-            leaf_weights: if tree.has("leaf_weights") { Some(tree.floats("leaf_weights")?) } else { None },
-            categories: if tree.has("split_type") { node_categories(&mut tree)? } else { Vec::new() },
+            leaf_weights: if tree.has("leaf_weights") {
+                Some(tree.floats("leaf_weights")?)
+            } else {
+                None
+            },
+            categories: if tree.has("split_type") {
+                node_categories(&mut tree)?
+            } else {
+                Vec::new()
+            },
         };
-        let node_count = parameters.parameter("num_nodes")?.unwrap_or(built.left.len());
+        let node_count = parameters
+            .parameter("num_nodes")?
+            .unwrap_or(built.left.len());
         let lengths = [
             ("left_children", built.left.len()),
             ("right_children", built.right.len()),
@@ -204,8 +295,13 @@ impl Tree {
             ("split_conditions", built.condition.len()),
             ("default_left", built.default_left.len()),
         ];
-        match lengths.into_iter().find(|(_, length)| *length != node_count) {
-            Some((name, length)) => Err(Error::failed(format!("`num_nodes` says {node_count}, but `{name}` has {length} entries"))),
+        match lengths
+            .into_iter()
+            .find(|(_, length)| *length != node_count)
+        {
+            Some((name, length)) => Err(Error::failed(format!(
+                "`num_nodes` says {node_count}, but `{name}` has {length} entries"
+            ))),
             None if node_count == 0 => Err(Error::failed("the tree has no nodes")),
             None => Ok(built),
         }
@@ -219,26 +315,52 @@ fn node_categories(tree: &mut Object) -> Result<Vec<(usize, Vec<i64>)>> {
     let starts = tree.integers("categories_segments")?;
     let sizes = tree.integers("categories_sizes")?;
     let categories = tree.integers("categories")?;
-    let categorical: Vec<i64> = types.iter().enumerate().filter(|(_, kind)| **kind == 1).map(|(node, _)| node as i64).collect();
+    let categorical: Vec<i64> = types
+        .iter()
+        .enumerate()
+        .filter(|(_, kind)| **kind == 1)
+        .map(|(node, _)| node as i64)
+        .collect();
     if nodes != categorical || starts.len() != nodes.len() || sizes.len() != nodes.len() {
-        return Err(Error::failed("`split_type`, `categories_nodes`, `categories_segments` and `categories_sizes` do not agree"));
+        return Err(Error::failed(
+            "`split_type`, `categories_nodes`, `categories_segments` and `categories_sizes` do \
+             not agree",
+        ));
     }
     let mut left = categories.len();
-    let segments = categorical.iter().zip(starts.iter().zip(&sizes)).map(|(&node, (&start, &size))| {
-        let range = usize::try_from(start).ok().zip(usize::try_from(size).ok()).and_then(|(start, size)| Some(start..start.checked_add(size)?));
-        let segment = range.and_then(|range| categories.get(range)).filter(|segment| !segment.is_empty() && segment.len() <= left);
-        let segment = segment.ok_or_else(|| Error::failed(format!("node {node} has its categories at {start} + {size} of {}", categories.len())))?;
-        left -= segment.len();
-        Ok((node as usize, segment.to_vec()))
-    });
+    let segments =
+        categorical
+            .iter()
+            .zip(starts.iter().zip(&sizes))
+            .map(|(&node, (&start, &size))| {
+                let range = usize::try_from(start)
+                    .ok()
+                    .zip(usize::try_from(size).ok())
+                    .and_then(|(start, size)| Some(start..start.checked_add(size)?));
+                let segment = range
+                    .and_then(|range| categories.get(range))
+                    .filter(|segment| !segment.is_empty() && segment.len() <= left);
+                let segment = segment.ok_or_else(|| {
+                    Error::failed(format!(
+                        "node {node} has its categories at {start} + {size} of {}",
+                        categories.len()
+                    ))
+                })?;
+                left -= segment.len();
+                Ok((node as usize, segment.to_vec()))
+            });
     segments.collect()
 }
 
-/// `cats.enc`: for each feature the categories as text (offsets into bytes) or as whole numbers; empty for numeric features.
+/// `cats.enc`: for each feature the categories as text (offsets into bytes) or as whole numbers;
+/// empty for numeric features.
 fn categories(mut cats: Object) -> Result<Vec<StoredCategories>> {
     let columns = cats.objects("enc")?.into_iter().enumerate();
     columns
-        .map(|(feature, column)| column_categories(column).map_err(|error| error.at_node(format!("the categories of feature {feature}"))))
+        .map(|(feature, column)| {
+            column_categories(column)
+                .map_err(|error| error.at_node(format!("the categories of feature {feature}")))
+        })
         .collect()
 }
 
@@ -246,16 +368,25 @@ fn column_categories(mut column: Object) -> Result<StoredCategories> {
     let values = column.integers("values")?;
     if !column.has("offsets") {
         let values: Vec<CategoryValue> = values.into_iter().map(CategoryValue::Integer).collect();
-        return Ok(if values.is_empty() { StoredCategories::None } else { StoredCategories::Known(values) });
+        return Ok(if values.is_empty() {
+            StoredCategories::None
+        } else {
+            StoredCategories::Known(values)
+        });
     }
     let bytes: Vec<u8> = values.iter().map(|&byte| byte as u8).collect();
     let offsets = column.integers("offsets")?;
-    let texts = offsets.windows(2).map(|window| text_category(&bytes, window)).collect::<Result<Vec<&[u8]>>>()?;
+    let texts = offsets
+        .windows(2)
+        .map(|window| text_category(&bytes, window))
+        .collect::<Result<Vec<&[u8]>>>()?;
     if texts.is_empty() {
         return Ok(StoredCategories::None);
     }
     if !texts.iter().all(|text| text.is_ascii()) {
-        return Ok(StoredCategories::Cut(texts.iter().map(|text| text.len()).collect()));
+        return Ok(StoredCategories::Cut(
+            texts.iter().map(|text| text.len()).collect(),
+        ));
     }
     let value = |text: &&[u8]| CategoryValue::Text(String::from_utf8_lossy(text).into_owned());
     Ok(StoredCategories::Known(texts.iter().map(value).collect()))
@@ -263,8 +394,13 @@ fn column_categories(mut column: Object) -> Result<StoredCategories> {
 
 fn text_category<'a>(bytes: &'a [u8], window: &[i64]) -> Result<&'a [u8]> {
     let range = match *window {
-        [start, end] => usize::try_from(start).ok().zip(usize::try_from(end).ok()).map(|(start, end)| start..end),
+        [start, end] => usize::try_from(start)
+            .ok()
+            .zip(usize::try_from(end).ok())
+            .map(|(start, end)| start..end),
         _ => None,
     };
-    range.and_then(|range| bytes.get(range)).ok_or_else(|| Error::failed("a category's offsets lie outside its bytes"))
+    range
+        .and_then(|range| bytes.get(range))
+        .ok_or_else(|| Error::failed("a category's offsets lie outside its bytes"))
 }

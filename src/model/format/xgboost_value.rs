@@ -1,7 +1,9 @@
-//! What both of XGBoost's encodings say before it means anything: objects, lists, numbers and texts.
+//! What both of XGBoost's encodings say before it means anything: objects, lists, numbers and
+//! texts.
 //!
-//! Owns the tree of values that [`super::xgboost_json`] and [`super::ubjson`] read, and typed access with messages that name the field.
-//! Runs of numbers are kept flat, since nearly all of a model is such runs. It must not know any field of a model.
+//! Owns the tree of values that [`super::xgboost_json`] and [`super::ubjson`] read, and typed
+//! access with messages that name the field. Runs of numbers are kept flat, since nearly all of a
+//! model is such runs. It must not know any field of a model.
 
 use std::str::FromStr;
 
@@ -41,7 +43,11 @@ impl Value {
             Self::Boolean(_) => "a boolean",
             Self::Integer(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
-            Self::List(_) | Self::Integers(_) | Self::Words(_) | Self::Bytes(_) | Self::Floats(_) => "a list",
+            Self::List(_)
+            | Self::Integers(_)
+            | Self::Words(_)
+            | Self::Bytes(_)
+            | Self::Floats(_) => "a list",
             Self::Object(_) => "an object",
         }
     }
@@ -60,7 +66,8 @@ impl Object {
     }
 
     fn need(&mut self, key: &str) -> Result<Value> {
-        self.take(key).ok_or_else(|| Error::failed(format!("the field `{key}` is missing")))
+        self.take(key)
+            .ok_or_else(|| Error::failed(format!("the field `{key}` is missing")))
     }
 
     pub(super) fn object(&mut self, key: &str) -> Result<Self> {
@@ -77,7 +84,8 @@ impl Object {
         }
     }
 
-    /// A number or a list of numbers as the text that XGBoost writes for it; other writers keep the number.
+    /// A number or a list of numbers as the text that XGBoost writes for it; other writers keep the
+    /// number.
     pub(super) fn numbers_as_text(&mut self, key: &str) -> Result<String> {
         match self.need(key)? {
             Value::Text(text) => Ok(text),
@@ -85,7 +93,14 @@ impl Object {
             Value::Float(number) => Ok(number.to_string()),
             other => {
                 let numbers = floats(key, other)?;
-                Ok(format!("[{}]", numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(",")))
+                Ok(format!(
+                    "[{}]",
+                    numbers
+                        .iter()
+                        .map(f32::to_string)
+                        .collect::<Vec<_>>()
+                        .join(",")
+                ))
             }
         }
     }
@@ -94,20 +109,38 @@ impl Object {
         match self.need(key)? {
             Value::List(values) => Ok(values),
             Value::Integers(values) => Ok(values.into_iter().map(Value::Integer).collect()),
-            Value::Words(values) => Ok(values.into_iter().map(|value| Value::Integer(value.into())).collect()),
-            Value::Bytes(values) => Ok(values.into_iter().map(|value| Value::Integer(value.into())).collect()),
+            Value::Words(values) => Ok(values
+                .into_iter()
+                .map(|value| Value::Integer(value.into()))
+                .collect()),
+            Value::Bytes(values) => Ok(values
+                .into_iter()
+                .map(|value| Value::Integer(value.into()))
+                .collect()),
             Value::Floats(values) => Ok(values.into_iter().map(Value::Float).collect()),
             other => Err(wrong(key, "a list", other.what())),
         }
     }
 
     pub(super) fn texts(&mut self, key: &str) -> Result<Vec<String>> {
-        let text = |value| if let Value::Text(text) = value { Ok(text) } else { Err(wrong(key, "a list of texts", "another list")) };
+        let text = |value| {
+            if let Value::Text(text) = value {
+                Ok(text)
+            } else {
+                Err(wrong(key, "a list of texts", "another list"))
+            }
+        };
         self.list(key)?.into_iter().map(text).collect()
     }
 
     pub(super) fn objects(&mut self, key: &str) -> Result<Vec<Self>> {
-        let object = |value| if let Value::Object(object) = value { Ok(object) } else { Err(wrong(key, "a list of objects", "another list")) };
+        let object = |value| {
+            if let Value::Object(object) = value {
+                Ok(object)
+            } else {
+                Err(wrong(key, "a list of objects", "another list"))
+            }
+        };
         self.list(key)?.into_iter().map(object).collect()
     }
 
@@ -116,7 +149,8 @@ impl Object {
         integers(key, self.need(key)?)
     }
 
-    /// The same of 32 bits; what is beyond them is the nearest that is not, as no number of nodes or features is.
+    /// The same of 32 bits; what is beyond them is the nearest that is not, as no number of nodes
+    /// or features is.
     pub(super) fn words(&mut self, key: &str) -> Result<Vec<i32>> {
         let word = |value: i64| value.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         match self.need(key)? {
@@ -129,7 +163,10 @@ impl Object {
     pub(super) fn truths(&mut self, key: &str) -> Result<Vec<bool>> {
         match self.need(key)? {
             Value::Bytes(values) => Ok(values.into_iter().map(|value| value != 0).collect()),
-            other => Ok(integers(key, other)?.into_iter().map(|value| value != 0).collect()),
+            other => Ok(integers(key, other)?
+                .into_iter()
+                .map(|value| value != 0)
+                .collect()),
         }
     }
 
@@ -137,7 +174,8 @@ impl Object {
         floats(key, self.need(key)?)
     }
 
-    /// A parameter, which XGBoost writes as text; none if the version that wrote the file did not know it.
+    /// A parameter, which XGBoost writes as text; none if the version that wrote the file did not
+    /// know it.
     pub(super) fn parameter<T: FromStr>(&mut self, key: &str) -> Result<Option<T>> {
         let text = match self.take(key) {
             None => return Ok(None),
@@ -148,7 +186,12 @@ impl Object {
             Some(Value::Float(number)) => number.to_string(),
             Some(other) => return Err(wrong(key, "a number as text", other.what())),
         };
-        text.trim().parse().map(Some).map_err(|_| Error::failed(format!("the field `{key}` holds `{}`, which is no such number", short(&text))))
+        text.trim().parse().map(Some).map_err(|_| {
+            Error::failed(format!(
+                "the field `{key}` holds `{}`, which is no such number",
+                short(&text)
+            ))
+        })
     }
 }
 
@@ -157,7 +200,10 @@ fn floats(key: &str, list: Value) -> Result<Vec<f32>> {
     let float = |value| match value {
         Value::Float(value) => Ok(value),
         Value::Integer(value) => Ok(value as f32),
-        Value::Text(text) => text.trim().parse().map_err(|_| wrong(key, "a list of numbers", "a text")),
+        Value::Text(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| wrong(key, "a list of numbers", "a text")),
         other => Err(wrong(key, "a list of numbers", other.what())),
     };
     match list {
@@ -182,14 +228,20 @@ fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
         Value::Boolean(value) => Ok(i64::from(value)),
         Value::Integer(value) => Ok(value),
         Value::Float(value) => whole(value).ok_or_else(fraction),
-        Value::Text(text) => text.trim().parse().map_err(|_| wrong(key, "a list of whole numbers", "a text")),
+        Value::Text(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| wrong(key, "a list of whole numbers", "a text")),
         other => Err(wrong(key, "a list of whole numbers", other.what())),
     };
     match list {
         Value::Integers(values) => Ok(values),
         Value::Words(values) => Ok(values.into_iter().map(i64::from).collect()),
         Value::Bytes(values) => Ok(values.into_iter().map(i64::from).collect()),
-        Value::Floats(values) => values.into_iter().map(|value| whole(value).ok_or_else(fraction)).collect(),
+        Value::Floats(values) => values
+            .into_iter()
+            .map(|value| whole(value).ok_or_else(fraction))
+            .collect(),
         Value::List(values) => values.into_iter().map(integer).collect(),
         other => Err(wrong(key, "a list of whole numbers", other.what())),
     }
@@ -201,5 +253,7 @@ pub(super) fn short(text: &str) -> String {
 }
 
 fn wrong(key: &str, wanted: &str, found: &str) -> Error {
-    Error::failed(format!("the field `{key}` should hold {wanted}, not {found}"))
+    Error::failed(format!(
+        "the field `{key}` should hold {wanted}, not {found}"
+    ))
 }

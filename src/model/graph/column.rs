@@ -1,4 +1,5 @@
-//! One column of a table that a graph makes of its inputs: where it comes from, what is done to its values, and the values themselves.
+//! One column of a table that a graph makes of its inputs: where it comes from, what is done to its
+//! values, and the values themselves.
 
 use std::sync::Arc;
 
@@ -31,7 +32,11 @@ pub(super) enum Source {
     /// A column of an input of the graph, as it came.
     Input(Place),
     /// 1 where the input's value is the category, else 0.
-    Indicator { place: Place, encoder: Arc<Encoder>, category: u32 },
+    Indicator {
+        place: Place,
+        encoder: Arc<Encoder>,
+        category: u32,
+    },
     /// A number for each category.
     Code { place: Place, encoder: Arc<Encoder> },
 }
@@ -78,7 +83,9 @@ impl Column {
     /// The input that it reads.
     pub(super) fn input(&self) -> usize {
         match &self.source {
-            Source::Input(place) | Source::Indicator { place, .. } | Source::Code { place, .. } => place.input,
+            Source::Input(place) | Source::Indicator { place, .. } | Source::Code { place, .. } => {
+                place.input
+            }
         }
     }
 }
@@ -86,9 +93,15 @@ impl Column {
 impl Step {
     fn apply(self, values: &mut [f32]) {
         match self {
-            Self::Impute { missing, by } if missing.is_nan() => values.iter_mut().for_each(|value| *value = if value.is_nan() { by } else { *value }),
-            Self::Impute { missing, by } => values.iter_mut().for_each(|value| *value = if *value == missing { by } else { *value }),
-            Self::Scale { offset, scale } => values.iter_mut().for_each(|value| *value = (*value - offset) * scale),
+            Self::Impute { missing, by } if missing.is_nan() => values
+                .iter_mut()
+                .for_each(|value| *value = if value.is_nan() { by } else { *value }),
+            Self::Impute { missing, by } => values
+                .iter_mut()
+                .for_each(|value| *value = if *value == missing { by } else { *value }),
+            Self::Scale { offset, scale } => values
+                .iter_mut()
+                .for_each(|value| *value = (*value - offset) * scale),
             Self::Add(by) => values.iter_mut().for_each(|value| *value += by),
             Self::Subtract(by) => values.iter_mut().for_each(|value| *value -= by),
             Self::Multiply(by) => values.iter_mut().for_each(|value| *value *= by),
@@ -97,8 +110,14 @@ impl Step {
     }
 }
 
-/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is told how many values an encoder does not know.
-pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: usize, unseen: impl Fn(Place, u64)) -> Result<Columns<f32>> {
+/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is told
+/// how many values an encoder does not know.
+pub(super) fn computed(
+    columns: &[Column],
+    inputs: &[&[ArrayRef]],
+    row_count: usize,
+    unseen: impl Fn(Place, u64),
+) -> Result<Columns<f32>> {
     let mut block = Columns::filled(row_count, columns.len(), 0.0_f32);
     let mut known: Option<(Place, &Arc<Encoder>, Vec<u32>)> = None;
     for (position, column) in columns.iter().enumerate() {
@@ -110,13 +129,18 @@ pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: us
             Source::Input(place) => numbers(array(inputs, *place)?, out)?,
             Source::Indicator { place, encoder, .. } | Source::Code { place, encoder } => {
                 // The indicators of one encoder follow one another.
-                let is_known = known.as_ref().is_some_and(|(of, by, _)| of == place && Arc::ptr_eq(by, encoder));
+                let is_known = known
+                    .as_ref()
+                    .is_some_and(|(of, by, _)| of == place && Arc::ptr_eq(by, encoder));
                 if !is_known {
                     let places = encoder.categories.places(array(inputs, *place)?)?;
                     match places.iter().filter(|place| **place == UNKNOWN).count() {
                         0 => {}
                         _ if encoder.refuses_unknown => {
-                            return Err(Error::failed("a category was never seen in training, and the model's encoder refuses such"));
+                            return Err(Error::failed(
+                                "a category was never seen in training, and the model's encoder \
+                                 refuses such",
+                            ));
                         }
                         count => unseen(*place, count as u64),
                     }
@@ -125,10 +149,16 @@ pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: us
                 let places = known.as_ref().map_or(&[][..], |(.., places)| places);
                 match &column.source {
                     Source::Indicator { category, .. } => {
-                        out.iter_mut().zip(places).for_each(|(out, place)| *out = f32::from(u8::from(place == category)));
+                        out.iter_mut()
+                            .zip(places)
+                            .for_each(|(out, place)| *out = f32::from(u8::from(place == category)));
                     }
                     _ => out.iter_mut().zip(places).for_each(|(out, place)| {
-                        *out = encoder.codes.get(*place as usize).copied().unwrap_or(encoder.unknown_code);
+                        *out = encoder
+                            .codes
+                            .get(*place as usize)
+                            .copied()
+                            .unwrap_or(encoder.unknown_code);
                     }),
                 }
             }
@@ -139,7 +169,10 @@ pub(super) fn computed(columns: &[Column], inputs: &[&[ArrayRef]], row_count: us
 }
 
 fn array<'a>(inputs: &[&'a [ArrayRef]], place: Place) -> Result<&'a ArrayRef> {
-    inputs.get(place.input).and_then(|columns| columns.get(place.column)).ok_or_else(|| Error::internal("a column of no input"))
+    inputs
+        .get(place.input)
+        .and_then(|columns| columns.get(place.column))
+        .ok_or_else(|| Error::internal("a column of no input"))
 }
 
 fn numbers(array: &ArrayRef, out: &mut [f32]) -> Result<()> {
@@ -147,9 +180,15 @@ fn numbers(array: &ArrayRef, out: &mut [f32]) -> Result<()> {
         DataType::Float32 => out.copy_from_slice(array.as_primitive::<Float32Type>().values()),
         DataType::Int64 => {
             let values = array.as_primitive::<Int64Type>().values();
-            out.iter_mut().zip(values).for_each(|(out, value)| *out = *value as f32);
+            out.iter_mut()
+                .zip(values)
+                .for_each(|(out, value)| *out = *value as f32);
         }
-        other => return Err(Error::internal(format!("a column of {other} where numbers are wanted"))),
+        other => {
+            return Err(Error::internal(format!(
+                "a column of {other} where numbers are wanted"
+            )));
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! From one element type to another: casts, and text to numbers and back.
 //!
-//! Follows ONNX's table of casts where it says something; where it leaves the result open, Rust's saturating casts are used for floats and
-//! wrapping ones between integers, as ONNX Runtime's x86 build gives in practice within range.
+//! Follows ONNX's table of casts where it says something; where it leaves the result open, Rust's
+//! saturating casts are used for floats and wrapping ones between integers, as ONNX Runtime's x86
+//! build gives in practice within range.
 
 use std::sync::Arc;
 
@@ -18,13 +19,19 @@ const NUMBER_TEXT_BYTES: usize = 48;
 
 pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("Cast", 1, 1, cast_to).by_row(),
-    Entry::new("CastLike", 2, 2, |_| single(|call| cast(call.tensor(0)?, call.tensor(1)?.element_type()))),
+    Entry::new("CastLike", 2, 2, |_| {
+        single(|call| cast(call.tensor(0)?, call.tensor(1)?.element_type()))
+    }),
     Entry::new("BitCast", 1, 1, bit_cast),
 ];
 
 fn cast_to(node: &Definition) -> Result<Kernel> {
     // Before operator set 6 the type was a word.
-    let Ok(code) = node.find_int("to") else { return Err(Error::contract("casts of operator sets below 6 are not supported")) };
+    let Ok(code) = node.find_int("to") else {
+        return Err(Error::contract(
+            "casts of operator sets below 6 are not supported",
+        ));
+    };
     let wanted = ElementType::from_code(code.ok_or_else(|| super::operator::lacks("to"))?)?;
     single(move |call| {
         if call.tensor(0)?.element_type() == wanted {
@@ -105,8 +112,17 @@ fn real_text(value: f64, shown: &str) -> String {
 /// Fails for a text that is no number.
 pub(super) fn cast(tensor: &Tensor, to: ElementType) -> Result<Tensor> {
     let makes_texts = to == ElementType::String && tensor.element_type() != ElementType::String;
-    let content = if makes_texts { tensor.len().saturating_mul(NUMBER_TEXT_BYTES) } else { 0 };
-    memory::room_for(tensor.len().saturating_mul(to.bytes()).saturating_add(content))?;
+    let content = if makes_texts {
+        tensor.len().saturating_mul(NUMBER_TEXT_BYTES)
+    } else {
+        0
+    };
+    memory::room_for(
+        tensor
+            .len()
+            .saturating_mul(to.bytes())
+            .saturating_add(content),
+    )?;
     let data = match tensor.data() {
         Data::Float(values) => convert(values, to),
         Data::Double(values) => convert(values, to),
@@ -124,7 +140,11 @@ pub(super) fn cast(tensor: &Tensor, to: ElementType) -> Result<Tensor> {
         Data::String(values) => parsed(values, to)?,
     };
     let cast = Tensor::from_data(tensor.shape().to_vec(), data)?;
-    if makes_texts { cast.with_content(content) } else { Ok(cast) }
+    if makes_texts {
+        cast.with_content(content)
+    } else {
+        Ok(cast)
+    }
 }
 
 fn convert<S: Source>(values: &[S], to: ElementType) -> Data {
@@ -133,13 +153,22 @@ fn convert<S: Source>(values: &[S], to: ElementType) -> Data {
     }
     macro_rules! integer {
         ($type:ty) => {
-            each(values, |value| value.whole().map_or_else(|| value.wide() as $type, |whole| whole as $type))
+            each(values, |value| {
+                value
+                    .whole()
+                    .map_or_else(|| value.wide() as $type, |whole| whole as $type)
+            })
         };
     }
-    // Narrow integers of a float go through the next wider type, as C does: 256.0 becomes 0, not 255.
+    // Narrow integers of a float go through the next wider type, as C does: 256.0 becomes 0, not
+    // 255.
     macro_rules! narrow {
         ($type:ty) => {
-            each(values, |value| value.whole().map_or_else(|| value.wide() as i64 as $type, |whole| whole as $type))
+            each(values, |value| {
+                value
+                    .whole()
+                    .map_or_else(|| value.wide() as i64 as $type, |whole| whole as $type)
+            })
         };
     }
     match to {
@@ -166,11 +195,23 @@ fn parsed(values: &[Arc<str>], to: ElementType) -> Result<Data> {
         return Ok(Data::String(Arc::new(values.to_vec())));
     }
     let is_whole = !to.is_float() && to != ElementType::Bool;
-    if is_whole && let Some(whole) = values.iter().map(|text| text.trim().parse::<i64>().ok()).collect::<Option<Vec<i64>>>() {
+    if is_whole
+        && let Some(whole) = values
+            .iter()
+            .map(|text| text.trim().parse::<i64>().ok())
+            .collect::<Option<Vec<i64>>>()
+    {
         return Ok(convert(&whole, to));
     }
-    let number = |text: &Arc<str>| text.trim().parse::<f64>().map_err(|error| Error::failed(format!("`{text}` is no number")).because(error));
-    Ok(convert(&values.iter().map(number).collect::<Result<Vec<f64>>>()?, to))
+    let number = |text: &Arc<str>| {
+        text.trim()
+            .parse::<f64>()
+            .map_err(|error| Error::failed(format!("`{text}` is no number")).because(error))
+    };
+    Ok(convert(
+        &values.iter().map(number).collect::<Result<Vec<f64>>>()?,
+        to,
+    ))
 }
 
 /// The same bits as elements of another type of the same width.
@@ -193,10 +234,19 @@ fn bit_cast(node: &Definition) -> Result<Kernel> {
 /// (bytes, bits) of every element.
 fn bits(tensor: &Tensor) -> Result<Vec<(usize, u64)>> {
     Ok(match tensor.data() {
-        Data::Float(values) => values.iter().map(|value| (4, u64::from(value.to_bits()))).collect(),
+        Data::Float(values) => values
+            .iter()
+            .map(|value| (4, u64::from(value.to_bits())))
+            .collect(),
         Data::Double(values) => values.iter().map(|value| (8, value.to_bits())).collect(),
-        Data::Float16(values) => values.iter().map(|value| (2, u64::from(value.to_bits()))).collect(),
-        Data::Bfloat16(values) => values.iter().map(|value| (2, u64::from(value.to_bits()))).collect(),
+        Data::Float16(values) => values
+            .iter()
+            .map(|value| (2, u64::from(value.to_bits())))
+            .collect(),
+        Data::Bfloat16(values) => values
+            .iter()
+            .map(|value| (2, u64::from(value.to_bits())))
+            .collect(),
         Data::Int8(values) => values.iter().map(|value| (1, *value as u64)).collect(),
         Data::Int16(values) => values.iter().map(|value| (2, *value as u64)).collect(),
         Data::Int32(values) => values.iter().map(|value| (4, *value as u64)).collect(),

@@ -1,5 +1,5 @@
-//! Convolutions of any number of axes. Those in single precision have a kernel of their own; of other numbers the windows are laid out as a matrix,
-//! with one product for each image and group.
+//! Convolutions of any number of axes. Those in single precision have a kernel of their own; of
+//! other numbers the windows are laid out as a matrix, with one product for each image and group.
 
 use super::element::unsupported;
 use super::elementwise::Number;
@@ -20,7 +20,11 @@ pub(super) const OPERATORS: &[Entry] = &[
 
 pub(super) fn group_count(node: &Definition) -> Result<usize> {
     let groups = length_of(node.int("group", 1)?)?;
-    if groups == 0 { Err(Error::failed("a convolution in no groups")) } else { Ok(groups) }
+    if groups == 0 {
+        Err(Error::failed("a convolution in no groups"))
+    } else {
+        Ok(groups)
+    }
 }
 
 fn convolution(node: &Definition) -> Result<Kernel> {
@@ -29,9 +33,15 @@ fn convolution(node: &Definition) -> Result<Kernel> {
         let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
         match data.data() {
             Data::Float(_) if !weights.is_empty() => {
-                let finish = Finish { residual: None, activation: Activation::None };
+                let finish = Finish {
+                    residual: None,
+                    activation: Activation::None,
+                };
                 let out = Packed::new(weights, bias, groups)?.run(data, &sliding, finish)?;
-                call.fuel.burn_products(out.len().saturating_mul(product(&weights.shape()[1..])), weights.len())?;
+                call.fuel.burn_products(
+                    out.len().saturating_mul(product(&weights.shape()[1..])),
+                    weights.len(),
+                )?;
                 Ok(out)
             }
             Data::Float(values) => convolved::<f32>(data, values, weights, bias, &sliding, groups),
@@ -41,7 +51,8 @@ fn convolution(node: &Definition) -> Result<Kernel> {
     })
 }
 
-/// Rows of the last axis in a band of one place of the first: each has entries of its own in tables. Films have some thousand.
+/// Rows of the last axis in a band of one place of the first: each has entries of its own in
+/// tables. Films have some thousand.
 const MOST_BAND_ROWS: usize = 1 << 20;
 
 /// Filters in single precision, packed for the kernel.
@@ -60,13 +71,27 @@ impl Packed {
         };
         let bias = bias.map(Tensor::values::<f32>).transpose()?;
         if let Some(bias) = bias.filter(|bias| bias.len() != filters) {
-            return Err(Error::failed(format!("{} biases for {filters} filters", bias.len())));
+            return Err(Error::failed(format!(
+                "{} biases for {filters} filters",
+                bias.len()
+            )));
         }
         if !filters.is_multiple_of(groups) {
-            return Err(Error::failed(format!("{filters} filters in {groups} groups")));
+            return Err(Error::failed(format!(
+                "{filters} filters in {groups} groups"
+            )));
         }
-        let filters = Filters::new(groups, [filters, channels, product(window)], weights.values::<f32>()?, bias)?;
-        Ok(Self { filters, shape: weights.shape().to_vec(), groups })
+        let filters = Filters::new(
+            groups,
+            [filters, channels, product(window)],
+            weights.values::<f32>()?,
+            bias,
+        )?;
+        Ok(Self {
+            filters,
+            shape: weights.shape().to_vec(),
+            groups,
+        })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -80,11 +105,16 @@ impl Packed {
 
     /// The shape of the results, and the axes that the filters slide along.
     fn axes(&self, data: &Tensor, sliding: &Sliding) -> Result<(Vec<usize>, Vec<Axis>)> {
-        let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) = (data.shape(), self.shape.as_slice()) else {
+        let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) =
+            (data.shape(), self.shape.as_slice())
+        else {
             return Err(Error::failed("a convolution of tensors without channels"));
         };
         if group_channels.checked_mul(self.groups) != Some(channels) {
-            return Err(Error::failed(format!("{channels} channels and {filters} filters in {} groups of {group_channels}", self.groups)));
+            return Err(Error::failed(format!(
+                "{channels} channels and {filters} filters in {} groups of {group_channels}",
+                self.groups
+            )));
         }
         let window = sliding.over(places, kernel)?;
         let axis = |axis: usize| Axis {
@@ -95,15 +125,30 @@ impl Packed {
             dilation: window.dilations[axis],
             before: window.pads[axis].0,
         };
-        // An axis of one place in front says nothing, and would keep the kernel from going band by band along the next.
-        let says_nothing = |axis: &Axis| (axis.input, axis.output, axis.kernel, axis.before) == (1, 1, 1, 0);
+        // An axis of one place in front says nothing, and would keep the kernel from going band by
+        // band along the next.
+        let says_nothing =
+            |axis: &Axis| (axis.input, axis.output, axis.kernel, axis.before) == (1, 1, 1, 0);
         let all: Vec<Axis> = (0..places.len()).map(axis).collect();
-        let silent = all.iter().take(all.len().saturating_sub(1)).take_while(|axis| says_nothing(axis)).count();
+        let silent = all
+            .iter()
+            .take(all.len().saturating_sub(1))
+            .take_while(|axis| says_nothing(axis))
+            .count();
         let axes = all[silent..].to_vec();
-        let rows = axes.iter().rev().skip(1).rev().skip(1).try_fold(1_usize, |rows, axis| rows.checked_mul(axis.input.max(axis.output).max(1)));
+        let rows = axes
+            .iter()
+            .rev()
+            .skip(1)
+            .rev()
+            .skip(1)
+            .try_fold(1_usize, |rows, axis| {
+                rows.checked_mul(axis.input.max(axis.output).max(1))
+            });
         if rows.is_none_or(|rows| rows > MOST_BAND_ROWS) {
             return Err(Error::contract(format!(
-                "a convolution over images of shape {places:?}, of which a band has more than {MOST_BAND_ROWS} rows"
+                "a convolution over images of shape {places:?}, of which a band has more than \
+                 {MOST_BAND_ROWS} rows"
             )));
         }
         let shape = [&[images, filters], window.output.as_slice()].concat();
@@ -116,9 +161,17 @@ impl Packed {
     }
 
     /// Images × channels × places.
-    pub(super) fn run(&self, data: &Tensor, sliding: &Sliding, finish: Finish<'_>) -> Result<Tensor> {
+    pub(super) fn run(
+        &self,
+        data: &Tensor,
+        sliding: &Sliding,
+        finish: Finish<'_>,
+    ) -> Result<Tensor> {
         let (shape, axes) = self.axes(data, sliding)?;
-        let images = Images { values: data.values::<f32>()?, count: shape[0] };
+        let images = Images {
+            values: data.values::<f32>()?,
+            count: shape[0],
+        };
         Tensor::new(shape, self.filters.convolve(images, &axes, finish)?)
     }
 }
@@ -132,11 +185,15 @@ pub(super) fn convolved<T: Factor>(
     sliding: &Sliding,
     groups: usize,
 ) -> Result<Tensor> {
-    let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) = (data.shape(), weights.shape()) else {
+    let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) =
+        (data.shape(), weights.shape())
+    else {
         return Err(Error::failed("a convolution of tensors without channels"));
     };
     if group_channels.checked_mul(groups) != Some(channels) || !filters.is_multiple_of(groups) {
-        return Err(Error::failed(format!("{channels} channels and {filters} filters in {groups} groups of {group_channels}")));
+        return Err(Error::failed(format!(
+            "{channels} channels and {filters} filters in {groups} groups of {group_channels}"
+        )));
     }
     let window = sliding.over(places, kernel)?;
     let (weights, map) = (weights.values::<T>()?, window.places());
@@ -145,11 +202,20 @@ pub(super) fn convolved<T: Factor>(
     let mut columns = vec![T::zero(); room_of::<T>(&[depth, size])?];
     let shape = [&[images, filters], window.output.as_slice()].concat();
     let mut out = vec![T::zero(); room_of::<T>(&shape)?];
-    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
+    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group)))
+    {
         for channel in 0..group_channels {
-            let source = &values[(image * channels + group * group_channels + channel) * input_size..][..input_size];
+            let source = &values
+                [(image * channels + group * group_channels + channel) * input_size..]
+                [..input_size];
             let target = &mut columns[channel * map.len()..(channel + 1) * map.len()];
-            target.iter_mut().zip(&map).for_each(|(to, &place)| *to = if place == OUTSIDE { T::zero() } else { source[place] });
+            target.iter_mut().zip(&map).for_each(|(to, &place)| {
+                *to = if place == OUTSIDE {
+                    T::zero()
+                } else {
+                    source[place]
+                }
+            });
         }
         let factor = &weights[group * rows * depth..(group + 1) * rows * depth];
         let target = &mut out[(image * filters + group * rows) * size..][..rows * size];
@@ -159,24 +225,40 @@ pub(super) fn convolved<T: Factor>(
     Tensor::new(shape, out)
 }
 
-pub(super) fn add_bias<T: Number>(out: &mut [T], bias: Option<&Tensor>, filters: usize, size: usize) -> Result<()> {
+pub(super) fn add_bias<T: Number>(
+    out: &mut [T],
+    bias: Option<&Tensor>,
+    filters: usize,
+    size: usize,
+) -> Result<()> {
     let Some(bias) = bias else { return Ok(()) };
     let bias = bias.values::<T>()?;
     if bias.len() != filters {
-        return Err(Error::failed(format!("{} biases for {filters} filters", bias.len())));
+        return Err(Error::failed(format!(
+            "{} biases for {filters} filters",
+            bias.len()
+        )));
     }
     out.chunks_exact_mut(size.max(1))
         .enumerate()
-        .for_each(|(place, chunk)| chunk.iter_mut().for_each(|value| *value = value.add(bias[place % filters])));
+        .for_each(|(place, chunk)| {
+            chunk
+                .iter_mut()
+                .for_each(|value| *value = value.add(bias[place % filters]))
+        });
     Ok(())
 }
 
 fn transposed_convolution(node: &Definition) -> Result<Kernel> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
-    let (more, wanted) = (node.find_ints("output_padding")?, node.find_ints("output_shape")?);
+    let (more, wanted) = (
+        node.find_ints("output_padding")?,
+        node.find_ints("output_shape")?,
+    );
     single(move |call| {
         let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
-        let (&[_, _, ref places @ ..], &[_, _, ref kernel @ ..]) = (data.shape(), weights.shape()) else {
+        let (&[_, _, ref places @ ..], &[_, _, ref kernel @ ..]) = (data.shape(), weights.shape())
+        else {
             return Err(Error::failed("a convolution of tensors without channels"));
         };
         let window = spread_window(&sliding, places, kernel, more.as_deref(), wanted.as_deref())?;
@@ -189,18 +271,33 @@ fn transposed_convolution(node: &Definition) -> Result<Kernel> {
 }
 
 /// The window that slides over the output and stands at each place of the input once.
-fn spread_window(sliding: &Sliding, places: &[usize], kernel: &[usize], more: Option<&[i64]>, wanted: Option<&[i64]>) -> Result<Window> {
+fn spread_window(
+    sliding: &Sliding,
+    places: &[usize],
+    kernel: &[usize],
+    more: Option<&[i64]>,
+    wanted: Option<&[i64]>,
+) -> Result<Window> {
     let rank = places.len();
     let (strides, dilations, mut pads) = sliding.parameters(rank)?;
     let more = more.map_or_else(|| vec![0; rank], <[i64]>::to_vec);
     let wanted = wanted.map(|wanted| wanted[wanted.len().saturating_sub(rank)..].to_vec());
-    if kernel.len() != rank || more.len() != rank || wanted.as_ref().is_some_and(|wanted| wanted.len() != rank) {
-        return Err(Error::failed(format!("parameters that are not for {rank} axes")));
+    if kernel.len() != rank
+        || more.len() != rank
+        || wanted.as_ref().is_some_and(|wanted| wanted.len() != rank)
+    {
+        return Err(Error::failed(format!(
+            "parameters that are not for {rank} axes"
+        )));
     }
     let mut input = Vec::with_capacity(rank);
     for axis in 0..rank {
-        let extent = (kernel[axis].max(1) - 1).saturating_mul(dilations[axis]).saturating_add(1);
-        let full = (places[axis].max(1) - 1).saturating_mul(strides[axis]).saturating_add(extent) as i64;
+        let extent = (kernel[axis].max(1) - 1)
+            .saturating_mul(dilations[axis])
+            .saturating_add(1);
+        let full = (places[axis].max(1) - 1)
+            .saturating_mul(strides[axis])
+            .saturating_add(extent) as i64;
         let full = full.saturating_add(more[axis]);
         let is_same = matches!(sliding.padding, Padding::Upper | Padding::Lower);
         let length = match &wanted {
@@ -210,38 +307,81 @@ fn spread_window(sliding: &Sliding, places: &[usize], kernel: &[usize], more: Op
         };
         if let Some(length) = length {
             let total = (full - length).max(0);
-            pads[axis] = if sliding.padding == Padding::Upper { (total / 2, total - total / 2) } else { (total - total / 2, total / 2) };
+            pads[axis] = if sliding.padding == Padding::Upper {
+                (total / 2, total - total / 2)
+            } else {
+                (total - total / 2, total / 2)
+            };
         }
-        let own = length.unwrap_or_else(|| full.saturating_sub(pads[axis].0).saturating_sub(pads[axis].1));
+        let own = length.unwrap_or_else(|| {
+            full.saturating_sub(pads[axis].0)
+                .saturating_sub(pads[axis].1)
+        });
         input.push(length_of(own)?);
     }
     element_count(&input)?;
     element_count(&[element_count(places)?, element_count(kernel)?])?;
-    Ok(Window { input, kernel: kernel.to_vec(), strides, dilations, pads, output: places.to_vec() })
+    Ok(Window {
+        input,
+        kernel: kernel.to_vec(),
+        strides,
+        dilations,
+        pads,
+        output: places.to_vec(),
+    })
 }
 
-fn spread<T: Factor>(data: &Tensor, values: &[T], weights: &Tensor, bias: Option<&Tensor>, window: &Window, groups: usize) -> Result<Tensor> {
+fn spread<T: Factor>(
+    data: &Tensor,
+    values: &[T],
+    weights: &Tensor,
+    bias: Option<&Tensor>,
+    window: &Window,
+    groups: usize,
+) -> Result<Tensor> {
     let (images, channels, filters) = (data.shape()[0], data.shape()[1], weights.shape()[1]);
     if weights.shape()[0] != channels || !channels.is_multiple_of(groups) {
-        return Err(Error::failed(format!("{channels} channels in {groups} groups for weights of shape {:?}", weights.shape())));
+        return Err(Error::failed(format!(
+            "{channels} channels in {groups} groups for weights of shape {:?}",
+            weights.shape()
+        )));
     }
     let (map, own) = (window.places(), channels / groups);
-    let (size, input_size, kernel) = (window.output_size(), product(&window.input), window.kernel_size());
+    let (size, input_size, kernel) = (
+        window.output_size(),
+        product(&window.input),
+        window.kernel_size(),
+    );
     let rows = filters * kernel;
     // Channels × (filters × window) turned to (filters × window) × channels, group by group.
-    let turned = super::layout::transposed(&weights.clone().reshaped(vec![groups, own, rows])?, &[0, 2, 1])?;
+    let turned = super::layout::transposed(
+        &weights.clone().reshaped(vec![groups, own, rows])?,
+        &[0, 2, 1],
+    )?;
     let turned = turned.values::<T>()?;
     let mut columns = vec![T::zero(); room_of::<T>(&[rows, size])?];
     let shape = [&[images, filters * groups], window.input.as_slice()].concat();
     let mut out = vec![T::zero(); room_of::<T>(&shape)?];
-    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group))) {
+    for (image, group) in (0..images).flat_map(|image| (0..groups).map(move |group| (image, group)))
+    {
         let source = &values[(image * channels + group * own) * size..][..own * size];
         columns.fill(T::zero());
-        T::multiply_matrices(&turned[group * rows * own..(group + 1) * rows * own], source, &mut columns, [rows, own, size]);
+        T::multiply_matrices(
+            &turned[group * rows * own..(group + 1) * rows * own],
+            source,
+            &mut columns,
+            [rows, own, size],
+        );
         for filter in 0..filters {
-            let target = &mut out[(image * filters * groups + group * filters + filter) * input_size..][..input_size];
+            let target = &mut out
+                [(image * filters * groups + group * filters + filter) * input_size..]
+                [..input_size];
             let parts = &columns[filter * map.len()..(filter + 1) * map.len()];
-            for (part, &place) in parts.iter().zip(&map).filter(|(_, place)| **place != OUTSIDE) {
+            for (part, &place) in parts
+                .iter()
+                .zip(&map)
+                .filter(|(_, place)| **place != OUTSIDE)
+            {
                 target[place] = target[place].add(*part);
             }
         }
@@ -256,6 +396,13 @@ fn integer_convolution(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let data = super::quantised::centred(call.tensor(0)?, call.optional(2)?, 0)?;
         let weights = super::quantised::centred(call.tensor(1)?, call.optional(3)?, 0)?;
-        convolved::<i32>(&data, data.values::<i32>()?, &weights, None, &sliding, groups)
+        convolved::<i32>(
+            &data,
+            data.values::<i32>()?,
+            &weights,
+            None,
+            &sliding,
+            groups,
+        )
     })
 }

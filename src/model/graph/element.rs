@@ -1,4 +1,5 @@
-//! What tensors hold: the element types, shared storage of each, and ways to run the same code over several of them.
+//! What tensors hold: the element types, shared storage of each, and ways to run the same code over
+//! several of them.
 //!
 //! It must not know shapes or operators.
 
@@ -49,7 +50,12 @@ impl ElementType {
             12 => Self::Uint32,
             13 => Self::Uint64,
             16 => Self::Bfloat16,
-            other => return Err(Error::contract(format!("tensors of the element type {} are not supported", code_name(other)))),
+            other => {
+                return Err(Error::contract(format!(
+                    "tensors of the element type {} are not supported",
+                    code_name(other)
+                )));
+            }
         })
     }
 
@@ -68,7 +74,10 @@ impl ElementType {
     /// Whether it is one of the four floating-point types.
     #[must_use]
     pub const fn is_float(self) -> bool {
-        matches!(self, Self::Float | Self::Double | Self::Float16 | Self::Bfloat16)
+        matches!(
+            self,
+            Self::Float | Self::Double | Self::Float16 | Self::Bfloat16
+        )
     }
 
     /// The name as ONNX writes it in lower case.
@@ -95,7 +104,9 @@ fn code_name(code: i64) -> String {
         (27, "float6e2m3"),
         (28, "float6e3m2"),
     ];
-    REST.iter().find(|(known, _)| *known == code).map_or_else(|| format!("number {code}"), |(_, name)| format!("`{name}`"))
+    REST.iter()
+        .find(|(known, _)| *known == code)
+        .map_or_else(|| format!("number {code}"), |(_, name)| format!("`{name}`"))
 }
 
 /// The elements of a tensor, shared by its clones.
@@ -119,7 +130,9 @@ pub enum Data {
 }
 
 /// A type that tensors hold.
-pub trait Element: Clone + PartialEq + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+pub trait Element:
+    Clone + PartialEq + PartialOrd + Send + Sync + std::fmt::Debug + 'static
+{
     /// Its name.
     const TYPE: ElementType;
     /// What padding and absent elements are.
@@ -227,11 +240,26 @@ macro_rules! number {
 macro_rules! numbers {
     ($pair:expr, ($left:ident, $right:ident) => $body:expr) => {
         match $pair {
-            ($crate::model::graph::element::Data::Float($left), $crate::model::graph::element::Data::Float($right)) => $body,
-            ($crate::model::graph::element::Data::Double($left), $crate::model::graph::element::Data::Double($right)) => $body,
-            ($crate::model::graph::element::Data::Int32($left), $crate::model::graph::element::Data::Int32($right)) => $body,
-            ($crate::model::graph::element::Data::Int64($left), $crate::model::graph::element::Data::Int64($right)) => $body,
-            ($crate::model::graph::element::Data::Uint64($left), $crate::model::graph::element::Data::Uint64($right)) => $body,
+            (
+                $crate::model::graph::element::Data::Float($left),
+                $crate::model::graph::element::Data::Float($right),
+            ) => $body,
+            (
+                $crate::model::graph::element::Data::Double($left),
+                $crate::model::graph::element::Data::Double($right),
+            ) => $body,
+            (
+                $crate::model::graph::element::Data::Int32($left),
+                $crate::model::graph::element::Data::Int32($right),
+            ) => $body,
+            (
+                $crate::model::graph::element::Data::Int64($left),
+                $crate::model::graph::element::Data::Int64($right),
+            ) => $body,
+            (
+                $crate::model::graph::element::Data::Uint64($left),
+                $crate::model::graph::element::Data::Uint64($right),
+            ) => $body,
             (left, right) => Err($crate::model::graph::element::mixed(left, right)),
         }
     };
@@ -241,13 +269,18 @@ pub(super) use {any, number, numbers};
 
 /// The error for elements that an operator does not take.
 pub(super) fn unsupported(data: &Data) -> Error {
-    Error::contract(format!("the operator does not take tensors of `{}`", data.element_type().name()))
+    Error::contract(format!(
+        "the operator does not take tensors of `{}`",
+        data.element_type().name()
+    ))
 }
 
 /// The error for two tensors whose elements do not go together.
 pub(super) fn mixed(left: &Data, right: &Data) -> Error {
     let (left, right) = (left.element_type().name(), right.element_type().name());
-    Error::contract(format!("the operator does not take tensors of `{left}` and `{right}` together"))
+    Error::contract(format!(
+        "the operator does not take tensors of `{left}` and `{right}` together"
+    ))
 }
 
 impl Data {

@@ -1,15 +1,17 @@
-//! Operators of ONNX Runtime that are several of `ai.onnx` in one: its optimizer fuses what an exporter wrote out, and here it is written out again.
+//! Operators of ONNX Runtime that are several of `ai.onnx` in one: its optimizer fuses what an
+//! exporter wrote out, and here it is written out again.
 //!
-//! Owns the definitions of such operators. What they are made of is fused anew by what tallow is best at ([`super::fuse`], [`super::join`]).
-//! Source: `docs/ContribOperators.md` of ONNX Runtime 1.31 and its kernels for processors.
+//! Owns the definitions of such operators. What they are made of is fused anew by what tallow is
+//! best at ([`super::fuse`], [`super::join`]). Source: `docs/ContribOperators.md` of ONNX Runtime
+//! 1.31 and its kernels for processors.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::build::Builder;
 use super::expansion_quantised::{
-    block_product, by_table, dynamic_product, product_of, quantised_choice, quantised_concat, quantised_mean, quantised_pool, quantised_softmax,
-    real_product,
+    block_product, by_table, dynamic_product, product_of, quantised_choice, quantised_concat,
+    quantised_mean, quantised_pool, quantised_softmax, real_product,
 };
 use super::ir::ValueId;
 use super::operator::{Attribute, Definition};
@@ -42,19 +44,29 @@ const EXPANSIONS: &[(&str, (usize, usize), Write)] = &[
     ("FusedGemm", (2, 3), fused_gemm),
     ("FusedConv", (2, 4), fused_convolution),
     ("SkipLayerNormalization", (3, 5), |w| skip_norm(w, true)),
-    ("SkipSimplifiedLayerNormalization", (3, 4), |w| skip_norm(w, false)),
+    ("SkipSimplifiedLayerNormalization", (3, 4), |w| {
+        skip_norm(w, false)
+    }),
     ("EmbedLayerNormalization", (7, 9), embedding),
     ("QEmbedLayerNormalization", (18, 18), quantised_embedding),
-    ("MatMulIntegerToFloat", (4, 7), |w| real_product(w).map(|y| vec![Some(y)])),
+    ("MatMulIntegerToFloat", (4, 7), |w| {
+        real_product(w).map(|y| vec![Some(y)])
+    }),
     ("DynamicQuantizeMatMul", (3, 5), dynamic_product),
     ("QLinearSigmoid", (4, 5), |w| by_table(w, "Sigmoid", &[])),
-    ("QLinearLeakyRelu", (4, 5), |w| by_table(w, "LeakyRelu", &["alpha"])),
+    ("QLinearLeakyRelu", (4, 5), |w| {
+        by_table(w, "LeakyRelu", &["alpha"])
+    }),
     ("QLinearSoftmax", (5, 5), quantised_softmax),
     ("QLinearReduceMean", (4, 5), quantised_mean),
     ("QLinearWhere", (9, 9), quantised_choice),
     ("QLinearConcat", (2, usize::MAX), quantised_concat),
-    ("QLinearAveragePool", (4, 5), |w| quantised_pool(w, "AveragePool")),
-    ("QLinearGlobalAveragePool", (5, 5), |w| quantised_pool(w, "GlobalAveragePool")),
+    ("QLinearAveragePool", (4, 5), |w| {
+        quantised_pool(w, "AveragePool")
+    }),
+    ("QLinearGlobalAveragePool", (5, 5), |w| {
+        quantised_pool(w, "GlobalAveragePool")
+    }),
     ("MatMulNBits", (3, 6), block_product),
     ("Attention", (2, 7), attention),
     ("QAttention", (5, 9), quantised_attention),
@@ -70,21 +82,37 @@ pub(crate) fn is_written_out(domain: &str, name: &str) -> bool {
     domain == MICROSOFT && names().any(|known| known == name)
 }
 
-/// Adds the nodes that an operator is written out as, if it is; gives one value for each output that its definition lists.
-pub(super) fn expand(builder: &mut Builder, node: &Definition, inputs: &[Option<ValueId>]) -> Option<Result<Vec<ValueId>>> {
+/// Adds the nodes that an operator is written out as, if it is; gives one value for each output
+/// that its definition lists.
+pub(super) fn expand(
+    builder: &mut Builder,
+    node: &Definition,
+    inputs: &[Option<ValueId>],
+) -> Option<Result<Vec<ValueId>>> {
     if node.domain != MICROSOFT {
         return None;
     }
-    let (_, (least, most), write) = EXPANSIONS.iter().find(|(name, ..)| *name == node.operator)?;
+    let (_, (least, most), write) = EXPANSIONS
+        .iter()
+        .find(|(name, ..)| *name == node.operator)?;
     if !(*least..=*most).contains(&inputs.len()) {
-        return Some(Err(Error::failed(format!("{} inputs, or a required one is missing", inputs.len()))));
+        return Some(Err(Error::failed(format!(
+            "{} inputs, or a required one is missing",
+            inputs.len()
+        ))));
     }
-    let mut writer = Writer { builder, node, inputs };
+    let mut writer = Writer {
+        builder,
+        node,
+        inputs,
+    };
     Some(write(&mut writer).and_then(|made| {
         let output = |place: usize| match made.get(place).copied().flatten() {
             Some(id) => Ok(id),
             None if !node.has_output(place) => Ok(writer.builder.unmade()),
-            None => Err(Error::contract(format!("output {place} of the operator is not supported"))),
+            None => Err(Error::contract(format!(
+                "output {place} of the operator is not supported"
+            ))),
         };
         (0..node.outputs.len()).map(output).collect()
     }))
@@ -109,7 +137,8 @@ pub(super) type Named = (&'static str, Attribute);
 
 impl Writer<'_> {
     pub(super) fn input(&self, place: usize) -> Result<ValueId> {
-        self.optional(place).ok_or_else(|| Error::failed(format!("input {place} is missing")))
+        self.optional(place)
+            .ok_or_else(|| Error::failed(format!("input {place} is missing")))
     }
 
     pub(super) fn optional(&self, place: usize) -> Option<ValueId> {
@@ -122,7 +151,10 @@ impl Writer<'_> {
 
     /// An attribute of the operator that is one of the node it is written out as.
     pub(super) fn own(&self, name: &'static str) -> Option<Named> {
-        self.node.attributes.get(name).map(|value| (name, value.clone()))
+        self.node
+            .attributes
+            .get(name)
+            .map(|value| (name, value.clone()))
     }
 
     pub(super) fn all_of(
@@ -138,7 +170,10 @@ impl Writer<'_> {
             operator: operator.to_owned(),
             domain: domain.to_owned(),
             version: if domain.is_empty() { VERSION } else { 1 },
-            attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<HashMap<String, Attribute>>(),
+            attributes: attributes
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<HashMap<String, Attribute>>(),
             inputs: inputs.iter().map(Option::is_some).collect(),
             outputs: vec![true; outputs],
             constants: RefCell::default(),
@@ -147,32 +182,76 @@ impl Writer<'_> {
         self.builder.node(&definition, inputs)
     }
 
-    pub(super) fn add_node(&mut self, operator: &str, inputs: &[ValueId], attributes: Vec<Named>) -> Result<ValueId> {
-        self.sparse(operator, &inputs.iter().copied().map(Some).collect::<Vec<_>>(), attributes)
+    pub(super) fn add_node(
+        &mut self,
+        operator: &str,
+        inputs: &[ValueId],
+        attributes: Vec<Named>,
+    ) -> Result<ValueId> {
+        self.sparse(
+            operator,
+            &inputs.iter().copied().map(Some).collect::<Vec<_>>(),
+            attributes,
+        )
     }
 
     /// A node some of whose inputs may be left out.
-    pub(super) fn sparse(&mut self, operator: &str, inputs: &[Option<ValueId>], attributes: Vec<Named>) -> Result<ValueId> {
-        let given = inputs.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        self.all_of("", operator, &inputs[..given], attributes, 1)?.first().copied().ok_or_else(|| Error::internal("a node without an output"))
+    pub(super) fn sparse(
+        &mut self,
+        operator: &str,
+        inputs: &[Option<ValueId>],
+        attributes: Vec<Named>,
+    ) -> Result<ValueId> {
+        let given = inputs
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
+        self.all_of("", operator, &inputs[..given], attributes, 1)?
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("a node without an output"))
     }
 
     /// The one node of these inputs of the operator.
-    pub(super) fn ends(&mut self, operator: &str, places: &[usize], attributes: Vec<Named>) -> Result<Made> {
-        let inputs = places.iter().map(|place| self.input(*place)).collect::<Result<Vec<ValueId>>>()?;
+    pub(super) fn ends(
+        &mut self,
+        operator: &str,
+        places: &[usize],
+        attributes: Vec<Named>,
+    ) -> Result<Made> {
+        let inputs = places
+            .iter()
+            .map(|place| self.input(*place))
+            .collect::<Result<Vec<ValueId>>>()?;
         Ok(vec![Some(self.add_node(operator, &inputs, attributes)?)])
     }
 
     /// The value with another added, if there is one.
     pub(super) fn plus(&mut self, value: ValueId, other: Option<ValueId>) -> Result<ValueId> {
-        other.map_or(Ok(value), |other| self.add_node("Add", &[value, other], vec![]))
+        other.map_or(Ok(value), |other| {
+            self.add_node("Add", &[value, other], vec![])
+        })
     }
 
-    pub(super) fn real(&mut self, value: ValueId, scale: ValueId, zero: Option<ValueId>) -> Result<ValueId> {
-        self.sparse("DequantizeLinear", &[Some(value), Some(scale), zero], vec![])
+    pub(super) fn real(
+        &mut self,
+        value: ValueId,
+        scale: ValueId,
+        zero: Option<ValueId>,
+    ) -> Result<ValueId> {
+        self.sparse(
+            "DequantizeLinear",
+            &[Some(value), Some(scale), zero],
+            vec![],
+        )
     }
 
-    pub(super) fn quantised(&mut self, value: ValueId, scale: ValueId, zero: Option<ValueId>) -> Result<ValueId> {
+    pub(super) fn quantised(
+        &mut self,
+        value: ValueId,
+        scale: ValueId,
+        zero: Option<ValueId>,
+    ) -> Result<ValueId> {
         self.sparse("QuantizeLinear", &[Some(value), Some(scale), zero], vec![])
     }
 }
@@ -184,7 +263,11 @@ fn bias_gelu(w: &mut Writer) -> Result<Made> {
 
 fn fast_gelu(w: &mut Writer) -> Result<Made> {
     let sum = w.plus(w.input(0)?, w.optional(1))?;
-    Ok(vec![Some(w.add_node("Gelu", &[sum], vec![("approximate", Attribute::String("tanh".into()))])?)])
+    Ok(vec![Some(w.add_node(
+        "Gelu",
+        &[sum],
+        vec![("approximate", Attribute::String("tanh".into()))],
+    )?)])
 }
 
 fn quick_gelu(w: &mut Writer) -> Result<Made> {
@@ -193,17 +276,38 @@ fn quick_gelu(w: &mut Writer) -> Result<Made> {
 }
 
 fn fused_gemm(w: &mut Writer) -> Result<Made> {
-    let attributes = ["alpha", "beta", "transA", "transB"].iter().filter_map(|name| w.own(name)).collect();
-    let product = w.sparse("Gemm", &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)], attributes)?;
-    let parameters = ["activation_alpha", "activation_beta"].iter().map(|name| w.node.find_float(name)).collect::<Result<Vec<_>>>()?;
+    let attributes = ["alpha", "beta", "transA", "transB"]
+        .iter()
+        .filter_map(|name| w.own(name))
+        .collect();
+    let product = w.sparse(
+        "Gemm",
+        &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)],
+        attributes,
+    )?;
+    let parameters = ["activation_alpha", "activation_beta"]
+        .iter()
+        .map(|name| w.node.find_float(name))
+        .collect::<Result<Vec<_>>>()?;
     let parameters: Vec<f32> = parameters.into_iter().flatten().collect();
     Ok(vec![Some(activated(w, product, &parameters)?)])
 }
 
 fn fused_convolution(w: &mut Writer) -> Result<Made> {
-    let names = ["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
+    let names = [
+        "auto_pad",
+        "dilations",
+        "group",
+        "kernel_shape",
+        "pads",
+        "strides",
+    ];
     let attributes = names.iter().filter_map(|name| w.own(name)).collect();
-    let product = w.sparse("Conv", &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)], attributes)?;
+    let product = w.sparse(
+        "Conv",
+        &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)],
+        attributes,
+    )?;
     let sum = w.plus(product, w.optional(3))?;
     let parameters = w.node.find_floats("activation_params")?.unwrap_or_default();
     Ok(vec![Some(activated(w, sum, &parameters)?)])
@@ -211,35 +315,78 @@ fn fused_convolution(w: &mut Writer) -> Result<Made> {
 
 /// The function that the attribute `activation` names, of its parameters in their order.
 fn activated(w: &mut Writer, value: ValueId, parameters: &[f32]) -> Result<ValueId> {
-    let Some(name) = w.node.find_string("activation")?.filter(|name| !name.is_empty()) else { return Ok(value) };
-    let parameter = |place: usize, name: &'static str| parameters.get(place).map(|value| float(name, *value));
+    let Some(name) = w
+        .node
+        .find_string("activation")?
+        .filter(|name| !name.is_empty())
+    else {
+        return Ok(value);
+    };
+    let parameter =
+        |place: usize, name: &'static str| parameters.get(place).map(|value| float(name, *value));
     match name.as_str() {
-        "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "HardSwish" | "Gelu" => w.add_node(&name, &[value], vec![]),
-        "LeakyRelu" | "Elu" | "ThresholdedRelu" => w.add_node(&name, &[value], parameter(0, "alpha").into_iter().collect()),
+        "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "HardSwish" | "Gelu" => {
+            w.add_node(&name, &[value], vec![])
+        }
+        "LeakyRelu" | "Elu" | "ThresholdedRelu" => {
+            w.add_node(&name, &[value], parameter(0, "alpha").into_iter().collect())
+        }
         "HardSigmoid" | "Selu" => {
             let second = if name == "Selu" { "gamma" } else { "beta" };
-            let attributes = [parameter(0, "alpha"), parameter(1, second)].into_iter().flatten().collect();
+            let attributes = [parameter(0, "alpha"), parameter(1, second)]
+                .into_iter()
+                .flatten()
+                .collect();
             w.add_node(&name, &[value], attributes)
         }
         "Clip" => {
-            let bounds: Vec<Option<ValueId>> = parameters.iter().take(2).map(|bound| Some(w.constant(Tensor::scalar(*bound)))).collect();
+            let bounds: Vec<Option<ValueId>> = parameters
+                .iter()
+                .take(2)
+                .map(|bound| Some(w.constant(Tensor::scalar(*bound))))
+                .collect();
             w.sparse("Clip", &[vec![Some(value)], bounds].concat(), vec![])
         }
-        other => Err(Error::contract(format!("`activation = {other}` is not supported"))),
+        other => Err(Error::contract(format!(
+            "`activation = {other}` is not supported"
+        ))),
     }
 }
 
-/// A norm of the sum of two values, and the sum. `is_centred`: less its mean, as `LayerNormalization` has it.
+/// A norm of the sum of two values, and the sum. `is_centred`: less its mean, as
+/// `LayerNormalization` has it.
 fn skip_norm(w: &mut Writer, is_centred: bool) -> Result<Made> {
-    let (beta, bias) = if is_centred { (w.optional(3), w.optional(4)) } else { (None, w.optional(3)) };
+    let (beta, bias) = if is_centred {
+        (w.optional(3), w.optional(4))
+    } else {
+        (None, w.optional(3))
+    };
     let sum = w.plus(w.input(0)?, Some(w.input(1)?))?;
     let sum = w.plus(sum, bias)?;
-    Ok(vec![Some(norm(w, sum, w.input(2)?, beta, is_centred)?), None, None, Some(sum)])
+    Ok(vec![
+        Some(norm(w, sum, w.input(2)?, beta, is_centred)?),
+        None,
+        None,
+        Some(sum),
+    ])
 }
 
-fn norm(w: &mut Writer, value: ValueId, gamma: ValueId, beta: Option<ValueId>, is_centred: bool) -> Result<ValueId> {
-    let attributes = vec![int("axis", -1), float("epsilon", w.node.float("epsilon", EPSILON)?)];
-    let operator = if is_centred { "LayerNormalization" } else { "RMSNormalization" };
+fn norm(
+    w: &mut Writer,
+    value: ValueId,
+    gamma: ValueId,
+    beta: Option<ValueId>,
+    is_centred: bool,
+) -> Result<ValueId> {
+    let attributes = vec![
+        int("axis", -1),
+        float("epsilon", w.node.float("epsilon", EPSILON)?),
+    ];
+    let operator = if is_centred {
+        "LayerNormalization"
+    } else {
+        "RMSNormalization"
+    };
     w.sparse(operator, &[Some(value), Some(gamma), beta], attributes)
 }
 
@@ -250,8 +397,15 @@ fn embedding(w: &mut Writer) -> Result<Made> {
 }
 
 fn quantised_embedding(w: &mut Writer) -> Result<Made> {
-    let mut table = |value: usize, scale: usize, zero: usize| -> Result<ValueId> { w.real(w.input(value)?, w.input(scale)?, w.optional(zero)) };
-    let tables = [table(2, 8, 13)?, table(3, 9, 14)?, table(5, 11, 16)?, table(6, 12, 17)?];
+    let mut table = |value: usize, scale: usize, zero: usize| -> Result<ValueId> {
+        w.real(w.input(value)?, w.input(scale)?, w.optional(zero))
+    };
+    let tables = [
+        table(2, 8, 13)?,
+        table(3, 9, 14)?,
+        table(5, 11, 16)?,
+        table(6, 12, 17)?,
+    ];
     let segments = match w.optional(1) {
         Some(ids) => Some((ids, w.real(w.input(4)?, w.input(10)?, w.optional(15))?)),
         None => None,
@@ -259,7 +413,8 @@ fn quantised_embedding(w: &mut Writer) -> Result<Made> {
     embedded(w, tables, segments, w.optional(7), None)
 }
 
-/// The norm of the embeddings of tokens, positions and segments; the tokens of each row that a mask keeps; the sum of the embeddings.
+/// The norm of the embeddings of tokens, positions and segments; the tokens of each row that a mask
+/// keeps; the sum of the embeddings.
 fn embedded(
     w: &mut Writer,
     [words, positions, gamma, beta]: [ValueId; 4],
@@ -275,7 +430,10 @@ fn embedded(
         let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
         let axis = w.constant(Tensor::vector(vec![0_i64]));
         let length = w.add_node("Squeeze", &[length, axis], vec![])?;
-        let (first, step) = (w.constant(Tensor::scalar(0_i64)), w.constant(Tensor::scalar(1_i64)));
+        let (first, step) = (
+            w.constant(Tensor::scalar(0_i64)),
+            w.constant(Tensor::scalar(1_i64)),
+        );
         w.add_node("Range", &[first, length, step], vec![])?
     };
     let position = w.add_node("Gather", &[positions, places], vec![int("axis", 0)])?;
@@ -304,26 +462,51 @@ fn attention(w: &mut Writer) -> Result<Made> {
 
 fn quantised_attention(w: &mut Writer) -> Result<Made> {
     let [data, weights, bias, scale, weight_scale] = [0, 1, 2, 3, 4].map(|place| w.input(place));
-    let product = product_of(w, [data?, weights?, scale?, weight_scale?], [w.optional(6), w.optional(7)], Some(bias?))?;
+    let product = product_of(
+        w,
+        [data?, weights?, scale?, weight_scale?],
+        [w.optional(6), w.optional(7)],
+        Some(bias?),
+    )?;
     heads(w, product, [w.optional(5), w.optional(8), None])
 }
 
 /// Attention over queries, keys and values that stand next to each other.
-fn heads(w: &mut Writer, product: ValueId, [mask, past, bias]: [Option<ValueId>; 3]) -> Result<Made> {
+fn heads(
+    w: &mut Writer,
+    product: ValueId,
+    [mask, past, bias]: [Option<ValueId>; 3],
+) -> Result<Made> {
     if w.node.flag("do_rotary", false)?
         || w.node.flag("past_present_share_buffer", false)?
         || w.optional(6).is_some() && w.node.operator == "Attention"
     {
-        return Err(Error::contract("attention with rotary embeddings or a shared buffer of the past is not supported"));
+        return Err(Error::contract(
+            "attention with rotary embeddings or a shared buffer of the past is not supported",
+        ));
     }
     let parts = match w.node.find_ints("qkv_hidden_sizes")? {
         Some(sizes) => {
             let sizes = w.constant(Tensor::vector(sizes));
-            w.all_of("", "Split", &[Some(product), Some(sizes)], vec![int("axis", -1)], 3)?
+            w.all_of(
+                "",
+                "Split",
+                &[Some(product), Some(sizes)],
+                vec![int("axis", -1)],
+                3,
+            )?
         }
-        None => w.all_of("", "Split", &[Some(product)], vec![int("axis", -1), int("num_outputs", 3)], 3)?,
+        None => w.all_of(
+            "",
+            "Split",
+            &[Some(product)],
+            vec![int("axis", -1), int("num_outputs", 3)],
+            3,
+        )?,
     };
-    let [query, key, value] = parts[..] else { return Err(Error::internal("a split of other than three parts")) };
+    let [query, key, value] = parts[..] else {
+        return Err(Error::internal("a split of other than three parts"));
+    };
     let (past_key, past_value) = match past {
         Some(past) => {
             let mut part = |place: i64| -> Result<ValueId> {
@@ -336,9 +519,20 @@ fn heads(w: &mut Writer, product: ValueId, [mask, past, bias]: [Option<ValueId>;
     };
     let names = ["num_heads", "scale", "mask_filter_value", "unidirectional"];
     let attributes = names.iter().filter_map(|name| w.own(name)).collect();
-    let inputs = [Some(query), Some(key), Some(value), None, mask, bias, past_key, past_value];
+    let inputs = [
+        Some(query),
+        Some(key),
+        Some(value),
+        None,
+        mask,
+        bias,
+        past_key,
+        past_value,
+    ];
     let made = w.all_of(MICROSOFT, "MultiHeadAttention", &inputs, attributes, 3)?;
-    let [out, keys, values] = made[..] else { return Err(Error::internal("attention of other than three outputs")) };
+    let [out, keys, values] = made[..] else {
+        return Err(Error::internal("attention of other than three outputs"));
+    };
     let present = if w.node.has_output(1) {
         let axes = w.constant(Tensor::vector(vec![0_i64]));
         let keys = w.add_node("Unsqueeze", &[keys, axes], vec![])?;

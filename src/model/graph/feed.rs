@@ -1,4 +1,5 @@
-//! How columns become one input of a graph: its shape, of which one axis may be as long as each row has it.
+//! How columns become one input of a graph: its shape, of which one axis may be as long as each row
+//! has it.
 //!
 //! It must not know graphs.
 
@@ -13,11 +14,13 @@ use crate::error::{Error, Result};
 pub struct Feed {
     /// What the input's elements are.
     pub element: ElementType,
-    /// The input's shape without the batch's axis; none for an axis that is as long as each row has it.
+    /// The input's shape without the batch's axis; none for an axis that is as long as each row
+    /// has it.
     pub row_shape: Vec<Option<usize>>,
     /// The number of columns that it takes; 1 for a column of lists.
     pub column_count: usize,
-    /// The input's axis that counts rows; none for an input that holds the values of one row alone.
+    /// The input's axis that counts rows; none for an input that holds the values of one row
+    /// alone.
     pub rows_axis: Option<usize>,
 }
 
@@ -25,10 +28,23 @@ impl Feed {
     /// # Errors
     /// Fails for shapes that are too large, and for more than one axis of no fixed length.
     pub(super) fn check(&self) -> Result<()> {
-        shape_count(&self.row_shape.iter().map(|length| length.unwrap_or(1)).collect::<Vec<usize>>())?;
-        match self.row_shape.iter().filter(|length| length.is_none()).count() {
+        shape_count(
+            &self
+                .row_shape
+                .iter()
+                .map(|length| length.unwrap_or(1))
+                .collect::<Vec<usize>>(),
+        )?;
+        match self
+            .row_shape
+            .iter()
+            .filter(|length| length.is_none())
+            .count()
+        {
             0 | 1 => Ok(()),
-            open => Err(Error::contract(format!("an input of {open} axes whose length is open, beside that of the rows"))),
+            open => Err(Error::contract(format!(
+                "an input of {open} axes whose length is open, beside that of the rows"
+            ))),
         }
     }
 
@@ -58,33 +74,54 @@ impl Feed {
 
     /// The values of a row whose open axis is `length` long.
     pub(super) fn row_length(&self, length: usize) -> usize {
-        self.row_shape.iter().map(|own| own.unwrap_or(length)).product()
+        self.row_shape
+            .iter()
+            .map(|own| own.unwrap_or(length))
+            .product()
     }
 
     /// The shape of so many rows with so many values each.
     pub(super) fn shape(&self, rows: usize, values: usize) -> Vec<usize> {
         let unit = self.row_length(1).max(1);
-        std::iter::once(rows).chain(self.row_shape.iter().map(|length| length.unwrap_or(values / unit))).collect()
+        std::iter::once(rows)
+            .chain(
+                self.row_shape
+                    .iter()
+                    .map(|length| length.unwrap_or(values / unit)),
+            )
+            .collect()
     }
 }
 
 /// A tensor with its rows, which are one of its axes, as the first axis.
 pub(super) fn rows_first(tensor: &Tensor, axis: usize) -> Result<Tensor> {
-    let order: Vec<usize> = std::iter::once(axis).chain((0..tensor.rank()).filter(|other| *other != axis)).collect();
+    let order: Vec<usize> = std::iter::once(axis)
+        .chain((0..tensor.rank()).filter(|other| *other != axis))
+        .collect();
     transposed(tensor, &order)
 }
 
 /// The values that each row has in a column of lists.
 pub(super) fn list_lengths(column: &ArrayRef) -> Result<Vec<usize>> {
-    let lists = column.as_list_opt::<i64>().ok_or_else(|| Error::internal("lists of another kind than the encoder makes"))?;
-    Ok(lists.value_offsets().windows(2).map(|pair| (pair[1] - pair[0]) as usize).collect())
+    let lists = column
+        .as_list_opt::<i64>()
+        .ok_or_else(|| Error::internal("lists of another kind than the encoder makes"))?;
+    Ok(lists
+        .value_offsets()
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]) as usize)
+        .collect())
 }
 
-/// The values of all rows, one after another, and how many each row has if there are rows and all have as many.
+/// The values of all rows, one after another, and how many each row has if there are rows and all
+/// have as many.
 pub(super) fn list_values(column: &ArrayRef) -> Result<(ArrayRef, Option<usize>)> {
     let lengths = list_lengths(column)?;
     let lists = column.as_list::<i64>();
     let (start, count) = (lists.value_offsets()[0] as usize, lengths.iter().sum());
-    let first = lengths.first().copied().filter(|first| lengths.iter().all(|length| length == first));
+    let first = lengths
+        .first()
+        .copied()
+        .filter(|first| lengths.iter().all(|length| length == first));
     Ok((lists.values().slice(start, count), first))
 }

@@ -1,6 +1,8 @@
-//! The graph that runs: numbered values, nodes in an order in which every input is there, and the last use of each value known.
+//! The graph that runs: numbered values, nodes in an order in which every input is there, and the
+//! last use of each value known.
 //!
-//! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may run it at once.
+//! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may
+//! run it at once.
 
 use half::{bf16, f16};
 
@@ -14,7 +16,8 @@ use super::value::Value;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops take some thousand turns.
+/// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops
+/// take some thousand turns.
 const STEP_LIMIT: u64 = 10_000_000;
 
 /// Elements that count as one node more, so that a loop over large tensors ends as soon.
@@ -62,7 +65,11 @@ pub(super) enum Beside {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("label", &self.label).field("inputs", &self.inputs).field("outputs", &self.outputs).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("label", &self.label)
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,7 +114,8 @@ impl Graph {
         self.nodes.iter().any(|node| node.beside == Beside::Mixed)
     }
 
-    /// Whether every node is known to make of a row what it would make of it alone, where the rows are the first axis of every input.
+    /// Whether every node is known to make of a row what it would make of it alone, where the rows
+    /// are the first axis of every input.
     pub(super) fn keeps_rows_apart(&self) -> bool {
         self.nodes.iter().all(|node| node.beside == Beside::Nothing)
     }
@@ -115,30 +123,46 @@ impl Graph {
     /// The bytes of all constants and of packed matrices.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let constants = self.constants.iter().filter_map(|(_, value)| value.tensor().ok()).map(Tensor::byte_count);
-        constants.sum::<usize>() + self.nodes.iter().map(|node| node.memory_bytes).sum::<usize>()
+        let constants = self
+            .constants
+            .iter()
+            .filter_map(|(_, value)| value.tensor().ok())
+            .map(Tensor::byte_count);
+        constants.sum::<usize>()
+            + self
+                .nodes
+                .iter()
+                .map(|node| node.memory_bytes)
+                .sum::<usize>()
     }
 
     /// The output of this position, if no input decides it.
     #[must_use]
     pub fn constant_output(&self, position: usize) -> Option<&Value> {
         let wanted = *self.outputs.get(position)?;
-        self.constants.iter().find(|(id, _)| *id == wanted).map(|(_, value)| value)
+        self.constants
+            .iter()
+            .find(|(id, _)| *id == wanted)
+            .map(|(_, value)| value)
     }
 
-    /// Lets one node compute what is made of the inputs column by column. `feeds` are, for each input, its elements and the number of its
-    /// columns, if it is a plain table; returns for each whether it wants its columns as they are ([`Value::Columns`]).
+    /// Lets one node compute what is made of the inputs column by column. `feeds` are, for each
+    /// input, its elements and the number of its columns, if it is a plain table; returns for each
+    /// whether it wants its columns as they are ([`Value::Columns`]).
     pub fn assemble(&mut self, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
         assemble(self, feeds)
     }
 
-    /// Leaves out nodes and constants that nothing reads, and lets every value's last reader take it.
+    /// Leaves out nodes and constants that nothing reads, and lets every value's last reader take
+    /// it.
     pub(super) fn relink(&mut self) {
         let mut is_read = vec![false; self.value_count];
         self.outputs.iter().for_each(|&id| is_read[id] = true);
         let mut kept = Vec::with_capacity(self.nodes.len());
         for mut node in self.nodes.drain(..).rev() {
-            node.outputs.iter_mut().for_each(|output| *output = output.filter(|id| is_read[*id]));
+            node.outputs
+                .iter_mut()
+                .for_each(|output| *output = output.filter(|id| is_read[*id]));
             if node.outputs.iter().all(Option::is_none) {
                 continue;
             }
@@ -171,17 +195,40 @@ impl Graph {
 
     pub(super) fn run_with(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
         if inputs.len() != self.inputs.len() {
-            return Err(Error::failed(format!("{} values for a graph of {} inputs", inputs.len(), self.inputs.len())));
+            return Err(Error::failed(format!(
+                "{} values for a graph of {} inputs",
+                inputs.len(),
+                self.inputs.len()
+            )));
         }
-        let mut slots = Slots { values: vec![None; self.value_count], live_bytes: vec![0; self.value_count] };
-        self.constants.iter().for_each(|(id, value)| slots.values[*id] = Some(value.clone()));
-        self.inputs.iter().zip(inputs).for_each(|(id, value)| slots.put(*id, value, 0, fuel));
+        let mut slots = Slots {
+            values: vec![None; self.value_count],
+            live_bytes: vec![0; self.value_count],
+        };
+        self.constants
+            .iter()
+            .for_each(|(id, value)| slots.values[*id] = Some(value.clone()));
+        self.inputs
+            .iter()
+            .zip(inputs)
+            .for_each(|(id, value)| slots.put(*id, value, 0, fuel));
         for node in &self.nodes {
             fuel.burn(1)?;
-            node.run(&mut slots, fuel).map_err(|error| error.at_node(node.label.clone()))?;
+            node.run(&mut slots, fuel)
+                .map_err(|error| error.at_node(node.label.clone()))?;
         }
-        slots.live_bytes.iter().for_each(|bytes| fuel.dropped(*bytes));
-        self.outputs.iter().map(|id| slots.values[*id].clone().ok_or_else(|| Error::failed("an output has no value"))).collect()
+        slots
+            .live_bytes
+            .iter()
+            .for_each(|bytes| fuel.dropped(*bytes));
+        self.outputs
+            .iter()
+            .map(|id| {
+                slots.values[*id]
+                    .clone()
+                    .ok_or_else(|| Error::failed("an output has no value"))
+            })
+            .collect()
     }
 }
 
@@ -211,7 +258,11 @@ impl Node {
         let results = run_widened(&self.kernel, self.widening, inputs, fuel)?;
         fuel.burn(results.iter().map(cost).sum())?;
         if results.len() < self.outputs.len() {
-            return Err(Error::contract(format!("the operator gives {} outputs, the model wants {}", results.len(), self.outputs.len())));
+            return Err(Error::contract(format!(
+                "the operator gives {} outputs, the model wants {}",
+                results.len(),
+                self.outputs.len()
+            )));
         }
         for (id, value) in self.outputs.iter().zip(results) {
             let bytes = made_bytes(&value, fuel);
@@ -239,7 +290,9 @@ fn made_bytes(value: &Value, fuel: &Fuel) -> usize {
 /// The steps that a value counts as beside its node: large ones take longer to make, and to copy.
 fn cost(value: &Value) -> u64 {
     match value {
-        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => (tensor.len() / STEP_ELEMENTS) as u64,
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => {
+            (tensor.len() / STEP_ELEMENTS) as u64
+        }
         Value::Sequence(values) => values.len() as u64 + values.iter().map(cost).sum::<u64>(),
         Value::Optional(inner) => inner.as_ref().map_or(0, |inner| cost(inner)),
         Value::Columns(_) | Value::Block(_) => 0,
@@ -247,11 +300,21 @@ fn cost(value: &Value) -> u64 {
 }
 
 /// Runs a kernel with narrow inputs widened, and narrows what comes out again.
-pub(super) fn run_widened(kernel: &Kernel, widening: Widening, inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
+pub(super) fn run_widened(
+    kernel: &Kernel,
+    widening: Widening,
+    inputs: Vec<Option<Value>>,
+    fuel: &Fuel,
+) -> Result<Vec<Value>> {
     memory::step(|| run_step(kernel, widening, inputs, fuel))
 }
 
-fn run_step(kernel: &Kernel, widening: Widening, mut inputs: Vec<Option<Value>>, fuel: &Fuel) -> Result<Vec<Value>> {
+fn run_step(
+    kernel: &Kernel,
+    widening: Widening,
+    mut inputs: Vec<Option<Value>>,
+    fuel: &Fuel,
+) -> Result<Vec<Value>> {
     let mut narrow = None;
     if widening != Widening::None {
         for input in inputs.iter_mut().flatten() {
@@ -309,13 +372,29 @@ fn widened(tensor: &Tensor, widening: Widening) -> Result<Option<Tensor>> {
 fn narrowed(tensor: &Tensor, to: ElementType) -> Result<Option<Tensor>> {
     let shape = tensor.shape().to_vec();
     let narrow = match (tensor.data(), to) {
-        (Data::Float(values), ElementType::Float16) => Tensor::new(shape, values.iter().map(|&value| f16::from_f32(value)).collect()),
-        (Data::Float(values), ElementType::Bfloat16) => Tensor::new(shape, values.iter().map(|&value| bf16::from_f32(value)).collect()),
-        (Data::Int64(values), ElementType::Int8) => Tensor::new(shape, values.iter().map(|&value| value as i8).collect()),
-        (Data::Int64(values), ElementType::Int16) => Tensor::new(shape, values.iter().map(|&value| value as i16).collect()),
-        (Data::Int64(values), ElementType::Uint8) => Tensor::new(shape, values.iter().map(|&value| value as u8).collect()),
-        (Data::Int64(values), ElementType::Uint16) => Tensor::new(shape, values.iter().map(|&value| value as u16).collect()),
-        (Data::Int64(values), ElementType::Uint32) => Tensor::new(shape, values.iter().map(|&value| value as u32).collect()),
+        (Data::Float(values), ElementType::Float16) => Tensor::new(
+            shape,
+            values.iter().map(|&value| f16::from_f32(value)).collect(),
+        ),
+        (Data::Float(values), ElementType::Bfloat16) => Tensor::new(
+            shape,
+            values.iter().map(|&value| bf16::from_f32(value)).collect(),
+        ),
+        (Data::Int64(values), ElementType::Int8) => {
+            Tensor::new(shape, values.iter().map(|&value| value as i8).collect())
+        }
+        (Data::Int64(values), ElementType::Int16) => {
+            Tensor::new(shape, values.iter().map(|&value| value as i16).collect())
+        }
+        (Data::Int64(values), ElementType::Uint8) => {
+            Tensor::new(shape, values.iter().map(|&value| value as u8).collect())
+        }
+        (Data::Int64(values), ElementType::Uint16) => {
+            Tensor::new(shape, values.iter().map(|&value| value as u16).collect())
+        }
+        (Data::Int64(values), ElementType::Uint32) => {
+            Tensor::new(shape, values.iter().map(|&value| value as u32).collect())
+        }
         _ => return Ok(None),
     };
     narrow.map(Some)

@@ -1,4 +1,5 @@
-//! Lists that a node gives by name, in little memory: those of a forest are as long as the forest has nodes.
+//! Lists that a node gives by name, in little memory: those of a forest are as long as the forest
+//! has nodes.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,7 +60,11 @@ impl IntegerList {
     /// All numbers in 16 bits, if they are kept so.
     #[must_use]
     pub fn narrow(&self) -> Option<Cow<'_, [i16]>> {
-        if let Self::Narrow(values) = self { Some(values.into()) } else { None }
+        if let Self::Narrow(values) = self {
+            Some(values.into())
+        } else {
+            None
+        }
     }
 
     /// All numbers in 32 bits, if they are kept in no more.
@@ -75,7 +80,11 @@ impl IntegerList {
     /// All numbers in 64 bits.
     #[must_use]
     pub fn long(&self) -> Cow<'_, [i64]> {
-        if let Self::Long(values) = self { values.into() } else { self.iter().collect() }
+        if let Self::Long(values) = self {
+            values.into()
+        } else {
+            self.iter().collect()
+        }
     }
 
     /// Adds a number.
@@ -94,8 +103,12 @@ impl IntegerList {
     /// The same numbers in the next wider type.
     pub fn widen(&mut self) {
         match self {
-            Self::Narrow(values) => *self = Self::Short(values.iter().copied().map(i32::from).collect()),
-            Self::Short(values) => *self = Self::Long(values.iter().copied().map(i64::from).collect()),
+            Self::Narrow(values) => {
+                *self = Self::Short(values.iter().copied().map(i32::from).collect())
+            }
+            Self::Short(values) => {
+                *self = Self::Long(values.iter().copied().map(i64::from).collect())
+            }
             Self::Long(_) => {}
         }
     }
@@ -120,14 +133,20 @@ impl TextList {
     /// The texts in their order.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Arc<str>> {
-        self.places.iter().map(|place| self.distinct[*place as usize].clone()).collect()
+        self.places
+            .iter()
+            .map(|place| self.distinct[*place as usize].clone())
+            .collect()
     }
 }
 
 impl FromIterator<Arc<str>> for TextList {
     fn from_iter<I: IntoIterator<Item = Arc<str>>>(texts: I) -> Self {
         let distinct: Vec<Arc<str>> = texts.into_iter().collect();
-        Self { places: Arc::new((0..distinct.len() as u32).collect()), distinct }
+        Self {
+            places: Arc::new((0..distinct.len() as u32).collect()),
+            distinct,
+        }
     }
 }
 
@@ -142,7 +161,10 @@ mod tests {
         for (count, number) in numbers.into_iter().enumerate() {
             list.push(number);
             assert_eq!(list.to_vec(), numbers[..=count]);
-            assert_eq!((list.narrow().is_some(), list.short().is_some()), (count < 3, count < 5));
+            assert_eq!(
+                (list.narrow().is_some(), list.short().is_some()),
+                (count < 3, count < 5)
+            );
             assert_eq!(*list.long(), numbers[..=count]);
         }
     }

@@ -8,19 +8,31 @@ use super::tensor::{Data, Element, Tensor};
 use crate::error::Result;
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("Equal", 2, 2, |_| single(|call| equal(call.tensor(0)?, call.tensor(1)?))).since(7),
-    Entry::new("Greater", 2, 2, |_| order(std::cmp::Ordering::is_gt)).since(7).widened(),
-    Entry::new("Less", 2, 2, |_| order(std::cmp::Ordering::is_lt)).since(7).widened(),
+    Entry::new("Equal", 2, 2, |_| {
+        single(|call| equal(call.tensor(0)?, call.tensor(1)?))
+    })
+    .since(7),
+    Entry::new("Greater", 2, 2, |_| order(std::cmp::Ordering::is_gt))
+        .since(7)
+        .widened(),
+    Entry::new("Less", 2, 2, |_| order(std::cmp::Ordering::is_lt))
+        .since(7)
+        .widened(),
     Entry::new("GreaterOrEqual", 2, 2, |_| order(std::cmp::Ordering::is_ge)).widened(),
     Entry::new("LessOrEqual", 2, 2, |_| order(std::cmp::Ordering::is_le)).widened(),
     Entry::new("And", 2, 2, |_| logic(|a, b| a & b)).since(7),
     Entry::new("Or", 2, 2, |_| logic(|a, b| a | b)).since(7),
     Entry::new("Xor", 2, 2, |_| logic(|a, b| a ^ b)).since(7),
-    Entry::new("Not", 1, 1, |_| single(|call| change(call.take(0)?, |value: &mut bool| *value = !*value))),
+    Entry::new("Not", 1, 1, |_| {
+        single(|call| change(call.take(0)?, |value: &mut bool| *value = !*value))
+    }),
     Entry::new("BitwiseAnd", 2, 2, |_| bits(|a, b| a & b)).widened(),
     Entry::new("BitwiseOr", 2, 2, |_| bits(|a, b| a | b)).widened(),
     Entry::new("BitwiseXor", 2, 2, |_| bits(|a, b| a ^ b)).widened(),
-    Entry::new("BitwiseNot", 1, 1, |_| single(|call| inverted(call.take(0)?))).widened(),
+    Entry::new("BitwiseNot", 1, 1, |_| {
+        single(|call| inverted(call.take(0)?))
+    })
+    .widened(),
     Entry::new("BitShift", 2, 2, shift).widened(),
 ];
 
@@ -33,8 +45,15 @@ fn equal(left: &Tensor, right: &Tensor) -> Result<Tensor> {
 
 /// NaN is in no order.
 fn order(is_so: fn(std::cmp::Ordering) -> bool) -> Result<Kernel> {
-    fn typed<T: Element>(left: &Tensor, _: &[T], right: &Tensor, is_so: fn(std::cmp::Ordering) -> bool) -> Result<Tensor> {
-        zip(left, right, |a: &T, b: &T| a.partial_cmp(b).is_some_and(is_so))
+    fn typed<T: Element>(
+        left: &Tensor,
+        _: &[T],
+        right: &Tensor,
+        is_so: fn(std::cmp::Ordering) -> bool,
+    ) -> Result<Tensor> {
+        zip(left, right, |a: &T, b: &T| {
+            a.partial_cmp(b).is_some_and(is_so)
+        })
     }
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);
@@ -43,15 +62,23 @@ fn order(is_so: fn(std::cmp::Ordering) -> bool) -> Result<Kernel> {
 }
 
 fn logic(function: fn(bool, bool) -> bool) -> Result<Kernel> {
-    single(move |call| zip(call.tensor(0)?, call.tensor(1)?, |a: &bool, b: &bool| function(*a, *b)))
+    single(move |call| {
+        zip(call.tensor(0)?, call.tensor(1)?, |a: &bool, b: &bool| {
+            function(*a, *b)
+        })
+    })
 }
 
 fn bits(function: fn(u64, u64) -> u64) -> Result<Kernel> {
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);
         match left.data() {
-            Data::Int32(_) => zip(left, right, |a: &i32, b: &i32| function(*a as u64, *b as u64) as i32),
-            Data::Int64(_) => zip(left, right, |a: &i64, b: &i64| function(*a as u64, *b as u64) as i64),
+            Data::Int32(_) => zip(left, right, |a: &i32, b: &i32| {
+                function(*a as u64, *b as u64) as i32
+            }),
+            Data::Int64(_) => zip(left, right, |a: &i64, b: &i64| {
+                function(*a as u64, *b as u64) as i64
+            }),
             Data::Uint64(_) => zip(left, right, |a: &u64, b: &u64| function(*a, *b)),
             other => Err(unsupported(other)),
         }
@@ -77,10 +104,18 @@ fn shift(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);
         match left.data() {
-            Data::Int32(_) if is_left => zip(left, right, |a: &i32, b: &i32| by(*a as u64, *b as u64) as i32),
-            Data::Int32(_) => zip(left, right, |a: &i32, b: &i32| a >> (if (0..32).contains(b) { *b } else { 31 })),
-            Data::Int64(_) if is_left => zip(left, right, |a: &i64, b: &i64| by(*a as u64, *b as u64) as i64),
-            Data::Int64(_) => zip(left, right, |a: &i64, b: &i64| a >> (if (0..64).contains(b) { *b } else { 63 })),
+            Data::Int32(_) if is_left => zip(left, right, |a: &i32, b: &i32| {
+                by(*a as u64, *b as u64) as i32
+            }),
+            Data::Int32(_) => zip(left, right, |a: &i32, b: &i32| {
+                a >> (if (0..32).contains(b) { *b } else { 31 })
+            }),
+            Data::Int64(_) if is_left => zip(left, right, |a: &i64, b: &i64| {
+                by(*a as u64, *b as u64) as i64
+            }),
+            Data::Int64(_) => zip(left, right, |a: &i64, b: &i64| {
+                a >> (if (0..64).contains(b) { *b } else { 63 })
+            }),
             Data::Uint64(_) => zip(left, right, |a: &u64, b: &u64| by(*a, *b)),
             other => Err(unsupported(other)),
         }

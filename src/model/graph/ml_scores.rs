@@ -1,4 +1,5 @@
-//! What the models of `ai.onnx.ml` do to their raw scores: post-transforms, the second class, and the label that wins.
+//! What the models of `ai.onnx.ml` do to their raw scores: post-transforms, the second class, and
+//! the label that wins.
 //!
 //! In single precision and in ONNX Runtime's order of operations.
 
@@ -18,11 +19,21 @@ pub(super) enum Transform {
 }
 
 /// The transforms in the order of their numbers in `TreeEnsemble`.
-pub(super) const TRANSFORMS: [Transform; 5] = [Transform::None, Transform::Softmax, Transform::Logistic, Transform::SoftmaxZero, Transform::Probit];
+pub(super) const TRANSFORMS: [Transform; 5] = [
+    Transform::None,
+    Transform::Softmax,
+    Transform::Logistic,
+    Transform::SoftmaxZero,
+    Transform::Probit,
+];
 
 impl Transform {
     pub(super) fn of(node: &Definition) -> Result<Self> {
-        Ok(TRANSFORMS[node.choice("post_transform", &["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"], 0)?])
+        Ok(TRANSFORMS[node.choice(
+            "post_transform",
+            &["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"],
+            0,
+        )?])
     }
 
     /// Transforms one row in place.
@@ -33,7 +44,8 @@ impl Transform {
             Self::Probit => row.iter_mut().for_each(|score| *score = probit(*score)),
             Self::Softmax => {
                 let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                row.iter_mut().for_each(|score| *score = (*score - greatest).exp());
+                row.iter_mut()
+                    .for_each(|score| *score = (*score - greatest).exp());
                 let sum: f32 = row.iter().sum();
                 row.iter_mut().for_each(|score| *score /= sum);
             }
@@ -41,7 +53,13 @@ impl Transform {
                 let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let is_zero = |score: f32| score.abs() <= 1e-7;
                 let shift = (-greatest).exp();
-                row.iter_mut().for_each(|score| *score = if is_zero(*score) { *score * shift } else { (*score - greatest).exp() });
+                row.iter_mut().for_each(|score| {
+                    *score = if is_zero(*score) {
+                        *score * shift
+                    } else {
+                        (*score - greatest).exp()
+                    }
+                });
                 let sum: f32 = row.iter().sum();
                 if sum != 0.0 {
                     row.iter_mut().for_each(|score| *score /= sum);
@@ -75,5 +93,8 @@ pub(super) fn labelled(labels: &Tensor, classes: &[usize], scores: Tensor) -> Re
 
 /// The first of the greatest scores.
 pub(super) fn greatest(row: &[f32]) -> usize {
-    row.iter().enumerate().fold(0, |best, (place, score)| if *score > row[best] { place } else { best })
+    row.iter().enumerate().fold(
+        0,
+        |best, (place, score)| if *score > row[best] { place } else { best },
+    )
 }

@@ -1,7 +1,8 @@
 //! Trees as ONNX means them, whichever way they are written: branches, and leaves with votes.
 //!
-//! Every index is checked, and a tree is walked once when it is read, so that no later walk can leave it or go in circles. The lists of a forest are as large as its
-//! file: they are borrowed, and each tree is read of them when it is wanted.
+//! Every index is checked, and a tree is walked once when it is read, so that no later walk can
+//! leave it or go in circles. The lists of a forest are as large as its file: they are borrowed,
+//! and each tree is read of them when it is wanted.
 
 use super::lists::IntegerList;
 use super::operator::{Attribute, Definition, lacks};
@@ -62,7 +63,9 @@ impl VoteTree {
 
     /// The votes of a leaf.
     pub(super) fn leaf(&self, leaf: usize) -> &[Vote] {
-        let start = leaf.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let start = leaf
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
         &self.votes[start..self.ends[leaf] as usize]
     }
 
@@ -80,7 +83,9 @@ impl VoteTree {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of_val(self.branches.as_slice()) + size_of_val(self.votes.as_slice()) + size_of_val(self.ends.as_slice())
+        size_of_val(self.branches.as_slice())
+            + size_of_val(self.votes.as_slice())
+            + size_of_val(self.ends.as_slice())
     }
 
     /// The votes of all leaves.
@@ -101,10 +106,19 @@ pub(super) struct Questions {
 impl Questions {
     /// Of branches: (feature, mode, threshold).
     pub(super) fn of(mut branches: impl Iterator<Item = (i64, Mode, f64)>) -> Result<Self> {
-        branches.try_fold(Self { feature_count: 0, are_ordered: true }, |all, (feature, mode, threshold)| {
-            let feature_count = all.feature_count.max(feature_of(feature)? as usize + 1);
-            Ok(Self { feature_count, are_ordered: all.are_ordered && mode.is_order() && !threshold.is_nan() })
-        })
+        branches.try_fold(
+            Self {
+                feature_count: 0,
+                are_ordered: true,
+            },
+            |all, (feature, mode, threshold)| {
+                let feature_count = all.feature_count.max(feature_of(feature)? as usize + 1);
+                Ok(Self {
+                    feature_count,
+                    are_ordered: all.are_ordered && mode.is_order() && !threshold.is_nan(),
+                })
+            },
+        )
     }
 }
 
@@ -121,12 +135,20 @@ pub(super) struct Votes {
 
 impl Votes {
     /// No vote yet.
-    pub(super) const NONE: Self = Self { first_target: None, have_one_target: true, are_positive: true };
+    pub(super) const NONE: Self = Self {
+        first_target: None,
+        have_one_target: true,
+        are_positive: true,
+    };
 
     /// With the next vote of the file.
     pub(super) fn with(self, (target, weight): Vote) -> Self {
         let first = self.first_target.unwrap_or(target);
-        Self { first_target: Some(first), have_one_target: self.have_one_target && target == first, are_positive: self.are_positive && weight >= 0.0 }
+        Self {
+            first_target: Some(first),
+            have_one_target: self.have_one_target && target == first,
+            are_positive: self.are_positive && weight >= 0.0,
+        }
     }
 }
 
@@ -160,12 +182,23 @@ pub(super) enum Reals<'a> {
 }
 
 impl<'a> Reals<'a> {
-    /// The numbers of an attribute, or of the one that ends in `_as_tensor`; true if they are in double precision.
+    /// The numbers of an attribute, or of the one that ends in `_as_tensor`; true if they are in
+    /// double precision.
     pub(super) fn of(node: &'a Definition, name: &str) -> Result<(Self, bool)> {
-        if let Some(Attribute::Tensor(tensor)) = node.attributes.get(&format!("{name}_as_tensor")).or_else(|| node.attributes.get(name)) {
-            return Ok((Self::Double(tensor.doubles()?), tensor.element_type() == ElementType::Double));
+        if let Some(Attribute::Tensor(tensor)) = node
+            .attributes
+            .get(&format!("{name}_as_tensor"))
+            .or_else(|| node.attributes.get(name))
+        {
+            return Ok((
+                Self::Double(tensor.doubles()?),
+                tensor.element_type() == ElementType::Double,
+            ));
         }
-        Ok((Self::Single(node.floats_of(name)?.unwrap_or_default()), false))
+        Ok((
+            Self::Single(node.floats_of(name)?.unwrap_or_default()),
+            false,
+        ))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -199,7 +232,10 @@ pub(super) fn wrong(what: &str) -> Error {
 
 /// A feature's number.
 pub(super) fn feature_of(number: i64) -> Result<u32> {
-    u32::try_from(number).ok().filter(|&feature| feature < 1 << 24).ok_or_else(|| wrong("a feature's number is out of range"))
+    u32::try_from(number)
+        .ok()
+        .filter(|&feature| feature < 1 << 24)
+        .ok_or_else(|| wrong("a feature's number is out of range"))
 }
 
 /// A branch, and the places that it leads to.
@@ -209,14 +245,20 @@ pub(super) struct Found {
     pub(super) no: usize,
 }
 
-/// Numbers the nodes below a root from 0 on, branches and leaves apart. More of them than there are nodes are refused.
+/// Numbers the nodes below a root from 0 on, branches and leaves apart. More of them than there are
+/// nodes are refused.
 pub(super) fn walk(
     root: usize,
     node_count: usize,
     describe: impl Fn(usize) -> Result<Option<Found>>,
     votes: impl Fn(usize, &mut Vec<Vote>),
 ) -> Result<VoteTree> {
-    let mut tree = VoteTree { root: Child::Leaf(0), branches: Vec::new(), votes: Vec::new(), ends: Vec::new() };
+    let mut tree = VoteTree {
+        root: Child::Leaf(0),
+        branches: Vec::new(),
+        votes: Vec::new(),
+        ends: Vec::new(),
+    };
     // (place in the file, branch that leads here and whether by yes)
     let mut open: Vec<(usize, Option<(usize, bool)>)> = vec![(root, None)];
     let mut met = 0;
@@ -228,15 +270,30 @@ pub(super) fn walk(
         let child = match describe(place)? {
             None => {
                 votes(place, &mut tree.votes);
-                tree.ends.push(u32::try_from(tree.votes.len()).map_err(|_| wrong("there are too many votes"))?);
+                tree.ends.push(
+                    u32::try_from(tree.votes.len())
+                        .map_err(|_| wrong("there are too many votes"))?,
+                );
                 Child::Leaf(tree.ends.len() as u32 - 1)
             }
-            Some(Found { branch: (feature, mode, threshold, members, missing_is_true), yes, no }) => {
+            Some(Found {
+                branch: (feature, mode, threshold, members, missing_is_true),
+                yes,
+                no,
+            }) => {
                 let index = tree.branches.len();
                 open.push((no, Some((index, false))));
                 open.push((yes, Some((index, true))));
                 let nowhere = Child::Leaf(u32::MAX);
-                tree.branches.push(Branch { feature, mode, threshold, members, missing_is_true, yes: nowhere, no: nowhere });
+                tree.branches.push(Branch {
+                    feature,
+                    mode,
+                    threshold,
+                    members,
+                    missing_is_true,
+                    yes: nowhere,
+                    no: nowhere,
+                });
                 Child::Node(index as u32)
             }
         };

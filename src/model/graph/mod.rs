@@ -1,15 +1,19 @@
 //! Graphs of operators, as ONNX files hold them: tensors in, tensors out, on one thread.
 //!
-//! Owns the values, the operators and the order of execution. Every operator is written here: attributes are read when the graph is built,
-//! constants are folded, values are dropped after their last use. It must not know file formats, tables or columns.
+//! Owns the values, the operators and the order of execution. Every operator is written here:
+//! attributes are read when the graph is built, constants are folded, values are dropped after
+//! their last use. It must not know file formats, tables or columns.
 //!
 //! # Why an engine of our own
 //!
-//! candle-onnx gives wrong results and has no `ai.onnx.ml`. `rten` is pure Rust, fused and has AVX-512 kernels, but no `ai.onnx.ml` either, and turns doubles into
-//! single precision and 64-bit whole numbers into 32 bits. ONNX Runtime is C++. What a table needs (operators over columns, texts, 64-bit integers, doubles)
-//! had to be written whichever engine ran the rest; the rest was decided by time. Processor seconds on one thread in November 2026 (Sapphire Rapids, shared
-//! machine, medians of three runs in turn, batches of 256 rows): of rten 0.27 with packed weights and ONNX Runtime 1.31 the session alone, of tallow the
-//! whole process with reading, binding and writing; before are the same operators written plainly.
+//! candle-onnx gives wrong results and has no `ai.onnx.ml`. `rten` is pure Rust, fused and has
+//! AVX-512 kernels, but no `ai.onnx.ml` either, and turns doubles into single precision and 64-bit
+//! whole numbers into 32 bits. ONNX Runtime is C++. What a table needs (operators over columns,
+//! texts, 64-bit integers, doubles) had to be written whichever engine ran the rest; the rest was
+//! decided by time. Processor seconds on one thread in November 2026 (Sapphire Rapids, shared
+//! machine, medians of three runs in turn, batches of 256 rows): of rten 0.27 with packed weights
+//! and ONNX Runtime 1.31 the session alone, of tallow the whole process with reading, binding and
+//! writing; before are the same operators written plainly.
 //!
 //! | network | rows | before | rten | ONNX Runtime | tallow |
 //! |---|---|---|---|---|---|
@@ -20,10 +24,12 @@
 //! | transformer, two layers of 128, 32 tokens | 4 000 | 2.7 | 1.32 | 1.06 | 0.98 |
 //! | FT-Transformer, three layers of 64, 24 columns | 10 000 | | 2.04 | 1.18 | 1.20 |
 //!
-//! The answers differ from ONNX Runtime's by less than 1e-6. What made the difference: convolutions without a matrix of windows
-//! ([`crate::model::convolution`]), recurrent layers whose rows take each step together ([`recurrent`]), groups of rows whose values stay in the
-//! second-level cache ([`probe`]; memory of the transformer 906 to 103 MB), chains of dense layers on packed products ([`fuse`]) that take in GELU where it is
-//! written out ([`gelu`]), softmax and norms on vectors ([`vectors`]), small products on packed matrices ([`product`]).
+//! The answers differ from ONNX Runtime's by less than 1e-6. What made the difference: convolutions
+//! without a matrix of windows ([`crate::model::convolution`]), recurrent layers whose rows take
+//! each step together ([`recurrent`]), groups of rows whose values stay in the second-level cache
+//! ([`probe`]; memory of the transformer 906 to 103 MB), chains of dense layers on packed products
+//! ([`fuse`]) that take in GELU where it is written out ([`gelu`]), softmax and norms on vectors
+//! ([`vectors`]), small products on packed matrices ([`product`]).
 
 mod activation;
 pub mod answer;

@@ -1,7 +1,10 @@
 //! Elements put together, cut apart and laid out anew, none of them changed.
 
 use super::element::any;
-use super::layout::{axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of, transposed, viewed, walk};
+use super::layout::{
+    axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of,
+    transposed, viewed, walk,
+};
 use super::operator::{Call, Definition, Kernel, lacks, several, single};
 use super::registry::{ANY, Entry};
 use super::tensor::{Element, Tensor, room_of, shape_count};
@@ -30,8 +33,16 @@ fn concat(node: &Definition) -> Result<Kernel> {
 
 /// The tensors one after another along an axis.
 pub(super) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
-    fn typed<T: Element>(_: &[T], tensors: &[&Tensor], axis: usize, shape: Vec<usize>) -> Result<Tensor> {
-        let parts = tensors.iter().map(|tensor| tensor.values::<T>()).collect::<Result<Vec<&[T]>>>()?;
+    fn typed<T: Element>(
+        _: &[T],
+        tensors: &[&Tensor],
+        axis: usize,
+        shape: Vec<usize>,
+    ) -> Result<Tensor> {
+        let parts = tensors
+            .iter()
+            .map(|tensor| tensor.values::<T>())
+            .collect::<Result<Vec<&[T]>>>()?;
         let mut values = Vec::with_capacity(room_of::<T>(&shape)?);
         for outer in 0..product(&shape[..axis]) {
             for (part, tensor) in parts.iter().zip(tensors) {
@@ -41,13 +52,21 @@ pub(super) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
         }
         Tensor::new(shape, values)
     }
-    let first = tensors.first().ok_or_else(|| Error::failed("nothing to put together"))?;
+    let first = tensors
+        .first()
+        .ok_or_else(|| Error::failed("nothing to put together"))?;
     let axis = axis_of(axis, first.rank())?;
     let mut shape = first.shape().to_vec();
     for tensor in &tensors[1..] {
-        let fits = tensor.rank() == first.rank() && (0..first.rank()).all(|other| other == axis || tensor.shape()[other] == shape[other]);
+        let fits = tensor.rank() == first.rank()
+            && (0..first.rank())
+                .all(|other| other == axis || tensor.shape()[other] == shape[other]);
         if !fits {
-            return Err(Error::failed(format!("shapes {:?} and {:?} do not go together along axis {axis}", first.shape(), tensor.shape())));
+            return Err(Error::failed(format!(
+                "shapes {:?} and {:?} do not go together along axis {axis}",
+                first.shape(),
+                tensor.shape()
+            )));
         }
         shape[axis] = shape[axis].saturating_add(tensor.shape()[axis]);
     }
@@ -65,13 +84,18 @@ pub(super) fn part(tensor: &Tensor, axis: usize, start: usize, length: usize) ->
 
 fn split(node: &Definition) -> Result<Kernel> {
     let (axis, attribute) = (node.int("axis", 0)?, node.find_ints("split")?);
-    let count = node.find_int("num_outputs")?.map_or(Ok(node.outputs.len()), length_of)?;
+    let count = node
+        .find_int("num_outputs")?
+        .map_or(Ok(node.outputs.len()), length_of)?;
     several(move |call| {
         let data = call.tensor(0)?;
         let axis = axis_of(axis, data.rank())?;
         let length = data.shape()[axis];
         let lengths = match call.integers(1)?.or_else(|| attribute.clone()) {
-            Some(lengths) => lengths.into_iter().map(length_of).collect::<Result<Vec<usize>>>()?,
+            Some(lengths) => lengths
+                .into_iter()
+                .map(length_of)
+                .collect::<Result<Vec<usize>>>()?,
             None => even_parts(length, count)?,
         };
         split_into(data, axis, &lengths).map(|parts| parts.into_iter().map(Value::Tensor).collect())
@@ -80,16 +104,25 @@ fn split(node: &Definition) -> Result<Kernel> {
 
 fn even_parts(length: usize, count: usize) -> Result<Vec<usize>> {
     if count == 0 || count > length.max(1) {
-        return Err(Error::failed(format!("an axis of length {length} cannot be split into {count} parts")));
+        return Err(Error::failed(format!(
+            "an axis of length {length} cannot be split into {count} parts"
+        )));
     }
     let part = length.div_ceil(count);
-    Ok((0..count).map(|index| part.min(length.saturating_sub(index * part))).collect())
+    Ok((0..count)
+        .map(|index| part.min(length.saturating_sub(index * part)))
+        .collect())
 }
 
 pub(super) fn split_into(data: &Tensor, axis: usize, lengths: &[usize]) -> Result<Vec<Tensor>> {
-    let total = lengths.iter().fold(0_usize, |sum, length| sum.saturating_add(*length));
+    let total = lengths
+        .iter()
+        .fold(0_usize, |sum, length| sum.saturating_add(*length));
     if total != data.shape()[axis] {
-        return Err(Error::failed(format!("parts of {total} together for an axis of length {}", data.shape()[axis])));
+        return Err(Error::failed(format!(
+            "parts of {total} together for an axis of length {}",
+            data.shape()[axis]
+        )));
     }
     let mut start = 0;
     let mut parts = Vec::with_capacity(lengths.len());
@@ -102,18 +135,31 @@ pub(super) fn split_into(data: &Tensor, axis: usize, lengths: &[usize]) -> Resul
 
 /// Starts and ends are inputs from operator set 10 on, attributes before.
 fn slice(node: &Definition) -> Result<Kernel> {
-    let attributes = (node.find_ints("starts")?, node.find_ints("ends")?, node.find_ints("axes")?);
+    let attributes = (
+        node.find_ints("starts")?,
+        node.find_ints("ends")?,
+        node.find_ints("axes")?,
+    );
     single(move |call| {
-        let starts = call.integers(1)?.or_else(|| attributes.0.clone()).ok_or_else(|| lacks("starts"))?;
-        let ends = call.integers(2)?.or_else(|| attributes.1.clone()).ok_or_else(|| lacks("ends"))?;
+        let starts = call
+            .integers(1)?
+            .or_else(|| attributes.0.clone())
+            .ok_or_else(|| lacks("starts"))?;
+        let ends = call
+            .integers(2)?
+            .or_else(|| attributes.1.clone())
+            .ok_or_else(|| lacks("ends"))?;
         let data = call.tensor(0)?;
         let axes = match call.integers(3)?.or_else(|| attributes.2.clone()) {
             Some(axes) => axes_of(&axes, data.rank())?,
             None => (0..starts.len()).collect(),
         };
         let steps = call.integers(4)?.unwrap_or_else(|| vec![1; starts.len()]);
-        if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] || starts.len() > data.rank() {
-            return Err(Error::failed("starts, ends, axes and steps are not as many"));
+        if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] || starts.len() > data.rank()
+        {
+            return Err(Error::failed(
+                "starts, ends, axes and steps are not as many",
+            ));
         }
         let mut result = data.clone();
         for (((&axis, &start), &end), &step) in axes.iter().zip(&starts).zip(&ends).zip(&steps) {
@@ -128,10 +174,28 @@ fn sliced(data: &Tensor, axis: usize, start: i64, end: i64, step: i64) -> Result
     if step == 0 {
         return Err(Error::failed("a slice with a step of 0"));
     }
-    let counted = |place: i64| if place < 0 { place.saturating_add(length) } else { place };
-    let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
-    let (start, end) = (counted(start).clamp(low.max(0), high.max(0)), counted(end).clamp(low, high));
-    let count = if step > 0 { (end - start).max(0) as u64 } else { (start - end).max(0) as u64 }.div_ceil(step.unsigned_abs()) as usize;
+    let counted = |place: i64| {
+        if place < 0 {
+            place.saturating_add(length)
+        } else {
+            place
+        }
+    };
+    let (low, high) = if step > 0 {
+        (0, length)
+    } else {
+        (-1, length - 1)
+    };
+    let (start, end) = (
+        counted(start).clamp(low.max(0), high.max(0)),
+        counted(end).clamp(low, high),
+    );
+    let count = if step > 0 {
+        (end - start).max(0) as u64
+    } else {
+        (start - end).max(0) as u64
+    }
+    .div_ceil(step.unsigned_abs()) as usize;
     if count == 0 || length == 0 {
         return part(data, axis, 0, 0);
     }
@@ -142,7 +206,10 @@ fn sliced(data: &Tensor, axis: usize, start: i64, end: i64, step: i64) -> Result
     memory::temporary(shape_count(&[outer, count])? * size_of::<usize>())?;
     let mut starts = Vec::with_capacity(outer * count);
     for block in 0..outer {
-        starts.extend((0..count as i64).map(|index| (block * length as usize + (start + index * step) as usize) * inner));
+        starts.extend(
+            (0..count as i64)
+                .map(|index| (block * length as usize + (start + index * step) as usize) * inner),
+        );
     }
     let mut shape = data.shape().to_vec();
     shape[axis] = count;
@@ -158,14 +225,30 @@ fn expand(call: &mut Call) -> Result<Tensor> {
 
 fn tile(call: &mut Call) -> Result<Tensor> {
     let data = call.tensor(0)?;
-    let repeats = call.tensor(1)?.integers()?.into_iter().map(length_of).collect::<Result<Vec<usize>>>()?;
+    let repeats = call
+        .tensor(1)?
+        .integers()?
+        .into_iter()
+        .map(length_of)
+        .collect::<Result<Vec<usize>>>()?;
     if repeats.len() != data.rank() {
-        return Err(Error::failed(format!("{} repeats for {} axes", repeats.len(), data.rank())));
+        return Err(Error::failed(format!(
+            "{} repeats for {} axes",
+            repeats.len(),
+            data.rank()
+        )));
     }
-    let pairs: Vec<usize> = repeats.iter().zip(data.shape()).flat_map(|(&repeat, &length)| [repeat, length]).collect();
+    let pairs: Vec<usize> = repeats
+        .iter()
+        .zip(data.shape())
+        .flat_map(|(&repeat, &length)| [repeat, length])
+        .collect();
     let own = strides_of(data.shape());
     let strides: Vec<usize> = own.iter().flat_map(|&stride| [0, stride]).collect();
-    let shape: Vec<usize> = pairs.chunks_exact(2).map(|pair| pair[0].saturating_mul(pair[1])).collect();
+    let shape: Vec<usize> = pairs
+        .chunks_exact(2)
+        .map(|pair| pair[0].saturating_mul(pair[1]))
+        .collect();
     shape_count(&shape)?;
     viewed(data, 0, &pairs, &strides)?.reshaped(shape)
 }
@@ -193,52 +276,94 @@ impl Fill {
             Self::Reflect if length == 1 => Some(0),
             Self::Reflect => {
                 let folded = place.rem_euclid(2 * (length - 1));
-                Some(if folded < length { folded } else { 2 * (length - 1) - folded } as usize)
+                Some(if folded < length {
+                    folded
+                } else {
+                    2 * (length - 1) - folded
+                } as usize)
             }
         }
     }
 }
 
 fn pad(node: &Definition) -> Result<Kernel> {
-    let fill = [Fill::Constant, Fill::Reflect, Fill::Edge, Fill::Wrap][node.choice("mode", &["constant", "reflect", "edge", "wrap"], 0)?];
+    let fill = [Fill::Constant, Fill::Reflect, Fill::Edge, Fill::Wrap]
+        [node.choice("mode", &["constant", "reflect", "edge", "wrap"], 0)?];
     let attribute = node.find_ints("pads")?.or(node.find_ints("paddings")?);
     let value = node.float("value", 0.0)?;
     single(move |call| {
         let data = call.tensor(0)?;
-        let pads = call.integers(1)?.or_else(|| attribute.clone()).ok_or_else(|| lacks("pads"))?;
+        let pads = call
+            .integers(1)?
+            .or_else(|| attribute.clone())
+            .ok_or_else(|| lacks("pads"))?;
         let axes = match call.integers(3)? {
             Some(axes) => axes_of(&axes, data.rank())?,
             None => (0..data.rank()).collect(),
         };
         if pads.len() != 2 * axes.len() {
-            return Err(Error::failed(format!("{} pads for {} axes", pads.len(), axes.len())));
+            return Err(Error::failed(format!(
+                "{} pads for {} axes",
+                pads.len(),
+                axes.len()
+            )));
         }
         let mut both = vec![(0, 0); data.rank()];
-        axes.iter().enumerate().for_each(|(index, &axis)| both[axis] = (pads[index], pads[index + axes.len()]));
-        let attribute = if value == 0.0 { None } else { Some(super::conversion::cast(&Tensor::scalar(value), data.element_type())?) };
+        axes.iter()
+            .enumerate()
+            .for_each(|(index, &axis)| both[axis] = (pads[index], pads[index + axes.len()]));
+        let attribute = if value == 0.0 {
+            None
+        } else {
+            Some(super::conversion::cast(
+                &Tensor::scalar(value),
+                data.element_type(),
+            )?)
+        };
         padded(data, &both, fill, call.optional(2)?.or(attribute.as_ref()))
     })
 }
 
-fn padded(data: &Tensor, pads: &[(i64, i64)], fill: Fill, value: Option<&Tensor>) -> Result<Tensor> {
-    let lengths =
-        data.shape().iter().zip(pads).map(|(&length, &(before, after))| (length as i64).saturating_add(before).saturating_add(after).max(0));
+fn padded(
+    data: &Tensor,
+    pads: &[(i64, i64)],
+    fill: Fill,
+    value: Option<&Tensor>,
+) -> Result<Tensor> {
+    let lengths = data
+        .shape()
+        .iter()
+        .zip(pads)
+        .map(|(&length, &(before, after))| {
+            (length as i64)
+                .saturating_add(before)
+                .saturating_add(after)
+                .max(0)
+        });
     let shape = shape_of(&lengths.collect::<Vec<i64>>())?;
     let strides = strides_of(data.shape());
-    // The places of all elements, those of all axes but the last while they are made, and those along the axes.
+    // The places of all elements, those of all axes but the last while they are made, and those
+    // along the axes.
     let count = shape_count(&shape)?.saturating_add(shape.iter().sum());
     memory::temporary(count.saturating_mul(2 * size_of::<Option<usize>>()))?;
     let sources: Vec<Vec<Option<usize>>> = (0..data.rank())
         .map(|axis| {
             (0..shape[axis] as i64)
-                .map(|place| fill.inside(place - pads[axis].0, data.shape()[axis] as i64).map(|inside| inside * strides[axis]))
+                .map(|place| {
+                    fill.inside(place - pads[axis].0, data.shape()[axis] as i64)
+                        .map(|inside| inside * strides[axis])
+                })
                 .collect()
         })
         .collect();
     let mut places: Vec<Option<usize>> = vec![Some(0)];
     for source in &sources {
         let mut next = Vec::with_capacity(places.len() * source.len());
-        next.extend(places.iter().flat_map(|outer| source.iter().map(move |inner| Some((*outer)? + (*inner)?))));
+        next.extend(
+            places
+                .iter()
+                .flat_map(|outer| source.iter().map(move |inner| Some((*outer)? + (*inner)?))),
+        );
         places = next;
     }
     data.picked(&places, value, shape)
@@ -248,33 +373,61 @@ fn block_shape(data: &Tensor, size: i64) -> Result<([usize; 4], usize)> {
     let size = length_of(size)?;
     match *data.shape() {
         [batch, depth, height, width] if size > 0 => Ok(([batch, depth, height, width], size)),
-        _ => Err(Error::failed("not a tensor of four axes, or a block size of 0")),
+        _ => Err(Error::failed(
+            "not a tensor of four axes, or a block size of 0",
+        )),
     }
 }
 
 fn depth_to_space(node: &Definition) -> Result<Kernel> {
-    let (size, is_column_first) = (node.wanted_int("blocksize")?, node.choice("mode", &["DCR", "CRD"], 0)? == 1);
+    let (size, is_column_first) = (
+        node.wanted_int("blocksize")?,
+        node.choice("mode", &["DCR", "CRD"], 0)? == 1,
+    );
     single(move |call| {
         let data = call.take(0)?;
         let ([batch, depth, height, width], size) = block_shape(&data, size)?;
         let channels = depth / size.saturating_mul(size).max(1);
         let (cut, order) = if is_column_first {
-            ([batch, channels, size, size, height, width], [0, 1, 4, 2, 5, 3])
+            (
+                [batch, channels, size, size, height, width],
+                [0, 1, 4, 2, 5, 3],
+            )
         } else {
-            ([batch, size, size, channels, height, width], [0, 3, 4, 1, 5, 2])
+            (
+                [batch, size, size, channels, height, width],
+                [0, 3, 4, 1, 5, 2],
+            )
         };
-        transposed(&data.reshaped(cut.to_vec())?, &order)?.reshaped(vec![batch, channels, height * size, width * size])
+        transposed(&data.reshaped(cut.to_vec())?, &order)?.reshaped(vec![
+            batch,
+            channels,
+            height * size,
+            width * size,
+        ])
     })
 }
 
 fn space_to_depth(node: &Definition) -> Result<Kernel> {
-    let (size, is_column_first) = (node.wanted_int("blocksize")?, node.choice("mode", &["DCR", "CRD"], 0)? == 1);
+    let (size, is_column_first) = (
+        node.wanted_int("blocksize")?,
+        node.choice("mode", &["DCR", "CRD"], 0)? == 1,
+    );
     single(move |call| {
         let data = call.take(0)?;
         let ([batch, depth, height, width], size) = block_shape(&data, size)?;
         let cut = vec![batch, depth, height / size, size, width / size, size];
-        let order = if is_column_first { [0, 1, 3, 5, 2, 4] } else { [0, 3, 5, 1, 2, 4] };
-        transposed(&data.reshaped(cut)?, &order)?.reshaped(vec![batch, depth * size * size, height / size, width / size])
+        let order = if is_column_first {
+            [0, 1, 3, 5, 2, 4]
+        } else {
+            [0, 3, 5, 1, 2, 4]
+        };
+        transposed(&data.reshaped(cut)?, &order)?.reshaped(vec![
+            batch,
+            depth * size * size,
+            height / size,
+            width / size,
+        ])
     })
 }
 
@@ -282,11 +435,19 @@ fn reverse_sequence(node: &Definition) -> Result<Kernel> {
     let (batch_axis, time_axis) = (node.int("batch_axis", 1)?, node.int("time_axis", 0)?);
     single(move |call| {
         let data = call.tensor(0)?;
-        let (batch_axis, time_axis) = (axis_of(batch_axis, data.rank())?, axis_of(time_axis, data.rank())?);
+        let (batch_axis, time_axis) = (
+            axis_of(batch_axis, data.rank())?,
+            axis_of(time_axis, data.rank())?,
+        );
         if batch_axis == time_axis {
             return Err(Error::failed("batch and time are the same axis"));
         }
-        let lengths = call.tensor(1)?.integers()?.into_iter().map(length_of).collect::<Result<Vec<usize>>>()?;
+        let lengths = call
+            .tensor(1)?
+            .integers()?
+            .into_iter()
+            .map(length_of)
+            .collect::<Result<Vec<usize>>>()?;
         let (batch, time) = (data.shape()[batch_axis], data.shape()[time_axis]);
         if lengths.len() != batch || lengths.iter().any(|&length| length > time) {
             return Err(Error::failed("lengths that do not fit the batch"));
@@ -297,10 +458,18 @@ fn reverse_sequence(node: &Definition) -> Result<Kernel> {
         unit[1][time_axis] = 1;
         memory::temporary(data.len().saturating_mul(size_of::<usize>()))?;
         let mut starts = Vec::with_capacity(data.len());
-        walk(data.shape(), [&strides, &unit[0], &unit[1]], |[offset, row, step]| {
-            let turned = if step < lengths[row] { lengths[row] - 1 - step } else { step };
-            starts.push(offset - step * strides[time_axis] + turned * strides[time_axis]);
-        });
+        walk(
+            data.shape(),
+            [&strides, &unit[0], &unit[1]],
+            |[offset, row, step]| {
+                let turned = if step < lengths[row] {
+                    lengths[row] - 1 - step
+                } else {
+                    step
+                };
+                starts.push(offset - step * strides[time_axis] + turned * strides[time_axis]);
+            },
+        );
         data.runs(&starts, 1, data.shape().to_vec())
     })
 }
@@ -310,14 +479,22 @@ fn trilu(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let data = call.tensor(0)?;
         let diagonal = call.optional(1)?.map_or(Ok(0), Tensor::integer)?;
-        let [.., rows, columns] = *data.shape() else { return Err(Error::failed("a tensor of fewer than two axes")) };
+        let [.., rows, columns] = *data.shape() else {
+            return Err(Error::failed("a tensor of fewer than two axes"));
+        };
         let kept = |place: usize| {
             let (row, column) = ((place / columns % rows) as i64, (place % columns) as i64);
             let edge = row.saturating_add(diagonal);
-            if is_upper { column >= edge } else { column <= edge }
+            if is_upper {
+                column >= edge
+            } else {
+                column <= edge
+            }
         };
         memory::temporary(data.len().saturating_mul(size_of::<Option<usize>>()))?;
-        let places: Vec<Option<usize>> = (0..data.len()).map(|place| kept(place).then_some(place)).collect();
+        let places: Vec<Option<usize>> = (0..data.len())
+            .map(|place| kept(place).then_some(place))
+            .collect();
         data.picked(&places, None, data.shape().to_vec())
     })
 }
@@ -332,7 +509,11 @@ fn center_crop_pad(node: &Definition) -> Result<Kernel> {
         };
         let wanted = shape_of(&call.tensor(1)?.integers()?)?;
         if wanted.len() != axes.len() {
-            return Err(Error::failed(format!("{} lengths for {} axes", wanted.len(), axes.len())));
+            return Err(Error::failed(format!(
+                "{} lengths for {} axes",
+                wanted.len(),
+                axes.len()
+            )));
         }
         let mut pads = vec![(0, 0); data.rank()];
         for (&axis, &wanted) in axes.iter().zip(&wanted) {

@@ -14,9 +14,15 @@ use crate::model::product::Instructions;
 use crate::model::transformer::norm::Norm;
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("BatchNormalization", 5, 5, batch_normalization).since(7).floats(),
-    Entry::new("InstanceNormalization", 3, 3, instance_normalization).since(6).floats(),
-    Entry::new("GroupNormalization", 3, 3, group_normalization).since(18).floats(),
+    Entry::new("BatchNormalization", 5, 5, batch_normalization)
+        .since(7)
+        .floats(),
+    Entry::new("InstanceNormalization", 3, 3, instance_normalization)
+        .since(6)
+        .floats(),
+    Entry::new("GroupNormalization", 3, 3, group_normalization)
+        .since(18)
+        .floats(),
     Entry::new("LayerNormalization", 2, 3, layer_normalization).floats(),
     Entry::new("RMSNormalization", 2, 2, root_normalization).floats(),
     Entry::new("SimplifiedLayerNormalization", 2, 2, root_normalization).floats(),
@@ -25,9 +31,19 @@ pub(super) const OPERATORS: &[Entry] = &[
     Entry::new("LRN", 1, 1, local_response).floats(),
 ];
 
-/// The tensor with a function of (block, values) applied to consecutive blocks, in double precision.
-fn by_blocks(data: &Tensor, length: usize, mut block: impl FnMut(usize, &mut [f64])) -> Result<Tensor> {
-    fn typed<T: Number>(data: &Tensor, values: &[T], length: usize, block: &mut dyn FnMut(usize, &mut [f64])) -> Result<Tensor> {
+/// The tensor with a function of (block, values) applied to consecutive blocks, in double
+/// precision.
+fn by_blocks(
+    data: &Tensor,
+    length: usize,
+    mut block: impl FnMut(usize, &mut [f64]),
+) -> Result<Tensor> {
+    fn typed<T: Number>(
+        data: &Tensor,
+        values: &[T],
+        length: usize,
+        block: &mut dyn FnMut(usize, &mut [f64]),
+    ) -> Result<Tensor> {
         let mut results = Vec::with_capacity(values.len());
         let mut wide = Vec::with_capacity(length);
         for (index, chunk) in values.chunks(length.max(1)).enumerate() {
@@ -49,13 +65,22 @@ fn by_blocks(data: &Tensor, length: usize, mut block: impl FnMut(usize, &mut [f6
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    (mean, values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count)
+    (
+        mean,
+        values
+            .iter()
+            .map(|value| (value - mean) * (value - mean))
+            .sum::<f64>()
+            / count,
+    )
 }
 
 fn standardise(values: &mut [f64], epsilon: f64) {
     let (mean, variance) = moments(values);
     let scale = 1.0 / (variance + epsilon).sqrt();
-    values.iter_mut().for_each(|value| *value = (*value - mean) * scale);
+    values
+        .iter_mut()
+        .for_each(|value| *value = (*value - mean) * scale);
 }
 
 /// Rows × channels × places; a tensor of one axis has one channel.
@@ -69,23 +94,37 @@ fn channel_shape(data: &Tensor) -> Result<(usize, usize)> {
 
 fn per_channel(tensor: &Tensor, channels: usize) -> Result<Vec<f64>> {
     let values = tensor.doubles()?;
-    if values.len() == channels { Ok(values) } else { Err(Error::failed(format!("{} parameters for {channels} channels", values.len()))) }
+    if values.len() == channels {
+        Ok(values)
+    } else {
+        Err(Error::failed(format!(
+            "{} parameters for {channels} channels",
+            values.len()
+        )))
+    }
 }
 
 fn batch_normalization(node: &Definition) -> Result<Kernel> {
-    if node.flag("training_mode", false)? || node.version < 14 && node.outputs.iter().skip(1).any(|wanted| *wanted) {
-        return Err(Error::contract("batch normalisation in training mode makes a row's score depend on the others"));
+    if node.flag("training_mode", false)?
+        || node.version < 14 && node.outputs.iter().skip(1).any(|wanted| *wanted)
+    {
+        return Err(Error::contract(
+            "batch normalisation in training mode makes a row's score depend on the others",
+        ));
     }
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
     single(move |call| {
         let data = call.tensor(0)?;
         let (channels, places) = channel_shape(data)?;
         let parameter = |position: usize| per_channel(call.tensor(position)?, channels);
-        let (scale, bias, mean, variance) = (parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?);
+        let (scale, bias, mean, variance) =
+            (parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?);
         by_blocks(data, places, |block, values| {
             let channel = block % channels;
             let factor = scale[channel] / (variance[channel] + epsilon).sqrt();
-            values.iter_mut().for_each(|value| *value = (*value - mean[channel]) * factor + bias[channel]);
+            values
+                .iter_mut()
+                .for_each(|value| *value = (*value - mean[channel]) * factor + bias[channel]);
         })
     })
 }
@@ -95,10 +134,15 @@ fn instance_normalization(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let data = call.tensor(0)?;
         let (channels, places) = channel_shape(data)?;
-        let (scale, bias) = (per_channel(call.tensor(1)?, channels)?, per_channel(call.tensor(2)?, channels)?);
+        let (scale, bias) = (
+            per_channel(call.tensor(1)?, channels)?,
+            per_channel(call.tensor(2)?, channels)?,
+        );
         by_blocks(data, places, |block, values| {
             standardise(values, epsilon);
-            values.iter_mut().for_each(|value| *value = *value * scale[block % channels] + bias[block % channels]);
+            values.iter_mut().for_each(|value| {
+                *value = *value * scale[block % channels] + bias[block % channels]
+            });
         })
     })
 }
@@ -112,21 +156,37 @@ fn group_normalization(node: &Definition) -> Result<Kernel> {
         let data = call.tensor(0)?;
         let (channels, places) = channel_shape(data)?;
         if groups == 0 || !channels.is_multiple_of(groups) {
-            return Err(Error::failed(format!("{channels} channels in {groups} groups")));
+            return Err(Error::failed(format!(
+                "{channels} channels in {groups} groups"
+            )));
         }
         let parameters = if is_by_group { groups } else { channels };
-        let (scale, bias) = (per_channel(call.tensor(1)?, parameters)?, per_channel(call.tensor(2)?, parameters)?);
-        let normal = by_blocks(data, channels / groups * places, |_, values| standardise(values, epsilon))?;
+        let (scale, bias) = (
+            per_channel(call.tensor(1)?, parameters)?,
+            per_channel(call.tensor(2)?, parameters)?,
+        );
+        let normal = by_blocks(data, channels / groups * places, |_, values| {
+            standardise(values, epsilon)
+        })?;
         by_blocks(&normal, places, |block, values| {
             let channel = block % channels;
-            let parameter = if is_by_group { channel / (channels / groups) } else { channel };
-            values.iter_mut().for_each(|value| *value = *value * scale[parameter] + bias[parameter]);
+            let parameter = if is_by_group {
+                channel / (channels / groups)
+            } else {
+                channel
+            };
+            values
+                .iter_mut()
+                .for_each(|value| *value = *value * scale[parameter] + bias[parameter]);
         })
     })
 }
 
 fn layer_normalization(node: &Definition) -> Result<Kernel> {
-    let (axis, epsilon) = (node.int("axis", -1)?, f64::from(node.float("epsilon", 1e-5)?));
+    let (axis, epsilon) = (
+        node.int("axis", -1)?,
+        f64::from(node.float("epsilon", 1e-5)?),
+    );
     let has_statistics = node.has_output(1) || node.has_output(2);
     several(move |call| {
         if !has_statistics && let Some(result) = normalised_rows(call, axis, epsilon as f32)? {
@@ -150,8 +210,14 @@ fn layer_normalization(node: &Definition) -> Result<Kernel> {
         if !has_statistics {
             return Ok(vec![Value::Tensor(result)]);
         }
-        let shape: Vec<usize> = (0..data.rank()).map(|other| if other < axis { data.shape()[other] } else { 1 }).collect();
-        Ok(vec![Value::Tensor(result), Value::Tensor(Tensor::new(shape.clone(), means)?), Value::Tensor(Tensor::new(shape, scales)?)])
+        let shape: Vec<usize> = (0..data.rank())
+            .map(|other| if other < axis { data.shape()[other] } else { 1 })
+            .collect();
+        Ok(vec![
+            Value::Tensor(result),
+            Value::Tensor(Tensor::new(shape.clone(), means)?),
+            Value::Tensor(Tensor::new(shape, scales)?),
+        ])
     })
 }
 
@@ -160,7 +226,8 @@ fn without_ones(shape: &[usize]) -> &[usize] {
     &shape[shape.iter().take_while(|length| **length == 1).count()..]
 }
 
-/// Rows of single precision by the kernel of text models, where scale and shift have one number for each of a row's.
+/// Rows of single precision by the kernel of text models, where scale and shift have one number for
+/// each of a row's.
 fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Tensor>> {
     let (data, scale) = (call.tensor(0)?, call.tensor(1)?);
     let own = &data.shape()[axis_of(axis, data.rank())?..];
@@ -169,7 +236,9 @@ fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Te
     if !fits(scale) || !call.optional(2)?.is_none_or(fits) {
         return Ok(None);
     }
-    let (Data::Float(_), Data::Float(gain)) = (data.data(), scale.data()) else { return Ok(None) };
+    let (Data::Float(_), Data::Float(gain)) = (data.data(), scale.data()) else {
+        return Ok(None);
+    };
     let shift = match call.optional(2)? {
         None => vec![0.0; width],
         Some(bias) => match bias.data() {
@@ -180,18 +249,29 @@ fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Te
     if width == 0 || gain.len() != width || shift.len() != width {
         return Ok(None);
     }
-    let norm = Norm { gain: gain.to_vec(), shift, epsilon };
+    let norm = Norm {
+        gain: gain.to_vec(),
+        shift,
+        epsilon,
+    };
     let rows = data.len() / width;
-    change_all(call.take(0)?, |values| norm.apply(Instructions::exact(), values, width, rows)).map(Some)
+    change_all(call.take(0)?, |values| {
+        norm.apply(Instructions::exact(), values, width, rows)
+    })
+    .map(Some)
 }
 
 fn root_normalization(node: &Definition) -> Result<Kernel> {
-    let (axis, epsilon) = (node.int("axis", -1)?, f64::from(node.float("epsilon", 1e-5)?));
+    let (axis, epsilon) = (
+        node.int("axis", -1)?,
+        f64::from(node.float("epsilon", 1e-5)?),
+    );
     single(move |call| {
         let data = call.tensor(0)?;
         let axis = axis_of(axis, data.rank())?;
         let normal = by_blocks(data, product(&data.shape()[axis..]), |_, values| {
-            let square = values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64;
+            let square =
+                values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64;
             let scale = 1.0 / (square + epsilon).sqrt();
             values.iter_mut().for_each(|value| *value *= scale);
         })?;
@@ -209,7 +289,8 @@ fn length_normalization(node: &Definition) -> Result<Kernel> {
             } else {
                 line.iter().map(|value| value * value).sum::<f64>().sqrt()
             };
-            line.iter_mut().for_each(|value| *value = if length == 0.0 { 0.0 } else { *value / length });
+            line.iter_mut()
+                .for_each(|value| *value = if length == 0.0 { 0.0 } else { *value / length });
         })
     })
 }
@@ -222,7 +303,12 @@ fn mean_variance(node: &Definition) -> Result<Kernel> {
         let axes = axes_of(&axes, data.rank())?;
         let mean = reduced(data, &axes, true, Reduction::Mean)?;
         let centred = combine(Arithmetic::Subtract, data, &mean)?;
-        let variance = reduced(&combine(Arithmetic::Multiply, &centred, &centred)?, &axes, true, Reduction::Mean)?;
+        let variance = reduced(
+            &combine(Arithmetic::Multiply, &centred, &centred)?,
+            &axes,
+            true,
+            Reduction::Mean,
+        )?;
         let deviation = match variance.data() {
             Data::Double(_) => map(&variance, |value: &f64| value.sqrt() + 1e-9)?,
             _ => map(&variance, |value: &f32| value.sqrt() + 1e-9)?,
@@ -232,7 +318,11 @@ fn mean_variance(node: &Definition) -> Result<Kernel> {
 }
 
 fn local_response(node: &Definition) -> Result<Kernel> {
-    let (alpha, beta, bias) = (f64::from(node.float("alpha", 1e-4)?), f64::from(node.float("beta", 0.75)?), f64::from(node.float("bias", 1.0)?));
+    let (alpha, beta, bias) = (
+        f64::from(node.float("alpha", 1e-4)?),
+        f64::from(node.float("beta", 0.75)?),
+        f64::from(node.float("bias", 1.0)?),
+    );
     let size = super::layout::length_of(node.wanted_int("size")?)?.max(1);
     single(move |call| {
         let data = call.tensor(0)?;
@@ -243,7 +333,10 @@ fn local_response(node: &Definition) -> Result<Kernel> {
             let squares: Vec<f64> = line.iter().map(|value| value * value).collect();
             for (channel, value) in line.iter_mut().enumerate() {
                 let end = (channel + size / 2 + size % 2).min(squares.len());
-                let sum: f64 = squares[channel.saturating_sub((size - 1) / 2)..end.max(channel + 1).min(squares.len())].iter().sum();
+                let sum: f64 = squares[channel.saturating_sub((size - 1) / 2)
+                    ..end.max(channel + 1).min(squares.len())]
+                    .iter()
+                    .sum();
                 *value /= (bias + alpha / size as f64 * sum).powf(beta);
             }
         })

@@ -36,6 +36,8 @@ impl Operands<'_> {
 
     /// The same, if it is in single precision.
     pub(super) fn single(&self, place: usize) -> Option<Tensor> {
-        self.constant(place).filter(|tensor| tensor.values::<f32>().is_ok()).cloned()
+        self.constant(place)
+            .filter(|tensor| tensor.values::<f32>().is_ok())
+            .cloned()
     }
 }

@@ -1,6 +1,7 @@
 //! One operator of a graph, ready to run: what a node says of itself, and how it is called.
 //!
-//! Owns attributes and their defaults, and access to a call's inputs. It must not know any operator in particular.
+//! Owns attributes and their defaults, and access to a call's inputs. It must not know any operator
+//! in particular.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -142,7 +143,9 @@ impl Definition {
     }
 
     pub(super) fn string(&self, name: &str, default: &str) -> Result<String> {
-        Ok(self.find_string(name)?.unwrap_or_else(|| default.to_owned()))
+        Ok(self
+            .find_string(name)?
+            .unwrap_or_else(|| default.to_owned()))
     }
 
     pub(super) fn wanted_int(&self, name: &str) -> Result<i64> {
@@ -155,8 +158,13 @@ impl Definition {
 
     /// One of a few words, as its position among them.
     pub(super) fn choice(&self, name: &str, words: &[&str], default: usize) -> Result<usize> {
-        let Some(word) = self.find_string(name)? else { return Ok(default) };
-        words.iter().position(|known| *known == word).ok_or_else(|| Error::contract(format!("`{name} = {word}` is not supported")))
+        let Some(word) = self.find_string(name)? else {
+            return Ok(default);
+        };
+        words
+            .iter()
+            .position(|known| *known == word)
+            .ok_or_else(|| Error::contract(format!("`{name} = {word}` is not supported")))
     }
 
     /// Whether the input of this position is given.
@@ -171,7 +179,9 @@ impl Definition {
 }
 
 fn of_another_type(name: &str) -> Error {
-    Error::failed(format!("the attribute `{name}` is of another type than the operator's"))
+    Error::failed(format!(
+        "the attribute `{name}` is of another type than the operator's"
+    ))
 }
 
 /// The error for an attribute that the operator cannot do without.
@@ -182,7 +192,8 @@ pub(super) fn lacks(name: &str) -> Error {
 /// By input of the graph and its column, the number of values that no encoder of it knows.
 pub(super) type UnseenCounts = BTreeMap<(usize, usize), u64>;
 
-/// The nodes that one run may still execute, which stops a loop that would never end, and what the run met.
+/// The nodes that one run may still execute, which stops a loop that would never end, and what the
+/// run met.
 #[derive(Debug)]
 pub(super) struct Fuel {
     steps: Cell<u64>,
@@ -190,12 +201,14 @@ pub(super) struct Fuel {
     made: Cell<Made>,
     /// Bytes of the values that are there.
     live: Cell<usize>,
-    /// Whether products count by what is multiplied, as they do where the time of a run must be bounded.
+    /// Whether products count by what is multiplied, as they do where the time of a run must be
+    /// bounded.
     weighs_products: bool,
     is_out: Cell<bool>,
 }
 
-/// Products of numbers, or numbers that they are read from, that count as one node more where they count.
+/// Products of numbers, or numbers that they are read from, that count as one node more where they
+/// count.
 const STEP_PRODUCTS: usize = 1 << 20;
 const STEP_READS: usize = 1 << 10;
 
@@ -213,13 +226,18 @@ impl Fuel {
 
     /// The same for runs that are only to see what a graph is like.
     pub(super) fn probing(steps: u64) -> Self {
-        Self { weighs_products: true, ..Self::new(steps) }
+        Self {
+            weighs_products: true,
+            ..Self::new(steps)
+        }
     }
 
     pub(super) fn burn(&self, steps: u64) -> Result<()> {
         let Some(left) = self.steps.get().checked_sub(steps) else {
             self.is_out.set(true);
-            return Err(Error::failed("the graph runs more operators than a run may"));
+            return Err(Error::failed(
+                "the graph runs more operators than a run may",
+            ));
         };
         self.steps.set(left);
         Ok(())
@@ -227,7 +245,11 @@ impl Fuel {
 
     /// For so many products of numbers, made of so many numbers.
     pub(super) fn burn_products(&self, products: usize, read: usize) -> Result<()> {
-        if self.weighs_products { self.burn((products / STEP_PRODUCTS + read / STEP_READS) as u64) } else { Ok(()) }
+        if self.weighs_products {
+            self.burn((products / STEP_PRODUCTS + read / STEP_READS) as u64)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a run stopped because it was too long.
@@ -235,14 +257,16 @@ impl Fuel {
         self.is_out.get()
     }
 
-    /// Notes values that an encoder does not know; of several encoders of a column the one that knows least counts.
+    /// Notes values that an encoder does not know; of several encoders of a column the one that
+    /// knows least counts.
     pub(super) fn met_unseen(&self, input: usize, column: usize, count: u64) {
         let mut unseen = self.unseen.borrow_mut();
         let known = unseen.entry((input, column)).or_default();
         *known = count.max(*known);
     }
 
-    /// Notes a tensor that a node made, and returns its bytes; of one of no rows, what a row would take.
+    /// Notes a tensor that a node made, and returns its bytes; of one of no rows, what a row would
+    /// take.
     pub(super) fn made_tensor(&self, tensor: &Tensor) -> usize {
         let len = match tensor.shape() {
             [0, row @ ..] => row.iter().copied().fold(1, usize::saturating_mul),
@@ -250,8 +274,15 @@ impl Fuel {
         };
         let bytes = len.saturating_mul(tensor.element_bytes());
         let made = self.made.get();
-        let (largest_bytes, elements) = (made.largest_bytes.max(bytes), made.elements.saturating_add(len));
-        self.made.set(Made { largest_bytes, elements, ..made });
+        let (largest_bytes, elements) = (
+            made.largest_bytes.max(bytes),
+            made.elements.saturating_add(len),
+        );
+        self.made.set(Made {
+            largest_bytes,
+            elements,
+            ..made
+        });
         bytes
     }
 
@@ -260,7 +291,10 @@ impl Fuel {
         let live = self.live.get().saturating_add(bytes);
         self.live.set(live);
         let made = self.made.get();
-        self.made.set(Made { live_bytes: made.live_bytes.max(live), ..made });
+        self.made.set(Made {
+            live_bytes: made.live_bytes.max(live),
+            ..made
+        });
     }
 
     /// Notes bytes of a value that nothing reads any more.
@@ -296,27 +330,43 @@ impl Call<'_> {
 
     /// An input that may be left out.
     pub(super) fn optional(&self, position: usize) -> Result<Option<&Tensor>> {
-        self.inputs.get(position).and_then(Option::as_ref).map(Value::tensor).transpose()
+        self.inputs
+            .get(position)
+            .and_then(Option::as_ref)
+            .map(Value::tensor)
+            .transpose()
     }
 
     /// Any input.
     pub(super) fn value(&self, position: usize) -> Result<&Value> {
-        self.inputs.get(position).and_then(Option::as_ref).ok_or_else(|| missing(position))
+        self.inputs
+            .get(position)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| missing(position))
     }
 
     /// A tensor, to be changed or passed on.
     pub(super) fn take(&mut self, position: usize) -> Result<Tensor> {
-        self.inputs.get_mut(position).and_then(Option::take).ok_or_else(|| missing(position))?.into_tensor()
+        self.inputs
+            .get_mut(position)
+            .and_then(Option::take)
+            .ok_or_else(|| missing(position))?
+            .into_tensor()
     }
 
     /// Any input, to be passed on.
     pub(super) fn take_value(&mut self, position: usize) -> Result<Value> {
-        self.inputs.get_mut(position).and_then(Option::take).ok_or_else(|| missing(position))
+        self.inputs
+            .get_mut(position)
+            .and_then(Option::take)
+            .ok_or_else(|| missing(position))
     }
 
     /// All inputs, which must be tensors.
     pub(super) fn tensors(&self) -> Result<Vec<&Tensor>> {
-        (0..self.inputs.len()).map(|position| self.tensor(position)).collect()
+        (0..self.inputs.len())
+            .map(|position| self.tensor(position))
+            .collect()
     }
 
     /// The whole numbers of an input, if it is given.
@@ -330,13 +380,23 @@ fn missing(position: usize) -> Error {
 }
 
 /// A kernel of any outputs.
-#[expect(clippy::unnecessary_wraps, reason = "the last line of every `build`, which may fail before it")]
-pub(super) fn several(run: impl Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync + 'static) -> Result<Kernel> {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the last line of every `build`, which may fail before it"
+)]
+pub(super) fn several(
+    run: impl Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync + 'static,
+) -> Result<Kernel> {
     Ok(Box::new(run))
 }
 
 /// A kernel whose one output is a tensor.
-#[expect(clippy::unnecessary_wraps, reason = "the last line of every `build`, which may fail before it")]
-pub(super) fn single(run: impl Fn(&mut Call) -> Result<Tensor> + Send + Sync + 'static) -> Result<Kernel> {
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the last line of every `build`, which may fail before it"
+)]
+pub(super) fn single(
+    run: impl Fn(&mut Call) -> Result<Tensor> + Send + Sync + 'static,
+) -> Result<Kernel> {
     Ok(Box::new(move |call| Ok(vec![Value::Tensor(run(call)?)])))
 }

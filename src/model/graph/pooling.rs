@@ -1,4 +1,5 @@
-//! Pools: the greatest, the mean or the length of what a window covers; and the same over everything.
+//! Pools: the greatest, the mean or the length of what a window covers; and the same over
+//! everything.
 
 use super::element::unsupported;
 use super::layout::product;
@@ -26,24 +27,39 @@ fn global(reduction: Reduction) -> Result<Kernel> {
 }
 
 fn window_over(data: &Tensor, sliding: &Sliding) -> Result<Window> {
-    let &[_, _, ref places @ ..] = data.shape() else { return Err(Error::failed("a pool of a tensor without channels")) };
-    sliding.over(places, sliding.kernel.as_ref().ok_or_else(|| lacks("kernel_shape"))?)
+    let &[_, _, ref places @ ..] = data.shape() else {
+        return Err(Error::failed("a pool of a tensor without channels"));
+    };
+    sliding.over(
+        places,
+        sliding
+            .kernel
+            .as_ref()
+            .ok_or_else(|| lacks("kernel_shape"))?,
+    )
 }
 
-/// For each image and channel, for each position of the window, what `pool` makes of the places that it covers.
+/// For each image and channel, for each position of the window, what `pool` makes of the places
+/// that it covers.
 fn pooled<T: Element, U: Element>(
     data: &Tensor,
     values: &[T],
     window: &Window,
     pool: impl Fn(usize, &[T], &mut dyn Iterator<Item = (usize, usize)>) -> U,
 ) -> Result<Tensor> {
-    let (map, size, input_size) = (window.places(), window.output_size(), product(&window.input));
+    let (map, size, input_size) = (
+        window.places(),
+        window.output_size(),
+        product(&window.input),
+    );
     let shape = [&data.shape()[..2], window.output.as_slice()].concat();
     let mut out = Vec::with_capacity(element_count(&shape)?);
     for plane in 0..data.shape()[0] * data.shape()[1] {
         let source = &values[plane * input_size..(plane + 1) * input_size];
         for position in 0..size {
-            let mut covered = (0..window.kernel_size()).map(|step| (step, map[step * size + position])).filter(|(_, place)| *place != OUTSIDE);
+            let mut covered = (0..window.kernel_size())
+                .map(|step| (step, map[step * size + position]))
+                .filter(|(_, place)| *place != OUTSIDE);
             out.push(pool(position, source, &mut covered));
         }
     }
@@ -51,7 +67,11 @@ fn pooled<T: Element, U: Element>(
 }
 
 fn max_pool(node: &Definition) -> Result<Kernel> {
-    let (sliding, is_column_major, wants_places) = (Sliding::of(node)?, node.flag("storage_order", false)?, node.has_output(1));
+    let (sliding, is_column_major, wants_places) = (
+        Sliding::of(node)?,
+        node.flag("storage_order", false)?,
+        node.has_output(1),
+    );
     several(move |call| {
         let data = call.tensor(0)?;
         let window = window_over(data, &sliding)?;
@@ -63,16 +83,32 @@ fn max_pool(node: &Definition) -> Result<Kernel> {
             other => return Err(unsupported(other)),
         };
         let (size, input_size) = (window.output_size().max(1), product(&window.input));
-        let flat: Vec<usize> = best.values::<i64>()?.iter().enumerate().map(|(index, place)| index / size * input_size + *place as usize).collect();
+        let flat: Vec<usize> = best
+            .values::<i64>()?
+            .iter()
+            .enumerate()
+            .map(|(index, place)| index / size * input_size + *place as usize)
+            .collect();
         let result = data.runs(&flat, 1, best.shape().to_vec())?;
         if !wants_places {
             return Ok(vec![Value::Tensor(result)]);
         }
         let place = |flat: &usize| {
             let (plane, inside) = (flat / input_size, flat % input_size);
-            (plane * input_size + if is_column_major { turned(inside, &window.input) } else { inside }) as i64
+            (plane * input_size
+                + if is_column_major {
+                    turned(inside, &window.input)
+                } else {
+                    inside
+                }) as i64
         };
-        Ok(vec![Value::Tensor(result), Value::Tensor(Tensor::new(best.shape().to_vec(), flat.iter().map(place).collect())?)])
+        Ok(vec![
+            Value::Tensor(result),
+            Value::Tensor(Tensor::new(
+                best.shape().to_vec(),
+                flat.iter().map(place).collect(),
+            )?),
+        ])
     })
 }
 
@@ -90,11 +126,24 @@ fn turned(mut place: usize, shape: &[usize]) -> usize {
 
 fn best_places<T: Element>(data: &Tensor, values: &[T], window: &Window) -> Result<Tensor> {
     pooled(data, values, window, |_, source, covered| {
-        covered.map(|(_, place)| place).reduce(|best, place| if source[place] > source[best] { place } else { best }).unwrap_or(0) as i64
+        covered
+            .map(|(_, place)| place)
+            .reduce(|best, place| {
+                if source[place] > source[best] {
+                    place
+                } else {
+                    best
+                }
+            })
+            .unwrap_or(0) as i64
     })
 }
 
-fn wide(data: &Tensor, window: &Window, pool: impl Fn(usize, &[f64], &mut dyn Iterator<Item = (usize, usize)>) -> f64) -> Result<Tensor> {
+fn wide(
+    data: &Tensor,
+    window: &Window,
+    pool: impl Fn(usize, &[f64], &mut dyn Iterator<Item = (usize, usize)>) -> f64,
+) -> Result<Tensor> {
     let result = pooled(data, &data.doubles()?, window, pool)?;
     super::conversion::cast(&result, data.element_type())
 }
@@ -109,7 +158,9 @@ fn average_pool(node: &Definition) -> Result<Kernel> {
             let (mut sum, mut count) = (0.0, 0);
             places.for_each(|(_, place)| (sum, count) = (sum + source[place], count + 1));
             if counts_pads {
-                count = (0..window.kernel_size()).filter(|step| covered[step * size + position]).count();
+                count = (0..window.kernel_size())
+                    .filter(|step| covered[step * size + position])
+                    .count();
             }
             sum / count as f64
         })
@@ -121,6 +172,11 @@ fn length_pool(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let data = call.tensor(0)?;
         let window = window_over(data, &sliding)?;
-        wide(data, &window, |_, source, places| places.map(|(_, place)| source[place].abs().powf(power)).sum::<f64>().powf(1.0 / power))
+        wide(data, &window, |_, source, places| {
+            places
+                .map(|(_, place)| source[place].abs().powf(power))
+                .sum::<f64>()
+                .powf(1.0 / power)
+        })
     })
 }

@@ -1,8 +1,9 @@
 //! Matrix products: `MatMul`, `Gemm` and `Einsum`.
 //!
-//! A row of a product has the same bits whatever rows stand beside it. In single precision the right matrix is packed for tallow's own kernels, which see
-//! to it. Doubles go through the kernels of the `gemm` crate in groups of [`GROUP_ROWS`], the last one filled up with zeros, because those choose
-//! their order of addition by the number of rows.
+//! A row of a product has the same bits whatever rows stand beside it. In single precision the
+//! right matrix is packed for tallow's own kernels, which see to it. Doubles go through the kernels
+//! of the `gemm` crate in groups of [`GROUP_ROWS`], the last one filled up with zeros, because
+//! those choose their order of addition by the number of rows.
 
 use std::sync::Arc;
 
@@ -18,11 +19,18 @@ use crate::model::network::step::BLOCK_ROWS;
 use crate::model::product::{Dense, LINE, Rows};
 
 pub(super) const OPERATORS: &[Entry] = &[
-    Entry::new("MatMul", 2, 2, |_| single(|call| counted_product(call, call.tensor(0)?, call.tensor(1)?))).widened(),
+    Entry::new("MatMul", 2, 2, |_| {
+        single(|call| counted_product(call, call.tensor(0)?, call.tensor(1)?))
+    })
+    .widened(),
     Entry::new("Gemm", 2, 3, general).widened(),
     Entry::new("Einsum", 1, ANY, einsum).widened(),
-    Entry::new("FusedMatMul", 2, 2, fused_product).of(MICROSOFT).widened(),
-    Entry::new("TransposeMatMul", 2, 2, fused_product).of(MICROSOFT).widened(),
+    Entry::new("FusedMatMul", 2, 2, fused_product)
+        .of(MICROSOFT)
+        .widened(),
+    Entry::new("TransposeMatMul", 2, 2, fused_product)
+        .of(MICROSOFT)
+        .widened(),
     Entry::new("Det", 1, 1, |_| single(determinant)).floats(),
 ];
 
@@ -34,7 +42,8 @@ const GROUP_ROWS: usize = 64;
 
 /// A type whose matrices are multiplied.
 pub(super) trait Factor: Number {
-    /// `out = left · right`, where `out` is all zeros; the bits of a row do not depend on the other rows.
+    /// `out = left · right`, where `out` is all zeros; the bits of a row do not depend on the other
+    /// rows.
     fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], shape: [usize; 3]) {
         multiply_groups(left, right, out, shape);
     }
@@ -42,9 +51,14 @@ pub(super) trait Factor: Number {
     /// `out = left · right`; row-major, `rows × depth` by `depth × columns`.
     fn multiply_matrices(left: &[Self], right: &[Self], out: &mut [Self], shape: [usize; 3]) {
         let [_, depth, columns] = shape;
-        for (left, out) in left.chunks_exact(depth.max(1)).zip(out.chunks_exact_mut(columns.max(1))) {
+        for (left, out) in left
+            .chunks_exact(depth.max(1))
+            .zip(out.chunks_exact_mut(columns.max(1)))
+        {
             for (factor, row) in left.iter().zip(right.chunks_exact(columns.max(1))) {
-                out.iter_mut().zip(row).for_each(|(sum, value)| *sum = sum.add(factor.multiply(*value)));
+                out.iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, value)| *sum = sum.add(factor.multiply(*value)));
             }
         }
     }
@@ -97,27 +111,59 @@ macro_rules! real {
 
 real!(
     f32,
-    fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], [rows, depth, columns]: [usize; 3]) {
+    fn multiply_rows(
+        left: &[Self],
+        right: &[Self],
+        out: &mut [Self],
+        [rows, depth, columns]: [usize; 3],
+    ) {
         if left.is_empty() || right.is_empty() {
             return;
         }
         // A long matrix of one column would be nearly all filling.
-        let packed =
-            if depth.saturating_mul(columns.next_multiple_of(LINE)) <= MOST_PACKED { Dense::of_rows(right, [depth, columns]).ok() } else { None };
-        let Some(packed) = packed else { return multiply_groups(left, right, out, [rows, depth, columns]) };
-        for (left, out) in left.chunks(BLOCK_ROWS * depth).zip(out.chunks_mut(BLOCK_ROWS * columns)) {
-            packed.multiply(Rows { values: left, width: depth, stride: depth, count: left.len() / depth }, out, columns);
+        let packed = if depth.saturating_mul(columns.next_multiple_of(LINE)) <= MOST_PACKED {
+            Dense::of_rows(right, [depth, columns]).ok()
+        } else {
+            None
+        };
+        let Some(packed) = packed else {
+            return multiply_groups(left, right, out, [rows, depth, columns]);
+        };
+        for (left, out) in left
+            .chunks(BLOCK_ROWS * depth)
+            .zip(out.chunks_mut(BLOCK_ROWS * columns))
+        {
+            packed.multiply(
+                Rows {
+                    values: left,
+                    width: depth,
+                    stride: depth,
+                    count: left.len() / depth,
+                },
+                out,
+                columns,
+            );
         }
     }
 );
 real!(f64);
 
 /// The product in groups of rows.
-fn multiply_groups<T: Factor>(left: &[T], right: &[T], out: &mut [T], [rows, depth, columns]: [usize; 3]) {
+fn multiply_groups<T: Factor>(
+    left: &[T],
+    right: &[T],
+    out: &mut [T],
+    [rows, depth, columns]: [usize; 3],
+) {
     let whole = rows / GROUP_ROWS * GROUP_ROWS;
     for start in (0..whole).step_by(GROUP_ROWS) {
         let end = start + GROUP_ROWS;
-        T::multiply_matrices(&left[start * depth..end * depth], right, &mut out[start * columns..end * columns], [GROUP_ROWS, depth, columns]);
+        T::multiply_matrices(
+            &left[start * depth..end * depth],
+            right,
+            &mut out[start * columns..end * columns],
+            [GROUP_ROWS, depth, columns],
+        );
     }
     if whole < rows {
         let mut padded = left[whole * depth..].to_vec();
@@ -132,7 +178,10 @@ fn multiply_groups<T: Factor>(left: &[T], right: &[T], out: &mut [T], [rows, dep
 fn counted_product(call: &Call, left: &Tensor, right: &Tensor) -> Result<Tensor> {
     let product = matrix_product(left, right)?;
     let depth = left.shape().last().copied().unwrap_or(1);
-    call.fuel.burn_products(product.len().saturating_mul(depth), left.len() + right.len())?;
+    call.fuel.burn_products(
+        product.len().saturating_mul(depth),
+        left.len() + right.len(),
+    )?;
     Ok(product)
 }
 
@@ -156,7 +205,11 @@ fn typed_product<T: Factor>(left: &Tensor, a: &[T], right: &Tensor, b: &[T]) -> 
     let (left_outer, [rows, depth]) = cut(&left_shape);
     let (right_outer, [right_depth, columns]) = cut(&right_shape);
     if depth != right_depth {
-        return Err(Error::failed(format!("a product of matrices of shapes {:?} and {:?}", left.shape(), right.shape())));
+        return Err(Error::failed(format!(
+            "a product of matrices of shapes {:?} and {:?}",
+            left.shape(),
+            right.shape()
+        )));
     }
     let outer = broadcast(left_outer, right_outer)?;
     let mut shape = [outer.as_slice(), &[rows, columns]].concat();
@@ -165,11 +218,17 @@ fn typed_product<T: Factor>(left: &Tensor, a: &[T], right: &Tensor, b: &[T]) -> 
         // One right matrix for all: one tall product.
         T::multiply_rows(a, b, &mut out, [product(left_outer) * rows, depth, columns]);
     } else if !out.is_empty() {
-        let strides = [broadcast_strides(left_outer, &outer), broadcast_strides(right_outer, &outer)];
+        let strides = [
+            broadcast_strides(left_outer, &outer),
+            broadcast_strides(right_outer, &outer),
+        ];
         let mut blocks = out.chunks_exact_mut(rows * columns);
         walk(&outer, [&strides[0], &strides[1]], |[x, y]| {
             let Some(block) = blocks.next() else { return };
-            let (a, b) = (&a[x * rows * depth..(x + 1) * rows * depth], &b[y * depth * columns..(y + 1) * depth * columns]);
+            let (a, b) = (
+                &a[x * rows * depth..(x + 1) * rows * depth],
+                &b[y * depth * columns..(y + 1) * depth * columns],
+            );
             T::multiply_rows(a, b, block, [rows, depth, columns]);
         });
     }
@@ -194,11 +253,22 @@ fn general(node: &Definition) -> Result<Kernel> {
     single(move |call| {
         let turned = |tensor: &Tensor, turns: bool| {
             if tensor.rank() != 2 {
-                return Err(Error::failed(format!("a tensor of {} axes is no matrix", tensor.rank())));
+                return Err(Error::failed(format!(
+                    "a tensor of {} axes is no matrix",
+                    tensor.rank()
+                )));
             }
-            if turns { transposed(tensor, &[1, 0]) } else { Ok(tensor.clone()) }
+            if turns {
+                transposed(tensor, &[1, 0])
+            } else {
+                Ok(tensor.clone())
+            }
         };
-        let product = counted_product(call, &turned(call.tensor(0)?, turns_left)?, &turned(call.tensor(1)?, turns_right)?)?;
+        let product = counted_product(
+            call,
+            &turned(call.tensor(0)?, turns_left)?,
+            &turned(call.tensor(1)?, turns_right)?,
+        )?;
         let product = scaled(product, alpha)?;
         match call.optional(2)? {
             None => Ok(product),
@@ -212,17 +282,26 @@ fn fused_product(node: &Definition) -> Result<Kernel> {
     let alpha = node.float("alpha", 1.0)?;
     let (turns_left, turns_right) = (node.flag("transA", false)?, node.flag("transB", false)?);
     if node.flag("transBatchA", false)? || node.flag("transBatchB", false)? {
-        return Err(Error::contract("`transBatchA` and `transBatchB` are not supported"));
+        return Err(Error::contract(
+            "`transBatchA` and `transBatchB` are not supported",
+        ));
     }
     let turned = |tensor: &Tensor, turns: bool| {
         let rank = tensor.rank();
         if !turns || rank < 2 {
             return Ok(tensor.clone());
         }
-        transposed(tensor, &[(0..rank - 2).collect(), vec![rank - 1, rank - 2]].concat())
+        transposed(
+            tensor,
+            &[(0..rank - 2).collect(), vec![rank - 1, rank - 2]].concat(),
+        )
     };
     single(move |call| {
-        let product = counted_product(call, &turned(call.tensor(0)?, turns_left)?, &turned(call.tensor(1)?, turns_right)?)?;
+        let product = counted_product(
+            call,
+            &turned(call.tensor(0)?, turns_left)?,
+            &turned(call.tensor(1)?, turns_right)?,
+        )?;
         scaled(product, alpha)
     })
 }
@@ -238,7 +317,8 @@ fn scaled(tensor: Tensor, by: f32) -> Result<Tensor> {
     number!(tensor.data(), values => typed(&tensor, values, by))
 }
 
-/// One letter per axis for each operand and for the result; a letter that the result lacks is summed over.
+/// One letter per axis for each operand and for the result; a letter that the result lacks is
+/// summed over.
 struct Equation {
     operands: Vec<Vec<u8>>,
     result: Vec<u8>,
@@ -248,29 +328,59 @@ struct Equation {
 const ELLIPSIS: u8 = b'.';
 
 fn einsum(node: &Definition) -> Result<Kernel> {
-    let text = node.find_string("equation")?.ok_or_else(|| super::operator::lacks("equation"))?;
-    let text: String = text.replace("...", ".").chars().filter(|letter| !letter.is_whitespace()).collect();
-    if !text.bytes().all(|byte| byte.is_ascii_alphabetic() || b".,->".contains(&byte)) {
+    let text = node
+        .find_string("equation")?
+        .ok_or_else(|| super::operator::lacks("equation"))?;
+    let text: String = text
+        .replace("...", ".")
+        .chars()
+        .filter(|letter| !letter.is_whitespace())
+        .collect();
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphabetic() || b".,->".contains(&byte))
+    {
         return Err(Error::failed(format!("the equation `{text}` is broken")));
     }
-    let (left, result) = text.split_once("->").map_or((text.as_str(), None), |(left, right)| (left, Some(right)));
-    let operands: Vec<Vec<u8>> = left.split(',').map(|operand| operand.as_bytes().to_vec()).collect();
+    let (left, result) = text
+        .split_once("->")
+        .map_or((text.as_str(), None), |(left, right)| (left, Some(right)));
+    let operands: Vec<Vec<u8>> = left
+        .split(',')
+        .map(|operand| operand.as_bytes().to_vec())
+        .collect();
     let result = result.map_or_else(|| implied(&operands), |result| result.as_bytes().to_vec());
     if operands.len() != node.inputs.len() {
-        return Err(Error::failed(format!("the equation `{text}` is not for {} inputs", node.inputs.len())));
+        return Err(Error::failed(format!(
+            "the equation `{text}` is not for {} inputs",
+            node.inputs.len()
+        )));
     }
-    single(move |call| evaluate(&Equation { operands: operands.clone(), result: result.clone() }, call))
+    single(move |call| {
+        evaluate(
+            &Equation {
+                operands: operands.clone(),
+                result: result.clone(),
+            },
+            call,
+        )
+    })
 }
 
 /// Whether a letter occurs in one place alone.
 fn is_once(letters: &[u8], letter: u8) -> bool {
-    letters.iter().position(|other| *other == letter) == letters.iter().rposition(|other| *other == letter)
+    letters.iter().position(|other| *other == letter)
+        == letters.iter().rposition(|other| *other == letter)
 }
 
 /// Without a result, the letters that occur once, in alphabetical order, after the ellipsis.
 fn implied(operands: &[Vec<u8>]) -> Vec<u8> {
     let all: Vec<u8> = operands.concat();
-    let mut once: Vec<u8> = all.iter().copied().filter(|letter| *letter == ELLIPSIS || is_once(&all, *letter)).collect();
+    let mut once: Vec<u8> = all
+        .iter()
+        .copied()
+        .filter(|letter| *letter == ELLIPSIS || is_once(&all, *letter))
+        .collect();
     once.sort_unstable();
     once.dedup();
     once
@@ -280,16 +390,33 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
     let tensors = call.tensors()?;
     // Ellipsis axes become letters below 64, counted from the last.
     let spelt = |letters: &[u8], more: usize| -> Vec<u8> {
-        letters.iter().flat_map(|&letter| if letter == ELLIPSIS { (0..more as u8).rev().collect() } else { vec![letter] }).collect()
+        letters
+            .iter()
+            .flat_map(|&letter| {
+                if letter == ELLIPSIS {
+                    (0..more as u8).rev().collect()
+                } else {
+                    vec![letter]
+                }
+            })
+            .collect()
     };
     let extra = |letters: &[u8], rank: usize| {
-        if letters.contains(&ELLIPSIS) { (rank + 1).checked_sub(letters.len()) } else { (rank == letters.len()).then_some(0) }
+        if letters.contains(&ELLIPSIS) {
+            (rank + 1).checked_sub(letters.len())
+        } else {
+            (rank == letters.len()).then_some(0)
+        }
     };
     let mut lengths = std::collections::BTreeMap::<u8, usize>::new();
     let (mut operands, mut most) = (Vec::new(), 0);
     for (letters, tensor) in equation.operands.iter().zip(&tensors) {
-        let more =
-            extra(letters, tensor.rank()).ok_or_else(|| Error::failed(format!("an operand of {} axes does not fit the equation", tensor.rank())))?;
+        let more = extra(letters, tensor.rank()).ok_or_else(|| {
+            Error::failed(format!(
+                "an operand of {} axes does not fit the equation",
+                tensor.rank()
+            ))
+        })?;
         most = most.max(more);
         let letters = spelt(letters, more);
         for (letter, &length) in letters.iter().zip(tensor.shape()) {
@@ -303,16 +430,29 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
         operands.push(letters);
     }
     let result = spelt(&equation.result, most);
-    let mut sums: Vec<u8> = lengths.keys().copied().filter(|letter| !result.contains(letter)).collect();
+    let mut sums: Vec<u8> = lengths
+        .keys()
+        .copied()
+        .filter(|letter| !result.contains(letter))
+        .collect();
     sums.sort_unstable();
     let all = [result.clone(), sums].concat();
-    let length = |letter: &u8| lengths.get(letter).copied().ok_or_else(|| Error::failed("the result has a letter that no operand has"));
+    let length = |letter: &u8| {
+        lengths
+            .get(letter)
+            .copied()
+            .ok_or_else(|| Error::failed("the result has a letter that no operand has"))
+    };
     let shape = all.iter().map(length).collect::<Result<Vec<usize>>>()?;
     if let Some(fast) = as_product(&tensors, &operands, &result, &lengths)? {
         return Ok(fast);
     }
     element_count(&shape)?;
-    let strides = tensors.iter().zip(&operands).map(|(tensor, letters)| diagonal_strides(tensor, letters, &all)).collect::<Vec<_>>();
+    let strides = tensors
+        .iter()
+        .zip(&operands)
+        .map(|(tensor, letters)| diagonal_strides(tensor, letters, &all))
+        .collect::<Vec<_>>();
     let mut total: Option<Tensor> = None;
     for (tensor, strides) in tensors.iter().zip(&strides) {
         let spread = viewed(tensor, 0, &shape, strides)?;
@@ -322,40 +462,93 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
         });
     }
     let total = total.ok_or_else(|| Error::failed("no operand"))?;
-    super::reduction::reduced(&total, &(result.len()..all.len()).collect::<Vec<_>>(), false, super::reduction::Reduction::Sum)
+    super::reduction::reduced(
+        &total,
+        &(result.len()..all.len()).collect::<Vec<_>>(),
+        false,
+        super::reduction::Reduction::Sum,
+    )
 }
 
-/// The strides with which a tensor is read over all letters: 0 where it lacks one, added up where it has one twice.
+/// The strides with which a tensor is read over all letters: 0 where it lacks one, added up where
+/// it has one twice.
 fn diagonal_strides(tensor: &Tensor, letters: &[u8], all: &[u8]) -> Vec<usize> {
     let own = super::layout::strides_of(tensor.shape());
     let stride = |letter: &u8| {
-        letters.iter().enumerate().filter(|(axis, other)| *other == letter && tensor.shape()[*axis] != 1).map(|(axis, _)| own[axis]).sum()
+        letters
+            .iter()
+            .enumerate()
+            .filter(|(axis, other)| *other == letter && tensor.shape()[*axis] != 1)
+            .map(|(axis, _)| own[axis])
+            .sum()
     };
     all.iter().map(stride).collect()
 }
 
 /// Two operands without doubled or stretched letters are one matrix product between transpositions.
-fn as_product(tensors: &[&Tensor], operands: &[Vec<u8>], result: &[u8], lengths: &std::collections::BTreeMap<u8, usize>) -> Result<Option<Tensor>> {
-    let ([left, right], [a, b]) = (tensors, operands) else { return Ok(None) };
+fn as_product(
+    tensors: &[&Tensor],
+    operands: &[Vec<u8>],
+    result: &[u8],
+    lengths: &std::collections::BTreeMap<u8, usize>,
+) -> Result<Option<Tensor>> {
+    let ([left, right], [a, b]) = (tensors, operands) else {
+        return Ok(None);
+    };
     let is_plain = |tensor: &Tensor, letters: &[u8]| {
-        letters.iter().zip(tensor.shape()).all(|(letter, length)| lengths[letter] == *length)
+        letters
+            .iter()
+            .zip(tensor.shape())
+            .all(|(letter, length)| lengths[letter] == *length)
             && letters.iter().all(|letter| is_once(letters, *letter))
     };
-    let lonely = |own: &[u8], other: &[u8]| own.iter().any(|letter| !other.contains(letter) && !result.contains(letter));
+    let lonely = |own: &[u8], other: &[u8]| {
+        own.iter()
+            .any(|letter| !other.contains(letter) && !result.contains(letter))
+    };
     if !is_plain(left, a) || !is_plain(right, b) || lonely(a, b) || lonely(b, a) {
         return Ok(None);
     }
-    let (batch, sums): (Vec<u8>, Vec<u8>) = a.iter().copied().filter(|letter| b.contains(letter)).partition(|letter| result.contains(letter));
-    let rows: Vec<u8> = a.iter().copied().filter(|letter| !b.contains(letter)).collect();
-    let columns: Vec<u8> = b.iter().copied().filter(|letter| !a.contains(letter)).collect();
-    let size = |letters: &[u8]| letters.iter().map(|letter| lengths[letter]).product::<usize>();
+    let (batch, sums): (Vec<u8>, Vec<u8>) = a
+        .iter()
+        .copied()
+        .filter(|letter| b.contains(letter))
+        .partition(|letter| result.contains(letter));
+    let rows: Vec<u8> = a
+        .iter()
+        .copied()
+        .filter(|letter| !b.contains(letter))
+        .collect();
+    let columns: Vec<u8> = b
+        .iter()
+        .copied()
+        .filter(|letter| !a.contains(letter))
+        .collect();
+    let size = |letters: &[u8]| {
+        letters
+            .iter()
+            .map(|letter| lengths[letter])
+            .product::<usize>()
+    };
     let ordered = |tensor: &Tensor, own: &[u8], wanted: &[u8]| {
-        let order: Vec<usize> = wanted.iter().filter_map(|letter| own.iter().position(|other| other == letter)).collect();
+        let order: Vec<usize> = wanted
+            .iter()
+            .filter_map(|letter| own.iter().position(|other| other == letter))
+            .collect();
         transposed(tensor, &order)
     };
-    let left = ordered(left, a, &[batch.clone(), rows.clone(), sums.clone()].concat())?.reshaped(vec![size(&batch), size(&rows), size(&sums)])?;
-    let right =
-        ordered(right, b, &[batch.clone(), sums.clone(), columns.clone()].concat())?.reshaped(vec![size(&batch), size(&sums), size(&columns)])?;
+    let left = ordered(
+        left,
+        a,
+        &[batch.clone(), rows.clone(), sums.clone()].concat(),
+    )?
+    .reshaped(vec![size(&batch), size(&rows), size(&sums)])?;
+    let right = ordered(
+        right,
+        b,
+        &[batch.clone(), sums.clone(), columns.clone()].concat(),
+    )?
+    .reshaped(vec![size(&batch), size(&sums), size(&columns)])?;
     let letters = [batch, rows, columns].concat();
     let shape = letters.iter().map(|letter| lengths[letter]).collect();
     let product = matrix_product(&left, &right)?.reshaped(shape)?;
@@ -365,7 +558,9 @@ fn as_product(tensors: &[&Tensor], operands: &[Vec<u8>], result: &[u8], lengths:
 /// By elimination with the greatest pivot, in double precision.
 fn determinant(call: &mut Call) -> Result<Tensor> {
     let data = call.tensor(0)?;
-    let [.., rows, columns] = *data.shape() else { return Err(Error::failed("a tensor of fewer than two axes")) };
+    let [.., rows, columns] = *data.shape() else {
+        return Err(Error::failed("a tensor of fewer than two axes"));
+    };
     if rows != columns {
         return Err(Error::failed("the matrices are not square"));
     }
@@ -374,18 +569,32 @@ fn determinant(call: &mut Call) -> Result<Tensor> {
     let matrices = if rows == 0 {
         vec![1.0; product(&outer)]
     } else {
-        values.chunks_exact(rows * rows).map(|matrix| eliminate(matrix.to_vec(), rows)).collect()
+        values
+            .chunks_exact(rows * rows)
+            .map(|matrix| eliminate(matrix.to_vec(), rows))
+            .collect()
     };
     match data.data() {
         Data::Double(_) => Tensor::new(outer, matrices),
-        _ => Tensor::from_data(outer, Data::Float(Arc::new(matrices.into_iter().map(|value| value as f32).collect()))),
+        _ => Tensor::from_data(
+            outer,
+            Data::Float(Arc::new(
+                matrices.into_iter().map(|value| value as f32).collect(),
+            )),
+        ),
     }
 }
 
 fn eliminate(mut matrix: Vec<f64>, size: usize) -> f64 {
     let mut determinant = 1.0;
     for step in 0..size {
-        let pivot = (step..size).fold(step, |best, row| if matrix[row * size + step].abs() > matrix[best * size + step].abs() { row } else { best });
+        let pivot = (step..size).fold(step, |best, row| {
+            if matrix[row * size + step].abs() > matrix[best * size + step].abs() {
+                row
+            } else {
+                best
+            }
+        });
         if matrix[pivot * size + step] == 0.0 {
             return 0.0;
         }
@@ -396,7 +605,9 @@ fn eliminate(mut matrix: Vec<f64>, size: usize) -> f64 {
         determinant *= matrix[step * size + step];
         for row in step + 1..size {
             let factor = matrix[row * size + step] / matrix[step * size + step];
-            (step..size).for_each(|column| matrix[row * size + column] -= factor * matrix[step * size + column]);
+            (step..size).for_each(|column| {
+                matrix[row * size + column] -= factor * matrix[step * size + column]
+            });
         }
     }
     determinant
@@ -407,7 +618,9 @@ mod tests {
     use super::*;
 
     fn numbers(count: usize) -> Vec<f32> {
-        (0..count).map(|index| ((index * 2_654_435_761) % 1_000) as f32 / 500.0 - 1.0).collect()
+        (0..count)
+            .map(|index| ((index * 2_654_435_761) % 1_000) as f32 / 500.0 - 1.0)
+            .collect()
     }
 
     #[test]
@@ -418,8 +631,17 @@ mod tests {
             f32::multiply_rows(&left, &right, &mut all, [200, depth, columns]);
             for rows in [1, 2, 3, 63, 64, 65, 130] {
                 let mut some = vec![0.0; rows * columns];
-                f32::multiply_rows(&left[..rows * depth], &right, &mut some, [rows, depth, columns]);
-                assert_eq!(some, all[..rows * columns], "{rows} rows by {depth} by {columns}");
+                f32::multiply_rows(
+                    &left[..rows * depth],
+                    &right,
+                    &mut some,
+                    [rows, depth, columns],
+                );
+                assert_eq!(
+                    some,
+                    all[..rows * columns],
+                    "{rows} rows by {depth} by {columns}"
+                );
             }
         }
     }
@@ -430,14 +652,21 @@ mod tests {
         let mut fast = vec![0.0; 70 * 9];
         f32::multiply_rows(&left, &right, &mut fast, [70, 33, 9]);
         for (row, column) in (0..70).flat_map(|row| (0..9).map(move |column| (row, column))) {
-            let plain: f64 = (0..33).map(|depth| f64::from(left[row * 33 + depth]) * f64::from(right[depth * 9 + column])).sum();
+            let plain: f64 = (0..33)
+                .map(|depth| {
+                    f64::from(left[row * 33 + depth]) * f64::from(right[depth * 9 + column])
+                })
+                .sum();
             assert!((plain - f64::from(fast[row * 9 + column])).abs() < 1e-5);
         }
     }
 
     #[test]
     fn products_without_a_depth_are_zero() {
-        let product = matrix_product(&Tensor::new(vec![2, 0], Vec::<f32>::new()).unwrap(), &Tensor::new(vec![0, 3], Vec::<f32>::new()).unwrap());
+        let product = matrix_product(
+            &Tensor::new(vec![2, 0], Vec::<f32>::new()).unwrap(),
+            &Tensor::new(vec![0, 3], Vec::<f32>::new()).unwrap(),
+        );
         assert_eq!(product.unwrap().values::<f32>().unwrap(), [0.0; 6]);
     }
 }

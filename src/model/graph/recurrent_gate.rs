@@ -41,9 +41,17 @@ impl Gate {
             "thresholdedrelu" => (Function::ThresholdedRelu, 1.0, 0.0),
             "elu" => (Function::Elu, 1.0, 0.0),
             "hardsigmoid" => (Function::HardSigmoid, 0.2, 0.5),
-            other => return Err(Error::contract(format!("the activation `{other}` is not supported"))),
+            other => {
+                return Err(Error::contract(format!(
+                    "the activation `{other}` is not supported"
+                )));
+            }
         };
-        Ok(Self { function, alpha: alpha.map_or(default_alpha, f64::from), beta: beta.map_or(default_beta, f64::from) })
+        Ok(Self {
+            function,
+            alpha: alpha.map_or(default_alpha, f64::from),
+            beta: beta.map_or(default_beta, f64::from),
+        })
     }
 
     pub(super) fn at(&self, x: f64) -> f64 {
@@ -65,12 +73,15 @@ impl Gate {
         }
     }
 
-    /// The function of every number, those that nearly all layers have by polynomials in single precision.
+    /// The function of every number, those that nearly all layers have by polynomials in single
+    /// precision.
     pub(super) fn apply(&self, row: &mut [f32]) {
         match self.function {
             Function::Sigmoid => curve::sigmoid(row),
             Function::Tanh => curve::tanh(row),
-            _ => row.iter_mut().for_each(|value| *value = self.at(f64::from(*value)) as f32),
+            _ => row
+                .iter_mut()
+                .for_each(|value| *value = self.at(f64::from(*value)) as f32),
         }
     }
 }

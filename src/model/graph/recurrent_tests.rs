@@ -1,4 +1,5 @@
-//! Layers in single precision give what the definition in double precision gives, and a row the same bits in any batch.
+//! Layers in single precision give what the definition in double precision gives, and a row the
+//! same bits in any batch.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,7 +13,10 @@ use crate::model::network::sample::noise;
 
 /// A layer with everything that may vary.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of its own")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute of its own"
+)]
 struct Layer {
     operator: &'static str,
     direction: &'static str,
@@ -28,7 +32,11 @@ struct Layer {
 
 impl Layer {
     fn directions(&self) -> usize {
-        if self.direction == "bidirectional" { 2 } else { 1 }
+        if self.direction == "bidirectional" {
+            2
+        } else {
+            1
+        }
     }
 
     fn gates(&self) -> usize {
@@ -42,20 +50,34 @@ impl Layer {
     fn attributes(&self) -> Vec<(String, Attribute)> {
         let mut attributes = vec![
             ("hidden_size".to_owned(), Attribute::Int(self.hidden as i64)),
-            ("direction".to_owned(), Attribute::String(self.direction.to_owned())),
-            ("layout".to_owned(), Attribute::Int(i64::from(self.is_batch_first))),
+            (
+                "direction".to_owned(),
+                Attribute::String(self.direction.to_owned()),
+            ),
+            (
+                "layout".to_owned(),
+                Attribute::Int(i64::from(self.is_batch_first)),
+            ),
         ];
         let flag = match self.operator {
             "GRU" => Some("linear_before_reset"),
             "LSTM" => Some("input_forget"),
             _ => None,
         };
-        attributes.extend(flag.map(|name| (name.to_owned(), Attribute::Int(i64::from(self.is_flagged)))));
-        attributes.extend(self.clip.map(|clip| ("clip".to_owned(), Attribute::Float(clip))));
+        attributes
+            .extend(flag.map(|name| (name.to_owned(), Attribute::Int(i64::from(self.is_flagged)))));
+        attributes.extend(
+            self.clip
+                .map(|clip| ("clip".to_owned(), Attribute::Float(clip))),
+        );
         if self.has_rare_gates {
             let count = self.gates().min(3) - usize::from(self.gates() == 3);
-            let names = (0..count * self.directions()).map(|place| Arc::from(["HardSigmoid", "Softsign", "Elu"][place % count]));
-            attributes.push(("activations".to_owned(), Attribute::Strings(names.collect())));
+            let names = (0..count * self.directions())
+                .map(|place| Arc::from(["HardSigmoid", "Softsign", "Elu"][place % count]));
+            attributes.push((
+                "activations".to_owned(),
+                Attribute::Strings(names.collect()),
+            ));
         }
         attributes
     }
@@ -63,7 +85,9 @@ impl Layer {
     /// The weights, recurrent weights, biases and peepholes.
     fn weights(&self) -> [Tensor; 4] {
         let (count, rows) = (self.directions(), self.gates() * self.hidden);
-        let tensor = |shape: Vec<usize>, seed: u64| Tensor::new(shape.clone(), noise(shape.iter().product(), seed)).unwrap();
+        let tensor = |shape: Vec<usize>, seed: u64| {
+            Tensor::new(shape.clone(), noise(shape.iter().product(), seed)).unwrap()
+        };
         [
             tensor(vec![count, rows, self.width], 1),
             tensor(vec![count, rows, self.hidden], 2),
@@ -76,9 +100,16 @@ impl Layer {
     fn graph(&self, is_constant: bool) -> Graph {
         let mut builder = Builder::default();
         let (data, lengths) = (builder.input(), builder.input());
-        let weights = self.weights().map(|tensor| if is_constant { builder.constant(tensor.into()) } else { builder.input() });
+        let weights = self.weights().map(|tensor| {
+            if is_constant {
+                builder.constant(tensor.into())
+            } else {
+                builder.input()
+            }
+        });
         let [inputs, recurrent, bias, peepholes] = weights.map(Some);
-        let mut wanted: Vec<Option<ValueId>> = vec![Some(data), inputs, recurrent, bias, Some(lengths), None];
+        let mut wanted: Vec<Option<ValueId>> =
+            vec![Some(data), inputs, recurrent, bias, Some(lengths), None];
         if self.operator == "LSTM" {
             wanted.extend([None, peepholes.filter(|_| self.has_peepholes)]);
         }
@@ -107,10 +138,22 @@ fn layers() -> impl Strategy<Value = Layer> {
     let direction = prop_oneof![Just("forward"), Just("reverse"), Just("bidirectional")];
     let clip = prop_oneof![Just(None), Just(Some(0.4_f32))];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (operator, direction, 1_usize..20, 1_usize..40, clip, flags).prop_map(|(operator, direction, width, hidden, clip, flags)| {
-        let (is_batch_first, is_flagged, has_peepholes, has_rare_gates) = flags;
-        Layer { operator, direction, width, hidden, is_batch_first, is_flagged, clip, has_peepholes, has_rare_gates }
-    })
+    (operator, direction, 1_usize..20, 1_usize..40, clip, flags).prop_map(
+        |(operator, direction, width, hidden, clip, flags)| {
+            let (is_batch_first, is_flagged, has_peepholes, has_rare_gates) = flags;
+            Layer {
+                operator,
+                direction,
+                width,
+                hidden,
+                is_batch_first,
+                is_flagged,
+                clip,
+                has_peepholes,
+                has_rare_gates,
+            }
+        },
+    )
 }
 
 proptest! {
@@ -161,7 +204,9 @@ fn a_layer_without_a_state_is_refused() {
         operator: "RNN".into(),
         domain: String::new(),
         version: 14,
-        attributes: [("hidden_size".to_owned(), Attribute::Int(0))].into_iter().collect(),
+        attributes: [("hidden_size".to_owned(), Attribute::Int(0))]
+            .into_iter()
+            .collect(),
         inputs: vec![true; 3],
         outputs: vec![true],
         constants: RefCell::default(),
@@ -169,5 +214,11 @@ fn a_layer_without_a_state_is_refused() {
     };
     let mut builder = Builder::default();
     let inputs = [(); 3].map(|()| Some(builder.input()));
-    assert!(builder.node(&definition, &inputs).unwrap_err().to_string().contains("a state of 0 numbers"));
+    assert!(
+        builder
+            .node(&definition, &inputs)
+            .unwrap_err()
+            .to_string()
+            .contains("a state of 0 numbers")
+    );
 }

@@ -1,4 +1,5 @@
-//! The operators that are known: domain, name, versions, number of inputs, and the function that makes a kernel of a node.
+//! The operators that are known: domain, name, versions, number of inputs, and the function that
+//! makes a kernel of a node.
 //!
 //! Owns the list and the search in it. Families of operators are in the files beside this one.
 
@@ -34,7 +35,8 @@ pub(crate) struct Entry {
     pub(super) widening: Widening,
     /// Whether the first input may be a block of columns.
     pub(super) takes_blocks: bool,
-    /// Whether it makes of each row of its first input, which is the same row of its outputs, what it would make of it alone.
+    /// Whether it makes of each row of its first input, which is the same row of its outputs, what
+    /// it would make of it alone.
     pub(super) keeps_rows_apart: bool,
     /// Makes a kernel of a node.
     pub(super) build: fn(&Definition) -> Result<Kernel>,
@@ -45,9 +47,24 @@ pub(super) const ANY: usize = usize::MAX;
 
 impl Entry {
     /// An operator of `ai.onnx`, of every version, that takes what it gets.
-    pub(super) const fn new(name: &'static str, least: usize, most: usize, build: fn(&Definition) -> Result<Kernel>) -> Self {
+    pub(super) const fn new(
+        name: &'static str,
+        least: usize,
+        most: usize,
+        build: fn(&Definition) -> Result<Kernel>,
+    ) -> Self {
         let (inputs, widening) = ((least, most), Widening::None);
-        Self { domain: "", name, since: 1, until: i64::MAX, inputs, widening, takes_blocks: false, keeps_rows_apart: false, build }
+        Self {
+            domain: "",
+            name,
+            since: 1,
+            until: i64::MAX,
+            inputs,
+            widening,
+            takes_blocks: false,
+            keeps_rows_apart: false,
+            build,
+        }
     }
 
     /// The same in another domain.
@@ -134,9 +151,12 @@ static FAMILIES: &[&[Entry]] = &[
     super::spectrum::OPERATORS,
 ];
 
-/// Whether an operator set is newer than any that is known, so that its operators may mean something else.
+/// Whether an operator set is newer than any that is known, so that its operators may mean
+/// something else.
 pub(crate) fn is_too_new(domain: &str, version: i64) -> bool {
-    NEWEST.iter().any(|(known, newest)| *known == domain && version > *newest)
+    NEWEST
+        .iter()
+        .any(|(known, newest)| *known == domain && version > *newest)
 }
 
 /// Every operator.
@@ -151,14 +171,29 @@ pub(crate) fn is_known(domain: &str, name: &str, version: i64) -> bool {
 
 /// The operator of this name, in this domain and version.
 pub(crate) fn find(domain: &str, name: &str, version: i64) -> Option<&'static Entry> {
-    all().find(|entry| entry.domain == domain && entry.name == name && (entry.since..=entry.until).contains(&version))
+    all().find(|entry| {
+        entry.domain == domain
+            && entry.name == name
+            && (entry.since..=entry.until).contains(&version)
+    })
 }
 
 /// (domain, name) of every operator that is known, sorted; the domain of `ai.onnx` is spelt out.
 #[must_use]
 pub fn operators() -> Vec<(&'static str, &'static str)> {
-    let own = all().map(|entry| (if entry.domain.is_empty() { "ai.onnx" } else { entry.domain }, entry.name));
-    let mut names: Vec<_> = own.chain(super::expansion::names().map(|name| (MICROSOFT, name))).collect();
+    let own = all().map(|entry| {
+        (
+            if entry.domain.is_empty() {
+                "ai.onnx"
+            } else {
+                entry.domain
+            },
+            entry.name,
+        )
+    });
+    let mut names: Vec<_> = own
+        .chain(super::expansion::names().map(|name| (MICROSOFT, name)))
+        .collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -1,7 +1,9 @@
-//! Resizing: axes made longer or shorter, each place of the result a neighbour picked or several weighed.
+//! Resizing: axes made longer or shorter, each place of the result a neighbour picked or several
+//! weighed.
 //!
-//! Axes are resized one after another. Coordinates are computed in single precision, as ONNX Runtime computes them, because which neighbour is the
-//! nearest hangs on their last bit. Source: the operator's specification and `onnx.reference`.
+//! Axes are resized one after another. Coordinates are computed in single precision, as ONNX
+//! Runtime computes them, because which neighbour is the nearest hangs on their last bit. Source:
+//! the operator's specification and `onnx.reference`.
 
 use super::conversion::cast;
 use super::layout::{axes_of, length_of, split_at_axis};
@@ -10,8 +12,10 @@ use super::registry::Entry;
 use super::tensor::{ELEMENT_LIMIT, Tensor, element_count};
 use crate::error::{Error, Result};
 
-pub(super) const OPERATORS: &[Entry] =
-    &[Entry::new("Resize", 1, 4, resize).since(10).floats(), Entry::new("Upsample", 1, 2, upsample).since(7).floats()];
+pub(super) const OPERATORS: &[Entry] = &[
+    Entry::new("Resize", 1, 4, resize).since(10).floats(),
+    Entry::new("Upsample", 1, 2, upsample).since(7).floats(),
+];
 
 /// Which of two neighbours is the nearest.
 #[derive(Clone, Copy)]
@@ -85,8 +89,17 @@ struct Neighbours {
 
 fn resize(node: &Definition) -> Result<Kernel> {
     let is_old = node.version <= 10;
-    let roundings = [Rounding::PreferFloor, Rounding::PreferCeil, Rounding::Floor, Rounding::Ceil];
-    let rounding = roundings[node.choice("nearest_mode", &["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"], 0)?];
+    let roundings = [
+        Rounding::PreferFloor,
+        Rounding::PreferCeil,
+        Rounding::Floor,
+        Rounding::Ceil,
+    ];
+    let rounding = roundings[node.choice(
+        "nearest_mode",
+        &["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"],
+        0,
+    )?];
     let all = [
         Coordinates::HalfPixel,
         Coordinates::HalfPixelSymmetric,
@@ -95,13 +108,25 @@ fn resize(node: &Definition) -> Result<Kernel> {
         Coordinates::Asymmetric,
         Coordinates::Crop,
     ];
-    let names = ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"];
-    let coordinates = all[node.choice("coordinate_transformation_mode", &names, if is_old { 4 } else { 0 })?];
+    let names = [
+        "half_pixel",
+        "half_pixel_symmetric",
+        "pytorch_half_pixel",
+        "align_corners",
+        "asymmetric",
+        "tf_crop_and_resize",
+    ];
+    let coordinates = all[node.choice(
+        "coordinate_transformation_mode",
+        &names,
+        if is_old { 4 } else { 0 },
+    )?];
     let policies = ["stretch", "not_larger", "not_smaller"];
     let resizing = Resizing {
         mode: mode(node, if is_old { Rounding::Simple } else { rounding })?,
         coordinates,
-        aspect: [Aspect::Stretch, Aspect::NotLarger, Aspect::NotSmaller][node.choice("keep_aspect_ratio_policy", &policies, 0)?],
+        aspect: [Aspect::Stretch, Aspect::NotLarger, Aspect::NotSmaller]
+            [node.choice("keep_aspect_ratio_policy", &policies, 0)?],
         axes: node.find_ints("axes")?,
         cubic: f64::from(node.float("cubic_coeff_a", -0.75)?),
         extrapolation: f64::from(node.float("extrapolation_value", 0.0)?),
@@ -110,18 +135,38 @@ fn resize(node: &Definition) -> Result<Kernel> {
     };
     let (scales_at, region_at) = if is_old { (1, usize::MAX) } else { (2, 1) };
     single(move |call| {
-        let given = |position: usize| -> Result<Option<&Tensor>> { Ok(call.optional(position)?.filter(|tensor| !tensor.is_empty())) };
+        let given = |position: usize| -> Result<Option<&Tensor>> {
+            Ok(call.optional(position)?.filter(|tensor| !tensor.is_empty()))
+        };
         let data = call.tensor(0)?;
-        let region = if resizing.coordinates == Coordinates::Crop { given(region_at)?.map(Tensor::doubles).transpose()? } else { None };
-        let sizes = if is_old { None } else { call.optional(3)?.map(Tensor::integers).transpose()? };
+        let region = if resizing.coordinates == Coordinates::Crop {
+            given(region_at)?.map(Tensor::doubles).transpose()?
+        } else {
+            None
+        };
+        let sizes = if is_old {
+            None
+        } else {
+            call.optional(3)?.map(Tensor::integers).transpose()?
+        };
         let scales = given(scales_at)?.map(Tensor::doubles).transpose()?;
-        let axes = resizing.axes(data, scales.as_deref(), sizes.filter(|sizes| !sizes.is_empty()).as_deref(), region.as_deref())?;
+        let axes = resizing.axes(
+            data,
+            scales.as_deref(),
+            sizes.filter(|sizes| !sizes.is_empty()).as_deref(),
+            region.as_deref(),
+        )?;
         resizing.run(data, &axes)
     })
 }
 
 fn mode(node: &Definition, rounding: Rounding) -> Result<Mode> {
-    Ok([Mode::Nearest(rounding), Mode::Linear, Mode::Linear, Mode::Cubic][node.choice("mode", &["nearest", "linear", "bilinear", "cubic"], 0)?])
+    Ok([
+        Mode::Nearest(rounding),
+        Mode::Linear,
+        Mode::Linear,
+        Mode::Cubic,
+    ][node.choice("mode", &["nearest", "linear", "bilinear", "cubic"], 0)?])
 }
 
 fn upsample(node: &Definition) -> Result<Kernel> {
@@ -148,52 +193,109 @@ fn upsample(node: &Definition) -> Result<Kernel> {
 
 impl Resizing {
     /// The axes that change, with their lengths and scales.
-    fn axes(&self, data: &Tensor, scales: Option<&[f64]>, sizes: Option<&[i64]>, region: Option<&[f64]>) -> Result<Vec<Axis>> {
+    fn axes(
+        &self,
+        data: &Tensor,
+        scales: Option<&[f64]>,
+        sizes: Option<&[i64]>,
+        region: Option<&[f64]>,
+    ) -> Result<Vec<Axis>> {
         let rank = data.rank();
-        let numbers = self.axes.as_ref().map_or_else(|| Ok((0..rank).collect()), |axes| axes_of(axes, rank))?;
+        let numbers = self
+            .axes
+            .as_ref()
+            .map_or_else(|| Ok((0..rank).collect()), |axes| axes_of(axes, rank))?;
         let count = numbers.len();
-        if [scales.map(<[f64]>::len), sizes.map(<[i64]>::len), region.map(|region| region.len() / 2)].iter().flatten().any(|length| *length != count)
+        if [
+            scales.map(<[f64]>::len),
+            sizes.map(<[i64]>::len),
+            region.map(|region| region.len() / 2),
+        ]
+        .iter()
+        .flatten()
+        .any(|length| *length != count)
         {
-            return Err(Error::failed(format!("scales, sizes or regions that are not for {count} axes")));
+            return Err(Error::failed(format!(
+                "scales, sizes or regions that are not for {count} axes"
+            )));
         }
         let mut axes = Vec::with_capacity(count);
         let ratio = |place: usize, size: i64| size as f32 / data.shape()[numbers[place]] as f32;
-        let common = sizes.filter(|_| self.aspect != Aspect::Stretch).map(|sizes| {
-            let ratios = sizes.iter().enumerate().map(|(place, size)| ratio(place, *size));
-            if self.aspect == Aspect::NotLarger { ratios.fold(f32::INFINITY, f32::min) } else { ratios.fold(0.0, f32::max) }
-        });
+        let common = sizes
+            .filter(|_| self.aspect != Aspect::Stretch)
+            .map(|sizes| {
+                let ratios = sizes
+                    .iter()
+                    .enumerate()
+                    .map(|(place, size)| ratio(place, *size));
+                if self.aspect == Aspect::NotLarger {
+                    ratios.fold(f32::INFINITY, f32::min)
+                } else {
+                    ratios.fold(0.0, f32::max)
+                }
+            });
         for (place, &number) in numbers.iter().enumerate() {
             let input = data.shape()[number];
             let (scale, output, exact) = match (scales, sizes) {
                 (_, Some(_)) if common.is_some_and(f32::is_finite) => {
                     let scale = common.unwrap_or(1.0);
-                    (scale, length_of((scale * input as f32 + 0.5) as i64)?, scale * input as f32)
+                    (
+                        scale,
+                        length_of((scale * input as f32 + 0.5) as i64)?,
+                        scale * input as f32,
+                    )
                 }
                 (_, Some(sizes)) if input as i64 == sizes[place] => (1.0, input, input as f32),
-                (_, Some(sizes)) => (ratio(place, sizes[place]), length_of(sizes[place])?, sizes[place] as f32),
+                (_, Some(sizes)) => (
+                    ratio(place, sizes[place]),
+                    length_of(sizes[place])?,
+                    sizes[place] as f32,
+                ),
                 (Some(scales), None) => {
                     let scale = scales[place] as f32;
-                    (scale, length_of((scale * input as f32) as i64)?, scale * input as f32)
+                    (
+                        scale,
+                        length_of((scale * input as f32) as i64)?,
+                        scale * input as f32,
+                    )
                 }
                 (None, None) => return Err(Error::failed("neither scales nor sizes")),
             };
-            let region = region.map_or((0.0, 1.0), |region| (region[place] as f32, region[place + count] as f32));
+            let region = region.map_or((0.0, 1.0), |region| {
+                (region[place] as f32, region[place + count] as f32)
+            });
             if output != input || (scale - 1.0).abs() > 1e-9 || region != (0.0, 1.0) {
-                axes.push(Axis { number, input, output, scale, exact, region });
+                axes.push(Axis {
+                    number,
+                    input,
+                    output,
+                    scale,
+                    exact,
+                    region,
+                });
             }
         }
         let mut shape = data.shape().to_vec();
-        axes.iter().for_each(|axis| shape[axis.number] = axis.output);
+        axes.iter()
+            .for_each(|axis| shape[axis.number] = axis.output);
         element_count(&shape)?;
-        match axes.iter().find(|axis| axis.output > 0 && (axis.input == 0 || !(axis.scale > 0.0 && axis.scale.is_finite()))) {
-            Some(axis) => Err(Error::failed(format!("an axis of {} cannot be made one of {}", axis.input, axis.output))),
+        match axes.iter().find(|axis| {
+            axis.output > 0 && (axis.input == 0 || !(axis.scale > 0.0 && axis.scale.is_finite()))
+        }) {
+            Some(axis) => Err(Error::failed(format!(
+                "an axis of {} cannot be made one of {}",
+                axis.input, axis.output
+            ))),
             None => Ok(axes),
         }
     }
 
     fn run(&self, data: &Tensor, axes: &[Axis]) -> Result<Tensor> {
-        if let (Mode::Nearest(rounding), false) = (self.mode, self.coordinates == Coordinates::Crop) {
-            return axes.iter().try_fold(data.clone(), |data, axis| self.picked(&data, axis, rounding));
+        if let (Mode::Nearest(rounding), false) = (self.mode, self.coordinates == Coordinates::Crop)
+        {
+            return axes.iter().try_fold(data.clone(), |data, axis| {
+                self.picked(&data, axis, rounding)
+            });
         }
         let mut shape = data.shape().to_vec();
         let mut values = data.doubles()?;
@@ -231,7 +333,8 @@ impl Resizing {
             Coordinates::Crop => {
                 let (start, end) = axis.region;
                 if axis.output > 1 {
-                    start * (length - 1.0) + place * (end - start) * (length - 1.0) / (axis.exact - 1.0)
+                    start * (length - 1.0)
+                        + place * (end - start) * (length - 1.0) / (axis.exact - 1.0)
                 } else {
                     0.5 * (start + end) * (length - 1.0)
                 }
@@ -241,34 +344,58 @@ impl Resizing {
 
     fn picked(&self, data: &Tensor, axis: &Axis, rounding: Rounding) -> Result<Tensor> {
         let (outer, length, inner) = split_at_axis(data.shape(), axis.number);
-        let places: Vec<usize> = (0..axis.output).map(|place| rounding.place(self.coordinate(axis, place), axis.scale, length)).collect();
+        let places: Vec<usize> = (0..axis.output)
+            .map(|place| rounding.place(self.coordinate(axis, place), axis.scale, length))
+            .collect();
         let mut shape = data.shape().to_vec();
         shape[axis.number] = axis.output;
         if element_count(&shape)? == 0 {
             return data.runs(&[], 0, shape);
         }
-        let starts: Vec<usize> = (0..outer).flat_map(|block| places.iter().map(move |place| (block * length + place) * inner)).collect();
+        let starts: Vec<usize> = (0..outer)
+            .flat_map(|block| {
+                places
+                    .iter()
+                    .map(move |place| (block * length + place) * inner)
+            })
+            .collect();
         data.runs(&starts, inner, shape)
     }
 
     fn neighbours(&self, axis: &Axis) -> Result<Neighbours> {
-        let shrinking = if self.is_antialiased { f64::from(axis.scale).min(1.0) } else { 1.0 };
+        let shrinking = if self.is_antialiased {
+            f64::from(axis.scale).min(1.0)
+        } else {
+            1.0
+        };
         let reach = match self.mode {
             Mode::Nearest(_) => 0.5,
             Mode::Linear => (1.0 / shrinking).ceil(),
             Mode::Cubic => (2.0 / shrinking).ceil(),
         };
         if reach >= ELEMENT_LIMIT as f64 {
-            return Err(Error::failed(format!("an axis of {} cannot be made one of {}", axis.input, axis.output)));
+            return Err(Error::failed(format!(
+                "an axis of {} cannot be made one of {}",
+                axis.input, axis.output
+            )));
         }
         let count = (2.0 * reach) as usize;
         let total = element_count(&[axis.output, count])?;
-        let mut all = Neighbours { count, places: Vec::with_capacity(total), weights: Vec::with_capacity(total), outside: Vec::new() };
+        let mut all = Neighbours {
+            count,
+            places: Vec::with_capacity(total),
+            weights: Vec::with_capacity(total),
+            outside: Vec::new(),
+        };
         for place in 0..axis.output {
             let center = self.coordinate(axis, place);
-            all.outside.push(self.coordinates == Coordinates::Crop && !(0.0..=axis.input.saturating_sub(1) as f32).contains(&center));
+            all.outside.push(
+                self.coordinates == Coordinates::Crop
+                    && !(0.0..=axis.input.saturating_sub(1) as f32).contains(&center),
+            );
             if let Mode::Nearest(rounding) = self.mode {
-                all.places.push(rounding.place(center, axis.scale, axis.input));
+                all.places
+                    .push(rounding.place(center, axis.scale, axis.input));
                 all.weights.push(1.0);
                 continue;
             }
@@ -278,13 +405,20 @@ impl Resizing {
             for step in 0..count as i64 {
                 let neighbour = first.saturating_add(step);
                 let is_inside = (0..axis.input as i64).contains(&neighbour);
-                let weight = if self.excludes_outside && !is_inside { 0.0 } else { self.weight((neighbour as f64 - center).abs() * shrinking) };
-                all.places.push(neighbour.clamp(0, axis.input as i64 - 1) as usize);
+                let weight = if self.excludes_outside && !is_inside {
+                    0.0
+                } else {
+                    self.weight((neighbour as f64 - center).abs() * shrinking)
+                };
+                all.places
+                    .push(neighbour.clamp(0, axis.input as i64 - 1) as usize);
                 all.weights.push(weight);
             }
             let sum: f64 = all.weights[known..].iter().sum();
             if (self.is_antialiased || self.excludes_outside) && sum != 0.0 {
-                all.weights[known..].iter_mut().for_each(|weight| *weight /= sum);
+                all.weights[known..]
+                    .iter_mut()
+                    .for_each(|weight| *weight /= sum);
             }
         }
         Ok(all)
@@ -292,7 +426,11 @@ impl Resizing {
 
     /// The weight of a neighbour at this distance.
     fn weight(&self, distance: f64) -> f64 {
-        if matches!(self.mode, Mode::Linear) { (1.0 - distance).max(0.0) } else { cubic_weight(distance, self.cubic) }
+        if matches!(self.mode, Mode::Linear) {
+            (1.0 - distance).max(0.0)
+        } else {
+            cubic_weight(distance, self.cubic)
+        }
     }
 }
 
@@ -331,9 +469,15 @@ impl Neighbours {
                 continue;
             }
             let own = place * self.count..(place + 1) * self.count;
-            for (neighbour, weight) in self.places[own.clone()].iter().zip(&self.weights[own]).filter(|(_, weight)| **weight != 0.0) {
+            for (neighbour, weight) in self.places[own.clone()]
+                .iter()
+                .zip(&self.weights[own])
+                .filter(|(_, weight)| **weight != 0.0)
+            {
                 let from = &source[neighbour * inner..(neighbour + 1) * inner];
-                row.iter_mut().zip(from).for_each(|(sum, value)| *sum += weight * value);
+                row.iter_mut()
+                    .zip(from)
+                    .for_each(|(sum, value)| *sum += weight * value);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A graph as a model of tables: arrow columns to its inputs, its outputs to finished columns.
 //!
-//! Owns the groups of rows in which the graph runs and what the outputs are called. It must not know file formats or files.
+//! Owns the groups of rows in which the graph runs and what the outputs are called. It must not
+//! know file formats or files.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,9 @@ use super::Graph;
 use super::answer::{Answer, Answers, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
-use super::probe::{Made, changes_neighbours, first_length, mixes_rows, row_cost, row_cost_of_none, tried};
+use super::probe::{
+    Made, changes_neighbours, first_length, mixes_rows, row_cost, row_cost_of_none, tried,
+};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
@@ -24,13 +27,15 @@ use crate::model::{Margins, Model, Scratch};
 /// Elements of the graph's inputs that go through at once, at most.
 const GROUP_ELEMENTS: usize = 1 << 20;
 
-/// Bytes that the largest value between two operators may have: about what the second-level cache holds, beside what it is made of.
+/// Bytes that the largest value between two operators may have: about what the second-level cache
+/// holds, beside what it is made of.
 const VALUE_BYTES: usize = 1 << 20;
 
 /// Bytes that it may have so that an operator's own costs are shared by more rows.
 const MOST_VALUE_BYTES: usize = 1 << 26;
 
-/// The part of the memory that is there for models which the values of one group of rows may take, as a divisor.
+/// The part of the memory that is there for models which the values of one group of rows may take,
+/// as a divisor.
 const LIVE_SHARE: u64 = 4;
 
 /// The length of an open axis of rows that are made up, unless the graph takes another only.
@@ -39,7 +44,8 @@ const SAMPLE_LENGTH: usize = 16;
 /// The fewest rows that go through at once: an operator's own costs are shared by them.
 const FEWEST_ROWS: usize = 16;
 
-/// Elements of all values that one worker makes before another may take rows over: some hundredths of a second.
+/// Elements of all values that one worker makes before another may take rows over: some hundredths
+/// of a second.
 const BLOCK_ELEMENTS: usize = 1 << 22;
 
 /// The blocks of a portion, whose pages are decoded once.
@@ -73,29 +79,53 @@ pub struct GraphModel {
 }
 
 impl GraphModel {
-    /// A graph with its feeds in the order of its inputs; answers are added by [`GraphModel::answered`].
+    /// A graph with its feeds in the order of its inputs; answers are added by
+    /// [`GraphModel::answered`].
     ///
     /// # Errors
     /// Fails if there is not a feed for each input, or a fixed batch of no rows.
     pub fn new(mut graph: Graph, feeds: Vec<Feed>, batch: Option<usize>) -> Result<Self> {
         if feeds.len() != graph.input_count() || batch == Some(0) {
-            return Err(Error::failed(format!("{} inputs are fed, the graph has {}", feeds.len(), graph.input_count())));
+            return Err(Error::failed(format!(
+                "{} inputs are fed, the graph has {}",
+                feeds.len(),
+                graph.input_count()
+            )));
         }
         feeds.iter().try_for_each(Feed::check)?;
         // Where the rows are fixed in number, the last group is filled up, which only tensors are.
         let plain = |feed: &Feed| match feed.row_shape.as_slice() {
-            [Some(width)] if *width == feed.column_count && batch.is_none() && feed.rows_axis == Some(0) => Some((feed.element, *width)),
+            [Some(width)]
+                if *width == feed.column_count && batch.is_none() && feed.rows_axis == Some(0) =>
+            {
+                Some((feed.element, *width))
+            }
             _ => None,
         };
         let takes_columns = graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>());
         let mixes_rows = graph.mixes_rows();
         // An input that holds one row is filled by one row.
-        let batch = if feeds.iter().any(|feed| feed.rows_axis.is_none()) { Some(1) } else { batch };
+        let batch = if feeds.iter().any(|feed| feed.rows_axis.is_none()) {
+            Some(1)
+        } else {
+            batch
+        };
         let (answers, output_axes) = (Answers::default(), vec![None; graph.outputs.len()]);
-        Ok(Self { graph, takes_columns, feeds, answers, batch, sample: SAMPLE_LENGTH, row_cost: None, mixes_rows, output_axes })
+        Ok(Self {
+            graph,
+            takes_columns,
+            feeds,
+            answers,
+            batch,
+            sample: SAMPLE_LENGTH,
+            row_cost: None,
+            mixes_rows,
+            output_axes,
+        })
     }
 
-    /// The same model with these columns as its answer; `outline` are values such as a run gives, of whatever rows.
+    /// The same model with these columns as its answer; `outline` are values such as a run gives,
+    /// of whatever rows.
     ///
     /// # Errors
     /// Fails if an output is of no kind that a column can hold.
@@ -103,9 +133,15 @@ impl GraphModel {
         let longer = self.run_longer();
         self.answers = Answers::new(answers, outline, &longer, self.batch)?;
         let has_rows_first = |feed: &Feed| !feed.row_shape.is_empty() && feed.rows_axis == Some(0);
-        let are_apart = self.batch.is_none() && self.graph.keeps_rows_apart() && self.feeds.iter().all(has_rows_first);
+        let are_apart = self.batch.is_none()
+            && self.graph.keeps_rows_apart()
+            && self.feeds.iter().all(has_rows_first);
         // What refuses no rows takes its input for something else than rows.
-        let made = if are_apart { row_cost_of_none(&self) } else { None };
+        let made = if are_apart {
+            row_cost_of_none(&self)
+        } else {
+            None
+        };
         self.row_cost = made.or_else(|| row_cost(&self));
         self.mixes_rows |= match self.batch {
             None => made.is_none() && mixes_rows(&self),
@@ -115,7 +151,8 @@ impl GraphModel {
         Ok(self)
     }
 
-    /// The same model with the first of these lengths for open axes of rows that are made up, unless the graph runs with the usual one, or with none.
+    /// The same model with the first of these lengths for open axes of rows that are made up,
+    /// unless the graph runs with the usual one, or with none.
     #[must_use]
     pub fn sampled(mut self, lengths: impl Iterator<Item = usize>) -> Self {
         if self.is_open() {
@@ -135,24 +172,46 @@ impl GraphModel {
         self.feeds.iter().any(Feed::is_open)
     }
 
-    /// What rows give whose open axes are longer than those of the sample; by a little, and by so much that what is pooled is longer too.
+    /// What rows give whose open axes are longer than those of the sample; by a little, and by so
+    /// much that what is pooled is longer too.
     fn run_longer(&mut self) -> Vec<Vec<Value>> {
         let (sample, mut longer) = (self.sample, Vec::new());
-        for length in [sample + 1, 2 * sample, 4 * sample].into_iter().filter(|_| self.is_open()).collect::<Vec<usize>>() {
+        for length in [sample + 1, 2 * sample, 4 * sample]
+            .into_iter()
+            .filter(|_| self.is_open())
+            .collect::<Vec<usize>>()
+        {
             self.sample = length;
-            longer.extend(if self.batch.is_some() { self.run_zeros() } else { self.run_empty() });
+            longer.extend(if self.batch.is_some() {
+                self.run_zeros()
+            } else {
+                self.run_empty()
+            });
         }
         self.sample = sample;
         longer
     }
 
-    /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the graph's own operators are.
+    /// What runs it: the families whose kernels run nodes of it, and the number of nodes that the
+    /// graph's own operators are.
     #[must_use]
     pub fn runs_as(&self) -> String {
-        let own = self.graph.nodes.iter().filter(|node| node.family.is_none()).count();
+        let own = self
+            .graph
+            .nodes
+            .iter()
+            .filter(|node| node.family.is_none())
+            .count();
         let operators = (own > 0).then(|| counted(own, "operator"));
         let alone = self.mixes_rows.then(|| "row by row".to_owned());
-        self.graph.families().into_iter().map(str::to_owned).chain(operators).chain(alone).collect::<Vec<_>>().join(", ")
+        self.graph
+            .families()
+            .into_iter()
+            .map(str::to_owned)
+            .chain(operators)
+            .chain(alone)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The number of rows that the graph insists on, if it does.
@@ -161,14 +220,17 @@ impl GraphModel {
         self.batch
     }
 
-    /// Runs the graph on no rows, to see what comes out: nothing in a row can be refused where there is none.
+    /// Runs the graph on no rows, to see what comes out: nothing in a row can be refused where
+    /// there is none.
     ///
     /// # Errors
     /// Fails where the graph does, and for a graph that insists on a number of rows.
     pub fn run_empty(&self) -> Result<Vec<Value>> {
         match self.batch {
             None => self.run_rows(0),
-            Some(batch) => Err(Error::contract(format!("the graph insists on {batch} rows"))),
+            Some(batch) => Err(Error::contract(format!(
+                "the graph insists on {batch} rows"
+            ))),
         }
     }
 
@@ -194,7 +256,11 @@ impl GraphModel {
             let rows = Tensor::zeros(feed.element, feed.shape(rows, feed.row_length(self.sample)))?;
             feed.laid_out(rows).map(Value::Tensor)
         };
-        self.feeds.iter().zip(&self.takes_columns).map(zeros).collect()
+        self.feeds
+            .iter()
+            .zip(&self.takes_columns)
+            .map(zeros)
+            .collect()
     }
 
     pub(super) fn graph(&self) -> &Graph {
@@ -213,14 +279,22 @@ impl GraphModel {
 
     /// The values of a row of all inputs; of one that is made up, where they differ.
     pub(super) fn row_length(&self) -> usize {
-        self.feeds.iter().map(|feed| feed.row_length(self.sample)).sum()
+        self.feeds
+            .iter()
+            .map(|feed| feed.row_length(self.sample))
+            .sum()
     }
 
-    /// What the graph gives for a batch of so many rows. Values that no encoder knows are added to `unseen`, by feature.
+    /// What the graph gives for a batch of so many rows. Values that no encoder knows are added to
+    /// `unseen`, by feature.
     fn outputs(&self, inputs: Vec<Value>, batch: usize, unseen: &mut [u64]) -> Result<Vec<Value>> {
         let (outputs, met) = self.graph.run_counting(inputs)?;
         for ((input, column), count) in met {
-            let feature = self.feeds[..input].iter().map(|feed| feed.column_count).sum::<usize>() + column;
+            let feature = self.feeds[..input]
+                .iter()
+                .map(|feed| feed.column_count)
+                .sum::<usize>()
+                + column;
             if let Some(all) = unseen.get_mut(feature) {
                 *all += count;
             }
@@ -243,30 +317,58 @@ impl GraphModel {
             return batch;
         }
         let most = (GROUP_ELEMENTS / self.row_length().max(1)).max(1);
-        let Some(Made { largest_bytes, live_bytes, .. }) = self.row_cost else { return most };
+        let Some(Made {
+            largest_bytes,
+            live_bytes,
+            ..
+        }) = self.row_cost
+        else {
+            return most;
+        };
         let in_cache = VALUE_BYTES / largest_bytes.max(1);
         let in_memory = (MOST_VALUE_BYTES / largest_bytes.max(1)).max(1);
         let allowed = Pool::of_process().limit() / LIVE_SHARE / live_bytes.max(1) as u64;
-        in_cache.max(FEWEST_ROWS.min(in_memory)).min(most).min(allowed.max(1) as usize)
+        in_cache
+            .max(FEWEST_ROWS.min(in_memory))
+            .min(most)
+            .min(allowed.max(1) as usize)
     }
 
     /// All rows, which have as many values, in groups of so many.
-    fn groups(&self, columns: &[ArrayRef], row_count: usize, group_rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
+    fn groups(
+        &self,
+        columns: &[ArrayRef],
+        row_count: usize,
+        group_rows: usize,
+        unseen: &mut [u64],
+    ) -> Result<Vec<ArrayRef>> {
         let starts = (0..row_count).step_by(group_rows);
-        let parts = starts.map(|start| self.group(columns, start, group_rows.min(row_count - start), unseen));
+        let parts = starts
+            .map(|start| self.group(columns, start, group_rows.min(row_count - start), unseen));
         joined(&parts.collect::<Result<Vec<_>>>()?)
     }
 
-    /// Rows that may differ in length: those of one length go through together, and the answers are put in the rows' order again.
+    /// Rows that may differ in length: those of one length go through together, and the answers are
+    /// put in the rows' order again.
     fn by_length(&self, columns: &[ArrayRef], unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
-        let open = self.feeds.iter().zip(columns).filter(|(feed, _)| feed.is_open());
-        let lengths = open.map(|(_, column)| list_lengths(column)).collect::<Result<Vec<_>>>()?;
+        let open = self
+            .feeds
+            .iter()
+            .zip(columns)
+            .filter(|(feed, _)| feed.is_open());
+        let lengths = open
+            .map(|(_, column)| list_lengths(column))
+            .collect::<Result<Vec<_>>>()?;
         let mut rows_of = BTreeMap::<Vec<usize>, Vec<u64>>::new();
         for row in 0..columns.first().map_or(0, Array::len) {
-            rows_of.entry(lengths.iter().map(|lengths| lengths[row]).collect()).or_default().push(row as u64);
+            rows_of
+                .entry(lengths.iter().map(|lengths| lengths[row]).collect())
+                .or_default()
+                .push(row as u64);
         }
         let picked = |rows: &UInt64Array, column: &ArrayRef| {
-            take(column, rows, None).map_err(|error| Error::internal("rows that are not there").because(error))
+            take(column, rows, None)
+                .map_err(|error| Error::internal("rows that are not there").because(error))
         };
         let (mut parts, mut places) = (Vec::new(), vec![0; rows_of.values().map(Vec::len).sum()]);
         let mut place = 0;
@@ -277,25 +379,49 @@ impl GraphModel {
             }
             let longest = lengths.iter().copied().max().unwrap_or(1).max(1);
             let rows = UInt64Array::from(rows);
-            let own = columns.iter().map(|column| picked(&rows, column)).collect::<Result<Vec<_>>>()?;
-            let group_rows = if self.mixes_rows { 1 } else { (self.group_rows() * self.sample / longest).max(1) };
-            let group_rows = self.batch.filter(|_| !self.mixes_rows).unwrap_or(group_rows);
+            let own = columns
+                .iter()
+                .map(|column| picked(&rows, column))
+                .collect::<Result<Vec<_>>>()?;
+            let group_rows = if self.mixes_rows {
+                1
+            } else {
+                (self.group_rows() * self.sample / longest).max(1)
+            };
+            let group_rows = self
+                .batch
+                .filter(|_| !self.mixes_rows)
+                .unwrap_or(group_rows);
             parts.push(self.groups(&own, rows.len(), group_rows, unseen)?);
         }
         let places = UInt64Array::from(places);
-        joined(&parts)?.iter().map(|column| picked(&places, column)).collect()
+        joined(&parts)?
+            .iter()
+            .map(|column| picked(&places, column))
+            .collect()
     }
 
     /// The first `rows` values of every column of the answer.
     pub(super) fn columns(&self, outputs: &[Value], rows: usize) -> Result<Vec<ArrayRef>> {
-        self.answers.columns(outputs, rows, self.batch.unwrap_or(rows).max(rows))
+        self.answers
+            .columns(outputs, rows, self.batch.unwrap_or(rows).max(rows))
     }
 
-    fn group(&self, columns: &[ArrayRef], start: usize, rows: usize, unseen: &mut [u64]) -> Result<Vec<ArrayRef>> {
+    fn group(
+        &self,
+        columns: &[ArrayRef],
+        start: usize,
+        rows: usize,
+        unseen: &mut [u64],
+    ) -> Result<Vec<ArrayRef>> {
         let mut left = columns.iter();
         let mut inputs = Vec::with_capacity(self.feeds.len());
         for (feed, takes_columns) in self.feeds.iter().zip(&self.takes_columns) {
-            let own: Vec<ArrayRef> = left.by_ref().take(feed.column_count).map(|column| column.slice(start, rows)).collect();
+            let own: Vec<ArrayRef> = left
+                .by_ref()
+                .take(feed.column_count)
+                .map(|column| column.slice(start, rows))
+                .collect();
             if *takes_columns {
                 inputs.push(Value::Columns(spread(own, feed.column_count)?));
                 continue;
@@ -308,7 +434,12 @@ impl GraphModel {
         }
         let outputs = self.outputs(inputs, self.batch.unwrap_or(rows), unseen)?;
         let columns = self.columns(&outputs, rows)?;
-        let other = self.answers.fields.iter().zip(&columns).find(|(field, column)| field.data_type() != column.data_type());
+        let other = self
+            .answers
+            .fields
+            .iter()
+            .zip(&columns)
+            .find(|(field, column)| field.data_type() != column.data_type());
         match other {
             Some((field, column)) => Err(Error::contract(format!(
                 "the graph gives {} for `{}`, which the file declares to be {}",
@@ -343,23 +474,45 @@ impl Model for GraphModel {
     }
 
     fn take_unseen(&self, scratch: &mut Scratch) -> Vec<u64> {
-        let taken = scratch.0.downcast_mut::<Unseen>().map(|unseen| std::mem::replace(&mut unseen.0, vec![0; self.feature_count()]));
+        let taken = scratch
+            .0
+            .downcast_mut::<Unseen>()
+            .map(|unseen| std::mem::replace(&mut unseen.0, vec![0; self.feature_count()]));
         taken.unwrap_or_default()
     }
 
-    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         let (FeatureBlock::Native(columns), Margins::Native(margins)) = (block, margins) else {
-            return Err(Error::internal("a block of another precision than the graph's"));
+            return Err(Error::internal(
+                "a block of another precision than the graph's",
+            ));
         };
         margins.clear();
         let row_count = block.row_count();
         // The rows of a matrix may come as one column of lists.
-        let is_vector = self.feeds.len() == 1 && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
+        let is_vector = self.feeds.len() == 1
+            && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
         if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
-            return Err(Error::internal(format!("a block of {} columns for a graph of {}", columns.len(), self.feature_count())));
+            return Err(Error::internal(format!(
+                "a block of {} columns for a graph of {}",
+                columns.len(),
+                self.feature_count()
+            )));
         }
-        let unseen = scratch.0.downcast_mut::<Unseen>().map_or(&mut [][..], |unseen| &mut unseen.0);
-        *margins = if self.is_open() { self.by_length(columns, unseen)? } else { self.groups(columns, row_count, self.group_rows(), unseen)? };
+        let unseen = scratch
+            .0
+            .downcast_mut::<Unseen>()
+            .map_or(&mut [][..], |unseen| &mut unseen.0);
+        *margins = if self.is_open() {
+            self.by_length(columns, unseen)?
+        } else {
+            self.groups(columns, row_count, self.group_rows(), unseen)?
+        };
         Ok(())
     }
 
@@ -369,7 +522,9 @@ impl Model for GraphModel {
 
     fn worker_bytes(&self) -> usize {
         // What an operator makes on its way to a value is about as large as the value.
-        let row = self.row_cost.map_or(0, |made| made.live_bytes.saturating_add(made.largest_bytes));
+        let row = self
+            .row_cost
+            .map_or(0, |made| made.live_bytes.saturating_add(made.largest_bytes));
         row.saturating_mul(self.group_rows())
     }
 
@@ -387,7 +542,8 @@ impl Model for GraphModel {
 fn joined(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
     let column = |column: usize| {
         let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
-        concat(&pieces).map_err(|error| Error::failed("the graph's answers differ in type").because(error))
+        concat(&pieces)
+            .map_err(|error| Error::failed("the graph's answers differ in type").because(error))
     };
     (0..parts.first().map_or(0, Vec::len)).map(column).collect()
 }

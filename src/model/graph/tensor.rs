@@ -1,7 +1,8 @@
 //! Tensors: an element type, a shape, and elements in row-major order that clones share.
 //!
-//! Owns shapes and the limit on its size: every tensor of a graph is made here, so nothing a model asks for allocates more than
-//! [`ELEMENT_LIMIT`] elements at once, and all tensors together are counted by [`crate::memory`]. It must not know operators.
+//! Owns shapes and the limit on its size: every tensor of a graph is made here, so nothing a model
+//! asks for allocates more than [`ELEMENT_LIMIT`] elements at once, and all tensors together are
+//! counted by [`crate::memory`]. It must not know operators.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use super::value::Value;
 use crate::error::{Error, Result};
 use crate::memory::{self, Charge};
 
-/// The most elements of one tensor: 1 GiB of single precision, more than any real model of tables or texts needs at once.
+/// The most elements of one tensor: 1 GiB of single precision, more than any real model of tables
+/// or texts needs at once.
 pub const ELEMENT_LIMIT: usize = 1 << 28;
 
 /// What a text takes apart from its characters: its counters, the allocator's share.
@@ -59,10 +61,17 @@ pub fn room_of<T>(shape: &[usize]) -> Result<usize> {
 /// Fails above [`ELEMENT_LIMIT`] elements or [`AXIS_LIMIT`] axes.
 pub fn shape_count(shape: &[usize]) -> Result<usize> {
     // Empty axes count as one, so that no product of some of the lengths can overflow either.
-    let count = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length.max(1)));
+    let count = shape.iter().try_fold(1_usize, |product, &length| {
+        product.checked_mul(length.max(1))
+    });
     match count {
-        Some(count) if count <= ELEMENT_LIMIT && shape.len() <= AXIS_LIMIT => Ok(if shape.contains(&0) { 0 } else { count }),
-        _ => Err(Error::failed(format!("a tensor of shape {shape:?} is larger than the {ELEMENT_LIMIT} elements that a tensor may have"))),
+        Some(count) if count <= ELEMENT_LIMIT && shape.len() <= AXIS_LIMIT => {
+            Ok(if shape.contains(&0) { 0 } else { count })
+        }
+        _ => Err(Error::failed(format!(
+            "a tensor of shape {shape:?} is larger than the {ELEMENT_LIMIT} elements that a \
+             tensor may have"
+        ))),
     }
 }
 
@@ -82,13 +91,23 @@ impl Tensor {
     pub fn from_data(shape: Vec<usize>, data: Data) -> Result<Self> {
         check_shape(&shape, &data)?;
         let charge = memory::charge(data.byte_count() + TENSOR_BYTES)?;
-        Ok(Self { shape, data, charge: Arc::new(charge), content: None })
+        Ok(Self {
+            shape,
+            data,
+            charge: Arc::new(charge),
+            content: None,
+        })
     }
 
     /// A tensor whose elements exist already and cannot be refused any more.
     fn noted(shape: Vec<usize>, data: Data) -> Self {
         let charge = memory::note(data.byte_count() + TENSOR_BYTES);
-        Self { shape, data, charge: Arc::new(charge), content: None }
+        Self {
+            shape,
+            data,
+            charge: Arc::new(charge),
+            content: None,
+        }
     }
 
     /// A tensor without axes.
@@ -167,7 +186,8 @@ impl Tensor {
         if self.data.is_shared() {
             memory::room_for(self.byte_count())?;
         }
-        T::take(self.data).ok_or_else(|| Error::internal("a tensor of another type than was asked for"))
+        T::take(self.data)
+            .ok_or_else(|| Error::internal("a tensor of another type than was asked for"))
     }
 
     /// The same tensor, counted with the texts that were made for it.
@@ -190,8 +210,13 @@ impl Tensor {
     /// # Errors
     /// Fails if they are of another type.
     pub fn values<T: Element>(&self) -> Result<&[T]> {
-        T::slice(&self.data)
-            .ok_or_else(|| Error::contract(format!("a tensor of `{}` where one of `{}` is wanted", self.element_type().name(), T::TYPE.name())))
+        T::slice(&self.data).ok_or_else(|| {
+            Error::contract(format!(
+                "a tensor of `{}` where one of `{}` is wanted",
+                self.element_type().name(),
+                T::TYPE.name()
+            ))
+        })
     }
 
     /// The same elements in another shape of as many.
@@ -239,7 +264,10 @@ impl Tensor {
     pub fn integer(&self) -> Result<i64> {
         match self.integers()?.as_slice() {
             [one] => Ok(*one),
-            several => Err(Error::failed(format!("{} numbers where one is wanted", several.len()))),
+            several => Err(Error::failed(format!(
+                "{} numbers where one is wanted",
+                several.len()
+            ))),
         }
     }
 
@@ -254,9 +282,16 @@ impl Tensor {
             Data::Double(values) => Ok(values.to_vec()),
             Data::Float16(values) => Ok(values.iter().map(|value| value.to_f64()).collect()),
             Data::Bfloat16(values) => Ok(values.iter().map(|value| value.to_f64()).collect()),
-            Data::Bool(values) => Ok(values.iter().map(|&value| f64::from(u8::from(value))).collect()),
+            Data::Bool(values) => Ok(values
+                .iter()
+                .map(|&value| f64::from(u8::from(value)))
+                .collect()),
             Data::Uint64(values) => Ok(values.iter().map(|&value| value as f64).collect()),
-            _ => Ok(self.integers()?.into_iter().map(|value| value as f64).collect()),
+            _ => Ok(self
+                .integers()?
+                .into_iter()
+                .map(|value| value as f64)
+                .collect()),
         }
     }
 
@@ -266,12 +301,16 @@ impl Tensor {
     /// Fails for texts and for no or several elements.
     pub fn number(&self) -> Result<f64> {
         if self.len() != 1 {
-            return Err(Error::failed(format!("{} numbers where one is wanted", self.len())));
+            return Err(Error::failed(format!(
+                "{} numbers where one is wanted",
+                self.len()
+            )));
         }
         Ok(self.doubles()?[0])
     }
 
-    /// `run` consecutive elements from each start, in order: what every operator that moves elements comes down to.
+    /// `run` consecutive elements from each start, in order: what every operator that moves
+    /// elements comes down to.
     ///
     /// # Errors
     /// Fails if the shape has another number of elements, or a run leaves the tensor.
@@ -282,26 +321,44 @@ impl Tensor {
         if starts.len().checked_mul(run) != Some(count) || !starts.iter().all(inside) {
             return Err(Error::failed("elements outside the tensor are asked for"));
         }
-        Self::from_data(shape, any!(&self.data, values => copy_runs(values, starts, run)))
+        Self::from_data(
+            shape,
+            any!(&self.data, values => copy_runs(values, starts, run)),
+        )
     }
 
     /// The elements at these places; none stands for the type's zero.
     ///
     /// # Errors
     /// Fails if the shape has another number of elements, or a place is outside the tensor.
-    pub fn picked(&self, places: &[Option<usize>], fill: Option<&Self>, shape: Vec<usize>) -> Result<Self> {
-        fn pick<T: Element>(values: &[T], places: &[Option<usize>], fill: Option<&Data>) -> Result<Data> {
+    pub fn picked(
+        &self,
+        places: &[Option<usize>],
+        fill: Option<&Self>,
+        shape: Vec<usize>,
+    ) -> Result<Self> {
+        fn pick<T: Element>(
+            values: &[T],
+            places: &[Option<usize>],
+            fill: Option<&Data>,
+        ) -> Result<Data> {
             let zero = match fill {
                 None => T::zero(),
-                Some(fill) => {
-                    T::slice(fill).and_then(|fill| fill.first()).cloned().ok_or_else(|| Error::contract("the fill value is of another type"))?
-                }
+                Some(fill) => T::slice(fill)
+                    .and_then(|fill| fill.first())
+                    .cloned()
+                    .ok_or_else(|| Error::contract("the fill value is of another type"))?,
             };
             let value = |place: &Option<usize>| match place {
                 None => Ok(zero.clone()),
-                Some(place) => values.get(*place).cloned().ok_or_else(|| Error::failed("elements outside the tensor are asked for")),
+                Some(place) => values
+                    .get(*place)
+                    .cloned()
+                    .ok_or_else(|| Error::failed("elements outside the tensor are asked for")),
             };
-            Ok(T::wrap(Arc::new(places.iter().map(value).collect::<Result<Vec<T>>>()?)))
+            Ok(T::wrap(Arc::new(
+                places.iter().map(value).collect::<Result<Vec<T>>>()?,
+            )))
         }
         memory::room_for(places.len().saturating_mul(self.element_bytes()))?;
         let data = any!(&self.data, values => pick(values, places, fill.map(Tensor::data)))?;
@@ -313,18 +370,30 @@ fn check_shape(shape: &[usize], data: &Data) -> Result<()> {
     if shape_count(shape)? == data.len() {
         return Ok(());
     }
-    Err(Error::failed(format!("{} elements for a tensor of shape {shape:?}", data.len())))
+    Err(Error::failed(format!(
+        "{} elements for a tensor of shape {shape:?}",
+        data.len()
+    )))
 }
 
 fn copy_runs<T: Element>(values: &[T], starts: &[usize], run: usize) -> Data {
     let mut copy = Vec::with_capacity(starts.len() * run);
     match run {
         1 => copy.extend(starts.iter().map(|&start| values[start].clone())),
-        // Heads of attention have these widths; a copy of a length that is known takes a few instructions.
-        8 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 8])),
-        16 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 16])),
-        32 => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + 32])),
-        _ => starts.iter().for_each(|&start| copy.extend_from_slice(&values[start..start + run])),
+        // Heads of attention have these widths; a copy of a length that is known takes a few
+        // instructions.
+        8 => starts
+            .iter()
+            .for_each(|&start| copy.extend_from_slice(&values[start..start + 8])),
+        16 => starts
+            .iter()
+            .for_each(|&start| copy.extend_from_slice(&values[start..start + 16])),
+        32 => starts
+            .iter()
+            .for_each(|&start| copy.extend_from_slice(&values[start..start + 32])),
+        _ => starts
+            .iter()
+            .for_each(|&start| copy.extend_from_slice(&values[start..start + run])),
     }
     T::wrap(Arc::new(copy))
 }

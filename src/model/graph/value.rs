@@ -1,4 +1,5 @@
-//! What flows along a graph's edges: tensors, sequences of them, optional ones, and one map per row as `ZipMap` makes them.
+//! What flows along a graph's edges: tensors, sequences of them, optional ones, and one map per row
+//! as `ZipMap` makes them.
 //!
 //! It must not know operators.
 
@@ -20,7 +21,8 @@ pub enum Value {
     Sequence(Vec<Value>),
     /// A value or none.
     Optional(Option<Box<Value>>),
-    /// One map for each row, all with the same keys: `keys` is a vector of texts or integers, `values` has the shape rows × keys.
+    /// One map for each row, all with the same keys: `keys` is a vector of texts or integers,
+    /// `values` has the shape rows × keys.
     Maps {
         /// The keys of every row's map.
         keys: Tensor,
@@ -42,7 +44,10 @@ impl Value {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
             Self::Optional(Some(inner)) => inner.tensor(),
-            other => Err(Error::contract(format!("{} where a tensor is wanted", other.kind()))),
+            other => Err(Error::contract(format!(
+                "{} where a tensor is wanted",
+                other.kind()
+            ))),
         }
     }
 
@@ -54,7 +59,10 @@ impl Value {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
             Self::Optional(Some(inner)) => inner.into_tensor(),
-            other => Err(Error::contract(format!("{} where a tensor is wanted", other.kind()))),
+            other => Err(Error::contract(format!(
+                "{} where a tensor is wanted",
+                other.kind()
+            ))),
         }
     }
 
@@ -75,9 +83,14 @@ impl Value {
     /// # Errors
     /// Fails if it is something else.
     pub fn table(&self) -> Result<Cow<'_, Tensor>> {
-        let Some(block) = self.block() else { return self.tensor().map(Cow::Borrowed) };
+        let Some(block) = self.block() else {
+            return self.tensor().map(Cow::Borrowed);
+        };
         let (rows, width) = (block.row_count(), block.feature_count());
-        Ok(Cow::Owned(Tensor::new(vec![rows, width], by_rows(block, width))?))
+        Ok(Cow::Owned(Tensor::new(
+            vec![rows, width],
+            by_rows(block, width),
+        )?))
     }
 
     /// What it is, for messages.
@@ -99,7 +112,9 @@ pub(super) fn by_rows(block: &Columns<f32>, width: usize) -> Vec<f32> {
     let mut values = vec![0.0; block.row_count() * width];
     for feature in 0..if block.row_count() == 0 { 0 } else { width } {
         let places = values[feature..].iter_mut().step_by(width);
-        places.zip(block.column(feature)).for_each(|(place, value)| *place = *value);
+        places
+            .zip(block.column(feature))
+            .for_each(|(place, value)| *place = *value);
     }
     values
 }

@@ -1,9 +1,12 @@
 //! Operators of single precision that go over whole rows, on vectors of sixteen numbers.
 //!
-//! A row's bits depend on that row alone. The operators' definitions in double precision, which every other type takes, are what they are tested
-//! against.
+//! A row's bits depend on that row alone. The operators' definitions in double precision, which
+//! every other type takes, are what they are tested against.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use crate::model::product::lanes::{Lanes, Task};
 use crate::model::product::{self, Instructions, LINE};
@@ -62,7 +65,10 @@ impl Task for Shares<'_> {
                 sum = lanes.add(sum, powers);
                 lanes.store(powers, line);
             }
-            let last = exponential(lanes, lanes.subtract(lanes.load_some(rest, f32::NEG_INFINITY), greatest));
+            let last = exponential(
+                lanes,
+                lanes.subtract(lanes.load_some(rest, f32::NEG_INFINITY), greatest),
+            );
             let sum = lanes.splat(lanes.sum(lanes.add(sum, last)));
             for line in lines {
                 lanes.store(lanes.divide(lanes.load(line), sum), line);
@@ -110,17 +116,23 @@ mod tests {
 
     #[test]
     fn functions_are_those_of_the_definition() {
-        let arguments: Vec<f32> =
-            (-120_000..=100_000).map(|step| step as f32 * 1e-3).chain([f32::NEG_INFINITY, -1e-30, 1e-7, f32::INFINITY]).collect();
+        let arguments: Vec<f32> = (-120_000..=100_000)
+            .map(|step| step as f32 * 1e-3)
+            .chain([f32::NEG_INFINITY, -1e-30, 1e-7, f32::INFINITY])
+            .collect();
         let (mut powers, mut errors_found) = (arguments.clone(), arguments.clone());
         exponentials(&mut powers);
         errors(&mut errors_found);
         for ((x, power), error) in arguments.iter().zip(&powers).zip(&errors_found) {
             let wanted = f64::from(*x).exp();
-            let is_near = (f64::from(*power) - wanted).abs() <= 3e-7 * wanted + 1.7e-38 || *x > 88.3 && (*power == f32::INFINITY || wanted > 2e38);
+            let is_near = (f64::from(*power) - wanted).abs() <= 3e-7 * wanted + 1.7e-38
+                || *x > 88.3 && (*power == f32::INFINITY || wanted > 2e38);
             assert!(is_near, "exp({x}) is {wanted}, not {power}");
             let wanted = libm::erf(f64::from(*x));
-            assert!((f64::from(*error) - wanted).abs() <= 4e-7 * wanted.abs(), "erf({x}) is {wanted}, not {error}");
+            assert!(
+                (f64::from(*error) - wanted).abs() <= 4e-7 * wanted.abs(),
+                "erf({x}) is {wanted}, not {error}"
+            );
         }
         let mut nothing = [f32::NAN; 3];
         exponentials(&mut nothing);
@@ -132,7 +144,10 @@ mod tests {
     #[test]
     fn shares_are_those_of_the_definition_and_the_same_in_any_batch() {
         for width in [1, 2, 15, 16, 17, 40, 100] {
-            let mut rows: Vec<f32> = noise(width * 7, width as u64).iter().map(|value| value * 20.0).collect();
+            let mut rows: Vec<f32> = noise(width * 7, width as u64)
+                .iter()
+                .map(|value| value * 20.0)
+                .collect();
             if width > 1 {
                 rows[0] = f32::NEG_INFINITY;
                 rows[width + 1] = f32::NAN;
@@ -143,11 +158,20 @@ mod tests {
                 let mut wanted: Vec<f64> = row.iter().copied().map(f64::from).collect();
                 super::super::reduction::soft_max(&mut wanted);
                 for (found, wanted) in found.iter().zip(&wanted) {
-                    assert!((f64::from(*found) - wanted).abs() <= 1e-6 || found.is_nan() && wanted.is_nan(), "{found} where {wanted} is right");
+                    assert!(
+                        (f64::from(*found) - wanted).abs() <= 1e-6
+                            || found.is_nan() && wanted.is_nan(),
+                        "{found} where {wanted} is right"
+                    );
                 }
                 let mut alone = row.to_vec();
                 shares(&mut alone, width);
-                assert!(alone.iter().zip(found).all(|(alone, found)| alone.to_bits() == found.to_bits()));
+                assert!(
+                    alone
+                        .iter()
+                        .zip(found)
+                        .all(|(alone, found)| alone.to_bits() == found.to_bits())
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a manifest says of a network: its layers, in TOML's words.
 //!
-//! Owns the names of layers and of their settings. It must not know tensors: [`super::build`] fits the layers to the weights.
+//! Owns the names of layers and of their settings. It must not know tensors: [`super::build`] fits
+//! the layers to the weights.
 
 use serde::Deserialize;
 
@@ -8,14 +9,16 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
-    /// The layers, first to last; the last one gives the margins, so the final sigmoid or softmax is the output's link instead.
+    /// The layers, first to last; the last one gives the margins, so the final sigmoid or softmax
+    /// is the output's link instead.
     pub layers: Vec<Layer>,
     /// Tensors of the file, or the beginnings of their names, that no layer reads on purpose.
     #[serde(default)]
     pub unused: Vec<String>,
 }
 
-/// One layer. `weights` is the beginning of its tensors' names, as in PyTorch's `state_dict`: `"0"` stands for `0.weight`, `0.bias`, …
+/// One layer. `weights` is the beginning of its tensors' names, as in PyTorch's `state_dict`: `"0"`
+/// stands for `0.weight`, `0.bias`, …
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Layer {
@@ -38,7 +41,8 @@ pub enum Layer {
         #[serde(default = "epsilon")]
         epsilon: f64,
     },
-    /// Layer normalisation over the whole row (`torch.nn.LayerNorm`); without `weights` it has no gain and no bias.
+    /// Layer normalisation over the whole row (`torch.nn.LayerNorm`); without `weights` it has no
+    /// gain and no bias.
     LayerNorm {
         /// The tensors' prefix.
         weights: Option<String>,

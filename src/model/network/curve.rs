@@ -1,9 +1,14 @@
-//! Exponentials and what is made of them, for whole rows: polynomials in plain arithmetic that the compiler turns into vectors.
+//! Exponentials and what is made of them, for whole rows: polynomials in plain arithmetic that the
+//! compiler turns into vectors.
 //!
-//! Every step is rounded by itself, never fused, so that all processors give the same bits. Against the functions in double precision sigmoid and tanh err by
-//! at most 2e-7, GELU by 4e-7 for arguments up to 8. NaN stays NaN.
+//! Every step is rounded by itself, never fused, so that all processors give the same bits. Against
+//! the functions in double precision sigmoid and tanh err by at most 2e-7, GELU by 4e-7 for
+//! arguments up to 8. NaN stays NaN.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 /// Runs a function over a row with the widest vectors that this processor has.
 macro_rules! vectorised {
@@ -66,7 +71,8 @@ vectorised! {
 /// √(2 / π).
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
-/// exp(x) by 2ⁿ · p(r) with x = n · ln 2 + r; the polynomial is that of Cephes' `expf`. Above 88.4 it is infinite, below −87 it stays there.
+/// exp(x) by 2ⁿ · p(r) with x = n · ln 2 + r; the polynomial is that of Cephes' `expf`. Above 88.4
+/// it is infinite, below −87 it stays there.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     /// Added to a number of some hundreds it leaves the nearest whole number in the last bits.
@@ -122,12 +128,18 @@ mod tests {
     use super::*;
 
     fn check(function: fn(&mut [f32]), exact: impl Fn(f64) -> f64, tolerance: f64) {
-        let arguments: Vec<f32> = (-80_000..=80_000).map(|step| step as f32 * 2.5e-4).chain([f32::MIN, f32::MAX, 1e-30, -1e-30, 0.0]).collect();
+        let arguments: Vec<f32> = (-80_000..=80_000)
+            .map(|step| step as f32 * 2.5e-4)
+            .chain([f32::MIN, f32::MAX, 1e-30, -1e-30, 0.0])
+            .collect();
         let mut all = arguments.clone();
         function(&mut all);
         for (argument, found) in arguments.iter().zip(&all) {
             let wanted = exact(f64::from(*argument));
-            assert!((f64::from(*found) - wanted).abs() <= tolerance * wanted.abs().max(1.0), "{argument}: {found}, exactly {wanted}");
+            assert!(
+                (f64::from(*found) - wanted).abs() <= tolerance * wanted.abs().max(1.0),
+                "{argument}: {found}, exactly {wanted}"
+            );
             let mut alone = [*argument];
             function(&mut alone);
             assert_eq!(alone[0].to_bits(), found.to_bits(), "{argument} alone");
@@ -141,9 +153,21 @@ mod tests {
     fn curves_are_those_of_the_definition_and_the_same_alone() {
         let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
         check(sigmoid, logistic, 2e-7);
-        check(silu, |x| if x < -700.0 { 0.0 } else { x * logistic(x) }, 3e-7);
+        check(
+            silu,
+            |x| if x < -700.0 { 0.0 } else { x * logistic(x) },
+            3e-7,
+        );
         check(tanh, f64::tanh, 3e-7);
-        check(gelu, |x| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)), 5e-7);
-        check(gelu_tanh, |x| 0.5 * x * (1.0 + (f64::from(SQRT_2_OVER_PI) * (x + 0.044_715 * x * x * x)).tanh()), 5e-7);
+        check(
+            gelu,
+            |x| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)),
+            5e-7,
+        );
+        check(
+            gelu_tanh,
+            |x| 0.5 * x * (1.0 + (f64::from(SQRT_2_OVER_PI) * (x + 0.044_715 * x * x * x)).tanh()),
+            5e-7,
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! How a feature enters a network: as a standardised number, as a row of an embedding table, or as one place of several.
+//! How a feature enters a network: as a standardised number, as a row of an embedding table, or as
+//! one place of several.
 //!
-//! Owns the way from a feature's column to its places in the first layer's rows. A category arrives as its code; a code that is none
-//! of the table's becomes NaN, for the contract decides about unseen values, not the network.
+//! Owns the way from a feature's column to its places in the first layer's rows. A category arrives
+//! as its code; a code that is none of the table's becomes NaN, for the contract decides about
+//! unseen values, not the network.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +24,8 @@ pub enum Encoding {
     },
     /// The row of a table, by code.
     Embedding {
-        /// The prefix of the table's tensor, `<prefix>.weight` of shape \[codes, width\] (`torch.nn.Embedding`).
+        /// The prefix of the table's tensor, `<prefix>.weight` of shape \[codes, width\]
+        /// (`torch.nn.Embedding`).
         weights: String,
     },
     /// As many places as there are categories, all 0 but that of the code.
@@ -35,9 +38,18 @@ pub enum Encoding {
 /// A feature, ready to be written into rows.
 #[derive(Debug)]
 pub(super) enum Feature {
-    Number { mean: f32, scale: f32 },
-    Table { values: Arc<[f32]>, codes: usize, width: usize },
-    OneHot { categories: usize },
+    Number {
+        mean: f32,
+        scale: f32,
+    },
+    Table {
+        values: Arc<[f32]>,
+        codes: usize,
+        width: usize,
+    },
+    OneHot {
+        categories: usize,
+    },
 }
 
 /// Fits the encodings to the weights; two features may share a table.
@@ -46,18 +58,29 @@ pub(super) fn features(encodings: &[Encoding], weights: &mut Weights<'_>) -> Res
     let mut features = Vec::with_capacity(encodings.len());
     for (index, encoding) in encodings.iter().enumerate() {
         features.push(match encoding {
-            Encoding::Number { mean, scale } => Feature::Number { mean: *mean, scale: *scale },
-            Encoding::OneHot { categories } => Feature::OneHot { categories: *categories },
+            Encoding::Number { mean, scale } => Feature::Number {
+                mean: *mean,
+                scale: *scale,
+            },
+            Encoding::OneHot { categories } => Feature::OneHot {
+                categories: *categories,
+            },
             Encoding::Embedding { weights: prefix } => {
                 if !tables.contains_key(prefix.as_str()) {
                     let table = weights
                         .take(&tensor(prefix, "weight"), &[Extent::Any, Extent::Any])
                         .map_err(|error| error.at_node(format!("input {index}")))?;
-                    let &[codes, width] = table.shape.as_slice() else { return Err(Error::internal("a table that is no matrix")) };
+                    let &[codes, width] = table.shape.as_slice() else {
+                        return Err(Error::internal("a table that is no matrix"));
+                    };
                     tables.insert(prefix, (table.values.into(), codes, width));
                 }
                 let (values, codes, width) = tables[prefix.as_str()].clone();
-                Feature::Table { values, codes, width }
+                Feature::Table {
+                    values,
+                    codes,
+                    width,
+                }
             }
         });
     }
@@ -93,8 +116,14 @@ impl Feature {
     /// Writes one value into its places.
     pub(super) fn write(&self, value: f32, places: &mut [f32]) {
         match self {
-            Self::Number { mean, scale } => places.iter_mut().for_each(|place| *place = (value - mean) / scale),
-            Self::Table { values, codes, width } => match code(value, *codes) {
+            Self::Number { mean, scale } => places
+                .iter_mut()
+                .for_each(|place| *place = (value - mean) / scale),
+            Self::Table {
+                values,
+                codes,
+                width,
+            } => match code(value, *codes) {
                 Some(code) => places.copy_from_slice(&values[code * width..(code + 1) * width]),
                 None => places.fill(f32::NAN),
             },

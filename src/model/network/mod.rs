@@ -1,8 +1,9 @@
-//! Dense networks for tables: weights from a safetensors file read by candle, layers from a manifest, products on the packed kernels.
+//! Dense networks for tables: weights from a safetensors file read by candle, layers from a
+//! manifest, products on the packed kernels.
 //!
-//! Owns the forward pass of networks whose input is a row of numbers and categories. Scores agree with PyTorch to 1e-5, and are the
-//! same bits alone, in any batch and in any order. Nothing here knows files, columns or links. Graphs hand their chains of dense layers to
-//! the same steps.
+//! Owns the forward pass of networks whose input is a row of numbers and categories. Scores agree
+//! with PyTorch to 1e-5, and are the same bits alone, in any batch and in any order. Nothing here
+//! knows files, columns or links. Graphs hand their chains of dense layers to the same steps.
 
 pub mod architecture;
 pub(crate) mod block;
@@ -45,21 +46,42 @@ pub struct Network {
 }
 
 impl Network {
-    /// Fits layers to the weights of a safetensors file; the features enter the first layer in the order of `encodings`.
+    /// Fits layers to the weights of a safetensors file; the features enter the first layer in the
+    /// order of `encodings`.
     ///
     /// # Errors
-    /// Fails for a broken file; with [`crate::error::Kind::Contract`] if a tensor is missing, has another shape than its layer wants, or is read by no layer.
-    pub fn load(architecture: &Architecture, encodings: &[Encoding], safetensors: &[u8]) -> Result<Self> {
+    /// Fails for a broken file; with [`crate::error::Kind::Contract`] if a tensor is missing, has
+    /// another shape than its layer wants, or is read by no layer.
+    pub fn load(
+        architecture: &Architecture,
+        encodings: &[Encoding],
+        safetensors: &[u8],
+    ) -> Result<Self> {
         let mut weights = Weights::open(safetensors)?;
         let features = encoding::features(encodings, &mut weights)?;
-        if let Some(index) = features.iter().position(|feature| feature.codes().is_some_and(|codes| codes > MOST_CODES)) {
-            return Err(Error::contract(format!("an embedding of more than {MOST_CODES} codes")).at_node(format!("input {index}")));
+        if let Some(index) = features
+            .iter()
+            .position(|feature| feature.codes().is_some_and(|codes| codes > MOST_CODES))
+        {
+            return Err(
+                Error::contract(format!("an embedding of more than {MOST_CODES} codes"))
+                    .at_node(format!("input {index}")),
+            );
         }
-        let width = features.iter().map(Feature::width).fold(0, usize::saturating_add);
+        let width = features
+            .iter()
+            .map(Feature::width)
+            .fold(0, usize::saturating_add);
         let (steps, margin_count) = build::steps(architecture, &mut weights, width)?;
         let parameter_count = weights.parameter_count;
         weights.finish(&architecture.unused)?;
-        Ok(Self { features, width, steps, margin_count, parameter_count })
+        Ok(Self {
+            features,
+            width,
+            steps,
+            margin_count,
+            parameter_count,
+        })
     }
 
     /// The number of codes that a feature knows, if it is a category.
@@ -74,14 +96,24 @@ impl Network {
         self.parameter_count
     }
 
-    fn score_columns(&self, columns: &Columns<f32>, workspace: &mut Workspace, margins: &mut Vec<f32>) {
+    fn score_columns(
+        &self,
+        columns: &Columns<f32>,
+        workspace: &mut Workspace,
+        margins: &mut Vec<f32>,
+    ) {
         let row_count = columns.row_count();
         margins.clear();
         margins.reserve(row_count * self.margin_count);
         for first_row in (0..row_count).step_by(BLOCK_ROWS) {
             let count = BLOCK_ROWS.min(row_count - first_row);
             self.enter(columns, first_row, count, &mut workspace.rows);
-            let rows = Rows { values: &workspace.rows, width: self.width, stride: self.width, count };
+            let rows = Rows {
+                values: &workspace.rows,
+                width: self.width,
+                stride: self.width,
+                count,
+            };
             let result = step::run(&self.steps, rows, &mut workspace.pool);
             result.append_to(margins);
             workspace.pool.give(result);
@@ -96,7 +128,9 @@ impl Network {
         for (index, feature) in self.features.iter().enumerate() {
             let end = start + feature.width();
             let values = &columns.column(index)[first_row..first_row + count];
-            rows.chunks_exact_mut(self.width).zip(values).for_each(|(row, value)| feature.write(*value, &mut row[start..end]));
+            rows.chunks_exact_mut(self.width)
+                .zip(values)
+                .for_each(|(row, value)| feature.write(*value, &mut row[start..end]));
             start = end;
         }
     }
@@ -130,12 +164,23 @@ impl Model for Network {
         Scratch(Box::new(Workspace::default()))
     }
 
-    fn score(&self, block: &FeatureBlock, scratch: &mut Scratch, margins: &mut Margins) -> Result<()> {
+    fn score(
+        &self,
+        block: &FeatureBlock,
+        scratch: &mut Scratch,
+        margins: &mut Margins,
+    ) -> Result<()> {
         let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
-            return Err(Error::internal("a block of another precision than the network's"));
+            return Err(Error::internal(
+                "a block of another precision than the network's",
+            ));
         };
         if columns.row_count() > 0 && columns.feature_count() != self.features.len() {
-            return Err(Error::internal(format!("a block of {} features for a network of {}", columns.feature_count(), self.features.len())));
+            return Err(Error::internal(format!(
+                "a block of {} features for a network of {}",
+                columns.feature_count(),
+                self.features.len()
+            )));
         }
         match scratch.0.downcast_mut::<Workspace>() {
             Some(workspace) => self.score_columns(columns, workspace, margins),
@@ -145,6 +190,10 @@ impl Model for Network {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.features.iter().map(Feature::memory_bytes).sum::<usize>() + step::memory_bytes(&self.steps)
+        self.features
+            .iter()
+            .map(Feature::memory_bytes)
+            .sum::<usize>()
+            + step::memory_bytes(&self.steps)
     }
 }

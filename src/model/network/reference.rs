@@ -1,6 +1,8 @@
-//! The same networks built from candle-nn's own modules, as the reference for ours: same weights, same rows, agreement to 1e-6.
+//! The same networks built from candle-nn's own modules, as the reference for ours: same weights,
+//! same rows, agreement to 1e-6.
 //!
-//! Reads the architecture anew, layer by layer, so that a layer understood wrongly here and there would have to be wrong twice.
+//! Reads the architecture anew, layer by layer, so that a layer understood wrongly here and there
+//! would have to be wrong twice.
 
 use std::collections::HashMap;
 
@@ -18,13 +20,22 @@ type Weights<'a> = Vec<(&'a str, &'a [usize], Vec<f32>)>;
 
 fn builder(weights: &Weights<'_>) -> VarBuilder<'static> {
     let tensor = |(name, shape, values): &(&str, &[usize], Vec<f32>)| {
-        ((*name).to_owned(), Tensor::from_vec(values.clone(), shape.to_vec(), &Device::Cpu).unwrap())
+        (
+            (*name).to_owned(),
+            Tensor::from_vec(values.clone(), shape.to_vec(), &Device::Cpu).unwrap(),
+        )
     };
-    VarBuilder::from_tensors(weights.iter().map(tensor).collect::<HashMap<_, _>>(), DType::F32, &Device::Cpu)
+    VarBuilder::from_tensors(
+        weights.iter().map(tensor).collect::<HashMap<_, _>>(),
+        DType::F32,
+        &Device::Cpu,
+    )
 }
 
 fn through(layers: &[Layer], weights: &VarBuilder<'_>, rows: Tensor) -> Result<Tensor> {
-    layers.iter().try_fold(rows, |rows, layer| forward(layer, weights, &rows))
+    layers
+        .iter()
+        .try_fold(rows, |rows, layer| forward(layer, weights, &rows))
 }
 
 fn forward(layer: &Layer, all: &VarBuilder<'_>, rows: &Tensor) -> Result<Tensor> {
@@ -34,18 +45,39 @@ fn forward(layer: &Layer, all: &VarBuilder<'_>, rows: &Tensor) -> Result<Tensor>
             let outer = all.pp(weights).get_unchecked("weight")?.dim(0)?;
             candle_nn::linear_b(width, outer, *bias, all.pp(weights))?.forward(rows)
         }
-        Layer::BatchNorm { weights, affine, epsilon } => {
-            let config = BatchNormConfig { eps: *epsilon, remove_mean: true, affine: *affine, momentum: 0.1 };
+        Layer::BatchNorm {
+            weights,
+            affine,
+            epsilon,
+        } => {
+            let config = BatchNormConfig {
+                eps: *epsilon,
+                remove_mean: true,
+                affine: *affine,
+                momentum: 0.1,
+            };
             candle_nn::batch_norm(width, config, all.pp(weights))?.forward_t(rows, false)
         }
-        Layer::LayerNorm { weights: None, epsilon, .. } => {
-            LayerNorm::new_no_bias(Tensor::ones(width, DType::F32, &Device::Cpu)?, *epsilon).forward(rows)
-        }
-        Layer::LayerNorm { weights: Some(weights), bias: false, epsilon } => {
-            candle_nn::layer_norm_no_bias(width, *epsilon, all.pp(weights))?.forward(rows)
-        }
-        Layer::LayerNorm { weights: Some(weights), bias: true, epsilon } => {
-            let config = LayerNormConfig { eps: *epsilon, ..LayerNormConfig::default() };
+        Layer::LayerNorm {
+            weights: None,
+            epsilon,
+            ..
+        } => LayerNorm::new_no_bias(Tensor::ones(width, DType::F32, &Device::Cpu)?, *epsilon)
+            .forward(rows),
+        Layer::LayerNorm {
+            weights: Some(weights),
+            bias: false,
+            epsilon,
+        } => candle_nn::layer_norm_no_bias(width, *epsilon, all.pp(weights))?.forward(rows),
+        Layer::LayerNorm {
+            weights: Some(weights),
+            bias: true,
+            epsilon,
+        } => {
+            let config = LayerNormConfig {
+                eps: *epsilon,
+                ..LayerNormConfig::default()
+            };
             candle_nn::layer_norm(width, config, all.pp(weights))?.forward(rows)
         }
         Layer::Dropout { p } => Dropout::new(p.unwrap_or(0.5) as f32).forward(rows, false),
@@ -57,55 +89,98 @@ fn forward(layer: &Layer, all: &VarBuilder<'_>, rows: &Tensor) -> Result<Tensor>
         Layer::Silu {} => Activation::Silu.forward(rows),
         Layer::Sigmoid {} => Activation::Sigmoid.forward(rows),
         Layer::Tanh {} => rows.tanh(),
-        Layer::Residual { layers, shortcut } => through(layers, all, rows.clone())? + through(shortcut, all, rows.clone())?,
+        Layer::Residual { layers, shortcut } => {
+            through(layers, all, rows.clone())? + through(shortcut, all, rows.clone())?
+        }
     }
 }
 
 /// The first layer's rows: each feature's places side by side.
 fn entered(encodings: &[Encoding], weights: &VarBuilder<'_>, rows: &[Vec<f32>]) -> Result<Tensor> {
     let column = |index: usize| rows.iter().map(|row| row[index]).collect::<Vec<f32>>();
-    let codes = |index: usize| Tensor::from_vec(column(index).iter().map(|code| *code as u32).collect(), rows.len(), &Device::Cpu);
-    let places = encodings.iter().enumerate().map(|(index, encoding)| match encoding {
-        Encoding::Number { mean, scale } => {
-            let values = Tensor::from_vec(column(index), (rows.len(), 1), &Device::Cpu)?;
-            values.broadcast_sub(&Tensor::new(*mean, &Device::Cpu)?)?.broadcast_div(&Tensor::new(*scale, &Device::Cpu)?)
-        }
-        Encoding::Embedding { weights: prefix } => {
-            let (count, width) = weights.pp(prefix).get_unchecked("weight")?.dims2()?;
-            candle_nn::embedding(count, width, weights.pp(prefix))?.forward(&codes(index)?)
-        }
-        Encoding::OneHot { categories } => candle_nn::encoding::one_hot(codes(index)?, *categories, 1_f32, 0_f32),
-    });
+    let codes = |index: usize| {
+        Tensor::from_vec(
+            column(index).iter().map(|code| *code as u32).collect(),
+            rows.len(),
+            &Device::Cpu,
+        )
+    };
+    let places = encodings
+        .iter()
+        .enumerate()
+        .map(|(index, encoding)| match encoding {
+            Encoding::Number { mean, scale } => {
+                let values = Tensor::from_vec(column(index), (rows.len(), 1), &Device::Cpu)?;
+                values
+                    .broadcast_sub(&Tensor::new(*mean, &Device::Cpu)?)?
+                    .broadcast_div(&Tensor::new(*scale, &Device::Cpu)?)
+            }
+            Encoding::Embedding { weights: prefix } => {
+                let (count, width) = weights.pp(prefix).get_unchecked("weight")?.dims2()?;
+                candle_nn::embedding(count, width, weights.pp(prefix))?.forward(&codes(index)?)
+            }
+            Encoding::OneHot { categories } => {
+                candle_nn::encoding::one_hot(codes(index)?, *categories, 1_f32, 0_f32)
+            }
+        });
     Tensor::cat(&places.collect::<Result<Vec<_>>>()?, 1)
 }
 
 #[track_caller]
 fn agree(layers: &str, encodings: &[Encoding], weights: &Weights<'_>, rows: &[Vec<f32>]) {
     let layers = architecture(layers);
-    let own = score(&Network::load(&layers, encodings, &safetensors(weights)).unwrap(), rows).unwrap();
+    let own = score(
+        &Network::load(&layers, encodings, &safetensors(weights)).unwrap(),
+        rows,
+    )
+    .unwrap();
     let builder = builder(weights);
-    let reference = entered(encodings, &builder, rows).and_then(|rows| through(&layers.layers, &builder, rows)).unwrap();
-    let reference: Vec<f32> = reference.flatten_all().and_then(|flat| flat.to_vec1()).unwrap();
+    let reference = entered(encodings, &builder, rows)
+        .and_then(|rows| through(&layers.layers, &builder, rows))
+        .unwrap();
+    let reference: Vec<f32> = reference
+        .flatten_all()
+        .and_then(|flat| flat.to_vec1())
+        .unwrap();
     assert_eq!(own.len(), reference.len());
     for (place, (own, reference)) in own.iter().zip(&reference).enumerate() {
-        assert!((own - reference).abs() <= TOLERANCE * reference.abs().max(1.0), "number {place}: {own}, candle-nn has {reference}");
+        assert!(
+            (own - reference).abs() <= TOLERANCE * reference.abs().max(1.0),
+            "number {place}: {own}, candle-nn has {reference}"
+        );
     }
 }
 
 fn rows(count: usize, width: usize) -> Vec<Vec<f32>> {
-    (0..count).map(|row| noise(width, row as u64 + 77)).collect()
+    (0..count)
+        .map(|row| noise(width, row as u64 + 77))
+        .collect()
 }
 
 /// Weights of a layer of `inner` inputs, small enough that sums stay near 1.
 fn small(count: usize, inner: usize, seed: u64) -> Vec<f32> {
-    noise(count, seed).into_iter().map(|value| value / (inner as f32).sqrt()).collect()
+    noise(count, seed)
+        .into_iter()
+        .map(|value| value / (inner as f32).sqrt())
+        .collect()
 }
 
 #[test]
 fn perceptrons_of_every_activation_agree() {
-    for activation in ["relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "dropout"] {
+    for activation in [
+        "relu",
+        "leaky_relu",
+        "elu",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "tanh",
+        "sigmoid",
+        "dropout",
+    ] {
         let layers = format!(
-            "layers = [{{ kind = \"linear\", weights = \"0\" }}, {{ kind = \"{activation}\" }}, {{ kind = \"linear\", weights = \"2\", bias = false }}]"
+            "layers = [{{ kind = \"linear\", weights = \"0\" }}, {{ kind = \"{activation}\" }}, \
+             {{ kind = \"linear\", weights = \"2\", bias = false }}]"
         );
         for (inner, middle, outer) in [(1, 1, 1), (7, 33, 3), (40, 100, 2)] {
             let shapes = [[middle, inner], [outer, middle]];
@@ -117,13 +192,19 @@ fn perceptrons_of_every_activation_agree() {
             agree(&layers, &plain(inner), &weights, &rows(130, inner));
         }
     }
-    let slopes = "layers = [{ kind = \"leaky_relu\", slope = 0.3 }, { kind = \"elu\", alpha = 0.7 }]";
+    let slopes =
+        "layers = [{ kind = \"leaky_relu\", slope = 0.3 }, { kind = \"elu\", alpha = 0.7 }]";
     agree(slopes, &plain(9), &Vec::new(), &rows(20, 9));
 }
 
 #[test]
 fn norms_agree() {
-    let positive = |seed: u64| noise(12, seed).iter().map(|value| value.abs() + 0.5).collect::<Vec<f32>>();
+    let positive = |seed: u64| {
+        noise(12, seed)
+            .iter()
+            .map(|value| value.abs() + 0.5)
+            .collect::<Vec<f32>>()
+    };
     let layers = r#"layers = [
       { kind = "batch_norm", weights = "b" },
       { kind = "layer_norm", weights = "l", epsilon = 1e-3 },
@@ -148,14 +229,39 @@ fn norms_agree() {
 #[test]
 fn embeddings_one_hot_places_and_standardised_numbers_agree() {
     let encodings = [
-        Encoding::Embedding { weights: "city".into() },
-        Encoding::Number { mean: 3.5, scale: 2.25 },
+        Encoding::Embedding {
+            weights: "city".into(),
+        },
+        Encoding::Number {
+            mean: 3.5,
+            scale: 2.25,
+        },
         Encoding::OneHot { categories: 4 },
-        Encoding::Embedding { weights: "city".into() },
+        Encoding::Embedding {
+            weights: "city".into(),
+        },
     ];
-    let weights: Weights<'_> = vec![("city.weight", &[6, 3], noise(18, 1)), ("0.weight", &[2, 11], small(22, 11, 2)), ("0.bias", &[2], noise(2, 3))];
-    let rows: Vec<Vec<f32>> = (0..150).map(|row| vec![(row % 6) as f32, row as f32 / 10.0, (row % 4) as f32, (row * 5 % 6) as f32]).collect();
-    agree("layers = [{ kind = \"linear\", weights = \"0\" }]", &encodings, &weights, &rows);
+    let weights: Weights<'_> = vec![
+        ("city.weight", &[6, 3], noise(18, 1)),
+        ("0.weight", &[2, 11], small(22, 11, 2)),
+        ("0.bias", &[2], noise(2, 3)),
+    ];
+    let rows: Vec<Vec<f32>> = (0..150)
+        .map(|row| {
+            vec![
+                (row % 6) as f32,
+                row as f32 / 10.0,
+                (row % 4) as f32,
+                (row * 5 % 6) as f32,
+            ]
+        })
+        .collect();
+    agree(
+        "layers = [{ kind = \"linear\", weights = \"0\" }]",
+        &encodings,
+        &weights,
+        &rows,
+    );
 }
 
 #[test]

@@ -7,8 +7,17 @@ use crate::model::{Margins, Model};
 
 /// A file with these tensors, in this order.
 pub(crate) fn safetensors(tensors: &[(&str, &[usize], Vec<f32>)]) -> Vec<u8> {
-    let parts =
-        tensors.iter().map(|(name, shape, values)| (*name, "F32", shape.to_vec(), values.iter().flat_map(|value| value.to_le_bytes()).collect()));
+    let parts = tensors.iter().map(|(name, shape, values)| {
+        (
+            *name,
+            "F32",
+            shape.to_vec(),
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        )
+    });
     raw(&parts.collect::<Vec<_>>())
 }
 
@@ -17,11 +26,19 @@ pub(crate) fn raw(tensors: &[(&str, &str, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
     let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
     for (name, dtype, shape, bytes) in tensors {
         let offsets = [data.len(), data.len() + bytes.len()];
-        header.insert((*name).to_owned(), serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": offsets }));
+        header.insert(
+            (*name).to_owned(),
+            serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": offsets }),
+        );
         data.extend_from_slice(bytes);
     }
     let header = serde_json::Value::Object(header).to_string();
-    [(header.len() as u64).to_le_bytes().as_slice(), header.as_bytes(), &data].concat()
+    [
+        (header.len() as u64).to_le_bytes().as_slice(),
+        header.as_bytes(),
+        &data,
+    ]
+    .concat()
 }
 
 /// The layers of a `[network]` table.
@@ -31,7 +48,13 @@ pub(crate) fn architecture(layers: &str) -> Architecture {
 
 /// Numbers as they are.
 pub(crate) fn plain(count: usize) -> Vec<Encoding> {
-    vec![Encoding::Number { mean: 0.0, scale: 1.0 }; count]
+    vec![
+        Encoding::Number {
+            mean: 0.0,
+            scale: 1.0
+        };
+        count
+    ]
 }
 
 /// Numbers between −1 and 1, the same for the same seed.
@@ -50,10 +73,20 @@ pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
 pub(crate) fn score(network: &Network, rows: &[Vec<f32>]) -> Result<Vec<f32>> {
     let mut columns = Columns::filled(rows.len(), network.feature_count(), 0.0);
     for feature in 0..network.feature_count() {
-        columns.column_mut(feature).iter_mut().zip(rows).for_each(|(value, row)| *value = row[feature]);
+        columns
+            .column_mut(feature)
+            .iter_mut()
+            .zip(rows)
+            .for_each(|(value, row)| *value = row[feature]);
     }
     let mut margins = Margins::Single(Vec::new());
-    network.score(&FeatureBlock::Single(columns), &mut network.scratch(), &mut margins)?;
-    let Margins::Single(margins) = margins else { unreachable!("networks compute in single precision") };
+    network.score(
+        &FeatureBlock::Single(columns),
+        &mut network.scratch(),
+        &mut margins,
+    )?;
+    let Margins::Single(margins) = margins else {
+        unreachable!("networks compute in single precision")
+    };
     Ok(margins)
 }

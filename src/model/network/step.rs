@@ -1,14 +1,16 @@
-//! The arithmetic of a network: dense layers on the packed product, and all that happens to a row between two of them.
+//! The arithmetic of a network: dense layers on the packed product, and all that happens to a row
+//! between two of them.
 //!
-//! Rows go through in blocks, so that what lies between two layers stays in the second-level cache; a row's numbers do not depend on its
-//! company. What lies between two products is done row by row while the row is in the cache.
+//! Rows go through in blocks, so that what lies between two layers stays in the second-level cache;
+//! a row's numbers do not depend on its company. What lies between two products is done row by row
+//! while the row is in the cache.
 
 use super::block::{Block, Pool};
 use super::curve;
 use crate::model::product::{Dense, Rows};
 
-/// Rows that go through the network together: eight of the product's highest tiles. Their 512 numbers each (224 KiB), twice, stay in the
-/// second-level cache beside the matrix.
+/// Rows that go through the network together: eight of the product's highest tiles. Their 512
+/// numbers each (224 KiB), twice, stay in the second-level cache beside the matrix.
 pub(crate) const BLOCK_ROWS: usize = 112;
 
 /// One thing that happens to a block.
@@ -19,7 +21,10 @@ pub(crate) enum Step {
     /// What happens to each row by itself.
     Rows(Vec<RowStep>),
     /// The sum of two ways through.
-    Residual { branch: Vec<Step>, shortcut: Vec<Step> },
+    Residual {
+        branch: Vec<Step>,
+        shortcut: Vec<Step>,
+    },
 }
 
 /// One thing that happens to a row, in place.
@@ -28,7 +33,11 @@ pub(crate) enum RowStep {
     /// x · scale + shift.
     Affine { scale: Vec<f32>, shift: Vec<f32> },
     /// (x − mean) / √(variance + epsilon), then gain and shift.
-    Normalise { epsilon: f64, gain: Option<Vec<f32>>, shift: Option<Vec<f32>> },
+    Normalise {
+        epsilon: f64,
+        gain: Option<Vec<f32>>,
+        shift: Option<Vec<f32>>,
+    },
     /// A function of each number.
     Activation(Activation),
 }
@@ -59,7 +68,8 @@ pub(crate) fn run(steps: &[Step], source: Rows<'_>, pool: &mut Pool) -> Block {
             }
             Step::Rows(row_steps) => {
                 let mut next = current.take().unwrap_or_else(|| pool.copy(source));
-                next.rows_mut().for_each(|row| row_steps.iter().for_each(|row_step| row_step.apply(row)));
+                next.rows_mut()
+                    .for_each(|row| row_steps.iter().for_each(|row_step| row_step.apply(row)));
                 next
             }
             Step::Residual { branch, shortcut } => {
@@ -81,15 +91,25 @@ impl RowStep {
     fn apply(&self, row: &mut [f32]) {
         match self {
             Self::Affine { scale, shift } => {
-                row.iter_mut().zip(scale.iter().zip(shift)).for_each(|(value, (scale, shift))| *value = *value * scale + shift);
+                row.iter_mut()
+                    .zip(scale.iter().zip(shift))
+                    .for_each(|(value, (scale, shift))| *value = *value * scale + shift);
             }
-            Self::Normalise { epsilon, gain, shift } => {
+            Self::Normalise {
+                epsilon,
+                gain,
+                shift,
+            } => {
                 normalise(row, *epsilon);
                 if let Some(gain) = gain {
-                    row.iter_mut().zip(gain).for_each(|(value, gain)| *value *= gain);
+                    row.iter_mut()
+                        .zip(gain)
+                        .for_each(|(value, gain)| *value *= gain);
                 }
                 if let Some(shift) = shift {
-                    row.iter_mut().zip(shift).for_each(|(value, shift)| *value += shift);
+                    row.iter_mut()
+                        .zip(shift)
+                        .for_each(|(value, shift)| *value += shift);
                 }
             }
             Self::Activation(activation) => activation.apply(row),
@@ -99,7 +119,9 @@ impl RowStep {
     pub(super) fn memory_bytes(&self) -> usize {
         let numbers = match self {
             Self::Affine { scale, shift } => scale.len() + shift.len(),
-            Self::Normalise { gain, shift, .. } => gain.as_ref().map_or(0, Vec::len) + shift.as_ref().map_or(0, Vec::len),
+            Self::Normalise { gain, shift, .. } => {
+                gain.as_ref().map_or(0, Vec::len) + shift.as_ref().map_or(0, Vec::len)
+            }
             Self::Activation(_) => 0,
         };
         numbers * size_of::<f32>()
@@ -116,10 +138,13 @@ pub(crate) fn memory_bytes(steps: &[Step]) -> usize {
     bytes.sum()
 }
 
-/// Adds an activation to what is done so far: the rectifier right behind a product becomes part of it.
+/// Adds an activation to what is done so far: the rectifier right behind a product becomes part of
+/// it.
 pub(crate) fn activate(steps: &mut Vec<Step>, activation: Activation) {
     match steps.pop() {
-        Some(Step::Product(dense)) if activation == Activation::Relu => steps.push(Step::Product(dense.rectified())),
+        Some(Step::Product(dense)) if activation == Activation::Relu => {
+            steps.push(Step::Product(dense.rectified()))
+        }
         last => {
             steps.extend(last);
             then(steps, RowStep::Activation(activation));
@@ -135,7 +160,8 @@ pub(crate) fn then(steps: &mut Vec<Step>, row_step: RowStep) {
     }
 }
 
-/// Two passes in double precision: E\[x²\] − mean² in single precision loses all digits where the mean is large.
+/// Two passes in double precision: E\[x²\] − mean² in single precision loses all digits where the
+/// mean is large.
 fn normalise(row: &mut [f32], epsilon: f64) {
     let count = row.len() as f64;
     let mean = sum(row, f64::from) / count;
@@ -146,12 +172,16 @@ fn normalise(row: &mut [f32], epsilon: f64) {
     }
 }
 
-/// The sum over a row in a fixed order: eight running sums, which the compiler can keep in vector registers.
+/// The sum over a row in a fixed order: eight running sums, which the compiler can keep in vector
+/// registers.
 fn sum(row: &[f32], term: impl Fn(f32) -> f64) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let (chunks, rest) = row.as_chunks::<8>();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += term(*value));
+        lanes
+            .iter_mut()
+            .zip(chunk)
+            .for_each(|(lane, value)| *lane += term(*value));
     }
     lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }

@@ -1,9 +1,13 @@
 //! The tile registers of AMX: asked for once, configured around a product, given back after it.
 //!
-//! Eight registers of 16 rows of 64 bytes. Four hold a square of 32 × 32 sums, two the rows and two the columns that are being multiplied. The compiler knows
-//! nothing of these registers, so that they keep their contents between two pieces of assembly.
+//! Eight registers of 16 rows of 64 bytes. Four hold a square of 32 × 32 sums, two the rows and two
+//! the columns that are being multiplied. The compiler knows nothing of these registers, so that
+//! they keep their contents between two pieces of assembly.
 
-#![expect(unsafe_code, reason = "the instructions have no other form than assembly")]
+#![expect(
+    unsafe_code,
+    reason = "the instructions have no other form than assembly"
+)]
 
 use std::arch::asm;
 use std::sync::OnceLock;
@@ -32,7 +36,10 @@ pub(super) fn support() -> Support {
         if !has(24) || !allowed() {
             return Support::default();
         }
-        Support { bytes: has(25), halves: has(22) && is_x86_feature_detected!("avx512bf16") }
+        Support {
+            bytes: has(25),
+            halves: has(22) && is_x86_feature_detected!("avx512bf16"),
+        }
     })
 }
 
@@ -45,7 +52,8 @@ fn allowed() -> bool {
         return false;
     }
     let result: i64;
-    // SAFETY: the call changes nothing but what this process may use; kernels that do not know it say so.
+    // SAFETY: the call changes nothing but what this process may use; kernels that do not know it
+    // say so.
     unsafe {
         asm!(
             "syscall",
@@ -89,12 +97,15 @@ impl Tiles {
     }
 }
 
-/// Stores the square of sums that the first four registers hold, row-major with rows of two lines: the second ones only where there are any.
+/// Stores the square of sums that the first four registers hold, row-major with rows of two lines:
+/// the second ones only where there are any.
 ///
 /// # Safety
 /// The registers must be configured, `sums` be a square of 32 × 32 numbers of four bytes.
 #[inline]
-pub(super) unsafe fn store_square<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool, T>(sums: *mut T) {
+pub(super) unsafe fn store_square<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool, T>(
+    sums: *mut T,
+) {
     let stride = 2 * LINE * size_of::<T>();
     // SAFETY: each register's 16 rows of 16 sums lie inside the square.
     unsafe {

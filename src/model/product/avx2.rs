@@ -1,6 +1,9 @@
 //! The product's tiles with AVX2 and FMA: up to 6 rows and one line in 12 registers.
 
-use std::arch::x86_64::{_mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps};
+use std::arch::x86_64::{
+    _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps,
+};
 
 use super::{LINE, Line, Tile};
 
@@ -20,8 +23,12 @@ pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
     }
     let run: unsafe fn(&Tile<'_>, usize, &mut [f32]) = of_height!(1 2 3 4 5 6);
     for part in 0..tile.width() {
-        #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
-        // SAFETY: `Dense` holds these instructions only where the processor has them, and the tile lies inside its slices.
+        #[expect(
+            unsafe_code,
+            reason = "the instructions are not part of every processor"
+        )]
+        // SAFETY: `Dense` holds these instructions only where the processor has them, and the tile
+        // lies inside its slices.
         unsafe {
             run(tile, part, out);
         }
@@ -38,7 +45,11 @@ unsafe fn run<const ROWS: usize>(tile: &Tile<'_>, part: usize, out: &mut [f32]) 
     for place in 0..tile.inner {
         // SAFETY: there are `inner` times `width` lines of two registers each.
         let weights = unsafe {
-            let line = tile.lines.as_ptr().add(place * tile.width() + part).cast::<f32>();
+            let line = tile
+                .lines
+                .as_ptr()
+                .add(place * tile.width() + part)
+                .cast::<f32>();
             [_mm256_loadu_ps(line), _mm256_loadu_ps(line.add(HALF))]
         };
         for (row, sums) in sums.iter_mut().enumerate() {
@@ -54,7 +65,10 @@ unsafe fn run<const ROWS: usize>(tile: &Tile<'_>, part: usize, out: &mut [f32]) 
         for (half, sum) in sums.iter().enumerate() {
             // SAFETY: a line has two registers' numbers, of the bias and of the result.
             unsafe {
-                let mut sum = _mm256_add_ps(*sum, _mm256_loadu_ps(tile.bias[part].0.as_ptr().add(half * HALF)));
+                let mut sum = _mm256_add_ps(
+                    *sum,
+                    _mm256_loadu_ps(tile.bias[part].0.as_ptr().add(half * HALF)),
+                );
                 if tile.rectifies {
                     // Of a number and NaN it gives the second.
                     sum = _mm256_max_ps(_mm256_setzero_ps(), sum);

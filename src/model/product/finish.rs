@@ -1,6 +1,10 @@
-//! What happens to the results of a product on their way to memory, tile by tile while they are in the first-level cache.
+//! What happens to the results of a product on their way to memory, tile by tile while they are in
+//! the first-level cache.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use super::lanes::{Lanes, Task};
 use super::{Activation, Instructions, LINE};
@@ -26,7 +30,8 @@ pub enum Finish {
 struct Waiting([f32; MOST_ROWS * 2 * LINE]);
 
 impl Finish {
-    /// Lets `tile` write its rows of `columns` numbers, at the beginning of a slice and with a stride that it is given, and joins them with `out`.
+    /// Lets `tile` write its rows of `columns` numbers, at the beginning of a slice and with a
+    /// stride that it is given, and joins them with `out`.
     pub(super) fn join(
         self,
         instructions: Instructions,
@@ -39,12 +44,22 @@ impl Finish {
             Self::Store => tile(out, out_stride),
             Self::Activate(activation) => {
                 tile(out, out_stride);
-                activation.apply(instructions, &mut out[..(row_count - 1) * out_stride + columns], [out_stride, columns]);
+                activation.apply(
+                    instructions,
+                    &mut out[..(row_count - 1) * out_stride + columns],
+                    [out_stride, columns],
+                );
             }
             Self::Add | Self::Multiply => {
                 let mut waiting = Waiting([0.0; MOST_ROWS * 2 * LINE]);
                 tile(&mut waiting.0, 2 * LINE);
-                instructions.run(Join { finish: self, waiting: &waiting.0[..row_count * 2 * LINE], columns, out, out_stride });
+                instructions.run(Join {
+                    finish: self,
+                    waiting: &waiting.0[..row_count * 2 * LINE],
+                    columns,
+                    out,
+                    out_stride,
+                });
             }
         }
     }
@@ -64,16 +79,36 @@ impl Task for Join<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { finish, waiting, columns, out, out_stride } = self;
-        for (row, results) in out.chunks_mut(out_stride).zip(waiting.chunks_exact(2 * LINE)) {
+        let Self {
+            finish,
+            waiting,
+            columns,
+            out,
+            out_stride,
+        } = self;
+        for (row, results) in out
+            .chunks_mut(out_stride)
+            .zip(waiting.chunks_exact(2 * LINE))
+        {
             let (lines, rest) = row[..columns].as_chunks_mut::<LINE>();
             let (new, _) = results.as_chunks::<LINE>();
             for (line, new) in lines.iter_mut().zip(new) {
                 let (old, new) = (lanes.load(line), lanes.load(new));
-                lanes.store(if finish == Finish::Add { lanes.add(old, new) } else { lanes.multiply(old, new) }, line);
+                lanes.store(
+                    if finish == Finish::Add {
+                        lanes.add(old, new)
+                    } else {
+                        lanes.multiply(old, new)
+                    },
+                    line,
+                );
             }
             for (old, new) in rest.iter_mut().zip(&results[columns / LINE * LINE..]) {
-                *old = if finish == Finish::Add { *old + new } else { *old * new };
+                *old = if finish == Finish::Add {
+                    *old + new
+                } else {
+                    *old * new
+                };
             }
         }
     }

@@ -1,15 +1,22 @@
-//! Rows of bytes times a matrix of bytes: a quarter of the memory, and with VNNI three to four times the speed.
+//! Rows of bytes times a matrix of bytes: a quarter of the memory, and with VNNI three to four
+//! times the speed.
 //!
-//! Every row of numbers gets its own scale and zero when it comes (`x ≈ scale · (byte − zero)`, bytes from 0 to 255, the range always holding 0), every column
-//! of the matrix its scale once (`w ≈ scale · byte`, bytes from −127 to 127). Sums of products of bytes are whole numbers and exact, and what is done to a sum
-//! afterwards is rounded step by step, so that all kinds of instructions give the same bits; a row's bytes do not depend on its company.
-//! Rows with a number that is not finite give NaN.
+//! Every row of numbers gets its own scale and zero when it comes (`x ≈ scale · (byte − zero)`,
+//! bytes from 0 to 255, the range always holding 0), every column of the matrix its scale once (`w
+//! ≈ scale · byte`, bytes from −127 to 127). Sums of products of bytes are whole numbers and exact,
+//! and what is done to a sum afterwards is rounded step by step, so that all kinds of instructions
+//! give the same bits; a row's bytes do not depend on its company. Rows with a number that is not
+//! finite give NaN.
 //!
-//! A panel of 32 columns holds, for each four rows of the matrix, one line of 64 bytes for 16 columns: four bytes a column, the order of `vpdpbusd`. The tiles are
-//! 14 rows high as those of single precision. AVX2 without VNNI widens to 16 bits: `vpmaddubsw`, which takes bytes, would saturate. AMX reads the same lines, 16 at a time.
+//! A panel of 32 columns holds, for each four rows of the matrix, one line of 64 bytes for 16
+//! columns: four bytes a column, the order of `vpdpbusd`. The tiles are 14 rows high as those of
+//! single precision. AVX2 without VNNI widens to 16 bits: `vpmaddubsw`, which takes bytes, would
+//! saturate. AMX reads the same lines, 16 at a time.
 //!
-//! Measured on one core in November 2026 (Emerald Rapids, shared machine), 64 to 256 rows on the shapes of MiniLM and BERT, scaled and stored: AMX 1 400–2 900 GOP/s, AVX-512 VNNI 610–880, AVX-VNNI 250–390;
-//! making bytes of rows 0.2 ns a number. With AMX GELU costs more than the product that it follows.
+//! Measured on one core in November 2026 (Emerald Rapids, shared machine), 64 to 256 rows on the
+//! shapes of MiniLM and BERT, scaled and stored: AMX 1 400–2 900 GOP/s, AVX-512 VNNI 610–880,
+//! AVX-VNNI 250–390; making bytes of rows 0.2 ns a number. With AMX GELU costs more than the
+//! product that it follows.
 
 use super::{Finish, Instructions, LINE, Line, QuantisedRows};
 use crate::error::{Error, Result};
@@ -75,7 +82,10 @@ impl ByteInstructions {
             Instructions::Avx2 => !matches!(one, Self::Vnni512 | Self::Amx),
             Instructions::Portable => *one == Self::Portable,
         };
-        Self::available().into_iter().find(fits).unwrap_or(Self::Portable)
+        Self::available()
+            .into_iter()
+            .find(fits)
+            .unwrap_or(Self::Portable)
     }
 
     fn most_tile_rows(self) -> usize {
@@ -98,7 +108,8 @@ impl ByteInstructions {
         }
     }
 
-    /// Where the tiles of so many rows begin and end: of nearly equal height, but with AMX, whose tiles cost the same at any height, as high as they can be.
+    /// Where the tiles of so many rows begin and end: of nearly equal height, but with AMX, whose
+    /// tiles cost the same at any height, as high as they can be.
     fn bounds(self, tile: usize, count: usize) -> [usize; 2] {
         let (most, tiles) = (self.most_tile_rows(), count.div_ceil(self.most_tile_rows()));
         match self {
@@ -110,7 +121,10 @@ impl ByteInstructions {
     /// The registers that they need, for as long as they are needed.
     #[cfg(target_arch = "x86_64")]
     fn configured(self) -> Option<super::amx::Tiles> {
-        #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
+        #[expect(
+            unsafe_code,
+            reason = "the instructions are not part of every processor"
+        )]
         // SAFETY: a matrix holds these instructions only where the processor has them.
         (self == Self::Amx).then(|| unsafe { super::amx::Tiles::configure() })
     }
@@ -174,9 +188,21 @@ impl IntegerDense {
     /// Quantises and packs a matrix; `weight(k, j)` is the number in row k and column j.
     ///
     /// # Errors
-    /// Fails for a matrix without rows or columns or with more than 32 768 rows, for a bias of another length, and for weights that are not finite.
-    pub fn new(instructions: Instructions, [inner, outer]: [usize; 2], weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
-        Self::with([inner, outer], instructions, ByteInstructions::beside(instructions), weight, bias)
+    /// Fails for a matrix without rows or columns or with more than 32 768 rows, for a bias of
+    /// another length, and for weights that are not finite.
+    pub fn new(
+        instructions: Instructions,
+        [inner, outer]: [usize; 2],
+        weight: impl Fn(usize, usize) -> f32,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
+        Self::with(
+            [inner, outer],
+            instructions,
+            ByteInstructions::beside(instructions),
+            weight,
+            bias,
+        )
     }
 
     pub(super) fn with(
@@ -186,12 +212,27 @@ impl IntegerDense {
         weight: impl Fn(usize, usize) -> f32,
         bias: Option<&[f32]>,
     ) -> Result<Self> {
-        if inner == 0 || outer == 0 || inner > MOST_INNER || bias.is_some_and(|bias| bias.len() != outer) {
-            return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} biases", bias.map_or(0, <[f32]>::len))));
+        if inner == 0
+            || outer == 0
+            || inner > MOST_INNER
+            || bias.is_some_and(|bias| bias.len() != outer)
+        {
+            return Err(Error::failed(format!(
+                "a matrix of {inner} × {outer} with {} biases",
+                bias.map_or(0, <[f32]>::len)
+            )));
         }
-        let quads = inner.div_ceil(QUAD).next_multiple_of(byte_instructions.quads());
-        let mut dense =
-            Self { inner, outer, panels: Vec::new(), lines: Vec::with_capacity(quads * outer.div_ceil(LINE)), instructions, byte_instructions };
+        let quads = inner
+            .div_ceil(QUAD)
+            .next_multiple_of(byte_instructions.quads());
+        let mut dense = Self {
+            inner,
+            outer,
+            panels: Vec::new(),
+            lines: Vec::with_capacity(quads * outer.div_ceil(LINE)),
+            instructions,
+            byte_instructions,
+        };
         for first_column in (0..outer).step_by(2 * LINE) {
             let columns = (outer - first_column).min(2 * LINE);
             let scales = scales(inner, first_column..first_column + columns, &weight)?;
@@ -204,7 +245,8 @@ impl IntegerDense {
                 sums: [WholeLine::default(); 2],
             };
             for column in 0..columns {
-                own.bias[column / LINE].0[column % LINE] = bias.map_or(0.0, |bias| bias[first_column + column]);
+                own.bias[column / LINE].0[column % LINE] =
+                    bias.map_or(0.0, |bias| bias[first_column + column]);
             }
             for quad in 0..quads {
                 for part in 0..columns.div_ceil(LINE) {
@@ -213,7 +255,9 @@ impl IntegerDense {
                         .0
                         .iter_mut()
                         .zip(line.0.chunks(QUAD))
-                        .for_each(|(sum, bytes)| *sum += bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>());
+                        .for_each(|(sum, bytes)| {
+                            *sum += bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>()
+                        });
                     dense.lines.push(line);
                 }
             }
@@ -234,57 +278,91 @@ impl IntegerDense {
         size_of_val(self.lines.as_slice()) + size_of_val(self.panels.as_slice())
     }
 
-    /// `rows · matrix + bias`, joined with what is in `out` as `finish` says; row r of the result begins at `r * out_stride`.
-    /// The rows are those from `first` on, `count` of them.
+    /// `rows · matrix + bias`, joined with what is in `out` as `finish` says; row r of the result
+    /// begins at `r * out_stride`. The rows are those from `first` on, `count` of them.
     ///
     /// # Panics
-    /// If rows have another width than the matrix, there are not as many, or a row of the result does not lie inside its slice.
-    pub fn multiply_into(&self, rows: &QuantisedRows, [first, count]: [usize; 2], finish: Finish, out: &mut [f32], out_stride: usize) {
+    /// If rows have another width than the matrix, there are not as many, or a row of the result
+    /// does not lie inside its slice.
+    pub fn multiply_into(
+        &self,
+        rows: &QuantisedRows,
+        [first, count]: [usize; 2],
+        finish: Finish,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
         if count == 0 {
             return;
         }
-        assert!(rows.width == self.inner && rows.scales.len() >= first + count, "rows are as wide as the matrix is high");
-        assert!(out_stride >= self.outer && out.len() >= (count - 1) * out_stride + self.outer, "results lie inside their slice");
-        let quads = self.inner.div_ceil(QUAD).next_multiple_of(self.byte_instructions.quads());
+        assert!(
+            rows.width == self.inner && rows.scales.len() >= first + count,
+            "rows are as wide as the matrix is high"
+        );
+        assert!(
+            out_stride >= self.outer && out.len() >= (count - 1) * out_stride + self.outer,
+            "results lie inside their slice"
+        );
+        let quads = self
+            .inner
+            .div_ceil(QUAD)
+            .next_multiple_of(self.byte_instructions.quads());
         #[cfg(target_arch = "x86_64")]
         let _tiles = self.byte_instructions.configured();
         let tiles = count.div_ceil(self.byte_instructions.most_tile_rows());
         for panel in &self.panels {
-            let lines = &self.lines[panel.first_line..panel.first_line + quads * panel.columns.div_ceil(LINE)];
+            let lines = &self.lines
+                [panel.first_line..panel.first_line + quads * panel.columns.div_ceil(LINE)];
             for tile in 0..tiles {
-                let [start, end] = self.byte_instructions.bounds(tile, count).map(|row| first + row);
+                let [start, end] = self
+                    .byte_instructions
+                    .bounds(tile, count)
+                    .map(|row| first + row);
                 let out = &mut out[(start - first) * out_stride + panel.first_column..];
-                finish.join(self.instructions, [end - start, panel.columns], out, out_stride, |out, out_stride| {
-                    let share = ByteTile {
-                        bytes: &rows.bytes[start * rows.stride..],
-                        stride: rows.stride,
-                        row_scales: &rows.scales[start..end],
-                        row_zeros: &rows.zeros[start..end],
-                        quads,
-                        lines,
-                        scales: &panel.scales,
-                        bias: &panel.bias,
-                        sums: &panel.sums,
-                        columns: panel.columns,
-                        fetches_next: tile == 0,
-                        out_stride,
-                    };
-                    self.byte_instructions.tile(&share, end - start, out);
-                });
+                finish.join(
+                    self.instructions,
+                    [end - start, panel.columns],
+                    out,
+                    out_stride,
+                    |out, out_stride| {
+                        let share = ByteTile {
+                            bytes: &rows.bytes[start * rows.stride..],
+                            stride: rows.stride,
+                            row_scales: &rows.scales[start..end],
+                            row_zeros: &rows.zeros[start..end],
+                            quads,
+                            lines,
+                            scales: &panel.scales,
+                            bias: &panel.bias,
+                            sums: &panel.sums,
+                            columns: panel.columns,
+                            fetches_next: tile == 0,
+                            out_stride,
+                        };
+                        self.byte_instructions.tile(&share, end - start, out);
+                    },
+                );
             }
         }
     }
 }
 
 /// The scale of each column: its greatest number is 127.
-fn scales(inner: usize, columns: std::ops::Range<usize>, weight: impl Fn(usize, usize) -> f32) -> Result<[Line; 2]> {
+fn scales(
+    inner: usize,
+    columns: std::ops::Range<usize>,
+    weight: impl Fn(usize, usize) -> f32,
+) -> Result<[Line; 2]> {
     let mut scales = [Line::default(); 2];
     for (place, column) in columns.enumerate() {
         let mut greatest = 0.0_f32;
         for row in 0..inner {
             let size = weight(row, column).abs();
             if !size.is_finite() {
-                return Err(Error::failed(format!("the weight in row {row} and column {column} is {size}, which no byte stands for")));
+                return Err(Error::failed(format!(
+                    "the weight in row {row} and column {column} is {size}, which no byte stands \
+                     for"
+                )));
             }
             greatest = greatest.max(size);
         }
@@ -295,13 +373,21 @@ fn scales(inner: usize, columns: std::ops::Range<usize>, weight: impl Fn(usize, 
 
 impl BytePanel {
     /// The bytes of four rows and 16 columns.
-    fn line(&self, quad: usize, part: usize, inner: usize, weight: impl Fn(usize, usize) -> f32) -> ByteLine {
+    fn line(
+        &self,
+        quad: usize,
+        part: usize,
+        inner: usize,
+        weight: impl Fn(usize, usize) -> f32,
+    ) -> ByteLine {
         let mut line = ByteLine([0; QUAD * LINE]);
         for column in 0..LINE.min(self.columns - part * LINE) {
             let scale = self.scales[part].0[column];
             for row in quad * QUAD..inner.min((quad + 1) * QUAD) {
                 if scale > 0.0 {
-                    let byte = (weight(row, self.first_column + part * LINE + column) / scale).round_ties_even().clamp(-127.0, 127.0);
+                    let byte = (weight(row, self.first_column + part * LINE + column) / scale)
+                        .round_ties_even()
+                        .clamp(-127.0, 127.0);
                     line.0[column * QUAD + row % QUAD] = byte as i8;
                 }
             }
@@ -316,7 +402,8 @@ impl ByteTile<'_> {
         self.columns.div_ceil(LINE)
     }
 
-    /// Whether a tile of so many rows lies inside its slices; what the kernels' reads and writes rest on.
+    /// Whether a tile of so many rows lies inside its slices; what the kernels' reads and writes
+    /// rest on.
     pub(super) fn holds(&self, row_count: usize, out: &[f32]) -> bool {
         row_count > 0
             && self.stride >= self.quads * QUAD

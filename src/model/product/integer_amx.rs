@@ -1,11 +1,16 @@
-//! The integer product's tiles with AMX: up to 32 rows and 32 columns in four registers of 16 × 16 sums.
+//! The integer product's tiles with AMX: up to 32 rows and 32 columns in four registers of 16 × 16
+//! sums.
 
-#![expect(unsafe_code, reason = "the instructions have no other form than assembly")]
+#![expect(
+    unsafe_code,
+    reason = "the instructions have no other form than assembly"
+)]
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps,
-    _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_sub_epi32,
+    _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps, _mm512_mullo_epi32, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_sub_epi32,
 };
 use std::mem::MaybeUninit;
 
@@ -25,11 +30,21 @@ struct Sums([i32; MOST_ROWS * 2 * LINE]);
 
 /// Multiplies a tile of `row_count` rows, at most 32; the registers are configured.
 pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {
-    assert!(row_count <= MOST_ROWS && tile.holds(row_count, out), "a tile lies inside its slices");
-    assert!(tile.bytes.len() >= row_count.next_multiple_of(TILE_ROWS) * tile.stride, "registers are filled to the last row");
-    assert!(tile.quads.is_multiple_of(QUADS), "registers are filled to the last column");
+    assert!(
+        row_count <= MOST_ROWS && tile.holds(row_count, out),
+        "a tile lies inside its slices"
+    );
+    assert!(
+        tile.bytes.len() >= row_count.next_multiple_of(TILE_ROWS) * tile.stride,
+        "registers are filled to the last row"
+    );
+    assert!(
+        tile.quads.is_multiple_of(QUADS),
+        "registers are filled to the last column"
+    );
     let mut sums = MaybeUninit::<Sums>::uninit();
-    // SAFETY: the tile lies inside its slices, whole registers of it; a matrix holds these instructions only where the processor has them.
+    // SAFETY: the tile lies inside its slices, whole registers of it; a matrix holds these
+    // instructions only where the processor has them.
     unsafe {
         match (row_count > TILE_ROWS, tile.width()) {
             (true, 2) => multiply::<true, true>(tile, sums.as_mut_ptr().cast()),
@@ -43,20 +58,39 @@ pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {
 }
 
 /// # Safety
-/// The registers must be configured, and the tile must hold whole registers: twice 16 rows if there is a second, two lines if there are two.
-unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(tile: &ByteTile<'_>, sums: *mut i32) {
+/// The registers must be configured, and the tile must hold whole registers: twice 16 rows if there
+/// is a second, two lines if there are two.
+unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
+    tile: &ByteTile<'_>,
+    sums: *mut i32,
+) {
     let line = size_of::<super::integer::ByteLine>();
     let columns_stride = tile.width() * line;
     // SAFETY: registers only.
-    unsafe { asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem)) };
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            options(nostack, nomem)
+        )
+    };
     for step in 0..tile.quads / QUADS {
-        // SAFETY: 16 rows of 64 bytes each, and where there are second ones 16 more behind them, as the caller promises.
+        // SAFETY: 16 rows of 64 bytes each, and where there are second ones 16 more behind them, as
+        // the caller promises.
         unsafe {
             let rows = tile.bytes.as_ptr().add(step * 64);
-            let columns = tile.lines.as_ptr().cast::<u8>().add(step * QUADS * columns_stride);
+            let columns = tile
+                .lines
+                .as_ptr()
+                .cast::<u8>()
+                .add(step * QUADS * columns_stride);
             if tile.fetches_next {
                 let next = columns.wrapping_add(size_of_val(tile.lines));
-                (0..QUADS * tile.width()).for_each(|index| _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(index * line).cast()));
+                (0..QUADS * tile.width()).for_each(|index| {
+                    _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(index * line).cast())
+                });
             }
             asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows, in(reg) tile.stride, options(nostack, readonly));
             asm!("tileloadd tmm6, [{} + {}*1]", in(reg) columns, in(reg) columns_stride, options(nostack, readonly));
@@ -86,11 +120,19 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(tile: &B
 unsafe fn finish(tile: &ByteTile<'_>, row_count: usize, sums: *const i32, out: &mut [f32]) {
     for part in 0..tile.width() {
         let columns = (tile.columns - part * LINE).min(LINE);
-        let mask = if columns == LINE { u16::MAX } else { (1 << columns) - 1 };
+        let mask = if columns == LINE {
+            u16::MAX
+        } else {
+            (1 << columns) - 1
+        };
         // SAFETY: a line has as many numbers as a register.
         let (shares, scales, bias) = unsafe {
             let shares = _mm512_load_si512(tile.sums[part].0.as_ptr().cast());
-            (shares, _mm512_loadu_ps(tile.scales[part].0.as_ptr()), _mm512_loadu_ps(tile.bias[part].0.as_ptr()))
+            (
+                shares,
+                _mm512_loadu_ps(tile.scales[part].0.as_ptr()),
+                _mm512_loadu_ps(tile.bias[part].0.as_ptr()),
+            )
         };
         for row in 0..row_count {
             let zero = _mm512_set1_epi32(tile.row_zeros[row]);
@@ -99,8 +141,15 @@ unsafe fn finish(tile: &ByteTile<'_>, row_count: usize, sums: *const i32, out: &
             let whole = _mm512_sub_epi32(sum, _mm512_mullo_epi32(zero, shares));
             let factors = _mm512_mul_ps(_mm512_set1_ps(tile.row_scales[row]), scales);
             let result = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(whole), factors), bias);
-            // SAFETY: the mask leaves only the columns that are meant, and these lie inside the slice.
-            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr().add(row * tile.out_stride + part * LINE), mask, result) };
+            // SAFETY: the mask leaves only the columns that are meant, and these lie inside the
+            // slice.
+            unsafe {
+                _mm512_mask_storeu_ps(
+                    out.as_mut_ptr().add(row * tile.out_stride + part * LINE),
+                    mask,
+                    result,
+                )
+            };
         }
     }
 }

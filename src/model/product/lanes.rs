@@ -1,10 +1,15 @@
 //! What row-wise kernels ask of a processor: arithmetic on vectors of 16 numbers.
 //!
-//! A value of a type that implements [`Lanes`] proves that the processor can do it: only [`Instructions::run`] makes one, after asking. A kernel is
-//! written once, as a [`Task`]; everything in it is inlined into the one function that was compiled with the instructions. AVX-512 and AVX2 multiply and add in one rounding
-//! and sum a vector in the same order, so they give the same bits; the portable lanes round products and sums apart.
+//! A value of a type that implements [`Lanes`] proves that the processor can do it: only
+//! [`Instructions::run`] makes one, after asking. A kernel is written once, as a [`Task`];
+//! everything in it is inlined into the one function that was compiled with the instructions.
+//! AVX-512 and AVX2 multiply and add in one rounding and sum a vector in the same order, so they
+//! give the same bits; the portable lanes round products and sums apart.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 #[cfg(target_arch = "x86_64")]
 use super::lanes_avx2::Avx2;
@@ -63,7 +68,11 @@ pub(crate) trait Lanes: Copy {
         let mut half = LINE / 2;
         while half > 0 {
             for place in 0..half {
-                line[place] = if line[place] > line[place + half] { line[place] } else { line[place + half] };
+                line[place] = if line[place] > line[place + half] {
+                    line[place]
+                } else {
+                    line[place + half]
+                };
             }
             half /= 2;
         }
@@ -107,7 +116,8 @@ pub(crate) trait Task {
 }
 
 impl Instructions {
-    /// Does a task with these instructions, or in plain arithmetic if the processor does not have them.
+    /// Does a task with these instructions, or in plain arithmetic if the processor does not have
+    /// them.
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         #[cfg(target_arch = "x86_64")]
         {

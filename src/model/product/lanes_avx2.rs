@@ -1,14 +1,23 @@
 //! Vectors of 16 numbers in two registers of AVX2.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
-#![expect(unsafe_code, reason = "the instructions are not part of every processor")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
+#![expect(
+    unsafe_code,
+    reason = "the instructions are not part of every processor"
+)]
 
 use std::arch::x86_64::{
-    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_packs_epi32, _mm_packus_epi16, _mm_shuffle_ps, _mm_storeu_si128,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_castpd_ps, _mm256_castps_pd, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
-    _mm256_castsi256_si128, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_permute4x64_pd, _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_ps,
-    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
+    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_packs_epi32,
+    _mm_packus_epi16, _mm_shuffle_ps, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_castpd_ps, _mm256_castps_pd, _mm256_castps_si256, _mm256_castps256_ps128,
+    _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cvtps_epi32, _mm256_div_ps,
+    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_permute2f128_ps, _mm256_permute4x64_pd,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_storeu_ps,
+    _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
 use super::LINE;
@@ -35,7 +44,8 @@ unsafe fn run<T: Task>(lanes: Avx2, task: T) -> T::Output {
 /// An operation that the proof makes safe.
 macro_rules! safe {
     ($operation:expr) => {
-        // SAFETY: `self` exists only where the processor has AVX2 and FMA, and what is read or written is a whole reference.
+        // SAFETY: `self` exists only where the processor has AVX2 and FMA, and what is read or
+        // written is a whole reference.
         unsafe { $operation }
     };
 }
@@ -62,7 +72,10 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn load(self, values: &[f32; LINE]) -> Self::Vector {
-        safe!([_mm256_loadu_ps(values.as_ptr()), _mm256_loadu_ps(values.as_ptr().add(8))])
+        safe!([
+            _mm256_loadu_ps(values.as_ptr()),
+            _mm256_loadu_ps(values.as_ptr().add(8))
+        ])
     }
 
     #[inline(always)]
@@ -112,7 +125,10 @@ impl Lanes for Avx2 {
         let one = safe!(_mm256_set1_epi32(1.0_f32.to_bits().cast_signed()));
         let mut powers = shifted;
         for half in &mut powers {
-            *half = safe!(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32::<23>(_mm256_castps_si256(*half)), one)));
+            *half = safe!(_mm256_castsi256_ps(_mm256_add_epi32(
+                _mm256_slli_epi32::<23>(_mm256_castps_si256(*half)),
+                one
+            )));
         }
         powers
     }
@@ -122,7 +138,10 @@ impl Lanes for Avx2 {
         // SAFETY: `self` exists only where the processor has AVX2.
         unsafe {
             let eight = _mm256_add_ps(vector[0], vector[1]);
-            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let four = _mm_add_ps(
+                _mm256_castps256_ps128(eight),
+                _mm256_extractf128_ps::<1>(eight),
+            );
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         }
@@ -133,8 +152,14 @@ impl Lanes for Avx2 {
         let [low, high] = halves!(_mm256_cvtps_epi32(vector));
         // SAFETY: `self` exists only where the processor has AVX2, and sixteen bytes are written.
         unsafe {
-            let low = _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
-            let high = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256::<1>(high));
+            let low = _mm_packs_epi32(
+                _mm256_castsi256_si128(low),
+                _mm256_extracti128_si256::<1>(low),
+            );
+            let high = _mm_packs_epi32(
+                _mm256_castsi256_si128(high),
+                _mm256_extracti128_si256::<1>(high),
+            );
             _mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm_packus_epi16(low, high));
         }
     }
@@ -178,7 +203,10 @@ unsafe fn transpose_eight(rows: [__m256; 8]) -> [__m256; 8] {
         }
         for first in (0..8).step_by(4) {
             for half in 0..2 {
-                let (a, b) = (_mm256_castps_pd(pairs[first + half]), _mm256_castps_pd(pairs[first + half + 2]));
+                let (a, b) = (
+                    _mm256_castps_pd(pairs[first + half]),
+                    _mm256_castps_pd(pairs[first + half + 2]),
+                );
                 fours[first + 2 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
                 fours[first + 2 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
             }

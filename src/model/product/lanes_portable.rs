@@ -1,6 +1,9 @@
 //! Vectors of 16 numbers in plain arithmetic.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use super::LINE;
 use super::lanes::{Lanes, ROUNDER, Task};
@@ -79,7 +82,8 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn power_of_two(self, shifted: Self::Vector) -> Self::Vector {
-        shifted.map(|number| f32::from_bits((number.to_bits() << 23).wrapping_add(1.0_f32.to_bits())))
+        shifted
+            .map(|number| f32::from_bits((number.to_bits() << 23).wrapping_add(1.0_f32.to_bits())))
     }
 
     #[inline(always)]
@@ -103,7 +107,13 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        std::array::from_fn(|place| if place < LINE / 2 { a[2 * place] } else { b[2 * place - LINE] })
+        std::array::from_fn(|place| {
+            if place < LINE / 2 {
+                a[2 * place]
+            } else {
+                b[2 * place - LINE]
+            }
+        })
     }
 
     #[inline(always)]

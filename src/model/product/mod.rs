@@ -1,21 +1,28 @@
-//! Rows times a matrix that never changes: the matrix packed once, bias and rectifier added in the same pass.
+//! Rows times a matrix that never changes: the matrix packed once, bias and rectifier added in the
+//! same pass.
 //!
-//! Every sum has one running total that goes through the inner dimension from first to last, so that a row's bits depend neither on the rows beside
-//! it nor on how rows are grouped; AVX-512 and AVX2 give the same bits, because both multiply and add in one rounding. Knows nothing of layers,
-//! graphs or columns: [`crate::model::network`], [`crate::model::graph`] and [`crate::model::transformer`] call it.
+//! Every sum has one running total that goes through the inner dimension from first to last, so
+//! that a row's bits depend neither on the rows beside it nor on how rows are grouped; AVX-512 and
+//! AVX2 give the same bits, because both multiply and add in one rounding. Knows nothing of layers,
+//! graphs or columns: [`crate::model::network`], [`crate::model::graph`] and
+//! [`crate::model::transformer`] call it.
 //!
-//! [`Dense`] multiplies numbers of single precision, [`IntegerDense`] bytes, [`SplitDense`] single precision in two parts on tiles of AMX; what is done to a result on its way to
-//! memory is a [`Finish`].
+//! [`Dense`] multiplies numbers of single precision, [`IntegerDense`] bytes, [`SplitDense`] single
+//! precision in two parts on tiles of AMX; what is done to a result on its way to memory is a
+//! [`Finish`].
 //!
 //! # Shape of the kernels
 //!
-//! A panel of 32 columns (the last one of 16, if that is enough) is multiplied with tiles of up to 14 rows: 28 running vectors of AVX-512, the
-//! row's numbers broadcast from where they lie. Panels go outside, tiles inside, so that a panel stays in the first two caches; callers pass blocks
-//! of about a hundred rows, so that what lies between two layers stays in the second-level cache too. Tiles of a block are of nearly equal height,
-//! so that none is left with one row. AVX2 works on half panels with tiles of 6 rows, the portable form with 4.
+//! A panel of 32 columns (the last one of 16, if that is enough) is multiplied with tiles of up to
+//! 14 rows: 28 running vectors of AVX-512, the row's numbers broadcast from where they lie. Panels
+//! go outside, tiles inside, so that a panel stays in the first two caches; callers pass blocks
+//! of about a hundred rows, so that what lies between two layers stays in the second-level cache
+//! too. Tiles of a block are of nearly equal height, so that none is left with one row. AVX2 works
+//! on half panels with tiles of 6 rows, the portable form with 4.
 //!
-//! Measured on one core in November 2026 (Sapphire Rapids, shared machine), 112 rows of 512 to 512: 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives
-//! 157–190, 14 × 16 gives 124–134; the `gemm` crate's kernel on the same matrices, packing included, about 60.
+//! Measured on one core in November 2026 (Sapphire Rapids, shared machine), 112 rows of 512 to 512:
+//! 14 × 32 gives 171–185 GFLOP/s, 8 × 48 gives 165–200, 6 × 64 gives 157–190, 14 × 16 gives
+//! 124–134; the `gemm` crate's kernel on the same matrices, packing included, about 60.
 
 /// The kernel `run` of a tile with so many rows, at most 14, and one or two lines.
 #[cfg(target_arch = "x86_64")]
@@ -128,7 +135,12 @@ impl Instructions {
     #[must_use]
     pub fn exact() -> Self {
         static EXACT: OnceLock<Instructions> = OnceLock::new();
-        *EXACT.get_or_init(|| Self::available().into_iter().find(|one| *one != Self::Amx).unwrap_or(Self::Portable))
+        *EXACT.get_or_init(|| {
+            Self::available()
+                .into_iter()
+                .find(|one| *one != Self::Amx)
+                .unwrap_or(Self::Portable)
+        })
     }
 }
 
@@ -145,7 +157,8 @@ pub struct Rows<'a> {
     pub count: usize,
 }
 
-/// A matrix of `inner` rows and `outer` columns with a bias for each column, packed for one kind of instructions.
+/// A matrix of `inner` rows and `outer` columns with a bias for each column, packed for one kind of
+/// instructions.
 #[derive(Debug)]
 pub struct Dense {
     inner: usize,
@@ -193,25 +206,43 @@ struct Tile<'a> {
 }
 
 impl Dense {
-    /// Packs a matrix for the best instructions of this processor; `weight(k, j)` is the number in row k and column j.
+    /// Packs a matrix for the best instructions of this processor; `weight(k, j)` is the number in
+    /// row k and column j.
     ///
     /// # Errors
-    /// Fails for a matrix without rows or columns, for a bias of another length, or if the packed matrix is larger than memory can be.
-    pub fn new(inner: usize, outer: usize, weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
+    /// Fails for a matrix without rows or columns, for a bias of another length, or if the packed
+    /// matrix is larger than memory can be.
+    pub fn new(
+        inner: usize,
+        outer: usize,
+        weight: impl Fn(usize, usize) -> f32,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
         let best = Instructions::available()[0];
         Self::with(best, [inner, outer], weight, bias)
     }
 
-    /// Packs a matrix whose rows lie one after another, for the instructions of [`Instructions::exact`].
+    /// Packs a matrix whose rows lie one after another, for the instructions of
+    /// [`Instructions::exact`].
     ///
     /// # Errors
     /// As [`Self::new`], and for another number of values.
     pub(crate) fn of_rows(values: &[f32], [inner, outer]: [usize; 2]) -> Result<Self> {
         if inner.checked_mul(outer) != Some(values.len()) {
-            return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} values", values.len())));
+            return Err(Error::failed(format!(
+                "a matrix of {inner} × {outer} with {} values",
+                values.len()
+            )));
         }
-        let part = |row: usize, columns: Range<usize>| &values[row * outer + columns.start..row * outer + columns.end];
-        Self::pack(Instructions::exact(), [inner, outer], None, |row, columns, places| places.copy_from_slice(part(row, columns)))
+        let part = |row: usize, columns: Range<usize>| {
+            &values[row * outer + columns.start..row * outer + columns.end]
+        };
+        Self::pack(
+            Instructions::exact(),
+            [inner, outer],
+            None,
+            |row, columns, places| places.copy_from_slice(part(row, columns)),
+        )
     }
 
     /// The same for these instructions, which the processor must have.
@@ -225,19 +256,30 @@ impl Dense {
         bias: Option<&[f32]>,
     ) -> Result<Self> {
         if !Instructions::available().contains(&instructions) {
-            return Err(Error::internal(format!("products with {instructions:?}, which this processor does not have")));
+            return Err(Error::internal(format!(
+                "products with {instructions:?}, which this processor does not have"
+            )));
         }
         Self::with(instructions, [inner, outer], weight, bias)
     }
 
     /// Packs a matrix for these instructions, which the processor must have.
-    fn with(instructions: Instructions, shape: [usize; 2], weight: impl Fn(usize, usize) -> f32, bias: Option<&[f32]>) -> Result<Self> {
+    fn with(
+        instructions: Instructions,
+        shape: [usize; 2],
+        weight: impl Fn(usize, usize) -> f32,
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
         Self::pack(instructions, shape, bias, |row, columns, places| {
-            places.iter_mut().zip(columns).for_each(|(place, column)| *place = weight(row, column));
+            places
+                .iter_mut()
+                .zip(columns)
+                .for_each(|(place, column)| *place = weight(row, column));
         })
     }
 
-    /// The same; `fill` puts the numbers of a row in some columns, at most a line of them, in their places.
+    /// The same; `fill` puts the numbers of a row in some columns, at most a line of them, in their
+    /// places.
     fn pack(
         instructions: Instructions,
         [inner, outer]: [usize; 2],
@@ -245,29 +287,57 @@ impl Dense {
         fill: impl Fn(usize, Range<usize>, &mut [f32]),
     ) -> Result<Self> {
         if inner == 0 || outer == 0 || bias.is_some_and(|bias| bias.len() != outer) {
-            return Err(Error::failed(format!("a matrix of {inner} × {outer} with {} biases", bias.map_or(0, <[f32]>::len))));
+            return Err(Error::failed(format!(
+                "a matrix of {inner} × {outer} with {} biases",
+                bias.map_or(0, <[f32]>::len)
+            )));
         }
-        if inner.checked_mul(outer.next_multiple_of(LINE)).is_none_or(|count| count > isize::MAX as usize / size_of::<Line>()) {
-            return Err(Error::failed(format!("a matrix of {inner} × {outer}, which no memory holds")));
+        if inner
+            .checked_mul(outer.next_multiple_of(LINE))
+            .is_none_or(|count| count > isize::MAX as usize / size_of::<Line>())
+        {
+            return Err(Error::failed(format!(
+                "a matrix of {inner} × {outer}, which no memory holds"
+            )));
         }
-        let (mut panels, mut lines) = (Vec::with_capacity(outer.div_ceil(2 * LINE)), Vec::with_capacity(inner * outer.div_ceil(LINE)));
+        let (mut panels, mut lines) = (
+            Vec::with_capacity(outer.div_ceil(2 * LINE)),
+            Vec::with_capacity(inner * outer.div_ceil(LINE)),
+        );
         for first_column in (0..outer).step_by(2 * LINE) {
             let columns = (outer - first_column).min(2 * LINE);
             let mut own = [Line::default(); 2];
             for column in 0..columns {
-                own[column / LINE].0[column % LINE] = bias.map_or(0.0, |bias| bias[first_column + column]);
+                own[column / LINE].0[column % LINE] =
+                    bias.map_or(0.0, |bias| bias[first_column + column]);
             }
-            panels.push(Place { first_column, columns, first_line: lines.len(), bias: own });
+            panels.push(Place {
+                first_column,
+                columns,
+                first_line: lines.len(),
+                bias: own,
+            });
             for row in 0..inner {
                 for start in (0..columns).step_by(LINE) {
                     let mut line = Line::default();
                     let end = columns.min(start + LINE);
-                    fill(row, first_column + start..first_column + end, &mut line.0[..end - start]);
+                    fill(
+                        row,
+                        first_column + start..first_column + end,
+                        &mut line.0[..end - start],
+                    );
                     lines.push(line);
                 }
             }
         }
-        Ok(Self { inner, outer, panels, lines, rectifies: false, instructions })
+        Ok(Self {
+            inner,
+            outer,
+            panels,
+            lines,
+            rectifies: false,
+            instructions,
+        })
     }
 
     /// The same with negative results put to 0; NaN stays.
@@ -295,10 +365,12 @@ impl Dense {
         size_of_val(self.lines.as_slice()) + size_of_val(self.panels.as_slice())
     }
 
-    /// `out = rows · matrix + bias`; row r of the result begins at `r * out_stride`, and what lies between two rows is left alone.
+    /// `out = rows · matrix + bias`; row r of the result begins at `r * out_stride`, and what lies
+    /// between two rows is left alone.
     ///
     /// # Panics
-    /// If rows have another width than the matrix, a row does not lie inside the slices, or two rows of the result overlap.
+    /// If rows have another width than the matrix, a row does not lie inside the slices, or two
+    /// rows of the result overlap.
     pub fn multiply(&self, rows: Rows<'_>, out: &mut [f32], out_stride: usize) {
         self.multiply_into(rows, Finish::Store, out, out_stride);
     }
@@ -307,49 +379,98 @@ impl Dense {
     ///
     /// # Panics
     /// As [`Self::multiply`].
-    pub fn multiply_into(&self, rows: Rows<'_>, finish: Finish, out: &mut [f32], out_stride: usize) {
+    pub fn multiply_into(
+        &self,
+        rows: Rows<'_>,
+        finish: Finish,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
         self.multiply_columns(rows, 0..self.outer, finish, out, out_stride);
     }
 
     /// The same for all panels that hold one of these columns; the others are left alone.
-    pub(crate) fn multiply_columns(&self, rows: Rows<'_>, columns: Range<usize>, finish: Finish, out: &mut [f32], out_stride: usize) {
+    pub(crate) fn multiply_columns(
+        &self,
+        rows: Rows<'_>,
+        columns: Range<usize>,
+        finish: Finish,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
         if rows.count == 0 {
             return;
         }
-        assert!(rows.width == self.inner && rows.stride >= self.inner, "rows are as wide as the matrix is high");
-        assert!(out_stride >= self.outer && out.len() >= (rows.count - 1) * out_stride + self.outer, "results lie inside theirs");
-        for panel in &self.panels[columns.start / (2 * LINE)..columns.end.min(self.outer).div_ceil(2 * LINE)] {
-            let lines = &self.lines[panel.first_line..panel.first_line + self.inner * panel.columns.div_ceil(LINE)];
-            let columns = Panel { lines, bias: &panel.bias, columns: panel.columns, rectifies: self.rectifies };
-            columns.multiply(self.instructions, rows, finish, &mut out[panel.first_column..], out_stride);
+        assert!(
+            rows.width == self.inner && rows.stride >= self.inner,
+            "rows are as wide as the matrix is high"
+        );
+        assert!(
+            out_stride >= self.outer && out.len() >= (rows.count - 1) * out_stride + self.outer,
+            "results lie inside theirs"
+        );
+        for panel in
+            &self.panels[columns.start / (2 * LINE)..columns.end.min(self.outer).div_ceil(2 * LINE)]
+        {
+            let lines = &self.lines
+                [panel.first_line..panel.first_line + self.inner * panel.columns.div_ceil(LINE)];
+            let columns = Panel {
+                lines,
+                bias: &panel.bias,
+                columns: panel.columns,
+                rectifies: self.rectifies,
+            };
+            columns.multiply(
+                self.instructions,
+                rows,
+                finish,
+                &mut out[panel.first_column..],
+                out_stride,
+            );
         }
     }
 }
 
 impl Panel<'_> {
     /// `out = rows · panel + bias`, joined with what is there as `finish` says.
-    pub(crate) fn multiply(&self, instructions: Instructions, rows: Rows<'_>, finish: Finish, out: &mut [f32], out_stride: usize) {
+    pub(crate) fn multiply(
+        &self,
+        instructions: Instructions,
+        rows: Rows<'_>,
+        finish: Finish,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
         if rows.count == 0 {
             return;
         }
-        assert!(rows.values.len() >= (rows.count - 1) * rows.stride + rows.width, "rows lie inside their slice");
+        assert!(
+            rows.values.len() >= (rows.count - 1) * rows.stride + rows.width,
+            "rows lie inside their slice"
+        );
         let tiles = rows.count.div_ceil(instructions.most_tile_rows());
         for tile in 0..tiles {
             let (first, end) = (tile * rows.count / tiles, (tile + 1) * rows.count / tiles);
             let out = &mut out[first * out_stride..];
-            finish.join(instructions, [end - first, self.columns], out, out_stride, |out, out_stride| {
-                let share = Tile {
-                    rows: &rows.values[first * rows.stride..],
-                    stride: rows.stride,
-                    inner: rows.width,
-                    lines: self.lines,
-                    bias: self.bias,
-                    columns: self.columns,
-                    rectifies: self.rectifies,
-                    out_stride,
-                };
-                instructions.tile(&share, end - first, out);
-            });
+            finish.join(
+                instructions,
+                [end - first, self.columns],
+                out,
+                out_stride,
+                |out, out_stride| {
+                    let share = Tile {
+                        rows: &rows.values[first * rows.stride..],
+                        stride: rows.stride,
+                        inner: rows.width,
+                        lines: self.lines,
+                        bias: self.bias,
+                        columns: self.columns,
+                        rectifies: self.rectifies,
+                        out_stride,
+                    };
+                    instructions.tile(&share, end - first, out);
+                },
+            );
         }
     }
 }
@@ -381,7 +502,8 @@ impl Tile<'_> {
         self.columns.div_ceil(LINE)
     }
 
-    /// Whether a tile of so many rows lies inside its slices; what the kernels' reads and writes rest on.
+    /// Whether a tile of so many rows lies inside its slices; what the kernels' reads and writes
+    /// rest on.
     fn holds(&self, row_count: usize, out: &[f32]) -> bool {
         row_count > 0
             && self.rows.len() >= (row_count - 1) * self.stride + self.inner

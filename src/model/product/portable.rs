@@ -1,4 +1,5 @@
-//! The product's tiles in plain arithmetic, which defines what the others compute: sums from first to last, then the bias, then the rectifier.
+//! The product's tiles in plain arithmetic, which defines what the others compute: sums from first
+//! to last, then the bias, then the rectifier.
 
 use super::{LINE, Line, Tile};
 
@@ -10,8 +11,13 @@ pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
         for row in 0..row_count {
             let mut sums = [0.0_f32; LINE];
             let values = &tile.rows[row * tile.stride..row * tile.stride + tile.inner];
-            for (value, line) in values.iter().zip(tile.lines[part..].iter().step_by(tile.width())) {
-                sums.iter_mut().zip(&line.0).for_each(|(sum, weight)| *sum += value * weight);
+            for (value, line) in values
+                .iter()
+                .zip(tile.lines[part..].iter().step_by(tile.width()))
+            {
+                sums.iter_mut()
+                    .zip(&line.0)
+                    .for_each(|(sum, weight)| *sum += value * weight);
             }
             finish(&mut sums, &tile.bias[part], tile.rectifies);
             let first = row * tile.out_stride + part * LINE;
@@ -21,8 +27,11 @@ pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
 }
 
 fn finish(sums: &mut [f32; LINE], bias: &Line, rectifies: bool) {
-    sums.iter_mut().zip(&bias.0).for_each(|(sum, bias)| *sum += bias);
+    sums.iter_mut()
+        .zip(&bias.0)
+        .for_each(|(sum, bias)| *sum += bias);
     if rectifies {
-        sums.iter_mut().for_each(|sum| *sum = if *sum < 0.0 { 0.0 } else { *sum });
+        sums.iter_mut()
+            .for_each(|sum| *sum = if *sum < 0.0 { 0.0 } else { *sum });
     }
 }

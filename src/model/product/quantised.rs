@@ -2,7 +2,10 @@
 //!
 //! Knows nothing of what the bytes are multiplied by: [`super::integer`].
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use super::lanes::{Lanes, Task};
 use super::{Instructions, LINE, Rows};
@@ -39,15 +42,32 @@ impl QuantisedRows {
     /// The bytes of each row less their zero, and its scale.
     #[cfg(test)]
     pub(super) fn shifted_bytes(&self) -> Vec<(Vec<i64>, f32)> {
-        let rows = self.bytes.chunks(self.stride).zip(self.scales.iter().zip(&self.zeros));
-        rows.map(|(row, (scale, zero))| (row[..self.width].iter().map(|byte| i64::from(*byte) - i64::from(*zero)).collect(), *scale)).collect()
+        let rows = self
+            .bytes
+            .chunks(self.stride)
+            .zip(self.scales.iter().zip(&self.zeros));
+        rows.map(|(row, (scale, zero))| {
+            (
+                row[..self.width]
+                    .iter()
+                    .map(|byte| i64::from(*byte) - i64::from(*zero))
+                    .collect(),
+                *scale,
+            )
+        })
+        .collect()
     }
 
     /// The numbers that the bytes stand for.
     #[cfg(test)]
     pub(super) fn numbers(&self) -> Vec<Vec<f64>> {
         let rows = self.shifted_bytes().into_iter();
-        rows.map(|(row, scale)| row.into_iter().map(|byte| f64::from(scale) * byte as f64).collect()).collect()
+        rows.map(|(row, scale)| {
+            row.into_iter()
+                .map(|byte| f64::from(scale) * byte as f64)
+                .collect()
+        })
+        .collect()
     }
 }
 
@@ -79,7 +99,12 @@ impl Task for Quantise<'_, '_> {
                 store(lanes, lanes.load(line), [inverse, zero], place);
             }
             if !rest.is_empty() {
-                store(lanes, lanes.load_some(rest, 0.0), [inverse, zero], &mut places[lines.len()]);
+                store(
+                    lanes,
+                    lanes.load_some(rest, 0.0),
+                    [inverse, zero],
+                    &mut places[lines.len()],
+                );
             }
         }
     }
@@ -96,26 +121,46 @@ fn range<L: Lanes>(lanes: L, values: &[f32]) -> [f32; 2] {
     for [even, odd] in pairs {
         let (even, odd) = (lanes.load(even), lanes.load(odd));
         least = [lanes.lesser(even, least[0]), lanes.lesser(odd, least[1])];
-        greatest = [lanes.greater(even, greatest[0]), lanes.greater(odd, greatest[1])];
-        faults = [lanes.fused(even, none, faults[0]), lanes.fused(odd, none, faults[1])];
+        greatest = [
+            lanes.greater(even, greatest[0]),
+            lanes.greater(odd, greatest[1]),
+        ];
+        faults = [
+            lanes.fused(even, none, faults[0]),
+            lanes.fused(odd, none, faults[1]),
+        ];
     }
     for line in single {
         let vector = lanes.load(line);
-        (least[0], greatest[0], faults[0]) =
-            (lanes.lesser(vector, least[0]), lanes.greater(vector, greatest[0]), lanes.fused(vector, none, faults[0]));
+        (least[0], greatest[0], faults[0]) = (
+            lanes.lesser(vector, least[0]),
+            lanes.greater(vector, greatest[0]),
+            lanes.fused(vector, none, faults[0]),
+        );
     }
-    let (least, greatest) = (lanes.lesser(least[0], least[1]), lanes.greater(greatest[0], greatest[1]));
+    let (least, greatest) = (
+        lanes.lesser(least[0], least[1]),
+        lanes.greater(greatest[0], greatest[1]),
+    );
     let faults = lanes.add(faults[0], faults[1]);
     let last = lanes.load_some(rest, 0.0);
     let least = lanes.subtract(none, lanes.lesser(last, least));
     let greatest = lanes.greater(last, greatest);
     // Nothing where all numbers are finite, else NaN.
     let fault = lanes.sum(lanes.fused(last, none, faults));
-    [fault - lanes.greatest(least), fault + lanes.greatest(greatest)]
+    [
+        fault - lanes.greatest(least),
+        fault + lanes.greatest(greatest),
+    ]
 }
 
 #[inline(always)]
-fn store<L: Lanes>(lanes: L, vector: L::Vector, [inverse, zero]: [L::Vector; 2], place: &mut [u8; LINE]) {
+fn store<L: Lanes>(
+    lanes: L,
+    vector: L::Vector,
+    [inverse, zero]: [L::Vector; 2],
+    place: &mut [u8; LINE],
+) {
     let shifted = lanes.add(lanes.multiply(vector, inverse), zero);
     let held = lanes.greater(lanes.splat(0.0), lanes.lesser(lanes.splat(255.0), shifted));
     lanes.store_bytes(held, place);

@@ -1,9 +1,13 @@
 //! What the distance between a query and a key adds to their score.
 //!
-//! Bucketed distances add a number for each head (MPNet); disentangled attention (DeBERTa) adds the query's product with the distance's key and the
-//! key's product with the distance's query. Only the rows of the position tables that a text's distances reach are multiplied.
+//! Bucketed distances add a number for each head (MPNet); disentangled attention (DeBERTa) adds the
+//! query's product with the distance's key and the key's product with the distance's query. Only
+//! the rows of the position tables that a text's distances reach are multiplied.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use super::grid::Grid;
 use super::softmax::View;
@@ -70,30 +74,63 @@ impl Positions {
         match self {
             Self::None => 0,
             Self::Bucketed(bucketed) => size_of_val(bucketed.table.as_slice()),
-            Self::Disentangled(Disentangled { keys, queries, .. }) => keys.iter().chain(queries).flatten().map(Dense::memory_bytes).sum(),
+            Self::Disentangled(Disentangled { keys, queries, .. }) => keys
+                .iter()
+                .chain(queries)
+                .flatten()
+                .map(Dense::memory_bytes)
+                .sum(),
         }
     }
 }
 
 impl Distances {
-    /// Multiplies a head's keys by the positions' queries; to be called before the blocks of its queries.
+    /// Multiplies a head's keys by the positions' queries; to be called before the blocks of its
+    /// queries.
     pub(super) fn meet_keys(&mut self, positions: &Positions, head: usize, keys: Rows<'_>) {
         self.reach_to(positions, keys.count);
-        let Positions::Disentangled(Disentangled { queries: Some(tables), span, .. }) = positions else { return };
+        let Positions::Disentangled(Disentangled {
+            queries: Some(tables),
+            span,
+            ..
+        }) = positions
+        else {
+            return;
+        };
         self.of_keys.shape(keys.count, 2 * span);
         let (range, stride) = (self.range(keys.count), self.of_keys.stride());
         tables[head].multiply_columns(keys, range, Finish::Store, self.of_keys.from(0), stride);
     }
 
-    /// Adds what distances give to the scores of a block of queries; says what the sums must be multiplied by.
-    pub(super) fn add(&mut self, instructions: Instructions, place: Place<'_>, queries: Rows<'_>, scale: f32, scores: &mut Grid) -> f32 {
-        let Place { positions, head, view } = place;
+    /// Adds what distances give to the scores of a block of queries; says what the sums must be
+    /// multiplied by.
+    pub(super) fn add(
+        &mut self,
+        instructions: Instructions,
+        place: Place<'_>,
+        queries: Rows<'_>,
+        scale: f32,
+        scores: &mut Grid,
+    ) -> f32 {
+        let Place {
+            positions,
+            head,
+            view,
+        } = place;
         match positions {
             Positions::None => scale,
             Positions::Bucketed(_) => {
-                let biases = &self.biases[head * (2 * self.reach - 1)..(head + 1) * (2 * self.reach - 1)];
+                let biases =
+                    &self.biases[head * (2 * self.reach - 1)..(head + 1) * (2 * self.reach - 1)];
                 let stride = scores.stride();
-                instructions.run(AddBias { scores: scores.from(0), stride, biases, middle: self.reach - 1, view, scale });
+                instructions.run(AddBias {
+                    scores: scores.from(0),
+                    stride,
+                    biases,
+                    middle: self.reach - 1,
+                    view,
+                    scale,
+                });
                 1.0
             }
             Positions::Disentangled(disentangled) => {
@@ -103,21 +140,45 @@ impl Distances {
         }
     }
 
-    fn add_products(&mut self, positions: &Disentangled, head: usize, queries: Rows<'_>, view: View, scores: &mut Grid) {
+    fn add_products(
+        &mut self,
+        positions: &Disentangled,
+        head: usize,
+        queries: Rows<'_>,
+        view: View,
+        scores: &mut Grid,
+    ) {
         let middle = self.reach - 1;
         if let Some(tables) = &positions.keys {
             self.of_queries.shape(queries.count, 2 * positions.span);
-            let (range, stride) = (self.range(view.first_key + view.key_count), self.of_queries.stride());
-            tables[head].multiply_columns(queries, range, Finish::Store, self.of_queries.from(0), stride);
+            let (range, stride) = (
+                self.range(view.first_key + view.key_count),
+                self.of_queries.stride(),
+            );
+            tables[head].multiply_columns(
+                queries,
+                range,
+                Finish::Store,
+                self.of_queries.from(0),
+                stride,
+            );
         }
         for row in 0..view.query_count {
             let query = view.first_query + row;
             let terms = positions.keys.is_some().then(|| self.of_queries.row(row));
             // The distance falls by one from key to key.
             let rows = self.rows[..=middle + query - view.first_key].iter().rev();
-            for ((key, score), place) in scores.row_mut(row)[..view.key_count].iter_mut().enumerate().zip(rows) {
+            for ((key, score), place) in scores.row_mut(row)[..view.key_count]
+                .iter_mut()
+                .enumerate()
+                .zip(rows)
+            {
                 let of_query = terms.map_or(0.0, |terms| terms[*place as usize]);
-                let of_key = if positions.queries.is_some() { self.of_keys.row(view.first_key + key)[*place as usize] } else { 0.0 };
+                let of_key = if positions.queries.is_some() {
+                    self.of_keys.row(view.first_key + key)[*place as usize]
+                } else {
+                    0.0
+                };
                 *score += of_query + of_key;
             }
         }
@@ -126,7 +187,8 @@ impl Distances {
     /// The table's rows that distances below `length` reach.
     fn range(&self, length: usize) -> std::ops::Range<usize> {
         let middle = self.reach - 1;
-        let [least, most] = [middle + 1 - length, middle + length - 1].map(|place| self.rows[place] as usize);
+        let [least, most] =
+            [middle + 1 - length, middle + length - 1].map(|place| self.rows[place] as usize);
         least..most + 1
     }
 
@@ -139,13 +201,35 @@ impl Distances {
         let distances = 1 - self.reach as i64..self.reach as i64;
         match positions {
             Positions::None => {}
-            Positions::Bucketed(Bucketed { table, head_count, bucket_count, most_distance }) => {
-                let buckets: Vec<usize> = distances.map(|distance| relative_bucket(distance, *bucket_count, *most_distance)).collect();
+            Positions::Bucketed(Bucketed {
+                table,
+                head_count,
+                bucket_count,
+                most_distance,
+            }) => {
+                let buckets: Vec<usize> = distances
+                    .map(|distance| relative_bucket(distance, *bucket_count, *most_distance))
+                    .collect();
                 let heads = 0..*head_count;
-                self.biases = heads.flat_map(|head| buckets.iter().map(move |bucket| table[bucket * head_count + head])).collect();
+                self.biases = heads
+                    .flat_map(|head| {
+                        buckets
+                            .iter()
+                            .map(move |bucket| table[bucket * head_count + head])
+                    })
+                    .collect();
             }
-            Positions::Disentangled(Disentangled { span, bucket_count, most_distance, .. }) => {
-                self.rows = distances.map(|distance| disentangled_index(distance, *span, *bucket_count, *most_distance) as u32).collect();
+            Positions::Disentangled(Disentangled {
+                span,
+                bucket_count,
+                most_distance,
+                ..
+            }) => {
+                self.rows = distances
+                    .map(|distance| {
+                        disentangled_index(distance, *span, *bucket_count, *most_distance) as u32
+                    })
+                    .collect();
             }
         }
     }
@@ -167,9 +251,20 @@ impl Task for AddBias<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let View { first_query, query_count, first_key, key_count, .. } = self.view;
+        let View {
+            first_query,
+            query_count,
+            first_key,
+            key_count,
+            ..
+        } = self.view;
         let scale = lanes.splat(self.scale);
-        for (row, scores) in self.scores.chunks_mut(self.stride).take(query_count).enumerate() {
+        for (row, scores) in self
+            .scores
+            .chunks_mut(self.stride)
+            .take(query_count)
+            .enumerate()
+        {
             let biases = &self.biases[self.middle + first_key - first_query - row..][..key_count];
             let (lines, rest) = scores[..key_count].as_chunks_mut::<LINE>();
             let (bias_lines, last) = biases.as_chunks::<LINE>();
@@ -177,7 +272,14 @@ impl Task for AddBias<'_> {
                 lanes.store(lanes.fused(lanes.load(line), scale, lanes.load(bias)), line);
             }
             if !rest.is_empty() {
-                lanes.store_some(lanes.fused(lanes.load_some(rest, 0.0), scale, lanes.load_some(last, 0.0)), rest);
+                lanes.store_some(
+                    lanes.fused(
+                        lanes.load_some(rest, 0.0),
+                        scale,
+                        lanes.load_some(last, 0.0),
+                    ),
+                    rest,
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Ids to the rows that enter the first layer: rows of tables added, normalised and perhaps projected.
+//! Ids to the rows that enter the first layer: rows of tables added, normalised and perhaps
+//! projected.
 
 use super::grid::Grid;
 use super::linear::{Linear, Prepared};
@@ -59,7 +60,13 @@ impl Embed {
         }
         let stride = out.stride();
         projection.prepare(instructions, narrow.rows([0, count]), prepared);
-        projection.multiply(narrow.rows([0, count]), prepared, Finish::Store, out.from(0), stride);
+        projection.multiply(
+            narrow.rows([0, count]),
+            prepared,
+            Finish::Store,
+            out.from(0),
+            stride,
+        );
         if *place == Projection::BeforeNorm {
             self.normalise(instructions, out, count);
         }
@@ -67,11 +74,24 @@ impl Embed {
 
     /// Whether every token has its rows.
     pub(super) fn check(&self, tokens: &PackedTokens) -> Result<()> {
-        let tables = [("an id", tokens.ids(), Some(&self.words)), ("a type", tokens.types(), self.types.as_ref())];
-        for (what, numbers, table) in tables.into_iter().chain([("a position", tokens.positions(), self.positions.as_ref())]) {
+        let tables = [
+            ("an id", tokens.ids(), Some(&self.words)),
+            ("a type", tokens.types(), self.types.as_ref()),
+        ];
+        for (what, numbers, table) in
+            tables
+                .into_iter()
+                .chain([("a position", tokens.positions(), self.positions.as_ref())])
+        {
             let Some(table) = table else { continue };
-            if let Some(number) = numbers.iter().find(|number| **number as usize >= table.count()) {
-                return Err(Error::contract(format!("a token has {what} of {number}, but the model's table has {} rows", table.count())));
+            if let Some(number) = numbers
+                .iter()
+                .find(|number| **number as usize >= table.count())
+            {
+                return Err(Error::contract(format!(
+                    "a token has {what} of {number}, but the model's table has {} rows",
+                    table.count()
+                )));
             }
         }
         Ok(())
@@ -82,8 +102,15 @@ impl Embed {
             let row = out.row_mut(index);
             row.copy_from_slice(self.words.row(id));
             // In transformers' order: sums of three numbers depend on it.
-            for table in self.types.iter().map(|table| table.row(kind)).chain(self.positions.iter().map(|table| table.row(position))) {
-                row.iter_mut().zip(table).for_each(|(value, more)| *value += more);
+            for table in self
+                .types
+                .iter()
+                .map(|table| table.row(kind))
+                .chain(self.positions.iter().map(|table| table.row(position)))
+            {
+                row.iter_mut()
+                    .zip(table)
+                    .for_each(|(value, more)| *value += more);
             }
         }
     }
@@ -96,8 +123,21 @@ impl Embed {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let tables = [Some(&self.words), self.types.as_ref(), self.positions.as_ref()].into_iter().flatten();
-        let projection = self.projection.as_ref().map_or(0, |(_, linear)| linear.memory_bytes());
-        tables.map(|table| size_of_val(table.values.as_slice())).sum::<usize>() + projection + self.norm.as_ref().map_or(0, Norm::memory_bytes)
+        let tables = [
+            Some(&self.words),
+            self.types.as_ref(),
+            self.positions.as_ref(),
+        ]
+        .into_iter()
+        .flatten();
+        let projection = self
+            .projection
+            .as_ref()
+            .map_or(0, |(_, linear)| linear.memory_bytes());
+        tables
+            .map(|table| size_of_val(table.values.as_slice()))
+            .sum::<usize>()
+            + projection
+            + self.norm.as_ref().map_or(0, Norm::memory_bytes)
     }
 }

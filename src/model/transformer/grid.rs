@@ -10,7 +10,8 @@ pub(super) struct Grid {
     stride: usize,
 }
 
-/// Rows whose beginnings lie a power of two apart share the sets of the cache; a line between them keeps them apart.
+/// Rows whose beginnings lie a power of two apart share the sets of the cache; a line between them
+/// keeps them apart.
 pub(super) fn stride_of(width: usize) -> usize {
     width.next_multiple_of(16) + 16
 }
@@ -31,7 +32,12 @@ impl Grid {
 
     /// `count` rows from `first` on, to be read.
     pub(super) fn rows(&self, [first, count]: [usize; 2]) -> Rows<'_> {
-        Rows { values: &self.values[first * self.stride..(first + count) * self.stride], width: self.width, stride: self.stride, count }
+        Rows {
+            values: &self.values[first * self.stride..(first + count) * self.stride],
+            width: self.width,
+            stride: self.stride,
+            count,
+        }
     }
 
     /// All numbers from a row on.
@@ -52,6 +58,7 @@ impl Grid {
     /// Takes rows of another grid in place of its own, which then begin at 0.
     pub(super) fn copy(&mut self, other: &Self, [first, count]: [usize; 2]) {
         self.shape(count, other.width);
-        self.values[..count * self.stride].copy_from_slice(&other.values[first * other.stride..(first + count) * other.stride]);
+        self.values[..count * self.stride]
+            .copy_from_slice(&other.values[first * other.stride..(first + count) * other.stride]);
     }
 }

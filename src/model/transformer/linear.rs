@@ -8,7 +8,8 @@ use crate::model::product::{SplitDense, SplitRows};
 /// How the products of the layers are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arithmetic {
-    /// Single precision; where the processor has tiles (AMX), products of numbers in two parts of 16 bits, which hold 17 of 24 bits.
+    /// Single precision; where the processor has tiles (AMX), products of numbers in two parts of
+    /// 16 bits, which hold 17 of 24 bits.
     Single,
     /// Bytes, summed exactly; everything between two products stays in single precision.
     Bytes,
@@ -43,14 +44,26 @@ impl Linear {
     ) -> Result<Self> {
         match arithmetic {
             #[cfg(target_arch = "x86_64")]
-            Arithmetic::Single if instructions == Instructions::Amx => SplitDense::new(instructions, shape, weight, bias).map(Self::Split),
-            Arithmetic::Single => Dense::for_instructions(instructions, shape, weight, bias).map(Self::Single),
-            Arithmetic::Bytes => IntegerDense::new(instructions, shape, weight, bias).map(Self::Bytes),
+            Arithmetic::Single if instructions == Instructions::Amx => {
+                SplitDense::new(instructions, shape, weight, bias).map(Self::Split)
+            }
+            Arithmetic::Single => {
+                Dense::for_instructions(instructions, shape, weight, bias).map(Self::Single)
+            }
+            Arithmetic::Bytes => {
+                IntegerDense::new(instructions, shape, weight, bias).map(Self::Bytes)
+            }
         }
     }
 
-    /// Brings rows into the form that the layer multiplies; to be called once for all layers that read the rows.
-    pub(super) fn prepare(&self, instructions: Instructions, rows: Rows<'_>, prepared: &mut Prepared) {
+    /// Brings rows into the form that the layer multiplies; to be called once for all layers that
+    /// read the rows.
+    pub(super) fn prepare(
+        &self,
+        instructions: Instructions,
+        rows: Rows<'_>,
+        prepared: &mut Prepared,
+    ) {
         match self {
             Self::Single(_) => {}
             #[cfg(target_arch = "x86_64")]
@@ -60,12 +73,21 @@ impl Linear {
     }
 
     /// `rows · matrix + bias`, joined with `out` as `finish` says; the rows have been prepared.
-    pub(super) fn multiply(&self, rows: Rows<'_>, prepared: &Prepared, finish: Finish, out: &mut [f32], out_stride: usize) {
+    pub(super) fn multiply(
+        &self,
+        rows: Rows<'_>,
+        prepared: &Prepared,
+        finish: Finish,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
         match self {
             Self::Single(dense) => dense.multiply_into(rows, finish, out, out_stride),
             #[cfg(target_arch = "x86_64")]
             Self::Split(dense) => dense.multiply_into(&prepared.split, finish, out, out_stride),
-            Self::Bytes(dense) => dense.multiply_into(&prepared.bytes, [0, rows.count], finish, out, out_stride),
+            Self::Bytes(dense) => {
+                dense.multiply_into(&prepared.bytes, [0, rows.count], finish, out, out_stride)
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! Layer normalisation of rows, in two passes over a row that lies in the first-level cache.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use crate::model::product::lanes::{Lanes, Task};
 use crate::model::product::{Instructions, LINE};
@@ -16,8 +19,19 @@ pub(crate) struct Norm {
 
 impl Norm {
     /// Normalises the first numbers of each row, in place.
-    pub(crate) fn apply(&self, instructions: Instructions, rows: &mut [f32], stride: usize, row_count: usize) {
-        instructions.run(Normalise { norm: self, rows, stride, row_count });
+    pub(crate) fn apply(
+        &self,
+        instructions: Instructions,
+        rows: &mut [f32],
+        stride: usize,
+        row_count: usize,
+    ) {
+        instructions.run(Normalise {
+            norm: self,
+            rows,
+            stride,
+            row_count,
+        });
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -43,7 +57,8 @@ impl Task for Normalise<'_> {
     }
 }
 
-/// The variance is that of the differences from the mean: E\[x²\] − mean² loses all digits where the mean is large.
+/// The variance is that of the differences from the mean: E\[x²\] − mean² loses all digits where
+/// the mean is large.
 #[inline(always)]
 fn normalise<L: Lanes>(lanes: L, norm: &Norm, row: &mut [f32]) {
     let width = row.len();
@@ -67,10 +82,20 @@ fn normalise<L: Lanes>(lanes: L, norm: &Norm, row: &mut [f32]) {
     let (shifts, last_shift) = norm.shift[..width].as_chunks::<LINE>();
     for ((line, gain), shift) in lines.iter_mut().zip(gains).zip(shifts) {
         let scaled = lanes.multiply(lanes.subtract(lanes.load(line), middle), inverse);
-        lanes.store(lanes.fused(scaled, lanes.load(gain), lanes.load(shift)), line);
+        lanes.store(
+            lanes.fused(scaled, lanes.load(gain), lanes.load(shift)),
+            line,
+        );
     }
     if !rest.is_empty() {
         let scaled = lanes.multiply(last, inverse);
-        lanes.store_some(lanes.fused(scaled, lanes.load_some(last_gain, 0.0), lanes.load_some(last_shift, 0.0)), rest);
+        lanes.store_some(
+            lanes.fused(
+                scaled,
+                lanes.load_some(last_gain, 0.0),
+                lanes.load_some(last_shift, 0.0),
+            ),
+            rest,
+        );
     }
 }

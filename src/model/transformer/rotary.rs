@@ -1,6 +1,10 @@
-//! Rotary positions: pairs of a query's or key's numbers turned by an angle that grows with the position (Su et al., 2021).
+//! Rotary positions: pairs of a query's or key's numbers turned by an angle that grows with the
+//! position (Su et al., 2021).
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use crate::model::product::lanes::{Lanes, Task};
 
@@ -18,19 +22,38 @@ pub(super) struct Rotation {
 pub(super) struct Rotations(Vec<Rotation>);
 
 impl Rotations {
-    /// The turns of pairs (i, i + size / 2) by `position × base^(−2i / size)`, for positions below `length` at least.
+    /// The turns of pairs (i, i + size / 2) by `position × base^(−2i / size)`, for positions below
+    /// `length` at least.
     pub(super) fn of(&mut self, base: f64, size: usize, length: usize) -> &Rotation {
         let half = size / 2;
-        let index = self.0.iter().position(|one| one.base == base && one.half == half).unwrap_or_else(|| {
-            self.0.push(Rotation { base, half, turns: Vec::new() });
-            self.0.len() - 1
-        });
+        let index = self
+            .0
+            .iter()
+            .position(|one| one.base == base && one.half == half)
+            .unwrap_or_else(|| {
+                self.0.push(Rotation {
+                    base,
+                    half,
+                    turns: Vec::new(),
+                });
+                self.0.len() - 1
+            });
         let rotation = &mut self.0[index];
         // In single precision, as the original computes them.
-        let frequencies: Vec<f32> = (0..half).map(|pair| 1.0 / (base as f32).powf((2 * pair) as f32 / size as f32)).collect();
+        let frequencies: Vec<f32> = (0..half)
+            .map(|pair| 1.0 / (base as f32).powf((2 * pair) as f32 / size as f32))
+            .collect();
         for position in rotation.turns.len() / size.max(1)..length {
-            rotation.turns.extend(frequencies.iter().map(|frequency| (position as f32 * frequency).cos()));
-            rotation.turns.extend(frequencies.iter().map(|frequency| (position as f32 * frequency).sin()));
+            rotation.turns.extend(
+                frequencies
+                    .iter()
+                    .map(|frequency| (position as f32 * frequency).cos()),
+            );
+            rotation.turns.extend(
+                frequencies
+                    .iter()
+                    .map(|frequency| (position as f32 * frequency).sin()),
+            );
         }
         rotation
     }
@@ -54,12 +77,22 @@ impl Task for Rotate<'_> {
     fn run<L: Lanes>(self, _lanes: L) {
         let half = self.rotation.half;
         let turns = self.rotation.turns.chunks_exact(2 * half.max(1));
-        for (row, turns) in self.rows.chunks_mut(self.stride).take(self.row_count).zip(turns) {
+        for (row, turns) in self
+            .rows
+            .chunks_mut(self.stride)
+            .take(self.row_count)
+            .zip(turns)
+        {
             let (cosines, sines) = turns.split_at(half);
             for head in row.chunks_exact_mut(self.head_size).take(self.head_count) {
                 let (left, right) = head[..2 * half].split_at_mut(half);
-                for (((left, right), cosine), sine) in left.iter_mut().zip(right).zip(cosines).zip(sines) {
-                    (*left, *right) = (*left * cosine - *right * sine, *right * cosine + *left * sine);
+                for (((left, right), cosine), sine) in
+                    left.iter_mut().zip(right).zip(cosines).zip(sines)
+                {
+                    (*left, *right) = (
+                        *left * cosine - *right * sine,
+                        *right * cosine + *left * sine,
+                    );
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! Scores to shares: what attention does to a row of scores between its two products.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use crate::model::product::lanes::{Lanes, Task};
 use crate::model::product::{LINE, exp};
@@ -20,15 +23,20 @@ impl View {
     /// The keys that a query sees, both counted from the block's first.
     #[inline(always)]
     pub(super) fn of(&self, row: usize) -> std::ops::Range<usize> {
-        let Some(window) = self.window else { return 0..self.key_count };
+        let Some(window) = self.window else {
+            return 0..self.key_count;
+        };
         let query = self.first_query + row;
-        query.saturating_sub(window).saturating_sub(self.first_key)..(query + window + 1 - self.first_key).min(self.key_count)
+        query.saturating_sub(window).saturating_sub(self.first_key)
+            ..(query + window + 1 - self.first_key).min(self.key_count)
     }
 }
 
-/// Turns rows of scores into exponentials of their distance to the greatest, and tells by what they must be multiplied to sum to 1.
+/// Turns rows of scores into exponentials of their distance to the greatest, and tells by what they
+/// must be multiplied to sum to 1.
 pub(super) struct Softmax<'a> {
-    /// Row r begins at `r * stride`, on whole lines; what lies behind its keys up to the end of a line is written over.
+    /// Row r begins at `r * stride`, on whole lines; what lies behind its keys up to the end of a
+    /// line is written over.
     pub(super) scores: &'a mut [f32],
     pub(super) stride: usize,
     /// The keys that each row sees; its other scores become 0.
@@ -63,13 +71,15 @@ impl Task for Softmax<'_> {
     }
 }
 
-/// The greatest score that a query sees; those that it does not see are put to minus infinity in lines that hold others.
+/// The greatest score that a query sees; those that it does not see are put to minus infinity in
+/// lines that hold others.
 #[inline(always)]
 fn greatest<L: Lanes>(lanes: L, row: &mut [f32], seen: std::ops::Range<usize>) -> f32 {
     let nothing = lanes.splat(f32::NEG_INFINITY);
     let first = seen.start / LINE * LINE;
     row[first..seen.start].fill(f32::NEG_INFINITY);
-    let (lines, last) = row[first..seen.end.next_multiple_of(LINE)].split_at_mut(seen.end / LINE * LINE - first);
+    let (lines, last) =
+        row[first..seen.end.next_multiple_of(LINE)].split_at_mut(seen.end / LINE * LINE - first);
     let mut greatest = nothing;
     for line in lines.as_chunks::<LINE>().0 {
         greatest = lanes.greater(lanes.load(line), greatest);
@@ -85,8 +95,9 @@ fn greatest<L: Lanes>(lanes: L, row: &mut [f32], seen: std::ops::Range<usize>) -
 /// The exponentials of the distance to the greatest, in place, and their sum.
 #[inline(always)]
 fn exponentials<L: Lanes>(lanes: L, lines: &mut [[f32; LINE]], scale: f32, greatest: f32) -> f32 {
-    /// More than the least that [`exp`] gives, so that what is further from the greatest counts for nothing, by so much that no difference is a
-    /// subnormal number: those cost a hundred times as much.
+    /// More than the least that [`exp`] gives, so that what is further from the greatest counts for
+    /// nothing, by so much that no difference is a subnormal number: those cost a hundred times as
+    /// much.
     const LEAST: f32 = 1e-37;
     let (factor, least) = (lanes.splat(scale), lanes.splat(LEAST));
     let shift = lanes.splat(-scale * greatest);

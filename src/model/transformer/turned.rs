@@ -1,6 +1,10 @@
-//! Keys and values of one head of one text, packed as the columns of a product: keys turned, values as they are.
+//! Keys and values of one head of one text, packed as the columns of a product: keys turned, values
+//! as they are.
 
-#![expect(clippy::inline_always, reason = "a part that is not inlined is compiled without the instructions it was written for")]
+#![expect(
+    clippy::inline_always,
+    reason = "a part that is not inlined is compiled without the instructions it was written for"
+)]
 
 use crate::model::product::lanes::{Lanes, Task};
 use crate::model::product::{Finish, Instructions, LINE, Line, Panel, Rows};
@@ -19,13 +23,17 @@ pub(super) struct Columns {
 impl Columns {
     fn shape(&mut self, inner: usize, outer: usize) {
         (self.inner, self.outer) = (inner, outer);
-        self.lines.resize(inner * outer.div_ceil(LINE), Line::default());
+        self.lines
+            .resize(inner * outer.div_ceil(LINE), Line::default());
     }
 
     /// The matrix whose columns are these rows.
     pub(super) fn turn(&mut self, instructions: Instructions, rows: Rows<'_>) {
         self.shape(rows.width, rows.count);
-        instructions.run(Turn { rows, columns: self });
+        instructions.run(Turn {
+            rows,
+            columns: self,
+        });
     }
 
     /// The matrix whose rows are these.
@@ -34,7 +42,8 @@ impl Columns {
         let mut place = 0;
         for first in (0..rows.width).step_by(2 * LINE) {
             for row in 0..rows.count {
-                let values = &rows.values[row * rows.stride + first..row * rows.stride + rows.width.min(first + 2 * LINE)];
+                let values = &rows.values[row * rows.stride + first
+                    ..row * rows.stride + rows.width.min(first + 2 * LINE)];
                 let (whole, rest) = values.as_chunks::<LINE>();
                 for values in whole {
                     self.lines[place].0 = *values;
@@ -49,8 +58,9 @@ impl Columns {
         }
     }
 
-    /// `rows · matrix` for the rows of the matrix in `part` and the panels that hold one of the `columns`; result r begins at `r * out_stride`
-    /// with the first column of the first of these panels.
+    /// `rows · matrix` for the rows of the matrix in `part` and the panels that hold one of the
+    /// `columns`; result r begins at `r * out_stride` with the first column of the first of these
+    /// panels.
     pub(super) fn multiply(
         &self,
         instructions: Instructions,
@@ -66,8 +76,19 @@ impl Columns {
             let width = columns.div_ceil(LINE);
             let start = first / LINE * self.inner;
             let lines = &self.lines[start + part.start * width..start + part.end * width];
-            let panel = Panel { lines, bias: &NOTHING, columns, rectifies: false };
-            panel.multiply(instructions, rows, Finish::Store, &mut out[first - begin..], out_stride);
+            let panel = Panel {
+                lines,
+                bias: &NOTHING,
+                columns,
+                rectifies: false,
+            };
+            panel.multiply(
+                instructions,
+                rows,
+                Finish::Store,
+                &mut out[first - begin..],
+                out_stride,
+            );
         }
     }
 }
@@ -82,10 +103,16 @@ impl Task for Turn<'_, '_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Rows { values, width, stride, count } = self.rows;
+        let Rows {
+            values,
+            width,
+            stride,
+            count,
+        } = self.rows;
         for first in (0..count).step_by(LINE) {
             let rows = (count - first).min(LINE);
-            // The line of the first number of these rows: a panel has two for each number, the last one perhaps one.
+            // The line of the first number of these rows: a panel has two for each number, the last
+            // one perhaps one.
             let panel = first / (2 * LINE);
             let lines_each = (count - panel * 2 * LINE).min(2 * LINE).div_ceil(LINE);
             let start = panel * 2 * width + first / LINE % 2;
@@ -101,7 +128,10 @@ impl Task for Turn<'_, '_> {
                 }
                 let square = lanes.transpose(square);
                 for (number, vector) in square.into_iter().enumerate().take(numbers) {
-                    lanes.store(vector, &mut self.columns.lines[start + (place + number) * lines_each].0);
+                    lanes.store(
+                        vector,
+                        &mut self.columns.lines[start + (place + number) * lines_each].0,
+                    );
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! A file of lines that only grows: each line is whole and durable, also with several writers at once.
+//! A file of lines that only grows: each line is whole and durable, also with several writers at
+//! once.
 //!
 //! It must not know what the lines say.
 
@@ -27,14 +28,30 @@ impl AppendFile {
     /// Fails if it is a directory or may not be written.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path).hint("add a file name to the path"));
+            return Err(Error::failed(format!("{DOING}: it is a directory"))
+                .at_path(path)
+                .hint("add a file name to the path"));
         }
-        let file = at(path, DOING, fault::before(path).and_then(|()| File::options().read(true).append(true).create(true).open(path)))?;
-        Ok(Self { file, path: path.to_owned() })
+        let file = at(
+            path,
+            DOING,
+            fault::before(path).and_then(|()| {
+                File::options()
+                    .read(true)
+                    .append(true)
+                    .create(true)
+                    .open(path)
+            }),
+        )?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
     }
 
-    /// Appends a line and makes it durable. Other writers wait meanwhile (`flock`), so lines never mix; where a writer that was killed left
-    /// half a line, this one begins on a line of its own. A line that cannot be written whole is taken back.
+    /// Appends a line and makes it durable. Other writers wait meanwhile (`flock`), so lines never
+    /// mix; where a writer that was killed left half a line, this one begins on a line of its own.
+    /// A line that cannot be written whole is taken back.
     ///
     /// # Errors
     /// Fails if the file system refuses or is full.
@@ -55,18 +72,24 @@ impl AppendFile {
         let length = found.len();
         let mut last = [b'\n'];
         if found.is_file() && length > 0 {
-            self.file.read_exact_at(&mut last, length - 1).map_err(cannot)?;
+            self.file
+                .read_exact_at(&mut last, length - 1)
+                .map_err(cannot)?;
         }
         let separator = if last == *b"\n" { "" } else { "\n" };
-        let written = fault::before(&self.path).and_then(|()| (&self.file).write_all(format!("{separator}{line}\n").as_bytes()));
+        let written = fault::before(&self.path)
+            .and_then(|()| (&self.file).write_all(format!("{separator}{line}\n").as_bytes()));
         if !found.is_file() {
             return written.map_err(cannot);
         }
-        written.and_then(|()| fault::before(&self.path)).and_then(|()| self.file.sync_data()).map_err(|error| {
-            // The first error is the one to tell.
-            let _ = self.file.set_len(length);
-            cannot(error)
-        })
+        written
+            .and_then(|()| fault::before(&self.path))
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| {
+                // The first error is the one to tell.
+                let _ = self.file.set_len(length);
+                cannot(error)
+            })
     }
 }
 
@@ -83,13 +106,18 @@ mod tests {
                 let path = &path;
                 scope.spawn(move || {
                     let file = AppendFile::open(path).unwrap();
-                    (0..50).for_each(|_| file.append_line(&writer.to_string().repeat(9_000)).unwrap());
+                    (0..50)
+                        .for_each(|_| file.append_line(&writer.to_string().repeat(9_000)).unwrap());
                 });
             }
         });
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 200);
-        assert!(text.lines().all(|line| line.len() == 9_000 && line.bytes().all(|byte| byte == line.as_bytes()[0])));
+        assert!(
+            text.lines()
+                .all(|line| line.len() == 9_000
+                    && line.bytes().all(|byte| byte == line.as_bytes()[0]))
+        );
     }
 
     #[test]
@@ -100,17 +128,33 @@ mod tests {
         let file = AppendFile::open(&path).unwrap();
         file.append_line("next").unwrap();
         file.append_line("last").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole\nhal\nnext\nlast\n");
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "whole\nhal\nnext\nlast\n"
+        );
     }
 
     #[test]
     fn what_cannot_be_opened_or_written_names_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let error = AppendFile::open(directory.path()).unwrap_err();
-        assert_eq!(error.message(), "cannot append to the file: it is a directory");
+        assert_eq!(
+            error.message(),
+            "cannot append to the file: it is a directory"
+        );
         let missing = directory.path().join("missing/lines");
-        assert_eq!(AppendFile::open(&missing).unwrap_err().place().path.as_ref(), Some(&missing));
-        let full = AppendFile::open(Path::new("/dev/full")).unwrap().append_line("line").unwrap_err();
+        assert_eq!(
+            AppendFile::open(&missing)
+                .unwrap_err()
+                .place()
+                .path
+                .as_ref(),
+            Some(&missing)
+        );
+        let full = AppendFile::open(Path::new("/dev/full"))
+            .unwrap()
+            .append_line("line")
+            .unwrap_err();
         assert_eq!(full.to_string(), "cannot append to the file (`/dev/full`)");
     }
 }

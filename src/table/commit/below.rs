@@ -1,7 +1,9 @@
-//! Files below a directory, reached through its descriptor, name by name: no symbolic link leads out of it.
+//! Files below a directory, reached through its descriptor, name by name: no symbolic link leads
+//! out of it.
 //!
-//! A data set's directory may be written to by others. The path of the directory itself is the user's, and its links are
-//! followed; below it a link is an error wherever it leads. It must not know what the files hold.
+//! A data set's directory may be written to by others. The path of the directory itself is the
+//! user's, and its links are followed; below it a link is an error wherever it leads. It must not
+//! know what the files hold.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -9,14 +11,19 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, mkdirat, openat, renameat, renameat_with, statat, syncfs, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, fchmod, fsync, linkat, mkdirat, openat, renameat,
+    renameat_with, statat, syncfs, unlinkat,
+};
 use rustix::io::Errno;
 
 use super::{Metadata, SharedFile, at, fault};
 use crate::error::{Error, Result};
 
 /// How a directory is opened. Not as a mere path: its names are to be made durable.
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 /// The mode of new files and directories, before the process's mask.
 const FILE_MODE: u32 = 0o666;
@@ -45,10 +52,14 @@ impl Directory {
     /// Opens a directory whose path the user gave: links on the way are followed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let handle = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
-        Ok(Self { handle: handle.into(), path: path.to_owned() })
+        Ok(Self {
+            handle: handle.into(),
+            path: path.to_owned(),
+        })
     }
 
-    /// Opens the directory in which `below` lies, name by name from `root` on; missing ones are made if `makes`. Gives it with the last name.
+    /// Opens the directory in which `below` lies, name by name from `root` on; missing ones are
+    /// made if `makes`. Gives it with the last name.
     pub(super) fn of(root: &Path, below: &Path, makes: bool) -> io::Result<(Self, OsString)> {
         let mut names = names(below)?;
         let last = names.pop().ok_or(io::ErrorKind::InvalidInput)?;
@@ -62,7 +73,14 @@ impl Directory {
     /// The directory of this name in this one.
     pub(super) fn descend(&self, name: &OsStr, makes: bool) -> io::Result<Self> {
         let path = self.path.join(name);
-        let open = || openat(&self.handle, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
+        let open = || {
+            openat(
+                &self.handle,
+                name,
+                DIRECTORY | OFlags::NOFOLLOW,
+                Mode::empty(),
+            )
+        };
         let opened = match open() {
             Err(Errno::NOENT) if makes => {
                 match mkdirat(&self.handle, name, Mode::from_raw_mode(DIRECTORY_MODE)) {
@@ -74,13 +92,21 @@ impl Directory {
             opened => opened,
         };
         match opened {
-            Ok(handle) => Ok(Self { handle: handle.into(), path }),
-            Err(Errno::NOTDIR | Errno::LOOP) if self.find(name)?.is_some_and(|entry| entry.is_link) => Err(link(&path)),
+            Ok(handle) => Ok(Self {
+                handle: handle.into(),
+                path,
+            }),
+            Err(Errno::NOTDIR | Errno::LOOP)
+                if self.find(name)?.is_some_and(|entry| entry.is_link) =>
+            {
+                Err(link(&path))
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Opens the file of this name with these flags, which neither follow a link nor wait for the other end of a pipe.
+    /// Opens the file of this name with these flags, which neither follow a link nor wait for the
+    /// other end of a pipe.
     pub(super) fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match openat(&self.handle, name, flags, Mode::from_raw_mode(FILE_MODE)) {
@@ -98,7 +124,11 @@ impl Directory {
         };
         let kind = rustix::fs::FileType::from_raw_mode(found.st_mode);
         Ok(Some(Entry {
-            metadata: Metadata { byte_count: found.st_size as u64, is_directory: kind.is_dir(), is_file: kind.is_file() },
+            metadata: Metadata {
+                byte_count: found.st_size as u64,
+                is_directory: kind.is_dir(),
+                is_file: kind.is_file(),
+            },
             is_link: kind.is_symlink(),
             permissions: found.st_mode & PERMISSIONS,
             file: (found.st_dev, found.st_ino),
@@ -108,7 +138,9 @@ impl Directory {
     /// Whether this name is the open file.
     pub(super) fn has(&self, name: &OsStr, file: &File) -> io::Result<bool> {
         let own = file.metadata()?;
-        Ok(self.find(name)?.is_some_and(|entry| entry.file == (own.dev(), own.ino())))
+        Ok(self
+            .find(name)?
+            .is_some_and(|entry| entry.file == (own.dev(), own.ino())))
     }
 
     pub(super) fn remove(&self, name: &OsStr) -> io::Result<()> {
@@ -124,7 +156,8 @@ impl Directory {
         Ok(renameat(&self.handle, from, &to.handle, name)?)
     }
 
-    /// As [`Directory::rename`], but fails if the name is taken; where the file system cannot do both in one step, it is looked at before.
+    /// As [`Directory::rename`], but fails if the name is taken; where the file system cannot do
+    /// both in one step, it is looked at before.
     pub(super) fn rename_to_free(&self, from: &OsStr, to: &Self, name: &OsStr) -> io::Result<()> {
         match renameat_with(&self.handle, from, &to.handle, name, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match to.find(name)? {
@@ -137,13 +170,20 @@ impl Directory {
 
     /// Gives a file a second name.
     pub(super) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        Ok(linkat(&self.handle, from, &self.handle, to, AtFlags::empty())?)
+        Ok(linkat(
+            &self.handle,
+            from,
+            &self.handle,
+            to,
+            AtFlags::empty(),
+        )?)
     }
 
     /// Makes the names in it durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         match fsync(&self.handle) {
-            // Some network file systems cannot sync a directory: their names are as durable as they make them.
+            // Some network file systems cannot sync a directory: their names are as durable as they
+            // make them.
             Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
             synced => Ok(synced?),
         }
@@ -156,7 +196,10 @@ pub(super) fn set_permissions(file: &File, permissions: u32) -> io::Result<()> {
 }
 
 fn link(path: &Path) -> io::Error {
-    io::Error::other(format!("`{}` is a symbolic link, which may lead elsewhere", path.display()))
+    io::Error::other(format!(
+        "`{}` is a symbolic link, which may lead elsewhere",
+        path.display()
+    ))
 }
 
 /// The names of a path that leads nowhere but down.
@@ -169,16 +212,22 @@ fn names(below: &Path) -> io::Result<Vec<OsString>> {
 }
 
 fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
-/// What is known of a file below `root`; none if there is nothing of that name. A link is neither a file nor a directory.
+/// What is known of a file below `root`; none if there is nothing of that name. A link is neither a
+/// file nor a directory.
 ///
 /// # Errors
 /// Fails if the file system refuses to say, or a directory on the way is a link.
 pub fn find_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<Metadata>> {
     let path = root.join(&below);
-    let found = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), false)).and_then(|(directory, name)| directory.find(&name));
+    let found = fault::before(&path)
+        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|(directory, name)| directory.find(&name));
     match found {
         Err(error) if is_missing(&error) => Ok(None),
         found => Ok(at(&path, "cannot look at the path", found)?.map(|entry| entry.metadata)),
@@ -202,8 +251,9 @@ pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Res
 /// Fails if the file system refuses, or a directory on the way is a link.
 pub fn remove_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
     let path = root.join(&below);
-    let removed =
-        fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), false)).and_then(|(directory, name)| directory.remove(&name));
+    let removed = fault::before(&path)
+        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|(directory, name)| directory.remove(&name));
     match removed {
         Err(error) if is_missing(&error) => Ok(()),
         removed => at(&path, "cannot remove the file", removed),
@@ -225,20 +275,35 @@ pub fn remove_empty_directory_below(root: &Path, below: impl AsRef<Path>) {
 pub fn make_directories_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
     let path = root.join(&below);
     let made = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
-    at(path.parent().unwrap_or(root), "cannot make the directory", made.map(|_| ()))
+    at(
+        path.parent().unwrap_or(root),
+        "cannot make the directory",
+        made.map(|_| ()),
+    )
 }
 
-/// Gives a file below `root` another name there, and that name's directories if they are missing. A file that it replaces, if it `replaces` one, hands
-/// on who may read and write it. The name is durable once its directories are synced.
+/// Gives a file below `root` another name there, and that name's directories if they are missing. A
+/// file that it replaces, if it `replaces` one, hands on who may read and write it. The name is
+/// durable once its directories are synced.
 ///
 /// # Errors
-/// Fails if there is no such file, if the name is taken and may not be replaced, or a directory on the way is a link.
-pub fn rename_below(root: &Path, from: impl AsRef<Path>, to: impl AsRef<Path>, replaces: bool) -> Result<()> {
+/// Fails if there is no such file, if the name is taken and may not be replaced, or a directory on
+/// the way is a link.
+pub fn rename_below(
+    root: &Path,
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    replaces: bool,
+) -> Result<()> {
     let path = root.join(&to);
-    let renamed = fault::before(&path).and_then(|()| rename_in(root, from.as_ref(), to.as_ref(), replaces));
+    let renamed =
+        fault::before(&path).and_then(|()| rename_in(root, from.as_ref(), to.as_ref(), replaces));
     match renamed {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !replaces => {
-            let error = Error::failed("a file that no manifest lists has the name of one of the data set's").at_path(path);
+            let error = Error::failed(
+                "a file that no manifest lists has the name of one of the data set's",
+            )
+            .at_path(path);
             Err(error.hint("move it elsewhere, and run the same command again"))
         }
         renamed => at(&path, "cannot give the finished file its name", renamed),
@@ -251,8 +316,14 @@ fn rename_in(root: &Path, from: &Path, to: &Path, replaces: bool) -> io::Result<
     if !replaces {
         return source.rename_to_free(&old_name, &target, &new_name);
     }
-    if let Some(replaced) = target.find(&new_name)?.filter(|entry| entry.metadata.is_file) {
-        set_permissions(&source.open_file(&old_name, OFlags::RDONLY)?, replaced.permissions)?;
+    if let Some(replaced) = target
+        .find(&new_name)?
+        .filter(|entry| entry.metadata.is_file)
+    {
+        set_permissions(
+            &source.open_file(&old_name, OFlags::RDONLY)?,
+            replaced.permissions,
+        )?;
     }
     source.rename(&old_name, &target, &new_name)
 }
@@ -264,21 +335,29 @@ fn rename_in(root: &Path, from: &Path, to: &Path, replaces: bool) -> io::Result<
 pub fn sync_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
     let path = root.join(&below);
     // The name of a file in it is never looked at.
-    let directory = fault::before(&path).and_then(|()| Directory::of(root, &below.as_ref().join("_"), false));
-    at(&path, "cannot make the new names durable", directory.and_then(|(directory, _)| directory.sync()))
+    let directory =
+        fault::before(&path).and_then(|()| Directory::of(root, &below.as_ref().join("_"), false));
+    at(
+        &path,
+        "cannot make the new names durable",
+        directory.and_then(|(directory, _)| directory.sync()),
+    )
 }
 
-/// Makes all that was written to the file system of `root` durable: for many directories that is sooner done.
+/// Makes all that was written to the file system of `root` durable: for many directories that is
+/// sooner done.
 ///
 /// # Errors
 /// Fails if the file system refuses.
 pub fn sync_file_system(root: &Path) -> Result<()> {
-    let synced = fault::before(root).and_then(|()| Directory::open(root)).and_then(|directory| Ok(syncfs(&directory.handle)?));
+    let synced = fault::before(root)
+        .and_then(|()| Directory::open(root))
+        .and_then(|directory| Ok(syncfs(&directory.handle)?));
     at(root, "cannot make the new names durable", synced)
 }
 
-/// The paths, below `root`, of all files in the directory `below`, or in `root` for an empty path, and its directories; links are among the
-/// files. None if it is not there.
+/// The paths, below `root`, of all files in the directory `below`, or in `root` for an empty path,
+/// and its directories; links are among the files. None if it is not there.
 ///
 /// # Errors
 /// Fails if a directory may not be read, or is a link.
@@ -332,7 +411,10 @@ mod tests {
         let refused = |result: Result<()>| {
             let error = result.unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
-            assert!(cause.contains("is a symbolic link") || cause.contains("nvalid"), "{error}: {cause}");
+            assert!(
+                cause.contains("is a symbolic link") || cause.contains("nvalid"),
+                "{error}: {cause}"
+            );
         };
         refused(find_below(&root, "door/precious").map(|_| ()));
         refused(read_below(&root, "door/precious", 100).map(|_| ()));
@@ -345,12 +427,23 @@ mod tests {
         refused(remove_below(&root, "../outside/precious"));
         refused(remove_below(&root, room.path().join("outside/precious")));
         remove_empty_directory_below(&root, "door");
-        assert_eq!(fs::read(room.path().join("outside/precious")).unwrap(), b"theirs");
-        assert_eq!(fs::read_dir(room.path().join("outside")).unwrap().count(), 1);
+        assert_eq!(
+            fs::read(room.path().join("outside/precious")).unwrap(),
+            b"theirs"
+        );
+        assert_eq!(
+            fs::read_dir(room.path().join("outside")).unwrap().count(),
+            1
+        );
         // A link of the file's own name is what goes, not what it leads to.
         remove_below(&root, "a/window").unwrap();
-        assert!(!root.join("a/window").is_symlink() && room.path().join("outside/precious").exists());
-        assert_eq!(files_below(&root, "").unwrap(), [PathBuf::from("a/own"), PathBuf::from("door")]);
+        assert!(
+            !root.join("a/window").is_symlink() && room.path().join("outside/precious").exists()
+        );
+        assert_eq!(
+            files_below(&root, "").unwrap(),
+            [PathBuf::from("a/own"), PathBuf::from("door")]
+        );
         assert_eq!(files_below(&root, "a").unwrap(), [PathBuf::from("a/own")]);
         assert!(files_below(&root, "door").unwrap().is_empty());
     }
@@ -364,10 +457,25 @@ mod tests {
         assert!(error.message().contains("no manifest lists"), "{error}");
         rename_below(&root, "a/own", "old", true).unwrap();
         assert_eq!(fs::read(root.join("old")).unwrap(), b"ours");
-        assert_eq!(fs::metadata(root.join("old")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(root.join("old")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         rename_below(&root, "old", "x=1/y=2/new", false).unwrap();
-        assert_eq!(find_below(&root, "x=1/y=2/new").unwrap().unwrap().byte_count, 4);
-        assert_eq!((find_below(&root, "old").unwrap(), find_below(&root, "x=1/no/new").unwrap()), (None, None));
+        assert_eq!(
+            find_below(&root, "x=1/y=2/new")
+                .unwrap()
+                .unwrap()
+                .byte_count,
+            4
+        );
+        assert_eq!(
+            (
+                find_below(&root, "old").unwrap(),
+                find_below(&root, "x=1/no/new").unwrap()
+            ),
+            (None, None)
+        );
         remove_below(&root, "x=1/no/new").unwrap();
         sync_below(&root, "x=1").unwrap();
         sync_below(&root, "").unwrap();

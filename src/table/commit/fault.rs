@@ -1,7 +1,9 @@
-//! Failures on demand: in unit tests, an operation on files below a directory fails as on a disk that is full or broken.
+//! Failures on demand: in unit tests, an operation on files below a directory fails as on a disk
+//! that is full or broken.
 //!
-//! The rest of the room asks before it touches anything. In the program itself nothing is asked and no file is watched: what remains are
-//! functions that the compiler takes away. It must not know who orders a failure, or what is in the files.
+//! The rest of the room asks before it touches anything. In the program itself nothing is asked and
+//! no file is watched: what remains are functions that the compiler takes away. It must not know
+//! who orders a failure, or what is in the files.
 
 #[cfg(not(test))]
 pub(super) use self::absent::{WatchedFile, before, watch};
@@ -64,16 +66,24 @@ mod ordered {
     pub(crate) struct Ordered(PathBuf);
 
     impl Ordered {
-        /// Operation `number`, counted from 1, on what lies below `directory` will fail, with the error of this kind (see [`error`]). One order
-        /// for a directory at a time.
+        /// Operation `number`, counted from 1, on what lies below `directory` will fail, with the
+        /// error of this kind (see [`error`]). One order for a directory at a time.
         pub(crate) fn new(directory: &Path, number: u64, failure: Failure, kind: u64) -> Self {
-            orders().push(Order { directory: directory.to_owned(), number, failure, kind, asked: 0 });
+            orders().push(Order {
+                directory: directory.to_owned(),
+                number,
+                failure,
+                kind,
+                asked: 0,
+            });
             Self(directory.to_owned())
         }
 
         /// Whether it has come.
         pub(crate) fn has_come(&self) -> bool {
-            orders().iter().any(|order| order.directory == self.0 && order.asked >= order.number)
+            orders()
+                .iter()
+                .any(|order| order.directory == self.0 && order.asked >= order.number)
         }
     }
 
@@ -83,22 +93,36 @@ mod ordered {
         }
     }
 
-    /// A full disk, a broken one, a call that a signal interrupted. What is interrupted again and again is tried for ever, so a disk that fails from
-    /// then on is full or broken.
+    /// A full disk, a broken one, a call that a signal interrupted. What is interrupted again and
+    /// again is tried for ever, so a disk that fails from then on is full or broken.
     fn error(kind: u64, failure: Failure) -> io::Error {
         const ENOSPC: i32 = 28;
         const EIO: i32 = 5;
         const EINTR: i32 = 4;
-        let kinds: &[i32] = if failure == Failure::Once { &[ENOSPC, EIO, EINTR] } else { &[ENOSPC, EIO] };
+        let kinds: &[i32] = if failure == Failure::Once {
+            &[ENOSPC, EIO, EINTR]
+        } else {
+            &[ENOSPC, EIO]
+        };
         io::Error::from_raw_os_error(kinds[(kind % kinds.len() as u64) as usize])
     }
 
     pub(in super::super) fn before(path: &Path) -> io::Result<()> {
         let mut orders = orders();
-        let Some(order) = orders.iter_mut().find(|order| path.starts_with(&order.directory)) else { return Ok(()) };
+        let Some(order) = orders
+            .iter_mut()
+            .find(|order| path.starts_with(&order.directory))
+        else {
+            return Ok(());
+        };
         order.asked += 1;
-        let fails = order.asked == order.number || order.failure == Failure::FromThenOn && order.asked > order.number;
-        if fails { Err(error(order.kind, order.failure)) } else { Ok(()) }
+        let fails = order.asked == order.number
+            || order.failure == Failure::FromThenOn && order.asked > order.number;
+        if fails {
+            Err(error(order.kind, order.failure))
+        } else {
+            Ok(())
+        }
     }
 
     /// A file of whose last write, if it fails, half is written.
@@ -109,7 +133,10 @@ mod ordered {
     }
 
     pub(in super::super) fn watch(file: File, path: &Path) -> WatchedFile {
-        WatchedFile { file, path: path.to_owned() }
+        WatchedFile {
+            file,
+            path: path.to_owned(),
+        }
     }
 
     impl WatchedFile {

@@ -1,4 +1,5 @@
-//! Which file is which, and in which state: what tells that a file was replaced or written to since it was opened.
+//! Which file is which, and in which state: what tells that a file was replaced or written to since
+//! it was opened.
 //!
 //! It must not know who reads the file.
 
@@ -23,7 +24,12 @@ pub struct Identity {
 
 impl Identity {
     pub(super) fn of(found: &fs::Metadata) -> Self {
-        Self { device: found.dev(), inode: found.ino(), byte_count: found.len(), modified: (found.mtime(), found.mtime_nsec()) }
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            byte_count: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
     }
 
     /// What is different in `now`, if anything is.
@@ -33,7 +39,11 @@ impl Identity {
             return Some("another file has its name now".to_owned());
         }
         if self.byte_count != now.byte_count {
-            return Some(format!("it had {} and has {}", counted(self.byte_count, "byte"), counted(now.byte_count, "byte")));
+            return Some(format!(
+                "it had {} and has {}",
+                counted(self.byte_count, "byte"),
+                counted(now.byte_count, "byte")
+            ));
         }
         (self.modified != now.modified).then(|| "it was written to".to_owned())
     }
@@ -51,30 +61,44 @@ impl Identity {
     }
 }
 
-/// Checks that `path` still names the file that was read, in the state in which it was opened: else nobody knows which content was read.
+/// Checks that `path` still names the file that was read, in the state in which it was opened: else
+/// nobody knows which content was read.
 ///
 /// # Errors
 /// Fails if the file was removed, replaced or written to; the message says which.
 pub fn check_unchanged(path: &Path, identity: &Identity) -> Result<()> {
     match fault::before(path).and_then(|()| fs::metadata(path)) {
-        Ok(found) => identity.change_to(&Identity::of(&found)).map_or(Ok(()), |change| Err(changed(path, &change))),
+        Ok(found) => identity
+            .change_to(&Identity::of(&found))
+            .map_or(Ok(()), |change| Err(changed(path, &change))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path, "it is gone")),
         Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
     }
 }
 
-/// Whether anything was done to the file at `path` (written to, replaced, renamed) since the one at `other` was written.
+/// Whether anything was done to the file at `path` (written to, replaced, renamed) since the one at
+/// `other` was written.
 ///
 /// # Errors
 /// Fails if the file system refuses to say.
 pub fn is_newer(path: &Path, other: &Path) -> Result<bool> {
-    let found = |path: &Path| at(path, "cannot look at the path", fault::before(path).and_then(|()| fs::metadata(path)));
+    let found = |path: &Path| {
+        at(
+            path,
+            "cannot look at the path",
+            fault::before(path).and_then(|()| fs::metadata(path)),
+        )
+    };
     let (own, other) = (found(path)?, found(other)?);
     let touched = (own.mtime(), own.mtime_nsec()).max((own.ctime(), own.ctime_nsec()));
     Ok(touched >= (other.mtime(), other.mtime_nsec()))
 }
 
 pub(super) fn changed(path: &Path, change: &str) -> Error {
-    let error = Error::failed(format!("the file changed while it was in use: {change}")).at_path(path);
-    error.hint("run again once nothing writes to the inputs; to replace a file, write a new one and rename it before the run")
+    let error =
+        Error::failed(format!("the file changed while it was in use: {change}")).at_path(path);
+    error.hint(
+        "run again once nothing writes to the inputs; to replace a file, write a new one and \
+         rename it before the run",
+    )
 }

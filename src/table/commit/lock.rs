@@ -1,7 +1,8 @@
 //! One writer per output: a lock with its owner's name in it.
 //!
-//! The lock is the kernel's (`flock`), so it ends with its process, however that ends; what the file holds is for people. A file that
-//! nobody has locked was left behind by a run that was killed, and is taken over.
+//! The lock is the kernel's (`flock`), so it ends with its process, however that ends; what the
+//! file holds is for people. A file that nobody has locked was left behind by a run that was
+//! killed, and is taken over.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -41,25 +42,33 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock at `path`, in a directory that exists; `owner`, which begins with `process `, is named to whoever comes next.
+    /// Takes the lock at `path`, in a directory that exists; `owner`, which begins with `process `,
+    /// is named to whoever comes next.
     ///
     /// # Errors
-    /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the file cannot be made, or the name is that of
-    /// something else.
+    /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the
+    /// file cannot be made, or the name is that of something else.
     pub fn acquire(path: &Path, owner: &str) -> Result<Self> {
         let name = path.file_name().unwrap_or_default();
-        Self::acquire_with(path, owner, None, || Ok((Directory::open(directory_of(path))?, name.to_owned())))
+        Self::acquire_with(path, owner, None, || {
+            Ok((Directory::open(directory_of(path))?, name.to_owned()))
+        })
     }
 
-    /// Takes the lock at `below`, in directories below `root` that are made for it through no link, and removed with it if nothing else is
-    /// left there.
+    /// Takes the lock at `below`, in directories below `root` that are made for it through no link,
+    /// and removed with it if nothing else is left there.
     ///
     /// # Errors
     /// As [`Lock::acquire`].
     pub fn acquire_inside(root: &Path, below: &Path, owner: &str) -> Result<Self> {
-        let inside = (root.to_owned(), below.parent().unwrap_or(Path::new("")).to_owned());
+        let inside = (
+            root.to_owned(),
+            below.parent().unwrap_or(Path::new("")).to_owned(),
+        );
         make_directory(root)?;
-        Self::acquire_with(&root.join(below), owner, Some(inside), || Directory::of(root, below, true))
+        Self::acquire_with(&root.join(below), owner, Some(inside), || {
+            Directory::of(root, below, true)
+        })
     }
 
     fn acquire_with(
@@ -70,20 +79,30 @@ impl Lock {
     ) -> Result<Self> {
         let cannot = |error| io_error("cannot lock the output", error).at_path(path);
         for _ in 0..ATTEMPTS {
-            inside.as_ref().map_or(Ok(()), |(root, _)| make_directory(root))?;
-            let opened = fault::before(path).and_then(|()| open()).and_then(|(directory, name)| {
-                let file = directory.open_file(&name, OFlags::RDWR | OFlags::CREATE)?;
-                Ok((directory, name, file))
-            });
+            inside
+                .as_ref()
+                .map_or(Ok(()), |(root, _)| make_directory(root))?;
+            let opened = fault::before(path)
+                .and_then(|()| open())
+                .and_then(|(directory, name)| {
+                    let file = directory.open_file(&name, OFlags::RDWR | OFlags::CREATE)?;
+                    Ok((directory, name, file))
+                });
             let (directory, name, mut file) = match opened {
                 // The last owner removed the directory in this very moment.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && inside.is_some() => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && inside.is_some() => {
+                    continue;
+                }
                 opened => opened.map_err(cannot)?,
             };
             check_kind(&file, path)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) => return Err(busy(read_owner(&mut file).lines().next().unwrap_or_default())),
+                Err(fs::TryLockError::WouldBlock) => {
+                    return Err(busy(
+                        read_owner(&mut file).lines().next().unwrap_or_default(),
+                    ));
+                }
                 Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
             }
             if !directory.has(&name, &file).map_err(cannot)? {
@@ -94,9 +113,19 @@ impl Lock {
                 return Err(foreign("it holds something else", path));
             }
             let (previous, previous_note) = left.split_once('\n').unwrap_or((left.as_str(), ""));
-            let [previous, previous_note] = [previous, previous_note].map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
+            let [previous, previous_note] = [previous, previous_note]
+                .map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
             begin(&mut file, path, owner).map_err(cannot)?;
-            return Ok(Self { file, directory, name, path: path.to_owned(), previous, previous_note, inside, is_left: Cell::new(false) });
+            return Ok(Self {
+                file,
+                directory,
+                name,
+                path: path.to_owned(),
+                previous,
+                previous_note,
+                inside,
+                is_left: Cell::new(false),
+            });
         }
         Err(busy("other runs come and go"))
     }
@@ -118,14 +147,20 @@ impl Lock {
     /// # Errors
     /// Fails if it cannot be written.
     pub fn note(&self, note: &str) -> Result<()> {
-        let written = fault::before(&self.path).and_then(|()| (&self.file).write_all(format!("\n{note}").as_bytes()));
-        let written = written.and_then(|()| fault::before(&self.path)).and_then(|()| self.file.sync_data());
-        written.map_err(|error| io_error("cannot write to the lock of the output", error).at_path(&self.path))
+        let written = fault::before(&self.path)
+            .and_then(|()| (&self.file).write_all(format!("\n{note}").as_bytes()));
+        let written = written
+            .and_then(|()| fault::before(&self.path))
+            .and_then(|()| self.file.sync_data());
+        written.map_err(|error| {
+            io_error("cannot write to the lock of the output", error).at_path(&self.path)
+        })
     }
 }
 
 impl Lock {
-    /// Leaves the lock's file where it is when the lock is given back, as if the process had died: the next owner hears of this one and of its note.
+    /// Leaves the lock's file where it is when the lock is given back, as if the process had died:
+    /// the next owner hears of this one and of its note.
     pub fn leave_behind(&self) {
         self.is_left.set(true);
     }
@@ -136,10 +171,13 @@ impl Drop for Lock {
         if self.is_left.get() {
             return;
         }
-        // While it is still ours: nobody else's file can be of this name. One that cannot be removed is taken over by the next run.
+        // While it is still ours: nobody else's file can be of this name. One that cannot be
+        // removed is taken over by the next run.
         if self.directory.has(&self.name, &self.file).unwrap_or(false) {
             let _ = fault::before(&self.path).and_then(|()| self.directory.remove(&self.name));
-            self.inside.iter().for_each(|(root, below)| remove_empty_directory_below(root, below));
+            self.inside
+                .iter()
+                .for_each(|(root, below)| remove_empty_directory_below(root, below));
         }
     }
 }
@@ -163,26 +201,42 @@ fn read_owner(file: &mut File) -> String {
 
 /// Checks that a file may be a lock: a plain one, of one name.
 fn check_kind(file: &File, path: &Path) -> Result<()> {
-    let found = file.metadata().map_err(|error| io_error("cannot lock the output", error).at_path(path))?;
+    let found = file
+        .metadata()
+        .map_err(|error| io_error("cannot lock the output", error).at_path(path))?;
     if !found.is_file() {
         return Err(foreign("it is a pipe, a socket or a device", path));
     }
     // None has no name any more: another run's, which is gone.
-    if found.nlink() > 1 { Err(foreign("the file has another name too", path)) } else { Ok(()) }
+    if found.nlink() > 1 {
+        Err(foreign("the file has another name too", path))
+    } else {
+        Ok(())
+    }
 }
 
 fn foreign(why: &str, path: &Path) -> Error {
     let error = Error::failed(format!("cannot lock the output: {why}")).at_path(path);
-    error.hint(format!("the name is kept for a run's lock; if the file is not needed: rm {}", shell_word(&path.to_string_lossy())))
+    error.hint(format!(
+        "the name is kept for a run's lock; if the file is not needed: rm {}",
+        shell_word(&path.to_string_lossy())
+    ))
 }
 
 fn busy(owner: &str) -> Error {
-    let owner = if owner.is_empty() { "another run".to_owned() } else { format!("another run ({owner})") };
-    Error::new(Kind::Busy, format!("{owner} holds the output")).hint("wait until it is done, or give this run another `--output`")
+    let owner = if owner.is_empty() {
+        "another run".to_owned()
+    } else {
+        format!("another run ({owner})")
+    };
+    Error::new(Kind::Busy, format!("{owner} holds the output"))
+        .hint("wait until it is done, or give this run another `--output`")
 }
 
 fn without_locks(path: &Path, error: io::Error) -> Error {
-    let error = Error::failed("cannot lock the output: the file system has no locks").because(error).at_path(path);
+    let error = Error::failed("cannot lock the output: the file system has no locks")
+        .because(error)
+        .at_path(path);
     error.hint("write to a local disk, and copy the finished output")
 }
 
@@ -196,38 +250,68 @@ mod tests {
         let path = directory.path().join("lock");
         let first = Lock::acquire(&path, "process 1 since noon").unwrap();
         let error = Lock::acquire(&path, "process 2").unwrap_err();
-        assert_eq!((error.kind(), error.message()), (Kind::Busy, "another run (process 1 since noon) holds the output"));
+        assert_eq!(
+            (error.kind(), error.message()),
+            (
+                Kind::Busy,
+                "another run (process 1 since noon) holds the output"
+            )
+        );
         drop(first);
         assert!(!path.exists());
-        drop(Lock::acquire_inside(&directory.path().join("set"), Path::new("state/lock"), "process 3").unwrap());
+        drop(
+            Lock::acquire_inside(
+                &directory.path().join("set"),
+                Path::new("state/lock"),
+                "process 3",
+            )
+            .unwrap(),
+        );
         assert!(!directory.path().join("set/state").exists());
-        assert_eq!(Lock::acquire(&path, "process 2").unwrap().previous_owner(), None);
+        assert_eq!(
+            Lock::acquire(&path, "process 2").unwrap().previous_owner(),
+            None
+        );
     }
 
     #[test]
     fn a_lock_that_a_dead_owner_left_is_taken_over() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
-        File::create(&path).unwrap().write_all(b"process 1 since noon, and much longer a name than the next").unwrap();
+        File::create(&path)
+            .unwrap()
+            .write_all(b"process 1 since noon, and much longer a name than the next")
+            .unwrap();
         let lock = Lock::acquire(&path, "process 2").unwrap();
-        assert!(lock.previous_owner().unwrap().starts_with("process 1 since noon"));
+        assert!(
+            lock.previous_owner()
+                .unwrap()
+                .starts_with("process 1 since noon")
+        );
         assert_eq!(fs::read(&path).unwrap(), b"process 2");
         lock.note("giving names").unwrap();
         let copy = directory.path().join("copy");
         fs::copy(&path, &copy).unwrap();
         let next = Lock::acquire(&copy, "process 3").unwrap();
-        assert_eq!((next.previous_owner(), next.previous_note()), (Some("process 2"), Some("giving names")));
+        assert_eq!(
+            (next.previous_owner(), next.previous_note()),
+            (Some("process 2"), Some("giving names"))
+        );
     }
 
     #[test]
     fn what_is_no_lock_is_neither_emptied_nor_waited_for() {
         let directory = tempfile::tempdir().unwrap();
-        let (path, precious) = (directory.path().join("set/state/lock"), directory.path().join("precious"));
+        let (path, precious) = (
+            directory.path().join("set/state/lock"),
+            directory.path().join("precious"),
+        );
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&precious, "theirs").unwrap();
         let refused = |path: &Path| {
             let error = Lock::acquire(path, "process 1").unwrap_err();
-            let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+            let cause =
+                std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
             assert_eq!(error.kind(), Kind::Failed);
             fs::remove_file(path).unwrap();
             assert_eq!(fs::read(&precious).unwrap(), b"theirs");
@@ -239,13 +323,30 @@ mod tests {
         assert!(refused(&path).contains("another name too"));
         fs::copy(&precious, &path).unwrap();
         assert!(refused(&path).contains("something else"));
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(refused(&path).contains("a pipe"));
         // The directory of the state may be a link too.
         fs::remove_dir(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(directory.path(), path.parent().unwrap()).unwrap();
-        let error = Lock::acquire_inside(&directory.path().join("set"), Path::new("state/lock"), "process 1").unwrap_err();
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("is a symbolic link"), "{error}");
+        let error = Lock::acquire_inside(
+            &directory.path().join("set"),
+            Path::new("state/lock"),
+            "process 1",
+        )
+        .unwrap_err();
+        assert!(
+            std::error::Error::source(&error)
+                .unwrap()
+                .to_string()
+                .contains("is a symbolic link"),
+            "{error}"
+        );
         assert!(!directory.path().join("lock").exists());
     }
 

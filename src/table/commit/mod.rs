@@ -1,7 +1,8 @@
-//! Files with their names attached: reading by position, and writing that appears whole or not at all.
+//! Files with their names attached: reading by position, and writing that appears whole or not at
+//! all.
 //!
-//! The only user of `std::fs` in the crate, so that every error names the path and what was being done. It must not know what is
-//! in the files: formats and reports come to it with bytes.
+//! The only user of `std::fs` in the crate, so that every error names the path and what was being
+//! done. It must not know what is in the files: formats and reports come to it with bytes.
 
 mod append;
 mod below;
@@ -22,8 +23,8 @@ use rustix::buffer::spare_capacity;
 
 pub use self::append::AppendFile;
 pub use self::below::{
-    files_below, find_below, make_directories_below, read_below, remove_below, remove_empty_directory_below, rename_below, sync_below,
-    sync_file_system,
+    files_below, find_below, make_directories_below, read_below, remove_below,
+    remove_empty_directory_below, rename_below, sync_below, sync_file_system,
 };
 #[cfg(test)]
 pub(crate) use self::fault::{Failure, Ordered};
@@ -49,15 +50,27 @@ pub struct Metadata {
     pub is_file: bool,
 }
 
-/// Turns a failure of the operating system into an error without a path, with a hint where there is something to do.
+/// Turns a failure of the operating system into an error without a path, with a hint where there is
+/// something to do.
 #[must_use]
 pub fn io_error(doing: &str, error: io::Error) -> Error {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => Some("check the spelling; a relative path starts at the working directory"),
-        io::ErrorKind::PermissionDenied => Some("check the permissions of the file and of the directories above it"),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free some space, or write to another disk"),
-        io::ErrorKind::FileTooLarge => Some("raise the limit on the size of files (`ulimit -f`), or write smaller parts (`--rows-per-part`)"),
-        io::ErrorKind::ReadOnlyFilesystem => Some("write to a directory that is not mounted read-only"),
+        io::ErrorKind::NotFound => {
+            Some("check the spelling; a relative path starts at the working directory")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Some("check the permissions of the file and of the directories above it")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space, or write to another disk")
+        }
+        io::ErrorKind::FileTooLarge => Some(
+            "raise the limit on the size of files (`ulimit -f`), or write smaller parts \
+             (`--rows-per-part`)",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("write to a directory that is not mounted read-only")
+        }
         _ => None,
     };
     let failed = Error::failed(doing).because(error);
@@ -77,8 +90,19 @@ fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
 /// Fails if the file system refuses to say.
 pub fn find(path: &Path) -> Result<Option<Metadata>> {
     match fault::before(path).and_then(|()| fs::metadata(path)) {
-        Ok(found) => Ok(Some(Metadata { byte_count: found.len(), is_directory: found.is_dir(), is_file: found.is_file() })),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Ok(found) => Ok(Some(Metadata {
+            byte_count: found.len(),
+            is_directory: found.is_dir(),
+            is_file: found.is_file(),
+        })),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
     }
 }
@@ -88,7 +112,9 @@ pub fn find(path: &Path) -> Result<Option<Metadata>> {
 /// # Errors
 /// Fails if there is nothing of that name.
 pub fn metadata(path: &Path) -> Result<Metadata> {
-    find(path)?.ok_or_else(|| io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path))
+    find(path)?.ok_or_else(|| {
+        io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path)
+    })
 }
 
 /// The path without symbolic links and `..`.
@@ -96,7 +122,11 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
 /// # Errors
 /// Fails if there is nothing of that name.
 pub fn canonical(path: &Path) -> Result<PathBuf> {
-    at(path, "cannot resolve the path", fault::before(path).and_then(|()| fs::canonicalize(path)))
+    at(
+        path,
+        "cannot resolve the path",
+        fault::before(path).and_then(|()| fs::canonicalize(path)),
+    )
 }
 
 /// The paths of all that is in a directory, sorted by name.
@@ -104,8 +134,14 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// Fails if it is no directory or may not be read.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = at(directory, "cannot list the directory", fault::before(directory).and_then(|()| fs::read_dir(directory)))?;
-    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let entries = at(
+        directory,
+        "cannot list the directory",
+        fault::before(directory).and_then(|()| fs::read_dir(directory)),
+    )?;
+    let paths: io::Result<Vec<PathBuf>> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect();
     let mut paths = at(directory, "cannot list the directory", paths)?;
     paths.sort();
     Ok(paths)
@@ -128,7 +164,13 @@ pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
 pub fn read_head(path: &Path) -> Result<Vec<u8>> {
     let file = SharedFile::open(path)?;
     let mut bytes = Vec::with_capacity(HEAD_BYTES);
-    at(path, "cannot read the file", file.reader().take(HEAD_BYTES as u64).read_to_end(&mut bytes))?;
+    at(
+        path,
+        "cannot read the file",
+        file.reader()
+            .take(HEAD_BYTES as u64)
+            .read_to_end(&mut bytes),
+    )?;
     Ok(bytes)
 }
 
@@ -161,10 +203,23 @@ impl SharedFile {
             return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path));
         }
         if !found.is_file() {
-            let error = Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
+            let error =
+                Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
             return Err(error.hint("save it as a file first: it is read more than once"));
         }
-        Self::of(at(path, DOING, fault::before(path).and_then(|()| File::options().read(true).custom_flags(NO_WAITING).open(path)))?, path)
+        Self::of(
+            at(
+                path,
+                DOING,
+                fault::before(path).and_then(|()| {
+                    File::options()
+                        .read(true)
+                        .custom_flags(NO_WAITING)
+                        .open(path)
+                }),
+            )?,
+            path,
+        )
     }
 
     /// A file that is open.
@@ -173,7 +228,11 @@ impl SharedFile {
         if !found.is_file() {
             return Err(Error::failed(format!("{DOING}: it is not a plain file")).at_path(path));
         }
-        Ok(Self { file: Arc::new(file), path: path.into(), identity: Identity::of(&found) })
+        Ok(Self {
+            file: Arc::new(file),
+            path: path.into(),
+            identity: Identity::of(&found),
+        })
     }
 
     /// Opens a file that was opened and closed before.
@@ -215,7 +274,11 @@ impl SharedFile {
     /// Fails if the bytes cannot be read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut reader = self.reader_from(offset);
-        at(&self.path, "cannot read the file", fault::before(&self.path).and_then(|()| reader.read(buffer)))
+        at(
+            &self.path,
+            "cannot read the file",
+            fault::before(&self.path).and_then(|()| reader.read(buffer)),
+        )
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -223,7 +286,11 @@ impl SharedFile {
     /// # Errors
     /// Fails if the file ends before or cannot be read.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        at(&self.path, "cannot read the file", fault::before(&self.path).and_then(|()| self.file.read_exact_at(buffer, offset)))
+        at(
+            &self.path,
+            "cannot read the file",
+            fault::before(&self.path).and_then(|()| self.file.read_exact_at(buffer, offset)),
+        )
     }
 
     /// The `length` bytes from `offset` on.
@@ -232,15 +299,20 @@ impl SharedFile {
     /// Fails if the file ends before or cannot be read.
     pub fn bytes_at(&self, length: usize, offset: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(length);
-        let read = self
-            .append(&mut bytes, length, offset)
-            .and_then(|()| if bytes.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) });
+        let read = self.append(&mut bytes, length, offset).and_then(|()| {
+            if bytes.len() < length {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            } else {
+                Ok(())
+            }
+        });
         at(&self.path, "cannot read the file", read)?;
         bytes.truncate(length);
         Ok(bytes)
     }
 
-    /// Adds what is read from `offset` on, into memory that is not cleared first, until there are at least `most` bytes more or the file ends.
+    /// Adds what is read from `offset` on, into memory that is not cleared first, until there are
+    /// at least `most` bytes more or the file ends.
     fn append(&self, bytes: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<()> {
         fault::before(&self.path)?;
         let first = bytes.len();
@@ -264,14 +336,26 @@ impl SharedFile {
     /// Fails if the file is longer or cannot be read.
     pub fn whole(&self, limit_bytes: u64) -> Result<Vec<u8>> {
         let path = &self.path;
-        // Grown step by step it would be touched twice over; what the system says of a file that is none, or lies, is no more than a beginning.
+        // Grown step by step it would be touched twice over; what the system says of a file that is
+        // none, or lies, is no more than a beginning.
         let known = self.byte_count().min(limit_bytes) as usize;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(known + 1).map_err(|error| Error::failed("cannot read the file").because(error).at_path(path))?;
+        bytes.try_reserve_exact(known + 1).map_err(|error| {
+            Error::failed("cannot read the file")
+                .because(error)
+                .at_path(path)
+        })?;
         let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
-        at(path, "cannot read the file", self.append(&mut bytes, most, 0))?;
+        at(
+            path,
+            "cannot read the file",
+            self.append(&mut bytes, most, 0),
+        )?;
         if bytes.len() as u64 > limit_bytes {
-            return Err(Error::failed(format!("cannot read the file: it is longer than {limit_bytes} bytes")).at_path(path));
+            return Err(Error::failed(format!(
+                "cannot read the file: it is longer than {limit_bytes} bytes"
+            ))
+            .at_path(path));
         }
         Ok(bytes)
     }
@@ -302,7 +386,10 @@ impl SharedFile {
     /// Reads from `offset` on; readers do not disturb each other.
     #[must_use]
     pub fn reader_from(&self, offset: u64) -> FileReader {
-        FileReader { file: Arc::clone(&self.file), offset }
+        FileReader {
+            file: Arc::clone(&self.file),
+            offset,
+        }
     }
 }
 
@@ -334,9 +421,14 @@ impl Read for FileReader {
 /// Fails if something of that name is no directory or the file system refuses.
 pub fn make_directory(path: &Path) -> Result<()> {
     const DOING: &str = "cannot make the directory";
-    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
+    let is_missing =
+        |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
-    at(path, DOING, fault::before(path).and_then(|()| fs::create_dir_all(path)))?;
+    at(
+        path,
+        DOING,
+        fault::before(path).and_then(|()| fs::create_dir_all(path)),
+    )?;
     // A directory whose name is lost is lost with all that is in it.
     missing.iter().try_for_each(|made| sync(directory_of(made)))
 }
@@ -382,28 +474,53 @@ mod tests {
         file.read_exact_at(&mut buffer, 3).unwrap();
         assert_eq!(&buffer, b"3456");
         assert_eq!(file.bytes_at(4, 5).unwrap(), b"5678");
-        assert_eq!(file.bytes_at(4, 8).unwrap_err().to_string(), format!("cannot read the file (`{}`)", path.display()));
+        assert_eq!(
+            file.bytes_at(4, 8).unwrap_err().to_string(),
+            format!("cannot read the file (`{}`)", path.display())
+        );
         assert_eq!(file.read_at(&mut buffer, 8).unwrap(), 2);
         assert_eq!(file.read_at(&mut buffer, 80).unwrap(), 0);
         let mut all = Vec::new();
-        file.read_through(|piece| Ok(all.extend_from_slice(piece))).unwrap();
+        file.read_through(|piece| Ok(all.extend_from_slice(piece)))
+            .unwrap();
         assert_eq!(all, b"0123456789");
         let error = file.read_exact_at(&mut buffer, 8).unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot read the file (`{}`)", path.display()));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot read the file (`{}`)", path.display())
+        );
         assert_eq!((file.byte_count(), file.path()), (10, path.as_path()));
-        assert!(read(&path, 9).unwrap_err().message().ends_with("it is longer than 9 bytes"));
+        assert!(
+            read(&path, 9)
+                .unwrap_err()
+                .message()
+                .ends_with("it is longer than 9 bytes")
+        );
         assert_eq!(read_head(&path).unwrap(), b"0123456789");
     }
 
     #[test]
     fn what_is_no_file_cannot_be_opened() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(SharedFile::open(directory.path()).unwrap_err().message(), "cannot open the file: it is a directory");
+        assert_eq!(
+            SharedFile::open(directory.path()).unwrap_err().message(),
+            "cannot open the file: it is a directory"
+        );
         let missing = SharedFile::open(&directory.path().join("missing")).unwrap_err();
         assert_eq!(missing.message(), "cannot open the file");
         assert!(missing.hint_text().unwrap().contains("spelling"));
-        assert!(SharedFile::open(Path::new("/dev/null")).unwrap_err().message().contains("device"));
+        assert!(
+            SharedFile::open(Path::new("/dev/null"))
+                .unwrap_err()
+                .message()
+                .contains("device")
+        );
         assert!(list(&directory.path().join("missing")).is_err());
-        assert!(metadata(&directory.path().join("missing")).unwrap_err().hint_text().is_some());
+        assert!(
+            metadata(&directory.path().join("missing"))
+                .unwrap_err()
+                .hint_text()
+                .is_some()
+        );
     }
 }

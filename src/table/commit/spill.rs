@@ -17,7 +17,8 @@ pub struct Extent {
     length: usize,
 }
 
-/// A file without a name: it has one only for the moment between its creation and the removal of that name.
+/// A file without a name: it has one only for the moment between its creation and the removal of
+/// that name.
 #[derive(Debug)]
 pub struct SpillFile {
     file: File,
@@ -39,11 +40,19 @@ impl SpillFile {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)?;
             fault::before(&path).and_then(|()| fs::remove_file(&path))?;
             Ok(file)
         };
-        Ok(Self { file: at(directory, DOING, create())?, directory: directory.to_owned(), end: 0 })
+        Ok(Self {
+            file: at(directory, DOING, create())?,
+            directory: directory.to_owned(),
+            end: 0,
+        })
     }
 
     /// Puts bytes away.
@@ -51,8 +60,15 @@ impl SpillFile {
     /// # Errors
     /// Fails if they cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<Extent> {
-        let extent = Extent { offset: self.end, length: bytes.len() };
-        at(&self.directory, DOING, fault::before(&self.directory).and_then(|()| self.file.write_all_at(bytes, self.end)))?;
+        let extent = Extent {
+            offset: self.end,
+            length: bytes.len(),
+        };
+        at(
+            &self.directory,
+            DOING,
+            fault::before(&self.directory).and_then(|()| self.file.write_all_at(bytes, self.end)),
+        )?;
         self.end += bytes.len() as u64;
         Ok(extent)
     }
@@ -63,8 +79,13 @@ impl SpillFile {
     /// Fails if they cannot be read.
     pub fn read(&self, extent: Extent) -> Result<Vec<u8>> {
         let mut bytes = vec![0; extent.length];
-        let read = fault::before(&self.directory).and_then(|()| self.file.read_exact_at(&mut bytes, extent.offset));
-        at(&self.directory, "cannot read rows that were put aside", read)?;
+        let read = fault::before(&self.directory)
+            .and_then(|()| self.file.read_exact_at(&mut bytes, extent.offset));
+        at(
+            &self.directory,
+            "cannot read rows that were put aside",
+            read,
+        )?;
         Ok(bytes)
     }
 }
@@ -79,7 +100,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut file = SpillFile::create(directory.path()).unwrap();
         let extents = [b"one".as_slice(), b"", b"three"].map(|bytes| file.append(bytes).unwrap());
-        assert_eq!([2, 0, 1].map(|place| file.read(extents[place]).unwrap()), [b"three".to_vec(), b"one".to_vec(), Vec::new()]);
+        assert_eq!(
+            [2, 0, 1].map(|place| file.read(extents[place]).unwrap()),
+            [b"three".to_vec(), b"one".to_vec(), Vec::new()]
+        );
         assert!(list(directory.path()).unwrap().is_empty());
     }
 }

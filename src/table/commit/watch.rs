@@ -12,21 +12,27 @@ thread_local! {
     static READ: RefCell<Option<Vec<(PathBuf, Identity)>>> = const { RefCell::new(None) };
 }
 
-/// Does `work`, and checks at its end that each file which it read whole, on this thread, is what it was when it was opened.
+/// Does `work`, and checks at its end that each file which it read whole, on this thread, is what
+/// it was when it was opened.
 ///
 /// # Errors
-/// As `work`; fails if a file was removed, replaced or written to meanwhile, whatever `work` made of it.
+/// As `work`; fails if a file was removed, replaced or written to meanwhile, whatever `work` made
+/// of it.
 pub fn read_unchanged<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let outer = READ.replace(Some(Vec::new()));
     let result = work();
     let read = READ.replace(outer).unwrap_or_default();
-    read.iter().try_for_each(|(path, identity)| check_unchanged(path, identity))?;
+    read.iter()
+        .try_for_each(|(path, identity)| check_unchanged(path, identity))?;
     result
 }
 
 /// Notes that a file is read.
 pub(super) fn note(file: &SharedFile) {
-    READ.with_borrow_mut(|read| read.iter_mut().for_each(|read| read.push((file.path().to_owned(), file.identity()))));
+    READ.with_borrow_mut(|read| {
+        read.iter_mut()
+            .for_each(|read| read.push((file.path().to_owned(), file.identity())))
+    });
 }
 
 #[cfg(test)]
@@ -38,7 +44,9 @@ mod tests {
     fn what_changes_while_several_files_are_read_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let paths = ["a", "b"].map(|name| directory.path().join(name));
-        paths.iter().for_each(|path| std::fs::write(path, "old").unwrap());
+        paths
+            .iter()
+            .for_each(|path| std::fs::write(path, "old").unwrap());
         let both = |between: &dyn Fn()| {
             read_unchanged(|| {
                 let first = read(&paths[0], 100)?;
@@ -47,10 +55,25 @@ mod tests {
             })
         };
         assert_eq!(both(&|| {}).unwrap(), (b"old".to_vec(), b"old".to_vec()));
-        assert_eq!(both(&|| std::fs::write(&paths[1], "newer").unwrap()).unwrap().1, b"newer", "it was not open yet");
+        assert_eq!(
+            both(&|| std::fs::write(&paths[1], "newer").unwrap())
+                .unwrap()
+                .1,
+            b"newer",
+            "it was not open yet"
+        );
         let change = |between: &dyn Fn()| both(between).unwrap_err().to_string();
         let message = change(&|| std::fs::write(&paths[0], "newer").unwrap());
-        assert_eq!(message, format!("the file changed while it was in use: it had 3 bytes and has 5 bytes (`{}`)", paths[0].display()));
-        assert!(change(&|| std::fs::rename(&paths[1], &paths[0]).unwrap()).contains("another file has its name now"));
+        assert_eq!(
+            message,
+            format!(
+                "the file changed while it was in use: it had 3 bytes and has 5 bytes (`{}`)",
+                paths[0].display()
+            )
+        );
+        assert!(
+            change(&|| std::fs::rename(&paths[1], &paths[0]).unwrap())
+                .contains("another file has its name now")
+        );
     }
 }

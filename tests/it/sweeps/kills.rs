@@ -1,5 +1,5 @@
-//! Runs killed at random moments and at chosen ones: whatever a reader sees is whole and of one version, and the same command again ends in the
-//! same bytes.
+//! Runs killed at random moments and at chosen ones: whatever a reader sees is whole and of one
+//! version, and the same command again ends in the same bytes.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -50,33 +50,56 @@ const SCENARIOS: [Scenario; 7] = [
         before: &[],
         line: "{} --output out/set/ --batch-rows 100 --partition-by region",
         mends: false,
-        steps: &["out/set/_tallow/part-00002.json", "out/set/_tallow/publication.json", "out/set/region=north", "out/set/region=south"],
+        steps: &[
+            "out/set/_tallow/part-00002.json",
+            "out/set/_tallow/publication.json",
+            "out/set/region=north",
+            "out/set/region=south",
+        ],
     },
     Scenario {
         name: "a data set over an old one",
-        before: &["score --quiet --model good.json in-1.parquet --on-null a=reject --rows-per-part 500 --output out/set/"],
+        before: &[
+            "score --quiet --model good.json in-1.parquet --on-null a=reject --rows-per-part 500 \
+             --output out/set/",
+        ],
         line: "{} --output out/set/ --batch-rows 100 --overwrite",
         mends: false,
-        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/publication.json", "out/set/part-00021.parquet"],
+        steps: &[
+            "out/set/_tallow/part-00003.json",
+            "out/set/_tallow/publication.json",
+            "out/set/part-00021.parquet",
+        ],
     },
     Scenario {
         name: "a data set whose rows are corrected",
         before: &["{} --output out/set/"],
         line: "retry --quiet --batch-rows 100 --threads 1 out/set",
         mends: true,
-        steps: &["out/set/_tallow/part-00001.json", "out/set/_tallow/publication.json"],
+        steps: &[
+            "out/set/_tallow/part-00001.json",
+            "out/set/_tallow/publication.json",
+        ],
     },
     Scenario {
         name: "a Parquet file",
         before: &[],
-        line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject --batch-rows 50 --output out/all.parquet",
+        line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject \
+               --batch-rows 50 --output out/all.parquet",
         mends: false,
-        steps: &["out/.lock-all.parquet", "out/all.parquet", "out/all.rejected.pq"],
+        steps: &[
+            "out/.lock-all.parquet",
+            "out/all.parquet",
+            "out/all.rejected.pq",
+        ],
     },
     Scenario {
         name: "a CSV file over an old one",
-        before: &["score --quiet --model good.json in-1.parquet --on-null a=reject --output out/all.csv"],
-        line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject --batch-rows 50 --output out/all.csv --overwrite",
+        before: &[
+            "score --quiet --model good.json in-1.parquet --on-null a=reject --output out/all.csv",
+        ],
+        line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject \
+               --batch-rows 50 --output out/all.csv --overwrite",
         mends: false,
         steps: &["out/.lock-all.csv"],
     },
@@ -85,26 +108,45 @@ const SCENARIOS: [Scenario; 7] = [
         before: &["{} --output out/set/ --limit 5000"],
         line: "{} --output out/set/ --batch-rows 100 --restart --overwrite",
         mends: false,
-        steps: &["out/set/_tallow/part-00003.json", "out/set/_tallow/publication.json"],
+        steps: &[
+            "out/set/_tallow/part-00003.json",
+            "out/set/_tallow/publication.json",
+        ],
     },
 ];
 
 type Tree = BTreeMap<String, Vec<u8>>;
 
-/// What readers see below a directory, apart from what tells times, and from what a run keeps for itself.
+/// What readers see below a directory, apart from what tells times, and from what a run keeps for
+/// itself.
 fn seen(directory: &Path) -> Tree {
-    let is_state = |name: &str| name.split('/').any(|part| part.starts_with('.') || part.starts_with("_tallow"));
-    let is_hidden = |name: &str| is_state(name) && (!name.contains("set/_tallow/rejected/") || name.contains("/."));
+    let is_state = |name: &str| {
+        name.split('/')
+            .any(|part| part.starts_with('.') || part.starts_with("_tallow"))
+    };
+    let is_hidden = |name: &str| {
+        is_state(name) && (!name.contains("set/_tallow/rejected/") || name.contains("/."))
+    };
     let is_timed = |name: &str| {
         let name = name.rsplit('/').next().unwrap_or(name);
         name.starts_with("_manifest") || name.contains("report")
     };
-    files(directory).into_iter().filter(|(name, _)| !is_hidden(name) && !is_timed(name)).collect()
+    files(directory)
+        .into_iter()
+        .filter(|(name, _)| !is_hidden(name) && !is_timed(name))
+        .collect()
 }
 
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-r")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 fn line(text: &str) -> String {
@@ -112,7 +154,12 @@ fn line(text: &str) -> String {
 }
 
 fn start(room: &Room, text: &str) -> Child {
-    room.command().args(text.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    room.command()
+        .args(text.split_whitespace())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// What a scenario begins with and ends in.
@@ -128,10 +175,19 @@ impl Stage {
     fn new(scenario: &Scenario) -> Self {
         let room = room();
         std::fs::create_dir(room.path("out")).unwrap();
-        scenario.before.iter().for_each(|before| _ = room.tallow(&line(before)).ok());
+        scenario
+            .before
+            .iter()
+            .for_each(|before| _ = room.tallow(&line(before)).ok());
         if scenario.mends {
-            let parts = room.listing_of("out/set/_tallow/rejected").into_iter().map(|name| name.split('.').next().unwrap().to_owned());
-            parts.collect::<Vec<String>>().iter().for_each(|part| mend(&room, "out/set", part, 10));
+            let parts = room
+                .listing_of("out/set/_tallow/rejected")
+                .into_iter()
+                .map(|name| name.split('.').next().unwrap().to_owned());
+            parts
+                .collect::<Vec<String>>()
+                .iter()
+                .for_each(|part| mend(&room, "out/set", part, 10));
         }
         copy(&room.path("out"), &room.path("start"));
         let line = line(scenario.line);
@@ -140,14 +196,21 @@ impl Stage {
         let (length, after) = (began.elapsed(), seen(&room.path("out")));
         let before = seen(&room.path("start"));
         assert!(before != after, "{}: nothing happens", scenario.name);
-        Self { room, line, before, after, length }
+        Self {
+            room,
+            line,
+            before,
+            after,
+            length,
+        }
     }
 
     fn out(&self) -> PathBuf {
         self.room.path("out")
     }
 
-    /// Runs the command and kills it at `moment`, which is given the process and returns when it is time.
+    /// Runs the command and kills it at `moment`, which is given the process and returns when it is
+    /// time.
     fn killed(&self, moment: impl FnOnce(&mut Child)) -> bool {
         let mut run = start(&self.room, &self.line);
         moment(&mut run);
@@ -162,15 +225,27 @@ impl Stage {
             && self.out().join("set/_SUCCESS").exists()
         {
             let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-            for file in manifest["parts"].as_array().unwrap().iter().flat_map(|part| part["files"].as_array().unwrap()) {
+            for file in manifest["parts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|part| part["files"].as_array().unwrap())
+            {
                 let name = file["path"].as_str().unwrap();
-                let bytes = std::fs::read(self.out().join("set").join(name)).unwrap_or_else(|error| panic!("{place}: {name}: {error}"));
+                let bytes = std::fs::read(self.out().join("set").join(name))
+                    .unwrap_or_else(|error| panic!("{place}: {name}: {error}"));
                 let digest = tallow::digest::hexadecimal(&Sha256::digest(bytes));
-                assert_eq!(file["sha256"].as_str(), Some(digest.as_str()), "{place}: `_SUCCESS`, and another {name}");
+                assert_eq!(
+                    file["sha256"].as_str(),
+                    Some(digest.as_str()),
+                    "{place}: `_SUCCESS`, and another {name}"
+                );
             }
         }
         for (name, bytes) in &found {
-            let is_whole = [&self.before, &self.after].iter().any(|version| version.get(name) == Some(bytes));
+            let is_whole = [&self.before, &self.after]
+                .iter()
+                .any(|version| version.get(name) == Some(bytes));
             assert!(is_whole, "{place}: {name} is torn, or of neither version");
         }
     }
@@ -179,7 +254,11 @@ impl Stage {
     fn finish(&self, place: &str) {
         self.room.tallow(&self.line).ok();
         let found = seen(&self.out());
-        assert_eq!(found.keys().collect::<Vec<_>>(), self.after.keys().collect::<Vec<_>>(), "{place}: other files");
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            self.after.keys().collect::<Vec<_>>(),
+            "{place}: other files"
+        );
         assert!(found == self.after, "{place}: other bytes");
         self.reset();
     }

@@ -1,8 +1,10 @@
-//! Sweeps: the same promise tried at many moments, seeds and settings. Short in every test run; `TALLOW_SWEEP_SECONDS=600` gives each sweep ten
-//! minutes, and `TALLOW_SWEEP_SEED=n` begins at another seed.
+//! Sweeps: the same promise tried at many moments, seeds and settings. Short in every test run;
+//! `TALLOW_SWEEP_SECONDS=600` gives each sweep ten minutes, and `TALLOW_SWEEP_SEED=n` begins at
+//! another seed.
 //!
-//! Faults (a full disk, an I/O error, an interrupted call at the k-th file operation) are swept where the hook for them is, in the unit tests
-//! of `src/cli/failing_disk.rs`, with the same two variables.
+//! Faults (a full disk, an I/O error, an interrupted call at the k-th file operation) are swept
+//! where the hook for them is, in the unit tests of `src/cli/failing_disk.rs`, with the same two
+//! variables.
 
 mod determinism;
 mod kills;
@@ -21,9 +23,18 @@ pub(crate) struct Sweep {
 impl Sweep {
     /// A sweep of `count` tries, or of as many as there are seconds for.
     pub(crate) fn new(count: u64) -> Self {
-        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-        let end = number("TALLOW_SWEEP_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
-        Self { end, left: count, seed: number("TALLOW_SWEEP_SEED").unwrap_or(0) }
+        let number = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .map(|text| text.parse::<u64>().expect("a number"))
+        };
+        let end = number("TALLOW_SWEEP_SECONDS")
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        Self {
+            end,
+            left: count,
+            seed: number("TALLOW_SWEEP_SEED").unwrap_or(0),
+        }
     }
 }
 
