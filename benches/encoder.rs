@@ -149,7 +149,7 @@ fn run(bencher: Bencher, encoder: &dyn Forward, tokens: &PackedTokens) {
     bencher.bench_local(|| {
         encoder
             .hidden(tokens, &mut scratch, &mut out)
-            .expect("a pass over tokens of the table")
+            .expect("a pass over tokens of the table");
     });
 }
 
@@ -241,7 +241,7 @@ fn single_precision_product(bencher: Bencher, [inner, outer]: [usize; 2]) {
     };
     let bencher = bencher.counter(ItemsCount::new(2 * ROWS * inner * outer));
     bencher.bench_local(|| {
-        dense.multiply_into(rows, Finish::Activate(Curve::Gelu), &mut out, outer + 16)
+        dense.multiply_into(rows, Finish::Activate(Curve::Gelu), &mut out, outer + 16);
     });
 }
 

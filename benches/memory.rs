@@ -308,7 +308,7 @@ fn delimited(path: &Path, rows: usize) {
     let mut file = PendingFile::create(path, false).expect("a file");
     let mut numbers = Numbers(3);
     let mut line = |text: String| {
-        std::io::Write::write_all(&mut file, text.as_bytes()).expect("text on the disk")
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("text on the disk");
     };
     line(
         (0..TEXT_COLUMNS)

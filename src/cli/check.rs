@@ -228,7 +228,7 @@ fn page(plan: &Plan, found: &Found) -> Page {
             "  left out {}: {}",
             file.path.display(),
             file.reason
-        ))
+        ));
     });
     ignored_told(&plan.ignored)
         .iter()

@@ -176,7 +176,7 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
                 "  {:24} sha256:{}",
                 one.path.display().to_string(),
                 one.sha256
-            ))
+            ));
         });
     }
     let object = json!({

@@ -189,7 +189,7 @@ mod tests {
             };
             (0..100).for_each(|number| {
                 rows.push(format!("day={}", number % 3), &batch(10 * number))
-                    .unwrap()
+                    .unwrap();
             });
             assert_eq!(rows.spill.is_some(), text_bytes > 0);
             let mut found: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
@@ -198,7 +198,7 @@ mod tests {
                     found
                         .entry(directory.to_owned())
                         .or_default()
-                        .push((*rows).clone())
+                        .push((*rows).clone());
                 }))
             })
             .unwrap();

@@ -268,7 +268,7 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
         }
         // A vocabulary of whole numbers is a list of codes already, and says which codes there are.
         (Some(KindName::Code), None) if !is_code_list(&input.kind) => {
-            input.kind = InputKind::CategoryCode
+            input.kind = InputKind::CategoryCode;
         }
         _ => {}
     }

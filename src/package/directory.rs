@@ -164,7 +164,7 @@ pub(super) fn read(
         let bytes = (files.read)(&inside(directory, &path, files)?)?;
         match open.remove(path.as_path()) {
             Some(entry) => {
-                checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?)
+                checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?);
             }
             None if model.whole.is_none() && !model.listed.contains_key(&path) => {
                 return Err(unlisted(&path, model));

@@ -384,7 +384,7 @@ impl Gathered {
             (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(&block),
             (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(&block),
             (Self::Native(all), Margins::Native(block)) if all.is_empty() => {
-                all.extend(block.into_iter().map(|column| vec![column]))
+                all.extend(block.into_iter().map(|column| vec![column]));
             }
             (Self::Native(all), Margins::Native(block)) if all.len() == block.len() => {
                 all.iter_mut()

@@ -142,7 +142,7 @@ fn compare_lists(
         match (wanted, given) {
             (None, None) => {}
             (Some(wanted), Some(given)) if wanted.len() == given.len() => {
-                inner.extend(std::iter::repeat_n(*row, wanted.len()))
+                inner.extend(std::iter::repeat_n(*row, wanted.len()));
             }
             _ => {
                 let told = |list: &Option<ArrayRef>| {

@@ -346,20 +346,21 @@ impl Span {
                 "hour" => {
                     span.microseconds = span
                         .microseconds
-                        .checked_add(number.checked_mul(3_600 * MICROSECONDS)?)?
+                        .checked_add(number.checked_mul(3_600 * MICROSECONDS)?)?;
                 }
                 "minute" => {
                     span.microseconds = span
                         .microseconds
-                        .checked_add(number.checked_mul(60 * MICROSECONDS)?)?
+                        .checked_add(number.checked_mul(60 * MICROSECONDS)?)?;
                 }
                 "second" => {
                     span.microseconds = span
                         .microseconds
-                        .checked_add(number.checked_mul(MICROSECONDS)?)?
+                        .checked_add(number.checked_mul(MICROSECONDS)?)?;
                 }
                 "millisecond" => {
-                    span.microseconds = span.microseconds.checked_add(number.checked_mul(1_000)?)?
+                    span.microseconds =
+                        span.microseconds.checked_add(number.checked_mul(1_000)?)?;
                 }
                 "microsecond" => span.microseconds = span.microseconds.checked_add(number)?,
                 _ => return None,

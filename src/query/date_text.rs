@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, format: &str) -> Option<Moment> {
                     } else {
                         1900 + short
                     }
-                })?
+                })?;
             }
             'm' => month = leading(&mut rest, 2)?,
             'd' => day = leading(&mut rest, 2)?,

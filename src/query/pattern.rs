@@ -161,7 +161,7 @@ fn is_like(text: &[char], parts: &[Part]) -> bool {
             }
             Some(Part::AnyOne) => (place, part) = (place + 1, part + 1),
             Some(Part::Letter(letter)) if *letter == text[place] => {
-                (place, part) = (place + 1, part + 1)
+                (place, part) = (place + 1, part + 1);
             }
             _ => match &mut retry {
                 Some((behind, from)) => {

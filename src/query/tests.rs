@@ -396,6 +396,7 @@ fn a_value_that_cannot_be_computed_fails_with_its_expression() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_column_type_that_crosses_compares_as_its_value() {
     let dictionary: DictionaryArray<Int32Type> =
         vec![Some("a"), None, Some("b")].into_iter().collect();
@@ -627,7 +628,7 @@ fn many_threads_may_apply_one_query() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                (0..50).for_each(|_| assert_eq!(query.apply(&batch).unwrap().batch, expected))
+                (0..50).for_each(|_| assert_eq!(query.apply(&batch).unwrap().batch, expected));
             });
         }
     });

@@ -116,10 +116,10 @@ impl Statistic {
                 let column = &present(column)?;
                 match column.data_type() {
                     DataType::Float32 => {
-                        distribution.observe_f32(column.as_primitive::<Float32Type>().values())
+                        distribution.observe_f32(column.as_primitive::<Float32Type>().values());
                     }
                     DataType::Float64 => {
-                        distribution.observe_f64(column.as_primitive::<Float64Type>().values())
+                        distribution.observe_f64(column.as_primitive::<Float64Type>().values());
                     }
                     other => return Err(Error::internal(format!("a score of type {other}"))),
                 }

@@ -114,7 +114,7 @@ impl StoredReport {
     pub fn described(&self) -> Vec<(String, String)> {
         let mut lines: Vec<(String, String)> = Vec::new();
         let mut line = |label: &str, text: Option<String>| {
-            lines.extend(text.map(|text| (label.to_owned(), text)))
+            lines.extend(text.map(|text| (label.to_owned(), text)));
         };
         line("run_id", Some(self.run_id.clone()));
         for metric in ["invocation_id", "status", "started_at", "tool_version"] {

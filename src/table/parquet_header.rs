@@ -289,7 +289,7 @@ impl HeaderReader {
                 Err(Refusal::CutOff)
                     if self.header.len() == wanted && wanted < MOST_HEADER_BYTES =>
                 {
-                    wanted *= 2
+                    wanted *= 2;
                 }
                 Err(Refusal::CutOff) if self.header.len() == wanted => {
                     return Err(damaged(format!(

@@ -120,7 +120,7 @@ fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
             column,
             sizes,
             views.iter().map(|view| *view as u32 as usize),
-        )
+        );
     };
     match column.data_type() {
         DataType::Utf8View => of_views(column.as_string_view().views(), sizes),

@@ -92,7 +92,7 @@ impl<'a> Values<'a> {
             Self::View(values) if values.is_valid(row) => text.push_str(values.value(row)),
             Self::Uuid(values) if values.is_valid(row) => push_uuid(text, values.value(row)),
             Self::Interval(values) if values.is_valid(row) => {
-                push_interval(text, values.value(row))
+                push_interval(text, values.value(row));
             }
             Self::Text(_) | Self::View(_) | Self::Uuid(_) | Self::Interval(_) => {}
             Self::Date(dates, format) => {

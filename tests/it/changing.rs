@@ -96,7 +96,7 @@ fn an_input_that_changes_ends_the_run_and_is_named_with_what_changed() {
                     .write(true)
                     .open(path)
                     .unwrap()
-                    .set_len(1_100_007)
+                    .set_len(1_100_007);
             },
             "it had 2,200,007 bytes and has 1,100,007 bytes",
         ),
@@ -107,7 +107,7 @@ fn an_input_that_changes_ends_the_run_and_is_named_with_what_changed() {
                     .append(true)
                     .open(path)
                     .unwrap()
-                    .write_all(b"3,1,1\n")
+                    .write_all(b"3,1,1\n");
             },
             "it had 2,200,007 bytes and has 2,200,013 bytes",
         ),
@@ -182,7 +182,7 @@ fn a_changed_input_of_an_unfinished_data_set_is_named_by_the_next_run() {
     let line = "score --quiet --model good.json rows.csv --output out/ --threads 1 --batch-rows \
                 16 --rows-per-part 5000";
     let (code, message) = change_during(&room, line, "out/_tallow/part-00001.json", &|| {
-        overwrite(&room.path("rows.csv"), 1_496_007, b"9,0.99,0.1")
+        overwrite(&room.path("rows.csv"), 1_496_007, b"9,0.99,0.1");
     });
     assert_eq!(code, Some(1), "{message}");
     let run = room.tallow(line).fails(3);

@@ -224,7 +224,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_names_it() {
 fn files_that_replace_others_are_read_by_no_more_people() {
     let room = room();
     let set_mode = |name: &str| {
-        std::fs::set_permissions(room.path(name), std::fs::Permissions::from_mode(0o600)).unwrap()
+        std::fs::set_permissions(room.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     };
     room.tallow(FILE).ok();
     room.tallow(SET).ok();

@@ -89,7 +89,7 @@ fn mutated_files_get_a_message_and_leave_nothing() {
         }
     };
     std::thread::scope(|scope| {
-        (0..if seconds.is_some() { 1 } else { 2 }).for_each(|_| _ = scope.spawn(work))
+        (0..if seconds.is_some() { 1 } else { 2 }).for_each(|_| _ = scope.spawn(work));
     });
     let (finds, tried) = (finds.into_inner().unwrap(), next.into_inner() - first);
     let texts: Vec<String> = finds.into_values().collect();

@@ -394,9 +394,9 @@ fn a_column_that_turns_to_text_in_row_900_000_names_the_row() {
     let mut text = String::from("id,a,b\n");
     for row in 1..=900_100 {
         if row == 900_000 {
-            text.push_str("900000,n/k,0.5\n")
+            text.push_str("900000,n/k,0.5\n");
         } else {
-            writeln!(text, "{row},0.25,0.5").unwrap()
+            writeln!(text, "{row},0.25,0.5").unwrap();
         }
     }
     room.file("long.csv", text);

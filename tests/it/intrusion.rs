@@ -70,7 +70,7 @@ fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_no_lock() {
     );
     let cases: [Case; 4] = [
         ("link", "is a symbolic link", |lock, precious| {
-            symlink(precious, lock).unwrap()
+            symlink(precious, lock).unwrap();
         }),
         (
             "hard link",
@@ -78,10 +78,10 @@ fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_no_lock() {
             |lock, precious| std::fs::hard_link(precious, lock).unwrap(),
         ),
         ("file", "it holds something else", |lock, precious| {
-            _ = std::fs::copy(precious, lock).unwrap()
+            _ = std::fs::copy(precious, lock).unwrap();
         }),
         ("pipe", "it is a pipe, a socket or a device", |lock, _| {
-            assert!(Command::new("mkfifo").arg(lock).status().unwrap().success())
+            assert!(Command::new("mkfifo").arg(lock).status().unwrap().success());
         }),
     ];
     for (line, lock) in [(FILE, ".lock-out.parquet"), (SET, "set/_tallow/lock")] {

@@ -141,7 +141,7 @@ fn a_model_in_a_directory_called_artifacts_has_its_own_name() {
     let named = |expected: &[(&str, &str)]| {
         let run = room.tallow("inspect m-81/artifacts").ok();
         expected.iter().for_each(|(key, value)| {
-            assert!(run.stdout.contains(&format!("{key:16} {value}\n")), "{run}")
+            assert!(run.stdout.contains(&format!("{key:16} {value}\n")), "{run}");
         });
     };
     named(&[("name", "m-81"), ("mlflow_run", "5b4f")]);

@@ -167,7 +167,7 @@ fn a_run_that_never_got_to_know_its_model_keeps_the_labels_of_the_job() {
             read(&room, "m.prom").contains(&format!("tallow_last_exit_code{{{labels}}}")),
             "{}",
             read(&room, "m.prom")
-        )
+        );
     };
     score("").ok();
     labelled("job=\"ratio\",model=\"ratio\"");

@@ -228,7 +228,8 @@ fn distorted(value: &Value, state: &mut u64) -> Value {
         ElementType::Int64 => {
             let mut values = tensor.values::<i64>().unwrap().to_vec();
             values.iter_mut().for_each(|value| {
-                *value = [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2]
+                *value =
+                    [*value, EXTREMES[scrambled(state) % EXTREMES.len()]][scrambled(state) % 2];
             });
             Tensor::new(shape, values)
         }

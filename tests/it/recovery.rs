@@ -677,7 +677,7 @@ fn guards_trip_before_the_first_row_where_they_can() {
             .open(room.path(name))
             .unwrap()
             .set_modified(two_hours_ago)
-            .unwrap()
+            .unwrap();
     };
     age("in-0.parquet");
     score("--max-age 1h").ok();

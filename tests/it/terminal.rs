@@ -109,7 +109,7 @@ fn names_of_columns_show_themselves() {
         is_clean("score", &format!("{}{}", run.stdout, run.stderr));
         run.stderr.lines().for_each(|line| {
             _ = serde_json::from_str::<serde_json::Value>(line)
-                .unwrap_or_else(|error| panic!("{error}: {line}"))
+                .unwrap_or_else(|error| panic!("{error}: {line}"));
         });
     }
 }

@@ -954,6 +954,7 @@ fn inspect_and_check_tell_what_a_text_model_is() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
     const LAYERS: &str = "\"num_hidden_layers\": 2";
     let room = Room::new();

@@ -433,7 +433,7 @@ fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f
                 greatest
                     .iter_mut()
                     .zip(token)
-                    .for_each(|(greatest, value)| *greatest = greatest.max(*value))
+                    .for_each(|(greatest, value)| *greatest = greatest.max(*value));
             });
             greatest
         }

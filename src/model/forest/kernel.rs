@@ -409,7 +409,7 @@ impl<T: Real> Engine<T> {
             let mut first_tree = 0;
             for segment in &self.segments {
                 let put = |row: usize, tree: usize, leaf: u32| {
-                    leaves[(rows.first + row) * self.tree_count + first_tree + tree] = leaf
+                    leaves[(rows.first + row) * self.tree_count + first_tree + tree] = leaf;
                 };
                 first_tree += match segment {
                     Segment::Walked(trees) => self.walking.leaves(trees.clone(), rows, put),

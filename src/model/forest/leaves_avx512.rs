@@ -178,7 +178,7 @@ fn add_single_of<const QUARTERS: usize>(
                 _mm512_storeu_ps(
                     sums.as_mut_ptr(),
                     _mm512_add_ps(_mm512_loadu_ps(sums.as_ptr()), _mm512_castsi512_ps(values)),
-                )
+                );
             }
         }
     }
@@ -218,7 +218,7 @@ fn add_double_of<const QUARTERS: usize>(
                     _mm512_storeu_pd(
                         sums.as_mut_ptr(),
                         _mm512_add_pd(_mm512_loadu_pd(sums.as_ptr()), _mm512_castsi512_pd(values)),
-                    )
+                    );
                 }
             }
         }

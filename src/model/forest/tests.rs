@@ -273,7 +273,7 @@ fn block(rows: &[Vec<f64>], recipe: &Recipe) -> FeatureBlock {
                     .column_mut(feature)
                     .iter_mut()
                     .zip(rows)
-                    .for_each(|(value, row)| *value = row[feature] as f32)
+                    .for_each(|(value, row)| *value = row[feature] as f32);
             });
             FeatureBlock::Single(columns)
         }
@@ -284,7 +284,7 @@ fn block(rows: &[Vec<f64>], recipe: &Recipe) -> FeatureBlock {
                     .column_mut(feature)
                     .iter_mut()
                     .zip(rows)
-                    .for_each(|(value, row)| *value = row[feature])
+                    .for_each(|(value, row)| *value = row[feature]);
             });
             FeatureBlock::Double(columns)
         }

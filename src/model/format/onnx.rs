@@ -111,7 +111,7 @@ impl Importer for Onnx {
         loop {
             match message.next() {
                 Ok(Some((1, Wire::Varint(version)))) if (1..=64).contains(&version) => {
-                    has_version = true
+                    has_version = true;
                 }
                 Ok(Some((7, Wire::Bytes(_)))) => has_graph = true,
                 Ok(Some((5, Wire::Varint(_)))) => {}

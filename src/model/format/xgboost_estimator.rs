@@ -49,10 +49,10 @@ impl Estimator {
     pub(super) fn name_classes(&self, outcome: &mut Outcome) {
         match (&mut outcome.task, self.classes.as_slice()) {
             (Task::Binary { labels, .. }, [negative, positive]) => {
-                *labels = [negative.clone(), positive.clone()]
+                *labels = [negative.clone(), positive.clone()];
             }
             (Task::Classes { labels, .. }, classes) if labels.len() == classes.len() => {
-                classes.clone_into(labels)
+                classes.clone_into(labels);
             }
             _ => {}
         }

@@ -272,6 +272,7 @@ fn stored_categories_become_a_vocabulary_that_refuses_others() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn broken_models_name_what_is_wrong() {
     for (from, to, expected) in [
         (

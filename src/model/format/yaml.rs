@@ -313,7 +313,7 @@ fn closing(text: &str, quote: u8) -> Option<usize> {
         match bytes[place] {
             b'\\' if quote == b'"' => place += 2,
             byte if byte == quote && quote == b'\'' && bytes.get(place + 1) == Some(&quote) => {
-                place += 2
+                place += 2;
             }
             byte if byte == quote => return Some(place),
             _ => place += 1,

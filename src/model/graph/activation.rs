@@ -121,12 +121,12 @@ fn whole(
         match tensor.data() {
             Data::Int64(_) => change(tensor, |value: &mut i64| *value = integer(*value)),
             Data::Int32(_) => change(tensor, |value: &mut i32| {
-                *value = integer(i64::from(*value)) as i32
+                *value = integer(i64::from(*value)) as i32;
             }),
             // Without a sign, a number is its own magnitude; its sign is 0 or 1; its negative
             // wraps.
             Data::Uint64(_) => change(tensor, |value: &mut u64| {
-                *value = i64::try_from(*value).map_or(*value, |signed| integer(signed) as u64)
+                *value = i64::try_from(*value).map_or(*value, |signed| integer(signed) as u64);
             }),
             _ => each(tensor, single_precision, double_precision),
         }
@@ -227,10 +227,10 @@ fn shrink(node: &Definition) -> Result<Kernel> {
         let tensor = call.take(0)?;
         match tensor.data() {
             Data::Int64(_) => change(tensor, |value: &mut i64| {
-                *value = shrunk(*value as f64) as i64
+                *value = shrunk(*value as f64) as i64;
             }),
             Data::Int32(_) => change(tensor, |value: &mut i32| {
-                *value = shrunk(f64::from(*value)) as i32
+                *value = shrunk(f64::from(*value)) as i32;
             }),
             _ => each(tensor, |value| shrunk(f64::from(value)) as f32, shrunk),
         }

@@ -112,7 +112,7 @@ impl Answers {
             let width = row_length(tensor);
             match answer {
                 Answer::Column { .. } if self.is_open.get(*output) == Some(&true) => {
-                    columns.push(lists(tensor, width, rows)?)
+                    columns.push(lists(tensor, width, rows)?);
                 }
                 Answer::Column { .. } => columns.push(column(tensor, width, rows)?),
                 Answer::Classes { names, .. } => {

@@ -395,7 +395,7 @@ impl Assembly {
             .map_or(0, arrow::array::Array::len);
         let unseen = |place: Place, count: u64| {
             call.fuel
-                .met_unseen(self.inputs[place.input], place.column, count)
+                .met_unseen(self.inputs[place.input], place.column, count);
         };
         let block = computed(&self.columns, &inputs, row_count, unseen)?;
         if self.as_block {

@@ -244,7 +244,7 @@ pub(super) fn add_bias<T: Number>(
         .for_each(|(place, chunk)| {
             chunk
                 .iter_mut()
-                .for_each(|value| *value = value.add(bias[place % filters]))
+                .for_each(|value| *value = value.add(bias[place % filters]));
         });
     Ok(())
 }

@@ -220,10 +220,10 @@ impl Chain {
                 )?,
                 (Part::Activation(activation), _) => activate(&mut chain.steps, *activation),
                 (Part::Add(tensor), _) => {
-                    chain.affine(tensor, |values| (vec![1.0; values.len()], values))?
+                    chain.affine(tensor, |values| (vec![1.0; values.len()], values))?;
                 }
                 (Part::Multiply(tensor), _) => {
-                    chain.affine(tensor, |values| (values.clone(), vec![0.0; values.len()]))?
+                    chain.affine(tensor, |values| (values.clone(), vec![0.0; values.len()]))?;
                 }
                 (Part::Divide(_) | Part::Erf | Part::Times(_), _) => {
                     return Err(Error::internal("a chain of what is no step"));

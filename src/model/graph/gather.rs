@@ -97,7 +97,7 @@ fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<us
     let mut found = Vec::with_capacity(along.len());
     let mut next = along.iter();
     walk(indices.shape(), [&others], |[offset]| {
-        found.extend(next.next().map(|place| offset + place * strides[axis]))
+        found.extend(next.next().map(|place| offset + place * strides[axis]));
     });
     Ok(found)
 }

@@ -290,18 +290,18 @@ fn joined(
                     Some(normalized)
                         if nodes[*reader].inputs.first() == Some(&Some((*result, false))) =>
                     {
-                        source = normalized
+                        source = normalized;
                     }
                     _ => break,
                 }
             }
             Joint::Sum(both) if added.is_none() => {
-                added = both.iter().copied().find(|id| id != result)
+                added = both.iter().copied().find(|id| id != result);
             }
             Joint::Activation(follows)
                 if nodes[*reader].inputs.first() == Some(&Some((*result, false))) =>
             {
-                activation = *follows
+                activation = *follows;
             }
             _ => break,
         }

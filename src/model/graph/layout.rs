@@ -184,7 +184,7 @@ pub(super) fn viewed(
     memory::temporary(starts_count.saturating_mul(size_of::<usize>()))?;
     let mut starts = Vec::with_capacity(starts_count);
     walk(&shape[..outer], [&strides[..outer]], |[start]| {
-        starts.push(offset + start)
+        starts.push(offset + start);
     });
     tensor.runs(&starts, run, shape.to_vec())
 }

@@ -104,10 +104,10 @@ impl IntegerList {
     pub fn widen(&mut self) {
         match self {
             Self::Narrow(values) => {
-                *self = Self::Short(values.iter().copied().map(i32::from).collect())
+                *self = Self::Short(values.iter().copied().map(i32::from).collect());
             }
             Self::Short(values) => {
-                *self = Self::Long(values.iter().copied().map(i64::from).collect())
+                *self = Self::Long(values.iter().copied().map(i64::from).collect());
             }
             Self::Long(_) => {}
         }

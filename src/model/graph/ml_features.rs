@@ -243,7 +243,7 @@ fn one_hot_encoder(node: &Definition) -> Result<Kernel> {
         places.iter().enumerate().for_each(|(row, place)| {
             place
                 .iter()
-                .for_each(|place| codes[row * count + place] = 1.0)
+                .for_each(|place| codes[row * count + place] = 1.0);
         });
         Tensor::new(shape, codes)
     })

@@ -322,7 +322,7 @@ fn block_of(
                 .column_mut(feature)
                 .iter_mut()
                 .enumerate()
-                .for_each(|(row, to)| *to = value(row, feature) as f32)
+                .for_each(|(row, to)| *to = value(row, feature) as f32);
         });
         FeatureBlock::Single(block)
     } else {
@@ -332,7 +332,7 @@ fn block_of(
                 .column_mut(feature)
                 .iter_mut()
                 .enumerate()
-                .for_each(|(row, to)| *to = value(row, feature))
+                .for_each(|(row, to)| *to = value(row, feature));
         });
         FeatureBlock::Double(block)
     }
@@ -434,7 +434,7 @@ fn translated(tree: &VoteTree, target_count: usize) -> Result<Tree> {
         let mut values = vec![0.0; element_count(&[tree.leaf_count(), target_count])?];
         for (leaf, votes) in tree.leaves().enumerate() {
             votes.iter().for_each(|(target, weight)| {
-                values[leaf * target_count + *target as usize] += weight
+                values[leaf * target_count + *target as usize] += weight;
             });
         }
         (values, Target::All)

@@ -314,9 +314,9 @@ impl<'a, I: Whole> Places<'a, I> {
         while low < high {
             let middle = low.midpoint(high);
             if self.key(at(middle)) < (tree, node) {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         (low < count)

@@ -141,7 +141,7 @@ fn instance_normalization(node: &Definition) -> Result<Kernel> {
         by_blocks(data, places, |block, values| {
             standardise(values, epsilon);
             values.iter_mut().for_each(|value| {
-                *value = *value * scale[block % channels] + bias[block % channels]
+                *value = *value * scale[block % channels] + bias[block % channels];
             });
         })
     })
@@ -166,7 +166,7 @@ fn group_normalization(node: &Definition) -> Result<Kernel> {
             per_channel(call.tensor(2)?, parameters)?,
         );
         let normal = by_blocks(data, channels / groups * places, |_, values| {
-            standardise(values, epsilon)
+            standardise(values, epsilon);
         })?;
         by_blocks(&normal, places, |block, values| {
             let channel = block % channels;
@@ -256,7 +256,7 @@ fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Te
     };
     let rows = data.len() / width;
     change_all(call.take(0)?, |values| {
-        norm.apply(Instructions::exact(), values, width, rows)
+        norm.apply(Instructions::exact(), values, width, rows);
     })
     .map(Some)
 }

@@ -606,7 +606,7 @@ fn eliminate(mut matrix: Vec<f64>, size: usize) -> f64 {
         for row in step + 1..size {
             let factor = matrix[row * size + step] / matrix[step * size + step];
             (step..size).for_each(|column| {
-                matrix[row * size + column] -= factor * matrix[step * size + column]
+                matrix[row * size + column] -= factor * matrix[step * size + column];
             });
         }
     }

@@ -461,7 +461,7 @@ impl Direction<'_> {
             if is_going(index) {
                 let new = first.iter().zip(candidate.iter());
                 h.iter_mut().zip(new).for_each(|(h, (update, candidate))| {
-                    *h = (1.0 - update) * candidate + update * *h
+                    *h = (1.0 - update) * candidate + update * *h;
                 });
             }
         }

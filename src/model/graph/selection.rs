@@ -46,7 +46,7 @@ fn top(node: &Definition) -> Result<Kernel> {
                     .take(count)
                     .enumerate()
                     .for_each(|(rank, &index)| {
-                        chosen[(block * count + rank) * inner + lane] = index
+                        chosen[(block * count + rank) * inner + lane] = index;
                     });
             }
             chosen

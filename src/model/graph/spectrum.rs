@@ -153,7 +153,7 @@ impl Transform {
         let mut all = transformed(&own, if self.is_inverse { 1.0 } else { -1.0 });
         if self.is_inverse {
             all.iter_mut().for_each(|value| {
-                *value = (value.0 / self.length as f64, value.1 / self.length as f64)
+                *value = (value.0 / self.length as f64, value.1 / self.length as f64);
             });
         }
         all.truncate(self.output_length());

@@ -65,12 +65,12 @@ impl Builder<'_, '_> {
                 epsilon,
             } => then(steps, self.layer_norm(weights.as_deref(), *bias, *epsilon)?),
             Layer::Residual { layers, shortcut } => {
-                steps.push(self.residual(layers, shortcut, place)?)
+                steps.push(self.residual(layers, shortcut, place)?);
             }
             Layer::Dropout { .. } => {}
             Layer::Relu {} => activate(steps, Activation::Relu),
             Layer::LeakyRelu { slope } => {
-                activate(steps, Activation::LeakyRelu(finite(*slope, "slope")?))
+                activate(steps, Activation::LeakyRelu(finite(*slope, "slope")?));
             }
             Layer::Elu { alpha } => activate(steps, Activation::Elu(finite(*alpha, "alpha")?)),
             Layer::Gelu {} => activate(steps, Activation::Gelu),

@@ -143,7 +143,7 @@ pub(crate) fn memory_bytes(steps: &[Step]) -> usize {
 pub(crate) fn activate(steps: &mut Vec<Step>, activation: Activation) {
     match steps.pop() {
         Some(Step::Product(dense)) if activation == Activation::Relu => {
-            steps.push(Step::Product(dense.rectified()))
+            steps.push(Step::Product(dense.rectified()));
         }
         last => {
             steps.extend(last);

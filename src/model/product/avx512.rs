@@ -65,7 +65,7 @@ unsafe fn run<const ROWS: usize, const WIDTH: usize>(tile: &Tile<'_>, out: &mut 
                     out.as_mut_ptr().add(row * tile.out_stride + part * LINE),
                     mask,
                     sum,
-                )
+                );
             };
         }
     }

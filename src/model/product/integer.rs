@@ -256,7 +256,7 @@ impl IntegerDense {
                         .iter_mut()
                         .zip(line.0.chunks(QUAD))
                         .for_each(|(sum, bytes)| {
-                            *sum += bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>()
+                            *sum += bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>();
                         });
                     dense.lines.push(line);
                 }

@@ -74,7 +74,7 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
             "tilezero tmm2",
             "tilezero tmm3",
             options(nostack, nomem)
-        )
+        );
     };
     for step in 0..tile.quads / QUADS {
         // SAFETY: 16 rows of 64 bytes each, and where there are second ones 16 more behind them, as
@@ -89,7 +89,7 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
             if tile.fetches_next {
                 let next = columns.wrapping_add(size_of_val(tile.lines));
                 (0..QUADS * tile.width()).for_each(|index| {
-                    _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(index * line).cast())
+                    _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(index * line).cast());
                 });
             }
             asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows, in(reg) tile.stride, options(nostack, readonly));
@@ -148,7 +148,7 @@ unsafe fn finish(tile: &ByteTile<'_>, row_count: usize, sums: *const i32, out: &
                     out.as_mut_ptr().add(row * tile.out_stride + part * LINE),
                     mask,
                     result,
-                )
+                );
             };
         }
     }

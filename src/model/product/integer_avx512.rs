@@ -88,7 +88,7 @@ unsafe fn run<const ROWS: usize, const WIDTH: usize>(tile: &ByteTile<'_>, out: &
                     out.as_mut_ptr().add(row * tile.out_stride + part * LINE),
                     mask,
                     result,
-                )
+                );
             };
         }
     }

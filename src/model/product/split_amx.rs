@@ -108,7 +108,7 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
             "tilezero tmm2",
             "tilezero tmm3",
             options(nostack, nomem)
-        )
+        );
     };
     for step in 0..tile.steps {
         let mut held = [PARTS; 2];

@@ -86,7 +86,7 @@ impl Linear {
             #[cfg(target_arch = "x86_64")]
             Self::Split(dense) => dense.multiply_into(&prepared.split, finish, out, out_stride),
             Self::Bytes(dense) => {
-                dense.multiply_into(&prepared.bytes, [0, rows.count], finish, out, out_stride)
+                dense.multiply_into(&prepared.bytes, [0, rows.count], finish, out, out_stride);
             }
         }
     }

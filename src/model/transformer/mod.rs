@@ -108,7 +108,7 @@ impl Transformer {
         for text in 0..starts.len().saturating_sub(1) {
             match groups.last_mut() {
                 Some([first, count]) if starts[text + 1] - starts[*first] <= self.group_tokens => {
-                    *count += 1
+                    *count += 1;
                 }
                 _ => groups.push([text, 1]),
             }

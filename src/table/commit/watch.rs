@@ -31,7 +31,7 @@ pub fn read_unchanged<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub(super) fn note(file: &SharedFile) {
     READ.with_borrow_mut(|read| {
         read.iter_mut()
-            .for_each(|read| read.push((file.path().to_owned(), file.identity())))
+            .for_each(|read| read.push((file.path().to_owned(), file.identity())));
     });
 }
 
