@@ -397,6 +397,10 @@ fn stem(path: &Path) -> String {
 
 /// The one file in the directory that an importer recognises.
 fn only_model_in(directory: &Path) -> Result<PathBuf> {
+    let graphs = other_graphs(directory)?;
+    if !graphs.is_empty() {
+        return Err(no_chosen_graph(directory, &graphs));
+    }
     let (mut models, mut refused) = (Vec::new(), Ok(()));
     for path in list(directory)? {
         if !metadata(&path)?.is_directory {
@@ -448,4 +452,45 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
         .at_path(directory)
         .hint("give the model file itself")),
     }
+}
+
+/// The graphs in the directory of a text model that has only some of other names than the one that
+/// sentence-transformers takes.
+fn other_graphs(directory: &Path) -> Result<Vec<PathBuf>> {
+    if !any_in(directory, &[huggingface::TOKENIZER])? || !any_in(directory, &[huggingface::CONFIG])?
+    {
+        return Ok(Vec::new());
+    }
+    let mut graphs = Vec::new();
+    for folder in [directory.to_owned(), directory.join("onnx")] {
+        if find(&folder)?.is_some_and(|found| found.is_directory) {
+            let is_graph = |path: &PathBuf| path.extension().is_some_and(|end| end == "onnx");
+            graphs.extend(list(&folder)?.into_iter().filter(is_graph));
+        }
+    }
+    Ok(graphs)
+}
+
+fn no_chosen_graph(directory: &Path, graphs: &[PathBuf]) -> Error {
+    let name = |path: &PathBuf| {
+        let own = path.strip_prefix(directory).unwrap_or(path);
+        format!("`{}`", own.display())
+    };
+    let names = graphs.iter().map(name).collect::<Vec<_>>().join(", ");
+    let link = graphs.first().map(|first| {
+        let (file, folder) = (first.file_name().unwrap_or_default(), first.parent());
+        format!(
+            "`ln -s {} {}`",
+            Path::new(file).display(),
+            folder.unwrap_or(directory).join("model.onnx").display()
+        )
+    });
+    Error::contract(format!(
+        "the text model has no `model.onnx` or `onnx/model.onnx`, only {names}"
+    ))
+    .at_path(directory)
+    .hint(format!(
+        "link or copy the one that you mean, such as {}",
+        link.unwrap_or_default()
+    ))
 }

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use arrow::array::AsArray;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Room, Run};
+use crate::harness::{Room, Run, column, numbers};
 use crate::text_models::{lay_out, score, table_of};
 
 /// A room with a model of a golden case and one text.
@@ -573,4 +574,155 @@ fn a_run_that_is_asked_to_stop_confirms_it_at_once_and_stops_between_texts() {
         "it took {:?}",
         start.elapsed()
     );
+}
+
+/// Replaces a name in the room's graph by another of its length.
+fn rename(room: &Room, file: &str, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let path = room.path("model").join(file);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|place| bytes[*place..].starts_with(from.as_bytes()))
+        .collect();
+    assert!(!places.is_empty(), "{from} in {file}");
+    for place in places {
+        bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    }
+    room.file(&format!("model/{file}"), bytes);
+}
+
+#[test]
+fn a_graph_that_is_not_a_text_models_is_refused_by_what_it_takes_and_gives() {
+    for (case, file, from, to, line, part) in [
+        (
+            "onnx_bert_mean",
+            "onnx/model.onnx",
+            "input_ids",
+            "input_abc",
+            "",
+            "nothing for the graph's input `input_abc`",
+        ),
+        (
+            "onnx_bert_mean",
+            "onnx/model.onnx",
+            "token_type_ids",
+            "past_key_value",
+            "",
+            "nothing for the graph's input `past_key_value`",
+        ),
+        (
+            "onnx_bert_entities",
+            "model.onnx",
+            "logits",
+            "logits",
+            "--task embedding",
+            "does not give a vector for each token; its outputs are `logits`",
+        ),
+        (
+            "onnx_deberta_labels",
+            "model.onnx",
+            "logits",
+            "labels",
+            "--task embedding",
+            "does not give a vector for each token; its outputs are `labels`",
+        ),
+    ] {
+        let room = room(case);
+        rename(&room, file, from, to);
+        refused(score(&room, line), 3, &[part, file]);
+    }
+    let room = room("onnx_bert_mean");
+    set(
+        &room,
+        "config.json",
+        &json!({"architectures": ["BertForSequenceClassification"]}),
+    );
+    std::fs::remove_file(room.path("model/modules.json")).unwrap();
+    refused(
+        score(&room, ""),
+        3,
+        &[
+            "does not give logits for each text",
+            "--task text-classification",
+        ],
+    );
+    let room = room_with_labels(3);
+    refused(
+        score(&room, ""),
+        3,
+        &["the graph gives 4 numbers for the 3 labels of config.json"],
+    );
+}
+
+/// A graph of four logits, with so many labels.
+fn room_with_labels(count: usize) -> Room {
+    let room = room("onnx_deberta_labels");
+    let labels: serde_json::Map<String, Json> = (0..count)
+        .map(|label| (label.to_string(), json!(format!("l{label}"))))
+        .collect();
+    set(&room, "config.json", &json!({"id2label": labels}));
+    room
+}
+
+#[test]
+fn settings_that_a_graph_cannot_obey_are_usage_errors() {
+    let room = room("onnx_bert_mean");
+    for flag in [
+        "--precision int8",
+        "--precision f32-exact",
+        "--device cuda:0",
+    ] {
+        refused(score(&room, flag), 2, &["in ONNX"]);
+    }
+}
+
+#[test]
+fn of_several_graphs_the_one_is_taken_that_sentence_transformers_takes() {
+    let room = room("onnx_bert_mean");
+    let inspected = |room: &Room| room.tallow("inspect model").ok().stdout;
+    room.file("model/onnx/model_quantized.onnx", "not a graph");
+    room.file("model/onnx/model_O3.onnx", "not a graph");
+    assert!(
+        inspected(&room).contains("graph            onnx/model.onnx"),
+        "{}",
+        inspected(&room)
+    );
+    let own = std::fs::read(room.path("model/onnx/model.onnx")).unwrap();
+    room.file("model/model.onnx", own);
+    assert!(inspected(&room).contains("graph            model.onnx"));
+    std::fs::remove_file(room.path("model/model.onnx")).unwrap();
+    std::fs::remove_file(room.path("model/onnx/model.onnx")).unwrap();
+    std::fs::remove_file(room.path("model/modules.json")).unwrap();
+    refused(
+        score(&room, ""),
+        3,
+        &[
+            "only `onnx/model_O3.onnx`, `onnx/model_quantized.onnx`",
+            "`ln -s model_O3.onnx model/onnx/model.onnx`",
+        ],
+    );
+}
+
+#[test]
+fn texts_do_not_change_each_others_numbers_in_a_graph() {
+    let texts = [
+        "the quick brown fox",
+        "she sells shells",
+        "a",
+        "",
+        "New York",
+    ];
+    let bits = |texts: &[&str]| -> Vec<u64> {
+        let room = room("onnx_bert_mean");
+        table_of(&room, &texts.iter().copied().map(Some).collect::<Vec<_>>());
+        score(&room, "").ok();
+        let table = room.table("out.parquet");
+        let vectors = column(&table, "embedding");
+        (0..texts.len())
+            .flat_map(|row| numbers(&vectors.as_list::<i32>().value(row)))
+            .map(f64::to_bits)
+            .collect()
+    };
+    let alone: Vec<u64> = texts.iter().flat_map(|text| bits(&[text])).collect();
+    assert_eq!(bits(&texts), alone);
 }

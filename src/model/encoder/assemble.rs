@@ -14,7 +14,7 @@ use super::pooling::Pooling;
 use super::text_model::{OTHER_TOKENIZER, Reading, Tables, TextModel, Work};
 use super::tokenizer::{Cut, TextTokenizer};
 use super::unread::{self, PassOver};
-use super::{bag, device, forward, names, settings};
+use super::{bag, device, exported, forward, names, settings};
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
@@ -39,6 +39,9 @@ pub const TEXT_PAIR: &str = "text_pair";
 /// task; [`crate::error::Kind::Failed`] for broken files.
 pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
     settings::check(&parts)?;
+    if let Some(graph) = parts.graph.take() {
+        return exported::assemble(&parts, &graph, options);
+    }
     if parts.entry == Entry::StaticEmbedding {
         return bag::assemble(parts, options);
     }
@@ -49,35 +52,23 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let content = std::mem::take(&mut parts.weights);
     let mut files = TensorFiles::open(&content)?;
     let weights = names::weights(&described, &mut files)?;
-    let (reading, is_pair) = reading(&parts, options, task, &described, &mut files)?;
+    let hidden = described.architecture.hidden;
+    let (reading, is_pair) = reading(
+        &parts,
+        options,
+        task,
+        hidden,
+        &mut |labels, is_per_token| {
+            Head::load(&described, &parts.config, labels, is_per_token, &mut files)
+        },
+    )?;
     files.check()?;
     unread::check(described.family, &files, passed_over(&parts, options, task))?;
     let parameter_count = files.parameter_count;
     // What is packed next would lie in memory beside it.
     drop(content);
     let mut tokenizer = tokenizer(&parts, options, Reads::encoder(&parts, &described), is_pair)?;
-    let reading = match reading {
-        Reading::Embedding { pooling, .. } => {
-            let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() {
-                0
-            } else {
-                tokenizer.prompt_length()?
-            };
-            Reading::Embedding {
-                pooling,
-                passed_over,
-            }
-        }
-        Reading::Tokens { head, mut tagging } => {
-            tokenizer.keeps_places = true;
-            tagging.unknown_id = parts
-                .tokenizer_config
-                .text("unk_token")
-                .and_then(|token| tokenizer.id(token));
-            Reading::Tokens { head, tagging }
-        }
-        other @ Reading::Classification { .. } => other,
-    };
+    let reading = fitted(reading, &parts, &mut tokenizer)?;
     let embedding = &described.architecture.embedding;
     let tables = Tables {
         hidden: described.architecture.hidden,
@@ -112,6 +103,41 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
         input_count: if is_pair { 2 } else { 1 },
         work: Work::default(),
     };
+    Ok(loaded(model, description))
+}
+
+/// What stands behind the encoder, with what it asks of the tokenizer.
+pub(super) fn fitted(
+    reading: Reading,
+    parts: &Parts,
+    tokenizer: &mut TextTokenizer,
+) -> Result<Reading> {
+    Ok(match reading {
+        Reading::Embedding { pooling, .. } => {
+            let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() {
+                0
+            } else {
+                tokenizer.prompt_length()?
+            };
+            Reading::Embedding {
+                pooling,
+                passed_over,
+            }
+        }
+        Reading::Tokens { head, mut tagging } => {
+            tokenizer.keeps_places = true;
+            tagging.unknown_id = parts
+                .tokenizer_config
+                .text("unk_token")
+                .and_then(|token| tokenizer.id(token));
+            Reading::Tokens { head, tagging }
+        }
+        other @ Reading::Classification { .. } => other,
+    })
+}
+
+/// The model with its columns.
+pub(super) fn loaded(model: TextModel, description: Description) -> LoadedModel {
     let outcome = Outcome {
         task: Task::Columns(Finished {
             fields: model.fields(),
@@ -127,12 +153,12 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
         named: false,
         vector: None,
     };
-    Ok(LoadedModel {
+    LoadedModel {
         model: Box::new(model),
         contract,
         outcome,
         description,
-    })
+    }
 }
 
 /// Which tensors of heads the task may do without.
@@ -147,7 +173,7 @@ fn passed_over(parts: &Parts, options: &TextOptions, task: TextTask) -> PassOver
 /// Whether transformers would hand the tokenizer's types of tokens to the model: as its settings
 /// say, or the class that wrote them. The class that transformers 5 writes for tokenizers of no
 /// family of their own gives none by itself.
-fn gives_types(parts: &Parts) -> bool {
+pub(super) fn gives_types(parts: &Parts) -> bool {
     match parts
         .tokenizer_config
         .value(&["model_input_names"])
@@ -159,7 +185,7 @@ fn gives_types(parts: &Parts) -> bool {
 }
 
 /// What the files say, unless the user says otherwise.
-fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
+pub(super) fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
     let architecture = parts
         .config
         .value(&["architectures"])
@@ -319,21 +345,20 @@ fn labels(parts: &Parts) -> Vec<String> {
         .unwrap_or_else(|| (0..count).map(|place| format!("LABEL_{place}")).collect())
 }
 
-fn reading(
+/// What becomes of vectors of so many numbers, and whether texts come in pairs. `head` makes the
+/// head for a number of labels, of each token or of whole texts.
+pub(super) fn reading(
     parts: &Parts,
     options: &TextOptions,
     task: TextTask,
-    described: &Described,
-    files: &mut TensorFiles<'_>,
+    hidden: usize,
+    head: &mut dyn FnMut(usize, bool) -> Result<Head>,
 ) -> Result<(Reading, bool)> {
     let labels = labels(parts);
-    let mut head = |is_per_token: bool| {
-        Head::load(described, &parts.config, labels.len(), is_per_token, files)
-    };
+    let mut head = |is_per_token: bool| head(labels.len(), is_per_token);
     match task {
         TextTask::Embedding => {
-            let mut pooling =
-                Pooling::load(parts.modules.as_deref(), described.architecture.hidden)?;
+            let mut pooling = Pooling::load(parts.modules.as_deref(), hidden)?;
             pooling.shorten(
                 dimensions(parts, options),
                 options.normalizes.unwrap_or(false),
@@ -442,11 +467,16 @@ pub(super) struct Reads {
 
 impl Reads {
     /// What an encoder reads.
-    fn encoder(parts: &Parts, described: &Described) -> Self {
+    pub(super) fn encoder(parts: &Parts, described: &Described) -> Self {
         let room = described
             .architecture
             .most_tokens()
             .or(described.most_tokens);
+        Self::of(parts, room, described.architecture.embedding.vocabulary)
+    }
+
+    /// What an encoder with so much room and so many tokens reads.
+    pub(super) fn of(parts: &Parts, room: Option<usize>, vocabulary: usize) -> Self {
         Self {
             room,
             max_tokens: stated_tokens(parts)
@@ -454,7 +484,7 @@ impl Reads {
                 .chain(room)
                 .min()
                 .unwrap_or(DEFAULT_TOKENS),
-            vocabulary: described.architecture.embedding.vocabulary,
+            vocabulary,
             is_left: parts.tokenizer_config.text("truncation_side") == Some("left"),
             adds_specials: true,
         }
@@ -596,6 +626,48 @@ fn description(
         architecture.head_count
     );
     let prompt = (!tokenizer.prompt.is_empty()).then(|| tokenizer.prompt.clone());
+    let arithmetic = options
+        .precision
+        .unwrap_or_default()
+        .described(options.processor == Processor::Cpu);
+    let facts = [
+        ("architecture", text("model_type")),
+        ("task", Some(task.name().to_owned())),
+        ("layers", Some(layers)),
+        ("parameters", Some(parameter_count.to_string())),
+        (
+            "vocabulary",
+            Some(architecture.embedding.vocabulary.to_string()),
+        ),
+        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+    ];
+    let behind = [
+        ("prompt", prompt),
+        ("arithmetic", Some(arithmetic.to_owned())),
+        (
+            "device",
+            (options.processor != Processor::Cpu).then(|| options.processor.name()),
+        ),
+    ];
+    let facts = facts
+        .into_iter()
+        .chain(reading_facts(parts, options, reading))
+        .chain(behind)
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Description {
+        format: "huggingface".to_owned(),
+        format_version: text("transformers_version"),
+        facts: facts.collect(),
+        beside: Vec::new(),
+    }
+}
+
+/// What `inspect` shows of what stands behind the encoder.
+pub(super) fn reading_facts(
+    parts: &Parts,
+    options: &TextOptions,
+    reading: &Reading,
+) -> [(&'static str, Option<String>); 6] {
     let (pooling, dimensions, labels, aggregation) = match reading {
         Reading::Embedding { pooling, .. } => {
             let described = pooling.described();
@@ -621,40 +693,12 @@ fn description(
             Some(tagging.aggregation.name().to_owned()),
         ),
     };
-    let arithmetic = options
-        .precision
-        .unwrap_or_default()
-        .described(options.processor == Processor::Cpu);
-    let facts = [
-        ("architecture", text("model_type")),
-        ("task", Some(task.name().to_owned())),
-        ("layers", Some(layers)),
-        ("parameters", Some(parameter_count.to_string())),
-        (
-            "vocabulary",
-            Some(architecture.embedding.vocabulary.to_string()),
-        ),
-        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+    [
         ("chunk", options.chunk.map(|chunk| chunk.to_string())),
         ("stride", options.stride.map(|stride| stride.to_string())),
         ("pooling", pooling),
         ("dimensions", dimensions),
         ("labels", labels),
         ("aggregation", aggregation),
-        ("prompt", prompt),
-        ("arithmetic", Some(arithmetic.to_owned())),
-        (
-            "device",
-            (options.processor != Processor::Cpu).then(|| options.processor.name()),
-        ),
-    ];
-    let facts = facts
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Description {
-        format: "huggingface".to_owned(),
-        format_version: text("transformers_version"),
-        facts: facts.collect(),
-        beside: Vec::new(),
-    }
+    ]
 }

@@ -7,16 +7,14 @@
 use serde::Deserialize;
 
 use super::ProductPrecision;
-use super::assemble::{self, Reads, TEXT};
+use super::assemble::{self, Reads};
 use super::load::{TensorFiles, numbers};
 use super::packed::{Forward, PackedTokens};
 use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::text_model::{Reading, Tables, TextModel, Work};
-use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel, Scratch};
-use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// The most tokens where nothing limits them: more than a text can have.
 const UNLIMITED_TOKENS: usize = 1 << 30;
@@ -187,24 +185,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         input_count: 1,
         work: Work::default(),
     };
-    let outcome = Outcome {
-        task: Task::Columns(Finished {
-            fields: model.fields(),
-            ..Finished::default()
-        }),
-        link: Link::Identity,
-    };
-    let contract = Contract {
-        inputs: vec![Input::of_kind(TEXT, InputKind::Text)],
-        named: false,
-        vector: None,
-    };
-    Ok(LoadedModel {
-        model: Box::new(model),
-        contract,
-        outcome,
-        description,
-    })
+    Ok(assemble::loaded(model, description))
 }
 
 /// Fails for options that mean nothing to a table of vectors.

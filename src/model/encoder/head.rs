@@ -131,7 +131,8 @@ struct Between {
 #[derive(Debug)]
 pub(super) struct Head {
     between: Option<Between>,
-    output: VectorLayer,
+    /// None where the encoder's vectors are logits already.
+    output: Option<VectorLayer>,
     /// Whether the vector of a text is the mean of its tokens', not the first one's.
     pub(super) is_mean: bool,
 }
@@ -209,37 +210,48 @@ impl Head {
             is_modern && !is_per_token && config.text("classifier_pooling") == Some("mean");
         Ok(Self {
             between,
-            output: VectorLayer::new(&output)?,
+            output: Some(VectorLayer::new(&output)?),
             is_mean,
         })
     }
 
-    /// The logits of vectors that lie one after the other.
-    pub(super) fn logits(&self, vectors: &[f32]) -> Vec<f32> {
-        match &self.between {
-            None => self.output.apply(vectors),
-            Some(Between {
-                layer,
-                activation,
-                norm,
-            }) => {
-                let mut middle = layer.apply(vectors);
-                middle
-                    .iter_mut()
-                    .for_each(|value| *value = curve(*activation, *value));
-                if let Some(norm) = norm {
-                    norm.apply(&mut middle);
-                }
-                self.output.apply(&middle)
-            }
+    /// The head of an encoder whose vectors are logits already.
+    pub(super) fn none() -> Self {
+        Self {
+            between: None,
+            output: None,
+            is_mean: false,
         }
     }
 
+    /// The logits of vectors that lie one after the other.
+    pub(super) fn logits(&self, vectors: &[f32]) -> Vec<f32> {
+        let Some(output) = &self.output else {
+            return vectors.to_vec();
+        };
+        let Some(Between {
+            layer,
+            activation,
+            norm,
+        }) = &self.between
+        else {
+            return output.apply(vectors);
+        };
+        let mut middle = layer.apply(vectors);
+        middle
+            .iter_mut()
+            .for_each(|value| *value = curve(*activation, *value));
+        if let Some(norm) = norm {
+            norm.apply(&mut middle);
+        }
+        output.apply(&middle)
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
-        self.output.memory_bytes()
-            + self
-                .between
-                .as_ref()
-                .map_or(0, |between| between.layer.memory_bytes())
+        let between = self.between.iter().map(|between| &between.layer);
+        between
+            .chain(&self.output)
+            .map(VectorLayer::memory_bytes)
+            .sum()
     }
 }

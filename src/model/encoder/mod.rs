@@ -15,6 +15,7 @@ mod curve;
 mod device;
 mod distances;
 mod entities;
+pub mod exported;
 pub mod family;
 mod head;
 mod load;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::ProductPrecision;
 use super::config::Config;
+use super::exported::GraphPart;
 
 /// All files of a Hugging Face directory that matter.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Parts {
     pub sentence_settings: Config,
     /// (name, content) of every safetensors file of the encoder.
     pub weights: Vec<(String, Vec<u8>)>,
+    /// The encoder as an ONNX graph, where there are no safetensors files.
+    pub graph: Option<GraphPart>,
     /// The modules behind the encoder that `modules.json` lists; none without such a file.
     pub modules: Option<Vec<ModulePart>>,
 }

@@ -4,14 +4,17 @@
 //! [`crate::model::encoder`]'s business.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use super::ImportOptions;
+use super::onnx::{OpenGraph, PortKind, open_graph_with};
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 use crate::model::encoder::assemble;
 use crate::model::encoder::config::Config;
+use crate::model::encoder::exported::{GraphInput, GraphPart};
 use crate::model::encoder::parts::{Entry, ModulePart, Parts};
 
 /// The file that says what the model is.
@@ -29,6 +32,12 @@ const STATIC: &str = "StaticEmbedding";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
+
+/// The encoder as an ONNX graph, in the order in which sentence-transformers looks for it.
+pub const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
+
+/// Ends of the names of files that hold a graph's tensors, as optimum and PyTorch write them.
+const GRAPH_DATA: [&str; 2] = ["_data", ".data"];
 
 /// The file that only text models have.
 pub const TOKENIZER: &str = "tokenizer.json";
@@ -102,6 +111,12 @@ pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
             return Ok(mark == MODULES || has(CONFIG)? || has(TOKENIZER)?);
         }
     }
+    // A graph alone may be any model's.
+    for graph in GRAPHS {
+        if has(graph)? {
+            return Ok(has(CONFIG)? && has(TOKENIZER)?);
+        }
+    }
     Ok(false)
 }
 
@@ -119,7 +134,8 @@ pub fn is_part(name: &Path) -> bool {
         ADDED_TOKENS,
     ];
     let settings = TRANSFORMER_SETTINGS.iter().chain(&own);
-    name.extension().is_some_and(|end| end == "safetensors")
+    name.extension()
+        .is_some_and(|end| end == "safetensors" || end == "onnx")
         || name
             .file_name()
             .is_some_and(|name| settings.into_iter().any(|known| name == *known))
@@ -157,18 +173,31 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
     };
     let tokenizer = encoder.join(TOKENIZER);
     // In the order in which they always were read: the model's digest follows it.
+    let tokenizer = required(read, &tokenizer, MAKE_TOKENIZER)?;
+    let tokenizer_config = settings(read, &encoder.join(TOKENIZER_SETTINGS))?;
+    // Without modules sentence-transformers takes no settings of its own.
+    let transformer_settings = if modules.is_some() {
+        transformer_settings(read, &encoder)?
+    } else {
+        Config::default()
+    };
+    let sentence_settings = settings(read, Path::new(SENTENCE_SETTINGS))?;
+    let (weights, graph) = match (weights(read, &encoder)?, entry) {
+        (Some(weights), _) => (weights, None),
+        (None, Entry::Transformer) => match graph(read, &encoder)? {
+            Some(graph) => (Vec::new(), Some(graph)),
+            None => return Err(no_weights(read, &encoder, &config)?),
+        },
+        (None, Entry::StaticEmbedding) => return Err(no_weights(read, &encoder, &config)?),
+    };
     let mut parts = Parts {
         entry,
-        tokenizer: required(read, &tokenizer, MAKE_TOKENIZER)?,
-        tokenizer_config: settings(read, &encoder.join(TOKENIZER_SETTINGS))?,
-        // Without modules sentence-transformers takes no settings of its own.
-        transformer_settings: if modules.is_some() {
-            transformer_settings(read, &encoder)?
-        } else {
-            Config::default()
-        },
-        sentence_settings: settings(read, Path::new(SENTENCE_SETTINGS))?,
-        weights: weights(read, &encoder, &config)?,
+        tokenizer,
+        tokenizer_config,
+        transformer_settings,
+        sentence_settings,
+        weights,
+        graph,
         modules: modules
             .map(|modules| {
                 modules
@@ -341,24 +370,68 @@ fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePar
     })
 }
 
-/// The files with the encoder's weights.
-fn weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Vec<(String, Vec<u8>)>> {
+/// The encoder's graph, if there is one.
+fn graph(read: ReadFile<'_>, encoder: &Path) -> Result<Option<GraphPart>> {
+    for name in GRAPHS {
+        let path = encoder.join(name);
+        let Some(bytes) = read(&path)? else { continue };
+        let mut data = Vec::new();
+        for end in GRAPH_DATA {
+            let file = PathBuf::from(format!("{}{end}", path.display()));
+            if let (Some(content), Some(own)) = (read(&file)?, file.file_name()) {
+                data.push((own.to_string_lossy().into_owned(), content));
+            }
+        }
+        let opened = open_graph_with(&bytes, data);
+        let opened = opened.map_err(|error| error.at_node(path.display().to_string()))?;
+        return Ok(Some(graph_part(&path, opened)));
+    }
+    Ok(None)
+}
+
+fn graph_part(path: &Path, opened: OpenGraph) -> GraphPart {
+    let input = |port: super::onnx::Port| {
+        let (element, shape) = match port.kind {
+            PortKind::Tensor { element, shape } => (element, shape),
+            _ => (None, None),
+        };
+        GraphInput {
+            name: port.name,
+            element,
+            shape,
+        }
+    };
+    GraphPart {
+        file: path.display().to_string(),
+        graph: Arc::new(opened.graph),
+        inputs: opened.inputs.into_iter().map(input).collect(),
+        outputs: opened.outputs.into_iter().map(|port| port.name).collect(),
+    }
+}
+
+/// What is reported where there are no weights that tallow reads.
+fn no_weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Error> {
+    Ok(match read(&encoder.join(PICKLE))? {
+        Some(_) => {
+            let error = Error::trust(format!(
+                "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run \
+                 code"
+            ));
+            error.hint(make_safetensors(config))
+        }
+        None => {
+            Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
+        }
+    })
+}
+
+/// The safetensors files with the encoder's weights, if there are any.
+fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<Vec<(String, Vec<u8>)>>> {
     if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
-        return Ok(vec![(WEIGHTS.to_owned(), bytes)]);
+        return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
     }
     let Some(index) = read(&encoder.join(INDEX))? else {
-        return Err(match read(&encoder.join(PICKLE))? {
-            Some(_) => {
-                let error = Error::trust(format!(
-                    "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could \
-                     run code"
-                ));
-                error.hint(make_safetensors(config))
-            }
-            None => {
-                Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
-            }
-        });
+        return Ok(None);
     };
     let index: Json = serde_json::from_slice(&index).map_err(|error| {
         Error::failed("cannot read the index of the weights")
@@ -385,5 +458,5 @@ fn weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Vec<(S
             )?,
         ))
     };
-    names.iter().map(one).collect()
+    names.iter().map(one).collect::<Result<_>>().map(Some)
 }

@@ -45,12 +45,20 @@ pub struct OpenGraph {
 /// # Errors
 /// Fails for a broken file; a contract error for operators and types that are not supported.
 pub fn open_graph(bytes: &[u8]) -> Result<OpenGraph> {
+    open_graph_with(bytes, Vec::new())
+}
+
+/// As [`open_graph`], of a model that keeps tensors in these files, (name, content).
+///
+/// # Errors
+/// As [`open_graph`]; a contract error for data in another file.
+pub fn open_graph_with(bytes: &[u8], files: Vec<(String, Vec<u8>)>) -> Result<OpenGraph> {
     let budget = Budget::new();
     let model = ModelProto::read(Message::new(bytes, &budget))?;
     let graph = graph_of(&model)?;
     let (inputs, outputs) = ports(graph)?;
     Ok(OpenGraph {
-        graph: translate(&model, graph, &External::new(None))?,
+        graph: translate(&model, graph, &External::holding(files))?,
         inputs,
         outputs,
     })

@@ -29,6 +29,16 @@ impl<'a> External<'a> {
         }
     }
 
+    /// The content of these files, (name, content), and of no others.
+    pub(super) fn holding(files: Vec<(String, Vec<u8>)>) -> Self {
+        let external = Self::new(None);
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| (name, Arc::new(bytes)));
+        external.files.borrow_mut().extend(files);
+        external
+    }
+
     /// (name, SHA-256) of every file that was read, by name.
     pub(super) fn digests(&self) -> Vec<(String, String)> {
         let digest = |(name, bytes): (&String, &Arc<Vec<u8>>)| {
