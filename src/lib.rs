@@ -17,6 +17,7 @@
 //! | [`feature`] | which numbers does the model read? | [`feature::FeatureBlock`], [`feature::encode::Encoder`] |
 //! | [`model`] | which score do these numbers give? | [`model::Model`] |
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
+//! | [`guide`] | what does the manual say? | [`guide::Topic`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
 //! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
@@ -67,6 +68,7 @@ pub mod digest;
 pub mod error;
 pub mod escape;
 pub mod feature;
+pub mod guide;
 pub mod interrupt;
 pub mod memory;
 pub mod model;

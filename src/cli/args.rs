@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 pub use super::choices::{OnBadFile, OnBudget, OutputFormat};
 use super::rows_args::{DialectArgs, RowsArgs};
-use super::shell_args::{CompletionsArgs, ManArgs};
+use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::text_args::TextArgs;
 
 /// Score tables with trained models, offline
 ///
-/// Parquet or CSV in, predictions and a report out. Columns are bound by name, every row is
-/// accounted for, and the output appears whole or not at all.
+/// Give it Parquet or CSV; it writes predictions and a run report. Columns are bound by name, every
+/// row is accounted for, and the output appears complete or not at all.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tallow", version, propagate_version = true, max_term_width = 110, after_long_help = EXIT_CODES)]
 pub struct Cli {
@@ -26,46 +26,47 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed while running, 2 usage, 3 model and data \
-                          do not fit, 4 too many bad rows, 5 a gate tripped, 6 trust (digest, \
+                          do not fit, 4 too many bad rows, 5 a guard tripped, 6 trust (digest, \
                           unsafe model), 75 busy, 99 nothing to do (with --skip-code 99), 130/143 \
                           stopped by a signal";
 
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
-    /// Score files of rows with a model
+    /// Score tables with a model
     Score(Box<ScoreArgs>),
-    /// Show what a model, data, a data set that tallow wrote or a report is
+    /// Show a model, a table, a data set or a report
     Inspect(InspectArgs),
-    /// Dry run: bind model to data and open everything, but write nothing
+    /// Dry run: bind model and data, verify golden rows, write nothing
     Check(Box<CheckArgs>),
-    /// Score the rejected rows of a data set again, once they are mended, and put them where they
-    /// belong
+    /// Score the corrected rows of a data set and merge them into it
     Retry(RetryArgs),
-    /// Print the completion script of a shell
+    /// Read the manual
+    Guide(GuideArgs),
+    /// Print a shell completion script
     Completions(CompletionsArgs),
-    /// Print the manual page of tallow or of a verb
+    /// Print a manual page
     Man(ManArgs),
 }
 
 /// Flags of every verb.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConsoleArgs {
-    /// How results go to standard output
+    /// Results as text or json
     ///
-    /// `text` tells people: of runs on standard error, of what was asked for (`inspect`, `check`)
-    /// on standard output. `json` prints one JSON object as the last line of standard output, on
-    /// failure too, for Airflow's XCom and for `jq`.
+    /// `text`: human-readable; run summaries go to standard error, requested output to standard
+    /// output. `json`: one JSON object, the last line of standard output, on failure too.
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
+        hide_possible_values = true,
         env = "TALLOW_FORMAT",
         help_heading = "Display"
     )]
     pub format: ResultFormat,
-    /// How standard error is written: lines for people, or one JSON object per line
+    /// Format of standard error
     #[arg(
         long,
         global = true,
@@ -76,14 +77,15 @@ pub struct ConsoleArgs {
         help_heading = "Display"
     )]
     pub log_format: LogFormat,
-    /// Print only warnings and errors: skipped files and rejected rows too; `-qq` prints only
-    /// errors
+    /// Print only warnings and errors; `-qq` only errors
+    ///
+    /// Warnings include skipped files and rejected rows.
     #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET", value_parser = quiet_level, help_heading = "Display")]
     pub quiet: u8,
-    /// Say more: which column feeds which feature, time per stage
+    /// Print more: the column behind each feature, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]
     pub verbose: bool,
-    /// Seconds between two lines that tell how far a run came, where standard error is no terminal
+    /// Seconds between progress lines when standard error is not a terminal
     #[arg(
         long,
         global = true,
@@ -108,7 +110,7 @@ fn quiet_level(text: &str) -> Result<u8, String> {
 /// How results go to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ResultFormat {
-    /// A summary for people, on standard error
+    /// A human-readable summary on standard error
     #[default]
     Text,
     /// One JSON object, the last line of standard output
@@ -118,11 +120,10 @@ pub enum ResultFormat {
 /// How standard error is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people; a progress bar on a terminal
+    /// Human-readable lines; a progress bar on a terminal
     #[default]
     Text,
-    /// One JSON object per line: time, level, message, what the run is called, and facts; no bar,
-    /// no colour
+    /// One JSON object per line: time, level, message, run id and facts
     Json,
 }
 
@@ -146,23 +147,23 @@ pub struct ScoreArgs {
 /// Who is told of the run, beside people.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ObserverArgs {
-    /// Write gauges of the run here, for the textfile collector of Prometheus' node exporter:
-    /// `tallow_last_success_timestamp_seconds`, …
+    /// Write Prometheus gauges for the textfile collector of `node_exporter`
     ///
-    /// Written anew by every run, under a hidden name first; on failure too, then with the time of
-    /// the last success that was in it. Give each job a file of its own.
-    #[arg(long, value_name = "FILE.prom", help_heading = "Observers")]
+    /// Every run replaces the file atomically. A failed run does too and keeps the time of the last
+    /// success. Give each job its own file.
+    #[arg(long, value_name = "FILE.prom", help_heading = "Metrics and lineage")]
     pub metrics_file: Option<PathBuf>,
-    /// Append OpenLineage events here, one JSON object per line: START, then COMPLETE, FAIL or
-    /// ABORT
-    #[arg(long, value_name = "FILE.jsonl", help_heading = "Observers")]
+    /// Append OpenLineage events, one JSON object per line
+    ///
+    /// A run appends START, then COMPLETE, FAIL or ABORT.
+    #[arg(long, value_name = "FILE.jsonl", help_heading = "Metrics and lineage")]
     pub lineage_file: Option<PathBuf>,
-    /// What the job is called in metrics and lineage [default: the model's name]
+    /// Job name in metrics and lineage [default: the model's name]
     #[arg(
         long,
         value_name = "NAME",
         allow_hyphen_values = true,
-        help_heading = "Observers"
+        help_heading = "Metrics and lineage"
     )]
     pub job: Option<String>,
 }
@@ -170,13 +171,13 @@ pub struct ObserverArgs {
 /// Where results go.
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct OutputArgs {
-    /// The file to write, or a directory for a data set of parts
+    /// Output file, or `DIR/` for a data set of parts
     ///
-    /// A file is written under a hidden name beside it and renamed at the end, so readers see the
-    /// old file or the new one, never half. The name's end decides the format: `.csv` is CSV,
-    /// everything else Parquet. A name that ends in `/`, or an existing directory, becomes a data
-    /// set: `part-00000.parquet`, …, all else below `_tallow/` and, last, `_SUCCESS`; the same
-    /// command after a crash goes on with the part where it stopped.
+    /// A file is written under a hidden name and renamed at the end, so readers see the old file or
+    /// the new one. The extension decides the format: `.csv` is CSV, everything else is Parquet. A
+    /// name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`,
+    /// …, with everything else under `_tallow/` and `_SUCCESS` last. After a crash, the same
+    /// command resumes with the part where it stopped.
     #[arg(
         short,
         long,
@@ -186,16 +187,16 @@ pub struct OutputArgs {
     )]
     #[serde(with = "crate::path_text")]
     pub output: PathBuf,
-    /// Replace the output if it exists
+    /// Replace an existing output
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
-    /// Forget an unfinished run that lies in the output directory, and start over
+    /// Discard the unfinished run in the output directory and start over
     #[arg(long, help_heading = "Output")]
     pub restart: bool,
-    /// Write the output in this format, whatever its name
+    /// Output format, whatever the extension
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub output_format: Option<OutputFormat>,
-    /// Rows of the input in each part of a data set [default: 1048576]
+    /// Input rows per part of a data set [default: 1048576]
     #[arg(
         long,
         value_name = "ROWS",
@@ -204,8 +205,9 @@ pub struct OutputArgs {
         conflicts_with = "bytes_per_part"
     )]
     pub rows_per_part: Option<u64>,
-    /// About how large each part should become, such as `256MiB`; turned into rows before the run
-    /// by what the inputs take
+    /// Approximate size of a part, such as `256MiB`
+    ///
+    /// Converted to rows before the run, from the size of the inputs.
     #[arg(
         long,
         value_name = "SIZE",
@@ -213,11 +215,11 @@ pub struct OutputArgs {
         help_heading = "Output"
     )]
     pub bytes_per_part: Option<String>,
-    /// Sort the rows of each part into Hive directories by these columns:
-    /// `region=north/part-00000.parquet`
+    /// Partition each part into Hive directories by these columns
     ///
-    /// They wait until their part has all of its rows: in memory while they are few, then on the
-    /// output's disk. Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    /// They become `region=north/part-00000.parquet`. Rows wait until their part is complete: in
+    /// memory while they are few, then on the output's disk. Quote names that contain commas as in
+    /// CSV: `'"a,b",c'`.
     #[arg(
         long,
         value_name = "COLUMNS",
@@ -225,13 +227,15 @@ pub struct OutputArgs {
         help_heading = "Output"
     )]
     pub partition_by: Vec<String>,
-    /// Where the report goes, or `none`; a name that ends in `.csv` makes it CSV [default: beside
-    /// the output, ending in `.report.pq`; `_tallow/report.pq` in a data set]
+    /// Report file, or `none`; `.csv` makes it CSV
+    ///
+    /// [default: next to the output, ending in `.report.pq`; `_tallow/report.pq` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     #[serde(with = "crate::path_text::option", default)]
     pub report: Option<PathBuf>,
-    /// Where rejected rows go, or `none`; a name that ends in `.csv` makes them CSV [default:
-    /// beside the output, ending in `.rejected.pq`; `_tallow/rejected/` in a data set]
+    /// Rejected rows file, or `none`; `.csv` makes it CSV
+    ///
+    /// [default: next to the output, ending in `.rejected.pq`; `_tallow/rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     #[serde(with = "crate::path_text::option", default)]
     pub rejected: Option<PathBuf>,
@@ -248,7 +252,7 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub max_errors: Option<u64>,
-    /// Fail (exit 4) if a larger share of the rows than this is rejected: `0.01` or `1%`
+    /// Fail (exit 4) if a larger share is rejected: `0.01` or `1%`
     #[arg(
         long,
         value_name = "SHARE",
@@ -256,8 +260,9 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub max_error_rate: Option<String>,
-    /// What to do with the output when too many rows are rejected; the exit code is 4 in either
-    /// case
+    /// What happens to the output when too many rows are rejected
+    ///
+    /// The exit code is 4 in either case.
     #[arg(
         long,
         value_enum,
@@ -274,7 +279,7 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub min_rows: Option<u64>,
-    /// Fail (exit 5) if no input file is younger than this: `26h`, `90m`, `2d`
+    /// Fail (exit 5) if every input file is older: `26h`, `90m`, `2d`
     #[arg(
         long,
         value_name = "AGE",
@@ -282,10 +287,9 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub max_age: Option<String>,
-    /// Fail (exit 5) if the number of rows differs by a larger share from that of the last good
-    /// run: `30%`
+    /// Fail (exit 5) if the row count differs more from the last run: `30%`
     ///
-    /// The last good run is the one whose report this run would replace, or the newest of
+    /// The last run is the one whose report this run would replace, or the newest of
     /// `--previous-report`. Without one, the run passes with a warning.
     #[arg(
         long,
@@ -294,7 +298,7 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub max_row_delta: Option<String>,
-    /// Reports of earlier runs of the same job: a file or a pattern
+    /// Reports of earlier runs of the same job: a file or a glob
     #[arg(
         long,
         value_name = "FILES",
@@ -302,8 +306,10 @@ pub struct GuardArgs {
         requires = "max_row_delta"
     )]
     pub previous_report: Option<PathBuf>,
-    /// Exit with this code instead of 0 if the output is there already, made from the same inputs
-    /// by the same model: 99 is what Airflow skips on
+    /// Exit with this code instead of 0 if there is nothing to do
+    ///
+    /// That is when the output already exists, made from the same inputs by the same model. Airflow
+    /// skips on 99.
     #[arg(
         long,
         value_name = "CODE",
@@ -319,9 +325,10 @@ pub struct CheckArgs {
     /// Model, data and how they fit
     #[command(flatten)]
     pub work: WorkArgs,
-    /// Also read, filter and score every row, so that what would stop `score` at a row stops here;
-    /// writes nothing
-    #[arg(long, help_heading = "Check")]
+    /// Also read, filter and score every row; still writes nothing
+    ///
+    /// Whatever would stop `score` at a row stops `check --scan` there.
+    #[arg(long, help_heading = "Rows")]
     pub scan: bool,
     /// Where results would go: `check` takes the flags of `score`, so that a command can be tried
     /// by its verb alone
@@ -340,17 +347,17 @@ pub struct CheckArgs {
 pub struct WorkArgs {
     /// The model: a file or a directory
     ///
-    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, a directory with an `MLmodel`, a
-    /// text model as the Hugging Face hub lays it out, or a package: a directory with a
-    /// `tallow.toml` that says more of one of these, or what a network's weights (safetensors)
-    /// mean. The format is found by content.
+    /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, an MLflow model directory, a
+    /// Hugging Face text model directory, or a package: a directory with a `tallow.toml`. The
+    /// format is detected by content.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
     #[serde(with = "crate::path_text")]
     pub model: PathBuf,
-    /// The data: files, globs and directories, read in the order given
+    /// The data: files, globs and directories, read in this order
     ///
-    /// Parquet, CSV or TSV, plain or as gzip or zstd. Directories are read to their depth, names
-    /// that begin with `_` or `.` left out; below them, `column=value` directories are columns.
+    /// Parquet, CSV or TSV, plain or compressed with gzip or zstd. Directories are read
+    /// recursively, except names that begin with `_` or `.`. Subdirectories named `column=value`
+    /// become columns.
     #[arg(value_name = "INPUT", required = true)]
     #[serde(with = "crate::path_text::list")]
     pub inputs: Vec<PathBuf>,
@@ -383,13 +390,12 @@ pub struct BindingArgs {
         help_heading = "Binding"
     )]
     pub rename: Vec<String>,
-    /// The columns that feed the model, in its order: `a,b,c`, or `/regex/` over the data's
-    /// columns
+    /// Columns that feed the model, in its order: `a,b,c` or `/regex/`
     ///
-    /// Only needed for models that do not name their features; for others it binds by position,
-    /// which is what it says. A regex takes the columns in the data's order, and a warning names
-    /// it. Names that hold commas are quoted as in CSV: `'"a,b",c'`. For an ONNX graph of several
-    /// inputs `INPUT=a,b` names the columns of one input; repeat it for each.
+    /// Only needed for models that do not name their features. For other models it binds by
+    /// position. A regex takes the columns in the data's order and prints a warning. Quote names
+    /// that contain commas as in CSV: `'"a,b",c'`. For an ONNX graph with several inputs,
+    /// `INPUT=a,b` names the columns of one input; repeat it for each.
     #[arg(
         long,
         value_name = "[INPUT=]COLUMNS",
@@ -398,20 +404,20 @@ pub struct BindingArgs {
     )]
     #[serde(default, deserialize_with = "one_or_several")]
     pub features: Option<Vec<String>>,
-    /// The axis of an ONNX graph's input that counts the rows, from 0, where the file leaves it
-    /// open: `x=1`; `x=none` for an input that holds one row
+    /// The axis of an ONNX input that counts rows, from 0: `x=1`
     ///
-    /// By default it is the axis named `batch`, `N` or alike, else the one that inputs and outputs
-    /// share, else the first.
+    /// Needed where the file leaves it open. `x=none` is an input that holds one row. By default it
+    /// is the axis named `batch`, `N` or similar, else the one that inputs and outputs share, else
+    /// the first.
     #[arg(long, value_name = "INPUT=AXIS", help_heading = "Binding")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows_axis: Vec<String>,
-    /// What to do with missing values: error, reject, null or a number; `COLUMN=POLICY` for one
-    /// column
+    /// Missing values: error, reject, null or a number
     ///
-    /// `error` stops the run, `reject` leaves the row out and counts it, `null` lets the model see
-    /// a missing value, a number is put in its place. By default models that know missing values
-    /// see them, and others stop the run.
+    /// `COLUMN=POLICY` is for one column.     /// `error` stops the run. `reject` rejects the row
+    /// and counts it. `null` passes a missing value to the model. A number replaces the missing
+    /// value. By default, models that support missing values get them, and other models stop the
+    /// run.
     #[arg(
         long,
         value_name = "[COLUMN=]POLICY",
@@ -419,13 +425,13 @@ pub struct BindingArgs {
         help_heading = "Binding"
     )]
     pub on_null: Vec<String>,
-    /// What to do with unseen categories, with text that is no number and with lists of another
-    /// length: as `--on-null`
+    /// Unseen categories and values that do not fit: as `--on-null`
     ///
-    /// By default an unseen category goes where the model's own library sends it, and stops the
-    /// run where that library refuses it (XGBoost with stored categories, networks); text that is
-    /// no number and a list of another length than the model reads stop the run. A graph's
-    /// encoders decide themselves about categories.
+    /// Such values are text that is not a number and lists of the wrong length.     /// By default
+    /// an unseen category goes where the model's own library sends it. Where that library refuses
+    /// it (XGBoost with stored categories, networks), the run stops. Text that is not a number and
+    /// lists of the wrong length stop the run. In an ONNX graph, the encoders decide about
+    /// categories.
     #[arg(
         long,
         value_name = "[COLUMN=]POLICY",
@@ -433,13 +439,12 @@ pub struct BindingArgs {
         help_heading = "Binding"
     )]
     pub on_unseen: Vec<String>,
-    /// Columns that move the margins: XGBoost's `base_margin`, LightGBM's `init_score`, CatBoost's
-    /// `baseline`
+    /// Columns added to the margin: `base_margin`, `init_score`, `baseline`
     ///
-    /// One column; a model of several margins takes one for each, `a,b,c`, in the order of its
-    /// classes. XGBoost starts there in place of its base score; for LightGBM, whose own `predict`
-    /// leaves it to the user, and for CatBoost it is added. A missing value stops the run unless
-    /// `--on-null` says otherwise. Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    /// One column, or one per class: `a,b,c`, in the order of the classes. XGBoost uses it in place
+    /// of its base score. LightGBM's own `predict` ignores it; here it is added, as with CatBoost.
+    /// A missing value stops the run unless `--on-null` says otherwise. Quote names that contain
+    /// commas as in CSV: `'"a,b",c'`.
     #[arg(
         long,
         value_name = "COLUMNS",
@@ -471,52 +476,52 @@ fn one_or_several<'de, D: serde::Deserializer<'de>>(
 /// What comes out.
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct OutcomeArgs {
-    /// The columns that come along: `id,region`, `all` or `none` [default: all that are not
-    /// features]
+    /// Columns to pass through [default: all that are not features]
     ///
-    /// Names that hold commas are quoted as in CSV: `'"a,b",c'`.
+    /// `id,region`, `all` or `none`.     /// Quote names that contain commas as in CSV:
+    /// `'"a,b",c'`.
     #[arg(
         long,
         value_name = "COLUMNS",
         allow_hyphen_values = true,
-        help_heading = "Outcome"
+        help_heading = "Output"
     )]
     pub passthrough: Option<Vec<String>>,
-    /// Also write the raw scores before the link, as `margin`
-    #[arg(long, help_heading = "Outcome")]
+    /// Also write the raw score before the link, as `margin`
+    #[arg(long, help_heading = "Output")]
     pub raw: bool,
-    /// The least probability that is called positive, of two classes [default: the model's, else
-    /// 0.5]
+    /// Minimum probability of the positive class [default: the model's, else 0.5]
     #[arg(
         long,
         value_name = "PROBABILITY",
         allow_negative_numbers = true,
-        help_heading = "Outcome"
+        help_heading = "Output"
     )]
     pub threshold: Option<f64>,
-    /// Read a CatBoost model as so many virtual ensembles, and write how sure it is
+    /// Add CatBoost's uncertainty, from N virtual ensembles
     ///
-    /// Regression adds `ensemble_mean` and `knowledge_uncertainty` (with `RMSEWithUncertainty`
-    /// also `data_uncertainty`), classification `data_uncertainty` and `total_uncertainty`: the
-    /// numbers of `virtual_ensembles_predict(prediction_type="TotalUncertainty")`.
-    #[arg(long, value_name = "N", help_heading = "Outcome")]
+    /// Regression adds `ensemble_mean` and `knowledge_uncertainty`, and with `RMSEWithUncertainty`
+    /// also `data_uncertainty`. Classification adds `data_uncertainty` and `total_uncertainty`. The
+    /// numbers are those of `virtual_ensembles_predict(prediction_type="TotalUncertainty")`.
+    #[arg(long, value_name = "N", help_heading = "Output")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_ensembles: Option<usize>,
-    /// How many trees to use: `library`, `best` (up to the best iteration where the model stores
-    /// one), `all`, or a number of rounds [default: library]
+    /// Trees to use: `library`, `best`, `all` or a number of rounds [default: library]
     ///
     /// `library` uses as many as the library that saved the file: an XGBoost estimator of the
-    /// scikit-learn interface stops at its best iteration, a booster uses all trees. LightGBM and
-    /// CatBoost cut the trees there when they save. Where fewer trees are used than there are, the
-    /// summary and the report say so.
-    #[arg(long, value_name = "library|best|all|N", help_heading = "Outcome")]
+    /// scikit-learn interface stops at its best iteration, a booster uses all trees. `best` stops
+    /// at the stored best iteration. LightGBM and CatBoost cut the trees there when they save. If
+    /// fewer trees are used than the file has, the summary and the report say so.
+    #[arg(long, value_name = "library|best|all|N", help_heading = "Output")]
     pub trees: Option<String>,
 }
 
 /// Resources.
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct ResourceArgs {
-    /// Worker threads [default: what affinity and the container's CPU quota allow]
+    /// Worker threads [default: the available CPUs]
+    ///
+    /// Available is what the CPU affinity and the container's CPU quota allow.
     #[arg(
         short = 'j',
         long,
@@ -526,7 +531,7 @@ pub struct ResourceArgs {
         help_heading = "Resources"
     )]
     pub threads: Option<usize>,
-    /// The most rows of a batch; the output does not depend on it
+    /// Maximum rows per batch; does not change the output
     #[arg(
         long,
         value_name = "ROWS",
@@ -534,11 +539,11 @@ pub struct ResourceArgs {
         help_heading = "Resources"
     )]
     pub batch_rows: Option<usize>,
-    /// The most memory of the whole process, such as `1GiB`; the output does not depend on it
+    /// Maximum memory, such as `1GiB`
     ///
-    /// It holds as peak resident size: portions become smaller and workers fewer. What cannot hold
-    /// is refused before the first row, and the message says what would do. `tallow check` says
-    /// what a run is expected to take at most.
+    /// Does not change the output.     /// Caps the peak resident size with smaller portions and
+    /// fewer workers. A limit that cannot be met is rejected before the first row, and the error
+    /// says what would be enough. `tallow check` prints the estimate.
     #[arg(
         long,
         value_name = "SIZE",
@@ -547,8 +552,7 @@ pub struct ResourceArgs {
         help_heading = "Resources"
     )]
     pub memory: Option<String>,
-    /// Let messages hold the value that stops a run; without it values of rows stay out of
-    /// messages and logs
+    /// Allow messages and logs to contain the value that stops a run
     #[arg(long, help_heading = "Display")]
     #[serde(default)]
     pub show_values: bool,
@@ -557,11 +561,10 @@ pub struct ResourceArgs {
 /// `tallow inspect`
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
-    /// A model file or package, a data file or a directory of them, a data set that tallow wrote,
-    /// or a report
+    /// A model or package, a table or a directory of tables, a data set, or a report
     #[arg(value_name = "PATH", required = true)]
     pub path: PathBuf,
-    /// How many trees count: as `tallow score --trees`
+    /// Trees to count, as `tallow score --trees`
     #[arg(long, value_name = "library|best|all|N")]
     pub trees: Option<String>,
     /// How delimited text is read
@@ -571,20 +574,23 @@ pub struct InspectArgs {
 
 /// `tallow retry`
 ///
-/// The rejected rows lie in the data set's `_tallow/rejected/`: change what is wrong with them
-/// there, or in a copy named by `--mended`, and keep the columns `rejected_file`
-/// and `rejected_row`, which say where each row belongs. Parts without a mended row are not
-/// touched; where nothing was mended, there is nothing to do.
+/// The rejected rows are in the data set's `_tallow/rejected/`. Correct them there, or in a copy
+/// named by `--corrected`. Keep the columns `rejected_file` and `rejected_row`: they say where each
+/// row belongs. Parts without a corrected row are not touched. If no row was corrected, there is
+/// nothing to do.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
     /// The data set, as `tallow score --output DIR/` wrote it
     #[arg(value_name = "DIR", required = true)]
     pub directory: PathBuf,
-    /// Tables with the mended rows, each of a row that was rejected [default: the data set's own
-    /// `_tallow/rejected/`]
-    #[arg(long, value_name = "FILES")]
-    pub mended: Vec<PathBuf>,
-    /// Exit with this code instead of 0 if nothing was mended: 99 is what Airflow skips on
+    /// Tables of corrected rows [default: the data set's `_tallow/rejected/`]
+    ///
+    /// Each row must be one that was rejected.
+    #[arg(long, alias = "mended", value_name = "FILES")]
+    pub corrected: Vec<PathBuf>,
+    /// Exit with this code instead of 0 if no row was corrected
+    ///
+    /// Airflow skips on 99.
     #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
     pub skip_code: Option<u8>,
     /// Who is told of the run

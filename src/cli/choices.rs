@@ -11,7 +11,7 @@ pub enum OnBudget {
     /// Publish nothing but the rejected rows
     #[default]
     Withhold,
-    /// Publish it all the same
+    /// Publish the scored rows as well
     Publish,
 }
 
@@ -22,7 +22,7 @@ pub enum OnBadFile {
     /// Stop the run
     #[default]
     Fail,
-    /// Leave the whole file out and say so; every file is read once before, to know
+    /// Skip the whole file and report it; every file is read once in advance
     Skip,
 }
 
@@ -32,6 +32,6 @@ pub enum OnBadFile {
 pub enum OutputFormat {
     /// Apache Parquet, zstd
     Parquet,
-    /// Comma-separated text with a header
+    /// Comma-separated values with a header
     Csv,
 }

@@ -262,7 +262,7 @@ fn a_data_set_over_an_old_one_survives_every_failure() {
     );
 }
 
-const RETRY: &str = "retry -qq --threads 1 {}/out/set --mended {}/mended.csv";
+const RETRY: &str = "retry -qq --threads 1 {}/out/set --corrected {}/mended.csv";
 
 #[test]
 fn mending_a_data_set_survives_every_failure() {

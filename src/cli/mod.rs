@@ -11,6 +11,7 @@ pub mod console;
 mod existing;
 #[cfg(test)]
 mod failing_disk;
+mod guide;
 mod inspect;
 mod log;
 mod man;
@@ -22,6 +23,7 @@ mod run;
 mod scheduler;
 mod score;
 pub mod shell_args;
+mod short_help;
 mod signal;
 pub mod text_args;
 
@@ -150,6 +152,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
         Verb::Retry(args) => retry::run(args, console)?.tell(console)?,
+        Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
         Verb::Man(args) => man::run(&args, console)?,
     }
@@ -157,7 +160,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
 }
 
 fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut command = without_empty_variables(Cli::command());
+    let mut command = without_empty_variables(short_help::shortened(Cli::command()));
     // A dry run needs no output.
     command = command.mut_subcommand("check", |check| {
         check.mut_arg("output", |output| output.required(false))
@@ -326,7 +329,7 @@ fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
 /// clap's text as an error of ours: the message in one line, and as a hint what it says to try.
 fn usage_error(error: &clap::Error) -> Error {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Error::usage("no verb was given").hint("tallow --help");
+        return Error::usage("no verb was given").hint("tallow --help, or tallow guide");
     }
     let text = error.to_string();
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -73,17 +73,13 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
         .ok_or_else(|| Error::failed("the data set is gone").at_path(&directory))?;
     run.plan.job.rows_per_part = Some(manifest.rows_per_part);
     if manifest.parts.iter().all(|part| part.rejected.is_none()) {
-        return Ok(run.nothing_to_do("mend in", "no row of it was rejected"));
+        return Ok(run.nothing_to_do("correct in", "no row of it was rejected"));
     }
     check_unchanged(run, &manifest)?;
     let rejected = Rejected::of(&manifest, &directory, run.interrupt())?;
     let changed = changed_tables(args, &directory, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
-        return Ok(run.nothing_to_do(
-            "mend in",
-            "the rejected rows are as they were: change what is wrong with them in \
-             `_tallow/rejected/`",
-        ));
+        return Ok(run.nothing_to_do("correct in", "no row in `_tallow/rejected/` was changed"));
     }
     let names: Vec<String> = manifest
         .identity
@@ -118,17 +114,17 @@ fn mend(run: &mut Run, args: &RetryArgs) -> Result<Ending, Failure> {
         .partition(|part| part.rejected.is_some() && now.touches(part));
     if mending.is_empty() {
         return Ok(run.nothing_to_do(
-            "mend in",
-            "the mended rows belong to parts that have no rejected ones",
+            "correct in",
+            "the corrected rows belong to parts without rejected rows",
         ));
     }
     let mended = before.replaced_by(&now)?;
     let (parts, rows) = (
         counted(manifest.parts.len(), "part"),
-        counted(now.len(), "mended row"),
+        counted(now.len(), "corrected row"),
     );
     run.console.tell(&format!(
-        "making {} of {parts} again with {rows}",
+        "remaking {} of {parts} with {rows}",
         mending.len()
     ));
     let mut checkpoint =
@@ -259,7 +255,7 @@ fn no_data_set(path: &Path) -> Error {
             rejected.display()
         ));
     }
-    Error::failed("there is no finished data set of tallow's")
+    Error::failed("not a finished data set of tallow")
         .at_path(path)
         .hint("name the directory that `tallow score --output` wrote")
 }
@@ -270,8 +266,8 @@ fn go_back_to(manifest: &Manifest, args: &mut RetryArgs) -> Result<()> {
         return Ok(());
     }
     args.directory = canonical(&args.directory)?;
-    args.mended = args
-        .mended
+    args.corrected = args
+        .corrected
         .iter()
         .map(|path| canonical(path))
         .collect::<Result<_>>()?;
@@ -291,7 +287,7 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the data set cannot be mended, because since it was made these changed: {}",
+        "the data set cannot be corrected, because these changed since it was made: {}",
         changes.join("; ")
     );
     Err(Error::contract(message)
@@ -326,10 +322,10 @@ fn changed_tables(
         .filter_map(|part| part.rejected.as_ref())
         .map(|file| file.sha256.as_str())
         .collect();
-    let named = if args.mended.is_empty() {
+    let named = if args.corrected.is_empty() {
         there(directory, [REJECTED, earlier::REJECTED])?
     } else {
-        args.mended.clone()
+        args.corrected.clone()
     };
     let named = if named.is_empty() {
         vec![directory.join(REJECTED)]

@@ -11,7 +11,7 @@ pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
     /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as
-    /// `DuckDB` does; rows left out are counted as filtered.
+    /// `DuckDB` does. The other rows count as filtered.
     ///
     /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, `IS [NOT] NULL`, TRUE, FALSE or
     /// DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO, REGEXP, CASE, CAST,
@@ -39,13 +39,14 @@ pub struct RowsArgs {
         help_heading = "Rows"
     )]
     pub limit: Option<u64>,
-    /// Values that mean a missing one in the model's columns: `-999`, `NA,unknown`, or `age=-1`
-    /// for one column; may be repeated
+    /// Values that mean missing: `-999`, `NA` or `age=-1`
     ///
-    /// They count in every format. A number is compared as a number: `-999` is also `-999.0`. In
-    /// delimited text they replace the words that count otherwise,
-    /// `,NA,N/A,NaN,nan,null,NULL,None`; those of one column come on top. A category of the model
-    /// that is spelt so stays a category, unless its own column is named.
+    /// May be repeated; several are separated by commas: `NA,unknown`.
+    ///
+    /// They count in every format, in the model's columns. Numbers are compared as numbers: `-999`
+    /// is also `-999.0`. In delimited text they replace the defaults
+    /// `,NA,N/A,NaN,nan,null,NULL,None`; values for one column are added to them. A category of the
+    /// model that is spelled the same stays a category, unless its own column is named.
     #[arg(
         long,
         value_name = "[COLUMN=]VALUES",
@@ -63,10 +64,10 @@ pub struct RowsArgs {
         help_heading = "Rows"
     )]
     pub on_bad_file: OnBadFile,
-    /// Read every file in a directory, whatever its ending
+    /// Read every file in a directory, whatever its extension
     ///
-    /// By default directories give files that end in `.parquet`, `.pq`, `.csv`, `.tsv` or `.tab`,
-    /// compressed or not; the others are counted and reported.
+    /// By default directories give files that end in `.parquet`, `.pq`, `.parq`, `.csv`, `.tsv`
+    /// or `.tab`, compressed or not. The others are counted and reported.
     #[arg(long, help_heading = "Rows")]
     #[serde(default)]
     pub any_ending: bool,
@@ -80,8 +81,9 @@ pub struct RowsArgs {
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 #[serde(default)]
 pub struct DialectArgs {
-    /// The character between fields; `tab` is one too [default: a comma; a tab for `.tsv`; what a
-    /// first line `sep=;` says]
+    /// Field delimiter; `tab` is one too [default: comma; tab for `.tsv`]
+    ///
+    /// A first line `sep=;` sets it as well.
     #[arg(
         long,
         value_name = "CHARACTER",
@@ -89,7 +91,7 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub delimiter: Option<String>,
-    /// The character around fields that hold delimiters, or `none`
+    /// Quote character, or `none`
     #[arg(
         long,
         value_name = "CHARACTER",
@@ -98,12 +100,12 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub quote: String,
-    /// The character that takes away the meaning of the next one (`\` in files of Spark, `MySQL`
-    /// and Redshift), or `none`
+    /// Escape character, or `none`
     ///
-    /// It works before a quote, a delimiter, a line end and itself, in quotes and outside; before
-    /// anything else it is an ordinary character. By default quotes are doubled within quotes, and
-    /// a backslash that looks like an escape stops the run; `none` takes it for text.
+    /// Use `\` for files from Spark, `MySQL` and Redshift. It escapes a quote, a delimiter, a line
+    /// end and itself, inside and outside quotes; before anything else it is an ordinary character.
+    /// By default quotes are escaped by doubling them, and a backslash that looks like an escape
+    /// stops the run; `none` reads it as text.
     #[arg(
         long,
         value_name = "CHARACTER",
@@ -111,7 +113,7 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub escape: Option<String>,
-    /// The decimal mark of numbers [default: a point]
+    /// Decimal mark of numbers [default: a point]
     #[arg(
         long,
         value_name = "CHARACTER",
@@ -119,7 +121,7 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub decimal: Option<String>,
-    /// The character between groups of digits, as in `1,234,567` [default: none]
+    /// Thousands separator, as in `1,234,567` [default: none]
     #[arg(
         long,
         value_name = "CHARACTER",
@@ -127,7 +129,7 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub thousands: Option<String>,
-    /// Skip this many lines before the line that names the columns
+    /// Lines to skip before the header
     #[arg(
         long,
         value_name = "LINES",
@@ -144,20 +146,19 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub comment: Option<String>,
-    /// Drop spaces and tabs before and after values; within quotes they stay
+    /// Trim spaces and tabs around values, except within quotes
     #[arg(long, help_heading = "Delimited text")]
     pub trim: bool,
-    /// The encoding: `utf-8`, `utf-16`, `latin1`, `windows-1252` or any other that browsers know
-    /// [default: utf-8]
+    /// Encoding: `utf-8`, `utf-16`, `latin1`, `windows-1252`, … [default: utf-8]
+    ///
+    /// Any name from the WHATWG encoding standard.
     #[arg(long, value_name = "NAME", help_heading = "Delimited text")]
     pub encoding: Option<String>,
-    /// Types of columns that are text otherwise: `id=int64,day=date,amount=decimal(18,2)`; may be
-    /// repeated
+    /// Column types instead of string: `id=int64,day=date`; may be repeated
     ///
-    /// For delimited text and for columns that Hive directories give. An empty field or a text of
-    /// `--missing` is a missing value, and a value that is not of the type stops the run. Types:
-    /// int8 to int64, uint8 to uint64, float32, float64, boolean, string, date, timestamp,
-    /// decimal(P,S).
+    /// For delimited text and for columns from Hive directories. An empty field or a value of
+    /// `--missing` is missing, and a value that is not of the type stops the run. Types: int8 to
+    /// int64, uint8 to uint64, float32, float64, boolean, string, date, timestamp, decimal(P,S).
     #[arg(
         long,
         value_name = "COLUMN=TYPE",
@@ -165,7 +166,7 @@ pub struct DialectArgs {
         help_heading = "Delimited text"
     )]
     pub types: Vec<String>,
-    /// There is no line that names the columns; they are `column_1`, `column_2`, …
+    /// There is no header; columns are `column_1`, `column_2`, …
     #[arg(long, help_heading = "Delimited text")]
     pub no_header: bool,
 }

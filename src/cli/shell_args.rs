@@ -1,14 +1,24 @@
-//! Arguments of the verbs that help at the shell: completion scripts and manual pages.
+//! Arguments of the verbs that help at the shell: the guide, completion scripts and manual pages.
 
 use clap::Args;
 use clap_complete::Shell;
 
+/// `tallow guide`
+#[derive(Clone, Debug, Args)]
+pub struct GuideArgs {
+    /// The topic [default: list the topics]
+    ///
+    /// On a terminal the topic opens in `$PAGER`, or in `less` if that is not set.
+    #[arg(value_name = "TOPIC")]
+    pub topic: Option<String>,
+}
+
 /// `tallow man`
 #[derive(Clone, Debug, Args)]
 pub struct ManArgs {
-    /// The verb; without one the page of tallow itself
+    /// The verb [default: tallow itself]
     ///
-    /// `tallow man score | man -l -` shows it, `tallow man > tallow.1` keeps it.
+    /// `tallow man score | man -l -` shows it, `tallow man > tallow.1` saves it.
     #[arg(value_name = "VERB")]
     pub verb: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
 #[serde(default)]
 pub struct TextArgs {
-    /// The column of texts [default: the only one, or the one called `text`]
+    /// The column of texts [default: the only string column, or `text`]
     #[arg(
         long,
         value_name = "COLUMN",
@@ -17,7 +17,7 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The column of second texts, for models of pairs: `--text query --text-pair passage`
+    /// The column of second texts, for models of pairs
     #[arg(
         long,
         value_name = "COLUMN",
@@ -26,12 +26,13 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
-    /// What the model is used for [default: what its files say]
+    /// Task of the model [default: from its files]
     #[arg(long, value_enum, value_name = "TASK", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
-    /// Put one of the model's own prompts before every text, or `none` [default: the model's
-    /// default prompt]
+    /// Prefix every text with one of the model's prompts, or `none`
+    ///
+    /// [default: the model's default prompt]
     #[arg(
         long,
         value_name = "NAME",
@@ -40,7 +41,7 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// Put this before every text, such as `search_query: `
+    /// Prefix every text with this, such as `search_query: `
     #[arg(
         long,
         value_name = "TEXT",
@@ -49,7 +50,7 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<String>,
-    /// Keep only the first numbers of each vector, for models trained so (Matryoshka)
+    /// Keep only the first N numbers of each vector (Matryoshka models)
     #[arg(
         long,
         value_name = "N",
@@ -58,13 +59,15 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
-    /// Scale vectors to length 1, after `--dimensions`; `--normalize=false` takes back that a
-    /// package says so
+    /// Scale vectors to length 1, after `--dimensions`
+    ///
+    /// `--normalize=false` overrides a package.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
-    /// The most tokens of a text, the model's own marks included; what is longer is cut off and
-    /// counted as truncated [default: what the model was made for]
+    /// Maximum tokens per text [default: the model's limit]
+    ///
+    /// Special tokens included. Longer texts are truncated and counted.
     #[arg(
         long,
         value_name = "TOKENS",
@@ -73,7 +76,7 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
-    /// Cut long texts into chunks of so many tokens, and give the mean of the chunks' vectors
+    /// Split long texts into chunks of this many tokens and average their vectors
     #[arg(
         long,
         value_name = "TOKENS",
@@ -82,7 +85,7 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<usize>,
-    /// The tokens that a chunk shares with the one before [default: 0]
+    /// Tokens that a chunk shares with the one before [default: 0]
     #[arg(
         long,
         value_name = "TOKENS",
@@ -91,7 +94,9 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
-    /// How the labels of tokens become entities, as in transformers' pipeline [default: simple]
+    /// How token labels become entities [default: simple]
+    ///
+    /// As in transformers' pipeline.
     #[arg(
         long,
         value_enum,
@@ -100,7 +105,9 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<AggregationName>,
-    /// How the products of a text model are computed: `int8` is faster and a little less exact
+    /// Precision of the text model's products
+    ///
+    /// `int8` is faster and slightly less accurate.
     #[arg(
         long,
         value_enum,
@@ -109,8 +116,10 @@ pub struct TextArgs {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
-    /// Where a text model runs: `cpu`; `cuda:0` in a build with `--features cuda`; or `reference`,
-    /// the CPU without our own kernels, slow, to compare with
+    /// Where a text model runs: `cpu`, `cuda:0` or `reference`
+    ///
+    /// `cuda:0` needs a build with `--features cuda`. `reference` is the CPU without tallow's own
+    /// kernels: slow, for comparison.
     #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

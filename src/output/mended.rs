@@ -58,7 +58,7 @@ impl MendedRows {
             }
         }
         let rows = concat_batches(&job.read_schema, &batches)
-            .map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+            .map_err(|error| Error::internal("corrected rows of several kinds").because(error))?;
         let all = Self { rows, places };
         let distinct = all.last_of_each_place()?;
         if distinct.len() == all.len() {
@@ -71,7 +71,7 @@ impl MendedRows {
             .enumerate()
             .find_map(|(index, place)| Some((*place, [seen.insert(*place, index)?, index])));
         let Some((place, indices)) = twice else {
-            return Err(Error::internal("mended rows were lost"));
+            return Err(Error::internal("corrected rows were lost"));
         };
         let [first, second] = indices.map(|index| {
             tables[firsts.partition_point(|first| *first <= index) - 1]
@@ -86,7 +86,7 @@ impl MendedRows {
         Err(told_of(
             place,
             files,
-            &format!("a row is mended twice, in `{first}`{where_else}"),
+            &format!("row corrected twice: in `{first}`{where_else}"),
         )
         .hint("leave one of both out"))
     }
@@ -97,8 +97,8 @@ impl MendedRows {
     /// An internal error: both are in the types that the job reads.
     pub fn replaced_by(&self, others: &Self) -> Result<Self> {
         let rows = concat_batches(&self.rows.schema(), [&self.rows, &others.rows]);
-        let rows =
-            rows.map_err(|error| Error::internal("mended rows of several kinds").because(error))?;
+        let rows = rows
+            .map_err(|error| Error::internal("corrected rows of several kinds").because(error))?;
         Self {
             rows,
             places: [self.places.as_slice(), others.places.as_slice()].concat(),
@@ -118,7 +118,7 @@ impl MendedRows {
         open: &[&PartRecord],
         files: &HashMap<String, usize>,
     ) -> Result<()> {
-        const NEVER: &str = "a row is to be mended that was not rejected";
+        const NEVER: &str = "a corrected row was never rejected";
         const HINT: &str =
             "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
         let is_new = |place: &(usize, u64)| before.places.binary_search(place).is_err();
@@ -144,7 +144,7 @@ impl MendedRows {
                 .filter(|place| is_new(place));
             if let Some(&place) = own.nth(usize::try_from(most).unwrap_or(usize::MAX)) {
                 let message = format!(
-                    "more rows are to be mended than the {} that were rejected there",
+                    "more rows were corrected than the {} that were rejected there",
                     counted(most as usize, "row")
                 );
                 return Err(told_of(place, files, &message).hint(HINT));
@@ -190,7 +190,7 @@ impl MendedRows {
     fn taken(&self, chosen: Vec<((usize, u64), u64)>) -> Result<Self> {
         let (places, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
         let rows = take_record_batch(&self.rows, &UInt64Array::from(indices))
-            .map_err(|error| Error::internal("cannot take mended rows").because(error))?;
+            .map_err(|error| Error::internal("cannot take corrected rows").because(error))?;
         Ok(Self { rows, places })
     }
 
@@ -270,8 +270,9 @@ impl MendedRows {
             .cloned()
             .chain([paths, rows])
             .collect();
-        RecordBatch::try_new(schema(&self.rows.schema()), columns)
-            .map_err(|error| Error::internal("mended rows do not fit their table").because(error))
+        RecordBatch::try_new(schema(&self.rows.schema()), columns).map_err(|error| {
+            Error::internal("corrected rows do not fit their table").because(error)
+        })
     }
 
     /// The rows as the pipeline puts them in the place of the input's.
@@ -312,7 +313,7 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
     let column = |name: &str, data_type: &DataType| {
         let lacks = || {
             Error::contract(
-                "the table of mended rows lacks the column that says where a row belongs",
+                "the table of corrected rows is missing the column that says where a row belongs",
             )
             .at_column(name)
         };
@@ -337,7 +338,7 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
             .and_then(|row| u64::try_from(row).ok())
             .and_then(|row| row.checked_sub(1));
         file.zip(row).ok_or_else(|| {
-            let error = Error::contract("a mended row belongs to no row of the input")
+            let error = Error::contract("a corrected row does not belong to any row of the input")
                 .at_row(index as u64 + 1)
                 .at_column(COLUMNS[0]);
             error.hint(
@@ -368,7 +369,8 @@ fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBa
     let names = NameIndex::new(&schema);
     let column = |field: &Arc<Field>| {
         let position = names.position(field.name()).ok_or_else(|| {
-            Error::contract("the table of mended rows lacks a column").at_column(field.name())
+            Error::contract("the table of corrected rows is missing a column")
+                .at_column(field.name())
         })?;
         cast_column(
             &with_nulls(batch.column(position), field.data_type()),
@@ -382,5 +384,5 @@ fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBa
         .map(column)
         .collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new(read_schema.clone(), columns)
-        .map_err(|error| Error::internal("mended rows do not fit the data").because(error))
+        .map_err(|error| Error::internal("corrected rows do not fit the data").because(error))
 }

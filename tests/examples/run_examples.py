@@ -1,14 +1,16 @@
-"""Runs everything in `examples/` as a user would.
+"""Runs everything in `examples/` as a user would, and the commands of README and the guide.
 
     python tests/examples/run_examples.py path/to/tallow
 
 The exports on every set that scikit-learn brings along, for pipelines, bare estimators, regressors, two classes and more; the line for cron
-under cron's own PATH; the units for systemd; the DAG in Airflow. What cannot be run here is printed as NOT TESTED.
+under cron's own PATH; the units for systemd; the DAG in Airflow; each block of code in README and `src/guide` that has Python in it, with
+the blocks before it. What cannot be run here is printed as NOT TESTED.
 """
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -244,9 +246,55 @@ def text_model():
         FAILED.append("export_text_model.py: the exported model has other scores")
 
 
+def blocks(text):
+    """The fenced blocks of a Markdown file: their words and their lines."""
+    for info, body in re.findall(r"^```([^\n]+)\n(.*?)^```", text, flags=re.S | re.M):
+        yield info.split(), body
+
+
+def commands(words, body):
+    """The commands of a block; in a session the lines after `$`, with those that they go on in."""
+    if words[0] == "sh":
+        return [body]
+    return [step.removeprefix("$ ") for step in re.findall(r"^\$ (?:.*\\\n)*.*", body, flags=re.M)]
+
+
+def papers():
+    """README and the guide, as far as they need Python; tests/it/papers.rs runs the other blocks of them."""
+    if not has("sklearn", "skl2onnx", "pandas", "pyarrow"):
+        return
+    for paper in [ROOT / "README.md", *sorted((ROOT / "src/guide").glob("*.md"))]:
+        found = list(blocks(paper.read_text()))
+        if not any("python" in words for words, _ in found):
+            continue
+        room = WORK / f"paper_{paper.stem}"
+        (room / "bin").mkdir(parents=True)
+        (room / "bin/tallow").symlink_to(TALLOW)
+        (room / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        (room / "bin/python").chmod(0o755)
+        for folder in ["data", "examples"]:
+            (room / folder).symlink_to(ROOT / folder)
+        environment = os.environ | {"PATH": f"{room}/bin:{os.environ['PATH']}", "NO_COLOR": "1"}
+        for words, body in found:
+            if "unrun" in words or words[0] not in ("sh", "console", "python"):
+                continue
+            name = f"{paper.name}: {body.strip().splitlines()[0]}"
+            if words[0] == "python":
+                expect(name, run(sys.executable, "-c", body, cwd=room, env=environment))
+                continue
+            for command in commands(words, body):
+                done = run("/bin/sh", "-c", command, cwd=room, env=environment)
+                if words[0] == "sh" or "python" in words:
+                    expect(name, done)
+                if "python" in words and words[0] == "console":
+                    printed = body.split(command, 1)[1].strip().splitlines()[0]
+                    if printed not in done[1]:
+                        FAILED.append(f"{name}: no line `{printed}` in {done[1]}")
+
+
 def main():
     chosen = os.environ.get("TALLOW_EXAMPLES", "").split()
-    for part in [scikit_learn, lightgbm, catboost, xgboost, mains, cron, systemd, text_model, airflow]:
+    for part in [scikit_learn, lightgbm, catboost, xgboost, mains, cron, systemd, text_model, papers, airflow]:
         if not chosen or part.__name__ in chosen:
             attempt(part.__name__, part)
             print(f"{part.__name__}: {len(DONE)} steps passed so far", flush=True)

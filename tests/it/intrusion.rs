@@ -242,7 +242,7 @@ fn a_manifest_of_somebody_names_no_file_that_retry_would_replace() {
     );
     // The run's own report is replaced.
     let before = std::fs::read(room.path("facts.pq")).unwrap();
-    room.tallow("retry --quiet set --mended mended.csv").ok();
+    room.tallow("retry --quiet set --corrected mended.csv").ok();
     assert_ne!(std::fs::read(room.path("facts.pq")).unwrap(), before);
     for (name, content) in [("facts.pq", Some("theirs")), ("new.pq", None)] {
         std::fs::remove_dir_all(room.path("set")).unwrap();
@@ -252,7 +252,7 @@ fn a_manifest_of_somebody_names_no_file_that_retry_would_replace() {
         content
             .iter()
             .for_each(|content| _ = room.file(name, content));
-        room.tallow("retry --quiet set --mended mended.csv").ok();
+        room.tallow("retry --quiet set --corrected mended.csv").ok();
         assert_eq!(
             std::fs::read_to_string(room.path(name)).ok().as_deref(),
             content,

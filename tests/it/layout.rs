@@ -316,7 +316,7 @@ fn rows_of_a_data_set_of_the_earlier_layout_are_mended() {
         format!("id,a,b,rejected_file,rejected_row\n{line}"),
     );
     let run = room
-        .tallow("retry set --mended mended.csv --format json")
+        .tallow("retry set --corrected mended.csv --format json")
         .ok();
     assert_eq!(run.json()["ledger"]["scored"], 10, "{run}");
     assert_eq!(matched(&room, "set").len(), 3);

@@ -100,5 +100,8 @@ mod fuzz;
 mod fuzz_corpus;
 mod mutation;
 
+// README, the guide and help: what they say is what the program does.
+mod papers;
+
 // The house's own rules.
 mod house;

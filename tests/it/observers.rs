@@ -265,7 +265,7 @@ fn a_run_that_mends_is_told_of_as_any_other() {
     std::fs::create_dir(room.path("elsewhere")).unwrap();
     let mut command = room.command();
     command.current_dir(room.path("elsewhere")).args(
-        "retry ../out --mended ../mended.parquet --metrics-file m.prom --lineage-file e.jsonl"
+        "retry ../out --corrected ../mended.parquet --metrics-file m.prom --lineage-file e.jsonl"
             .split(' '),
     );
     assert!(command.status().unwrap().success());

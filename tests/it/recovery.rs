@@ -830,7 +830,7 @@ fn in_mended_text_an_empty_field_is_null() {
         format!("id,region,a,b,rejected_file,rejected_row\n{lines}"),
     );
     let run = room
-        .tallow("retry out --mended mended.csv --format json")
+        .tallow("retry out --corrected mended.csv --format json")
         .ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 10, "{run}");
 }
@@ -869,7 +869,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     let run = room.tallow("retry out").ok();
     assert!(
         run.stderr
-            .starts_with("nothing to mend in `out/`: the rejected rows are as they were"),
+            .starts_with("nothing to correct in `out/`: no row in `_tallow/rejected/` was changed"),
         "{run}"
     );
     assert_eq!(
@@ -887,7 +887,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
     assert!(
         run.stderr
-            .starts_with("making 3 of 22 parts again with 30 mended rows\n"),
+            .starts_with("remaking 3 of 22 parts with 30 corrected rows\n"),
         "only those with a mended row: {run}"
     );
     assert!(!room.path("out/_tallow/rejected/part-00000.pq").exists());
@@ -944,7 +944,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
     let run = room.tallow("retry out --skip-code 99").fails(99);
     assert!(
         run.stderr
-            .starts_with("nothing to mend in `out/`: no row of it was rejected"),
+            .starts_with("nothing to correct in `out/`: no row of it was rejected"),
         "{run}"
     );
 }
@@ -961,6 +961,8 @@ fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
         .unwrap();
     for line in [
         "retry out --skip-code 99",
+        "retry out --skip-code 99 --corrected copies",
+        // The flag's earlier name.
         "retry out --skip-code 99 --mended copies",
     ] {
         let run = room.tallow(&format!("{line} --format json")).fails(99);
@@ -996,12 +998,14 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
             "mended.csv",
             format!("id,region,a,b,rejected_file,rejected_row\n{lines}"),
         );
-        room.tallow("retry out --mended mended.csv").fails(3).stderr
+        room.tallow("retry out --corrected mended.csv")
+            .fails(3)
+            .stderr
     };
     let twice = mended(&[&row, &row]);
     assert!(
         twice.starts_with(&format!(
-            "contract error: a row is mended twice, in `mended.csv` (`in-0.parquet`, row {row})\n"
+            "contract error: row corrected twice: in `mended.csv` (`in-0.parquet`, row {row})\n"
         )),
         "{twice}"
     );
@@ -1009,7 +1013,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
         let never = mended(&[&row, other]);
         assert!(
             never.starts_with(&format!(
-                "contract error: a row is to be mended that was not rejected (`in-0.parquet`, row \
+                "contract error: a corrected row was never rejected (`in-0.parquet`, row \
                  {other})\n"
             )),
             "{never}"
@@ -1030,7 +1034,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
     let more = mended(&[&all[..], &["999"]].concat());
     assert!(
         more.starts_with(
-            "contract error: more rows are to be mended than the 10 rows that were rejected there \
+            "contract error: more rows were corrected than the 10 rows that were rejected there \
              (`in-0.parquet`, row 999)"
         ),
         "{more}"
@@ -1044,7 +1048,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
         format!("id,region,a,b,rejected_file,rejected_row\n1,north,0.25,,in-0.parquet,{row}\n"),
     );
     for _again in 0..2 {
-        room.tallow("retry --quiet out --mended mended.csv").ok();
+        room.tallow("retry --quiet out --corrected mended.csv").ok();
     }
 }
 
@@ -1052,8 +1056,13 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
 fn mended_rows_that_do_not_fit_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    let bad = room.tallow("retry out --mended in-0.parquet").fails(3);
-    assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
+    // `--mended` is the earlier name of the flag.
+    for flag in ["--corrected", "--mended"] {
+        let bad = room
+            .tallow(&format!("retry out {flag} in-0.parquet"))
+            .fails(3);
+        assert!(bad.stderr.contains("says where a row belongs"), "{bad}");
+    }
     room.parquet("in-0.parquet", &rows(9, ROWS), 2_500);
     let changed = room.tallow("retry out").fails(3);
     assert!(

@@ -1,0 +1,58 @@
+//! What `-h` shows: the flags of an ordinary run, on one screen.
+//!
+//! Owns the list of those flags. `--help` shows every flag, grouped; a flag that is not in the list
+//! is only there.
+
+use clap::{Arg, Command};
+
+/// The flags that `-h` shows, of any verb that has them.
+const COMMON: [&str; 18] = [
+    "model",
+    "output",
+    "overwrite",
+    "filter",
+    "missing",
+    "rename",
+    "features",
+    "on_null",
+    "on_unseen",
+    "passthrough",
+    "partition_by",
+    "max_error_rate",
+    "scan",
+    "corrected",
+    "threads",
+    "memory",
+    "format",
+    "quiet",
+];
+
+/// Those that `check` takes only because `score` does.
+const ONLY_SCORE: [&str; 3] = ["overwrite", "partition_by", "max_error_rate"];
+
+/// The command with short help for every verb.
+pub(super) fn shortened(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let is_rare = is_rare(&arg);
+        arg.hide_short_help(is_rare)
+    });
+    command.mut_subcommands(|verb| {
+        let is_check = verb.get_name() == "check";
+        let is_hidden =
+            |arg: &Arg| is_rare(arg) || is_check && ONLY_SCORE.contains(&arg.get_id().as_str());
+        let help = format!(
+            "`tallow {} --help` shows every flag; `tallow guide` is the manual.",
+            verb.get_name()
+        );
+        verb.mut_args(|arg| {
+            let is_hidden = is_hidden(&arg);
+            arg.hide_short_help(is_hidden)
+        })
+        .after_help(help)
+        .after_long_help("`tallow guide` is the manual.")
+    })
+}
+
+fn is_rare(arg: &Arg) -> bool {
+    !arg.is_positional() && !COMMON.contains(&arg.get_id().as_str())
+}

@@ -1,0 +1,129 @@
+//! The manual: one Markdown file a topic, shown by `tallow guide` and here.
+//!
+//! Owns the texts and their order. It must not know how they are shown.
+
+/// One topic of the manual.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    /// The name as users type it.
+    pub name: &'static str,
+    /// What it is about, in one line.
+    pub summary: &'static str,
+    /// The Markdown text.
+    pub text: &'static str,
+}
+
+macro_rules! topics {
+    ($($module:ident $file:literal $summary:literal)*) => {
+        $(#[doc = include_str!(concat!($file, ".md"))] pub mod $module {})*
+
+        /// Every topic, in reading order.
+        pub const TOPICS: &[Topic] = &[
+            $(Topic { name: $file, summary: $summary, text: include_str!(concat!($file, ".md")) }),*
+        ];
+    };
+}
+
+topics! {
+    getting_started "getting-started" "Install tallow and score a first table"
+    models "models" "Model formats, how to save them, columns that come out"
+    scikit_learn "scikit-learn" "Pipelines and networks through ONNX"
+    text "text" "Embeddings, labels and entities from text models"
+    packages "packages" "tallow.toml: types, policies, digests, golden rows"
+    data "data" "Tables, columns, SQL filters, delimited text, missing values"
+    data_sets "data-sets" "Directories of parts, partitions, atomic replacement"
+    recovery "recovery" "Crashes, signals, bad rows, broken files, retry"
+    monitoring "monitoring" "Reports, Prometheus metrics, OpenLineage, guards"
+    performance "performance" "Speed compared with the original libraries"
+    memory "memory" "What --memory caps, and measured peaks"
+    limits "limits" "What tallow does not do"
+    exit_codes "exit-codes" "What each exit code means"
+}
+
+/// The list of topics, a line each.
+#[must_use]
+pub fn contents() -> String {
+    let mut text = "Topics of the manual; read one with `tallow guide TOPIC`:\n\n".to_owned();
+    for topic in TOPICS {
+        text += &format!("  {:16} {}\n", topic.name, topic.summary);
+    }
+    text
+}
+
+/// The topic of this name; case and `_` for `-` do not matter.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Topic> {
+    let name = plain(name);
+    TOPICS.iter().find(|topic| topic.name == name)
+}
+
+/// The topic with the nearest name: one that begins like it, else the one with the fewest edits.
+///
+/// # Panics
+/// Never: there are topics.
+#[must_use]
+pub fn nearest(name: &str) -> &'static Topic {
+    let name = plain(name);
+    let distance = |topic: &&Topic| {
+        let is_part = name.len() > 2 && topic.name.contains(&name);
+        if is_part { 0 } else { edits(&name, topic.name) }
+    };
+    TOPICS.iter().min_by_key(distance).unwrap_or(&TOPICS[0])
+}
+
+fn plain(name: &str) -> String {
+    name.trim()
+        .trim_end_matches(".md")
+        .to_lowercase()
+        .replace(['_', ' '], "-")
+}
+
+/// The Levenshtein distance: insertions, deletions and replacements of characters.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_found_as_users_spell_them() {
+        for name in ["data-sets", "Data_Sets", "data sets", "data-sets.md"] {
+            assert_eq!(
+                find(name).map(|topic| topic.name),
+                Some("data-sets"),
+                "{name}"
+            );
+        }
+        assert!(find("").is_none() && find("data-set").is_none());
+    }
+
+    #[test]
+    fn an_unknown_topic_has_a_nearest_one() {
+        let cases = [
+            ("mdels", "models"),
+            ("exit", "exit-codes"),
+            ("learn", "scikit-learn"),
+            ("Recover", "recovery"),
+            ("data-set", "data-sets"),
+            ("memroy", "memory"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(nearest(name).name, expected, "{name}");
+        }
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+    }
+}
