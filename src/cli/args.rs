@@ -414,10 +414,9 @@ pub struct BindingArgs {
     pub rows_axis: Vec<String>,
     /// Missing values: error, reject, null or a number
     ///
-    /// `COLUMN=POLICY` is for one column.     /// `error` stops the run. `reject` rejects the row
-    /// and counts it. `null` passes a missing value to the model. A number replaces the missing
-    /// value. By default, models that support missing values get them, and other models stop the
-    /// run.
+    /// `COLUMN=POLICY` is for one column. `error` stops the run. `reject` rejects the row and
+    /// counts it. `null` passes a missing value to the model. A number replaces the missing value.
+    /// By default, models that support missing values get them, and other models stop the run.
     #[arg(
         long,
         value_name = "[COLUMN=]POLICY",
@@ -427,9 +426,9 @@ pub struct BindingArgs {
     pub on_null: Vec<String>,
     /// Unseen categories and values that do not fit: as `--on-null`
     ///
-    /// Such values are text that is not a number and lists of the wrong length.     /// By default
-    /// an unseen category goes where the model's own library sends it. Where that library refuses
-    /// it (XGBoost with stored categories, networks), the run stops. Text that is not a number and
+    /// Such values are text that is not a number and lists of the wrong length. By default an
+    /// unseen category goes where the model's own library sends it. Where that library refuses it
+    /// (XGBoost with stored categories, networks), the run stops. Text that is not a number and
     /// lists of the wrong length stop the run. In an ONNX graph, the encoders decide about
     /// categories.
     #[arg(
@@ -478,8 +477,7 @@ fn one_or_several<'de, D: serde::Deserializer<'de>>(
 pub struct OutcomeArgs {
     /// Columns to pass through [default: all that are not features]
     ///
-    /// `id,region`, `all` or `none`.     /// Quote names that contain commas as in CSV:
-    /// `'"a,b",c'`.
+    /// `id,region`, `all` or `none`. Quote names that contain commas as in CSV: `'"a,b",c'`.
     #[arg(
         long,
         value_name = "COLUMNS",
@@ -541,9 +539,9 @@ pub struct ResourceArgs {
     pub batch_rows: Option<usize>,
     /// Maximum memory, such as `1GiB`
     ///
-    /// Does not change the output.     /// Caps the peak resident size with smaller portions and
-    /// fewer workers. A limit that cannot be met is rejected before the first row, and the error
-    /// says what would be enough. `tallow check` prints the estimate.
+    /// Does not change the output. Caps the peak resident size with smaller portions and fewer
+    /// workers. A limit that cannot be met is rejected before the first row, and the error says
+    /// what would be enough. `tallow check` prints the estimate.
     #[arg(
         long,
         value_name = "SIZE",

@@ -93,6 +93,11 @@ impl Console {
         self.verbose
     }
 
+    /// Whether standard output is a terminal.
+    pub(super) fn is_on_terminal(&self) -> bool {
+        self.format == ResultFormat::Text && io::stdout().is_terminal()
+    }
+
     /// Writes to standard output. A reader that went away is not an error here; it is when the
     /// caller asks.
     ///

@@ -1,6 +1,6 @@
 //! `tallow guide`: the manual, through a pager on a terminal and as plain text elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::console::Console;
@@ -16,7 +16,7 @@ pub(super) fn run(args: &GuideArgs, console: &Console) -> Result<()> {
         return console.data(&guide::contents());
     };
     let topic = guide::find(name).ok_or_else(|| unknown(name))?;
-    if std::io::stdout().is_terminal() && page(topic).is_some() {
+    if console.is_on_terminal() && page(topic).is_some() {
         return Ok(());
     }
     console.data(topic.text)

@@ -131,7 +131,7 @@ pub struct TextArgs {
 pub enum TaskName {
     /// A vector for each text
     Embedding,
-    /// Labels or a number for each text or pair of texts
+    /// Labels or a number for each text, or pair of texts
     Classification,
     /// A score for each pair of texts
     Reranking,
@@ -143,11 +143,11 @@ pub enum TaskName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrecisionName {
-    /// In single precision; on processors with AMX 17 bits of each number are multiplied
+    /// Single precision; with AMX, 17 bits of each number are multiplied
     F32,
-    /// In single precision, with all 24 bits of each number on every processor
+    /// Single precision with all 24 bits on every processor
     F32Exact,
-    /// In bytes, scaled for each row and each column
+    /// Bytes, scaled per row and per column
     Int8,
 }
 
@@ -155,14 +155,14 @@ pub enum PrecisionName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AggregationName {
-    /// Every token by itself, with its label as it is
+    /// Each token on its own, with its label unchanged
     None,
-    /// Neighbours of one label together
+    /// Adjacent tokens of one label, merged
     Simple,
-    /// Words by their first token
+    /// Words, labelled by their first token
     First,
-    /// Words by the mean of their tokens
+    /// Words, labelled by the mean of their tokens
     Average,
-    /// Words by their surest token
+    /// Words, labelled by their most certain token
     Max,
 }
