@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
-use arrow::compute::{and_kleene, interleave, is_null, not, or_kleene, take};
+use arrow::compute::{and_kleene, concat, is_null, not, or_kleene};
 use arrow::datatypes::DataType;
 
 use super::arithmetic::{arithmetic, negate};
 use super::comparison::{compare, is_in};
 use super::conversion::convert;
+use super::made_text::{counted, interleaved, taken, text_bytes};
 use super::moments;
 use super::node::{Comparison, Literal, Node};
 use super::pattern::matches;
@@ -33,7 +34,7 @@ impl Rows {
         let mut columns = HashMap::new();
         for name in node.columns() {
             if let Some(column) = self.columns.get(&name) {
-                columns.insert(name, take(column, rows, None)?);
+                columns.insert(name, taken(column, rows)?);
             }
         }
         Ok(Self {
@@ -227,6 +228,7 @@ fn both(
 fn attempted(node: &Node, rows: &Rows) -> Outcome<Value> {
     let fault = match evaluate(node, rows) {
         Ok(value) => return Ok(value),
+        Err(fault) if fault.is_memory => return Err(fault),
         Err(fault) => fault,
     };
     // Types are wrong for no row at all; values are wrong for some.
@@ -241,7 +243,8 @@ fn attempted(node: &Node, rows: &Rows) -> Outcome<Value> {
     let first = attempted(node, &rows.slice(0, half))?.expanded(half)?;
     let second =
         attempted(node, &rows.slice(half, rows.count - half))?.expanded(rows.count - half)?;
-    Ok(Value::rows(arrow::compute::concat(&[&first, &second])?))
+    let bytes = text_bytes(&first).saturating_add(text_bytes(&second));
+    counted(bytes, || Ok(concat(&[&first, &second])?)).map(Value::rows)
 }
 
 /// A value for some of the rows.
@@ -267,7 +270,7 @@ fn case(
                 let operand = if operand.is_constant {
                     operand.clone()
                 } else {
-                    Value::rows(take(&operand.array, &positions, None)?)
+                    Value::rows(taken(&operand.array, &positions)?)
                 };
                 compare(
                     Comparison::Equal,
@@ -326,7 +329,7 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
         let places: Vec<u32> = (0..all.len() as u32)
             .filter(|place| !nulls.value(*place as usize))
             .collect();
-        let array = take(&array, &UInt32Array::from(places), None)?;
+        let array = taken(&array, &UInt32Array::from(places))?;
         found.push(Branch {
             value: Value {
                 array,
@@ -359,5 +362,5 @@ fn merged(branches: Vec<Branch>, row_count: usize, what: &str) -> Outcome<Value>
         }
     }
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    Ok(Value::rows(interleave(&arrays, &places)?))
+    Ok(Value::rows(interleaved(&arrays, &places)?))
 }

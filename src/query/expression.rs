@@ -109,7 +109,11 @@ impl Expression {
     /// Fails at the first row, counted from 1 among these, for which the value cannot be computed.
     pub(super) fn values(&self, rows: &Rows) -> Result<ArrayRef> {
         self.compute(rows).map_err(|fault| {
-            let row = self.first_fault(rows, 0, rows.count);
+            let row = if fault.is_memory {
+                None
+            } else {
+                self.first_fault(rows, 0, rows.count)
+            };
             let (fault, place) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
             let error = Error::failed(format!(
                 "cannot compute the expression `{}`: {}",

@@ -30,6 +30,7 @@ mod date_text;
 mod evaluate;
 mod expression;
 mod functions;
+mod made_text;
 mod maths;
 mod moments;
 mod node;

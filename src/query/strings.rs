@@ -5,21 +5,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
 
 use super::conversion::convert;
+use super::made_text::MadeText;
 use super::value::{Fault, Outcome, Value, name_of};
-use crate::error::Error;
-use crate::memory::{Pool, Reservation};
 
 /// The longest text that a function may make, in bytes.
 const LONGEST_TEXT: usize = 1 << 20;
-
-/// The most text that a function may make of one batch, in bytes.
-const MOST_TEXT: usize = 256 << 20;
 
 /// The function of this name.
 pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) -> Outcome<Value> {
@@ -31,7 +25,7 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
             let columns = arguments
                 .iter()
                 .enumerate()
-                .map(|(place, value)| Column::new(name, place, value, count))
+                .map(|(place, value)| Column::new(name, place, value))
                 .collect::<Outcome<Vec<_>>>()?;
             apply(name, &columns, count)?
         }
@@ -43,14 +37,14 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
     })
 }
 
-/// An argument: texts or whole numbers.
-enum Column {
-    Texts(ArrayRef),
-    Numbers(ArrayRef),
+/// An argument: texts or whole numbers, one for each row or a single one for all.
+struct Column {
+    array: ArrayRef,
+    is_constant: bool,
 }
 
 impl Column {
-    fn new(name: &'static str, place: usize, value: &Value, count: usize) -> Outcome<Self> {
+    fn new(name: &'static str, place: usize, value: &Value) -> Outcome<Self> {
         let wants_number = match name {
             "left" | "right" | "repeat" | "lpad" | "rpad" => place == 1,
             "substring" => place >= 1,
@@ -80,37 +74,34 @@ impl Column {
                 "make a text of it with `CAST(… AS VARCHAR)`"
             }));
         }
-        let array = value.typed(&wanted).expanded(count)?;
-        Ok(if wants_number {
-            Self::Numbers(array)
-        } else {
-            Self::Texts(array)
+        Ok(Self {
+            array: value.typed(&wanted).array,
+            is_constant: value.is_constant,
         })
     }
 
-    fn array(&self) -> &ArrayRef {
-        match self {
-            Self::Texts(array) | Self::Numbers(array) => array,
-        }
+    /// Where the value of a row is.
+    fn index(&self, row: usize) -> usize {
+        if self.is_constant { 0 } else { row }
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.array.is_null(self.index(row))
     }
 
     fn text(&self, row: usize) -> &str {
-        match self {
-            Self::Texts(array) => array.as_string::<i32>().value(row),
-            Self::Numbers(_) => "",
-        }
+        let texts = self.array.as_string_opt::<i32>();
+        texts.map_or("", |texts| texts.value(self.index(row)))
     }
 
     fn number(&self, row: usize) -> i64 {
-        match self {
-            Self::Numbers(array) => array.as_primitive::<Int64Type>().value(row),
-            Self::Texts(_) => 0,
-        }
+        let numbers = self.array.as_primitive_opt::<Int64Type>();
+        numbers.map_or(0, |numbers| numbers.value(self.index(row)))
     }
 }
 
 fn apply(name: &'static str, columns: &[Column], count: usize) -> Outcome<ArrayRef> {
-    let is_null = |row: usize| columns.iter().any(|column| column.array().is_null(row));
+    let is_null = |row: usize| columns.iter().any(|column| column.is_null(row));
     let rows = || (0..count).map(|row| (!is_null(row)).then_some(row));
     let text = |place: usize, row: usize| columns[place].text(row);
     let tests = |test: fn(&str, &str) -> bool| -> Outcome<ArrayRef> {
@@ -134,17 +125,14 @@ fn apply(name: &'static str, columns: &[Column], count: usize) -> Outcome<ArrayR
         "strpos" => return counts(&|row| position(text(0, row), text(1, row))),
         _ => {}
     }
-    let mut made = Made::default();
+    let mut made = MadeText::new(count);
     for row in rows() {
         match row {
-            None => made.add(None)?,
-            Some(row) => {
-                let value = make(name, columns, row)?;
-                made.add(Some(&value))?;
-            }
+            None => made.push(None)?,
+            Some(row) => made.push(Some(&[&make(name, columns, row)?]))?,
         }
     }
-    Ok(Arc::new(made.texts.finish()))
+    made.finish()
 }
 
 /// One text.
@@ -309,37 +297,38 @@ fn position(text: &str, other: &str) -> i64 {
 /// `||`, whose result is null if either side is, and the functions that pass over nulls.
 fn joined(name: &'static str, arguments: &[Value], count: usize) -> Outcome<ArrayRef> {
     let texts = arguments.iter().map(|value| {
-        let texts = convert(&value.array, &DataType::Utf8, false)?;
-        value.with(texts).expanded(count)
+        Ok(Column {
+            array: convert(&value.array, &DataType::Utf8, false)?,
+            is_constant: value.is_constant,
+        })
     });
-    let texts = texts.collect::<Outcome<Vec<ArrayRef>>>()?;
-    let texts: Vec<&StringArray> = texts
-        .iter()
-        .map(arrow::array::AsArray::as_string::<i32>)
-        .collect();
+    let texts = texts.collect::<Outcome<Vec<Column>>>()?;
     let (separators, parts) = if name == "concat_ws" {
         (texts.first(), &texts[1..])
     } else {
         (None, texts.as_slice())
     };
-    let mut made = Made::default();
+    let mut made = MadeText::new(count);
+    let mut pieces = Vec::new();
     for row in 0..count {
         let is_null = separators.is_some_and(|texts| texts.is_null(row))
             || name == "||" && parts.iter().any(|texts| texts.is_null(row));
         if is_null {
-            made.add(None)?;
+            made.push(None)?;
             continue;
         }
-        let separator = separators.map_or("", |texts| texts.value(row));
-        let parts: Vec<&str> = parts
-            .iter()
-            .filter(|texts| texts.is_valid(row))
-            .map(|texts| texts.value(row))
-            .collect();
-        within(parts.iter().map(|part| part.len() + separator.len()).sum())?;
-        made.add(Some(&parts.join(separator)))?;
+        let separator = separators.map_or("", |texts| texts.text(row));
+        pieces.clear();
+        for texts in parts.iter().filter(|texts| !texts.is_null(row)) {
+            if !pieces.is_empty() {
+                pieces.push(separator);
+            }
+            pieces.push(texts.text(row));
+        }
+        within(pieces.iter().map(|piece| piece.len()).sum())?;
+        made.push(Some(&pieces))?;
     }
-    Ok(Arc::new(made.texts.finish()))
+    made.finish()
 }
 
 fn within(byte_count: usize) -> Outcome<()> {
@@ -351,47 +340,4 @@ fn within(byte_count: usize) -> Outcome<()> {
         LONGEST_TEXT >> 20
     ));
     Err(fault.hint("shorten it with LEFT, or leave the row out with `--where`"))
-}
-
-/// The texts that are made, and how much they take.
-#[derive(Default)]
-struct Made {
-    texts: StringBuilder,
-    /// What they take above what any batch may.
-    reserved: Option<Reservation>,
-}
-
-/// Text that a batch may make without asking, and the step in which more is reserved.
-const FREE_TEXT: usize = 16 << 20;
-
-impl Made {
-    fn add(&mut self, text: Option<&str>) -> Outcome<()> {
-        let made = self.texts.values_slice().len() + text.map_or(0, str::len);
-        if made > MOST_TEXT {
-            let fault = Fault::new(format!(
-                "the expression makes more than {} MiB of text of one batch",
-                MOST_TEXT >> 20
-            ));
-            return Err(fault.hint("make shorter texts, or pass `--batch-rows 4096`"));
-        }
-        let held = self.reserved.as_ref().map_or(0, Reservation::bytes) as usize;
-        if made > FREE_TEXT + held {
-            self.reserve().map_err(|error| {
-                let fault = Fault::new(error.message().to_owned());
-                error
-                    .hint_text()
-                    .map_or(fault.clone(), |hint| fault.hint(hint.to_owned()))
-            })?;
-        }
-        self.texts.append_option(text);
-        Ok(())
-    }
-
-    fn reserve(&mut self) -> Result<(), Error> {
-        const WHAT: &str = "the text that an expression makes of a batch";
-        match &mut self.reserved {
-            Some(reserved) => reserved.grow(FREE_TEXT as u64, WHAT),
-            None => Ok(self.reserved = Some(Pool::of_process().reserve(FREE_TEXT as u64, WHAT)?)),
-        }
-    }
 }

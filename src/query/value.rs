@@ -10,10 +10,11 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, Datum, Float32Array, Float64Array, Scalar, UInt32Array, new_null_array,
 };
-use arrow::compute::{CastOptions, cast_with_options, take};
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::made_text::{counted, taken, text_bytes};
 use super::node::Literal;
 
 /// Why a value cannot be computed. It never holds values of rows: those are nobody's business but
@@ -22,6 +23,8 @@ use super::node::Literal;
 pub(super) struct Fault {
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// Whether there is no memory for it: that is not a row's fault, and `TRY` does not hide it.
+    pub(super) is_memory: bool,
 }
 
 pub(super) type Outcome<T> = std::result::Result<T, Fault>;
@@ -31,6 +34,14 @@ impl Fault {
         Self {
             message: message.into(),
             hint: None,
+            is_memory: false,
+        }
+    }
+
+    pub(super) fn of_memory(message: impl Into<String>) -> Self {
+        Self {
+            is_memory: true,
+            ..Self::new(message)
         }
     }
 
@@ -145,11 +156,7 @@ impl Value {
         if !self.is_constant {
             return Ok(self.array.clone());
         }
-        Ok(take(
-            &self.array,
-            &UInt32Array::from(vec![0; row_count]),
-            None,
-        )?)
+        taken(&self.array, &UInt32Array::from(vec![0; row_count]))
     }
 
     /// Nulls of another type, where this is a null without one.
@@ -224,8 +231,11 @@ fn widened(array: &ArrayRef, data_type: &DataType) -> Outcome<ArrayRef> {
         safe: false,
         ..CastOptions::default()
     };
-    cast_with_options(array, data_type, &options)
-        .map_err(|_| Fault::new("a value of the column is beyond what expressions compute with"))
+    counted(text_bytes(array), || {
+        cast_with_options(array, data_type, &options).map_err(|_| {
+            Fault::new("a value of the column is beyond what expressions compute with")
+        })
+    })
 }
 
 /// Floats of which equal ones have equal bits, and NaN is above all others.

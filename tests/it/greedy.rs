@@ -7,7 +7,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, DictionaryArray, Float32Array, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::Int32Type;
 
 use crate::harness::{Room, data};
 
@@ -335,4 +339,114 @@ fn every_greedy_graph_is_small() {
         sizes.len() > 20 && sizes.iter().all(|bytes| *bytes < 2_500),
         "{sizes:?}"
     );
+}
+
+/// A package of the good model with these derived columns.
+fn derived(room: &Room, name: &str, columns: &[(&str, &str)]) {
+    let columns: String = columns
+        .iter()
+        .map(|(column, expression)| {
+            format!("[[derived]]\nname = \"{column}\"\nexpression = \"{expression}\"\n")
+        })
+        .collect();
+    room.file(
+        &format!("{name}/tallow.toml"),
+        format!("name = \"a\"\n[[artefacts]]\npath = \"good.json\"\n{columns}"),
+    );
+    let model = std::fs::read(data("hostile/good.json")).unwrap();
+    room.file(&format!("{name}/good.json"), model);
+}
+
+/// A table of 20 000 rows with a text of 1 000 letters in each; in `words` it stands once.
+fn long_texts(room: &Room) {
+    let count = 20_000;
+    let text = "x".repeat(1_000);
+    let word = "y".repeat(1_000_000);
+    let words = DictionaryArray::<Int32Type>::new(
+        Int32Array::from(vec![0; count]),
+        Arc::new(StringArray::from(vec![word])),
+    );
+    let batch = RecordBatch::try_from_iter([
+        (
+            "b",
+            Arc::new(Float32Array::from(vec![0.25; count])) as ArrayRef,
+        ),
+        ("t", Arc::new(StringArray::from(vec![text.as_str(); count]))),
+        ("words", Arc::new(words)),
+    ]);
+    room.parquet("texts.parquet", &batch.unwrap(), 20_000);
+}
+
+#[test]
+fn text_that_expressions_make_is_counted_as_long_as_it_lives() {
+    let room = room();
+    long_texts(&room);
+    let mut doubling = vec![("c0".to_owned(), "t || t".to_owned())];
+    for column in 1..18 {
+        let before = format!("c{}", column - 1);
+        doubling.push((format!("c{column}"), format!("{before} || {before}")));
+    }
+    doubling.push(("a".to_owned(), "length(c17) * 1.0".to_owned()));
+    let doubling: Vec<(&str, &str)> = doubling
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    derived(&room, "doubling", &doubling);
+    let one = [
+        ("repeat", "length(repeat('x', 1000000000)) * 1.0"),
+        (
+            "nested",
+            "length(repeat(repeat(repeat(t, 1000), 1000), 1000)) * 1.0",
+        ),
+        ("lpad", "length(lpad(t, 1000000000, 'x')) * 1.0"),
+        (
+            "replace",
+            "length(replace(repeat(t, 1000), 'x', repeat('x', 1000))) * 1.0",
+        ),
+        (
+            "constant",
+            "length(concat_ws(repeat('y', 1000000), t, t, t)) * 1.0",
+        ),
+        (
+            "alive",
+            "length(repeat(t, 40) || repeat(t, 41) || repeat(t, 42)) * 1.0",
+        ),
+        (
+            "branches",
+            "length(CASE WHEN b > 0 THEN repeat(t, 60) ELSE t END || t) * 1.0",
+        ),
+        (
+            "hidden",
+            "COALESCE(length(TRY(repeat(t, 400) || repeat(t, 401))), 1) * 1.0",
+        ),
+        ("words", "length(words || 'x') * 1.0"),
+    ];
+    for (name, expression) in one {
+        derived(&room, name, &[("a", expression)]);
+    }
+    for name in one.map(|(name, _)| name).into_iter().chain(["doubling"]) {
+        let model = format!("--quiet --model {name} texts.parquet --threads 2 --memory 300MiB");
+        for line in [
+            format!("score {model} --output {name}.parquet"),
+            format!("check --scan {model}"),
+        ] {
+            let Ended {
+                code,
+                message,
+                peak,
+                seconds,
+            } = watched(&room, "", &line);
+            let is_refused = message.contains("the text that an expression makes of a batch would")
+                || message.contains("makes a text of more than 1 MiB");
+            assert!(
+                code.is_some_and(|code| [1, 3].contains(&code)) && is_refused,
+                "{line}: {code:?} {message}"
+            );
+            assert!(
+                peak < 300 * MIB && seconds < 60.0,
+                "{line}: {} MiB, {seconds:.1} s",
+                peak / MIB
+            );
+        }
+    }
 }
