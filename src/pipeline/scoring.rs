@@ -354,7 +354,7 @@ impl Scorer<'_> {
             });
             match row {
                 Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),
-                None => error,
+                None => error.at_path(origin.path),
             }
         })
     }

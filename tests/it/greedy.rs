@@ -14,6 +14,7 @@ use arrow::array::{ArrayRef, DictionaryArray, Float32Array, Int32Array, RecordBa
 use arrow::datatypes::Int32Type;
 
 use crate::harness::{Room, data};
+use crate::text_models::{lay_out, table_of};
 
 const MIB: u64 = 1 << 20;
 
@@ -448,5 +449,38 @@ fn text_that_expressions_make_is_counted_as_long_as_it_lives() {
                 peak / MIB
             );
         }
+    }
+}
+
+#[test]
+fn long_texts_are_counted_before_they_are_tokenized() {
+    let room = room();
+    lay_out(&room, "roberta_cls");
+    let words = "the quick brown fox ".repeat(1 << 20);
+    let blanks = " ".repeat(20 << 20);
+    for (name, text, flag) in [
+        ("chunks", words, "--chunk 32"),
+        ("blanks", blanks, "--chunk 32"),
+    ] {
+        table_of(&room, &[Some("a"), Some(&text)]);
+        let line = format!(
+            "score --quiet --model model texts.parquet --output {name}.parquet --threads 2 \
+             --memory 400MiB {flag}"
+        );
+        let Ended {
+            code,
+            message,
+            peak,
+            ..
+        } = watched(&room, "", &line);
+        assert!(
+            code == Some(1) && message.contains("tokenizing a text would take"),
+            "{name}: {code:?} {message}"
+        );
+        assert!(
+            message.contains("`texts.parquet`, row 2") && peak < 400 * MIB,
+            "{name}: {} MiB: {message}",
+            peak / MIB
+        );
     }
 }

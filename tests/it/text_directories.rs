@@ -491,7 +491,10 @@ fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
         refused(
             score(&room, ""),
             1,
-            &["cannot tokenize the text", "backtrack"],
+            &[
+                "cannot tokenize the text (`texts.parquet`, row 2)",
+                "backtrack",
+            ],
         );
     }
 }
@@ -508,7 +511,10 @@ fn a_normalizer_that_grows_a_text_without_bound_stops_the_run_small() {
     refused(
         score(&room, ""),
         1,
-        &["its normalizer makes more than 8388608 bytes of one text"],
+        &[
+            "its normalizer makes more than 8388608 bytes of one text",
+            "`texts.parquet`, row 2",
+        ],
     );
     let long = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "x".repeat(5000)});
     set(&room, "tokenizer.json", &json!({"normalizer": long}));

@@ -22,6 +22,8 @@ use tokenizers::{
     TokenizerImpl,
 };
 
+use crate::memory;
+
 /// A tokenizer whose steps have limits.
 pub(super) type BoundedTokenizer = TokenizerImpl<
     ModelWrapper,
@@ -31,9 +33,11 @@ pub(super) type BoundedTokenizer = TokenizerImpl<
     DecoderWrapper,
 >;
 
-/// Bytes that a normalizer may always make of a text: each costs about twenty, for its place in the
-/// original.
+/// Bytes that a normalizer may make of a text of any length, if there is memory for them.
 const NORMALIZED_BYTES: usize = 8 << 20;
+
+/// What a byte that a normalizer makes costs.
+const NORMALIZED_COST: usize = 20;
 
 /// Beyond [`NORMALIZED_BYTES`]: a normalizer may make this many times the text. Full decomposition
 /// of real texts makes 3 of 1.
@@ -164,15 +168,16 @@ impl BoundedNormalizer {
         for step in &self.0 {
             match step {
                 NormalizerStep::Replace { pattern, content } => {
-                    check_growth(replaced_length(text.get(), pattern, content)?, limit)?;
+                    let length = replaced_length(text.get(), pattern, content)?;
+                    check_growth(text, length, limit)?;
                     text.replace(pattern, content)?;
                 }
                 NormalizerStep::Own(one) => {
-                    check_growth(normalized_length(text.get(), one, limit), limit)?;
+                    check_growth(text, normalized_length(text.get(), one, limit), limit)?;
                     one.normalize(text)?;
                 }
             }
-            check_growth(text.get().len(), limit)?;
+            check_growth(text, text.get().len(), limit)?;
         }
         Ok(())
     }
@@ -210,9 +215,13 @@ fn normalized_length(text: &str, normalizer: &NormalizerWrapper, limit: usize) -
     length
 }
 
-fn check_growth(length: usize, limit: usize) -> Result<()> {
+/// Fails if a text becomes longer than the limit, or takes more memory than there is until it is
+/// tokenized.
+fn check_growth(text: &NormalizedString, length: usize, limit: usize) -> Result<()> {
+    let growth = length.saturating_sub(text.get_original().len());
     if length <= limit {
-        return Ok(());
+        let room = memory::temporary(growth.saturating_mul(NORMALIZED_COST));
+        return room.map_err(|error| error.message().to_owned().into());
     }
     Err(format!("its normalizer makes more than {limit} bytes of one text").into())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::ProductPrecision;
 use super::assemble::{self, Reads};
+use super::description::reading_facts;
 use super::family::describe;
 use super::head::Head;
 use super::packed::{Forward, PackedTokens};
@@ -155,7 +156,7 @@ pub(super) fn assemble(
     ];
     let facts = facts
         .into_iter()
-        .chain(assemble::reading_facts(parts, options, &reading))
+        .chain(reading_facts(parts, options, &reading))
         .chain([(
             "prompt",
             Some(tokenizer.prompt.clone()).filter(|prompt| !prompt.is_empty()),

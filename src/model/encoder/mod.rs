@@ -12,6 +12,7 @@ mod bounded;
 mod classes;
 pub mod config;
 mod curve;
+mod description;
 mod device;
 mod distances;
 mod entities;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tokenizers::tokenizer::{Decoder, EncodeInput, PostProcessor};
+use tokenizers::tokenizer::{Decoder, EncodeInput, InputSequence, PostProcessor};
 use tokenizers::{
     Encoding, ModelWrapper, TruncationDirection, TruncationParams, TruncationStrategy,
 };
@@ -15,6 +15,7 @@ use super::long_word::{self, Shortened};
 use super::parts::Parts;
 use super::tokenizer_settings;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Bytes of a text for each token that is read: longer texts are cut before they are tokenized, at
 /// a blank and far behind the last token that counts.
@@ -25,6 +26,13 @@ const BYTES_BEHIND: usize = 1024;
 
 /// A text without a blank in so many bytes is cut where it is.
 const MOST_WORD_BYTES: usize = 1 << 16;
+
+/// Bytes that one byte of a text may cost until its tokens are made: about twenty for its
+/// normalized form with the place of each in the original, the rest for tokens.
+const COST: usize = 48;
+
+/// What the tokens of a text may cost without being counted.
+const FREE_BYTES: usize = 1 << 20;
 
 /// How texts are cut.
 #[derive(Clone, Debug)]
@@ -214,7 +222,7 @@ impl TextTokenizer {
             .get_post_processor()
             .filter(|_| self.adds_specials)
             .map_or(0, |processor| processor.added_tokens(false));
-        let chunked = guarded(|| {
+        counted(text.len(), || {
             let mut all = bounded::checked(|| self.tokenizer.encode_fast(text, false))?;
             all.truncate(
                 self.cut.most_tokens - added,
@@ -224,14 +232,12 @@ impl TextTokenizer {
             let mut first = self.tokenizer.post_process(all, None, self.adds_specials)?;
             let rest = first.take_overflowing();
             Ok::<_, tokenizers::Error>(std::iter::once(first).chain(rest).collect())
-        });
-        chunked.map_err(|error| {
-            Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
         })
     }
 
     fn encode(&self, input: EncodeInput<'_>) -> Result<Encoding> {
         let specials = self.adds_specials;
+        let byte_count = byte_count(&input);
         let encode = || {
             if self.keeps_places {
                 self.tokenizer.encode_char_offsets(input, specials)
@@ -239,10 +245,7 @@ impl TextTokenizer {
                 self.tokenizer.encode_fast(input, specials)
             }
         };
-        let encoded = guarded(|| bounded::checked(encode));
-        encoded.map_err(|error| {
-            Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
-        })
+        counted(byte_count, || bounded::checked(encode))
     }
 
     /// The token of an id.
@@ -310,5 +313,32 @@ fn guarded<T, E: ToString>(
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|error| error.to_string()),
         Err(_) => Err("the tokenizer stopped at an impossible state".to_owned()),
+    }
+}
+
+/// What tokenizing a text of so many bytes gives, if there is memory for it.
+fn counted<T>(
+    byte_count: usize,
+    work: impl FnOnce() -> std::result::Result<T, tokenizers::Error>,
+) -> Result<T> {
+    let cost = byte_count.saturating_mul(COST);
+    let reserved = (cost > FREE_BYTES)
+        .then(|| memory::reserve(cost as u64, "tokenizing a text"))
+        .transpose()?;
+    let done = memory::step(|| guarded(work));
+    drop(reserved);
+    done.map_err(|error| {
+        Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
+    })
+}
+
+fn byte_count(input: &EncodeInput<'_>) -> usize {
+    let length = |sequence: &InputSequence<'_>| match sequence {
+        InputSequence::Raw(text) => text.len(),
+        _ => 0,
+    };
+    match input {
+        EncodeInput::Single(text) => length(text),
+        EncodeInput::Dual(text, pair) => length(text).saturating_add(length(pair)),
     }
 }
