@@ -386,6 +386,11 @@ fn reveal(
     }
     rename_below(directory, &found, path, listed.contains(path))?;
     changed.extend(path.ancestors().skip(1).map(Path::to_owned));
+    // The first version staged files in directories of their own.
+    let emptied = found.ancestors().skip(1);
+    emptied
+        .take_while(|above| above.starts_with(STAGED))
+        .for_each(|above| remove_empty_directory_below(directory, above));
     Ok(())
 }
 
