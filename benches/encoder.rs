@@ -6,17 +6,17 @@
 use candle_core::{Device, Tensor};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tallow::model::encoder::architecture::{
+use tallow::kernel::product::{
+    Activation as Curve, Dense, Finish, Instructions, IntegerDense, QuantisedRows, Rows,
+};
+use tallow::text::encoder::architecture::{
     Activation, Architecture, AttentionPositions, Embedding, FeedForward, Layer, NormOrder,
     Positions,
 };
-use tallow::model::encoder::packed::{Forward, PackedTokens};
-use tallow::model::encoder::reference::Reference;
-use tallow::model::encoder::weights::{EmbeddingWeights, LayerWeights, Linear, Norm, Weights};
-use tallow::model::product::{
-    Activation as Curve, Dense, Finish, Instructions, IntegerDense, QuantisedRows, Rows,
-};
-use tallow::model::transformer::{Arithmetic, Transformer};
+use tallow::text::encoder::packed::{Forward, PackedTokens};
+use tallow::text::encoder::reference::Reference;
+use tallow::text::encoder::weights::{EmbeddingWeights, LayerWeights, Linear, Norm, Weights};
+use tallow::text::transformer::{Arithmetic, Transformer};
 
 const VOCABULARY: usize = 30_522;
 

@@ -9,7 +9,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tallow::feature::{Columns, FeatureBlock, Precision};
-use tallow::model::forest::{
+use tallow::forest::{
     Child, Condition, Ensemble, Forest, Frame, Instructions, Kernel, Missing, Node, Shape, Target,
     Test, Tree,
 };

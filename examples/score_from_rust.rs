@@ -8,9 +8,9 @@
 use std::path::Path;
 
 use tallow::feature::{Columns, FeatureBlock, Precision};
+use tallow::format::ImportOptions;
 use tallow::model::Margins;
-use tallow::model::format::ImportOptions;
-use tallow::model::open::open;
+use tallow::package::open::open;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("which model?")?;

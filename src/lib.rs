@@ -15,7 +15,12 @@
 //! | [`table`] | how do rows come in and go out? | [`table::TableFile`], [`table::Sink`], [`table::dataset::Dataset`] |
 //! | [`contract`] | what does a model need of a table, and does this table have it? | [`contract::Contract`], [`contract::binding::BoundInput`] |
 //! | [`feature`] | which numbers does the model read? | [`feature::FeatureBlock`], [`feature::encode::Encoder`] |
+//! | [`mod@format`] | which model does a file hold? | [`format::Importer`], [`format::IMPORTERS`] |
 //! | [`model`] | which score do these numbers give? | [`model::Model`] |
+//! | [`linear`], [`forest`], [`network`] | the families of models for rows of numbers | [`linear::Linear`], [`forest::Forest`], [`network::Network`] |
+//! | [`text`] | text models: encoders and the forward passes under them | [`text::encoder::TextModel`] |
+//! | [`graph`] | graphs of operators: `op` runs them, `pass` rewrites them before | [`graph::Graph`] |
+//! | [`kernel`] | matrix products and convolutions on the processor's widest vectors | [`kernel::product::Dense`] |
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`guide`] | what does the manual say? | [`guide::Topic`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
@@ -47,15 +52,15 @@
 //!
 //! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock`
 //! after it; plain slices of scores after that. sqlparser stays in `query`, candle in
-//! `model::network` and `model::encoder`, gemm in `model::graph`; `model::product` multiplies by
-//! matrices that never change, `model::convolution` slides filters over images. The library never
+//! `network` and `text::encoder`, gemm in `graph`; `kernel::product` multiplies by
+//! matrices that never change, `kernel::convolution` slides filters over images. The library never
 //! prints, exits or reads the environment; `cli` does.
 //!
 //! # Add a format of models in three steps
 //!
-//! 1. `model/format/<name>.rs`: a faithful struct of the file, then its translation to a family;
-//!    implement [`model::format::Importer`].
-//! 2. Add it to [`model::format::IMPORTERS`]; help, detection and the completeness tests iterate
+//! 1. `format/<name>.rs`: a faithful struct of the file, then its translation to a family;
+//!    implement [`format::Importer`].
+//! 2. Add it to [`format::IMPORTERS`]; help, detection and the completeness tests iterate
 //!    that list.
 //! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that
 //!    is kept.
@@ -68,10 +73,16 @@ pub mod digest;
 pub mod error;
 pub mod escape;
 pub mod feature;
+pub mod forest;
+pub mod format;
+pub mod graph;
 pub mod guide;
 pub mod interrupt;
+pub mod kernel;
+pub mod linear;
 pub mod memory;
 pub mod model;
+pub mod network;
 pub mod outcome;
 pub mod output;
 pub mod package;
@@ -82,3 +93,4 @@ pub mod process;
 pub mod query;
 pub mod report;
 pub mod table;
+pub mod text;

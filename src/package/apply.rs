@@ -9,9 +9,9 @@ use super::manifest::{InputEntry, KindName, LabelName, LinkName, Manifest, TaskN
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::model::format::Artefact;
-use crate::model::network::{Architecture, Encoding, Network};
+use crate::format::Artefact;
 use crate::model::{Description, LoadedModel, Model};
+use crate::network::{Architecture, Encoding, Network};
 use crate::outcome::{Label, Link, Outcome, Task};
 
 /// A manifest that describes a network.

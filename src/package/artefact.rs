@@ -11,7 +11,7 @@ use super::manifest::{ArtefactEntry, Manifest};
 use super::{DEFAULT_WEIGHTS, Files};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::model::format::Artefact;
+use crate::format::Artefact;
 
 /// A file or directory of a package, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

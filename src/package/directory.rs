@@ -13,8 +13,8 @@ use super::artefact::{CheckedArtefact, check, check_bytes, inside};
 use super::manifest::{ArtefactEntry, Manifest};
 use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
-use crate::model::encoder::parts::Parts;
-use crate::model::format::huggingface;
+use crate::format::huggingface;
+use crate::text::encoder::parts::Parts;
 
 /// Where a package's text model lies, and what is listed of it.
 pub(super) struct ModelDirectory {

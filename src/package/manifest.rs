@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::text::{self, TextEntry};
 use crate::contract::{CategoryValue, ColumnType, Policy};
 use crate::error::{Error, Result};
-use crate::model::format::{GraphFeatures, RowsAxis};
-use crate::model::network::Architecture;
+use crate::format::{GraphFeatures, RowsAxis};
+use crate::network::Architecture;
 use crate::outcome::Label;
 use crate::table::spelling::nearest;
 

@@ -8,6 +8,8 @@ mod apply;
 mod artefact;
 mod directory;
 pub mod manifest;
+pub mod open;
+mod reading;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -20,10 +22,10 @@ pub use manifest::{Derived, Manifest};
 use self::apply::Networks;
 use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
+use crate::format::{self, Artefact, GraphFeatures, ImportOptions};
 use crate::model::LoadedModel;
-use crate::model::encoder::assemble;
-use crate::model::format::{self, Artefact, GraphFeatures, ImportOptions};
 use crate::table::commit::Metadata;
+use crate::text::encoder::assemble;
 
 /// The manifest's name in a package's directory.
 pub const MANIFEST_NAME: &str = "tallow.toml";

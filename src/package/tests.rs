@@ -9,9 +9,9 @@ use crate::contract::{
     CategoryValue, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width,
 };
 use crate::error::{Error, Kind, Result};
+use crate::format::ImportOptions;
 use crate::model::LoadedModel;
-use crate::model::format::ImportOptions;
-use crate::model::network::sample::{noise, safetensors};
+use crate::network::sample::{noise, safetensors};
 use crate::outcome::{Label, Link, Outcome, Task};
 use crate::table::commit::Metadata;
 

@@ -13,8 +13,8 @@ use super::manifest::{InputEntry, Manifest, TaskName};
 use crate::contract::Contract;
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::model::encoder::ProductPrecision;
-use crate::model::encoder::parts::{Aggregation, TextOptions, TextTask};
+use crate::text::encoder::ProductPrecision;
+use crate::text::encoder::parts::{Aggregation, TextOptions, TextTask};
 
 /// How texts are read and answered.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -15,8 +15,8 @@ use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
-use crate::model::open::OpenedModel;
 use crate::output::table_writer::TableFormat;
+use crate::package::open::OpenedModel;
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
 

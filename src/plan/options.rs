@@ -7,10 +7,10 @@ use crate::contract::binding::{BindingOptions, first_doubled};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
+use crate::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::OffsetRule;
-use crate::model::format::{GraphFeatures, RowsAxis, TreeSelection};
-use crate::model::open::OpenedModel;
 use crate::outcome::Task;
+use crate::package::open::OpenedModel;
 
 /// `library`, `best`, `all` or a number of rounds; `library` where nothing is said.
 ///

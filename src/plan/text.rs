@@ -7,10 +7,10 @@ use crate::cli::text_args::{AggregationName, PrecisionName, TaskName, TextArgs};
 use crate::contract::binding::column_names;
 use crate::contract::{Contract, InputKind};
 use crate::error::{Error, Result};
-use crate::model::encoder::parts::{Aggregation, Processor, TextOptions, TextTask};
-use crate::model::encoder::{ProductPrecision, TEXT};
 use crate::table::cast::is_text;
 use crate::table::spelling::did_you_mean;
+use crate::text::encoder::parts::{Aggregation, Processor, TextOptions, TextTask};
+use crate::text::encoder::{ProductPrecision, TEXT};
 
 /// Candidates for the column of texts that are named.
 const SHOWN: usize = 12;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::facts::Fact;
 use crate::model::Performed;
-use crate::model::open::Identity;
+use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 use crate::table::dataset::BadFile;

@@ -301,7 +301,7 @@ fn every_format_has_a_golden_case() {
         .iter()
         .map(|case| case.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
-    for importer in tallow::model::format::IMPORTERS {
+    for importer in tallow::format::IMPORTERS {
         let name = importer.name();
         let prefix = if name == "safetensors" {
             "network_".to_owned()

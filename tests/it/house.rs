@@ -141,11 +141,7 @@ const RESERVED: [(&str, &str, &[&str]); 7] = [
     (
         "candle",
         r"\bcandle_(core|nn)::",
-        &[
-            "model/encoder/",
-            "model/network/",
-            "model/transformer/build.rs",
-        ],
+        &["text/encoder/", "network/", "text/transformer/build.rs"],
     ),
 ];
 

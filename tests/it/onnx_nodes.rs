@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tallow::error::Kind;
-use tallow::model::format::onnx::{OpenGraph, PortKind, open_graph, read_value};
-use tallow::model::graph::{ElementType, Tensor, Value};
+use tallow::format::onnx::{OpenGraph, PortKind, open_graph, read_value};
+use tallow::graph::{ElementType, Tensor, Value};
 
 use crate::harness::data;
 
@@ -279,7 +279,7 @@ fn damage(case: &Path, state: &mut u64) {
     let whole = std::fs::read(case.join("model.onnx")).unwrap();
     let set = case.join("test_data_set_0");
     let ports = open_graph(&whole).unwrap().inputs;
-    let read = |(path, port): (&PathBuf, &tallow::model::format::onnx::Port)| {
+    let read = |(path, port): (&PathBuf, &tallow::format::onnx::Port)| {
         read_value(&std::fs::read(path).unwrap(), &port.kind).unwrap()
     };
     let inputs: Vec<Value> = sorted(&set, "input_")

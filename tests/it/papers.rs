@@ -280,7 +280,7 @@ fn the_guide_names_every_format_and_importer() {
             assert!(is_named, "the guide does not name the table format {name}");
         }
     }
-    for importer in tallow::model::format::IMPORTERS {
+    for importer in tallow::format::IMPORTERS {
         let row = format!("| `{}` |", importer.name());
         assert!(topic("models").contains(&row), "{row} is missing");
     }

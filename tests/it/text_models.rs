@@ -13,9 +13,9 @@ use arrow::array::{
 use arrow::datatypes::{Float32Type, Int64Type};
 use serde_json::Value as Json;
 use tallow::feature::FeatureBlock;
+use tallow::format::ImportOptions;
 use tallow::model::Margins;
-use tallow::model::format::ImportOptions;
-use tallow::model::open::open;
+use tallow::package::open::open;
 
 use crate::harness::{Room, Run, column, data, numbers, texts};
 

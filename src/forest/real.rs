@@ -1,0 +1,252 @@
+//! The arithmetic of one precision, and what a comparison means in it.
+//!
+//! A threshold is read in double precision and asked of values of the ensemble's own. [`Cut`] turns
+//! every comparison into `value < cut` in that precision, with the same answer for every value: for
+//! `f32`, `x < t` is `x < c` where c is the least `f32` that is not below t. Knows nothing of
+//! trees, blocks or kernels.
+
+use super::bins::Cuts;
+use super::collector::Packed;
+use super::ensemble::Test;
+use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
+
+/// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every
+/// comparison and addition is the original's.
+pub(super) trait Real:
+    Copy
+    + Default
+    + PartialOrd
+    + std::ops::Add<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + Send
+    + Sync
+    + std::fmt::Debug
+    + 'static
+{
+    /// What holds a condition.
+    type Packed: Packed;
+
+    /// The nearest number.
+    fn from_double(value: f64) -> Self;
+    /// The same number.
+    fn to_double(self) -> f64;
+    /// The least number that is not below `value`.
+    fn ceiling(value: f64) -> Self;
+    /// The least number above this one.
+    fn successor(self) -> Self;
+    /// A whole number that orders as the numbers do; NaN has none of meaning.
+    fn order(self) -> u64;
+    /// The number of this order.
+    fn from_order(order: u64) -> Self;
+    /// [`Lanes::rank_single`] or its twin.
+    fn rank_values<L: Lanes>(lanes: L, values: &[Self], cuts: &Cuts<Self>, bins: &mut Slice<u16>);
+    /// [`Lanes::arrange_single`] or its twin.
+    fn arrange(processor: Processor, table: &mut Vec<Self>);
+    /// [`Lanes::leaf_single`] or its twin.
+    fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self;
+    /// [`Lanes::add_single`] or its twin.
+    fn add_leaves<L: Lanes>(
+        lanes: L,
+        leaves: &Slice<u8>,
+        levels: u32,
+        values: &[Self; NARROW_LEAVES],
+        sums: &mut Slice<Self>,
+    );
+}
+
+macro_rules! real {
+    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident, $leaf:ident) => {
+        impl Real for $type {
+            type Packed = $packed;
+
+            #[inline]
+            fn from_double(value: f64) -> Self {
+                value as Self
+            }
+
+            #[inline]
+            fn to_double(self) -> f64 {
+                self.into()
+            }
+
+            fn ceiling(value: f64) -> Self {
+                let nearest = value as Self;
+                if f64::from(nearest) < value {
+                    nearest.next_up()
+                } else {
+                    nearest
+                }
+            }
+
+            fn successor(self) -> Self {
+                self.next_up()
+            }
+
+            fn order(self) -> u64 {
+                let bits = (self + 0.0).to_bits();
+                u64::from(if bits >> $sign == 0 {
+                    bits | 1 << $sign
+                } else {
+                    !bits
+                })
+            }
+
+            fn from_order(order: u64) -> Self {
+                let bits = order as $bits;
+                Self::from_bits(if bits >> $sign == 1 {
+                    bits ^ 1 << $sign
+                } else {
+                    !bits
+                })
+            }
+
+            #[inline(always)]
+            fn rank_values<L: Lanes>(
+                lanes: L,
+                values: &[Self],
+                cuts: &Cuts<Self>,
+                bins: &mut Slice<u16>,
+            ) {
+                lanes.$rank(values, cuts, bins);
+            }
+
+            fn arrange(processor: Processor, table: &mut Vec<Self>) {
+                processor.$arrange(table);
+            }
+
+            #[inline(always)]
+            fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self {
+                lanes.$leaf(table, leaf)
+            }
+
+            #[inline(always)]
+            fn add_leaves<L: Lanes>(
+                lanes: L,
+                leaves: &Slice<u8>,
+                levels: u32,
+                values: &[Self; NARROW_LEAVES],
+                sums: &mut Slice<Self>,
+            ) {
+                lanes.$add(leaves, levels, values, sums);
+            }
+        }
+    };
+}
+
+real!(
+    f32,
+    u32,
+    u64,
+    31,
+    rank_single,
+    add_single,
+    arrange_single,
+    leaf_single
+);
+real!(
+    f64,
+    u64,
+    u128,
+    63,
+    rank_double,
+    add_double,
+    arrange_double,
+    leaf_double
+);
+
+/// What a comparison asks of a present value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cut<T> {
+    /// `value < cut`; the cut is never −0.
+    Below(T),
+    /// Yes, whatever the value.
+    Always,
+}
+
+impl<T: Real> Cut<T> {
+    /// The comparison of a test; none if it asks for categories.
+    pub(super) fn of(test: &Test) -> Option<Self> {
+        let below = |cut: T| Some(Self::Below(cut + T::default()));
+        match *test {
+            Test::Less(threshold) => below(T::ceiling(threshold)),
+            Test::LessOrEqual(threshold) => {
+                let ceiling = T::ceiling(threshold);
+                match ceiling.to_double() {
+                    _ if threshold == f64::INFINITY => Some(Self::Always),
+                    least if least > threshold => below(ceiling),
+                    _ => below(ceiling.successor()),
+                }
+            }
+            Test::In(_) | Test::NotIn(_) => None,
+        }
+    }
+
+    /// Whether a present value goes left.
+    #[inline]
+    pub(super) fn holds(self, value: T) -> bool {
+        match self {
+            Self::Below(cut) => value < cut,
+            Self::Always => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cut, Real};
+    use crate::forest::ensemble::Test;
+    use proptest::prelude::*;
+
+    fn agrees<T: Real>(threshold: f64, value: T) -> bool {
+        let holds = |test: &Test| Cut::<T>::of(test).expect("a comparison").holds(value);
+        holds(&Test::Less(threshold)) == (value.to_double() < threshold)
+            && holds(&Test::LessOrEqual(threshold)) == (value.to_double() <= threshold)
+    }
+
+    fn numbers() -> impl Strategy<Value = f64> {
+        let edges = [
+            0.0,
+            -0.0,
+            1e-45,
+            -1e-45,
+            5e-324,
+            -5e-324,
+            1e300,
+            -1e300,
+            f64::MAX,
+            f64::MIN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ];
+        let edges = edges
+            .into_iter()
+            .chain([f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(f64::from))
+            .collect::<Vec<_>>();
+        prop_oneof![
+            proptest::sample::select(edges),
+            any::<f64>().prop_filter("a threshold", |x| !x.is_nan()),
+            any::<f32>().prop_filter_map("a threshold", |x| (!x.is_nan()).then_some(f64::from(x)))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_answers_as_the_comparison_does(threshold in numbers(), value in numbers(), steps in -2i32..3) {
+            let mut near = threshold as f32;
+            (0..steps.abs()).for_each(|_| near = if steps > 0 { near.next_up() } else { near.next_down() });
+            prop_assert!(agrees(threshold, near));
+            prop_assert!(agrees(threshold, value as f32));
+            prop_assert!(agrees(threshold, value));
+            prop_assert!(agrees(threshold, threshold.next_down()) && agrees(threshold, threshold) && agrees(threshold, threshold.next_up()));
+        }
+
+        #[test]
+        fn orders_order_and_come_back(first in numbers(), second in numbers()) {
+            prop_assert_eq!(first.order() < second.order(), first < second);
+            prop_assert_eq!(f64::from_order(first.order()), first);
+            let (first, second) = (first as f32, second as f32);
+            prop_assert_eq!(first.order() < second.order(), first < second);
+            prop_assert_eq!(f32::from_order(first.order()), first);
+        }
+    }
+}

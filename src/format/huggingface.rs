@@ -1,0 +1,462 @@
+//! A directory as the Hugging Face hub lays it out: which files a text model consists of.
+//!
+//! Owns the names of files and how they point at one another. What they say is
+//! [`crate::text::encoder`]'s business.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::ImportOptions;
+use super::onnx::{OpenGraph, PortKind, open_graph_with};
+use crate::error::{Error, Result};
+use crate::model::LoadedModel;
+use crate::text::encoder::assemble;
+use crate::text::encoder::config::Config;
+use crate::text::encoder::exported::{GraphInput, GraphPart};
+use crate::text::encoder::parts::{Entry, ModulePart, Parts};
+
+/// The file that says what the model is.
+pub const CONFIG: &str = "config.json";
+
+/// The file that lists the modules of sentence-transformers.
+pub const MODULES: &str = "modules.json";
+
+/// What module classes of sentence-transformers begin with, and those that may be the first.
+const OWN_CLASSES: &str = "sentence_transformers.";
+const TRANSFORMER: &str = "Transformer";
+const STATIC: &str = "StaticEmbedding";
+
+/// The weights, whole, in parts, and as a pickle.
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+const PICKLE: &str = "pytorch_model.bin";
+
+/// The encoder as an ONNX graph, in the order in which sentence-transformers looks for it.
+pub const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
+
+/// Ends of the names of files that hold a graph's tensors, as optimum and PyTorch write them.
+const GRAPH_DATA: [&str; 2] = ["_data", ".data"];
+
+/// The file that only text models have.
+pub const TOKENIZER: &str = "tokenizer.json";
+
+/// Files of which one lies in every such directory.
+const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
+
+/// Letters of a class's name that is shown.
+const LONGEST_CLASS: usize = 100;
+
+/// The most parts of weights, and the most modules.
+const MOST_PARTS: usize = 1 << 10;
+
+/// What transformers wrote beside the tokenizer, and sentence-transformers beside all.
+const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
+const SENTENCE_SETTINGS: &str = "config_sentence_transformers.json";
+
+/// Tokens that older tokenizers list in files of their own.
+const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+const ADDED_TOKENS: &str = "added_tokens.json";
+
+/// Settings of the encoder in directories of sentence-transformers, in the order in which it looks
+/// for them.
+const TRANSFORMER_SETTINGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// (a file whose presence makes the model another one, what it makes of it, what to do).
+const REFUSED_FILES: [(&str, &str, &str); 2] = [
+    (
+        "adapter_config.json",
+        "an adapter of PEFT on another model",
+        "merge it into its model once: `python -c \"from peft import AutoPeftModel; \
+         AutoPeftModel.from_pretrained('DIRECTORY').merge_and_unload().save_pretrained('MERGED')\"\
+         `",
+    ),
+    (
+        "artifact.metadata",
+        "a ColBERT",
+        "late-interaction models give a vector for each token, which tallow does not write; use a \
+         model with one vector a text",
+    ),
+];
+
+/// How a file of the directory is read; none if it is not there.
+pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
+
+/// The text model that the files are.
+///
+/// # Errors
+/// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error
+/// is given for weights that are a pickle and for names that lead out of the directory.
+pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
+    assemble(read_parts(read)?, &options.text)
+}
+
+/// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or
+/// modules beside them. `has` says whether a file of this name is there.
+///
+/// # Errors
+/// Fails if `has` does.
+pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
+    for mark in MARKS {
+        if has(mark)? {
+            return Ok(mark == MODULES || has(CONFIG)? || has(TOKENIZER)?);
+        }
+    }
+    // A graph alone may be any model's.
+    for graph in GRAPHS {
+        if has(graph)? {
+            return Ok(has(CONFIG)? && has(TOKENIZER)?);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a file of this name may be one of a text model.
+#[must_use]
+pub fn is_part(name: &Path) -> bool {
+    let own = [
+        CONFIG,
+        MODULES,
+        INDEX,
+        TOKENIZER,
+        TOKENIZER_SETTINGS,
+        SENTENCE_SETTINGS,
+        SPECIAL_TOKENS,
+        ADDED_TOKENS,
+    ];
+    let settings = TRANSFORMER_SETTINGS.iter().chain(&own);
+    name.extension()
+        .is_some_and(|end| end == "safetensors" || end == "onnx")
+        || name
+            .file_name()
+            .is_some_and(|name| settings.into_iter().any(|known| name == *known))
+}
+
+/// The files of a text model, all that are read of its directory.
+///
+/// # Errors
+/// A contract error names a file that is missing; a trust error is given for weights that are a
+/// pickle and for names that lead out of the directory.
+pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
+    let modules = modules(read)?;
+    let first = modules
+        .as_ref()
+        .and_then(|modules| modules.first())
+        .cloned();
+    let (kind, encoder) = first.unwrap_or_default();
+    refuse_files(read, &encoder)?;
+    let entry = if kind == STATIC {
+        Entry::StaticEmbedding
+    } else {
+        Entry::Transformer
+    };
+    let config_path = encoder.join(CONFIG);
+    let config = match entry {
+        Entry::Transformer => parsed(
+            &config_path,
+            &required(
+                read,
+                &config_path,
+                "copy or download the whole directory of the model",
+            )?,
+        )?,
+        Entry::StaticEmbedding => Config::default(),
+    };
+    let tokenizer = encoder.join(TOKENIZER);
+    // In the order in which they always were read: the model's digest follows it.
+    let tokenizer = required(read, &tokenizer, MAKE_TOKENIZER)?;
+    let tokenizer_config = settings(read, &encoder.join(TOKENIZER_SETTINGS))?;
+    // Without modules sentence-transformers takes no settings of its own.
+    let transformer_settings = if modules.is_some() {
+        transformer_settings(read, &encoder)?
+    } else {
+        Config::default()
+    };
+    let sentence_settings = settings(read, Path::new(SENTENCE_SETTINGS))?;
+    let (weights, graph) = match (weights(read, &encoder)?, entry) {
+        (Some(weights), _) => (weights, None),
+        (None, Entry::Transformer) => match graph(read, &encoder)? {
+            Some(graph) => (Vec::new(), Some(graph)),
+            None => return Err(no_weights(read, &encoder, &config)?),
+        },
+        (None, Entry::StaticEmbedding) => return Err(no_weights(read, &encoder, &config)?),
+    };
+    let mut parts = Parts {
+        entry,
+        tokenizer,
+        tokenizer_config,
+        transformer_settings,
+        sentence_settings,
+        weights,
+        graph,
+        modules: modules
+            .map(|modules| {
+                modules
+                    .into_iter()
+                    .skip(1)
+                    .map(|module| part(read, module))
+                    .collect::<Result<_>>()
+            })
+            .transpose()?,
+        config,
+        ..Parts::default()
+    };
+    if entry == Entry::Transformer
+        && parts
+            .tokenizer_config
+            .value(&["added_tokens_decoder"])
+            .is_none()
+    {
+        parts.special_tokens = settings(read, &encoder.join(SPECIAL_TOKENS))?;
+        parts.added_tokens = settings(read, &encoder.join(ADDED_TOKENS))?;
+    }
+    Ok(parts)
+}
+
+/// Fails for a directory with a file that makes the model another one than its weights say.
+fn refuse_files(read: ReadFile<'_>, encoder: &Path) -> Result<()> {
+    for (name, what, hint) in REFUSED_FILES {
+        for path in [PathBuf::from(name), encoder.join(name)] {
+            if read(&path)?.is_some() {
+                return Err(
+                    Error::contract(format!("the model is {what}: `{name}` says so"))
+                        .at_node(name)
+                        .hint(hint),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
+     AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
+
+/// What to do where the weights are missing.
+pub const DOWNLOAD_WEIGHTS: &str =
+    "copy or download the whole directory of the model, `model.safetensors` too";
+
+/// How a pickle becomes safetensors; with the model's own class, because `AutoModel` would leave
+/// its head out.
+fn make_safetensors(config: &Config) -> String {
+    let class = config
+        .value(&["architectures"])
+        .and_then(|all| all.get(0))
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let is_name = !class.is_empty()
+        && class.len() <= LONGEST_CLASS
+        && class.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let class = if is_name { class } else { "AutoModel" };
+    format!(
+        "make it once where the model lies: `python -c \"from transformers import {class}; \
+         {class}.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`"
+    )
+}
+
+fn required(read: ReadFile<'_>, name: &Path, hint: &str) -> Result<Vec<u8>> {
+    read(name)?.ok_or_else(|| {
+        Error::contract(format!("the text model has no `{}`", name.display())).hint(hint)
+    })
+}
+
+fn parsed(name: &Path, bytes: &[u8]) -> Result<Config> {
+    Config::parse(bytes).map_err(|error| error.at_node(name.display().to_string()))
+}
+
+/// The settings in a file; empty where there is none.
+fn settings(read: ReadFile<'_>, name: &Path) -> Result<Config> {
+    read(name)?.map_or_else(|| Ok(Config::default()), |bytes| parsed(name, &bytes))
+}
+
+fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
+    for name in TRANSFORMER_SETTINGS {
+        let found = read(&encoder.join(name))?
+            .map(|bytes| parsed(Path::new(name), &bytes))
+            .transpose()?;
+        // An empty one says nothing, so sentence-transformers looks on.
+        if let Some(settings) = found.filter(|settings| settings.names().next().is_some()) {
+            return Ok(settings);
+        }
+    }
+    Ok(Config::default())
+}
+
+/// A path inside the directory, as a file of it writes one.
+fn inside(text: &str) -> Result<PathBuf> {
+    let path = Path::new(text);
+    if path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    {
+        return Ok(path.to_owned());
+    }
+    Err(Error::trust(format!(
+        "the model wants `{text}`, which lies outside its directory"
+    ))
+    .hint("download the model again"))
+}
+
+/// (kind, directory) of each module that `modules.json` lists.
+fn modules(read: ReadFile<'_>) -> Result<Option<Vec<(String, PathBuf)>>> {
+    let Some(bytes) = read(Path::new(MODULES))? else {
+        return Ok(None);
+    };
+    let broken =
+        |what: &str| Error::failed(format!("cannot read the modules: {what}")).at_node(MODULES);
+    let list: Vec<Json> = serde_json::from_slice(&bytes).map_err(|error| {
+        Error::failed("cannot read the modules")
+            .at_node(MODULES)
+            .because(error)
+    })?;
+    if list.len() > MOST_PARTS {
+        return Err(broken("there are too many"));
+    }
+    let module = |value: &Json| {
+        let class = value
+            .get("type")
+            .and_then(Json::as_str)
+            .ok_or_else(|| broken("one has no `type`"))?;
+        let path = value
+            .get("path")
+            .and_then(Json::as_str)
+            .ok_or_else(|| broken("one has no `path`"))?;
+        Ok((kind(class)?, inside(path)?))
+    };
+    let modules = list.iter().map(module).collect::<Result<Vec<_>>>()?;
+    match modules.first() {
+        Some((kind, _)) if [TRANSFORMER, STATIC].contains(&kind.as_str()) => Ok(Some(modules)),
+        Some((kind, _)) => {
+            let error = Error::contract(format!(
+                "text models whose first module is `{kind}` are not supported"
+            ))
+            .at_node(MODULES);
+            Err(error.hint(format!("supported: {TRANSFORMER}, {STATIC}")))
+        }
+        None => Err(broken("there is none")),
+    }
+}
+
+/// The name of a module's class, if it is one of sentence-transformers' own: the last part of a
+/// path such as `sentence_transformers.models.Pooling`.
+fn kind(class: &str) -> Result<String> {
+    let kind = class.rsplit('.').next().unwrap_or_default();
+    if class.starts_with(OWN_CLASSES) {
+        return Ok(kind.to_owned());
+    }
+    let error = Error::trust(format!(
+        "the model is code of its own, or another library's: its module `{class}`"
+    ))
+    .at_node(MODULES);
+    Err(error.hint(format!(
+        "tallow runs no such code; modules of `{OWN_CLASSES}…` are supported"
+    )))
+}
+
+fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
+    Ok(ModulePart {
+        kind,
+        config: settings(read, &path.join(CONFIG))?,
+        weights: read(&path.join(WEIGHTS))?,
+    })
+}
+
+/// The encoder's graph, if there is one.
+fn graph(read: ReadFile<'_>, encoder: &Path) -> Result<Option<GraphPart>> {
+    for name in GRAPHS {
+        let path = encoder.join(name);
+        let Some(bytes) = read(&path)? else { continue };
+        let mut data = Vec::new();
+        for end in GRAPH_DATA {
+            let file = PathBuf::from(format!("{}{end}", path.display()));
+            if let (Some(content), Some(own)) = (read(&file)?, file.file_name()) {
+                data.push((own.to_string_lossy().into_owned(), content));
+            }
+        }
+        let opened = open_graph_with(&bytes, data);
+        let opened = opened.map_err(|error| error.at_node(path.display().to_string()))?;
+        return Ok(Some(graph_part(&path, opened)));
+    }
+    Ok(None)
+}
+
+fn graph_part(path: &Path, opened: OpenGraph) -> GraphPart {
+    let input = |port: super::onnx::Port| {
+        let (element, shape) = match port.kind {
+            PortKind::Tensor { element, shape } => (element, shape),
+            _ => (None, None),
+        };
+        GraphInput {
+            name: port.name,
+            element,
+            shape,
+        }
+    };
+    GraphPart {
+        file: path.display().to_string(),
+        graph: Arc::new(opened.graph),
+        inputs: opened.inputs.into_iter().map(input).collect(),
+        outputs: opened.outputs.into_iter().map(|port| port.name).collect(),
+    }
+}
+
+/// What is reported where there are no weights that tallow reads.
+fn no_weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Error> {
+    Ok(match read(&encoder.join(PICKLE))? {
+        Some(_) => {
+            let error = Error::trust(format!(
+                "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run \
+                 code"
+            ));
+            error.hint(make_safetensors(config))
+        }
+        None => {
+            Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
+        }
+    })
+}
+
+/// The safetensors files with the encoder's weights, if there are any.
+fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<Vec<(String, Vec<u8>)>>> {
+    if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
+        return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
+    }
+    let Some(index) = read(&encoder.join(INDEX))? else {
+        return Ok(None);
+    };
+    let index: Json = serde_json::from_slice(&index).map_err(|error| {
+        Error::failed("cannot read the index of the weights")
+            .at_node(INDEX)
+            .because(error)
+    })?;
+    let map = index
+        .get("weight_map")
+        .and_then(Json::as_object)
+        .ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(INDEX))?;
+    let mut names: Vec<&str> = map.values().filter_map(Json::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > MOST_PARTS {
+        return Err(Error::failed("the index names too many files").at_node(INDEX));
+    }
+    let one = |name: &&str| {
+        Ok((
+            (*name).to_owned(),
+            required(
+                &mut *read,
+                &encoder.join(inside(name)?),
+                "download all parts of the weights",
+            )?,
+        ))
+    };
+    names.iter().map(one).collect::<Result<_>>().map(Some)
+}

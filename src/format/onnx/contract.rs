@@ -1,0 +1,719 @@
+//! From a graph's declared inputs to the columns of a table, and from its outputs to the columns
+//! that come out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::port::{Port, PortKind};
+use super::rows::InputRows;
+use super::schema::{Graph as GraphProto, Model as ModelProto, Node};
+use super::tensor::{External, decode, text};
+use crate::contract::binding::first_doubled;
+use crate::contract::{
+    ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width,
+};
+use crate::count::counted;
+use crate::error::{Error, Result};
+use crate::format::{GraphFeatures, ImportOptions};
+use crate::graph::answer::Answer;
+use crate::graph::arrays::row_length;
+use crate::graph::feed::Feed;
+use crate::graph::{ElementType, Tensor, Value};
+use crate::outcome::Label;
+use crate::table::spelling::did_you_mean;
+
+/// Features of one model; binding names each of them.
+const FEATURE_LIMIT: usize = 1 << 20;
+
+/// What a graph needs of a table.
+pub(super) struct Inputs {
+    pub(super) contract: Contract,
+    pub(super) feeds: Vec<Feed>,
+    /// The number of rows that the graph insists on, if it does.
+    pub(super) batch: Option<usize>,
+}
+
+/// One input is a matrix whose columns are features, named by `feature_names` in the metadata, or a
+/// column of lists; of several inputs each is a column. Where the file leaves the number of
+/// features open it is `feature_count`, and lists may be of any length if that is open too. Inputs
+/// that the user names columns for take those.
+pub(super) fn inputs(
+    model: &ModelProto,
+    ports: &[Port],
+    rows: &[InputRows],
+    options: &ImportOptions,
+) -> Result<Inputs> {
+    let names = feature_names(model)?;
+    check_features(ports, &options.graph_features)?;
+    let (mut batch, mut vector) = (None, None);
+    let (mut all, mut feeds, mut is_named) = (Vec::new(), Vec::new(), true);
+    let missing = Missing::of(model);
+    for (
+        port,
+        InputRows {
+            axis: rows_axis, ..
+        },
+    ) in ports.iter().zip(rows)
+    {
+        let (element, shape) = tensor_port(port)?;
+        let plain = |name: String, width: Width, rest: &[Option<usize>]| {
+            input(name, element, width, rest, missing.is_told(&port.name))
+        };
+        if let Some(Some(rows)) = rows_axis.and_then(|axis| shape.get(axis)) {
+            if batch.is_some_and(|known| known != *rows) {
+                return Err(Error::contract(
+                    "the inputs insist on different numbers of rows",
+                ));
+            }
+            batch = Some(*rows);
+        }
+        let rest: Vec<Option<usize>> = shape
+            .iter()
+            .enumerate()
+            .filter(|(axis, _)| Some(*axis) != *rows_axis)
+            .map(|(_, length)| *length)
+            .collect();
+        let rows_axis = *rows_axis;
+        if let Some(features) = options
+            .graph_features
+            .iter()
+            .find(|features| features.input == port.name)
+        {
+            let row_shape = shape_of_columns(port, &rest, features.columns.len())?;
+            all.extend(
+                features
+                    .columns
+                    .iter()
+                    .map(|name| plain(name.clone(), Width::One, &[]))
+                    .collect::<Result<Vec<Input>>>()?,
+            );
+            feeds.push(Feed {
+                element,
+                row_shape,
+                column_count: features.columns.len(),
+                rows_axis,
+            });
+            continue;
+        }
+        if let (1, [width]) = (ports.len(), rest.as_slice())
+            && (*width != Some(1) || names.as_ref().is_some_and(|names| names.len() == 1))
+            && let Some(width) = width
+                .or(names.as_ref().map(Vec::len))
+                .or(options.feature_count)
+        {
+            if !(1..=FEATURE_LIMIT).contains(&width) {
+                return Err(Error::contract(format!(
+                    "the input `{}` has {width} features",
+                    port.name
+                )));
+            }
+            let own = match &names {
+                Some(names) if names.len() == width => names.clone(),
+                Some(names) => {
+                    return Err(Error::contract(format!(
+                        "`feature_names` of the metadata holds {} names for {width} features",
+                        names.len()
+                    )));
+                }
+                None => (0..width).map(|place| format!("f{place}")).collect(),
+            };
+            is_named = names.is_some();
+            vector = Some(Box::new(plain(
+                port.name.clone(),
+                Width::Exactly(width),
+                &[Some(width)],
+            )?));
+            all.extend(
+                own.into_iter()
+                    .map(|name| plain(name, Width::One, &[]))
+                    .collect::<Result<Vec<Input>>>()?,
+            );
+            feeds.push(Feed {
+                element,
+                row_shape: vec![Some(width)],
+                column_count: width,
+                rows_axis,
+            });
+            continue;
+        }
+        if rest.contains(&Some(0)) {
+            return Err(Error::contract(format!(
+                "the input `{}` has an axis of no length",
+                port.name
+            )));
+        }
+        let known = rest
+            .iter()
+            .try_fold(1_usize, |product, length| {
+                product.checked_mul(length.unwrap_or(1))
+            })
+            .ok_or_else(|| unknown_width(port))?;
+        let width = match rest.iter().filter(|length| length.is_none()).count() {
+            0 if known == 1 => Width::One,
+            0 => Width::Exactly(known),
+            1 => Width::Multiple(known),
+            _ => return Err(unknown_width(port)),
+        };
+        all.push(plain(port.name.clone(), width, &rest)?);
+        feeds.push(Feed {
+            element,
+            row_shape: rest,
+            column_count: 1,
+            rows_axis,
+        });
+    }
+    Ok(Inputs {
+        contract: Contract {
+            inputs: all,
+            named: is_named,
+            vector,
+        },
+        feeds,
+        batch,
+    })
+}
+
+/// Refuses columns for inputs that there are not; a single one may be a column's name that holds
+/// `=`.
+fn check_features(ports: &[Port], features: &[GraphFeatures]) -> Result<()> {
+    if ports.len() == 1 && features.len() == 1 {
+        return Ok(());
+    }
+    let known = |one: &&GraphFeatures| ports.iter().any(|port| port.name == one.input);
+    let names = ports.iter().map(|port| port.name.as_str());
+    match features.iter().find(|one| !known(one)) {
+        Some(one) => Err(Error::usage(format!(
+            "`--features` names `{}`, which is not an input of the graph",
+            one.input
+        ))
+        .hint(did_you_mean(
+            &one.input,
+            &names,
+            "`tallow inspect MODEL` lists the graph's inputs: `--features INPUT=a,b`",
+        ))),
+        None => match first_doubled(features.iter().map(|one| one.input.as_str())) {
+            Some(input) => Err(Error::usage(format!(
+                "`--features` names the columns of the input `{input}` twice"
+            ))),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The shape of a row that is made of so many columns.
+fn shape_of_columns(
+    port: &Port,
+    rest: &[Option<usize>],
+    columns: usize,
+) -> Result<Vec<Option<usize>>> {
+    let known = rest
+        .iter()
+        .try_fold(1_usize, |product, length| {
+            product.checked_mul(length.unwrap_or(1))
+        })
+        .unwrap_or(usize::MAX);
+    let open = rest.iter().filter(|length| length.is_none()).count();
+    let fits = columns > 0
+        && columns <= FEATURE_LIMIT
+        && known > 0
+        && if open == 0 {
+            known == columns
+        } else {
+            columns.is_multiple_of(known)
+        };
+    if open > 1 {
+        return Err(unknown_width(port));
+    }
+    if !fits {
+        let values = if open == 0 {
+            known.to_string()
+        } else {
+            format!("a multiple of {known}")
+        };
+        let message = format!(
+            "`--features` gives {} for the input `{}`, which reads {values}",
+            counted(columns, "column"),
+            port.name
+        );
+        return Err(Error::contract(message)
+            .hint("`tallow inspect MODEL` lists the shapes of the graph's inputs"));
+    }
+    Ok(rest
+        .iter()
+        .map(|length| Some(length.unwrap_or(columns / known)))
+        .collect())
+}
+
+fn unknown_width(port: &Port) -> Error {
+    Error::contract(format!(
+        "the input `{}`{} does not say how many values a row has",
+        port.name, port.kind
+    ))
+    .hint(
+        "export with at most one open axis besides that of the rows: the input's other lengths \
+         must be fixed",
+    )
+}
+
+fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
+    match &port.kind {
+        PortKind::Tensor {
+            element: Some(element),
+            shape: Some(shape),
+        } => Ok((*element, shape.clone())),
+        PortKind::Tensor {
+            element: Some(element),
+            shape: None,
+        } => Ok((*element, vec![None, None])),
+        _ => Err(Error::contract(format!(
+            "the input `{}` is no tensor of a declared type",
+            port.name
+        ))),
+    }
+}
+
+/// Operators that tell a missing value from others, or may. To all others it is NaN, of which they
+/// make NaN or something that means nothing.
+const TELLING: [&str; 9] = [
+    "TreeEnsemble",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "Imputer",
+    "IsNaN",
+    "Equal",
+    "LabelEncoder",
+    "OneHotEncoder",
+    "CategoryMapper",
+];
+
+/// Operators behind which a missing value is still one value among others; behind those that mix
+/// values, such as products, all would be NaN.
+const KEEPING_APART: [&str; 28] = [
+    "Abs",
+    "Add",
+    "ArrayFeatureExtractor",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Div",
+    "Dropout",
+    "Exp",
+    "Expand",
+    "FeatureVectorizer",
+    "Flatten",
+    "Gather",
+    "GatherElements",
+    "Identity",
+    "Log",
+    "Mul",
+    "Neg",
+    "Pow",
+    "Reshape",
+    "Scaler",
+    "Slice",
+    "Split",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Where missing values go in a graph.
+struct Missing<'a> {
+    /// Values that reach an operator which tells missing ones; none if that cannot be known.
+    told: Option<HashSet<&'a str>>,
+    /// Values that any operator reads.
+    read: HashSet<&'a str>,
+}
+
+impl<'a> Missing<'a> {
+    /// From the last node to the first: nodes stand in the order in which they run.
+    fn of(model: &ModelProto<'a>) -> Self {
+        let nodes = model.graph.as_ref().map_or(&[][..], |graph| &graph.nodes);
+        // An operand that is left out has no name.
+        let named = |names: &[&'a str]| {
+            names
+                .iter()
+                .copied()
+                .filter(|name| !name.is_empty())
+                .collect::<Vec<_>>()
+        };
+        let read = nodes.iter().flat_map(|node| named(&node.inputs)).collect();
+        if !model.functions.is_empty()
+            || nodes.iter().any(|node| {
+                node.attributes
+                    .iter()
+                    .any(|attribute| attribute.graph.is_some())
+            })
+        {
+            return Self { told: None, read };
+        }
+        let mut told = HashSet::new();
+        for node in nodes.iter().rev() {
+            let leads_on = || {
+                KEEPING_APART.contains(&node.operator)
+                    && named(&node.outputs)
+                        .iter()
+                        .any(|output| told.contains(output))
+            };
+            if TELLING.contains(&node.operator) || leads_on() {
+                told.extend(named(&node.inputs));
+            }
+        }
+        Self {
+            told: Some(told),
+            read,
+        }
+    }
+
+    /// Whether the graph does something about missing values of this input, or nothing at all with
+    /// it.
+    fn is_told(&self, name: &str) -> bool {
+        self.told.as_ref().is_none_or(|told| told.contains(name)) || !self.read.contains(name)
+    }
+}
+
+/// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none.
+/// Where a null would not be told from other values it stops the run unless the user says what to
+/// read instead.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of several ways to make inputs, the others of which fail"
+)]
+fn input(
+    name: String,
+    element: ElementType,
+    width: Width,
+    axes: &[Option<usize>],
+    is_told: bool,
+) -> Result<Input> {
+    let element = match element {
+        ElementType::Float => NativeElement::Float,
+        ElementType::Float16 => NativeElement::Float16,
+        ElementType::Bfloat16 => NativeElement::Bfloat16,
+        ElementType::Double => NativeElement::Double,
+        ElementType::Bool => NativeElement::Boolean,
+        ElementType::String => NativeElement::Text,
+        ElementType::Int8 => NativeElement::Integer(ColumnType::Int8),
+        ElementType::Int16 => NativeElement::Integer(ColumnType::Int16),
+        ElementType::Int32 => NativeElement::Integer(ColumnType::Int32),
+        ElementType::Int64 => NativeElement::Integer(ColumnType::Int64),
+        ElementType::Uint8 => NativeElement::Integer(ColumnType::Uint8),
+        ElementType::Uint16 => NativeElement::Integer(ColumnType::Uint16),
+        ElementType::Uint32 => NativeElement::Integer(ColumnType::Uint32),
+        ElementType::Uint64 => NativeElement::Integer(ColumnType::Uint64),
+    };
+    let on_null = if element.is_real() && is_told {
+        Policy::Null
+    } else {
+        Policy::Error
+    };
+    let kind = InputKind::Native(NativeType {
+        element,
+        width,
+        shape: RowShape::new(axes),
+    });
+    Ok(Input {
+        on_null,
+        on_unseen: Policy::Error,
+        ..Input::of_kind(name, kind)
+    })
+}
+
+/// The names that exporters write: a JSON list, or names with commas between.
+fn feature_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
+    let Some(pair) = model
+        .metadata
+        .iter()
+        .find(|pair| pair.key == "feature_names")
+    else {
+        return Ok(None);
+    };
+    if pair.value.trim_start().starts_with('[') {
+        let names = serde_json::from_str(pair.value).map_err(|error| {
+            Error::contract("`feature_names` of the metadata is no list of texts").because(error)
+        })?;
+        return Ok(Some(names));
+    }
+    Ok(Some(
+        pair.value
+            .split(',')
+            .map(|name| name.trim().to_owned())
+            .collect(),
+    ))
+}
+
+/// What one run's outputs are: (whether texts or whole numbers, one a row), (width).
+struct Seen {
+    is_label: bool,
+    width: usize,
+    is_number: bool,
+}
+
+fn seen(value: &Value) -> Result<Seen> {
+    let (tensor, is_map) = match value {
+        Value::Maps { values, .. } => (values, true),
+        other => (other.tensor()?, false),
+    };
+    let width = row_length(tensor);
+    let element = tensor.element_type();
+    let is_label = !is_map
+        && width == 1
+        && matches!(
+            element,
+            ElementType::Int64 | ElementType::Int32 | ElementType::String | ElementType::Bool
+        );
+    Ok(Seen {
+        is_label,
+        width,
+        is_number: element.is_float(),
+    })
+}
+
+/// What comes out.
+pub(super) struct Answers {
+    pub(super) answers: Vec<Answer>,
+    /// The two classes, where the outputs are a label and the probabilities of two.
+    pub(super) classes: Option<[Label; 2]>,
+}
+
+/// What the outputs are called: a label and its probabilities as those of every other model, one
+/// number a row `prediction`, all else by its own name.
+pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> Result<Answers> {
+    let all = outputs.iter().map(seen).collect::<Result<Vec<Seen>>>()?;
+    let column = |output: usize, name: &str| Answer::Column {
+        output,
+        name: name.to_owned(),
+    };
+    let plain = |answers: Vec<Answer>| Answers {
+        answers,
+        classes: None,
+    };
+    if let [a, b] = all.as_slice() {
+        let pair = if a.is_label && b.is_number && b.width > 1 {
+            Some((0, 1))
+        } else if b.is_label && a.is_number && a.width > 1 {
+            Some((1, 0))
+        } else {
+            None
+        };
+        if let Some((label, scores)) = pair {
+            let width = all[scores].width;
+            let known = class_names(graph, &ports[label].name, &outputs[scores], width)?;
+            let is_known = known.is_some();
+            let names =
+                known.unwrap_or_else(|| (0..width).map(|place| place.to_string()).collect());
+            return Ok(match <[String; 2]>::try_from(names) {
+                Ok(names) => {
+                    let is_text = outputs[label]
+                        .tensor()
+                        .is_ok_and(|tensor| tensor.element_type() == ElementType::String);
+                    let named = |name: String| {
+                        if is_text {
+                            is_known.then_some(Label::Text(name))
+                        } else {
+                            name.parse().ok().map(Label::Integer)
+                        }
+                    };
+                    let [negative, positive] = names.map(named);
+                    let probability = Answer::Classes {
+                        output: scores,
+                        names: vec![String::new(), "probability".into()],
+                    };
+                    Answers {
+                        answers: vec![probability, column(label, "prediction")],
+                        classes: negative.zip(positive).map(<[Label; 2]>::from),
+                    }
+                }
+                Err(names) => {
+                    let probabilities = names
+                        .iter()
+                        .map(|name| format!("probability_{name}"))
+                        .collect();
+                    plain(vec![
+                        column(label, "prediction"),
+                        Answer::Classes {
+                            output: scores,
+                            names: probabilities,
+                        },
+                    ])
+                }
+            });
+        }
+    }
+    if let [one] = all.as_slice()
+        && one.width == 1
+    {
+        return Ok(plain(vec![column(0, "prediction")]));
+    }
+    Ok(plain(
+        ports
+            .iter()
+            .enumerate()
+            .map(|(output, port)| column(output, &port.name))
+            .collect(),
+    ))
+}
+
+/// The names of the classes: the map's keys, else what the nodes that make the label say.
+fn class_names(
+    graph: &GraphProto,
+    label: &str,
+    scores: &Value,
+    count: usize,
+) -> Result<Option<Vec<String>>> {
+    if let Value::Maps { keys, .. } = scores {
+        return texts(keys).map(Some);
+    }
+    let mut name = label;
+    // Backwards from the label, through whatever only changes its shape or type.
+    for node in graph.nodes.iter().rev() {
+        if !node.outputs.contains(&name) {
+            continue;
+        }
+        if let Some(names) = own_names(graph, node, count)? {
+            return Ok(Some(names));
+        }
+        name = node.inputs.first().copied().unwrap_or_default();
+    }
+    for node in graph.nodes.iter().rev() {
+        if let Some(names) = own_names(graph, node, count)? {
+            return Ok(Some(names));
+        }
+    }
+    Ok(None)
+}
+
+/// The classes that a node names: its labels, or the constant list that it picks the label from by
+/// its place.
+fn own_names(graph: &GraphProto, node: &Node, count: usize) -> Result<Option<Vec<String>>> {
+    for attribute in node
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.name.starts_with("classlabels"))
+    {
+        let (strings, ints) = (attribute.strings.iter(), &attribute.ints);
+        if strings.len() == count {
+            return strings
+                .map(|bytes| text(bytes).map(|text| text.to_string()))
+                .collect::<Result<_>>()
+                .map(Some);
+        }
+        if ints.len() == count {
+            return Ok(Some(ints.iter().map(|number| number.to_string()).collect()));
+        }
+    }
+    if !matches!(node.operator, "ArrayFeatureExtractor" | "Gather") {
+        return Ok(None);
+    }
+    let list = node.inputs.first().and_then(|name| {
+        graph
+            .initializers
+            .iter()
+            .find(|tensor| tensor.name == *name)
+    });
+    match list.map(|list| decode(list, &External::new(None))) {
+        Some(Ok(list)) if list.len() == count && !list.element_type().is_float() => {
+            texts(&list).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn texts(labels: &Tensor) -> Result<Vec<String>> {
+    match labels.element_type() {
+        ElementType::String => Ok(labels
+            .values::<Arc<str>>()?
+            .iter()
+            .map(ToString::to_string)
+            .collect()),
+        _ => Ok(labels.integers()?.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node<'a>(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Node<'a> {
+        Node {
+            operator,
+            inputs: inputs.to_vec(),
+            outputs: outputs.to_vec(),
+            ..Node::default()
+        }
+    }
+
+    /// Whether missing values of `x` are told in a graph of these nodes, from the first to the
+    /// last.
+    fn is_told(nodes: Vec<Node>) -> bool {
+        let model = ModelProto {
+            graph: Some(GraphProto {
+                nodes,
+                ..GraphProto::default()
+            }),
+            ..ModelProto::default()
+        };
+        Missing::of(&model).is_told("x")
+    }
+
+    #[test]
+    fn missing_values_are_told_where_their_own_way_leads_to_something_that_tells_them() {
+        let scaled = || node("Scaler", &["x"], &["scaled"]);
+        assert!(is_told(vec![
+            node("Imputer", &["x"], &["full"]),
+            node("Gemm", &["full", "w"], &["y"])
+        ]));
+        assert!(is_told(vec![
+            scaled(),
+            node("Concat", &["scaled", "other"], &["all"]),
+            node("TreeEnsembleRegressor", &["all"], &["y"])
+        ]));
+        assert!(is_told(vec![
+            node("IsNaN", &["x"], &["gap"]),
+            node("Where", &["gap", "zero", "x"], &["y"])
+        ]));
+        assert!(
+            is_told(vec![node("Relu", &["other"], &["y"])]),
+            "what nothing reads stops nothing"
+        );
+        assert!(!is_told(vec![
+            scaled(),
+            node("LinearRegressor", &["scaled"], &["y"])
+        ]));
+        assert!(!is_told(vec![
+            node("Gemm", &["x", "w"], &["score"]),
+            node("Greater", &["score", "half"], &["y"])
+        ]));
+        assert!(!is_told(vec![
+            node("LinearClassifier", &["x"], &["class"]),
+            node("LabelEncoder", &["class"], &["y"])
+        ]));
+        let shape = vec![
+            node("Shape", &["x"], &["shape"]),
+            node("Equal", &["shape", "one"], &["is_one"]),
+            node("MatMul", &["x", "w"], &["y"]),
+        ];
+        assert!(!is_told(shape));
+        let left_out = vec![
+            node("LSTM", &["x", "w", "r", "", ""], &["", "y"]),
+            node("Imputer", &["", "other"], &["z"]),
+        ];
+        assert!(!is_told(left_out));
+    }
+
+    #[test]
+    fn what_functions_do_with_missing_values_is_not_known() {
+        let graph = Some(GraphProto {
+            nodes: vec![node("Gemm", &["x", "w"], &["y"])],
+            ..GraphProto::default()
+        });
+        let model = ModelProto {
+            graph,
+            functions: vec![crate::format::onnx::schema::Function::default()],
+            ..ModelProto::default()
+        };
+        assert!(Missing::of(&model).is_told("x"));
+    }
+}

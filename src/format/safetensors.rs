@@ -1,0 +1,54 @@
+//! A safetensors file by itself: recognised, and sent back for the layers that only a manifest can
+//! say.
+//!
+//! It must not read tensors: a package with a `[network]` hands the file to
+//! [`crate::network`].
+
+use super::{Artefact, ImportOptions, Importer};
+use crate::error::{Error, Result};
+use crate::model::LoadedModel;
+
+/// What a manifest must at least say.
+const EXAMPLE: &str = "put the file into a folder as `model.safetensors`, add a `tallow.toml` beside it and pass \
+     the folder as the model; for example\nname = \"churn\"\n[[inputs]]\nname = \"age\"\nmean = \
+     41.5\nscale = 12.0\n[[network.layers]]\nkind = \"linear\"\nweights = \"0\"  # reads \
+     `0.weight` and `0.bias`\n[[network.layers]]\nkind = \"relu\"\n[[network.layers]]\nkind = \
+     \"linear\"\nweights = \"2\"\n[outputs]\nlink = \"logistic\"";
+
+/// Weights without layers.
+#[derive(Debug)]
+pub(super) struct Safetensors;
+
+impl Importer for Safetensors {
+    fn name(&self) -> &'static str {
+        "safetensors"
+    }
+
+    fn reads(&self) -> &'static str {
+        "the weights of dense networks, in a folder with a `tallow.toml` that lists the layers"
+    }
+
+    fn recognises(&self, artefact: &Artefact) -> bool {
+        let Some((length, rest)) = artefact.bytes.split_first_chunk::<8>() else {
+            return false;
+        };
+        let fits = usize::try_from(u64::from_le_bytes(*length))
+            .is_ok_and(|length| (2..=rest.len()).contains(&length));
+        fits && rest.first() == Some(&b'{')
+    }
+
+    fn may_begin(&self, head: &Artefact) -> bool {
+        head.bytes
+            .split_first_chunk::<8>()
+            .is_some_and(|(length, rest)| {
+                u64::from_le_bytes(*length) >= 2 && rest.first() == Some(&b'{')
+            })
+    }
+
+    fn import(&self, _artefact: &Artefact, _options: &ImportOptions) -> Result<LoadedModel> {
+        Err(Error::contract(
+            "a safetensors file holds weights, but not the layers that they belong to",
+        )
+        .hint(EXAMPLE))
+    }
+}

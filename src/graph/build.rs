@@ -1,0 +1,283 @@
+//! Building a graph: values numbered as they come, operators found and made, constants folded, last
+//! uses marked.
+//!
+//! Owns the checks that make a graph safe to run: every input is there before its reader. It must
+//! not know file formats.
+
+use std::collections::HashMap;
+
+use super::ir::{Beside, Graph, Node, ValueId, run_widened};
+use super::operand::Operands;
+use super::operator::{Definition, Fuel, Kernel};
+use super::pass::assembly::column_role;
+use super::pass::expansion::expand;
+use super::pass::fuse::{fuse, role};
+use super::pass::join::{join, joint};
+use super::registry::{self, Widening};
+use super::tensor::Tensor;
+use super::value::Value;
+use crate::error::{Error, Result};
+use crate::memory;
+
+/// Nodes that folding may execute for one node, loops counted by their turns.
+const FOLD_STEPS: u64 = 10_000;
+
+/// Operators that pack their weights as soon as they are built.
+const RECURRENT: [&str; 3] = ["GRU", "LSTM", "RNN"];
+
+/// What packed weights may take: so many bytes, and so many times the bytes of the constants.
+const PACKED_BYTES: usize = 64 << 20;
+const PACKED_SHARE: usize = 4;
+
+/// What folding may take for one node: so many bytes, and so many times the bytes of its inputs.
+const FOLD_BYTES: u64 = 64 << 20;
+const FOLD_SHARE: u64 = 8;
+
+/// What is made of constants may take in all, and as a part of the bytes of the file's own.
+const FOLDED_BYTES: usize = 64 << 20;
+const FOLDED_SHARE: usize = 4;
+
+/// Constants larger than this many elements are made when they are wanted, not kept.
+const FOLD_ELEMENTS: usize = 1 << 22;
+
+/// A graph in the making.
+#[derive(Debug, Default)]
+pub struct Builder {
+    value_count: usize,
+    constants: HashMap<ValueId, Value>,
+    inputs: Vec<ValueId>,
+    nodes: Vec<Node>,
+    constant_bytes: usize,
+    packed_bytes: usize,
+    folded_bytes: usize,
+}
+
+impl Builder {
+    /// A new value that comes from outside.
+    pub fn input(&mut self) -> ValueId {
+        let id = self.value();
+        self.inputs.push(id);
+        id
+    }
+
+    /// A new value that never changes.
+    pub fn constant(&mut self, value: Value) -> ValueId {
+        let id = self.value();
+        self.constant_bytes = self
+            .constant_bytes
+            .saturating_add(value.tensor().map_or(0, Tensor::byte_count));
+        self.constants.insert(id, value);
+        id
+    }
+
+    /// What a value is, if it never changes.
+    #[must_use]
+    pub fn find_constant(&self, id: ValueId) -> Option<&Value> {
+        self.constants.get(&id)
+    }
+
+    /// The number of a value that nothing makes and nothing reads.
+    pub(super) fn unmade(&mut self) -> ValueId {
+        self.value()
+    }
+
+    fn value(&mut self) -> ValueId {
+        self.value_count += 1;
+        self.value_count - 1
+    }
+
+    /// Adds a node, whose constant inputs it is told, and gives the numbers of its outputs, one for
+    /// each that `definition` lists.
+    ///
+    /// `inputs` are the node's inputs, then what its subgraphs capture.
+    ///
+    /// # Errors
+    /// Fails if the operator is not known (see [`registry`]), has another number of inputs, or
+    /// refuses its attributes.
+    pub fn node(
+        &mut self,
+        definition: &Definition,
+        inputs: &[Option<ValueId>],
+    ) -> Result<Vec<ValueId>> {
+        let label = format!("`{}` ({})", definition.name, definition.operator);
+        if let Some(made) = expand(self, definition, inputs) {
+            return made.map_err(|error| error.at_node(label));
+        }
+        let entry = registry::find(&definition.domain, &definition.operator, definition.version)
+            .ok_or_else(|| {
+                Error::contract("the operator is not supported").at_node(label.clone())
+            })?;
+        let (least, most) = entry.inputs;
+        let count = definition.inputs.len();
+        if !(least..=most).contains(&count)
+            || (0..least.min(count)).any(|position| !definition.inputs[position])
+        {
+            return Err(
+                Error::failed(format!("{count} inputs, or a wanted one is left out"))
+                    .at_node(label),
+            );
+        }
+        // Only recurrent layers pack what they are told here.
+        let is_recurrent = RECURRENT.contains(&definition.operator.as_str());
+        let is_told = is_recurrent && self.room() > 0;
+        let operands = Operands {
+            ids: inputs,
+            constants: &self.constants,
+        };
+        let told = (0..if is_told { inputs.len() } else { 0 })
+            .map(|place| operands.constant(place).cloned());
+        definition.constants.replace(told.collect());
+        let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
+        self.packed_bytes += if is_recurrent {
+            definition.memory_bytes.get()
+        } else {
+            0
+        };
+        let known = |input: &Option<ValueId>| {
+            input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some))
+        };
+        if let Some(values) = inputs
+            .iter()
+            .map(known)
+            .collect::<Option<Vec<Option<Value>>>>()
+            && let Ok(results) = folded(&kernel, entry.widening, values)
+            && results.len() >= definition.outputs.len()
+            && results.iter().all(is_small)
+            && self.may_keep(&results)
+        {
+            return Ok(results
+                .into_iter()
+                .take(definition.outputs.len())
+                .map(|value| self.constant(value))
+                .collect());
+        }
+        let ids: Vec<ValueId> = definition.outputs.iter().map(|_| self.value()).collect();
+        let outputs = ids
+            .iter()
+            .zip(&definition.outputs)
+            .map(|(id, wanted)| wanted.then_some(*id))
+            .collect();
+        let operands = Operands {
+            ids: inputs,
+            constants: &self.constants,
+        };
+        let (role, column_role, joint) = (
+            role(definition, &operands),
+            column_role(definition, &operands),
+            joint(definition, &operands),
+        );
+        let (takes_blocks, family, memory_bytes) = (
+            entry.takes_blocks,
+            family(definition),
+            definition.memory_bytes.get(),
+        );
+        // Its scale is that of the greatest number of all rows.
+        let is_mixed =
+            definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
+        let beside = match entry.keeps_rows_apart {
+            _ if is_mixed => Beside::Mixed,
+            true => Beside::Nothing,
+            false => Beside::Unknown,
+        };
+        let inputs = inputs
+            .iter()
+            .map(|input| input.map(|id| (id, false)))
+            .collect();
+        self.nodes.push(Node {
+            label,
+            kernel,
+            widening: entry.widening,
+            inputs,
+            outputs,
+            role,
+            joint,
+            column_role,
+            takes_blocks,
+            memory_bytes,
+            family,
+            beside,
+        });
+        Ok(ids)
+    }
+
+    /// Whether what was made of constants may be kept as constants: a small file may have many
+    /// nodes.
+    fn may_keep(&mut self, made: &[Value]) -> bool {
+        let bytes: usize = made
+            .iter()
+            .filter_map(|value| value.tensor().ok())
+            .map(Tensor::byte_count)
+            .sum();
+        let most = FOLDED_BYTES.saturating_add(
+            self.constant_bytes
+                .saturating_sub(self.folded_bytes)
+                .saturating_mul(FOLDED_SHARE),
+        );
+        let is_kept = self.folded_bytes.saturating_add(bytes) <= most;
+        self.folded_bytes += if is_kept { bytes } else { 0 };
+        is_kept
+    }
+
+    /// The bytes that weights may still take in packed form: nodes that share their weights pack
+    /// them each, and a small file may have many.
+    fn room(&self) -> usize {
+        PACKED_BYTES
+            .saturating_add(self.constant_bytes.saturating_mul(PACKED_SHARE))
+            .saturating_sub(self.packed_bytes)
+    }
+
+    /// The finished graph: chains of dense layers are one node each, and convolutions with what
+    /// follows them; nodes that nothing reads are left out, and every value's last reader may take
+    /// it.
+    #[must_use]
+    pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
+        let room = self.room();
+        let room = join(&mut self.nodes, &outputs, room);
+        fuse(&mut self.nodes, &outputs, room);
+        let mut constants: Vec<_> = self.constants.into_iter().collect();
+        constants.sort_unstable_by_key(|(id, _)| *id);
+        let mut graph = Graph {
+            value_count: self.value_count,
+            constants,
+            inputs: self.inputs,
+            nodes: self.nodes,
+            outputs,
+        };
+        graph.relink();
+        graph
+    }
+}
+
+/// What a node makes of constants, in a share of the memory that there is: what takes more is made
+/// when it is wanted, or refused then.
+fn folded(kernel: &Kernel, widening: Widening, values: Vec<Option<Value>>) -> Result<Vec<Value>> {
+    let given: usize = values
+        .iter()
+        .flatten()
+        .filter_map(|value| value.tensor().ok())
+        .map(Tensor::byte_count)
+        .sum();
+    let most = FOLD_BYTES.saturating_add(FOLD_SHARE.saturating_mul(given as u64));
+    memory::confined(most, || {
+        run_widened(kernel, widening, values, &Fuel::new(FOLD_STEPS))
+    })
+    .0
+}
+
+/// The family whose kernels run an operator of classical machine learning.
+fn family(definition: &Definition) -> Option<&'static str> {
+    match (definition.domain.as_str(), definition.operator.as_str()) {
+        (registry::ML, name) if name.starts_with("TreeEnsemble") => Some("forest"),
+        (registry::ML, "LinearClassifier" | "LinearRegressor") => Some("linear"),
+        _ => None,
+    }
+}
+
+fn is_small(value: &Value) -> bool {
+    match value {
+        Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => tensor.len() <= FOLD_ELEMENTS,
+        Value::Sequence(values) => values.len() <= 1_000 && values.iter().all(is_small),
+        Value::Optional(inner) => inner.as_ref().is_none_or(|inner| is_small(inner)),
+        Value::Columns(_) | Value::Block(_) => false,
+    }
+}

@@ -1,0 +1,386 @@
+//! Along an axis, many numbers to one: sums, means, extremes and their places; running sums; the
+//! greatest few; normalised exponentials.
+
+use super::broadcast::change_all;
+use super::elementwise::{Arithmetic, Number};
+use super::shape::axes_source;
+use super::vectors;
+use crate::error::{Error, Result};
+use crate::graph::element::{number, unsupported};
+use crate::graph::layout::{axes_of, axis_of, product, split_at_axis, transposed};
+use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::registry::Entry;
+use crate::graph::tensor::{Data, Tensor};
+
+pub(crate) const OPERATORS: &[Entry] = &[
+    Entry::new("ReduceSum", 1, 2, |node| reduce(node, Reduction::Sum)).widened(),
+    Entry::new("ReduceMean", 1, 2, |node| reduce(node, Reduction::Mean)).widened(),
+    Entry::new("ReduceProd", 1, 2, |node| reduce(node, Reduction::Product)).widened(),
+    Entry::new("ReduceMax", 1, 2, |node| reduce(node, Reduction::Greatest)).widened(),
+    Entry::new("ReduceMin", 1, 2, |node| reduce(node, Reduction::Least)).widened(),
+    Entry::new("ReduceL1", 1, 2, |node| reduce(node, Reduction::Magnitudes)).widened(),
+    Entry::new("ReduceL2", 1, 2, |node| reduce(node, Reduction::Length)).widened(),
+    Entry::new("ReduceSumSquare", 1, 2, |node| {
+        reduce(node, Reduction::Squares)
+    })
+    .widened(),
+    Entry::new("ReduceLogSum", 1, 2, |node| reduce(node, Reduction::LogSum)).widened(),
+    Entry::new("ReduceLogSumExp", 1, 2, |node| {
+        reduce(node, Reduction::LogSumExp)
+    })
+    .widened(),
+    Entry::new("ArgMax", 1, 1, |node| arg(node, true)).widened_in(),
+    Entry::new("ArgMin", 1, 1, |node| arg(node, false)).widened_in(),
+    Entry::new("CumSum", 2, 2, |node| running(node, Arithmetic::Add)).floats(),
+    Entry::new("CumProd", 2, 2, |node| running(node, Arithmetic::Multiply)).floats(),
+    Entry::new("Softmax", 1, 1, |node| {
+        exponentials(node, soft_max, Some(vectors::shares))
+    })
+    .floats(),
+    Entry::new("LogSoftmax", 1, 1, |node| {
+        exponentials(node, log_soft_max, None)
+    })
+    .floats(),
+    Entry::new("Hardmax", 1, 1, |node| exponentials(node, hard_max, None)).floats(),
+];
+
+/// What becomes of the numbers.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Reduction {
+    Sum,
+    Mean,
+    Product,
+    Greatest,
+    Least,
+    Magnitudes,
+    Length,
+    Squares,
+    LogSum,
+    LogSumExp,
+}
+
+fn reduce(node: &Definition, reduction: Reduction) -> Result<Kernel> {
+    let (axes, keeps, skips) = (
+        axes_source(node)?,
+        node.flag("keepdims", true)?,
+        node.flag("noop_with_empty_axes", false)?,
+    );
+    single(move |call| {
+        let axes = axes(call)?.filter(|axes| !axes.is_empty());
+        let data = call.tensor(0)?;
+        let axes = match axes {
+            Some(axes) => axes_of(&axes, data.rank())?,
+            None if skips => Vec::new(),
+            None => (0..data.rank()).collect(),
+        };
+        reduced(data, &axes, keeps, reduction)
+    })
+}
+
+/// The tensor with these axes brought down to one number each.
+pub(crate) fn reduced(
+    data: &Tensor,
+    axes: &[usize],
+    keeps: bool,
+    reduction: Reduction,
+) -> Result<Tensor> {
+    fn typed<T: Number>(
+        _: &[T],
+        moved: &Tensor,
+        run: usize,
+        reduction: Reduction,
+        shape: Vec<usize>,
+    ) -> Result<Tensor> {
+        let values = moved.values::<T>()?;
+        if run == 0 {
+            let count = crate::graph::tensor::element_count(&shape)?;
+            return Tensor::new(shape, vec![one(reduction, &[] as &[T]); count]);
+        }
+        Tensor::new(
+            shape,
+            values
+                .chunks_exact(run)
+                .map(|run| one(reduction, run))
+                .collect(),
+        )
+    }
+    fn booleans(
+        moved: &Tensor,
+        run: usize,
+        reduction: Reduction,
+        shape: Vec<usize>,
+    ) -> Result<Tensor> {
+        let values = moved.values::<bool>()?;
+        let rows: Vec<&[bool]> = if run == 0 {
+            vec![&[]; crate::graph::tensor::element_count(&shape)?]
+        } else {
+            values.chunks_exact(run).collect()
+        };
+        match reduction {
+            Reduction::Greatest => {
+                Tensor::new(shape, rows.iter().map(|row| row.contains(&true)).collect())
+            }
+            Reduction::Least => Tensor::new(
+                shape,
+                rows.iter().map(|row| !row.contains(&false)).collect(),
+            ),
+            _ => Err(unsupported(moved.data())),
+        }
+    }
+    let kept: Vec<usize> = (0..data.rank())
+        .filter(|axis| !axes.contains(axis))
+        .collect();
+    let mut inner = axes.to_vec();
+    inner.sort_unstable();
+    let run = inner.iter().map(|&axis| data.shape()[axis]).product();
+    let order = [kept.clone(), inner].concat();
+    let moved = if order.is_sorted() {
+        data.clone()
+    } else {
+        transposed(data, &order)?
+    };
+    let shape = if keeps {
+        (0..data.rank())
+            .map(|axis| {
+                if axes.contains(&axis) {
+                    1
+                } else {
+                    data.shape()[axis]
+                }
+            })
+            .collect()
+    } else {
+        kept.iter().map(|&axis| data.shape()[axis]).collect()
+    };
+    if matches!(data.data(), Data::Bool(_)) {
+        return booleans(&moved, run, reduction, shape);
+    }
+    number!(data.data(), values => typed(values, &moved, run, reduction, shape))
+}
+
+fn one<T: Number>(reduction: Reduction, run: &[T]) -> T {
+    let wide = || run.iter().map(|value| value.to_double());
+    match reduction {
+        Reduction::Sum => sum(run),
+        Reduction::Mean => T::from_double(wide().sum::<f64>() / run.len() as f64),
+        Reduction::Product => run.iter().fold(T::from_double(1.0), |product, value| {
+            product.multiply(*value)
+        }),
+        Reduction::Greatest => run
+            .iter()
+            .copied()
+            .reduce(T::greatest)
+            .unwrap_or_else(|| T::from_double(f64::NEG_INFINITY)),
+        Reduction::Least => run
+            .iter()
+            .copied()
+            .reduce(T::least)
+            .unwrap_or_else(|| T::from_double(f64::INFINITY)),
+        Reduction::Magnitudes => T::from_double(wide().map(f64::abs).sum()),
+        Reduction::Length => T::from_double(wide().map(|value| value * value).sum::<f64>().sqrt()),
+        Reduction::Squares => run
+            .iter()
+            .fold(T::zero(), |sum, value| sum.add(value.multiply(*value))),
+        Reduction::LogSum => T::from_double(wide().sum::<f64>().ln()),
+        Reduction::LogSumExp => {
+            let greatest = wide().fold(f64::NEG_INFINITY, f64::max);
+            let shift = if greatest.is_finite() { greatest } else { 0.0 };
+            T::from_double(wide().map(|value| (value - shift).exp()).sum::<f64>().ln() + shift)
+        }
+    }
+}
+
+/// Reals are added in double precision, integers as they wrap.
+fn sum<T: Number>(run: &[T]) -> T {
+    if T::TYPE.is_float() {
+        T::from_double(run.iter().map(|value| value.to_double()).sum())
+    } else {
+        run.iter().fold(T::zero(), |sum, value| sum.add(*value))
+    }
+}
+
+fn arg(node: &Definition, wants_greatest: bool) -> Result<Kernel> {
+    let (axis, keeps, takes_last) = (
+        node.int("axis", 0)?,
+        node.flag("keepdims", true)?,
+        node.flag("select_last_index", false)?,
+    );
+    single(move |call| {
+        fn typed<T: Number>(
+            values: &[T],
+            cut: (usize, usize, usize),
+            better: impl Fn(T, T) -> bool,
+        ) -> Vec<i64> {
+            let (outer, length, inner) = cut;
+            let place = |block: usize, lane: usize| {
+                let value = |index: usize| values[(block * length + index) * inner + lane];
+                (1..length).fold(0, |best, index| {
+                    if better(value(index), value(best)) {
+                        index
+                    } else {
+                        best
+                    }
+                }) as i64
+            };
+            (0..outer)
+                .flat_map(|block| (0..inner).map(move |lane| (block, lane)))
+                .map(|(block, lane)| place(block, lane))
+                .collect()
+        }
+        let data = call.tensor(0)?;
+        let axis = axis_of(axis, data.rank())?;
+        let cut = split_at_axis(data.shape(), axis);
+        if cut.1 == 0 {
+            return Err(Error::failed(
+                "an axis without elements has no greatest one",
+            ));
+        }
+        let mut shape = data.shape().to_vec();
+        if keeps {
+            shape[axis] = 1;
+        } else {
+            shape.remove(axis);
+        }
+        let places = number!(data.data(), values => Ok::<_, Error>(typed(values, cut, |new, old| {
+            let is_better = if wants_greatest { new > old } else { new < old };
+            is_better || takes_last && new == old
+        })))?;
+        Tensor::new(shape, places)
+    })
+}
+
+fn running(node: &Definition, operation: Arithmetic) -> Result<Kernel> {
+    let (is_exclusive, is_reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
+    single(move |call| {
+        fn typed<T: Number>(
+            data: &Tensor,
+            values: &[T],
+            axis: usize,
+            (is_exclusive, is_reverse): (bool, bool),
+            operation: Arithmetic,
+        ) -> Result<Tensor> {
+            let (outer, length, inner) = split_at_axis(data.shape(), axis);
+            let start = if matches!(operation, Arithmetic::Add) {
+                T::zero()
+            } else {
+                T::from_double(1.0)
+            };
+            let mut results = values.to_vec();
+            for (block, lane) in
+                (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane)))
+            {
+                let mut total = start;
+                for step in 0..length {
+                    let index = if is_reverse { length - 1 - step } else { step };
+                    let place = (block * length + index) * inner + lane;
+                    let next = if matches!(operation, Arithmetic::Add) {
+                        total.add(values[place])
+                    } else {
+                        total.multiply(values[place])
+                    };
+                    results[place] = if is_exclusive { total } else { next };
+                    total = next;
+                }
+            }
+            Tensor::new(data.shape().to_vec(), results)
+        }
+        let data = call.tensor(0)?;
+        let axis = axis_of(call.tensor(1)?.integer()?, data.rank())?;
+        number!(data.data(), values => typed(data, values, axis, (is_exclusive, is_reverse), operation))
+    })
+}
+
+/// Before operator set 13 all axes from the named one on are taken together. Rows of single
+/// precision that lie side by side have their own function.
+fn exponentials(
+    node: &Definition,
+    row: fn(&mut [f64]),
+    side_by_side: Option<fn(&mut [f32], usize)>,
+) -> Result<Kernel> {
+    let is_flat = node.version < 13;
+    let axis = node.int("axis", if is_flat { 1 } else { -1 })?;
+    single(move |call| {
+        let data = call.take(0)?;
+        let shape = data.shape().to_vec();
+        let (data, axis) = if is_flat {
+            let axis = if axis == data.rank() as i64 {
+                data.rank()
+            } else {
+                axis_of(axis, data.rank())?
+            };
+            (
+                data.reshaped(vec![product(&shape[..axis]), product(&shape[axis..])])?,
+                1,
+            )
+        } else {
+            let axis = axis_of(axis, data.rank())?;
+            (data, axis)
+        };
+        let (_, length, inner) = split_at_axis(data.shape(), axis);
+        match (side_by_side, data.data()) {
+            (Some(rows), Data::Float(_)) if inner == 1 => {
+                change_all(data, |values| rows(values, length))?.reshaped(shape)
+            }
+            _ => by_rows(&data, axis, row)?.reshaped(shape),
+        }
+    })
+}
+
+/// The tensor with a function applied to every line along an axis, in double precision.
+pub(crate) fn by_rows(data: &Tensor, axis: usize, row: impl Fn(&mut [f64])) -> Result<Tensor> {
+    fn typed<T: Number>(
+        data: &Tensor,
+        values: &[T],
+        axis: usize,
+        row: impl Fn(&mut [f64]),
+    ) -> Result<Tensor> {
+        let (outer, length, inner) = split_at_axis(data.shape(), axis);
+        let mut results = values.to_vec();
+        let mut line = vec![0.0; length];
+        for (block, lane) in (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane)))
+        {
+            let place = |index: usize| (block * length + index) * inner + lane;
+            line.iter_mut()
+                .enumerate()
+                .for_each(|(index, value)| *value = values[place(index)].to_double());
+            row(&mut line);
+            line.iter()
+                .enumerate()
+                .for_each(|(index, value)| results[place(index)] = T::from_double(*value));
+        }
+        Tensor::new(data.shape().to_vec(), results)
+    }
+    match data.data() {
+        Data::Float(values) => typed(data, values, axis, row),
+        Data::Double(values) => typed(data, values, axis, row),
+        other => Err(unsupported(other)),
+    }
+}
+
+pub(crate) fn soft_max(line: &mut [f64]) {
+    let greatest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    line.iter_mut()
+        .for_each(|value| *value = (*value - greatest).exp());
+    let sum: f64 = line.iter().sum();
+    line.iter_mut().for_each(|value| *value /= sum);
+}
+
+pub(crate) fn log_soft_max(line: &mut [f64]) {
+    let greatest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = line.iter().map(|value| (value - greatest).exp()).sum();
+    line.iter_mut()
+        .for_each(|value| *value -= greatest + sum.ln());
+}
+
+fn hard_max(line: &mut [f64]) {
+    let best = (1..line.len()).fold(0, |best, index| {
+        if line[index] > line[best] {
+            index
+        } else {
+            best
+        }
+    });
+    line.iter_mut()
+        .enumerate()
+        .for_each(|(index, value)| *value = f64::from(u8::from(index == best)));
+}

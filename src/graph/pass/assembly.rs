@@ -1,0 +1,572 @@
+//! Tables that a graph makes of its inputs column by column, found among its nodes: imputers,
+//! scalers, encoders and what joins and picks columns become one node that computes each column
+//! straight from the table's own, without a tensor in between.
+//!
+//! The forest kernels, the linear models and the chains of dense layers read such a block as it is;
+//! everything else gets it as a tensor. Inputs that only such nodes read are never made tensors of:
+//! for texts that is most of the work.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
+use crate::error::{Error, Result};
+use crate::feature::FeatureBlock;
+use crate::graph::ir::{Beside, Graph, Node, ValueId};
+use crate::graph::op::category::Categories;
+use crate::graph::operand::Operands;
+use crate::graph::operator::{Attribute, Call, Definition, several};
+use crate::graph::registry::{ML, Widening};
+use crate::graph::tensor::{ElementType, Tensor, element_count};
+use crate::graph::value::{Value, by_rows};
+
+/// Columns that one table may have: beyond, the operators do it.
+const MOST_COLUMNS: usize = 1 << 16;
+
+/// What a node does to columns.
+#[derive(Debug)]
+pub(crate) enum ColumnRole {
+    /// Joins tables.
+    Concat {
+        tables: Vec<ValueId>,
+        axis: i64,
+    },
+    /// Makes an indicator of each category.
+    OneHot {
+        data: ValueId,
+        encoder: Arc<Encoder>,
+        count: usize,
+    },
+    /// Makes a number of each category.
+    Code {
+        data: ValueId,
+        encoder: Arc<Encoder>,
+        kind: Kind,
+    },
+    Reshape {
+        data: ValueId,
+        shape: Vec<i64>,
+    },
+    /// One step for each column, or one for all.
+    Steps {
+        data: ValueId,
+        steps: Vec<Step>,
+    },
+    /// Whole numbers to reals.
+    Float {
+        data: ValueId,
+    },
+    Same {
+        data: ValueId,
+    },
+    Pick {
+        data: ValueId,
+        columns: Vec<i64>,
+    },
+}
+
+/// A table, still to be computed: its columns in row-major order of the axes behind the first.
+#[derive(Clone, Debug)]
+struct Table {
+    columns: Vec<Column>,
+    rest: Vec<usize>,
+}
+
+/// What a node of this definition does to columns, if nothing else.
+pub(crate) fn column_role(node: &Definition, operands: &Operands<'_>) -> Option<ColumnRole> {
+    if !operands.are_all_listed(node) {
+        return None;
+    }
+    let data = operands.id(0)?;
+    let constant = |place| operands.constant(place);
+    match (node.domain.as_str(), node.operator.as_str()) {
+        ("", "Concat") => Some(ColumnRole::Concat {
+            tables: operands.ids.iter().copied().collect::<Option<_>>()?,
+            axis: node.wanted_int("axis").ok()?,
+        }),
+        ("", "Reshape") if !node.flag("allowzero", false).ok()? => Some(ColumnRole::Reshape {
+            data,
+            shape: constant(1)?.integers().ok()?,
+        }),
+        ("", "Identity") => Some(ColumnRole::Same { data }),
+        ("", "Cast") => (node.wanted_int("to").ok()? == 1).then_some(ColumnRole::Float { data }),
+        ("", "Gather") if node.int("axis", 0).ok()? == 1 => {
+            let columns = constant(1)?;
+            (columns.rank() == 1).then(|| {
+                columns
+                    .integers()
+                    .ok()
+                    .map(|columns| ColumnRole::Pick { data, columns })
+            })?
+        }
+        (ML, "ArrayFeatureExtractor") => Some(ColumnRole::Pick {
+            data,
+            columns: constant(1)?.integers().ok()?,
+        }),
+        ("", "Add" | "Sub" | "Mul" | "Div") if node.version >= 7 => {
+            arithmetic(&node.operator, data, constant(1)?)
+        }
+        (ML, "Scaler") => {
+            let (offset, scale) = (
+                node.find_floats("offset").ok()??,
+                node.find_floats("scale").ok()??,
+            );
+            let steps = offset
+                .iter()
+                .zip(&scale)
+                .map(|(&offset, &scale)| Step::Scale { offset, scale })
+                .collect();
+            (offset.len() == scale.len()).then_some(ColumnRole::Steps { data, steps })
+        }
+        (ML, "Imputer") => {
+            let (missing, by) = (
+                node.float("replaced_value_float", 0.0).ok()?,
+                node.find_floats("imputed_value_floats").ok()??,
+            );
+            Some(ColumnRole::Steps {
+                data,
+                steps: by
+                    .into_iter()
+                    .map(|by| Step::Impute { missing, by })
+                    .collect(),
+            })
+        }
+        (ML, "OneHotEncoder") => {
+            let (categories, count) =
+                Categories::of(node, "cats_strings", "cats_int64s").ok()??;
+            let refuses_unknown = !node.flag("zeros", true).ok()?;
+            let encoder = Arc::new(Encoder {
+                categories,
+                refuses_unknown,
+                codes: Vec::new(),
+                unknown_code: 0.0,
+            });
+            (1..=MOST_COLUMNS)
+                .contains(&count)
+                .then_some(ColumnRole::OneHot {
+                    data,
+                    encoder,
+                    count,
+                })
+        }
+        (ML, "LabelEncoder") => coded(node, data),
+        _ => None,
+    }
+}
+
+fn arithmetic(operator: &str, data: ValueId, constant: &Tensor) -> Option<ColumnRole> {
+    let step = match operator {
+        "Add" => Step::Add,
+        "Sub" => Step::Subtract,
+        "Mul" => Step::Multiply,
+        _ => Step::Divide,
+    };
+    let is_row = matches!(*constant.shape(), [_] | [1, _]);
+    let values = constant.values::<f32>().ok().filter(|_| is_row)?;
+    Some(ColumnRole::Steps {
+        data,
+        steps: values.iter().copied().map(step).collect(),
+    })
+}
+
+/// Texts or whole numbers to numbers that single precision holds.
+fn coded(node: &Definition, data: ValueId) -> Option<ColumnRole> {
+    let (categories, count) = Categories::of(node, "keys_strings", "keys_int64s").ok()??;
+    let exact =
+        |value: i64| (value.unsigned_abs() < 1 << f32::MANTISSA_DIGITS).then_some(value as f32);
+    let (codes, unknown_code, kind) = match (
+        node.attributes.get("values_floats"),
+        node.attributes.get("values_int64s"),
+    ) {
+        (Some(Attribute::Floats(codes)), _) => (
+            codes.to_vec(),
+            node.float("default_float", -0.0).ok()?,
+            Kind::Real,
+        ),
+        (None, Some(Attribute::Ints(codes))) => {
+            let codes = codes.iter().map(exact).collect::<Option<Vec<f32>>>()?;
+            (
+                codes,
+                exact(node.int("default_int64", -1).ok()?)?,
+                Kind::Whole,
+            )
+        }
+        _ => return None,
+    };
+    let encoder = Arc::new(Encoder {
+        categories,
+        refuses_unknown: false,
+        codes,
+        unknown_code,
+    });
+    (encoder.codes.len() == count && node.find_tensor("default_tensor").ok()?.is_none()).then_some(
+        ColumnRole::Code {
+            data,
+            encoder,
+            kind,
+        },
+    )
+}
+
+/// The table of a node's result, if the tables that it reads are known.
+fn table(role: &ColumnRole, known: &HashMap<ValueId, Table>) -> Option<Table> {
+    match role {
+        ColumnRole::Concat { tables, axis } => joined(
+            &tables
+                .iter()
+                .map(|id| known.get(id))
+                .collect::<Option<Vec<&Table>>>()?,
+            *axis,
+        ),
+        ColumnRole::OneHot {
+            data,
+            encoder,
+            count,
+        } => encoded(known.get(data)?, encoder, Some(*count), Kind::Real),
+        ColumnRole::Code {
+            data,
+            encoder,
+            kind,
+        } => encoded(known.get(data)?, encoder, None, *kind),
+        ColumnRole::Reshape { data, shape } => {
+            let data = known.get(data)?;
+            let [0 | -1, rest @ ..] = shape.as_slice() else {
+                return None;
+            };
+            let rest = rest
+                .iter()
+                .map(|length| usize::try_from(*length).ok().filter(|length| *length > 0))
+                .collect::<Option<Vec<usize>>>()?;
+            let count = rest
+                .iter()
+                .try_fold(1_usize, |product, length| product.checked_mul(*length));
+            (count == Some(data.columns.len())).then(|| Table {
+                columns: data.columns.clone(),
+                rest,
+            })
+        }
+        ColumnRole::Steps { data, steps } => stepped(known.get(data)?, steps),
+        ColumnRole::Float { data } => {
+            let mut data = known.get(data)?.clone();
+            let is_number = data.columns.iter().all(|column| column.kind != Kind::Text);
+            data.columns
+                .iter_mut()
+                .for_each(|column| column.kind = Kind::Real);
+            is_number.then_some(data)
+        }
+        ColumnRole::Same { data } => known.get(data).cloned(),
+        ColumnRole::Pick { data, columns } => {
+            let data = known.get(data).filter(|data| data.rest.len() == 1)?;
+            let pick = |place: &i64| data.columns.get(usize::try_from(*place).ok()?).cloned();
+            let columns = columns.iter().map(pick).collect::<Option<Vec<Column>>>()?;
+            Some(Table {
+                rest: vec![columns.len()],
+                columns,
+            })
+        }
+    }
+    .filter(|table| (1..=MOST_COLUMNS).contains(&table.columns.len()))
+}
+
+fn joined(tables: &[&Table], axis: i64) -> Option<Table> {
+    let first = tables.first()?;
+    let rank = first.rest.len();
+    let axis = usize::try_from(if axis < 0 {
+        axis + rank as i64 + 1
+    } else {
+        axis
+    })
+    .ok()?
+    .checked_sub(1)
+    .filter(|axis| *axis < rank)?;
+    let alike = |table: &&Table| {
+        let others = table
+            .rest
+            .iter()
+            .zip(&first.rest)
+            .enumerate()
+            .all(|(place, (a, b))| place == axis || a == b);
+        table.rest.len() == rank
+            && others
+            && table.rest[..axis].iter().all(|length| *length == 1)
+            && table.columns[0].kind == first.columns[0].kind
+    };
+    let mut rest = first.rest.clone();
+    rest[axis] = tables
+        .iter()
+        .map(|table| table.rest.get(axis).copied().unwrap_or(0))
+        .sum();
+    tables.iter().all(alike).then(|| Table {
+        columns: tables
+            .iter()
+            .flat_map(|table| table.columns.clone())
+            .collect(),
+        rest,
+    })
+}
+
+/// Every column through an encoder: an indicator for each category on a new axis, or one number.
+fn encoded(
+    data: &Table,
+    encoder: &Arc<Encoder>,
+    count: Option<usize>,
+    kind: Kind,
+) -> Option<Table> {
+    let wanted = if matches!(encoder.categories, Categories::Texts(_)) {
+        Kind::Text
+    } else {
+        Kind::Whole
+    };
+    let mut columns = Vec::new();
+    for column in &data.columns {
+        let Source::Input(place) = column.source else {
+            return None;
+        };
+        if column.kind != wanted || !column.steps.is_empty() || columns.len() > MOST_COLUMNS {
+            return None;
+        }
+        let source = |category: u32| Source::Indicator {
+            place,
+            encoder: encoder.clone(),
+            category,
+        };
+        match count {
+            Some(count) => columns.extend((0..count as u32).map(|category| Column {
+                source: source(category),
+                steps: Vec::new(),
+                kind,
+            })),
+            None => columns.push(Column {
+                source: Source::Code {
+                    place,
+                    encoder: encoder.clone(),
+                },
+                steps: Vec::new(),
+                kind,
+            }),
+        }
+    }
+    Some(Table {
+        columns,
+        rest: data.rest.iter().copied().chain(count).collect(),
+    })
+}
+
+fn stepped(data: &Table, steps: &[Step]) -> Option<Table> {
+    let width = data.columns.len();
+    let all_real = data.columns.iter().all(|column| column.kind == Kind::Real);
+    if data.rest.len() != 1 || !all_real || !(steps.len() == 1 || steps.len() == width) {
+        return None;
+    }
+    let mut table = data.clone();
+    for (place, column) in table.columns.iter_mut().enumerate() {
+        column
+            .steps
+            .push(steps[if steps.len() == 1 { 0 } else { place }]);
+    }
+    Some(table)
+}
+
+/// A table to be computed by one node.
+struct Assembly {
+    columns: Vec<Column>,
+    rest: Vec<usize>,
+    /// Whether the readers take a block as it is.
+    as_block: bool,
+    /// The graph's numbers of the inputs that it reads.
+    inputs: Vec<usize>,
+}
+
+impl Assembly {
+    fn run(&self, call: &Call) -> Result<Vec<Value>> {
+        let columns = |value: &Option<Value>| match value {
+            Some(Value::Columns(columns)) => Ok(columns.clone()),
+            _ => Err(Error::internal("a table of an input that is no columns")),
+        };
+        let inputs = call
+            .inputs
+            .iter()
+            .map(columns)
+            .collect::<Result<Vec<_>>>()?;
+        let inputs: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
+        let row_count = inputs
+            .first()
+            .and_then(|columns| columns.first())
+            .map_or(0, arrow::array::Array::len);
+        let unseen = |place: Place, count: u64| {
+            call.fuel
+                .met_unseen(self.inputs[place.input], place.column, count);
+        };
+        let block = computed(&self.columns, &inputs, row_count, unseen)?;
+        if self.as_block {
+            return Ok(vec![Value::Block(Arc::new(FeatureBlock::Single(block)))]);
+        }
+        let shape = [&[row_count], self.rest.as_slice()].concat();
+        element_count(&shape)?;
+        Ok(vec![Value::Tensor(Tensor::new(
+            shape,
+            by_rows(&block, self.columns.len()),
+        )?)])
+    }
+}
+
+/// Puts one node in the place of all that makes a table. `feeds` are, for each input, its elements
+/// and the number of its columns if it is a plain table. Returns for each input whether it is taken
+/// as columns.
+pub(crate) fn assemble(graph: &mut Graph, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
+    let mut takes = vec![false; feeds.len()];
+    let mut usable: BTreeSet<usize> = (0..feeds.len())
+        .filter(|input| feeds[*input].is_some())
+        .collect();
+    loop {
+        let known = tables(graph, feeds, &usable);
+        let wanted = wanted(graph, &known);
+        // What is wanted as a tensor of texts or of whole numbers, the operators must make.
+        let is_real = |id: &ValueId| {
+            known
+                .get(id)
+                .is_some_and(|table| table.columns.iter().all(|column| column.kind == Kind::Real))
+        };
+        let spoilt: Vec<usize> = wanted
+            .iter()
+            .filter(|id| !is_real(id))
+            .flat_map(|id| known[id].columns.iter().map(Column::input))
+            .collect();
+        if spoilt.is_empty() {
+            let nodes: Vec<Node> = wanted
+                .into_iter()
+                .filter_map(|id| replaced(graph, id, &known, &mut takes))
+                .collect();
+            graph.nodes.splice(0..0, nodes);
+            graph.relink();
+            return takes;
+        }
+        spoilt.iter().for_each(|input| {
+            usable.remove(input);
+        });
+    }
+}
+
+/// Every value that is a table of the usable inputs' columns.
+fn tables(
+    graph: &Graph,
+    feeds: &[Option<(ElementType, usize)>],
+    usable: &BTreeSet<usize>,
+) -> HashMap<ValueId, Table> {
+    let mut known = HashMap::new();
+    for &input in usable {
+        let Some((element, width)) = feeds[input] else {
+            continue;
+        };
+        let kind = match element {
+            ElementType::String => Kind::Text,
+            ElementType::Int64 => Kind::Whole,
+            ElementType::Float => Kind::Real,
+            _ => continue,
+        };
+        let column = |column: usize| Column {
+            source: Source::Input(Place { input, column }),
+            steps: Vec::new(),
+            kind,
+        };
+        known.insert(
+            graph.inputs[input],
+            Table {
+                columns: (0..width).map(column).collect(),
+                rest: vec![width],
+            },
+        );
+    }
+    for node in &graph.nodes {
+        let made = node
+            .column_role
+            .as_ref()
+            .and_then(|role| table(role, &known));
+        if let (Some(table), [Some(output)]) = (made, node.outputs.as_slice()) {
+            known.insert(*output, table);
+        }
+    }
+    known
+}
+
+/// Whether a node makes a table and is needed for nothing else.
+fn is_maker(node: &Node, known: &HashMap<ValueId, Table>) -> bool {
+    matches!(node.outputs.as_slice(), [Some(output)] if known.contains_key(output))
+}
+
+/// The tables that somebody reads who is no maker of tables.
+fn wanted(graph: &Graph, known: &HashMap<ValueId, Table>) -> BTreeSet<ValueId> {
+    let readers = graph.nodes.iter().filter(|node| !is_maker(node, known));
+    let read = readers.flat_map(|node| node.inputs.iter().flatten().map(|(id, _)| *id));
+    read.chain(graph.outputs.iter().copied())
+        .filter(|id| known.contains_key(id))
+        .collect()
+}
+
+/// Points all readers of a table to a new value, and gives the node that makes it.
+fn replaced(
+    graph: &mut Graph,
+    id: ValueId,
+    known: &HashMap<ValueId, Table>,
+    takes: &mut [bool],
+) -> Option<Node> {
+    let table = &known[&id];
+    let mut inputs: Vec<usize> = table.columns.iter().map(Column::input).collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    let mut columns = table.columns.clone();
+    for column in &mut columns {
+        let (Source::Input(place) | Source::Indicator { place, .. } | Source::Code { place, .. }) =
+            &mut column.source;
+        place.input = inputs.binary_search(&place.input).ok()?;
+    }
+    let reads = |node: &&Node| {
+        !is_maker(node, known) && node.inputs.iter().flatten().any(|(read, _)| *read == id)
+    };
+    let is_first_alone =
+        |node: &Node| {
+            node.takes_blocks
+                && node.inputs.iter().enumerate().all(|(place, input)| {
+                    input.is_none_or(|(read, _)| (read == id) == (place == 0))
+                })
+        };
+    let as_block = table.rest.len() == 1
+        && !graph.outputs.contains(&id)
+        && graph.nodes.iter().filter(reads).all(is_first_alone);
+    let assembly = Assembly {
+        columns,
+        rest: table.rest.clone(),
+        as_block,
+        inputs: inputs.clone(),
+    };
+    let kernel = several(move |call| assembly.run(call)).ok()?;
+    let made = graph.value_count;
+    graph.value_count += 1;
+    let reading = graph
+        .nodes
+        .iter_mut()
+        .flat_map(|node| node.inputs.iter_mut().flatten())
+        .map(|(read, _)| read);
+    reading
+        .chain(&mut graph.outputs)
+        .filter(|read| **read == id)
+        .for_each(|read| *read = made);
+    inputs.iter().for_each(|input| takes[*input] = true);
+    Some(Node {
+        label: "the table of the inputs' columns".into(),
+        kernel,
+        widening: Widening::None,
+        inputs: inputs
+            .iter()
+            .map(|input| Some((graph.inputs[*input], false)))
+            .collect(),
+        outputs: vec![Some(made)],
+        role: None,
+        joint: None,
+        column_role: None,
+        takes_blocks: false,
+        memory_bytes: 0,
+        family: None,
+        beside: Beside::Nothing,
+    })
+}

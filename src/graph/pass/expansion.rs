@@ -1,0 +1,545 @@
+//! Operators of ONNX Runtime that are several of `ai.onnx` in one: its optimizer fuses what an
+//! exporter wrote out, and here it is written out again.
+//!
+//! Owns the definitions of such operators. What they are made of is fused anew by what tallow is
+//! best at ([`super::fuse`], [`super::join`]). Source: `docs/ContribOperators.md` of ONNX Runtime
+//! 1.31 and its kernels for processors.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use super::expansion_quantised::{
+    block_product, by_table, dynamic_product, product_of, quantised_choice, quantised_concat,
+    quantised_mean, quantised_pool, quantised_softmax, real_product,
+};
+use crate::error::{Error, Result};
+use crate::graph::build::Builder;
+use crate::graph::ir::ValueId;
+use crate::graph::operator::{Attribute, Definition};
+use crate::graph::registry::MICROSOFT;
+use crate::graph::tensor::Tensor;
+
+/// The operator set of what the operators are made of.
+const VERSION: i64 = 24;
+
+/// Codes of element types, as `Cast` takes them.
+pub(crate) const FLOAT: i64 = 1;
+const INT32: i64 = 6;
+
+/// What ONNX Runtime adds to the variance where a fused norm does not say.
+const EPSILON: f32 = 1e-12;
+
+/// The outputs of an operator that is written out.
+pub(crate) type Made = Vec<Option<ValueId>>;
+
+/// Writes one operator out; gives its outputs, those that nothing may want left out.
+type Write = fn(&mut Writer<'_>) -> Result<Made>;
+
+/// (name, the least and the greatest number of inputs, how it is written out).
+const EXPANSIONS: &[(&str, (usize, usize), Write)] = &[
+    ("Gelu", (1, 1), |w| w.ends("Gelu", &[0], vec![])),
+    ("BiasGelu", (2, 2), bias_gelu),
+    ("FastGelu", (1, 2), fast_gelu),
+    ("QuickGelu", (1, 1), quick_gelu),
+    ("FusedGemm", (2, 3), fused_gemm),
+    ("FusedConv", (2, 4), fused_convolution),
+    ("SkipLayerNormalization", (3, 5), |w| skip_norm(w, true)),
+    ("SkipSimplifiedLayerNormalization", (3, 4), |w| {
+        skip_norm(w, false)
+    }),
+    ("EmbedLayerNormalization", (7, 9), embedding),
+    ("QEmbedLayerNormalization", (18, 18), quantised_embedding),
+    ("MatMulIntegerToFloat", (4, 7), |w| {
+        real_product(w).map(|y| vec![Some(y)])
+    }),
+    ("DynamicQuantizeMatMul", (3, 5), dynamic_product),
+    ("QLinearSigmoid", (4, 5), |w| by_table(w, "Sigmoid", &[])),
+    ("QLinearLeakyRelu", (4, 5), |w| {
+        by_table(w, "LeakyRelu", &["alpha"])
+    }),
+    ("QLinearSoftmax", (5, 5), quantised_softmax),
+    ("QLinearReduceMean", (4, 5), quantised_mean),
+    ("QLinearWhere", (9, 9), quantised_choice),
+    ("QLinearConcat", (2, usize::MAX), quantised_concat),
+    ("QLinearAveragePool", (4, 5), |w| {
+        quantised_pool(w, "AveragePool")
+    }),
+    ("QLinearGlobalAveragePool", (5, 5), |w| {
+        quantised_pool(w, "GlobalAveragePool")
+    }),
+    ("MatMulNBits", (3, 6), block_product),
+    ("Attention", (2, 7), attention),
+    ("QAttention", (5, 9), quantised_attention),
+];
+
+/// The names of all operators that are written out.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    EXPANSIONS.iter().map(|(name, ..)| *name)
+}
+
+/// Whether an operator is written out as several others.
+pub(crate) fn is_written_out(domain: &str, name: &str) -> bool {
+    domain == MICROSOFT && names().any(|known| known == name)
+}
+
+/// Adds the nodes that an operator is written out as, if it is; gives one value for each output
+/// that its definition lists.
+pub(crate) fn expand(
+    builder: &mut Builder,
+    node: &Definition,
+    inputs: &[Option<ValueId>],
+) -> Option<Result<Vec<ValueId>>> {
+    if node.domain != MICROSOFT {
+        return None;
+    }
+    let (_, (least, most), write) = EXPANSIONS
+        .iter()
+        .find(|(name, ..)| *name == node.operator)?;
+    if !(*least..=*most).contains(&inputs.len()) {
+        return Some(Err(Error::failed(format!(
+            "{} inputs, or a required one is missing",
+            inputs.len()
+        ))));
+    }
+    let mut writer = Writer {
+        builder,
+        node,
+        inputs,
+    };
+    Some(write(&mut writer).and_then(|made| {
+        let output = |place: usize| match made.get(place).copied().flatten() {
+            Some(id) => Ok(id),
+            None if !node.has_output(place) => Ok(writer.builder.unmade()),
+            None => Err(Error::contract(format!(
+                "output {place} of the operator is not supported"
+            ))),
+        };
+        (0..node.outputs.len()).map(output).collect()
+    }))
+}
+
+/// An operator being written out.
+pub(crate) struct Writer<'a> {
+    pub(crate) builder: &'a mut Builder,
+    pub(crate) node: &'a Definition,
+    pub(crate) inputs: &'a [Option<ValueId>],
+}
+
+pub(crate) fn int(name: &'static str, value: i64) -> (&'static str, Attribute) {
+    (name, Attribute::Int(value))
+}
+
+fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
+    (name, Attribute::Float(value))
+}
+
+pub(crate) type Named = (&'static str, Attribute);
+
+impl Writer<'_> {
+    pub(crate) fn input(&self, place: usize) -> Result<ValueId> {
+        self.optional(place)
+            .ok_or_else(|| Error::failed(format!("input {place} is missing")))
+    }
+
+    pub(crate) fn optional(&self, place: usize) -> Option<ValueId> {
+        self.inputs.get(place).copied().flatten()
+    }
+
+    pub(crate) fn constant(&mut self, tensor: Tensor) -> ValueId {
+        self.builder.constant(tensor.into())
+    }
+
+    /// An attribute of the operator that is one of the node it is written out as.
+    pub(crate) fn own(&self, name: &'static str) -> Option<Named> {
+        self.node
+            .attributes
+            .get(name)
+            .map(|value| (name, value.clone()))
+    }
+
+    pub(crate) fn all_of(
+        &mut self,
+        domain: &str,
+        operator: &str,
+        inputs: &[Option<ValueId>],
+        attributes: Vec<Named>,
+        outputs: usize,
+    ) -> Result<Vec<ValueId>> {
+        let definition = Definition {
+            name: self.node.name.clone(),
+            operator: operator.to_owned(),
+            domain: domain.to_owned(),
+            version: if domain.is_empty() { VERSION } else { 1 },
+            attributes: attributes
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<HashMap<String, Attribute>>(),
+            inputs: inputs.iter().map(Option::is_some).collect(),
+            outputs: vec![true; outputs],
+            constants: RefCell::default(),
+            memory_bytes: Cell::default(),
+        };
+        self.builder.node(&definition, inputs)
+    }
+
+    pub(crate) fn add_node(
+        &mut self,
+        operator: &str,
+        inputs: &[ValueId],
+        attributes: Vec<Named>,
+    ) -> Result<ValueId> {
+        self.sparse(
+            operator,
+            &inputs.iter().copied().map(Some).collect::<Vec<_>>(),
+            attributes,
+        )
+    }
+
+    /// A node some of whose inputs may be left out.
+    pub(crate) fn sparse(
+        &mut self,
+        operator: &str,
+        inputs: &[Option<ValueId>],
+        attributes: Vec<Named>,
+    ) -> Result<ValueId> {
+        let given = inputs
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
+        self.all_of("", operator, &inputs[..given], attributes, 1)?
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("a node without an output"))
+    }
+
+    /// The one node of these inputs of the operator.
+    pub(crate) fn ends(
+        &mut self,
+        operator: &str,
+        places: &[usize],
+        attributes: Vec<Named>,
+    ) -> Result<Made> {
+        let inputs = places
+            .iter()
+            .map(|place| self.input(*place))
+            .collect::<Result<Vec<ValueId>>>()?;
+        Ok(vec![Some(self.add_node(operator, &inputs, attributes)?)])
+    }
+
+    /// The value with another added, if there is one.
+    pub(crate) fn plus(&mut self, value: ValueId, other: Option<ValueId>) -> Result<ValueId> {
+        other.map_or(Ok(value), |other| {
+            self.add_node("Add", &[value, other], vec![])
+        })
+    }
+
+    pub(crate) fn real(
+        &mut self,
+        value: ValueId,
+        scale: ValueId,
+        zero: Option<ValueId>,
+    ) -> Result<ValueId> {
+        self.sparse(
+            "DequantizeLinear",
+            &[Some(value), Some(scale), zero],
+            vec![],
+        )
+    }
+
+    pub(crate) fn quantised(
+        &mut self,
+        value: ValueId,
+        scale: ValueId,
+        zero: Option<ValueId>,
+    ) -> Result<ValueId> {
+        self.sparse("QuantizeLinear", &[Some(value), Some(scale), zero], vec![])
+    }
+}
+
+fn bias_gelu(w: &mut Writer) -> Result<Made> {
+    let sum = w.plus(w.input(0)?, Some(w.input(1)?))?;
+    Ok(vec![Some(w.add_node("Gelu", &[sum], vec![])?)])
+}
+
+fn fast_gelu(w: &mut Writer) -> Result<Made> {
+    let sum = w.plus(w.input(0)?, w.optional(1))?;
+    Ok(vec![Some(w.add_node(
+        "Gelu",
+        &[sum],
+        vec![("approximate", Attribute::String("tanh".into()))],
+    )?)])
+}
+
+fn quick_gelu(w: &mut Writer) -> Result<Made> {
+    let alpha = w.node.float("alpha", 1.702)?;
+    w.ends("Swish", &[0], vec![float("alpha", alpha)])
+}
+
+fn fused_gemm(w: &mut Writer) -> Result<Made> {
+    let attributes = ["alpha", "beta", "transA", "transB"]
+        .iter()
+        .filter_map(|name| w.own(name))
+        .collect();
+    let product = w.sparse(
+        "Gemm",
+        &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)],
+        attributes,
+    )?;
+    let parameters = ["activation_alpha", "activation_beta"]
+        .iter()
+        .map(|name| w.node.find_float(name))
+        .collect::<Result<Vec<_>>>()?;
+    let parameters: Vec<f32> = parameters.into_iter().flatten().collect();
+    Ok(vec![Some(activated(w, product, &parameters)?)])
+}
+
+fn fused_convolution(w: &mut Writer) -> Result<Made> {
+    let names = [
+        "auto_pad",
+        "dilations",
+        "group",
+        "kernel_shape",
+        "pads",
+        "strides",
+    ];
+    let attributes = names.iter().filter_map(|name| w.own(name)).collect();
+    let product = w.sparse(
+        "Conv",
+        &[Some(w.input(0)?), Some(w.input(1)?), w.optional(2)],
+        attributes,
+    )?;
+    let sum = w.plus(product, w.optional(3))?;
+    let parameters = w.node.find_floats("activation_params")?.unwrap_or_default();
+    Ok(vec![Some(activated(w, sum, &parameters)?)])
+}
+
+/// The function that the attribute `activation` names, of its parameters in their order.
+fn activated(w: &mut Writer, value: ValueId, parameters: &[f32]) -> Result<ValueId> {
+    let Some(name) = w
+        .node
+        .find_string("activation")?
+        .filter(|name| !name.is_empty())
+    else {
+        return Ok(value);
+    };
+    let parameter =
+        |place: usize, name: &'static str| parameters.get(place).map(|value| float(name, *value));
+    match name.as_str() {
+        "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "HardSwish" | "Gelu" => {
+            w.add_node(&name, &[value], vec![])
+        }
+        "LeakyRelu" | "Elu" | "ThresholdedRelu" => {
+            w.add_node(&name, &[value], parameter(0, "alpha").into_iter().collect())
+        }
+        "HardSigmoid" | "Selu" => {
+            let second = if name == "Selu" { "gamma" } else { "beta" };
+            let attributes = [parameter(0, "alpha"), parameter(1, second)]
+                .into_iter()
+                .flatten()
+                .collect();
+            w.add_node(&name, &[value], attributes)
+        }
+        "Clip" => {
+            let bounds: Vec<Option<ValueId>> = parameters
+                .iter()
+                .take(2)
+                .map(|bound| Some(w.constant(Tensor::scalar(*bound))))
+                .collect();
+            w.sparse("Clip", &[vec![Some(value)], bounds].concat(), vec![])
+        }
+        other => Err(Error::contract(format!(
+            "`activation = {other}` is not supported"
+        ))),
+    }
+}
+
+/// A norm of the sum of two values, and the sum. `is_centred`: less its mean, as
+/// `LayerNormalization` has it.
+fn skip_norm(w: &mut Writer, is_centred: bool) -> Result<Made> {
+    let (beta, bias) = if is_centred {
+        (w.optional(3), w.optional(4))
+    } else {
+        (None, w.optional(3))
+    };
+    let sum = w.plus(w.input(0)?, Some(w.input(1)?))?;
+    let sum = w.plus(sum, bias)?;
+    Ok(vec![
+        Some(norm(w, sum, w.input(2)?, beta, is_centred)?),
+        None,
+        None,
+        Some(sum),
+    ])
+}
+
+fn norm(
+    w: &mut Writer,
+    value: ValueId,
+    gamma: ValueId,
+    beta: Option<ValueId>,
+    is_centred: bool,
+) -> Result<ValueId> {
+    let attributes = vec![
+        int("axis", -1),
+        float("epsilon", w.node.float("epsilon", EPSILON)?),
+    ];
+    let operator = if is_centred {
+        "LayerNormalization"
+    } else {
+        "RMSNormalization"
+    };
+    w.sparse(operator, &[Some(value), Some(gamma), beta], attributes)
+}
+
+fn embedding(w: &mut Writer) -> Result<Made> {
+    let tables = [w.input(2)?, w.input(3)?, w.input(5)?, w.input(6)?];
+    let segments = w.optional(1).zip(w.optional(4));
+    embedded(w, tables, segments, w.optional(7), w.optional(8))
+}
+
+fn quantised_embedding(w: &mut Writer) -> Result<Made> {
+    let mut table = |value: usize, scale: usize, zero: usize| -> Result<ValueId> {
+        w.real(w.input(value)?, w.input(scale)?, w.optional(zero))
+    };
+    let tables = [
+        table(2, 8, 13)?,
+        table(3, 9, 14)?,
+        table(5, 11, 16)?,
+        table(6, 12, 17)?,
+    ];
+    let segments = match w.optional(1) {
+        Some(ids) => Some((ids, w.real(w.input(4)?, w.input(10)?, w.optional(15))?)),
+        None => None,
+    };
+    embedded(w, tables, segments, w.optional(7), None)
+}
+
+/// The norm of the embeddings of tokens, positions and segments; the tokens of each row that a mask
+/// keeps; the sum of the embeddings.
+fn embedded(
+    w: &mut Writer,
+    [words, positions, gamma, beta]: [ValueId; 4],
+    segments: Option<(ValueId, ValueId)>,
+    mask: Option<ValueId>,
+    position_ids: Option<ValueId>,
+) -> Result<Made> {
+    let ids = w.input(0)?;
+    let word = w.add_node("Gather", &[words, ids], vec![int("axis", 0)])?;
+    let places = if let Some(places) = position_ids {
+        places
+    } else {
+        let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
+        let axis = w.constant(Tensor::vector(vec![0_i64]));
+        let length = w.add_node("Squeeze", &[length, axis], vec![])?;
+        let (first, step) = (
+            w.constant(Tensor::scalar(0_i64)),
+            w.constant(Tensor::scalar(1_i64)),
+        );
+        w.add_node("Range", &[first, length, step], vec![])?
+    };
+    let position = w.add_node("Gather", &[positions, places], vec![int("axis", 0)])?;
+    let mut sum = w.plus(word, Some(position))?;
+    if let Some((ids, table)) = segments {
+        let segment = w.add_node("Gather", &[table, ids], vec![int("axis", 0)])?;
+        sum = w.plus(sum, Some(segment))?;
+    }
+    let out = norm(w, sum, gamma, Some(beta), true)?;
+    let kept = match mask {
+        Some(mask) => {
+            let axis = w.constant(Tensor::vector(vec![1_i64]));
+            let count = w.add_node("ReduceSum", &[mask, axis], vec![int("keepdims", 0)])?;
+            Some(w.add_node("Cast", &[count], vec![int("to", INT32)])?)
+        }
+        None => None,
+    };
+    Ok(vec![Some(out), kept, Some(sum)])
+}
+
+fn attention(w: &mut Writer) -> Result<Made> {
+    let product = w.add_node("MatMul", &[w.input(0)?, w.input(1)?], vec![])?;
+    let product = w.plus(product, w.optional(2))?;
+    heads(w, product, [w.optional(3), w.optional(4), w.optional(5)])
+}
+
+fn quantised_attention(w: &mut Writer) -> Result<Made> {
+    let [data, weights, bias, scale, weight_scale] = [0, 1, 2, 3, 4].map(|place| w.input(place));
+    let product = product_of(
+        w,
+        [data?, weights?, scale?, weight_scale?],
+        [w.optional(6), w.optional(7)],
+        Some(bias?),
+    )?;
+    heads(w, product, [w.optional(5), w.optional(8), None])
+}
+
+/// Attention over queries, keys and values that stand next to each other.
+fn heads(
+    w: &mut Writer,
+    product: ValueId,
+    [mask, past, bias]: [Option<ValueId>; 3],
+) -> Result<Made> {
+    if w.node.flag("do_rotary", false)?
+        || w.node.flag("past_present_share_buffer", false)?
+        || w.optional(6).is_some() && w.node.operator == "Attention"
+    {
+        return Err(Error::contract(
+            "attention with rotary embeddings or a shared buffer of the past is not supported",
+        ));
+    }
+    let parts = match w.node.find_ints("qkv_hidden_sizes")? {
+        Some(sizes) => {
+            let sizes = w.constant(Tensor::vector(sizes));
+            w.all_of(
+                "",
+                "Split",
+                &[Some(product), Some(sizes)],
+                vec![int("axis", -1)],
+                3,
+            )?
+        }
+        None => w.all_of(
+            "",
+            "Split",
+            &[Some(product)],
+            vec![int("axis", -1), int("num_outputs", 3)],
+            3,
+        )?,
+    };
+    let [query, key, value] = parts[..] else {
+        return Err(Error::internal("a split of other than three parts"));
+    };
+    let (past_key, past_value) = match past {
+        Some(past) => {
+            let mut part = |place: i64| -> Result<ValueId> {
+                let place = w.constant(Tensor::scalar(place));
+                w.add_node("Gather", &[past, place], vec![int("axis", 0)])
+            };
+            (Some(part(0)?), Some(part(1)?))
+        }
+        None => (None, None),
+    };
+    let names = ["num_heads", "scale", "mask_filter_value", "unidirectional"];
+    let attributes = names.iter().filter_map(|name| w.own(name)).collect();
+    let inputs = [
+        Some(query),
+        Some(key),
+        Some(value),
+        None,
+        mask,
+        bias,
+        past_key,
+        past_value,
+    ];
+    let made = w.all_of(MICROSOFT, "MultiHeadAttention", &inputs, attributes, 3)?;
+    let [out, keys, values] = made[..] else {
+        return Err(Error::internal("attention of other than three outputs"));
+    };
+    let present = if w.node.has_output(1) {
+        let axes = w.constant(Tensor::vector(vec![0_i64]));
+        let keys = w.add_node("Unsqueeze", &[keys, axes], vec![])?;
+        let values = w.add_node("Unsqueeze", &[values, axes], vec![])?;
+        Some(w.add_node("Concat", &[keys, values], vec![int("axis", 0)])?)
+    } else {
+        None
+    };
+    Ok(vec![Some(out), present])
+}

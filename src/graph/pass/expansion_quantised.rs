@@ -1,0 +1,158 @@
+//! Operators of ONNX Runtime between integers that stand for reals, written out as several of
+//! `ai.onnx`: see [`super::expansion`].
+
+use super::expansion::{FLOAT, Made, Writer, int};
+use crate::error::{Error, Result};
+use crate::graph::ir::ValueId;
+use crate::graph::op::block_quantised::{BlockLayout, unpacked};
+use crate::graph::operator::lacks;
+use crate::graph::tensor::Tensor;
+use crate::graph::value::Value;
+
+/// A product of integers as reals: inputs A, B, the scales of both, the zero points of both, and
+/// what is added.
+pub(crate) fn real_product(w: &mut Writer) -> Result<ValueId> {
+    let [a, b, a_scale, b_scale] = [0, 1, 2, 3].map(|place| w.input(place));
+    product_of(
+        w,
+        [a?, b?, a_scale?, b_scale?],
+        [w.optional(4), w.optional(5)],
+        w.optional(6),
+    )
+}
+
+pub(crate) fn product_of(
+    w: &mut Writer,
+    [a, b, a_scale, b_scale]: [ValueId; 4],
+    zeros: [Option<ValueId>; 2],
+    bias: Option<ValueId>,
+) -> Result<ValueId> {
+    let sums = w.sparse(
+        "MatMulInteger",
+        &[Some(a), Some(b), zeros[0], zeros[1]],
+        vec![],
+    )?;
+    let sums = w.add_node("Cast", &[sums], vec![int("to", FLOAT)])?;
+    let scale = w.add_node("Mul", &[a_scale, b_scale], vec![])?;
+    let product = w.add_node("Mul", &[sums, scale], vec![])?;
+    w.plus(product, bias)
+}
+
+pub(crate) fn dynamic_product(w: &mut Writer) -> Result<Made> {
+    let quantised = w.all_of("", "DynamicQuantizeLinear", &[Some(w.input(0)?)], vec![], 3)?;
+    let [data, scale, zero] = quantised[..] else {
+        return Err(Error::internal("a quantised tensor without its parameters"));
+    };
+    Ok(vec![Some(product_of(
+        w,
+        [data, w.input(1)?, scale, w.input(2)?],
+        [Some(zero), w.optional(3)],
+        w.optional(4),
+    )?)])
+}
+
+/// A function of each number, between reals and back: what ONNX Runtime has a table of.
+pub(crate) fn by_table(
+    w: &mut Writer,
+    operator: &str,
+    attributes: &[&'static str],
+) -> Result<Made> {
+    let attributes = attributes.iter().filter_map(|name| w.own(name)).collect();
+    let real = w.real(w.input(0)?, w.input(1)?, w.optional(2))?;
+    let value = w.add_node(operator, &[real], attributes)?;
+    Ok(vec![Some(w.quantised(
+        value,
+        w.input(3)?,
+        w.optional(4),
+    )?)])
+}
+
+pub(crate) fn quantised_softmax(w: &mut Writer) -> Result<Made> {
+    if w.node.int("opset", 13)? < 13 && w.node.int("axis", -1)? != -1 {
+        return Err(Error::contract(
+            "`opset` below 13 with an `axis` other than the last is not supported",
+        ));
+    }
+    by_table(w, "Softmax", &["axis"])
+}
+
+pub(crate) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
+    if w.node.flag("channels_last", false)? {
+        return Err(Error::contract("`channels_last` is not supported")
+            .hint("save the optimised model with ORT_ENABLE_EXTENDED, not ORT_ENABLE_ALL"));
+    }
+    by_table(
+        w,
+        operator,
+        &[
+            "auto_pad",
+            "ceil_mode",
+            "count_include_pad",
+            "kernel_shape",
+            "pads",
+            "strides",
+        ],
+    )
+}
+
+/// A product with a matrix whose columns are kept in blocks of few bits, which becomes one of reals
+/// when the model is read.
+pub(crate) fn block_product(w: &mut Writer) -> Result<Made> {
+    let layout = BlockLayout::of(w.node)?;
+    let constant = |place: usize| match w.optional(place) {
+        None => Ok(None),
+        Some(id) => match w.builder.find_constant(id) {
+            Some(Value::Tensor(tensor)) => Ok(Some(tensor.clone())),
+            _ => Err(Error::contract(format!(
+                "input {place} must be part of the model"
+            ))),
+        },
+    };
+    let required = |place: usize| {
+        constant(place)?.ok_or_else(|| Error::failed(format!("input {place} is missing")))
+    };
+    let weights = unpacked(
+        &layout,
+        &required(1)?,
+        &required(2)?,
+        constant(3)?.as_ref(),
+        constant(4)?.as_ref(),
+    )?;
+    let weights = w.constant(weights);
+    let product = w.add_node("MatMul", &[w.input(0)?, weights], vec![])?;
+    Ok(vec![Some(w.plus(product, w.optional(5))?)])
+}
+
+pub(crate) fn quantised_mean(w: &mut Writer) -> Result<Made> {
+    let axes = w.node.find_ints("axes")?.ok_or_else(|| lacks("axes"))?;
+    let keeps = w.node.int("keepdims", 1)?;
+    let real = w.real(w.input(0)?, w.input(1)?, w.optional(2))?;
+    let axes = w.constant(Tensor::vector(axes));
+    let mean = w.add_node("ReduceMean", &[real, axes], vec![int("keepdims", keeps)])?;
+    Ok(vec![Some(w.quantised(mean, w.input(3)?, w.optional(4))?)])
+}
+
+pub(crate) fn quantised_choice(w: &mut Writer) -> Result<Made> {
+    let yes = w.real(w.input(1)?, w.input(2)?, w.optional(3))?;
+    let no = w.real(w.input(4)?, w.input(5)?, w.optional(6))?;
+    let chosen = w.add_node("Where", &[w.input(0)?, yes, no], vec![])?;
+    Ok(vec![Some(w.quantised(
+        chosen,
+        w.input(7)?,
+        w.optional(8),
+    )?)])
+}
+
+/// Tensors, each with its scale and zero point, one after another.
+pub(crate) fn quantised_concat(w: &mut Writer) -> Result<Made> {
+    let axis = w.node.wanted_int("axis")?;
+    if w.inputs.len() % 3 != 2 {
+        return Err(Error::failed("an input without its scale and zero point"));
+    }
+    let places = (2..w.inputs.len()).step_by(3);
+    let parts = places
+        .map(|place| w.real(w.input(place)?, w.input(place + 1)?, w.optional(place + 2)))
+        .collect::<Result<Vec<ValueId>>>()?;
+    let all = w.add_node("Concat", &parts, vec![int("axis", axis)])?;
+    Ok(vec![Some(w.quantised(all, w.input(0)?, w.optional(1))?)])
+}

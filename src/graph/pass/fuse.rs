@@ -1,0 +1,456 @@
+//! Chains of dense layers, found among a graph's nodes and handed to the network's steps: one node
+//! in the place of `Gemm` or `MatMul`, `Add` and activations.
+//!
+//! A chain begins with a product by a constant matrix in single precision and goes on while its
+//! result has one reader that a step can do. What does not fit stays as it was.
+
+use std::collections::HashMap;
+
+use super::gelu::join_gelus;
+use crate::error::{Error, Result};
+use crate::feature::Columns;
+use crate::graph::ir::{Node, ValueId};
+use crate::graph::operand::Operands;
+use crate::graph::operator::{Call, Definition, single};
+use crate::graph::registry::Widening;
+use crate::graph::tensor::{Tensor, room_of};
+use crate::graph::value::Value;
+use crate::kernel::product::{Dense, Rows};
+use crate::network::block::Pool;
+use crate::network::step::{
+    Activation, BLOCK_ROWS, RowStep, Step, activate, memory_bytes, run, then,
+};
+
+/// What a node can be in a chain.
+#[derive(Debug)]
+pub(crate) struct Role {
+    /// The value that flows through.
+    pub(crate) data: ValueId,
+    pub(crate) part: Part,
+}
+
+#[derive(Debug)]
+pub(crate) enum Part {
+    Product(Matrix),
+    /// A number for each column, or one for all.
+    Add(Tensor),
+    Multiply(Tensor),
+    Activation(Activation),
+    /// By a number for each column, or one for all; no step of a chain, but part of a larger
+    /// pattern, as are the next two.
+    Divide(Tensor),
+    /// The error function.
+    Erf,
+    /// Element by element with another value.
+    Times(ValueId),
+}
+
+/// A constant matrix, `outer × inner` if it is turned.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    weight: Tensor,
+    is_turned: bool,
+    scale: f32,
+    bias: Option<(Tensor, f32)>,
+    /// Whether the operator takes tensors of two axes and no others.
+    is_strict: bool,
+}
+
+/// What a node of this definition can be, if anything.
+pub(crate) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {
+    if !node.domain.is_empty() || !operands.are_all_listed(node) {
+        return None;
+    }
+    let (id, constant) = (|place| operands.id(place), |place| operands.single(place));
+    let activation = |activation: Activation| {
+        Some(Role {
+            data: id(0)?,
+            part: Part::Activation(activation),
+        })
+    };
+    let either = |part: fn(Tensor) -> Part| {
+        let (data, tensor) = match (constant(0), constant(1)) {
+            (None, Some(tensor)) => (id(0)?, tensor),
+            (Some(tensor), None) => (id(1)?, tensor),
+            _ => return None,
+        };
+        (columns_of(&tensor).is_some() && node.version >= 7).then(|| Role {
+            data,
+            part: part(tensor),
+        })
+    };
+    match node.operator.as_str() {
+        "MatMul" => Some(Role {
+            data: id(0)?,
+            part: Part::Product(matrix(constant(1)?, false)?),
+        }),
+        "Gemm" => general(node, id(0)?, constant(1)?, id(2).is_some(), constant(2)),
+        "Add" => either(Part::Add),
+        "Mul" if constant(0).is_none() && constant(1).is_none() => Some(Role {
+            data: id(0)?,
+            part: Part::Times(id(1)?),
+        }),
+        "Mul" => either(Part::Multiply),
+        "Div" => Some(Role {
+            data: id(0)?,
+            part: Part::Divide(constant(1)?),
+        }),
+        "Erf" => Some(Role {
+            data: id(0)?,
+            part: Part::Erf,
+        }),
+        "Relu" => activation(Activation::Relu),
+        "Sigmoid" => activation(Activation::Sigmoid),
+        "Tanh" => activation(Activation::Tanh),
+        "LeakyRelu" => activation(Activation::LeakyRelu(node.float("alpha", 0.01).ok()?)),
+        "Elu" => activation(Activation::Elu(node.float("alpha", 1.0).ok()?)),
+        "Gelu" => activation(
+            if node.choice("approximate", &["none", "tanh"], 0).ok()? == 0 {
+                Activation::Gelu
+            } else {
+                Activation::GeluTanh
+            },
+        ),
+        _ => None,
+    }
+}
+
+fn matrix(weight: Tensor, is_turned: bool) -> Option<Matrix> {
+    let is_matrix = weight.rank() == 2 && !weight.is_empty();
+    is_matrix.then_some(Matrix {
+        weight,
+        is_turned,
+        scale: 1.0,
+        bias: None,
+        is_strict: false,
+    })
+}
+
+fn general(
+    node: &Definition,
+    data: ValueId,
+    weight: Tensor,
+    is_added: bool,
+    addend: Option<Tensor>,
+) -> Option<Role> {
+    if node.flag("transA", false).ok()?
+        || is_added && addend.as_ref().and_then(columns_of).is_none()
+    {
+        return None;
+    }
+    let (alpha, beta) = (
+        node.float("alpha", 1.0).ok()?,
+        node.float("beta", 1.0).ok()?,
+    );
+    let matrix = matrix(weight, node.flag("transB", false).ok()?)?;
+    let bias = addend.map(|addend| (addend, beta));
+    Some(Role {
+        data,
+        part: Part::Product(Matrix {
+            scale: alpha,
+            bias,
+            is_strict: true,
+            ..matrix
+        }),
+    })
+}
+
+/// The length of a constant that has one number for each column, or one for all.
+fn columns_of(tensor: &Tensor) -> Option<usize> {
+    match *tensor.shape() {
+        [] => Some(1),
+        [count] | [1, count] => Some(count),
+        _ => None,
+    }
+}
+
+/// One number for each of `count` columns.
+fn spread(tensor: &Tensor, count: usize, scale: f32) -> Result<Vec<f32>> {
+    match tensor.values::<f32>()? {
+        [one] => Ok(vec![one * scale; count]),
+        all if all.len() == count => Ok(all.iter().map(|value| value * scale).collect()),
+        all => Err(Error::failed(format!(
+            "{} numbers for {count} columns",
+            all.len()
+        ))),
+    }
+}
+
+/// Dense layers one after another, ready to run.
+struct Chain {
+    steps: Vec<Step>,
+    inner: usize,
+    outer: usize,
+    /// Products of numbers for each row.
+    products: usize,
+    /// The least number of axes that the operators take, and the result has.
+    least_rank: usize,
+    is_strict: bool,
+}
+
+impl Chain {
+    fn new(parts: &[&Part]) -> Result<Self> {
+        let [Part::Product(first), ..] = parts else {
+            return Err(Error::internal("a chain that begins with no product"));
+        };
+        let inner = first.weight.shape()[usize::from(first.is_turned)];
+        let mut chain = Self {
+            steps: Vec::new(),
+            inner,
+            outer: inner,
+            products: 0,
+            least_rank: 1,
+            is_strict: false,
+        };
+        let mut left = parts;
+        while let [part, rest @ ..] = left {
+            left = rest;
+            match (part, rest) {
+                // The bias behind a product without one becomes the product's own.
+                (Part::Product(matrix), [Part::Add(addend), after @ ..])
+                    if matrix.bias.is_none() =>
+                {
+                    chain.least_rank = chain.least_rank.max(addend.rank());
+                    chain.product(matrix, Some((addend, 1.0)))?;
+                    left = after;
+                }
+                (Part::Product(matrix), _) => chain.product(
+                    matrix,
+                    matrix.bias.as_ref().map(|(addend, beta)| (addend, *beta)),
+                )?,
+                (Part::Activation(activation), _) => activate(&mut chain.steps, *activation),
+                (Part::Add(tensor), _) => {
+                    chain.affine(tensor, |values| (vec![1.0; values.len()], values))?;
+                }
+                (Part::Multiply(tensor), _) => {
+                    chain.affine(tensor, |values| (values.clone(), vec![0.0; values.len()]))?;
+                }
+                (Part::Divide(_) | Part::Erf | Part::Times(_), _) => {
+                    return Err(Error::internal("a chain of what is no step"));
+                }
+            }
+        }
+        Ok(chain)
+    }
+
+    fn product(&mut self, matrix: &Matrix, bias: Option<(&Tensor, f32)>) -> Result<()> {
+        let (&[rows, columns], weights) = (matrix.weight.shape(), matrix.weight.values::<f32>()?)
+        else {
+            return Err(Error::internal("a matrix of other than two axes"));
+        };
+        let (inner, outer) = if matrix.is_turned {
+            (columns, rows)
+        } else {
+            (rows, columns)
+        };
+        if inner != self.outer {
+            return Err(Error::failed(format!(
+                "a matrix of {inner} rows for {} columns",
+                self.outer
+            )));
+        }
+        let weight = |row: usize, column: usize| {
+            matrix.scale
+                * if matrix.is_turned {
+                    weights[column * inner + row]
+                } else {
+                    weights[row * outer + column]
+                }
+        };
+        let bias = bias
+            .map(|(addend, beta)| spread(addend, outer, beta))
+            .transpose()?;
+        self.steps.push(Step::Product(Dense::new(
+            inner,
+            outer,
+            weight,
+            bias.as_deref(),
+        )?));
+        self.outer = outer;
+        self.products = self.products.saturating_add(inner.saturating_mul(outer));
+        self.is_strict |= matrix.is_strict;
+        Ok(())
+    }
+
+    fn affine(
+        &mut self,
+        tensor: &Tensor,
+        of: impl Fn(Vec<f32>) -> (Vec<f32>, Vec<f32>),
+    ) -> Result<()> {
+        // A single column would be widened by more numbers, which no step does.
+        let (scale, shift) = of(spread(tensor, self.outer, 1.0)?);
+        self.least_rank = self.least_rank.max(tensor.rank());
+        then(&mut self.steps, RowStep::Affine { scale, shift });
+        Ok(())
+    }
+
+    fn run_counted(&self, call: &Call) -> Result<Tensor> {
+        let out = self.run(call.value(0)?)?;
+        call.fuel.burn_products(
+            (out.len() / self.outer.max(1)).saturating_mul(self.products),
+            out.len(),
+        )?;
+        Ok(out)
+    }
+
+    /// The rows along the last axis, each taken through all layers.
+    fn run(&self, value: &Value) -> Result<Tensor> {
+        if let Some(columns) = value.block() {
+            return self.run_columns(columns);
+        }
+        let data = value.tensor()?;
+        let values = data.values::<f32>()?;
+        let Some((&width, outer_axes)) = data.shape().split_last() else {
+            return Err(Error::failed("a matrix product of a scalar"));
+        };
+        if width != self.inner || self.is_strict && data.rank() != 2 {
+            return Err(Error::failed(format!(
+                "a tensor of shape {:?} for a matrix of {} rows",
+                data.shape(),
+                self.inner
+            )));
+        }
+        let mut shape = [outer_axes, &[self.outer]].concat();
+        while shape.len() < self.least_rank {
+            shape.insert(0, 1);
+        }
+        let mut out = Vec::with_capacity(room_of::<f32>(&shape)?);
+        let mut pool = Pool::default();
+        for rows in values.chunks(BLOCK_ROWS * width) {
+            self.take(
+                Rows {
+                    values: rows,
+                    width,
+                    stride: width,
+                    count: rows.len() / width,
+                },
+                &mut pool,
+                &mut out,
+            );
+        }
+        Tensor::new(shape, out)
+    }
+
+    fn run_columns(&self, columns: &Columns<f32>) -> Result<Tensor> {
+        let row_count = columns.row_count();
+        if row_count > 0 && columns.feature_count() != self.inner {
+            return Err(Error::failed(format!(
+                "a table of {} columns for a matrix of {} rows",
+                columns.feature_count(),
+                self.inner
+            )));
+        }
+        let shape = vec![row_count, self.outer];
+        let mut out = Vec::with_capacity(room_of::<f32>(&shape)?);
+        let mut pool = Pool::default();
+        for first_row in (0..row_count).step_by(BLOCK_ROWS) {
+            let count = BLOCK_ROWS.min(row_count - first_row);
+            let entered = pool.enter(columns, first_row, count);
+            self.take(entered.rows(), &mut pool, &mut out);
+            pool.give(entered);
+        }
+        Tensor::new(shape, out)
+    }
+
+    fn take(&self, rows: Rows<'_>, pool: &mut Pool, out: &mut Vec<f32>) {
+        let block = run(&self.steps, rows, pool);
+        block.append_to(out);
+        pool.give(block);
+    }
+}
+
+/// The places of the nodes that read each value; a graph's output is read from outside too.
+pub(crate) fn readers(nodes: &[Node], outputs: &[ValueId]) -> HashMap<ValueId, Vec<usize>> {
+    let mut readers = HashMap::<ValueId, Vec<usize>>::new();
+    for (place, node) in nodes.iter().enumerate() {
+        node.inputs
+            .iter()
+            .flatten()
+            .for_each(|(id, _)| readers.entry(*id).or_default().push(place));
+    }
+    outputs
+        .iter()
+        .for_each(|id| readers.entry(*id).or_default().push(usize::MAX));
+    readers
+}
+
+/// Leaves out the nodes that others stand for.
+pub(crate) fn leave_out(nodes: &mut Vec<Node>, is_gone: &[bool]) {
+    let mut place = 0;
+    nodes.retain(|_| {
+        place += 1;
+        !is_gone[place - 1]
+    });
+}
+
+/// Puts one node in the place of each chain, as long as packed matrices take no more than `room`
+/// bytes; `outputs` are the graph's.
+pub(crate) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) {
+    join_gelus(nodes, outputs);
+    let readers = readers(nodes, outputs);
+    let mut is_gone = vec![false; nodes.len()];
+    for first in 0..nodes.len() {
+        let is_start = matches!(
+            &nodes[first].role,
+            Some(Role {
+                part: Part::Product(_),
+                ..
+            })
+        ) && !is_gone[first];
+        let places = if is_start && room > 0 {
+            chain_from(first, nodes, &readers)
+        } else {
+            Vec::new()
+        };
+        let parts: Vec<&Part> = places
+            .iter()
+            .filter_map(|place| nodes[*place].role.as_ref())
+            .map(|role| &role.part)
+            .collect();
+        if let (Some(&last), Ok(chain)) = (places.last(), Chain::new(&parts)) {
+            let label = if first == last {
+                nodes[first].label.clone()
+            } else {
+                format!("{} to {}", nodes[first].label, nodes[last].label)
+            };
+            let data = nodes[first].role.as_ref().map(|role| role.data);
+            places
+                .iter()
+                .for_each(|place| is_gone[*place] = *place != last);
+            let node = &mut nodes[last];
+            node.memory_bytes = memory_bytes(&chain.steps);
+            room = room.saturating_sub(node.memory_bytes);
+            if let Ok(kernel) = single(move |call| chain.run_counted(call)) {
+                (node.label, node.kernel, node.widening, node.role) =
+                    (label, kernel, Widening::None, None);
+                (node.column_role, node.takes_blocks, node.family) = (None, true, Some("network"));
+                node.inputs = vec![data.map(|id| (id, false))];
+            }
+        }
+    }
+    leave_out(nodes, &is_gone);
+}
+
+/// The nodes that follow one another from this one, each the only reader of the one before.
+fn chain_from(first: usize, nodes: &[Node], readers: &HashMap<ValueId, Vec<usize>>) -> Vec<usize> {
+    let mut places = vec![first];
+    loop {
+        let last = &nodes[places[places.len() - 1]];
+        let [Some(result)] = last.outputs.as_slice() else {
+            return places;
+        };
+        let [reader] = readers.get(result).map_or(&[][..], Vec::as_slice) else {
+            return places;
+        };
+        let is_step =
+            |role: &Role| !matches!(role.part, Part::Divide(_) | Part::Erf | Part::Times(_));
+        let follows = nodes
+            .get(*reader)
+            .and_then(|node| node.role.as_ref())
+            .is_some_and(|role| role.data == *result && is_step(role));
+        if !follows {
+            return places;
+        }
+        places.push(*reader);
+    }
+}

@@ -1,0 +1,173 @@
+//! GELU where exporters write it out, `x · (1 + erf(x / √2)) / 2` in five operators: made one,
+//! which a chain of dense layers may take in.
+
+use std::collections::HashMap;
+
+use super::fuse::{Part, Role, leave_out, readers};
+use crate::graph::ir::{Node, ValueId};
+use crate::graph::op::broadcast::change_all;
+use crate::graph::operator::single;
+use crate::graph::registry::Widening;
+use crate::graph::tensor::Tensor;
+use crate::network::curve;
+use crate::network::step::Activation;
+
+/// Puts one node in the place of each such five.
+pub(crate) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+    let readers = readers(nodes, outputs);
+    let results = nodes.iter().enumerate().flat_map(|(place, node)| {
+        node.outputs
+            .iter()
+            .flatten()
+            .map(move |value| (*value, place))
+    });
+    let makers: HashMap<ValueId, usize> = results.collect();
+    let mut is_gone = vec![false; nodes.len()];
+    for place in 0..nodes.len() {
+        let Some(found) = (Search {
+            nodes,
+            readers: &readers,
+            makers: &makers,
+        })
+        .around(place) else {
+            continue;
+        };
+        found
+            .places
+            .iter()
+            .for_each(|place| is_gone[*place] = *place != found.last);
+        let label = format!("{} to {}", nodes[place].label, nodes[found.last].label);
+        let node = &mut nodes[found.last];
+        if let Ok(kernel) = single(|call| change_all(call.take(0)?, curve::gelu)) {
+            (node.label, node.kernel, node.widening, node.inputs) = (
+                label,
+                kernel,
+                Widening::None,
+                vec![Some((found.data, false))],
+            );
+            node.role = Some(Role {
+                data: found.data,
+                part: Part::Activation(Activation::Gelu),
+            });
+        }
+    }
+    leave_out(nodes, &is_gone);
+}
+
+/// What stands around an error function.
+struct Found {
+    data: ValueId,
+    places: Vec<usize>,
+    /// The last of them, whose result is the function's.
+    last: usize,
+}
+
+struct Search<'a> {
+    nodes: &'a [Node],
+    readers: &'a HashMap<ValueId, Vec<usize>>,
+    makers: &'a HashMap<ValueId, usize>,
+}
+
+impl Search<'_> {
+    /// The five nodes, if the one at this place is the error function of such.
+    fn around(&self, place: usize) -> Option<Found> {
+        let erf = self.nodes[place]
+            .role
+            .as_ref()
+            .filter(|role| matches!(role.part, Part::Erf))?;
+        let scaling = self.maker(erf.data)?;
+        let data = match self.role(scaling)? {
+            Role {
+                data,
+                part: Part::Divide(by),
+            } if is(by, std::f32::consts::SQRT_2) => *data,
+            Role {
+                data,
+                part: Part::Multiply(by),
+            } if is(by, std::f32::consts::FRAC_1_SQRT_2) => *data,
+            _ => return None,
+        };
+        let adding = self.only_reader(place)?;
+        if !matches!(&self.role(adding)?.part, Part::Add(one) if is(one, 1.0)) {
+            return None;
+        }
+        let (sum, times) = (self.result(adding)?, self.only_reader(adding)?);
+        let Role {
+            data: left,
+            part: Part::Times(right),
+        } = self.role(times)?
+        else {
+            return None;
+        };
+        let other = if *left == sum { *right } else { *left };
+        let mut places = vec![scaling, place, adding, times];
+        if other == data {
+            let halving = self.only_reader(times)?;
+            places.push(halving);
+            return self.halves(halving).map(|_| Found {
+                data,
+                places,
+                last: halving,
+            });
+        }
+        let halving = self.maker(other)?;
+        places.push(halving);
+        let is_own = self.only_reader(halving) == Some(times) && self.halves(halving) == Some(data);
+        is_own.then_some(Found {
+            data,
+            places,
+            last: times,
+        })
+    }
+
+    fn role(&self, place: usize) -> Option<&Role> {
+        self.nodes[place].role.as_ref()
+    }
+
+    /// What a node halves, if it does.
+    fn halves(&self, place: usize) -> Option<ValueId> {
+        match self.role(place)? {
+            Role {
+                data,
+                part: Part::Multiply(by),
+            } if is(by, 0.5) => Some(*data),
+            Role {
+                data,
+                part: Part::Divide(by),
+            } if is(by, 2.0) => Some(*data),
+            _ => None,
+        }
+    }
+
+    /// The node that makes a value nobody else reads but one.
+    fn maker(&self, value: ValueId) -> Option<usize> {
+        let is_single = self
+            .readers
+            .get(&value)
+            .is_some_and(|readers| readers.len() == 1);
+        self.makers.get(&value).copied().filter(|_| is_single)
+    }
+
+    fn result(&self, place: usize) -> Option<ValueId> {
+        match self.nodes[place].outputs.as_slice() {
+            [Some(result)] => Some(*result),
+            _ => None,
+        }
+    }
+
+    fn only_reader(&self, place: usize) -> Option<usize> {
+        match self.readers.get(&self.result(place)?)?.as_slice() {
+            [reader] if *reader < self.nodes.len() => Some(*reader),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a constant is this one number, as near as single precision writes it.
+fn is(tensor: &Tensor, wanted: f32) -> bool {
+    let is_one = matches!(tensor.shape(), [] | [1]);
+    is_one
+        && tensor
+            .values::<f32>()
+            .is_ok_and(|values| (values[0] - wanted).abs() <= 1e-6)
+}

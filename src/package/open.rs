@@ -1,0 +1,496 @@
+//! A path to a model: a file, a package with `tallow.toml`, an `MLflow` model directory, or a
+//! directory that holds one model file.
+//!
+//! Owns which file is meant and its digest. What is in the file is the importers' business, what is
+//! in a manifest the package's.
+
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::reading::{self, BESIDE, Found, read_file, read_held};
+use crate::digest::{FilesDigest, hexadecimal, taken_beside};
+use crate::error::{Error, Result};
+use crate::format::huggingface;
+use crate::format::mlflow::{ARTIFACTS, LOGGED, MLMODEL, Mlflow, Named, REGISTERED};
+use crate::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecognised};
+use crate::model::{Description, LoadedModel};
+use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
+use crate::query::Derived;
+use crate::table::commit::{canonical, find, list, metadata, read};
+use crate::table::location::missing;
+
+/// The most bytes of a file that names an `MLflow` model; real ones have some hundreds.
+const MLFLOW_NAME_BYTES_LIMIT: u64 = 1 << 20;
+
+/// How a package's files are read.
+const FILES: Files<'_> = Files {
+    read: &BESIDE.read,
+    resolve: &BESIDE.resolve,
+    find: &|path| find(path),
+    beside: Some(BESIDE),
+};
+
+/// The manifest's name.
+pub const MANIFEST: &str = "tallow.toml";
+
+/// Files that make a directory a model's: a package's, `MLflow`'s, TensorFlow's and
+/// sentence-transformers'.
+pub const MODEL_MARKS: [&str; 4] = [MANIFEST, MLMODEL, "saved_model.pb", huggingface::MODULES];
+
+/// A model and where it came from.
+#[derive(Debug)]
+pub struct OpenedModel {
+    /// The model.
+    pub loaded: LoadedModel,
+    /// The file or directory that was opened.
+    pub path: PathBuf,
+    /// Its name: the manifest's, else the file's.
+    pub name: String,
+    /// Its version, where the manifest says so.
+    pub version: Option<String>,
+    /// SHA-256 of the file, and of files beside it that hold parts of it; of a package, of its
+    /// manifest and files.
+    pub digest: String,
+    /// Columns that the manifest derives.
+    pub derived: Vec<Derived>,
+    /// The files and directories that the manifest lists.
+    pub artefacts: Vec<CheckedArtefact>,
+}
+
+/// Which model it is: what reports, outputs and people are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name: the manifest's, else the file's.
+    pub name: String,
+    /// Its version, where the manifest says so.
+    pub version: Option<String>,
+    /// `sha256:` and the digest of the file; of a package, of its manifest and files.
+    pub digest: String,
+    /// The file or directory that was opened.
+    pub path: PathBuf,
+    /// The format's name, such as `xgboost`.
+    pub format: String,
+    /// The version of the library or format that wrote it, where the file says so.
+    pub format_version: Option<String>,
+    /// The family's name: `forest`, `linear`, `network`, …
+    pub family: &'static str,
+    /// What else the format tells, in the order in which it should be shown.
+    pub further: Vec<(String, String)>,
+}
+
+impl Identity {
+    /// What else the format tells under this name.
+    #[must_use]
+    pub fn told(&self, name: &str) -> Option<&str> {
+        self.further
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a fact as a number, where it is a plain one that the format tells, such as a
+    /// count; names and versions stay texts.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        const LONGEST: usize = 15;
+        let value = self.told(name).filter(|value| value.len() <= LONGEST)?;
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        let parts: Vec<&str> = digits.split('.').collect();
+        let is_plain = parts.len() <= 2
+            && parts
+                .iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_identifier = ["mlflow_model_uuid", "mlflow_run"].contains(&name)
+            || digits.len() > 1 && digits.starts_with('0') && parts.len() == 1;
+        if is_plain && !is_identifier {
+            value.parse().ok()
+        } else {
+            None
+        }
+    }
+
+    /// (name, value) of all that is known, in the order of the report.
+    #[must_use]
+    pub fn named(&self) -> Vec<(String, String)> {
+        let own = [
+            ("name", Some(self.name.clone())),
+            ("version", self.version.clone()),
+            ("digest", Some(self.digest.clone())),
+            ("path", Some(self.path.display().to_string())),
+            ("format", Some(self.format.clone())),
+            ("format_version", self.format_version.clone()),
+            ("family", Some(self.family.to_owned())),
+        ];
+        let own = own
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        own.chain(self.further.iter().cloned()).collect()
+    }
+}
+
+impl OpenedModel {
+    /// A model without a manifest.
+    fn of(loaded: LoadedModel, path: &Path, digest: String) -> Self {
+        Self {
+            loaded,
+            path: path.to_owned(),
+            name: stem(path),
+            version: None,
+            digest,
+            derived: Vec::new(),
+            artefacts: Vec::new(),
+        }
+    }
+
+    /// Which model it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let Description {
+            format,
+            format_version,
+            facts,
+            beside: _,
+        } = self.loaded.description.clone();
+        Identity {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            digest: format!("sha256:{}", self.digest),
+            path: self.path.clone(),
+            format,
+            format_version,
+            family: self.loaded.model.family(),
+            further: facts,
+        }
+    }
+}
+
+/// Opens the model at `path`.
+///
+/// # Errors
+/// Fails if nothing is there or the content is broken; a contract error if a directory does not
+/// hold exactly one model; a trust error for files that could run code and for digests that do not
+/// match.
+pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let Some(found) = find(path)? else {
+        return Err(missing_model(path)?);
+    };
+    if !found.is_directory {
+        return open_file(path, path, options);
+    }
+    if find(&path.join(MANIFEST))?.is_some() {
+        return open_package(path, options);
+    }
+    if find(&path.join(MLMODEL))?.is_some() {
+        return open_mlflow(path, options);
+    }
+    if is_huggingface(path)? {
+        return open_huggingface(path, options);
+    }
+    open_file(&only_model_in(path)?, path, options)
+}
+
+/// What is said where no model lies; a name of the hub, of an owner and a model, is told from a
+/// path by its first part, which is not there either.
+fn missing_model(path: &Path) -> Result<Error> {
+    let mut parts = path.components();
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(Component::Normal(owner)), Some(Component::Normal(name)), None)
+            if !path.to_string_lossy().contains("://") && find(Path::new(owner))?.is_none() =>
+        {
+            let (whole, name) = (path.display(), Path::new(name).display());
+            let download = format!("hf download {whole} --local-dir {name}");
+            Ok(missing(path).hint(format!(
+                "check the spelling; models of the Hugging Face hub are not downloaded by tallow: \
+                 `{download}` gets one"
+            )))
+        }
+        _ => Ok(missing(path)),
+    }
+}
+
+/// Whether the directory is a text model's.
+fn is_huggingface(path: &Path) -> Result<bool> {
+    huggingface::is_model(&|name| Ok(find(&path.join(name))?.is_some()))
+}
+
+/// Whether one of these files lies in the directory.
+fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
+    for name in names {
+        if find(&path.join(name))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A text model: its digest covers every file that was read, by name. Links are followed, because
+/// the hub's cache consists of them.
+fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let (mut digest, mut held) = (FilesDigest::default(), Vec::new());
+    let mut read_part = |name: &Path| -> Result<Option<Vec<u8>>> {
+        let file = path.join(name);
+        if find(&file)?.is_none_or(|found| found.is_directory) {
+            return Ok(None);
+        }
+        let (bytes, reservation) = read_held(&file)?;
+        held.push(reservation);
+        digest.add(name, &bytes);
+        Ok(Some(bytes))
+    };
+    let loaded =
+        huggingface::import(&mut read_part, options).map_err(|error| error.at_path(path))?;
+    let name = path
+        .file_name()
+        .map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
+    Ok(OpenedModel {
+        name,
+        ..OpenedModel::of(loaded, path, digest.finish().0)
+    })
+}
+
+/// The file that `MLmodel` names, under its signature.
+fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let manifest = path.join(MLMODEL);
+    let said = Artefact {
+        beside: Some(BESIDE),
+        ..Artefact::new(&manifest, read_file(&manifest)?)
+    };
+    let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
+    let bytes = said
+        .read_beside(&mlflow.data)
+        .map_err(|error| error.at_path(&manifest))?;
+    let artefact = Artefact {
+        beside: Some(BESIDE),
+        ..Artefact::new(path.join(&mlflow.data), bytes)
+    };
+    let feature_count = options.feature_count.or(mlflow.column_count());
+    let options = ImportOptions {
+        feature_count,
+        saved_from: mlflow.saved_from(),
+        ..options.clone()
+    };
+    let mut loaded =
+        import(&artefact, &options).map_err(|error| match mlflow.export_hint(&artefact.bytes) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })?;
+    mlflow
+        .apply(&mut loaded.contract)
+        .map_err(|error| error.at_path(&manifest))?;
+    mlflow.describe(&mut loaded.description);
+    let digest = Sha256::new()
+        .chain_update(&said.bytes)
+        .chain_update(Sha256::digest(&artefact.bytes));
+    let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
+    let named = mlflow_name(path, &mlflow)?;
+    let model = OpenedModel::of(loaded, path, digest);
+    Ok(OpenedModel {
+        name: named.name.unwrap_or_else(|| model.name.clone()),
+        version: named.version,
+        ..model
+    })
+}
+
+/// What an `MLflow` model is called: as it is registered, as it was logged, or else by its
+/// directory unless all are called so.
+fn mlflow_name(path: &Path, mlflow: &Mlflow) -> Result<Named> {
+    let read_named = |file: &Path| -> Result<Named> {
+        let is_file = find(file)?.is_some_and(|found| !found.is_directory);
+        if is_file {
+            Ok(Named::parse(&read(file, MLFLOW_NAME_BYTES_LIMIT)?))
+        } else {
+            Ok(Named::default())
+        }
+    };
+    let registered = read_named(&path.join(REGISTERED))?;
+    let directory = canonical(path)?;
+    if registered.name.is_some() || directory.file_name().is_none_or(|name| name != ARTIFACTS) {
+        return Ok(registered);
+    }
+    let logged = directory
+        .parent()
+        .map(|above| read_named(&above.join(LOGGED)))
+        .transpose()?
+        .unwrap_or_default();
+    Ok(Named {
+        name: logged.name.or_else(|| mlflow.name()),
+        version: None,
+    })
+}
+
+/// The golden rows of the model at `path`, if it is a package that has any.
+///
+/// # Errors
+/// A contract error for a manifest that is wrong; a trust error for rows outside the package.
+pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
+    if !metadata(path)?.is_directory || find(&path.join(MANIFEST))?.is_none() {
+        return Ok(None);
+    }
+    Package::golden_rows(path, FILES)
+}
+
+fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let (artefact, _held) = match reading::find(file.to_owned())? {
+        Found::Whole(artefact, held) => (artefact, held),
+        Found::Ends(ends) => return unrecognised(&ends),
+    };
+    // The one takes about as long as the other.
+    let (own, loaded) = taken_beside(&artefact.bytes, || import(&artefact, options))?;
+    let loaded = loaded?;
+    let is_alone = loaded.description.beside.is_empty();
+    let digest = if is_alone {
+        own.into()
+    } else {
+        with_beside(Sha256::new().chain_update(own), &loaded.description).finalize()
+    };
+    let digest = hexadecimal(&digest);
+    Ok(OpenedModel::of(loaded, path, digest))
+}
+
+fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+    let (package, loaded) = Package::open(path, FILES, options)?;
+    let mut digest = Sha256::new();
+    digest.update(read_file(&path.join(MANIFEST))?);
+    package
+        .artefacts
+        .iter()
+        .for_each(|artefact| digest.update(&artefact.sha256));
+    let digest = with_beside(digest, &loaded.description);
+    let derived = package
+        .derived()
+        .iter()
+        .map(|one| Derived {
+            name: one.name.clone(),
+            expression: one.expression.clone(),
+        })
+        .collect();
+    let (name, version) = (
+        package.manifest.name.clone(),
+        package.manifest.version.clone(),
+    );
+    Ok(OpenedModel {
+        name,
+        version,
+        derived,
+        artefacts: package.artefacts,
+        ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
+    })
+}
+
+/// The digest with the files beside the model's own that hold parts of it.
+fn with_beside(digest: Sha256, description: &Description) -> Sha256 {
+    description
+        .beside
+        .iter()
+        .fold(digest, |digest, (name, sha256)| {
+            digest.chain_update(name.as_bytes()).chain_update(sha256)
+        })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(
+        || "model".into(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}
+
+/// The one file in the directory that an importer recognises.
+fn only_model_in(directory: &Path) -> Result<PathBuf> {
+    let graphs = other_graphs(directory)?;
+    if !graphs.is_empty() {
+        return Err(no_chosen_graph(directory, &graphs));
+    }
+    let (mut models, mut refused) = (Vec::new(), Ok(()));
+    for path in list(directory)? {
+        if !metadata(&path)?.is_directory {
+            let (artefact, is_model) = match reading::find(path)? {
+                Found::Whole(artefact, _held) => {
+                    let is_model = IMPORTERS
+                        .iter()
+                        .any(|importer| importer.recognises(&artefact));
+                    (artefact, is_model)
+                }
+                Found::Ends(ends) => (ends, false),
+            };
+            if is_model {
+                models.push(artefact.path);
+            } else if refused.is_ok() {
+                refused = refuse(&artefact);
+            }
+        }
+    }
+    let names = || {
+        models
+            .iter()
+            .filter_map(|path| path.file_name())
+            .map(|name| format!("`{}`", name.to_string_lossy()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match models.as_slice() {
+        [one] => Ok(one.clone()),
+        // What is there says more than what is not.
+        [] if refused.is_err() => Err(refused
+            .err()
+            .unwrap_or_else(|| Error::internal("a refusal that is none"))),
+        [] if any_in(directory, &[huggingface::TOKENIZER])? => {
+            Err(Error::contract("the text model has no `model.safetensors`")
+                .at_path(directory)
+                .hint(huggingface::DOWNLOAD_WEIGHTS))
+        }
+        [] => Err(
+            Error::contract("the directory holds no model that tallow knows")
+                .at_path(directory)
+                .hint("give the model file itself, or add a `tallow.toml`"),
+        ),
+        _ => Err(Error::contract(format!(
+            "the directory holds {} models: {}",
+            models.len(),
+            names()
+        ))
+        .at_path(directory)
+        .hint("give the model file itself")),
+    }
+}
+
+/// The graphs in the directory of a text model that has only some of other names than the one that
+/// sentence-transformers takes.
+fn other_graphs(directory: &Path) -> Result<Vec<PathBuf>> {
+    if !any_in(directory, &[huggingface::TOKENIZER])? || !any_in(directory, &[huggingface::CONFIG])?
+    {
+        return Ok(Vec::new());
+    }
+    let mut graphs = Vec::new();
+    for folder in [directory.to_owned(), directory.join("onnx")] {
+        if find(&folder)?.is_some_and(|found| found.is_directory) {
+            let is_graph = |path: &PathBuf| path.extension().is_some_and(|end| end == "onnx");
+            graphs.extend(list(&folder)?.into_iter().filter(is_graph));
+        }
+    }
+    Ok(graphs)
+}
+
+fn no_chosen_graph(directory: &Path, graphs: &[PathBuf]) -> Error {
+    let name = |path: &PathBuf| {
+        let own = path.strip_prefix(directory).unwrap_or(path);
+        format!("`{}`", own.display())
+    };
+    let names = graphs.iter().map(name).collect::<Vec<_>>().join(", ");
+    let link = graphs.first().map(|first| {
+        let (file, folder) = (first.file_name().unwrap_or_default(), first.parent());
+        format!(
+            "`ln -s {} {}`",
+            Path::new(file).display(),
+            folder.unwrap_or(directory).join("model.onnx").display()
+        )
+    });
+    Error::contract(format!(
+        "the text model has no `model.onnx` or `onnx/model.onnx`, only {names}"
+    ))
+    .at_path(directory)
+    .hint(format!(
+        "link or copy the one that you mean, such as {}",
+        link.unwrap_or_default()
+    ))
+}

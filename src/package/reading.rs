@@ -1,0 +1,133 @@
+//! Model files as bytes: known by their beginning before they are read, counted while they are
+//! held.
+//!
+//! Owns what is read of a file and when: of one that is no model, however large, no more than its
+//! ends. Which bytes are a model is the importers' business.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::format::{Artefact, Beside, may_be_model};
+use crate::memory::{self, Reservation};
+use crate::table::commit::{SharedFile, canonical, read};
+
+/// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
+const MODEL_BYTES_LIMIT: u64 = 8 << 30;
+
+/// What is read at each end of a file that is no model, to say what it is.
+const END_BYTES: u64 = 1 << 20;
+
+/// How files next to a model are read.
+pub(super) const BESIDE: Beside = Beside {
+    read: read_file,
+    resolve: canonical,
+};
+
+/// A file that may be a model, read whole, or the ends of one that is none.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The whole file, and its bytes as they are counted.
+    Whole(Artefact, Reservation),
+    /// Its beginning and its end: no importer would take it.
+    Ends(Artefact),
+}
+
+/// Reads a file that may be a model.
+///
+/// # Errors
+/// Fails if the file cannot be read, or is larger than the memory that is left.
+pub(super) fn find(path: PathBuf) -> Result<Found> {
+    let file = SharedFile::open(&path)?;
+    let size = file.byte_count();
+    if size > 2 * END_BYTES {
+        let mut ends = file.bytes_at(END_BYTES as usize, 0)?;
+        if !may_be_model(&Artefact::new(path.clone(), ends.clone())) {
+            ends.append(&mut file.bytes_at(END_BYTES as usize, size - END_BYTES)?);
+            return Ok(Found::Ends(Artefact::new(path, ends)));
+        }
+    }
+    let reservation = counted(size, &path)?;
+    let bytes = read(&path, MODEL_BYTES_LIMIT)?;
+    Ok(Found::Whole(
+        Artefact {
+            beside: Some(BESIDE),
+            ..Artefact::new(path, bytes)
+        },
+        reservation,
+    ))
+}
+
+/// Reads a file that is part of a model, if there is room for it.
+///
+/// # Errors
+/// Fails if the file cannot be read, or is larger than the memory that is left.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    read_held(path).map(|(bytes, _)| bytes)
+}
+
+/// Reads a file that is part of a model; its bytes are counted as long as the reservation lives.
+///
+/// # Errors
+/// As [`read_file`].
+pub(super) fn read_held(path: &Path) -> Result<(Vec<u8>, Reservation)> {
+    let reservation = counted(SharedFile::open(path)?.byte_count(), path)?;
+    Ok((read(path, MODEL_BYTES_LIMIT)?, reservation))
+}
+
+fn counted(size: u64, path: &Path) -> Result<Reservation> {
+    memory::reserve(size, "reading the model file").map_err(|error| error.at_path(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sparse(name: &str, head: &[u8], size: u64) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut &file, head).unwrap();
+        file.set_len(size).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn of_what_is_no_model_only_the_ends_are_read() {
+        for head in [
+            &b""[..],
+            b"PAR1",
+            b"id,a,b\n1,2,3\n",
+            b"\x80\x04pickle",
+            b"PK\x03\x04",
+        ] {
+            let (_directory, path) = sparse("model.json", head, 20 << 30);
+            let Found::Ends(artefact) = find(path).unwrap() else {
+                panic!("read whole: {head:?}")
+            };
+            assert_eq!(artefact.bytes.len() as u64, 2 * END_BYTES);
+            assert!(artefact.bytes.starts_with(head));
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_model_is_measured_before_it_is_read() {
+        let onnx = b"\x08\x08\x12\x07pytorch\x3a\xff\xff\xff\xff\x0f";
+        let graph_first = b"\x3a\xff\xff\xff\xff\x0f";
+        for head in [
+            &b"{\"learner\":{"[..],
+            b"tree\nversion=v4\n",
+            onnx,
+            graph_first,
+            b"\xff\xff\0\0\0\0\0\0{\"a\"",
+        ] {
+            let (_directory, path) = sparse("model", head, 1 << 43);
+            let error = find(path).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("reading the model file would take 8.00 TiB of memory"),
+                "{head:?}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! An encoder that was exported as an ONNX graph, as optimum and sentence-transformers do: token
+//! ids in, vectors or logits out.
+//!
+//! Owns which numbers of the tokenizer each input takes, which output answers a task, and how texts
+//! go through the graph without padding. Operators are [`crate::graph`]'s business.
+
+use std::sync::Arc;
+
+use super::ProductPrecision;
+use super::assemble::{self, Reads};
+use super::description::reading_facts;
+use super::family::describe;
+use super::head::Head;
+use super::packed::{Forward, PackedTokens};
+use super::parts::{Parts, Processor, TextOptions, TextTask};
+use super::pooling::Pooling;
+use super::text_model::{Reading, Tables, TextModel, Work};
+use crate::error::{Error, Result};
+use crate::graph::{ElementType, Graph, Tensor, Value};
+use crate::memory::{self, Pool};
+use crate::model::{Description, LoadedModel, Scratch};
+
+/// About how many tokens go through together.
+const BATCH_TOKENS: usize = 1 << 11;
+
+/// Tokens of the texts of a trial run.
+const TRIAL_TOKENS: usize = 5;
+
+/// What a trial run may take of the memory that is left: one part of so many.
+const TRIAL_SHARE: u64 = 4;
+
+/// The largest vocabulary and table of token types that a configuration may name.
+const MAX_COUNT: usize = 1 << 30;
+
+/// The output that sentence-transformers' own modules are part of.
+const SENTENCE: &str = "sentence_embedding";
+
+/// The output of heads.
+const LOGITS: &str = "logits";
+
+/// A graph, as its file describes it.
+#[derive(Clone, Debug)]
+pub struct GraphPart {
+    /// The file's path in the directory.
+    pub file: String,
+    /// What runs.
+    pub graph: Arc<Graph>,
+    /// Its inputs, in order.
+    pub inputs: Vec<GraphInput>,
+    /// The names of its outputs, in order.
+    pub outputs: Vec<String>,
+}
+
+/// An input of a graph.
+#[derive(Clone, Debug)]
+pub struct GraphInput {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements; none if the file does not declare it.
+    pub element: Option<ElementType>,
+    /// The lengths of its axes, none where they are open; none if it is not a tensor of a declared
+    /// number of axes.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+/// What an input takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Feed {
+    Ids,
+    /// 1 for every token, because nothing is padded.
+    Mask,
+    Types,
+}
+
+/// The inputs that the tokenizer can feed.
+const FEEDS: [(&str, Feed); 3] = [
+    ("input_ids", Feed::Ids),
+    ("attention_mask", Feed::Mask),
+    ("token_type_ids", Feed::Types),
+];
+
+/// What one run of the graph gives for each text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// One vector for each token.
+    Tokens,
+    /// One vector for the text.
+    Text,
+}
+
+/// A graph between a tokenizer and what stands behind an encoder.
+#[derive(Debug)]
+struct Exported {
+    graph: Arc<Graph>,
+    /// What each input takes, and whether in 64 bits.
+    feeds: Vec<(Feed, bool)>,
+    /// The output that is read.
+    output: usize,
+    shape: Shape,
+    /// Numbers of a vector.
+    width: usize,
+    /// Whether each text goes through by itself, because others would change its numbers.
+    goes_alone: bool,
+}
+
+/// The model that the files are.
+///
+/// # Errors
+/// As [`fn@assemble::assemble`]; a contract error for a graph whose inputs or outputs are not those
+/// of a text model.
+pub(super) fn assemble(
+    parts: &Parts,
+    part: &GraphPart,
+    options: &TextOptions,
+) -> Result<LoadedModel> {
+    refuse_options(options)?;
+    let task = assemble::task(parts, options)?;
+    assemble::refuse_options(task, options)?;
+    let described = describe(&parts.config).ok();
+    let reads = match &described {
+        Some(described) => Reads::encoder(parts, described),
+        None => Reads::exported(parts, MAX_COUNT)?,
+    };
+    let forward = Exported::open(parts, part, task, reads.vocabulary)
+        .map_err(|error| error.at_node(part.file.clone()))?;
+    let (reading, is_pair) = reading(parts, options, task, &forward)?;
+    let mut tokenizer = assemble::tokenizer(parts, options, reads, is_pair)?;
+    let reading = assemble::fitted(reading, parts, &mut tokenizer)?;
+    let type_count = parts
+        .config
+        .count(&["type_vocab_size"], MAX_COUNT)
+        .ok()
+        .flatten()
+        .unwrap_or(2);
+    let tables = Tables {
+        hidden: forward.width,
+        vocabulary: reads.vocabulary,
+        type_count: if assemble::gives_types(parts) {
+            type_count
+        } else {
+            1
+        },
+        positions: None,
+    };
+    let alone = forward.goes_alone.then(|| "text by text".to_owned());
+    let facts = [
+        (
+            "architecture",
+            parts.config.text("model_type").map(str::to_owned),
+        ),
+        ("task", Some(task.name().to_owned())),
+        ("graph", Some(part.file.clone())),
+        ("graph_output", part.outputs.get(forward.output).cloned()),
+        ("runs_as", alone),
+        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+    ];
+    let facts = facts
+        .into_iter()
+        .chain(reading_facts(parts, options, &reading))
+        .chain([(
+            "prompt",
+            Some(tokenizer.prompt.clone()).filter(|prompt| !prompt.is_empty()),
+        )])
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    let description = Description {
+        format: "huggingface".to_owned(),
+        format_version: parts.config.text("transformers_version").map(str::to_owned),
+        facts,
+        beside: Vec::new(),
+    };
+    let model = TextModel {
+        tokenizer,
+        forward: Box::new(forward),
+        tables,
+        reading,
+        input_count: if is_pair { 2 } else { 1 },
+        work: Work::default(),
+    };
+    Ok(assemble::loaded(model, description))
+}
+
+/// Fails for options that mean nothing to a graph.
+fn refuse_options(options: &TextOptions) -> Result<()> {
+    if let Some(precision) = options
+        .precision
+        .filter(|precision| *precision != ProductPrecision::Single)
+    {
+        let name = match precision {
+            ProductPrecision::Bytes => "int8",
+            ProductPrecision::Single | ProductPrecision::SingleExact => "f32-exact",
+        };
+        return Err(Error::usage(format!(
+            "`--precision {name}` has no effect on a model in ONNX, whose file decides it"
+        ))
+        .hint("leave `--precision` out, or save the model with `model.safetensors`"));
+    }
+    if matches!(options.processor, Processor::Cuda(_)) {
+        return Err(Error::usage("a model in ONNX runs on the CPU only")
+            .hint("leave `--device` out, or save the model with `model.safetensors`"));
+    }
+    Ok(())
+}
+
+/// What becomes of the graph's vectors, and whether texts come in pairs.
+fn reading(
+    parts: &Parts,
+    options: &TextOptions,
+    task: TextTask,
+    forward: &Exported,
+) -> Result<(Reading, bool)> {
+    if task == TextTask::Embedding && forward.shape == Shape::Text {
+        let mut pooling = Pooling::of_texts(&[], forward.width)?;
+        pooling.shorten(
+            assemble::dimensions(parts, options),
+            options.normalizes.unwrap_or(false),
+        )?;
+        let reading = Reading::Embedding {
+            pooling,
+            passed_over: 0,
+        };
+        return Ok((reading, false));
+    }
+    assemble::reading(parts, options, task, forward.width, &mut |labels, _| {
+        if labels == forward.width {
+            Ok(Head::none())
+        } else {
+            Err(Error::contract(format!(
+                "the graph gives {} numbers for the {labels} labels of config.json",
+                forward.width
+            ))
+            .hint("export the model again, with the config.json that belongs to it"))
+        }
+    })
+}
+
+impl Reads {
+    /// What an encoder of a family that tallow does not know reads.
+    fn exported(parts: &Parts, max_count: usize) -> Result<Self> {
+        let count = |name: &str| {
+            let count = parts.config.count(&[name], max_count);
+            count.map_err(|error| error.at_node("config.json"))
+        };
+        let room = count("max_position_embeddings")?;
+        Ok(Self::of(
+            parts,
+            room,
+            count("vocab_size")?.unwrap_or(max_count),
+        ))
+    }
+}
+
+impl Exported {
+    /// The graph for a task, tried on two texts.
+    fn open(parts: &Parts, part: &GraphPart, task: TextTask, vocabulary: usize) -> Result<Self> {
+        let mut goes_alone = part.graph.mixes_rows();
+        let feeds = feeds(&part.inputs, &mut goes_alone)?;
+        let output = output(parts, part, task)?;
+        let mut exported = Self {
+            graph: part.graph.clone(),
+            feeds,
+            output,
+            shape: Shape::Tokens,
+            width: 0,
+            goes_alone,
+        };
+        exported.try_out(vocabulary).map_err(|error| {
+            Error::contract("the graph does not run on two short texts").because(error)
+        })?;
+        let expected = match task {
+            TextTask::Embedding if part.outputs[output] == SENTENCE => Shape::Text,
+            TextTask::Embedding | TextTask::TokenClassification => Shape::Tokens,
+            TextTask::Classification | TextTask::Reranking => Shape::Text,
+        };
+        if exported.shape != expected {
+            return Err(no_answer(part, task));
+        }
+        Ok(exported)
+    }
+
+    /// Finds by trial runs what comes out, and whether texts change each other's numbers.
+    fn try_out(&mut self, vocabulary: usize) -> Result<()> {
+        let last = u32::try_from(vocabulary.saturating_sub(1)).unwrap_or(u32::MAX);
+        let text = |first: u32| -> Vec<u32> {
+            let ids = first..first + TRIAL_TOKENS as u32;
+            ids.map(|id| id.min(last)).collect()
+        };
+        let mut both = PackedTokens::new();
+        let types = [0; TRIAL_TOKENS];
+        both.push(&text(2), &types, None);
+        both.push(&text(4), &types, None);
+        let run = |first: usize, count: usize| {
+            let left = Pool::of_process().left() / TRIAL_SHARE;
+            memory::confined(left, || self.run(&both, first, count, TRIAL_TOKENS)).0
+        };
+        let alone = [run(0, 1)?, run(1, 1)?];
+        let (shape, width) = match *alone[0].shape() {
+            [1, TRIAL_TOKENS, width] => (Shape::Tokens, width),
+            [1, width] => (Shape::Text, width),
+            ref other => return Err(other_shape(other)),
+        };
+        let together = if self.goes_alone {
+            None
+        } else {
+            run(0, 2).ok().and_then(|values| numbers(&values).ok())
+        };
+        let separate = [numbers(&alone[0])?, numbers(&alone[1])?].concat();
+        let is_same = together.is_some_and(|together| {
+            together
+                .iter()
+                .map(|value| value.to_bits())
+                .eq(separate.iter().map(|value| value.to_bits()))
+        });
+        (self.shape, self.width, self.goes_alone) = (shape, width, !is_same);
+        Ok(())
+    }
+
+    /// What the graph gives for texts of one length.
+    fn run(
+        &self,
+        tokens: &PackedTokens,
+        first: usize,
+        count: usize,
+        length: usize,
+    ) -> Result<Tensor> {
+        let start = tokens.starts()[first];
+        let range = start..start + count * length;
+        let input = |&(feed, is_wide): &(Feed, bool)| {
+            let values: Vec<u32> = match feed {
+                Feed::Ids => tokens.ids()[range.clone()].to_vec(),
+                Feed::Types => tokens.types()[range.clone()].to_vec(),
+                Feed::Mask => vec![1; range.len()],
+            };
+            let shape = vec![count, length];
+            let tensor = if is_wide {
+                Tensor::new(shape, values.into_iter().map(i64::from).collect())
+            } else {
+                Tensor::new(shape, values.into_iter().map(|id| id as i32).collect())
+            };
+            tensor.map(Value::Tensor)
+        };
+        let inputs = self.feeds.iter().map(input).collect::<Result<Vec<_>>>()?;
+        let mut outputs = self.graph.run(inputs)?;
+        outputs.swap_remove(self.output).into_tensor()
+    }
+
+    /// How many texts from this one on go through together: as long as they have its length.
+    fn group(&self, starts: &[usize], first: usize) -> usize {
+        let length = starts[first + 1] - starts[first];
+        let most = if self.goes_alone {
+            1
+        } else {
+            (BATCH_TOKENS / length.max(1)).max(1)
+        };
+        starts[first..]
+            .windows(2)
+            .take(most)
+            .take_while(|ends| ends[1] - ends[0] == length)
+            .count()
+    }
+}
+
+impl Forward for Exported {
+    fn hidden(
+        &self,
+        tokens: &PackedTokens,
+        _scratch: &mut Scratch,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
+        out.clear();
+        let starts = tokens.starts();
+        let mut first = 0;
+        while first < tokens.text_count() {
+            let count = self.group(starts, first);
+            let length = starts[first + 1] - starts[first];
+            let expected = match self.shape {
+                Shape::Tokens => vec![count, length, self.width],
+                Shape::Text => vec![count, self.width],
+            };
+            if length == 0 {
+                out.resize(out.len() + expected.iter().product::<usize>(), 0.0);
+            } else {
+                let values = self.run(tokens, first, count, length)?;
+                if values.shape() != expected {
+                    return Err(other_shape(values.shape()));
+                }
+                out.extend(numbers(&values)?);
+            }
+            first += count;
+        }
+        Ok(())
+    }
+
+    fn is_pooled(&self) -> bool {
+        self.shape == Shape::Text
+    }
+
+    fn batch_tokens(&self) -> usize {
+        BATCH_TOKENS
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.graph.memory_bytes()
+    }
+}
+
+/// What each input takes; `goes_alone` is set where an input has room for one text.
+fn feeds(inputs: &[GraphInput], goes_alone: &mut bool) -> Result<Vec<(Feed, bool)>> {
+    let feeds: Vec<(Feed, bool)> = inputs
+        .iter()
+        .map(|input| feed(input, goes_alone))
+        .collect::<Result<_>>()?;
+    if feeds.iter().any(|(feed, _)| *feed == Feed::Ids) {
+        return Ok(feeds);
+    }
+    Err(Error::contract("the graph has no input `input_ids`").hint(SCORE_THE_FILE))
+}
+
+const SCORE_THE_FILE: &str =
+    "to score the graph by itself, without the tokenizer, give the file: `--model …/model.onnx`";
+
+fn feed(input: &GraphInput, goes_alone: &mut bool) -> Result<(Feed, bool)> {
+    let name = &input.name;
+    let Some((_, feed)) = FEEDS.into_iter().find(|(known, _)| known == name) else {
+        let known = FEEDS.map(|(name, _)| format!("`{name}`")).join(", ");
+        return Err(Error::contract(format!(
+            "the tokenizer has nothing for the graph's input `{name}`, only for {known}"
+        ))
+        .hint(format!("export the model without it, or {SCORE_THE_FILE}")));
+    };
+    let is_wide = match input.element {
+        Some(ElementType::Int64) => true,
+        Some(ElementType::Int32) => false,
+        _ => {
+            return Err(Error::contract(format!(
+                "the graph's input `{name}` does not take integers of 64 or 32 bits"
+            )));
+        }
+    };
+    match input.shape.as_deref() {
+        None | Some([None, None]) => {}
+        Some([Some(1), None]) => *goes_alone = true,
+        Some([_, Some(length)]) => {
+            return Err(Error::contract(format!(
+                "the graph's input `{name}` has room for exactly {length} tokens"
+            ))
+            .hint(
+                "export the model with open axes: `torch.onnx.export(…, dynamic_axes={\
+                 'input_ids': {0: 'batch', 1: 'sequence'}, …})`, or by optimum",
+            ));
+        }
+        Some(other) => {
+            return Err(Error::contract(format!(
+                "the graph's input `{name}` has {} axes or a fixed number of texts, expected \
+                 texts × tokens",
+                other.len()
+            )));
+        }
+    }
+    Ok((feed, is_wide))
+}
+
+/// The output that answers the task: the names that optimum writes, else the first one.
+fn output(parts: &Parts, part: &GraphPart, task: TextTask) -> Result<usize> {
+    let find = |name: &str| part.outputs.iter().position(|output| output == name);
+    let first = || {
+        let first = part.outputs.first();
+        first.filter(|output| *output != LOGITS).map(|_| 0)
+    };
+    let found = match task {
+        // Behind optimum's own export of sentence-transformers there are no modules any more: they
+        // are in the graph.
+        TextTask::Embedding if parts.modules.is_none() && find(SENTENCE).is_some() => {
+            find(SENTENCE)
+        }
+        TextTask::Embedding => find("last_hidden_state")
+            .or_else(|| find("token_embeddings"))
+            .or_else(first),
+        _ => find(LOGITS).or(if part.outputs.len() == 1 {
+            Some(0)
+        } else {
+            None
+        }),
+    };
+    found.ok_or_else(|| no_answer(part, task))
+}
+
+fn no_answer(part: &GraphPart, task: TextTask) -> Error {
+    let outputs: Vec<String> = part
+        .outputs
+        .iter()
+        .map(|output| format!("`{output}`"))
+        .collect();
+    let (expected, export) = match task {
+        TextTask::Embedding => ("a vector for each token", "feature-extraction"),
+        TextTask::Classification | TextTask::Reranking => {
+            ("logits for each text", "text-classification")
+        }
+        TextTask::TokenClassification => ("logits for each token", "token-classification"),
+    };
+    Error::contract(format!(
+        "the graph does not give {expected}; its outputs are {}",
+        outputs.join(", ")
+    ))
+    .hint(format!(
+        "export it for that: `optimum-cli export onnx --model DIRECTORY --task {export} OUTPUT`, \
+         or name its own task with `--task`"
+    ))
+}
+
+fn other_shape(shape: &[usize]) -> Error {
+    Error::contract(format!(
+        "the graph gives a tensor of shape {shape:?} where one vector for each text or each of \
+         its tokens is expected"
+    ))
+}
+
+/// The numbers in single precision.
+fn numbers(values: &Tensor) -> Result<Vec<f32>> {
+    match values.element_type() {
+        ElementType::Float => Ok(values.values::<f32>()?.to_vec()),
+        _ => Ok(values.doubles()?.into_iter().map(|x| x as f32).collect()),
+    }
+}
