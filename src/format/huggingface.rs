@@ -425,8 +425,11 @@ fn no_weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Err
     })
 }
 
+/// Files by their names.
+type WeightFiles = Vec<(String, Vec<u8>)>;
+
 /// The safetensors files with the encoder's weights, if there are any.
-fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<Vec<(String, Vec<u8>)>>> {
+fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<WeightFiles>> {
     if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
         return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
     }

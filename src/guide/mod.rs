@@ -2,6 +2,8 @@
 //!
 //! Owns the texts and their order. It must not know how they are shown.
 
+#![allow(clippy::doc_markdown, reason = "the manual is prose for users")]
+
 /// One topic of the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Topic {

@@ -108,16 +108,12 @@ impl MadeText {
         if bytes <= FREE_BYTES {
             return Ok(());
         }
-        match &mut self.reserved {
-            Some(reserved) => {
-                let more = (bytes as u64).saturating_sub(reserved.bytes());
-                reserved.grow(more, WHAT).map_err(refused)
-            }
-            None => {
-                self.reserved = Some(reserve(bytes)?);
-                Ok(())
-            }
+        if let Some(reserved) = &mut self.reserved {
+            let more = (bytes as u64).saturating_sub(reserved.bytes());
+            return reserved.grow(more, WHAT).map_err(refused);
         }
+        self.reserved = Some(reserve(bytes)?);
+        Ok(())
     }
 
     /// The array.

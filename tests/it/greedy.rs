@@ -344,12 +344,13 @@ fn every_greedy_graph_is_small() {
 
 /// A package of the good model with these derived columns.
 fn derived(room: &Room, name: &str, columns: &[(&str, &str)]) {
-    let columns: String = columns
+    let columns: Vec<String> = columns
         .iter()
         .map(|(column, expression)| {
             format!("[[derived]]\nname = \"{column}\"\nexpression = \"{expression}\"\n")
         })
         .collect();
+    let columns = columns.concat();
     room.file(
         &format!("{name}/tallow.toml"),
         format!("name = \"a\"\n[[artefacts]]\npath = \"good.json\"\n{columns}"),

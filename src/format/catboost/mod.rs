@@ -2,7 +2,7 @@
 //!
 //! Owns recognition, the contract and what is refused. The file's fields are
 //! [`self::file`]'s, the trees [`self::trees`]'s, classes and losses
-//! [`self::outcome`]'s. It must not know columns of a table. Source: CatBoost's
+//! [`self::outcome`](mod@self::outcome)'s. It must not know columns of a table. Source: CatBoost's
 //! `json_model_helpers.cpp`, `evaluator_impl.cpp` and `quantization.h`, 1.2.
 
 mod file;

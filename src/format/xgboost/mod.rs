@@ -3,7 +3,7 @@
 //!
 //! Owns recognition, and the way from a parsed file to a model with its contract, outcome and
 //! description. The encodings are read by [`super::wire::json`] and [`super::wire::ubjson`], sorted
-//! into fields by [`self::schema`], and the trees translated by [`self::forest`].
+//! into fields by [`self::schema`], and the trees translated by [`self::forest`](mod@self::forest).
 
 mod estimator;
 mod forest;
