@@ -92,5 +92,6 @@ pub mod plan;
 pub mod process;
 pub mod query;
 pub mod report;
+pub mod request;
 pub mod table;
 pub mod text;

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
 
-pub use super::choices::{OnBadFile, OnBudget, OutputFormat};
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::text_args::TextArgs;
+use crate::request::output::{OnBudget, OutputFormat};
 
 /// Score tables with trained models, offline
 ///
@@ -127,9 +126,32 @@ pub enum LogFormat {
     Json,
 }
 
+/// A job file instead of flags.
+#[derive(Clone, Debug, Default, Args)]
+pub struct JobArgs {
+    /// Take options from this file: TOML with keys named as the flags, `_` for `-`
+    ///
+    /// `model = "churn"`, `inputs = ["landing/*.parquet"]`, `output = "scores/"`, `on_null =
+    /// ["age=reject"]`. Flags override `TALLOW_*` variables, and these override the file. Relative
+    /// paths begin at the file's directory. `--print-job` prints such a file for the flags given.
+    #[arg(
+        long,
+        value_name = "FILE.toml",
+        env = "TALLOW_JOB",
+        help_heading = "Job"
+    )]
+    pub job: Option<PathBuf>,
+}
+
 /// `tallow score`
 #[derive(Clone, Debug, Args)]
 pub struct ScoreArgs {
+    /// A job file
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Print the job file for these flags on standard output, and score nothing
+    #[arg(long, help_heading = "Job")]
+    pub print_job: bool,
     /// Model, data and how they fit
     #[command(flatten)]
     pub work: WorkArgs,
@@ -165,11 +187,11 @@ pub struct ObserverArgs {
         allow_hyphen_values = true,
         help_heading = "Metrics and lineage"
     )]
-    pub job: Option<String>,
+    pub job_name: Option<String>,
 }
 
 /// Where results go.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
     /// Output file, or `DIR/` for a data set of parts
     ///
@@ -185,7 +207,6 @@ pub struct OutputArgs {
         env = "TALLOW_OUTPUT",
         help_heading = "Output"
     )]
-    #[serde(with = "crate::path_text")]
     pub output: PathBuf,
     /// Replace an existing output
     #[arg(long, help_heading = "Output")]
@@ -231,13 +252,11 @@ pub struct OutputArgs {
     ///
     /// [default: next to the output, ending in `.report.pq`; `_tallow/report.pq` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    #[serde(with = "crate::path_text::option", default)]
     pub report: Option<PathBuf>,
     /// Rejected rows file, or `none`; `.csv` makes it CSV
     ///
     /// [default: next to the output, ending in `.rejected.pq`; `_tallow/rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    #[serde(with = "crate::path_text::option", default)]
     pub rejected: Option<PathBuf>,
 }
 
@@ -322,6 +341,9 @@ pub struct GuardArgs {
 /// `tallow check`
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
+    /// A job file
+    #[command(flatten)]
+    pub job: JobArgs,
     /// Model, data and how they fit
     #[command(flatten)]
     pub work: WorkArgs,
@@ -343,7 +365,7 @@ pub struct CheckArgs {
 }
 
 /// Model, data and how they fit: what `score` and `check` share.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct WorkArgs {
     /// The model: a file or a directory
     ///
@@ -351,7 +373,6 @@ pub struct WorkArgs {
     /// Hugging Face text model directory, or a package: a directory with a `tallow.toml`. The
     /// format is detected by content.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
-    #[serde(with = "crate::path_text")]
     pub model: PathBuf,
     /// The data: files, globs and directories, read in this order
     ///
@@ -359,7 +380,6 @@ pub struct WorkArgs {
     /// recursively, except names that begin with `_` or `.`. Subdirectories named `column=value`
     /// become columns.
     #[arg(value_name = "INPUT", required = true)]
-    #[serde(with = "crate::path_text::list")]
     pub inputs: Vec<PathBuf>,
     /// How columns meet the model
     #[command(flatten)]
@@ -372,7 +392,6 @@ pub struct WorkArgs {
     pub outcome: OutcomeArgs,
     /// Text models
     #[command(flatten)]
-    #[serde(default)]
     pub text: TextArgs,
     /// Resources
     #[command(flatten)]
@@ -380,7 +399,7 @@ pub struct WorkArgs {
 }
 
 /// How columns meet the model.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct BindingArgs {
     /// Read the data's column FROM as TO; may be repeated
     #[arg(
@@ -402,7 +421,6 @@ pub struct BindingArgs {
         allow_hyphen_values = true,
         help_heading = "Binding"
     )]
-    #[serde(default, deserialize_with = "one_or_several")]
     pub features: Option<Vec<String>>,
     /// The axis of an ONNX input that counts rows, from 0: `x=1`
     ///
@@ -410,7 +428,6 @@ pub struct BindingArgs {
     /// is the axis named `batch`, `N` or similar, else the one that inputs and outputs share, else
     /// the first.
     #[arg(long, value_name = "INPUT=AXIS", help_heading = "Binding")]
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows_axis: Vec<String>,
     /// Missing values: error, reject, null or a number
     ///
@@ -450,30 +467,11 @@ pub struct BindingArgs {
         allow_hyphen_values = true,
         help_heading = "Binding"
     )]
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offset: Vec<String>,
 }
 
-/// A text, as manifests of earlier versions hold it, or several.
-fn one_or_several<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Texts {
-        One(String),
-        Several(Vec<String>),
-    }
-    Ok(
-        Option::<Texts>::deserialize(deserializer)?.map(|texts| match texts {
-            Texts::One(text) => vec![text],
-            Texts::Several(texts) => texts,
-        }),
-    )
-}
-
 /// What comes out.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct OutcomeArgs {
     /// Columns to pass through [default: all that are not features]
     ///
@@ -502,7 +500,6 @@ pub struct OutcomeArgs {
     /// also `data_uncertainty`. Classification adds `data_uncertainty` and `total_uncertainty`. The
     /// numbers are those of `virtual_ensembles_predict(prediction_type="TotalUncertainty")`.
     #[arg(long, value_name = "N", help_heading = "Output")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virtual_ensembles: Option<usize>,
     /// Trees to use: `library`, `best`, `all` or a number of rounds [default: library]
     ///
@@ -515,7 +512,7 @@ pub struct OutcomeArgs {
 }
 
 /// Resources.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct ResourceArgs {
     /// Worker threads [default: the available CPUs]
     ///
@@ -552,7 +549,6 @@ pub struct ResourceArgs {
     pub memory: Option<String>,
     /// Allow messages and logs to contain the value that stops a run
     #[arg(long, help_heading = "Display")]
-    #[serde(default)]
     pub show_values: bool,
 }
 
@@ -578,6 +574,9 @@ pub struct InspectArgs {
 /// nothing to do.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArgs {
+    /// A job file; the data set is its `output`
+    #[command(flatten)]
+    pub job: JobArgs,
     /// The data set, as `tallow score --output DIR/` wrote it
     #[arg(value_name = "DIR", required = true)]
     pub directory: PathBuf,

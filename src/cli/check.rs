@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Map, Value as Json, json};
 
-use super::args::{CheckArgs, GuardArgs, OnBadFile};
+use super::args::CheckArgs;
 use super::console::{BINDING, Console, bound_object};
 use super::page::Page;
 use super::signal;
@@ -21,20 +21,27 @@ use crate::plan::target::Target;
 use crate::plan::{Plan, effect};
 use crate::process;
 use crate::report::summary::ignored_told;
+use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::rows::OnBadFile;
+use crate::request::work::Work;
 use crate::table::commit::find;
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs {
+        job: _,
         work,
         scan,
         output,
         guards,
         observers,
     } = args;
+    let work = Work::from(work);
+    let output = output.map(Output::from);
+    let (limits, telemetry) = (Limits::from(guards), Telemetry::from(observers));
     let target = output.as_ref().map(Target::resolve).transpose()?;
     if let Some((output, target)) = output.as_ref().zip(target.as_ref()) {
-        effect::refuse_alone(output, &guards, &observers, target)?;
+        effect::refuse_alone(output, &limits, &telemetry, target)?;
         target.refuse_inside_inputs(&work.inputs)?;
     }
     let mut plan = Plan::resolve(&work)?;
@@ -47,7 +54,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         refuse_existing(target)?;
     }
     let (guard, unguarded) = Guards::resolve(
-        &guards,
+        &limits,
         target.as_ref().and_then(|target| target.report.as_deref()),
     )?;
     plan.warnings.extend(unguarded);
@@ -58,14 +65,14 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     )?;
     let may_reject = effect::may_reject(plan.job.scoring.encoder().inputs());
     plan.warnings
-        .extend(effect::of_rejections(output.as_ref(), &guards, may_reject));
+        .extend(effect::of_rejections(output.as_ref(), &limits, may_reject));
     let estimated_bytes = plan.estimated_bytes()?;
     plan.warnings
         .iter()
         .for_each(|warning| console.warning(warning));
     let replay = replay(&work)?;
     let scanned = if scan {
-        Some(scanned(&plan, &guards, &guard, console)?)
+        Some(scanned(&plan, &limits, &guard, console)?)
     } else {
         None
     };
@@ -98,11 +105,11 @@ fn refuse_existing(target: &Target) -> Result<()> {
 }
 
 /// Reads, filters and scores every row, and forgets the answers.
-fn scanned(plan: &Plan, guards: &GuardArgs, guard: &Guards, console: &Console) -> Result<Outcomes> {
+fn scanned(plan: &Plan, limits: &Limits, guard: &Guards, console: &Console) -> Result<Outcomes> {
     let interrupt = signal::watch(console)?;
     let control = Control {
         interrupt,
-        budget: budget(guards, plan.job.row_count())?,
+        budget: budget(limits, plan.job.row_count())?,
     };
     let mut outcomes = Outcomes::new(&plan.job);
     let whole = Segment {

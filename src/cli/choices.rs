@@ -1,37 +1,57 @@
-//! What a user may choose with a flag, by name: values that several verbs share.
+//! The words that a user may give for a choice: clap's names for enums of [`crate::request`].
 //!
-//! Owns the words of the choices. It must not know which flag takes them.
+//! Owns the words and their help. It must not know which flag takes them.
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use clap::builder::PossibleValue;
 
-/// What to do with the output of a run that rejected too many rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnBudget {
-    /// Publish nothing but the rejected rows
-    #[default]
-    Withhold,
-    /// Publish the scored rows as well
-    Publish,
+use crate::request::output::{OnBudget, OutputFormat};
+use crate::request::rows::OnBadFile;
+use crate::request::text::{AggregationName, PrecisionName, TaskName};
+
+macro_rules! words {
+    ($choice:ty { $($variant:ident $word:literal $help:literal),+ $(,)? }) => {
+        impl ValueEnum for $choice {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$(Self::$variant),+]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                Some(match self {
+                    $(Self::$variant => PossibleValue::new($word).help($help),)+
+                })
+            }
+        }
+    };
 }
 
-/// What to do with a file that cannot be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnBadFile {
-    /// Stop the run
-    #[default]
-    Fail,
-    /// Skip the whole file and report it; every file is read once in advance
-    Skip,
-}
-
-/// The format of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// Apache Parquet, zstd
-    Parquet,
-    /// Comma-separated values with a header
-    Csv,
-}
+words!(OnBudget {
+    Withhold "withhold" "Publish nothing but the rejected rows",
+    Publish "publish" "Publish the scored rows as well",
+});
+words!(OnBadFile {
+    Fail "fail" "Stop the run",
+    Skip "skip" "Skip the whole file and report it; every file is read once in advance",
+});
+words!(OutputFormat {
+    Parquet "parquet" "Apache Parquet, zstd",
+    Csv "csv" "Comma-separated values with a header",
+});
+words!(TaskName {
+    Embedding "embedding" "A vector for each text",
+    Classification "classification" "Labels or a number for each text, or pair of texts",
+    Reranking "reranking" "A score for each pair of texts",
+    TokenClassification "token-classification" "Entities in each text",
+});
+words!(PrecisionName {
+    F32 "f32" "Single precision; with AMX, 17 bits of each number are multiplied",
+    F32Exact "f32-exact" "Single precision with all 24 bits on every processor",
+    Int8 "int8" "Bytes, scaled per row and per column",
+});
+words!(AggregationName {
+    None "none" "Each token on its own, with its label unchanged",
+    Simple "simple" "Adjacent tokens of one label, merged",
+    First "first" "Words, labelled by their first token",
+    Average "average" "Words, labelled by the mean of their tokens",
+    Max "max" "Words, labelled by their most certain token",
+});

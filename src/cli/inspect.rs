@@ -38,7 +38,7 @@ const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees, text } = args;
-    let reading = dialect_options(text, &[])?;
+    let reading = dialect_options(&text.clone().into(), &[])?;
     let options = ImportOptions {
         trees: tree_selection(trees.as_deref())?,
         for_inspection: true,

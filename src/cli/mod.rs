@@ -13,10 +13,12 @@ mod existing;
 mod failing_disk;
 mod guide;
 mod inspect;
+mod job;
 mod log;
 mod man;
 mod observers;
 mod page;
+mod requested;
 mod retry;
 pub mod rows_args;
 mod run;
@@ -37,7 +39,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use serde_json::{Map, Value as Json};
 
-use args::{Cli, ConsoleArgs, LogFormat, Verb, WorkArgs};
+use args::{Cli, ConsoleArgs, LogFormat, OutputArgs, ResultFormat, Verb, WorkArgs};
 use console::Console;
 
 use crate::error::{Error, Result};
@@ -52,7 +54,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&shown(error, &arguments), &arguments),
+        Err(Unparsed::ByClap(error)) => return usage(&shown(error, &arguments), &arguments),
+        Err(Unparsed::ByJob(error)) => return refused(error, &arguments),
     };
     let console = Console::new(&cli.console);
     // A panic of a library becomes an error of ours, told once and in our words.
@@ -148,7 +151,10 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
             .into());
     }
     match verb {
-        Verb::Score(args) => score::run(*args, console)?.tell(console)?,
+        Verb::Score(args) if args.print_job => {
+            console.data(&job::page(&(*args).into(), &Cli::command())?)?;
+        }
+        Verb::Score(args) => score::run((*args).into(), console)?.tell(console)?,
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
         Verb::Retry(args) => retry::run(args, console)?.tell(console)?,
@@ -159,7 +165,22 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
-fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+/// Why arguments are not taken.
+#[derive(Debug)]
+enum Unparsed {
+    /// For what clap found.
+    ByClap(clap::Error),
+    /// For what their job file says.
+    ByJob(Error),
+}
+
+impl From<clap::Error> for Unparsed {
+    fn from(error: clap::Error) -> Self {
+        Self::ByClap(error)
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
     let mut command = without_empty_variables(short_help::shortened(Cli::command()));
     // A dry run needs no output.
     command = command.mut_subcommand("check", |check| {
@@ -170,13 +191,22 @@ fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
             "a value is required for '{flag}', and '{next}' is a flag of its own: write \
              '{flag}={next}' if it is the value"
         );
-        return Err(command.error(ErrorKind::InvalidValue, message));
+        return Err(command.error(ErrorKind::InvalidValue, message).into());
     }
+    let mut command = job::with_job(command, arguments).map_err(Unparsed::ByJob)?;
     let matches = command.try_get_matches_from_mut(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     match &mut cli.verb {
         Verb::Score(args) => gather_features(&mut args.work),
-        Verb::Check(args) => gather_features(&mut args.work),
+        Verb::Check(args) => {
+            gather_features(&mut args.work);
+            // A group of which only a job file has values is none to clap.
+            let matches = matches.subcommand_matches("check");
+            let matches = matches.filter(|matches| matches.contains_id("output"));
+            if let Some(matches) = matches.filter(|_| args.output.is_none()) {
+                args.output = Some(OutputArgs::from_arg_matches(matches)?);
+            }
+        }
         _ => {}
     }
     Ok(cli)
@@ -270,7 +300,10 @@ fn shown(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     if safe == arguments {
         error
     } else {
-        parse(&safe).err().unwrap_or(error)
+        match parse(&safe) {
+            Err(Unparsed::ByClap(safe)) => safe,
+            _ => error,
+        }
     }
 }
 
@@ -287,15 +320,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if is_answer {
         return ExitCode::SUCCESS;
     }
-    let args = ConsoleArgs {
-        log_format: if wants_json_log {
-            LogFormat::Json
-        } else {
-            LogFormat::Text
-        },
-        ..ConsoleArgs::default()
-    };
-    let console = Console::new(&args);
+    let console = unparsed_console(arguments);
     if wants_json_log {
         console.error(&usage_error(error), Map::new());
     }
@@ -305,6 +330,31 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         ))));
     }
     ExitCode::from(2)
+}
+
+/// The console that arguments ask for which could not be parsed.
+fn unparsed_console(arguments: &[OsString]) -> Console {
+    let wants = |flag, variable| wants_json(arguments, flag, variable);
+    Console::new(&ConsoleArgs {
+        log_format: if wants("--log-format", "TALLOW_LOG_FORMAT") {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        },
+        format: if wants("--format", "TALLOW_FORMAT") {
+            ResultFormat::Json
+        } else {
+            ResultFormat::Text
+        },
+        ..ConsoleArgs::default()
+    })
+}
+
+/// An error of a job file, reported as one of a run.
+fn refused(error: Error, arguments: &[OsString]) -> ExitCode {
+    let code = error.kind().exit_code();
+    unparsed_console(arguments).error(&error, Map::new());
+    ExitCode::from(code)
 }
 
 /// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do; a flag

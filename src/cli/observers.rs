@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use serde_json::Value as Json;
 
-use super::args::{ObserverArgs, OutputArgs};
 use super::console::Console;
 use super::run::Written;
 use super::{Ending, Failure, scheduler};
@@ -27,6 +26,7 @@ use crate::report::lineage::{
     EventType, LineageDataset, RunLineage, Statistics, time_ordered_uuid,
 };
 use crate::report::metrics::{self, Labels, OPENING, PreviousMetrics, RunEnd};
+use crate::request::output::{Output, Telemetry};
 use crate::table::commit::{AppendFile, PendingFile, find, read, read_head};
 
 /// The most that is read of an earlier run's metrics: far above what a run writes.
@@ -72,15 +72,15 @@ impl<'a> Observers<'a> {
     /// A usage error for a name that another file of the run has; fails if a file cannot be made or
     /// is there and holds something else.
     pub(super) fn open(
-        args: &ObserverArgs,
+        args: &Telemetry,
         outputs: &[(&'static str, &Path)],
         model: Option<&Path>,
         console: &'a Console,
     ) -> Result<Self> {
-        let ObserverArgs {
+        let Telemetry {
             metrics_file,
             lineage_file,
-            job,
+            job_name,
         } = args;
         refuse_doubled(args, outputs)?;
         let model = model.and_then(Path::file_stem).map_or_else(
@@ -110,7 +110,7 @@ impl<'a> Observers<'a> {
             console,
             metrics: metrics_file.as_deref().map(Metrics::open).transpose()?,
             lineage: lineage_file.as_deref().map(open_lineage).transpose()?,
-            job: job.clone(),
+            job: job_name.clone(),
             invocation_id,
             start: Instant::now(),
             seen: RefCell::new(seen),
@@ -372,7 +372,7 @@ fn foreign(flag: &str, path: &Path) -> Error {
 }
 
 /// The files that the output's flags name, each with its flag.
-pub(super) fn named_outputs(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
+pub(super) fn named_outputs(args: &Output) -> Vec<(&'static str, &Path)> {
     let beside = [("--report", &args.report), ("--rejected", &args.rejected)];
     let beside = beside
         .into_iter()
@@ -384,11 +384,11 @@ pub(super) fn named_outputs(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
 }
 
 /// Each file of a run has a name of its own.
-fn refuse_doubled(args: &ObserverArgs, outputs: &[(&'static str, &Path)]) -> Result<()> {
-    let ObserverArgs {
+fn refuse_doubled(args: &Telemetry, outputs: &[(&'static str, &Path)]) -> Result<()> {
+    let Telemetry {
         metrics_file,
         lineage_file,
-        job: _,
+        job_name: _,
     } = args;
     let mut taken: Vec<(&str, PathBuf)> = outputs
         .iter()

@@ -6,10 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
-use serde_json::{Value as Json, json};
-
-use super::args::{Cli, GuardArgs, ObserverArgs, OutputArgs, RetryArgs, ScoreArgs, Verb, WorkArgs};
+use super::args::{ObserverArgs, RetryArgs};
 use super::console::Console;
 use super::observers::{Observers, absolute_path};
 use super::run::Run;
@@ -25,6 +22,9 @@ use crate::output::quarantine;
 use crate::path_text;
 use crate::plan::identity;
 use crate::report::previous::PreviousRun;
+use crate::request::output::{Limits, Output};
+use crate::request::work::Work;
+use crate::request::{Request, VERSION};
 use crate::table::commit::{Metadata, canonical, find};
 use crate::table::location::{resolve, resolve_present};
 
@@ -33,22 +33,22 @@ pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Fail
     let ObserverArgs {
         metrics_file,
         lineage_file,
-        job: _,
+        job_name: _,
     } = &mut args.observers;
     [metrics_file, lineage_file]
         .into_iter()
         .flatten()
         .for_each(|path| *path = absolute_path(path));
     let interrupt = signal::watch(console)?;
-    let observers = Observers::open(&args.observers, &[("DIR", &args.directory)], None, console)?;
+    let observers = Observers::open(
+        &args.observers.clone().into(),
+        &[("DIR", &args.directory)],
+        None,
+        console,
+    )?;
     observers.watch(|| {
         let manifest = find_data_set(&mut args)?;
-        let run = Run::begin(
-            score_args(&args, &manifest)?,
-            console,
-            &observers,
-            &interrupt,
-        )?;
+        let run = Run::begin(request(&args, &manifest)?, console, &observers, &interrupt)?;
         run.account_for(|run| mend(run, &args))
     })
 }
@@ -168,70 +168,33 @@ impl<'a> Rejected<'a> {
     }
 }
 
-/// The command that made the data set, as it was given, with this run's resources.
-fn score_args(args: &RetryArgs, manifest: &Manifest) -> Result<ScoreArgs> {
-    let unreadable = |error| {
+/// What was asked of the run that made the data set, with this run's resources.
+fn request(args: &RetryArgs, manifest: &Manifest) -> Result<Request> {
+    let made = Request::from_json(manifest.request.clone()).map_err(|error| {
         Error::failed("cannot read the options in the manifest")
             .at_path(&args.directory)
             .because(error)
-    };
-    let defaults = default_arguments()?;
-    let options = |name: &str| {
-        with_defaults(
-            manifest.arguments.get(name).cloned().unwrap_or_default(),
-            defaults.get(name),
-        )
-    };
-    let mut work: WorkArgs = serde_json::from_value(options("work")).map_err(unreadable)?;
-    let mut output: OutputArgs = serde_json::from_value(options("output")).map_err(unreadable)?;
-    output.report = output
-        .report
-        .filter(|report| report.as_os_str() == "none" || is_report_of(report, manifest));
-    work.resources = args.resources.clone();
-    Ok(ScoreArgs {
-        work,
-        output: OutputArgs {
+    })?;
+    let is_kept = |report: &PathBuf| report.as_os_str() == "none" || is_report_of(report, manifest);
+    Ok(Request {
+        version: VERSION,
+        work: Work {
+            resources: args.resources.clone().into(),
+            ..made.work
+        },
+        output: Output {
             output: args.directory.join(""),
             overwrite: true,
             restart: false,
-            ..output
+            report: made.output.report.filter(is_kept),
+            ..made.output
         },
-        guards: GuardArgs {
+        limits: Limits {
             skip_code: args.skip_code,
-            ..GuardArgs::default()
+            ..Limits::default()
         },
-        observers: args.observers.clone(),
+        telemetry: args.observers.clone().into(),
     })
-}
-
-/// The options of a command that gives none, as a manifest holds them.
-fn default_arguments() -> Result<Json> {
-    let internal = |error| Error::internal("the command line has no defaults").because(error);
-    let cli = Cli::try_parse_from(["tallow", "score", "--model", "-", "-", "--output", "-"])
-        .map_err(|error| internal(error.to_string()))?;
-    let Verb::Score(args) = cli.verb else {
-        return Err(internal("another verb".to_owned()));
-    };
-    let json = |value: serde_json::Result<Json>| value.map_err(|error| internal(error.to_string()));
-    Ok(
-        json!({"work": json(serde_json::to_value(&args.work))?, "output": json(serde_json::to_value(&args.output))?}),
-    )
-}
-
-/// Options with those that an earlier version did not have.
-fn with_defaults(options: Json, defaults: Option<&Json>) -> Json {
-    match (options, defaults) {
-        (Json::Object(mut options), Some(Json::Object(defaults))) => {
-            for (name, default) in defaults {
-                let own = options
-                    .remove(name)
-                    .map_or_else(|| default.clone(), |own| with_defaults(own, Some(default)));
-                options.insert(name.clone(), own);
-            }
-            Json::Object(options)
-        }
-        (options, _) => options,
-    }
 }
 
 /// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may
@@ -281,7 +244,7 @@ fn go_back_to(manifest: &Manifest, args: &mut RetryArgs) -> Result<()> {
 
 /// The parts are made of the input as it was; so it must still be that.
 fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
-    let now = identity::of(&run.args.work, &run.plan, &run.target, run.interrupt())?;
+    let now = identity::of(&run.request.work, &run.plan, &run.target, run.interrupt())?;
     let changes = RunIdentity::changes_since(&now, &manifest.identity);
     if changes.is_empty() {
         return Ok(());

@@ -1,12 +1,11 @@
 //! Which rows a run reads, and how delimited text is read: flags that clap derives.
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
-use super::args::OnBadFile;
+use crate::request::rows::OnBadFile;
 
 /// Which rows, and how text is read.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Args)]
 pub struct RowsArgs {
     /// Score only rows for which this SQL expression is true
     ///
@@ -29,7 +28,6 @@ pub struct RowsArgs {
         allow_hyphen_values = true,
         help_heading = "Rows"
     )]
-    #[serde(rename = "where", alias = "filter")]
     pub filter: Option<String>,
     /// Read at most this many rows, counted before `--where`
     #[arg(
@@ -53,7 +51,6 @@ pub struct RowsArgs {
         allow_hyphen_values = true,
         help_heading = "Rows"
     )]
-    #[serde(default)]
     pub missing: Vec<String>,
     /// What to do with a file that cannot be read
     #[arg(
@@ -69,17 +66,14 @@ pub struct RowsArgs {
     /// By default directories give files that end in `.parquet`, `.pq`, `.parq`, `.csv`, `.tsv`
     /// or `.tab`, compressed or not. The others are counted and reported.
     #[arg(long, help_heading = "Rows")]
-    #[serde(default)]
     pub any_ending: bool,
     /// How delimited text is read
     #[command(flatten)]
-    #[serde(flatten)]
     pub text: DialectArgs,
 }
 
 /// How delimited text is read.
-#[derive(Clone, Debug, Args, Deserialize, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Args)]
 pub struct DialectArgs {
     /// Field delimiter; `tab` is one too [default: comma; tab for `.tsv`]
     ///
@@ -169,58 +163,4 @@ pub struct DialectArgs {
     /// There is no header; columns are `column_1`, `column_2`, …
     #[arg(long, help_heading = "Delimited text")]
     pub no_header: bool,
-}
-
-impl Default for DialectArgs {
-    fn default() -> Self {
-        Self {
-            delimiter: None,
-            quote: "\"".to_owned(),
-            escape: None,
-            decimal: None,
-            thousands: None,
-            skip_rows: 0,
-            comment: None,
-            trim: false,
-            encoding: None,
-            types: Vec::new(),
-            no_header: false,
-        }
-    }
-}
-
-impl DialectArgs {
-    /// The flags that were given and say how delimited text is written.
-    #[must_use]
-    pub fn given(&self) -> Vec<&'static str> {
-        let Self {
-            delimiter,
-            quote,
-            escape,
-            decimal,
-            thousands,
-            skip_rows,
-            comment,
-            trim,
-            encoding,
-            types: _,
-            no_header,
-        } = self;
-        let flags = [
-            ("--delimiter", delimiter.is_some()),
-            ("--quote", quote != "\""),
-            ("--escape", escape.is_some()),
-            ("--decimal", decimal.is_some()),
-            ("--thousands", thousands.is_some()),
-            ("--skip-rows", *skip_rows > 0),
-            ("--comment", comment.is_some()),
-            ("--trim", *trim),
-            ("--encoding", encoding.is_some()),
-            ("--no-header", *no_header),
-        ];
-        flags
-            .into_iter()
-            .filter_map(|(flag, is_given)| is_given.then_some(flag))
-            .collect()
-    }
 }

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::HumanCount;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-use super::args::{OnBadFile, ScoreArgs};
 use super::console::Console;
 use super::existing::is_left_behind;
 use super::observers::Observers;
@@ -31,11 +30,13 @@ use crate::process;
 use crate::report::run::{Circumstances, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json, summary};
+use crate::request::Request;
+use crate::request::rows::OnBadFile;
 use crate::table::commit::{Lock, PendingFile, find};
 
 /// A run with all that it was told.
 pub(super) struct Run<'a> {
-    pub(super) args: ScoreArgs,
+    pub(super) request: Request,
     pub(super) target: Target,
     pub(super) plan: Plan,
     pub(super) console: &'a Console,
@@ -91,15 +92,20 @@ pub(super) struct Written {
 impl<'a> Run<'a> {
     /// Takes the output for this run, plans it and asks the guards.
     pub(super) fn begin(
-        args: ScoreArgs,
+        request: Request,
         console: &'a Console,
         observers: &'a Observers,
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let (start, started_at) = (Instant::now(), process::now());
-        let target = Target::resolve(&args.output)?;
-        effect::refuse_alone(&args.output, &args.guards, &args.observers, &target)?;
-        target.refuse_inside_inputs(&args.work.inputs)?;
+        let target = Target::resolve(&request.output)?;
+        effect::refuse_alone(
+            &request.output,
+            &request.limits,
+            &request.telemetry,
+            &target,
+        )?;
+        target.refuse_inside_inputs(&request.work.inputs)?;
         let lock = target.lock(&format!(
             "process {} since {started_at}",
             std::process::id()
@@ -119,18 +125,18 @@ impl<'a> Run<'a> {
         } else if target.is_dataset() && publication::recover(&target.path)? {
             console.tell("finished the publication that an earlier run had begun");
         }
-        let plan = Plan::resolve(&args.work)?;
-        target.refuse_inputs(&args.work.model, &plan.job.dataset)?;
-        let (guards, doubt) = Guards::resolve(&args.guards, target.last_report()?.as_deref())?;
+        let plan = Plan::resolve(&request.work)?;
+        target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
+        let (guards, doubt) = Guards::resolve(&request.limits, target.last_report()?.as_deref())?;
         doubt.into_iter().for_each(|doubt| observers.warn(doubt));
         let control = Control {
             interrupt: interrupt.clone(),
-            budget: budget(&args.guards, plan.job.row_count())?,
+            budget: budget(&request.limits, plan.job.row_count())?,
         };
         let working_directory = std::env::current_dir().unwrap_or_default();
         let (wall, replaces) = (OnceCell::new(), BTreeSet::new());
         Ok(Self {
-            args,
+            request,
             target,
             plan,
             console,
@@ -171,12 +177,12 @@ impl<'a> Run<'a> {
     /// Settles which files are read, names the run by them, tells of it and asks the guards.
     fn prepare(&mut self) -> Result<()> {
         self.interrupt().check()?;
-        if self.args.work.rows.on_bad_file == OnBadFile::Skip {
+        if self.request.work.rows.on_bad_file == OnBadFile::Skip {
             let unreadable = verification::unreadable(&self.plan.job, self.interrupt())?;
             self.plan.leave_out(unreadable)?;
         }
         let row_count = self.plan.job.row_count();
-        self.control.budget = budget(&self.args.guards, row_count)?;
+        self.control.budget = budget(&self.request.limits, row_count)?;
         self.plan.job.rows_per_part = self.target.rows_per_part(&self.plan);
         // A run that died while it gave names may have given some: they are of the same content,
         // and this run may give them again.
@@ -189,8 +195,8 @@ impl<'a> Run<'a> {
         self.console.name_run(&self.plan.run_id);
         let may_reject = effect::may_reject(self.plan.job.scoring.encoder().inputs());
         self.plan.warnings.extend(effect::of_rejections(
-            Some(&self.args.output),
-            &self.args.guards,
+            Some(&self.request.output),
+            &self.request.limits,
             may_reject,
         ));
         self.plan
@@ -223,7 +229,7 @@ impl<'a> Run<'a> {
         let output = self.target.path.display().to_string();
         self.console
             .tell(&format!("nothing to {doing} `{output}`: {because}"));
-        let code = self.args.guards.skip_code.unwrap_or(0);
+        let code = self.request.limits.skip_code.unwrap_or(0);
         let object: [(&str, Json); 4] = [
             ("status", "nothing_to_do".into()),
             ("exit_code", code.into()),
@@ -321,14 +327,12 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    /// The options as they were given, for a later run that mends this one.
-    pub(super) fn arguments(&self) -> Result<Json> {
-        let json = |value: serde_json::Result<Json>| {
-            value.map_err(|error| Error::internal("arguments that are no JSON").because(error))
-        };
-        Ok(
-            json!({"work": json(serde_json::to_value(&self.args.work))?, "output": json(serde_json::to_value(&self.args.output))?}),
-        )
+    /// The options as they were given, for a later run that corrects this one.
+    pub(super) fn options(&self) -> Result<Json> {
+        let options = self.request.to_json();
+        options
+            .map(Json::Object)
+            .map_err(|error| Error::internal("options that have no form as JSON").because(error))
     }
 
     /// Scores the segments into the destination and judges what came of it.

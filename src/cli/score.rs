@@ -1,6 +1,5 @@
 //! `tallow score`: the main job, from plan to published output and report.
 
-use super::args::{ObserverArgs, ScoreArgs};
 use super::console::Console;
 use super::observers::{Observers, named_outputs};
 use super::run::{Run, Written};
@@ -20,17 +19,19 @@ use crate::pipeline::part::Segment;
 use crate::plan::identity;
 use crate::plan::target::{Target, refuse_inside};
 use crate::report::stored::StoredReport;
+use crate::request::Request;
+use crate::request::output::Telemetry;
 use crate::table::commit::remove;
 use crate::table::dataset::Position;
 
-pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure> {
+pub(super) fn run(request: Request, console: &Console) -> Result<Ending, Failure> {
     let interrupt = signal::watch(console)?;
     // Before anything is written: what tells of a failure would be the next run's data.
-    let ObserverArgs {
+    let Telemetry {
         metrics_file,
         lineage_file,
-        job: _,
-    } = &args.observers;
+        job_name: _,
+    } = &request.telemetry;
     let told = [
         ("metrics file", metrics_file),
         ("lineage file", lineage_file),
@@ -38,15 +39,15 @@ pub(super) fn run(args: ScoreArgs, console: &Console) -> Result<Ending, Failure>
     .into_iter()
     .filter_map(|(what, path)| Some((what, path.as_ref()?)));
     told.into_iter()
-        .try_for_each(|(what, path)| refuse_inside(what, path, path, &args.work.inputs))?;
+        .try_for_each(|(what, path)| refuse_inside(what, path, path, &request.work.inputs))?;
     let observers = Observers::open(
-        &args.observers,
-        &named_outputs(&args.output),
-        Some(&args.work.model),
+        &request.telemetry,
+        &named_outputs(&request.output),
+        Some(&request.work.model),
         console,
     )?;
     observers.watch(|| {
-        let run = Run::begin(args, console, &observers, &interrupt)?;
+        let run = Run::begin(request, console, &observers, &interrupt)?;
         run.account_for(|run| {
             if run.target.is_dataset() {
                 into_dataset(run)
@@ -134,7 +135,7 @@ fn forget_withheld(run: &Run) -> Result<()> {
         .target
         .unfinished_report()
         .is_some_and(|path| StoredReport::read(&path).is_ok());
-    let has_own_name = run.args.output.rejected.is_none();
+    let has_own_name = run.request.output.rejected.is_none();
     let rejected = run
         .target
         .rejected
@@ -145,7 +146,7 @@ fn forget_withheld(run: &Run) -> Result<()> {
 
 fn into_dataset(run: &mut Run) -> Result<Ending, Failure> {
     let directory = &run.target.path;
-    let identity = identity::of(&run.args.work, &run.plan, &run.target, run.interrupt())?;
+    let identity = identity::of(&run.request.work, &run.plan, &run.target, run.interrupt())?;
     let published = match Manifest::find(directory) {
         Err(_) if run.target.restart && run.target.overwrite => {
             run.replaces = publication::files_by_name(directory)?;
@@ -273,7 +274,7 @@ fn publish(
     let mut manifest = Manifest::new(
         names,
         identity,
-        run.arguments()?,
+        run.options()?,
         run.working_directory.clone(),
     );
     manifest.rows_per_part = run.plan.job.rows_per_part.unwrap_or(u64::MAX);

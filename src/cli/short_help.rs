@@ -6,7 +6,8 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 18] = [
+const COMMON: [&str; 19] = [
+    "job",
     "model",
     "output",
     "overwrite",

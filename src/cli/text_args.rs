@@ -1,12 +1,12 @@
 //! What a user types for text models: clap derives only. The doc comments are the manual.
 
-use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
+use clap::Args;
+
+use crate::request::text::{AggregationName, PrecisionName, TaskName};
 
 /// Text models. What a package says under `[text]`, `[[inputs]]` and `task` comes after what is
 /// said here; `device` no package says.
-#[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct TextArgs {
     /// The column of texts [default: the only string column, or `text`]
     #[arg(
@@ -15,7 +15,6 @@ pub struct TextArgs {
         allow_hyphen_values = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The column of second texts, for models of pairs
     #[arg(
@@ -24,11 +23,9 @@ pub struct TextArgs {
         allow_hyphen_values = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
     /// Task of the model [default: from its files]
     #[arg(long, value_enum, value_name = "TASK", help_heading = "Text models")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
     /// Prefix every text with one of the model's prompts, or `none`
     ///
@@ -39,7 +36,6 @@ pub struct TextArgs {
         allow_hyphen_values = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// Prefix every text with this, such as `search_query: `
     #[arg(
@@ -48,7 +44,6 @@ pub struct TextArgs {
         allow_hyphen_values = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<String>,
     /// Keep only the first N numbers of each vector (Matryoshka models)
     #[arg(
@@ -57,13 +52,11 @@ pub struct TextArgs {
         allow_negative_numbers = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
     /// Scale vectors to length 1, after `--dimensions`
     ///
     /// `--normalize=false` overrides a package.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Text models")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
     /// Maximum tokens per text [default: the model's limit]
     ///
@@ -74,7 +67,6 @@ pub struct TextArgs {
         allow_negative_numbers = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
     /// Split long texts into chunks of this many tokens and average their vectors
     #[arg(
@@ -83,7 +75,6 @@ pub struct TextArgs {
         allow_negative_numbers = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<usize>,
     /// Tokens that a chunk shares with the one before [default: 0]
     #[arg(
@@ -92,7 +83,6 @@ pub struct TextArgs {
         allow_negative_numbers = true,
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
     /// How token labels become entities [default: simple]
     ///
@@ -103,7 +93,6 @@ pub struct TextArgs {
         value_name = "STRATEGY",
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<AggregationName>,
     /// Precision of the text model's products
     ///
@@ -114,55 +103,11 @@ pub struct TextArgs {
         value_name = "PRECISION",
         help_heading = "Text models"
     )]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
     /// Where a text model runs: `cpu`, `cuda:0` or `reference`
     ///
     /// `cuda:0` needs a build with `--features cuda`. `reference` is the CPU without tallow's own
     /// kernels: slow, for comparison.
     #[arg(long, value_name = "DEVICE", help_heading = "Text models")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-}
-
-/// What a text model is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskName {
-    /// A vector for each text
-    Embedding,
-    /// Labels or a number for each text, or pair of texts
-    Classification,
-    /// A score for each pair of texts
-    Reranking,
-    /// Entities in each text
-    TokenClassification,
-}
-
-/// How products of matrices are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PrecisionName {
-    /// Single precision; with AMX, 17 bits of each number are multiplied
-    F32,
-    /// Single precision with all 24 bits on every processor
-    F32Exact,
-    /// Bytes, scaled per row and per column
-    Int8,
-}
-
-/// How the labels of tokens become entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AggregationName {
-    /// Each token on its own, with its label unchanged
-    None,
-    /// Adjacent tokens of one label, merged
-    Simple,
-    /// Words, labelled by their first token
-    First,
-    /// Words, labelled by the mean of their tokens
-    Average,
-    /// Words, labelled by their most certain token
-    Max,
 }

@@ -51,7 +51,8 @@ pub struct Manifest {
     #[serde(with = "crate::path_text")]
     pub working_directory: PathBuf,
     /// The options of the run, as they were given, for a run that mends this one.
-    pub arguments: Json,
+    #[serde(alias = "arguments")]
+    pub request: Json,
     /// Rows of the input in each part.
     pub rows_per_part: u64,
     /// Facts about the model.
@@ -82,7 +83,7 @@ impl Manifest {
     pub fn new(
         (run_id, invocation_id): (String, String),
         identity: RunIdentity,
-        arguments: Json,
+        request: Json,
         working_directory: PathBuf,
     ) -> Self {
         Self {
@@ -93,7 +94,7 @@ impl Manifest {
             finished_at: crate::process::now(),
             identity,
             working_directory,
-            arguments,
+            request,
             rows_per_part: u64::MAX,
             model: BTreeMap::new(),
             scheduler: BTreeMap::new(),

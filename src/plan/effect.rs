@@ -7,16 +7,15 @@ use arrow::datatypes::DataType;
 
 use super::options::tree_selection;
 use super::target::Target;
-use crate::cli::args::{
-    BindingArgs, GuardArgs, ObserverArgs, OnBudget, OutcomeArgs, OutputArgs, WorkArgs,
-};
-use crate::cli::rows_args::RowsArgs;
 use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::output::table_writer::TableFormat;
 use crate::package::open::OpenedModel;
+use crate::request::output::{Limits, OnBudget, Output, Telemetry};
+use crate::request::rows::Rows;
+use crate::request::work::{Binding, Prediction, Work};
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
 
@@ -27,14 +26,14 @@ const OF_TREES: [&str; 1] = ["forest"];
 ///
 /// # Errors
 /// A usage error for the first flag that no data could give an effect.
-pub(super) fn refuse(args: &WorkArgs, opened: &OpenedModel, reads_texts: bool) -> Result<()> {
-    let WorkArgs {
+pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Result<()> {
+    let Work {
         binding,
         rows,
         outcome,
         ..
     } = args;
-    let OutcomeArgs { raw, trees, .. } = outcome;
+    let Prediction { raw, trees, .. } = outcome;
     if rows.limit == Some(0) {
         return Err(Error::usage("`--limit 0` reads no row")
             .hint("`tallow check` binds model and data without scoring a row"));
@@ -95,9 +94,9 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
 /// # Errors
 /// A usage error for the first flag without which nothing would change.
 pub fn refuse_alone(
-    output: &OutputArgs,
-    guards: &GuardArgs,
-    observers: &ObserverArgs,
+    output: &Output,
+    guards: &Limits,
+    observers: &Telemetry,
     target: &Target,
 ) -> Result<()> {
     let has_budget = guards.max_errors.is_some() || guards.max_error_rate.is_some();
@@ -127,8 +126,8 @@ pub fn refuse_alone(
     )?;
     let is_observed = observers.metrics_file.is_some() || observers.lineage_file.is_some();
     needs(
-        observers.job.is_some() && !is_observed,
-        "--job",
+        observers.job_name.is_some() && !is_observed,
+        "--job-name",
         "`--metrics-file` or `--lineage-file`",
     )?;
     // A Parquet file and a data set say themselves which run made them.
@@ -142,7 +141,7 @@ pub fn refuse_alone(
 
 /// Warns of flags that change nothing for this data.
 pub(super) fn warnings(
-    args: &WorkArgs,
+    args: &Work,
     dataset: &Dataset,
     bound: &[BoundInput],
     options: &BindingOptions,
@@ -155,11 +154,7 @@ pub(super) fn warnings(
 
 /// Warns of guards that no row can trip, once it is known what may reject one.
 #[must_use]
-pub fn of_rejections(
-    output: Option<&OutputArgs>,
-    guards: &GuardArgs,
-    may_reject: bool,
-) -> Vec<Error> {
+pub fn of_rejections(output: Option<&Output>, guards: &Limits, may_reject: bool) -> Vec<Error> {
     if may_reject {
         return Vec::new();
     }
@@ -193,7 +188,7 @@ pub fn may_reject<'a>(mut inputs: impl Iterator<Item = &'a BoundInput>) -> bool 
 }
 
 /// Warns of tokens that no value of the columns that they are for could equal.
-fn of_sentinels(rows: &RowsArgs, bound: &[BoundInput], missing: &MissingValues) -> Vec<Error> {
+fn of_sentinels(rows: &Rows, bound: &[BoundInput], missing: &MissingValues) -> Vec<Error> {
     if rows.missing.is_empty() || missing.is_untyped {
         return Vec::new();
     }
@@ -245,7 +240,7 @@ fn values_of(data_type: &DataType) -> &DataType {
 }
 
 fn of_unseen(
-    binding: &BindingArgs,
+    binding: &Binding,
     bound: &[BoundInput],
     options: &BindingOptions,
     is_untyped: bool,

@@ -5,11 +5,11 @@ use std::path::Path;
 use indicatif::HumanCount;
 
 use super::options::{seconds, share};
-use crate::cli::args::GuardArgs;
 use crate::count::counted;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::pipeline::budget::Budget;
 use crate::report::previous::{PreviousRun, newest};
+use crate::request::output::Limits;
 use crate::table::dataset::Dataset;
 
 /// Units of time with their seconds, and the seconds from which on they are used.
@@ -36,7 +36,7 @@ impl Guards {
     /// # Errors
     /// A usage error for texts that are no spans or shares; fails if a report that was named cannot
     /// be read.
-    pub fn resolve(args: &GuardArgs, own_report: Option<&Path>) -> Result<(Self, Option<Error>)> {
+    pub fn resolve(args: &Limits, own_report: Option<&Path>) -> Result<(Self, Option<Error>)> {
         let max_row_delta = args
             .max_row_delta
             .as_deref()
@@ -135,7 +135,7 @@ impl Guards {
 }
 
 /// The warning that rows are compared with nothing.
-fn no_previous_run(args: &GuardArgs) -> Error {
+fn no_previous_run(args: &Limits) -> Error {
     let named = args
         .previous_report
         .as_ref()
@@ -168,7 +168,7 @@ fn span(seconds: f64) -> String {
 ///
 /// # Errors
 /// A usage error for a text that is no share.
-pub fn budget(args: &GuardArgs, row_count: Option<u64>) -> Result<Budget> {
+pub fn budget(args: &Limits, row_count: Option<u64>) -> Result<Budget> {
     Ok(Budget {
         most_errors: args.max_errors,
         most_error_rate: args
@@ -177,7 +177,7 @@ pub fn budget(args: &GuardArgs, row_count: Option<u64>) -> Result<Budget> {
             .map(|text| share("--max-error-rate", text, true))
             .transpose()?,
         row_count,
-        publishes: args.on_budget == crate::cli::args::OnBudget::Publish,
+        publishes: args.on_budget == crate::request::output::OnBudget::Publish,
     })
 }
 

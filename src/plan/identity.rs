@@ -6,11 +6,11 @@ use serde_json::{Map, Value as Json};
 
 use super::Plan;
 use super::target::Target;
-use crate::cli::args::WorkArgs;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{InputRecord, RunIdentity};
 use crate::process::rfc3339;
+use crate::request::work::Work;
 use crate::table::commit::{SharedFile, check_unchanged};
 use crate::table::dataset::DatasetFile;
 
@@ -19,8 +19,8 @@ use crate::table::dataset::DatasetFile;
 ///
 /// # Errors
 /// An internal error if they have no form as JSON.
-pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
-    let WorkArgs {
+pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
+    let Work {
         model: _,
         inputs: _,
         binding,
@@ -54,12 +54,7 @@ pub fn configuration(args: &WorkArgs) -> Result<BTreeMap<String, Json>> {
 ///
 /// # Errors
 /// Fails if an input cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
-pub fn of(
-    args: &WorkArgs,
-    plan: &Plan,
-    target: &Target,
-    interrupt: &Interrupt,
-) -> Result<RunIdentity> {
+pub fn of(args: &Work, plan: &Plan, target: &Target, interrupt: &Interrupt) -> Result<RunIdentity> {
     let mut configuration = configuration(args)?;
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());

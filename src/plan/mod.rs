@@ -30,8 +30,6 @@ use self::options::{
     missing_values, renames, rows_axes, set_threshold, tree_selection,
 };
 use self::reading::read_options;
-use crate::cli::args::{BindingArgs, OnBadFile, OutcomeArgs, ResourceArgs, WorkArgs};
-use crate::cli::text_args::TextArgs;
 use crate::contract::Policy;
 use crate::contract::binding::{
     BindingOptions, BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled,
@@ -48,6 +46,9 @@ use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
 use crate::query::Derived;
+use crate::request::rows::OnBadFile;
+use crate::request::text::TextModel;
+use crate::request::work::{Binding, Prediction, Resources, Work};
 use crate::table::ReadOptions;
 use crate::table::commit::{SharedFile, check_unchanged, read_unchanged};
 use crate::table::dataset::{BadFile, Dataset};
@@ -88,8 +89,8 @@ impl Plan {
         clippy::too_many_lines,
         reason = "the checks in their order, each in a line or two"
     )]
-    pub fn resolve(args: &WorkArgs) -> Result<Self> {
-        let WorkArgs {
+    pub fn resolve(args: &Work) -> Result<Self> {
+        let Work {
             model,
             inputs,
             binding,
@@ -98,7 +99,7 @@ impl Plan {
             text,
             resources,
         } = args;
-        let ResourceArgs {
+        let Resources {
             threads,
             batch_rows,
             memory,
@@ -321,9 +322,9 @@ impl Plan {
 
 /// What is asked of the import, whatever the model turns out to be.
 fn import_options(
-    binding: &BindingArgs,
-    outcome: &OutcomeArgs,
-    text: &TextArgs,
+    binding: &Binding,
+    outcome: &Prediction,
+    text: &TextModel,
 ) -> Result<ImportOptions> {
     let trees = tree_selection(outcome.trees.as_deref())?;
     // One name may be that of a column of lists, and a regex stands for as many columns as there
@@ -409,7 +410,7 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
 /// The names of the columns that come along: by default the table's that feed no input; if named,
 /// derived ones may be among them.
 fn passthrough(
-    outcome: &OutcomeArgs,
+    outcome: &Prediction,
     bound: &[BoundInput],
     schema: &Schema,
     widened: &Schema,
@@ -598,7 +599,7 @@ struct Name(Sha256);
 
 impl Name {
     /// All of it but the inputs.
-    fn new(args: &WorkArgs, opened: &OpenedModel) -> Result<Self> {
+    fn new(args: &Work, opened: &OpenedModel) -> Result<Self> {
         let mut digest = Sha256::new();
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(&opened.digest);

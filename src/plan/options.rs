@@ -1,7 +1,6 @@
 //! Texts of flags as values.
 
 use super::list::{all_items, assignment, items};
-use crate::cli::args::BindingArgs;
 use crate::contract::Policy;
 use crate::contract::binding::{BindingOptions, first_doubled};
 use crate::count::counted;
@@ -11,6 +10,7 @@ use crate::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::OffsetRule;
 use crate::outcome::Task;
 use crate::package::open::OpenedModel;
+use crate::request::work::Binding;
 
 /// `library`, `best`, `all` or a number of rounds; `library` where nothing is said.
 ///
@@ -87,7 +87,7 @@ pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<O
     }
 }
 
-pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
+pub(super) fn renames(binding: &Binding) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| {
         let wrong = || {
             Error::usage(format!("`--rename {text}` is not of the form FROM=TO"))
@@ -115,8 +115,8 @@ pub(super) fn renames(binding: &BindingArgs) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
-pub(super) fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
-    let BindingArgs {
+pub(super) fn binding_options(binding: &Binding) -> Result<BindingOptions> {
+    let Binding {
         rename: _,
         features,
         rows_axis: _,
@@ -156,7 +156,7 @@ pub(super) fn binding_options(binding: &BindingArgs) -> Result<BindingOptions> {
 ///
 /// # Errors
 /// A usage error if it is given several times and not each time for an input.
-pub(super) fn graph_features(binding: &BindingArgs) -> Result<Vec<GraphFeatures>> {
+pub(super) fn graph_features(binding: &Binding) -> Result<Vec<GraphFeatures>> {
     let all = binding.features.as_deref().unwrap_or_default();
     let one = |text: &String| {
         let (input, columns) = text
@@ -203,7 +203,7 @@ pub(super) fn graph_features(binding: &BindingArgs) -> Result<Vec<GraphFeatures>
 ///
 /// # Errors
 /// A usage error for anything else.
-pub(super) fn rows_axes(binding: &BindingArgs) -> Result<Vec<RowsAxis>> {
+pub(super) fn rows_axes(binding: &Binding) -> Result<Vec<RowsAxis>> {
     let one = |text: &String| {
         let wrong = || {
             let error = Error::usage(format!(

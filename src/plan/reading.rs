@@ -6,11 +6,11 @@ use arrow::datatypes::DataType;
 
 use super::list::{assignment, items};
 use super::warning::listed;
-use crate::cli::rows_args::{DialectArgs, RowsArgs};
 use crate::contract::binding::BindingOptions;
 use crate::contract::{CategoryValue, Contract, InputKind, NativeElement, NativeType};
 use crate::error::{Error, Result};
 use crate::feature::missing::DEFAULT_WORDS;
+use crate::request::rows::{Dialect, Rows};
 use crate::table::csv_typed::{type_names, type_of};
 use crate::table::dataset::Dataset;
 use crate::table::encoding::Encoding;
@@ -20,11 +20,11 @@ use crate::table::{DEFAULT_PORTION_ROWS, Escape, ReadOptions};
 /// How files are read; how large portions are is decided once it is known what they take. `renames`
 /// are (name in the files, new name).
 pub(super) fn read_options(
-    rows: &RowsArgs,
+    rows: &Rows,
     batch_rows: Option<usize>,
     renames: &[(String, String)],
 ) -> Result<ReadOptions> {
-    let RowsArgs {
+    let Rows {
         filter: _,
         limit: _,
         missing,
@@ -50,8 +50,8 @@ pub(super) fn read_options(
 ///
 /// # Errors
 /// A usage error for a flag whose value has no meaning.
-pub fn dialect_options(text: &DialectArgs, renames: &[(String, String)]) -> Result<ReadOptions> {
-    let DialectArgs {
+pub fn dialect_options(text: &Dialect, renames: &[(String, String)]) -> Result<ReadOptions> {
+    let Dialect {
         delimiter,
         quote,
         escape,
@@ -230,7 +230,7 @@ pub(super) fn text_columns(
 ///
 /// # Errors
 /// A contract error for a type that is given to a column which has one.
-pub(super) fn without_effect(rows: &RowsArgs, dataset: &Dataset) -> Result<Option<Error>> {
+pub(super) fn without_effect(rows: &Rows, dataset: &Dataset) -> Result<Option<Error>> {
     if dataset.is_text() {
         return Ok(None);
     }

@@ -12,15 +12,15 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::Plan;
 use super::agreement::difference;
-use crate::cli::args::{OnBadFile, WorkArgs};
-use crate::cli::rows_args::DialectArgs;
-use crate::cli::text_args::TextArgs;
 use crate::error::{Error, Result};
 use crate::package::GoldenRows;
 use crate::package::open::golden_rows;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::pipeline::run::{Control, Destination, Outcomes, run};
 use crate::pipeline::scoring::Rejection;
+use crate::request::rows::{Dialect, OnBadFile};
+use crate::request::text::TextModel;
+use crate::request::work::Work;
 use crate::table::ReadOptions;
 use crate::table::dataset::{Dataset, Position};
 
@@ -40,7 +40,7 @@ pub struct Replay {
 /// # Errors
 /// A contract error that names the first column and row that differ; whatever ends the run of the
 /// rows.
-pub fn replay(args: &WorkArgs) -> Result<Option<Replay>> {
+pub fn replay(args: &Work) -> Result<Option<Replay>> {
     let Some(golden) = golden_rows(&args.model)? else {
         return Ok(None);
     };
@@ -78,7 +78,7 @@ pub fn replay(args: &WorkArgs) -> Result<Option<Replay>> {
 }
 
 /// The answers that the model gives, without the rows' own columns.
-fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
+fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
     let mut own = args.clone();
     own.inputs = vec![golden.rows.clone()];
     (
@@ -95,13 +95,13 @@ fn scored(golden: &GoldenRows, args: &WorkArgs) -> Result<RecordBatch> {
     own.outcome.trees = None;
     own.rows.missing.clear();
     own.rows.on_bad_file = OnBadFile::Fail;
-    own.rows.text = DialectArgs::default();
+    own.rows.text = Dialect::default();
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
     // Where a text model runs is no matter of its answers.
-    own.text = TextArgs {
+    own.text = TextModel {
         device: own.text.device,
-        ..TextArgs::default()
+        ..TextModel::default()
     };
     let plan = Plan::resolve(&own)?;
     let mut answers = Answers {

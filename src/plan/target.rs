@@ -7,11 +7,11 @@ use arrow::datatypes::Schema;
 use super::Plan;
 use super::list::all_items;
 use super::options::byte_size;
-use crate::cli::args::{OutputArgs, OutputFormat};
 use crate::error::{Error, Result, shell_word};
 use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
 use crate::output::table_writer::TableFormat;
+use crate::request::output::{Output, OutputFormat};
 use crate::table::commit::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
@@ -61,8 +61,8 @@ impl Target {
     /// # Errors
     /// A usage error for flags that contradict each other; fails if the directory that should hold
     /// the output is not there.
-    pub fn resolve(args: &OutputArgs) -> Result<Self> {
-        let OutputArgs {
+    pub fn resolve(args: &Output) -> Result<Self> {
+        let Output {
             output,
             overwrite,
             restart,

@@ -2,11 +2,11 @@
 
 use arrow::datatypes::{DataType, Schema};
 
-use crate::cli::args::OutcomeArgs;
-use crate::cli::text_args::{AggregationName, PrecisionName, TaskName, TextArgs};
 use crate::contract::binding::column_names;
 use crate::contract::{Contract, InputKind};
 use crate::error::{Error, Result};
+use crate::request::text::{AggregationName, PrecisionName, TaskName, TextModel};
+use crate::request::work::Prediction;
 use crate::table::cast::is_text;
 use crate::table::spelling::did_you_mean;
 use crate::text::encoder::parts::{Aggregation, Processor, TextOptions, TextTask};
@@ -24,8 +24,8 @@ pub(super) fn reads_texts(contract: &Contract) -> bool {
 }
 
 /// Fails if anything was said that only a text model understands.
-pub(super) fn refuse(args: &TextArgs) -> Result<()> {
-    if *args == TextArgs::default() {
+pub(super) fn refuse(args: &TextModel) -> Result<()> {
+    if *args == TextModel::default() {
         return Ok(());
     }
     let said = serde_json::to_value(args)
@@ -43,8 +43,8 @@ pub(super) fn refuse(args: &TextArgs) -> Result<()> {
 }
 
 /// The arguments as the model's room understands them.
-pub(super) fn options(args: &TextArgs, outcome: &OutcomeArgs) -> Result<TextOptions> {
-    let TextArgs {
+pub(super) fn options(args: &TextModel, outcome: &Prediction) -> Result<TextOptions> {
+    let TextModel {
         text: _,
         text_pair,
         task,
@@ -115,7 +115,7 @@ fn processor(device: Option<&str>) -> Result<Processor> {
 /// The columns that feed the model: those that were named, else the package's, else the only column
 /// of texts, or the one that is called so. None where the contract's own names say all.
 pub(super) fn columns(
-    args: &TextArgs,
+    args: &TextModel,
     contract: &Contract,
     schema: &Schema,
     is_delimited: bool,
@@ -161,7 +161,7 @@ pub(super) fn columns(
     }
 }
 
-fn default_column(args: &TextArgs, schema: &Schema, is_delimited: bool) -> Result<String> {
+fn default_column(args: &TextModel, schema: &Schema, is_delimited: bool) -> Result<String> {
     let value = |data_type: &DataType| {
         if let DataType::Dictionary(_, value) = data_type {
             is_text(value)

@@ -639,8 +639,9 @@ fn variables_of_the_environment_stand_for_flags() {
 }
 
 /// Every variable that stands for a flag.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "TALLOW_FORMAT",
+    "TALLOW_JOB",
     "TALLOW_LOG_FORMAT",
     "TALLOW_MEMORY",
     "TALLOW_QUIET",

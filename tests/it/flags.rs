@@ -120,7 +120,7 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
         ("--rejected=r.parquet", "parquet", [Warned; 4]),
         ("--on-budget=publish", "parquet", [Refused; 4]),
         ("--previous-report=x.parquet", "parquet", [Refused; 4]),
-        ("--job=nightly", "parquet", [Refused; 4]),
+        ("--job-name=nightly", "parquet", [Refused; 4]),
         ("--restart", "parquet", [Refused; 4]),
         ("--normalize", "parquet", [Refused; 4]),
         ("--chunk=8", "parquet", [Refused; 4]),
@@ -190,7 +190,7 @@ fn flags_that_lean_on_others_say_which() {
             .contains("add `--max-errors` or `--max-error-rate`")
     );
     run("--on-budget publish --max-errors 1 --on-null reject").ok();
-    run("--job nightly --metrics-file m.prom").ok();
+    run("--job-name nightly --metrics-file m.prom").ok();
     let warned = run("--missing a=x,-1").ok();
     assert!(
         warned

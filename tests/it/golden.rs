@@ -208,7 +208,7 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
     let Verb::Score(args) = cli.verb else {
         panic!("another verb")
     };
-    let job = Plan::resolve(&args.work).unwrap().job;
+    let job = Plan::resolve(&args.work.into()).unwrap().job;
     let rows = table(&input);
     let nothing: ArrayRef = new_null_array(&DataType::Null, rows.num_rows());
     let encoder = job.scoring.encoder();

@@ -85,6 +85,7 @@ mod changing;
 
 // Links, pipes and files of others where a run writes.
 mod intrusion;
+mod job;
 
 // How runs end, whatever ends them.
 mod ends;

@@ -178,10 +178,10 @@ fn a_run_that_never_got_to_know_its_model_keeps_the_labels_of_the_job() {
     .unwrap();
     score("").fails(1);
     labelled("job=\"ratio\",model=\"ratio\"");
-    score("--job other").fails(1);
+    score("--job-name other").fails(1);
     labelled("job=\"other\",model=\"package\"");
     room.tallow(
-        "score --model package rows.csv --output missing/o.parquet --metrics-file m.prom --job \
+        "score --model package rows.csv --output missing/o.parquet --metrics-file m.prom --job-name \
          other",
     )
     .fails(1);
@@ -235,7 +235,7 @@ fn a_run_that_mends_is_told_of_as_any_other() {
             "retry out --metrics-file m.prom --lineage-file events.jsonl {further}"
         ))
     };
-    retry("--job mending --skip-code 99").fails(99);
+    retry("--job-name mending --skip-code 99").fails(99);
     assert_eq!(metric(&room, "tallow_last_exit_code"), 99.0);
     let rejected = room.table("out/_tallow/rejected/part-00000.pq");
     let a: arrow::array::ArrayRef =
@@ -452,7 +452,7 @@ fn lineage_tells_what_was_read_and_written() {
     let mut command = room.command();
     command
         .envs(AIRFLOW)
-        .args(format!("{SCORE} --lineage-file events.jsonl --job nightly_churn").split(' '));
+        .args(format!("{SCORE} --lineage-file events.jsonl --job-name nightly_churn").split(' '));
     assert!(command.status().unwrap().success());
     let told = events(&room, "events.jsonl");
     assert_eq!(types(&told), ["START", "COMPLETE"]);

@@ -1,0 +1,300 @@
+//! Job files: a run's options in TOML, under the names of its flags.
+//!
+//! Owns how such a file is read and written. Its values become defaults of clap's arguments, so that
+//! flags and `TALLOW_*` variables come before them and every value is checked as a flag's is. It
+//! must not know what an option means.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+use crate::path_text;
+use crate::request::{Request, VERSION};
+use crate::table::commit::read;
+use crate::table::spelling::did_you_mean;
+
+/// The verbs that take a job file.
+const VERBS: [&str; 3] = ["score", "check", "retry"];
+
+/// Flags that no job file holds.
+const NOT_HELD: [&str; 4] = ["job", "print_job", "help", "version"];
+
+/// A job file is small.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Gives the command the options of the job file that the arguments or `TALLOW_JOB` name, if they
+/// name one.
+///
+/// # Errors
+/// Fails if the file cannot be read; a usage error for a key that is no flag's, for a value of
+/// another type and for options that exclude each other.
+pub(super) fn with_job(command: Command, arguments: &[OsString]) -> Result<Command> {
+    // Whatever is wrong with the arguments is reported later, when the file's options are known.
+    let first_look = command.clone().ignore_errors(true);
+    let Ok(matches) = first_look.try_get_matches_from(arguments) else {
+        return Ok(command);
+    };
+    let Some((verb, matches)) = matches
+        .subcommand()
+        .filter(|(verb, _)| VERBS.contains(verb))
+    else {
+        return Ok(command);
+    };
+    let named = matches.try_get_one::<PathBuf>("job").ok().flatten();
+    let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(command);
+    };
+    let job = JobFile {
+        options: options(path)?,
+        path: path.clone(),
+    };
+    job.check_keys(&command)?;
+    job.apply(command, verb, matches)
+}
+
+/// Prints a request as a job file: what has its default is left out.
+///
+/// # Errors
+/// An internal error if an option has no form in TOML.
+pub(super) fn page(request: &Request, command: &Command) -> Result<String> {
+    let internal = |error: &dyn std::fmt::Display| {
+        Error::internal("options that have no form in TOML").because(error.to_string())
+    };
+    let changed = request
+        .changed_options()
+        .map_err(|error| internal(&error))?;
+    let mut text = format!("# tallow score --job FILE\nversion = {VERSION}\n");
+    let mut heading = None;
+    for arg in held(command) {
+        let key = key(arg);
+        let Some(value) = changed.get(&key) else {
+            continue;
+        };
+        let value = Value::try_from(value).map_err(|error| internal(&error))?;
+        if arg.get_help_heading() != heading {
+            heading = arg.get_help_heading();
+            let _ = write!(text, "\n# {}\n", heading.unwrap_or_default());
+        }
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    Ok(text)
+}
+
+/// A job file as it was read.
+struct JobFile {
+    path: PathBuf,
+    options: Table,
+}
+
+/// The table of a job file.
+fn options(path: &Path) -> Result<Table> {
+    let bytes = read(path, MAX_BYTES).map_err(|error| {
+        error.hint(
+            "`--job FILE` reads a job file; `--job-name NAME` names the job in metrics and lineage",
+        )
+    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Error::usage("the job file is not UTF-8").at_path(path))?;
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let before = &text[..error.span().map_or(0, |span| span.start).min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let message = format!(
+            "the job file is not TOML at line {line}: {}",
+            error.message()
+        );
+        Error::usage(message).at_path(path)
+    })
+}
+
+impl JobFile {
+    fn wrong(&self, message: impl Into<String>) -> Error {
+        Error::usage(message).at_path(&self.path)
+    }
+
+    /// Checks that every key is that of a flag of `tallow score`.
+    fn check_keys(&self, command: &Command) -> Result<()> {
+        let known: Vec<String> = held(command).into_iter().map(key).collect();
+        for (key, value) in &self.options {
+            if key == "version" {
+                if value.as_integer() != Some(VERSION.into()) {
+                    let message = format!("this version of job files is not known: {value}");
+                    return Err(self.wrong(message).hint(format!("`version = {VERSION}`")));
+                }
+            } else if !known.contains(key) {
+                let otherwise = "keys are the long flags of `tallow score`, with `_` for `-`";
+                let names = known.iter().map(String::as_str);
+                return Err(self
+                    .wrong(format!("a job file has no key `{key}`"))
+                    .hint(did_you_mean(key, &names, otherwise)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the options defaults of the verb's arguments.
+    fn apply(&self, mut command: Command, verb: &str, matches: &ArgMatches) -> Result<Command> {
+        let mut verb_command = command
+            .find_subcommand(verb)
+            .cloned()
+            .ok_or_else(|| Error::internal("a verb without a command"))?;
+        for (key, value) in self.options.iter().filter(|(key, _)| *key != "version") {
+            let name = if verb == "retry" && key == "output" {
+                "directory"
+            } else {
+                key
+            };
+            if let Some(arg) = own(&verb_command, name) {
+                self.check_exclusion(&verb_command, arg)?;
+                let values = self.values(arg, key, value)?;
+                let id = arg.get_id().clone();
+                if !values.is_empty() && !is_overruled(&verb_command, arg, matches) {
+                    verb_command =
+                        verb_command.mut_arg(id, |arg| arg.required(false).default_values(values));
+                }
+            } else if let Some(arg) = own(&command, name) {
+                let (values, id) = (self.values(arg, key, value)?, arg.get_id().clone());
+                if !values.is_empty() {
+                    command = command.mut_arg(id, |arg| arg.default_values(values));
+                }
+            }
+        }
+        Ok(command.mut_subcommand(verb, |_| verb_command))
+    }
+
+    /// Two options of a file of which a command takes only one.
+    fn check_exclusion(&self, command: &Command, arg: &Arg) -> Result<()> {
+        let others = command.get_arg_conflicts_with(arg);
+        match others
+            .into_iter()
+            .map(key)
+            .find(|other| self.options.contains_key(other))
+        {
+            None => Ok(()),
+            Some(other) => Err(self
+                .wrong(format!("`{}` and `{other}` exclude each other", key(arg)))
+                .hint("keep one of them")),
+        }
+    }
+
+    /// A value as words of the command line; none for a switch that is off.
+    fn values(&self, arg: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>> {
+        let wrong = |expected: &str| {
+            let found = value.type_str();
+            self.wrong(format!(
+                "`{key}` is {expected}, and the job file has: {found}"
+            ))
+        };
+        if matches!(arg.get_action(), ArgAction::SetTrue) {
+            let is_on = value.as_bool().ok_or_else(|| wrong("true or false"))?;
+            return Ok(if is_on {
+                vec!["true".into()]
+            } else {
+                Vec::new()
+            });
+        }
+        let takes_several = matches!(arg.get_action(), ArgAction::Append)
+            || arg
+                .get_num_args()
+                .is_some_and(|count| count.max_values() > 1);
+        let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+        let word = |value: &Value| {
+            let word = if is_path {
+                self.path_of(value)
+            } else {
+                plain(value)
+            };
+            word.ok_or_else(|| {
+                wrong(if is_path {
+                    "a path"
+                } else {
+                    "a text or a number"
+                })
+            })
+        };
+        match value {
+            Value::Array(values) if takes_several => values.iter().map(word).collect(),
+            Value::Array(_) => Err(wrong("one value")),
+            value => Ok(vec![word(value)?]),
+        }
+    }
+
+    /// A path from the file's directory on; `none` stays the word.
+    fn path_of(&self, value: &Value) -> Option<OsString> {
+        let path = path_text::deserialize(value.clone()).ok()?;
+        let directory = self
+            .path
+            .parent()
+            .filter(|above| !above.as_os_str().is_empty());
+        let (Some(directory), true) = (directory, path.as_os_str() != "none") else {
+            return Some(path.into_os_string());
+        };
+        let is_pattern = path
+            .to_str()
+            .is_some_and(|text| text.contains(['*', '?', '[']));
+        match directory
+            .to_str()
+            .filter(|_| is_pattern && path.is_relative())
+        {
+            Some(text) => Some(Path::new(&glob::Pattern::escape(text)).join(path).into()),
+            None => Some(directory.join(path).into_os_string()),
+        }
+    }
+}
+
+/// A value that is no path, as a word.
+fn plain(value: &Value) -> Option<OsString> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            Some(value.to_string().into())
+        }
+        Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+/// Whether the user named an argument that excludes this one.
+fn is_overruled(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
+    let is_given = |other: &Arg| {
+        let source = matches.try_contains_id(other.get_id().as_str());
+        source.is_ok_and(|found| found)
+            && matches!(
+                matches.value_source(other.get_id().as_str()),
+                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+            )
+    };
+    command
+        .get_arguments()
+        .filter(|other| is_given(other))
+        .any(|other| {
+            command.get_arg_conflicts_with(arg).contains(&other)
+                || command.get_arg_conflicts_with(other).contains(&arg)
+        })
+}
+
+/// The key of an argument in a job file.
+fn key(arg: &Arg) -> String {
+    arg.get_long()
+        .unwrap_or(arg.get_id().as_str())
+        .replace('-', "_")
+}
+
+/// The argument of a command that has this key.
+fn own<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| key(arg) == name)
+}
+
+/// The arguments of `tallow score` that a job file may hold, in the order of its help.
+fn held(command: &Command) -> Vec<&Arg> {
+    let score = command.find_subcommand("score").into_iter();
+    score
+        .flat_map(Command::get_arguments)
+        .chain(command.get_arguments())
+        .filter(|arg| !NOT_HELD.contains(&key(arg).as_str()))
+        .collect()
+}

@@ -1,0 +1,269 @@
+//! From what the user typed to what is asked for: clap's structs become a [`Request`].
+//!
+//! Owns the correspondence, field by field. It must not know what a field means.
+
+use super::args::{
+    BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
+    WorkArgs,
+};
+use super::rows_args::{DialectArgs, RowsArgs};
+use super::text_args::TextArgs;
+use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::rows::{Dialect, Rows};
+use crate::request::text::TextModel;
+use crate::request::work::{Binding, Prediction, Resources, Work};
+use crate::request::{Request, VERSION};
+
+impl From<ScoreArgs> for Request {
+    fn from(args: ScoreArgs) -> Self {
+        let ScoreArgs {
+            job: _,
+            print_job: _,
+            work,
+            output,
+            guards,
+            observers,
+        } = args;
+        Self {
+            version: VERSION,
+            work: work.into(),
+            output: output.into(),
+            limits: guards.into(),
+            telemetry: observers.into(),
+        }
+    }
+}
+
+impl From<WorkArgs> for Work {
+    fn from(args: WorkArgs) -> Self {
+        let WorkArgs {
+            model,
+            inputs,
+            binding,
+            rows,
+            outcome,
+            text,
+            resources,
+        } = args;
+        Self {
+            model,
+            inputs,
+            binding: binding.into(),
+            rows: rows.into(),
+            outcome: outcome.into(),
+            text: text.into(),
+            resources: resources.into(),
+        }
+    }
+}
+
+impl From<BindingArgs> for Binding {
+    fn from(args: BindingArgs) -> Self {
+        let BindingArgs {
+            rename,
+            features,
+            rows_axis,
+            on_null,
+            on_unseen,
+            offset,
+        } = args;
+        Self {
+            rename,
+            features,
+            rows_axis,
+            on_null,
+            on_unseen,
+            offset,
+        }
+    }
+}
+
+impl From<RowsArgs> for Rows {
+    fn from(args: RowsArgs) -> Self {
+        let RowsArgs {
+            filter,
+            limit,
+            missing,
+            on_bad_file,
+            any_ending,
+            text,
+        } = args;
+        Self {
+            filter,
+            limit,
+            missing,
+            on_bad_file,
+            any_ending,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<DialectArgs> for Dialect {
+    fn from(args: DialectArgs) -> Self {
+        let DialectArgs {
+            delimiter,
+            quote,
+            escape,
+            decimal,
+            thousands,
+            skip_rows,
+            comment,
+            trim,
+            encoding,
+            types,
+            no_header,
+        } = args;
+        Self {
+            delimiter,
+            quote,
+            escape,
+            decimal,
+            thousands,
+            skip_rows,
+            comment,
+            trim,
+            encoding,
+            types,
+            no_header,
+        }
+    }
+}
+
+impl From<OutcomeArgs> for Prediction {
+    fn from(args: OutcomeArgs) -> Self {
+        let OutcomeArgs {
+            passthrough,
+            raw,
+            threshold,
+            virtual_ensembles,
+            trees,
+        } = args;
+        Self {
+            passthrough,
+            raw,
+            threshold,
+            virtual_ensembles,
+            trees,
+        }
+    }
+}
+
+impl From<ResourceArgs> for Resources {
+    fn from(args: ResourceArgs) -> Self {
+        let ResourceArgs {
+            threads,
+            batch_rows,
+            memory,
+            show_values,
+        } = args;
+        Self {
+            threads,
+            batch_rows,
+            memory,
+            show_values,
+        }
+    }
+}
+
+impl From<TextArgs> for TextModel {
+    fn from(args: TextArgs) -> Self {
+        let TextArgs {
+            text,
+            text_pair,
+            task,
+            prompt,
+            prompt_text,
+            dimensions,
+            normalize,
+            max_tokens,
+            chunk,
+            stride,
+            aggregation,
+            precision,
+            device,
+        } = args;
+        Self {
+            text,
+            text_pair,
+            task,
+            prompt,
+            prompt_text,
+            dimensions,
+            normalize,
+            max_tokens,
+            chunk,
+            stride,
+            aggregation,
+            precision,
+            device,
+        }
+    }
+}
+
+impl From<OutputArgs> for Output {
+    fn from(args: OutputArgs) -> Self {
+        let OutputArgs {
+            output,
+            overwrite,
+            restart,
+            output_format,
+            rows_per_part,
+            bytes_per_part,
+            partition_by,
+            report,
+            rejected,
+        } = args;
+        Self {
+            output,
+            overwrite,
+            restart,
+            output_format,
+            rows_per_part,
+            bytes_per_part,
+            partition_by,
+            report,
+            rejected,
+        }
+    }
+}
+
+impl From<GuardArgs> for Limits {
+    fn from(args: GuardArgs) -> Self {
+        let GuardArgs {
+            max_errors,
+            max_error_rate,
+            on_budget,
+            min_rows,
+            max_age,
+            max_row_delta,
+            previous_report,
+            skip_code,
+        } = args;
+        Self {
+            max_errors,
+            max_error_rate,
+            on_budget,
+            min_rows,
+            max_age,
+            max_row_delta,
+            previous_report,
+            skip_code,
+        }
+    }
+}
+
+impl From<ObserverArgs> for Telemetry {
+    fn from(args: ObserverArgs) -> Self {
+        let ObserverArgs {
+            metrics_file,
+            lineage_file,
+            job_name,
+        } = args;
+        Self {
+            metrics_file,
+            lineage_file,
+            job_name,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What is scored by what: model, inputs, binding, answers, resources.
+//!
+//! Owns the options that `score` and `check` share. It must not know how they are typed or checked.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::Rows;
+use super::text::TextModel;
+
+/// Model, data and how they fit: what `score` and `check` share.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Work {
+    /// The model: a file or a directory
+    #[serde(with = "crate::path_text")]
+    pub model: PathBuf,
+    /// The data: files, globs and directories, read in this order
+    #[serde(with = "crate::path_text::list")]
+    pub inputs: Vec<PathBuf>,
+    /// How columns meet the model
+    #[serde(flatten)]
+    pub binding: Binding,
+    /// Which rows, and how text is read
+    #[serde(flatten)]
+    pub rows: Rows,
+    /// What comes out
+    #[serde(flatten)]
+    pub outcome: Prediction,
+    /// Text models
+    #[serde(flatten)]
+    pub text: TextModel,
+    /// Resources
+    #[serde(flatten)]
+    pub resources: Resources,
+}
+
+/// How columns meet the model.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Binding {
+    /// Read the data's column FROM as TO; may be repeated
+    pub rename: Vec<String>,
+    /// Columns that feed the model, in its order: `a,b,c` or `/regex/`
+    #[serde(deserialize_with = "one_or_several")]
+    pub features: Option<Vec<String>>,
+    /// The axis of an ONNX input that counts rows, from 0: `x=1`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows_axis: Vec<String>,
+    /// Missing values: error, reject, null or a number
+    pub on_null: Vec<String>,
+    /// Unseen categories and values that do not fit: as `--on-null`
+    pub on_unseen: Vec<String>,
+    /// Columns added to the margin: `base_margin`, `init_score`, `baseline`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub offset: Vec<String>,
+}
+
+/// What comes out.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Prediction {
+    /// Columns to pass through [default: all that are not features]
+    pub passthrough: Option<Vec<String>>,
+    /// Also write the raw score before the link, as `margin`
+    pub raw: bool,
+    /// Minimum probability of the positive class [default: the model's, else 0.5]
+    pub threshold: Option<f64>,
+    /// Add CatBoost's uncertainty, from N virtual ensembles
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_ensembles: Option<usize>,
+    /// Trees to use: `library`, `best`, `all` or a number of rounds [default: library]
+    pub trees: Option<String>,
+}
+
+/// Resources.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Resources {
+    /// Worker threads [default: the available CPUs]
+    pub threads: Option<usize>,
+    /// Maximum rows per batch; does not change the output
+    pub batch_rows: Option<usize>,
+    /// Maximum memory, such as `1GiB`
+    pub memory: Option<String>,
+    /// Allow messages and logs to contain the value that stops a run
+    pub show_values: bool,
+}
+
+/// A text, as manifests of earlier versions hold it, or several.
+fn one_or_several<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    Ok(
+        Option::<Texts>::deserialize(deserializer)?.map(|texts| match texts {
+            Texts::One(text) => vec![text],
+            Texts::Several(texts) => texts,
+        }),
+    )
+}
