@@ -129,17 +129,13 @@ pub enum LogFormat {
 /// A job file instead of flags.
 #[derive(Clone, Debug, Default, Args)]
 pub struct JobArgs {
-    /// Take options from this file: TOML with keys named as the flags, `_` for `-`
+    /// Take options from a job file
     ///
+    /// A job file is TOML, and its keys are named as the flags, with `_` for `-`:
     /// `model = "churn"`, `inputs = ["landing/*.parquet"]`, `output = "scores/"`, `on_null =
     /// ["age=reject"]`. Flags override `TALLOW_*` variables, and these override the file. Relative
     /// paths begin at the file's directory. `--print-job` prints such a file for the flags given.
-    #[arg(
-        long,
-        value_name = "FILE.toml",
-        env = "TALLOW_JOB",
-        help_heading = "Job"
-    )]
+    #[arg(long, value_name = "FILE.toml", env = "TALLOW_JOB")]
     pub job: Option<PathBuf>,
 }
 
@@ -150,7 +146,7 @@ pub struct ScoreArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// Print the job file for these flags on standard output, and score nothing
-    #[arg(long, help_heading = "Job")]
+    #[arg(long)]
     pub print_job: bool,
     /// Model, data and how they fit
     #[command(flatten)]

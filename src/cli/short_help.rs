@@ -6,7 +6,7 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 19] = [
+const COMMON: [&str; 18] = [
     "job",
     "model",
     "output",
@@ -18,7 +18,6 @@ const COMMON: [&str; 19] = [
     "on_null",
     "on_unseen",
     "passthrough",
-    "partition_by",
     "max_error_rate",
     "scan",
     "corrected",
@@ -29,7 +28,7 @@ const COMMON: [&str; 19] = [
 ];
 
 /// Those that `check` takes only because `score` does.
-const ONLY_SCORE: [&str; 3] = ["overwrite", "partition_by", "max_error_rate"];
+const ONLY_SCORE: [&str; 2] = ["overwrite", "max_error_rate"];
 
 /// The command with short help for every verb.
 pub(super) fn shortened(command: Command) -> Command {
