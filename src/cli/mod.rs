@@ -55,7 +55,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(Unparsed::ByClap(error)) => return usage(&shown(error, &arguments), &arguments),
-        Err(Unparsed::ByJob(error)) => return refused(error, &arguments),
+        Err(Unparsed::ByJob(error)) => return refused(&error, &arguments),
     };
     let console = Console::new(&cli.console);
     // A panic of a library becomes an error of ours, told once and in our words.
@@ -351,9 +351,9 @@ fn unparsed_console(arguments: &[OsString]) -> Console {
 }
 
 /// An error of a job file, reported as one of a run.
-fn refused(error: Error, arguments: &[OsString]) -> ExitCode {
+fn refused(error: &Error, arguments: &[OsString]) -> ExitCode {
     let code = error.kind().exit_code();
-    unparsed_console(arguments).error(&error, Map::new());
+    unparsed_console(arguments).error(error, Map::new());
     ExitCode::from(code)
 }
 
