@@ -297,7 +297,7 @@ fn memory_holds_with_one_large_row_group_and_many_threads() {
 }
 
 #[test]
-fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_two_and_a_half_times_that() {
+fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_three_times_that() {
     let room = room();
     let usual = |rows: usize| {
         let key = texts(rows, "key", |row| {
@@ -326,9 +326,10 @@ fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_two_and_a_half_ti
             peak / MIB,
             estimate / MIB
         );
-        // The allocator keeps more on some machines than on others: a twentieth is let pass.
+        // The allocator keeps more on some machines than on others: a twentieth is let pass,
+        // and threads that are rarely busy at once take less than they may.
         assert!(
-            peak <= estimate + estimate / 20 && 2 * estimate <= 5 * peak,
+            peak <= estimate + estimate / 20 && estimate <= 3 * peak,
             "{told}"
         );
     }
