@@ -3,8 +3,8 @@
     python examples/export_lightgbm.py churn_package
     tallow check --model churn_package customers.parquet
 
-Needs lightgbm, pandas, pyarrow. `export` is what you copy; the rest trains a small model to show it on.
-"""
+Needs lightgbm, pandas, pyarrow. `export` is what you copy; the rest trains a small model to show it
+on."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ import pandas as pd
 
 
 def export(booster, rows, directory, name, version):
-    """Writes a booster with `rows`, a data frame of its features in the order of training, as golden rows.
+    """Writes a booster with `rows`, a data frame of its features in the order of training, as
+    golden rows.
 
-    An estimator of the scikit-learn interface gives its booster by `booster_`. LightGBM keeps no labels: classes are numbers from 0, in the
-    order of `classes_`.
-    """
+    An estimator of the scikit-learn interface gives its booster by `booster_`. LightGBM keeps no
+    labels: classes are numbers from 0, in the order of `classes_`."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     booster.save_model(directory / "model.txt")
@@ -33,7 +33,9 @@ def export(booster, rows, directory, name, version):
     rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
     scores = booster.predict(rows)
     if scores.ndim == 2:
-        answers = {"prediction": scores.argmax(axis=1)} | {f"probability_{label}": scores[:, label] for label in range(scores.shape[1])}
+        answers = {"prediction": scores.argmax(axis=1)} | {
+            f"probability_{label}": scores[:, label] for label in range(scores.shape[1])
+        }
     elif "objective=binary" in booster.model_to_string():
         answers = {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)}
     else:
@@ -57,11 +59,21 @@ tolerance = 1e-12
 
 def main():
     generator = np.random.default_rng(1)
-    rows = pd.DataFrame({"age": generator.normal(40, 12, 2000), "visits": generator.integers(0, 30, 2000), "city": generator.choice(["Oslo", "Rome", "Paris"], 2000)})
+    rows = pd.DataFrame(
+        {
+            "age": generator.normal(40, 12, 2000),
+            "visits": generator.integers(0, 30, 2000),
+            "city": generator.choice(["Oslo", "Rome", "Paris"], 2000),
+        }
+    )
     rows.loc[::11, "age"] = np.nan
-    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).astype(int)
+    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).astype(
+        int
+    )
     rows["city"] = rows["city"].astype("category")
-    booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(rows, stays), 30)
+    booster = lightgbm.train(
+        {"objective": "binary", "verbose": -1}, lightgbm.Dataset(rows, stays), 30
+    )
     export(booster, rows.head(50), sys.argv[1], "stays", "1")
 
 

@@ -3,8 +3,8 @@
     python examples/export_pytorch.py churn_package
     tallow check --model churn_package customers.parquet
 
-Needs torch, onnx, pandas, pyarrow. `export` is what you copy; the rest makes a small network to show it on.
-"""
+Needs torch, onnx, pandas, pyarrow. `export` is what you copy; the rest makes a small network to
+show it on."""
 
 import hashlib
 import json
@@ -18,15 +18,23 @@ import torch
 
 
 def export(network, rows, directory, name, version):
-    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data frame of its columns in the order of training,
-    are the golden rows."""
+    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data
+    frame of its columns in the order of training, are the golden rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     network = network.eval()
     rows = rows.astype(np.float32)
     matrix = torch.from_numpy(rows.to_numpy())
     rows_axis = {"x": {0: "rows"}, "prediction": {0: "rows"}}
-    torch.onnx.export(network, (matrix[:2],), str(directory / "model.onnx"), input_names=["x"], output_names=["prediction"], dynamic_axes=rows_axis, dynamo=False)
+    torch.onnx.export(
+        network,
+        (matrix[:2],),
+        str(directory / "model.onnx"),
+        input_names=["x"],
+        output_names=["prediction"],
+        dynamic_axes=rows_axis,
+        dynamo=False,
+    )
     # The names bind the matrix's columns to the table's.
     model = onnx.load(directory / "model.onnx")
     entry = model.metadata_props.add()
@@ -35,7 +43,9 @@ def export(network, rows, directory, name, version):
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
     with torch.no_grad():
         answers = network(matrix).numpy().reshape(len(rows))
-    pd.DataFrame({"prediction": answers}).to_parquet(directory / "golden_expected.parquet", index=False)
+    pd.DataFrame({"prediction": answers}).to_parquet(
+        directory / "golden_expected.parquet", index=False
+    )
     digest = hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
 name = {json.dumps(name)}
@@ -54,8 +64,16 @@ expected = "golden_expected.parquet"
 def main():
     torch.manual_seed(1)
     generator = np.random.default_rng(1)
-    rows = pd.DataFrame({"age": generator.normal(0, 1, 50), "visits": generator.normal(0, 1, 50), "charge": generator.normal(0, 1, 50)})
-    network = torch.nn.Sequential(torch.nn.Linear(3, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1), torch.nn.Sigmoid())
+    rows = pd.DataFrame(
+        {
+            "age": generator.normal(0, 1, 50),
+            "visits": generator.normal(0, 1, 50),
+            "charge": generator.normal(0, 1, 50),
+        }
+    )
+    network = torch.nn.Sequential(
+        torch.nn.Linear(3, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1), torch.nn.Sigmoid()
+    )
     export(network, rows, sys.argv[1], "stays", "1")
 
 

@@ -3,8 +3,8 @@
     python examples/export_sklearn.py churn_package
     tallow check --model churn_package customers.parquet
 
-Needs scikit-learn, skl2onnx, pandas, pyarrow. `export` is what you copy; the rest trains a small pipeline to show it on.
-"""
+Needs scikit-learn, skl2onnx, pandas, pyarrow. `export` is what you copy; the rest trains a small
+pipeline to show it on."""
 
 import hashlib
 import json
@@ -14,7 +14,12 @@ import sys
 import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, Int64TensorType, StringTensorType
+from skl2onnx.common.data_types import (
+    BooleanTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -23,10 +28,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
 def export(model, rows, directory, name, version):
-    """Writes the fitted pipeline or estimator with `rows`, a data frame of the columns that it was trained on, as golden rows."""
+    """Writes the fitted pipeline or estimator with `rows`, a data frame of the columns that it was
+    trained on, as golden rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    # Single precision is what skl2onnx computes in, so the golden rows are rounded to it before anything is compared.
+    # Single precision is what skl2onnx computes in, so the golden rows are rounded to it before
+    # anything is compared.
     rows = rows.astype({column: np.float32 for column in rows.select_dtypes("float")})
     content = convert(model, rows).SerializeToString()
     (directory / "model.onnx").write_bytes(content)
@@ -51,11 +58,15 @@ def convert(model, rows):
     # Classes come out as one matrix of probabilities, in the order of `classes_`.
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     if reads_columns(model):
-        graph = to_onnx(model, initial_types=[(column, port(rows[column])) for column in rows], options=options)
+        graph = to_onnx(
+            model, initial_types=[(column, port(rows[column])) for column in rows], options=options
+        )
         rename_inputs(graph.graph, list(rows))
         return graph
     # Every other estimator reads one matrix; the names bind its columns to the table's.
-    graph = to_onnx(model, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))], options=options)
+    graph = to_onnx(
+        model, initial_types=[("x", FloatTensorType([None, rows.shape[1]]))], options=options
+    )
     entry = graph.metadata_props.add()
     entry.key, entry.value = "feature_names", json.dumps([str(column) for column in rows])
     return graph
@@ -79,7 +90,12 @@ def rename_inputs(graph, names):
 
 
 def port(column):
-    kinds = {"f": FloatTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": BooleanTensorType}
+    kinds = {
+        "f": FloatTensorType,
+        "i": Int64TensorType,
+        "u": Int64TensorType,
+        "b": BooleanTensorType,
+    }
     return kinds.get(column.dtype.kind, StringTensorType)([None, 1])
 
 
@@ -95,16 +111,33 @@ def expected(model, rows):
     scores = model.predict_proba(rows)
     if scores.shape[1] == 2:
         return pd.DataFrame({"probability": scores[:, 1], "prediction": labels})
-    return pd.DataFrame({"prediction": labels} | {f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)})
+    return pd.DataFrame(
+        {"prediction": labels}
+        | {f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)}
+    )
 
 
 def main():
     generator = np.random.default_rng(1)
-    rows = pd.DataFrame({"age": generator.normal(40, 12, 2000), "visits": generator.integers(0, 30, 2000), "city": generator.choice(["Oslo", "Rome", "Paris"], 2000)})
+    rows = pd.DataFrame(
+        {
+            "age": generator.normal(40, 12, 2000),
+            "visits": generator.integers(0, 30, 2000),
+            "city": generator.choice(["Oslo", "Rome", "Paris"], 2000),
+        }
+    )
     rows.loc[::11, "age"] = np.nan
-    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).map({True: "stays", False: "leaves"})
+    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).map(
+        {True: "stays", False: "leaves"}
+    )
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    columns = ColumnTransformer([("numbers", numbers, ["age"]), ("counts", StandardScaler(), ["visits"]), ("texts", OneHotEncoder(), ["city"])])
+    columns = ColumnTransformer(
+        [
+            ("numbers", numbers, ["age"]),
+            ("counts", StandardScaler(), ["visits"]),
+            ("texts", OneHotEncoder(), ["city"]),
+        ]
+    )
     pipeline = make_pipeline(columns, LogisticRegression()).fit(rows, stays)
     export(pipeline, rows.head(50), sys.argv[1], "stays", "1")
 

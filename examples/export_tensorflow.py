@@ -3,8 +3,8 @@
     python examples/export_tensorflow.py churn_package
     tallow check --model churn_package customers.parquet
 
-Needs tensorflow, tf2onnx, onnx, pandas, pyarrow. `export` is what you copy; the rest makes a small network to show it on.
-"""
+Needs tensorflow, tf2onnx, onnx, pandas, pyarrow. `export` is what you copy; the rest makes a small
+network to show it on."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ import tf2onnx
 
 
 def export(network, rows, directory, name, version):
-    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data frame of its columns in the order of training,
-    are the golden rows."""
+    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data
+    frame of its columns in the order of training, are the golden rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     rows = rows.astype(np.float32)
@@ -33,7 +33,9 @@ def export(network, rows, directory, name, version):
     onnx.save(model, directory / "model.onnx")
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
     answers = network(rows.to_numpy(), training=False).numpy().reshape(len(rows))
-    pd.DataFrame({"prediction": answers}).to_parquet(directory / "golden_expected.parquet", index=False)
+    pd.DataFrame({"prediction": answers}).to_parquet(
+        directory / "golden_expected.parquet", index=False
+    )
     digest = hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
 name = {json.dumps(name)}
@@ -52,8 +54,20 @@ expected = "golden_expected.parquet"
 def main():
     tf.random.set_seed(1)
     generator = np.random.default_rng(1)
-    rows = pd.DataFrame({"age": generator.normal(0, 1, 50), "visits": generator.normal(0, 1, 50), "charge": generator.normal(0, 1, 50)})
-    network = tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(16, "relu"), tf.keras.layers.Dense(1, "sigmoid")])
+    rows = pd.DataFrame(
+        {
+            "age": generator.normal(0, 1, 50),
+            "visits": generator.normal(0, 1, 50),
+            "charge": generator.normal(0, 1, 50),
+        }
+    )
+    network = tf.keras.Sequential(
+        [
+            tf.keras.Input((3,)),
+            tf.keras.layers.Dense(16, "relu"),
+            tf.keras.layers.Dense(1, "sigmoid"),
+        ]
+    )
     export(network, rows, sys.argv[1], "stays", "1")
 
 

@@ -1,10 +1,14 @@
-"""How do I get a directory that tallow reads from a text model of the Hugging Face hub, or from a checkpoint of my own?
+"""How do I get a directory that tallow reads from a text model of the Hugging Face hub, or from a
+checkpoint of my own?
 
-usage: python examples/export_text_model.py NAME_OR_DIRECTORY OUT     (needs transformers; sentence-transformers for its models)
+usage: python examples/export_text_model.py NAME_OR_DIRECTORY OUT
 then:  tallow score --model OUT reviews.parquet --text review --output vectors.parquet
 
-Writes weights as safetensors and the tokenizer as tokenizer.json, which older directories lack. Models that tallow reads as they are need only to be downloaded.
-"""
+Needs transformers; sentence-transformers for its models.
+
+Writes weights as safetensors and the tokenizer as tokenizer.json, which older directories lack.
+Models that tallow reads as they are need only to be downloaded."""
+
 import pathlib
 import sys
 
@@ -24,7 +28,9 @@ def main(source, out):
     model.save_pretrained(out)
     transformers.AutoTokenizer.from_pretrained(source).save_pretrained(out)
     if not pathlib.Path(out, "tokenizer.json").exists():
-        raise SystemExit("transformers has no fast tokenizer for this model, so there is no tokenizer.json")
+        raise SystemExit(
+            "transformers has no fast tokenizer for this model, so there is no tokenizer.json"
+        )
 
 
 if __name__ == "__main__":

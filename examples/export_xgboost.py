@@ -3,8 +3,8 @@
     python examples/export_xgboost.py churn_package
     tallow check --model churn_package customers.parquet
 
-Needs xgboost, pandas, pyarrow. `export` is what you copy; the rest trains a small model to show it on.
-"""
+Needs xgboost, pandas, pyarrow. `export` is what you copy; the rest trains a small model to show it
+on."""
 
 import hashlib
 import json
@@ -17,10 +17,11 @@ import xgboost
 
 
 def export(model, rows, directory, name, version):
-    """Writes a booster, or an estimator of the scikit-learn interface, with `rows`, a data frame of its features, as golden rows.
+    """Writes a booster, or an estimator of the scikit-learn interface, with `rows`, a data frame of
+    its features, as golden rows.
 
-    An estimator stops at its best iteration and knows which value stands for a missing one (`missing=-999`); the package keeps both.
-    """
+    An estimator stops at its best iteration and knows which value stands for a missing one
+    (`missing=-999`); the package keeps both."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     is_estimator = hasattr(model, "get_booster")
@@ -33,14 +34,25 @@ def export(model, rows, directory, name, version):
     missing = getattr(model, "missing", np.nan)
     missing = np.nan if missing is None else float(missing)
     if is_estimator:
-        scores = model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
+        scores = (
+            model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
+        )
     else:
         scores = model.predict(xgboost.DMatrix(rows, missing=missing, enable_categorical=True))
-    pd.DataFrame(answers(booster, np.asarray(scores))).to_parquet(directory / "golden_expected.parquet", index=False)
+    pd.DataFrame(answers(booster, np.asarray(scores))).to_parquet(
+        directory / "golden_expected.parquet", index=False
+    )
     digest = hashlib.sha256((directory / "model.ubj").read_bytes()).hexdigest()
     # Names in JSON's quotes are names in TOML's.
-    inputs = [] if np.isnan(missing) else [f"\n[[inputs]]\nname = {json.dumps(column)}\nmissing = {missing!r}\n" for column in rows]
-    (directory / "tallow.toml").write_text(f"""\
+    inputs = (
+        []
+        if np.isnan(missing)
+        else [
+            f"\n[[inputs]]\nname = {json.dumps(column)}\nmissing = {missing!r}\n" for column in rows
+        ]
+    )
+    (directory / "tallow.toml").write_text(
+        f"""\
 name = "{name}"
 version = "{version}"
 
@@ -51,7 +63,9 @@ sha256 = "{digest}"
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
-""", encoding="utf-8")
+""",
+        encoding="utf-8",
+    )
 
 
 def answers(booster, scores):
@@ -64,7 +78,9 @@ def answers(booster, scores):
         named = {f"probability_{index}": column for index, column in enumerate(scores.T)}
         return {"prediction": scores.argmax(axis=1).astype(np.int64), **named}
     if objective == "multi:softmax":
-        return {"prediction": (scores if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.int64)}
+        return {
+            "prediction": (scores if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.int64)
+        }
     if scores.ndim == 2 and scores.shape[1] > 1:
         return {f"prediction_{index}": column for index, column in enumerate(scores.T)}
     return {"prediction": scores.reshape(-1)}
@@ -72,9 +88,17 @@ def answers(booster, scores):
 
 def main():
     generator = np.random.default_rng(1)
-    rows = pd.DataFrame({"age": generator.normal(40, 12, 2000), "visits": generator.integers(0, 30, 2000), "city": generator.choice(["Oslo", "Rome", "Paris"], 2000)})
+    rows = pd.DataFrame(
+        {
+            "age": generator.normal(40, 12, 2000),
+            "visits": generator.integers(0, 30, 2000),
+            "city": generator.choice(["Oslo", "Rome", "Paris"], 2000),
+        }
+    )
     rows.loc[::11, "age"] = np.nan
-    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).astype(int)
+    stays = (rows.visits + 10 * (rows.city == "Rome") + generator.normal(0, 5, 2000) > 18).astype(
+        int
+    )
     rows["city"] = rows["city"].astype("category")
     data = xgboost.DMatrix(rows, stays, enable_categorical=True)
     booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4}, data, 30)

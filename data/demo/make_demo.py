@@ -1,12 +1,14 @@
-"""Makes the demo: `python data/demo/make_demo.py` trains a churn model and writes the customers that it is asked about.
+"""Makes the demo: `python data/demo/make_demo.py` trains a churn model and writes the customers
+that it is asked about.
 
-Needs numpy, pandas, pyarrow and xgboost 3.2. Deterministic: the story below, one seed, one thread. Writes `churn/model.ubj`,
-`customers.parquet` (2000 customers) and `customers.csv` (the first 200 of them). All customers are invented.
+Needs numpy, pandas, pyarrow and xgboost 3.2. Deterministic: the story below, one seed, one thread.
+Writes `churn/model.ubj`, `customers.parquet` (2000 customers) and `customers.csv` (the first 200 of
+them). All customers are invented.
 
-The story: a telephone and internet provider asks which customers will leave within three months. Those on a month-to-month contract
-leave most, those bound for two years hardly at all; new customers leave more than old ones; calls to support and a high bill
-drive people away; paying by hand goes with leaving; those who use much data stay.
-"""
+The story: a telephone and internet provider asks which customers will leave within three months.
+Those on a month-to-month contract leave most, those bound for two years hardly at all; new
+customers leave more than old ones; calls to support and a high bill drive people away; paying by
+hand goes with leaving; those who use much data stay."""
 
 from pathlib import Path
 
@@ -73,28 +75,40 @@ def people(rng, rows):
         rng.choice(PAYMENTS, rows, p=[0.17, 0.18, 0.47, 0.18]),
         rng.choice(PAYMENTS, rows, p=[0.33, 0.33, 0.17, 0.17]),
     )
-    signup = np.datetime64("2026-03-01") - (tenure * 30.44).astype("timedelta64[D]") - rng.integers(0, 30, rows).astype("timedelta64[D]")
-    return pd.DataFrame({
-        "region": rng.choice(REGIONS, rows, p=[0.31, 0.22, 0.28, 0.19]),
-        "signup_date": signup,
-        "age": np.clip(rng.normal(46, 16, rows), 18, 91).astype("int32"),
-        "tenure_months": tenure,
-        "monthly_charge": charge,
-        "total_charge": np.round(charge * tenure * rng.uniform(0.93, 1.04, rows), 2),
-        "support_calls": rng.poisson(np.where(fiber, 1.5, 0.9)).astype("int32"),
-        "late_payments": rng.poisson(np.where(payment == "mailed check", 0.9, 0.35)).astype("int32"),
-        "data_usage_gb": usage,
-        "contract": contract,
-        "payment_method": payment,
-        "paperless_billing": rng.random(rows) < 0.59,
-        "has_fiber": fiber,
-    })
+    signup = (
+        np.datetime64("2026-03-01")
+        - (tenure * 30.44).astype("timedelta64[D]")
+        - rng.integers(0, 30, rows).astype("timedelta64[D]")
+    )
+    return pd.DataFrame(
+        {
+            "region": rng.choice(REGIONS, rows, p=[0.31, 0.22, 0.28, 0.19]),
+            "signup_date": signup,
+            "age": np.clip(rng.normal(46, 16, rows), 18, 91).astype("int32"),
+            "tenure_months": tenure,
+            "monthly_charge": charge,
+            "total_charge": np.round(charge * tenure * rng.uniform(0.93, 1.04, rows), 2),
+            "support_calls": rng.poisson(np.where(fiber, 1.5, 0.9)).astype("int32"),
+            "late_payments": rng.poisson(np.where(payment == "mailed check", 0.9, 0.35)).astype(
+                "int32"
+            ),
+            "data_usage_gb": usage,
+            "contract": contract,
+            "payment_method": payment,
+            "paperless_billing": rng.random(rows) < 0.59,
+            "has_fiber": fiber,
+        }
+    )
 
 
 def churned(rng, frame):
     """Whether a customer left, by the story above and by chance."""
     margin = (
-        np.select([frame["contract"] == "month-to-month", frame["contract"] == "one year"], [0.55, -1.15], -2.4)
+        np.select(
+            [frame["contract"] == "month-to-month", frame["contract"] == "one year"],
+            [0.55, -1.15],
+            -2.4,
+        )
         + 1.5 * np.exp(-frame["tenure_months"] / 10)
         - 0.012 * frame["tenure_months"]
         + 0.38 * np.minimum(frame["support_calls"], 6)
@@ -110,7 +124,8 @@ def churned(rng, frame):
 
 
 def forget(rng, frame):
-    """What the warehouse does not know: ages never asked, usage meters that failed, bills of the first month, unknown payments."""
+    """What the warehouse does not know: ages never asked, usage meters that failed, bills of the
+    first month, unknown payments."""
     frame = frame.copy()
     frame["age"] = frame["age"].astype("Int32").mask(rng.random(len(frame)) < 0.06)
     frame["data_usage_gb"] = frame["data_usage_gb"].mask(rng.random(len(frame)) < 0.04)
@@ -132,13 +147,23 @@ def train(rng):
     frame = people(rng, TRAINING_ROWS)
     labels = churned(rng, frame)
     rows = xgboost.DMatrix(features(forget(rng, frame)), labels, enable_categorical=True)
-    parameters = {"objective": "binary:logistic", "max_depth": DEPTH, "eta": 0.12, "min_child_weight": 8, "subsample": 0.9, "nthread": 1, "seed": SEED}
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": DEPTH,
+        "eta": 0.12,
+        "min_child_weight": 8,
+        "subsample": 0.9,
+        "nthread": 1,
+        "seed": SEED,
+    }
     return xgboost.train(parameters, rows, num_boost_round=TREES)
 
 
 def table(frame):
     types = {"age": pa.int32(), "signup_date": pa.date32()}
-    return pa.table({name: pa.Array.from_pandas(frame[name], type=types.get(name)) for name in COLUMNS})
+    return pa.table(
+        {name: pa.Array.from_pandas(frame[name], type=types.get(name)) for name in COLUMNS}
+    )
 
 
 def main():
@@ -148,11 +173,18 @@ def main():
     model.save_model(FOLDER / "churn" / "model.ubj")
     frame = people(rng, CUSTOMER_ROWS)
     labels = churned(rng, frame)
-    frame["customer_id"] = [f"C-{number:05d}" for number in np.sort(rng.choice(np.arange(1, 40_000), CUSTOMER_ROWS, replace=False))]
+    frame["customer_id"] = [
+        f"C-{number:05d}"
+        for number in np.sort(rng.choice(np.arange(1, 40_000), CUSTOMER_ROWS, replace=False))
+    ]
     frame = forget(rng, frame)
     customers = table(frame)
     pa.parquet.write_table(customers, FOLDER / "customers.parquet", compression="zstd")
-    pa.csv.write_csv(customers.slice(0, CSV_ROWS), FOLDER / "customers.csv", pa.csv.WriteOptions(quoting_style="none"))
+    pa.csv.write_csv(
+        customers.slice(0, CSV_ROWS),
+        FOLDER / "customers.csv",
+        pa.csv.WriteOptions(quoting_style="none"),
+    )
     scores = model.predict(xgboost.DMatrix(features(frame), enable_categorical=True))
     order = np.argsort(np.argsort(scores))
     auc = (order[labels == 1].mean() - order[labels == 0].mean()) / len(labels) + 0.5

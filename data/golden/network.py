@@ -1,8 +1,8 @@
 """Makes the golden cases of dense networks: python data/golden/network.py
 
-Needs torch, safetensors, numpy, pyarrow. Deterministic: every case seeds torch and NumPy with its own number. The expected numbers are
-PyTorch's own forward pass in single precision, in evaluation mode, over the whole table at once.
-"""
+Needs torch, safetensors, numpy, pyarrow. Deterministic: every case seeds torch and NumPy with its
+own number. The expected numbers are PyTorch's own forward pass in single precision, in evaluation
+mode, over the whole table at once."""
 
 import hashlib
 import json
@@ -45,21 +45,33 @@ def louder(module):
 
 
 def numbers(rng, names, dtype=np.float32):
-    return {name: (rng.normal(size=ROWS) * 10 ** rng.uniform(-1, 2) + rng.normal() * 5).astype(dtype) for name in names}
+    return {
+        name: (rng.normal(size=ROWS) * 10 ** rng.uniform(-1, 2) + rng.normal() * 5).astype(dtype)
+        for name in names
+    }
 
 
 def standardise(columns, names):
     """The inputs of TOML and the tensor of PyTorch for the same standardised numbers."""
     entries, values = [], []
     for name in names:
-        mean, scale = round(float(columns[name].mean()), 3), round(float(columns[name].std()) + 0.001, 3)
+        mean, scale = (
+            round(float(columns[name].mean()), 3),
+            round(float(columns[name].std()) + 0.001, 3),
+        )
         entries.append(f'[[inputs]]\nname = "{name}"\nmean = {mean}\nscale = {scale}\n')
-        values.append((torch.from_numpy(columns[name].astype(np.float32)) - torch.tensor(mean, dtype=torch.float32)) / torch.tensor(scale, dtype=torch.float32))
+        values.append(
+            (
+                torch.from_numpy(columns[name].astype(np.float32))
+                - torch.tensor(mean, dtype=torch.float32)
+            )
+            / torch.tensor(scale, dtype=torch.float32)
+        )
     return "\n".join(entries), torch.stack(values, dim=1)
 
 
 def layer(kind, **keys):
-    lines = [f'{key} = {json.dumps(value)}' for key, value in {"kind": kind, **keys}.items()]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in {"kind": kind, **keys}.items()]
     return "[[network.layers]]\n" + "\n".join(lines) + "\n"
 
 
@@ -80,7 +92,10 @@ def write(case, seed, about, toml, tensors, columns, expected, order=None, task=
     pq.write_table(pa.table(expected), folder / "expected.parquet", compression="zstd")
     information = {"model": "model", "tolerance": 1e-5, "margin_tolerance": 1e-5, "arguments": []}
     (folder / "case.json").write_text(json.dumps(information, indent=2) + "\n")
-    (folder / "ORIGIN.md").write_text(f"{about}\nMade by `data/golden/network.py` with PyTorch {torch.__version__.split('+')[0]}, seed {seed}.\n")
+    (folder / "ORIGIN.md").write_text(
+        f"{about}\nMade by `data/golden/network.py` with PyTorch "
+        f"{torch.__version__.split('+')[0]}, seed {seed}.\n"
+    )
 
 
 @torch.no_grad()
@@ -89,15 +104,36 @@ def binary():
     names = ["age", "balance", "tenure", "visits"]
     columns = {**numbers(rng, names[:3]), "visits": rng.integers(0, 40, ROWS)}
     inputs, x = standardise(columns, names)
-    net = shake(nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1)))
+    net = shake(
+        nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1))
+    )
     louder(net)
     net[4].bias.sub_(net(x).median())
-    layers = [layer("linear", weights="0"), layer("relu"), layer("linear", weights="2"), layer("relu"), layer("linear", weights="4")]
+    layers = [
+        layer("linear", weights="0"),
+        layer("relu"),
+        layer("linear", weights="2"),
+        layer("relu"),
+        layer("linear", weights="4"),
+    ]
     margin = net(x)[:, 0] * 1.0
     probability = torch.sigmoid(margin)
-    expected = {"probability": probability.numpy(), "prediction": (probability >= 0.5).numpy().astype(np.int64), "margin": margin.numpy()}
-    write("binary", 11, "Two classes: ReLU layers, a sigmoid as the output's link, standardised numbers, one column of integers.\n",
-          ['[outputs]\nlink = "logistic"\n', inputs, *layers], net.state_dict(), columns, expected, order=["tenure", "visits", "id", "balance", "age"])
+    expected = {
+        "probability": probability.numpy(),
+        "prediction": (probability >= 0.5).numpy().astype(np.int64),
+        "margin": margin.numpy(),
+    }
+    write(
+        "binary",
+        11,
+        "Two classes: ReLU layers, a sigmoid as the output's link, standardised numbers, one "
+        "column of integers.\n",
+        ['[outputs]\nlink = "logistic"\n', inputs, *layers],
+        net.state_dict(),
+        columns,
+        expected,
+        order=["tenure", "visits", "id", "balance", "age"],
+    )
 
 
 @torch.no_grad()
@@ -106,18 +142,35 @@ def multiclass():
     names = [f"x{i}" for i in range(6)]
     columns = numbers(rng, names, np.float64)
     inputs, x = standardise(columns, names)
-    net = shake(nn.Sequential(nn.Linear(6, 24), nn.SiLU(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 4)))
+    net = shake(
+        nn.Sequential(nn.Linear(6, 24), nn.SiLU(), nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 4))
+    )
     louder(net)
-    layers = [layer("linear", weights="0"), layer("silu"), layer("linear", weights="2"), layer("tanh"), layer("linear", weights="4")]
+    layers = [
+        layer("linear", weights="0"),
+        layer("silu"),
+        layer("linear", weights="2"),
+        layer("tanh"),
+        layer("linear", weights="4"),
+    ]
     labels = ["basic", "gold", "none", "plus"]
     margins = net(x)
     probabilities = torch.softmax(margins, dim=1)
     expected = {"prediction": [labels[i] for i in margins.argmax(dim=1)]}
-    expected |= {f"probability_{label}": probabilities[:, i].numpy() for i, label in enumerate(labels)}
+    expected |= {
+        f"probability_{label}": probabilities[:, i].numpy() for i, label in enumerate(labels)
+    }
     expected |= {f"margin_{label}": margins[:, i].numpy() for i, label in enumerate(labels)}
     outputs = f'[outputs]\nlink = "softmax"\nlabels = {json.dumps(labels)}\n'
-    write("multiclass", 12, "Four classes with text labels: SiLU and tanh, softmax as the output's link.\n",
-          [outputs, inputs, *layers], net.state_dict(), columns, expected)
+    write(
+        "multiclass",
+        12,
+        "Four classes with text labels: SiLU and tanh, softmax as the output's link.\n",
+        [outputs, inputs, *layers],
+        net.state_dict(),
+        columns,
+        expected,
+    )
 
 
 @torch.no_grad()
@@ -127,18 +180,46 @@ def regression():
     columns = numbers(rng, names)
     entries = "\n".join(f'[[inputs]]\nname = "{name}"\n' for name in names)
     x = torch.stack([torch.from_numpy(columns[name]) for name in names], dim=1)
-    net = shake(nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Dropout(0.5), nn.Linear(20, 1, bias=False)))
-    layers = [layer("batch_norm", weights="0"), layer("linear", weights="1"), layer("batch_norm", weights="2"), layer("relu"),
-              layer("dropout", p=0.5), layer("linear", weights="5", bias=False)]
+    net = shake(
+        nn.Sequential(
+            nn.BatchNorm1d(3),
+            nn.Linear(3, 20),
+            nn.BatchNorm1d(20),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(20, 1, bias=False),
+        )
+    )
+    layers = [
+        layer("batch_norm", weights="0"),
+        layer("linear", weights="1"),
+        layer("batch_norm", weights="2"),
+        layer("relu"),
+        layer("dropout", p=0.5),
+        layer("linear", weights="5", bias=False),
+    ]
     prediction = net(x)[:, 0] * 1.0
-    write("batch_norm", 13, "Regression: batch norm with running statistics on raw inputs and inside, dropout, a layer without bias.\n",
-          [entries, *layers], net.state_dict(), columns, {"prediction": prediction.numpy(), "margin": prediction.numpy()}, task="regression")
+    write(
+        "batch_norm",
+        13,
+        "Regression: batch norm with running statistics on raw inputs and inside, dropout, a "
+        "layer without bias.\n",
+        [entries, *layers],
+        net.state_dict(),
+        columns,
+        {"prediction": prediction.numpy(), "margin": prediction.numpy()},
+        task="regression",
+    )
 
 
 class Block(nn.Module):
     def __init__(self, width, hidden):
         super().__init__()
-        self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norm, self.up, self.down = (
+            nn.LayerNorm(width),
+            nn.Linear(width, hidden),
+            nn.Linear(hidden, width),
+        )
 
     def forward(self, x):
         return x + self.down(nn.functional.gelu(self.up(self.norm(x))))
@@ -150,17 +231,48 @@ def residual():
     names = [f"sensor_{i}" for i in range(5)]
     columns = numbers(rng, names)
     inputs, x = standardise(columns, names)
-    net = shake(nn.Sequential(nn.Linear(5, 16), Block(16, 32), Block(16, 32), nn.LayerNorm(16), nn.GELU("tanh"), nn.Linear(16, 1)))
+    net = shake(
+        nn.Sequential(
+            nn.Linear(5, 16),
+            Block(16, 32),
+            Block(16, 32),
+            nn.LayerNorm(16),
+            nn.GELU("tanh"),
+            nn.Linear(16, 1),
+        )
+    )
 
     def block(i):
-        parts = [f'{{ kind = "layer_norm", weights = "{i}.norm" }}', f'{{ kind = "linear", weights = "{i}.up" }}', '{ kind = "gelu" }',
-                 f'{{ kind = "linear", weights = "{i}.down" }}']
-        return '[[network.layers]]\nkind = "residual"\nlayers = [\n' + "".join(f"  {part},\n" for part in parts) + "]\n"
+        parts = [
+            f'{{ kind = "layer_norm", weights = "{i}.norm" }}',
+            f'{{ kind = "linear", weights = "{i}.up" }}',
+            '{ kind = "gelu" }',
+            f'{{ kind = "linear", weights = "{i}.down" }}',
+        ]
+        return (
+            '[[network.layers]]\nkind = "residual"\nlayers = [\n'
+            + "".join(f"  {part},\n" for part in parts)
+            + "]\n"
+        )
 
-    layers = [layer("linear", weights="0"), block(1), block(2), layer("layer_norm", weights="3"), layer("gelu_tanh"), layer("linear", weights="5")]
+    layers = [
+        layer("linear", weights="0"),
+        block(1),
+        block(2),
+        layer("layer_norm", weights="3"),
+        layer("gelu_tanh"),
+        layer("linear", weights="5"),
+    ]
     prediction = net(x)[:, 0] * 1.0
-    write("residual", 14, "Regression: residual blocks of layer norm and exact GELU, then the tanh form of GELU.\n",
-          [inputs, *layers], net.state_dict(), columns, {"prediction": prediction.numpy(), "margin": prediction.numpy()})
+    write(
+        "residual",
+        14,
+        "Regression: residual blocks of layer norm and exact GELU, then the tanh form of GELU.\n",
+        [inputs, *layers],
+        net.state_dict(),
+        columns,
+        {"prediction": prediction.numpy(), "margin": prediction.numpy()},
+    )
 
 
 class Embedded(nn.Module):
@@ -184,17 +296,34 @@ def embedding():
     columns["city"] = pa.array([cities[i] if i < 6 else f"new {row}" for row, i in enumerate(city)])
     columns["plan"] = pa.array([plans[i] if i < 3 else None for i in plan])
     numeric, x = standardise(columns, ["income", "age"])
-    categorical = (f'[[inputs]]\nname = "city"\ntype = "string"\ncategories = {json.dumps(cities)}\nembedding = "city"\non_unseen = {{ default = 6 }}\n\n'
-                   f'[[inputs]]\nname = "plan"\ncategories = {json.dumps(plans)}\nembedding = "plan"\non_null = {{ default = 3 }}\n')
+    categorical = (
+        '[[inputs]]\nname = "city"\ntype = "string"\ncategories = '
+        f'{json.dumps(cities)}\nembedding = "city"\non_unseen = {{ default = 6 }}\n\n'
+        f'[[inputs]]\nname = "plan"\ncategories = {json.dumps(plans)}\nembedding = '
+        '"plan"\non_null = { default = 3 }\n'
+    )
     net = shake(Embedded())
     louder(net)
     layers = [layer("linear", weights="body.0"), layer("relu"), layer("linear", weights="body.2")]
     margin = net(torch.from_numpy(city), torch.from_numpy(plan), x)[:, 0] * 1.0
     probability = torch.sigmoid(margin)
-    expected = {"probability": probability.numpy(), "prediction": ["stays" if p < 0.4 else "leaves" for p in probability], "margin": margin.numpy()}
+    expected = {
+        "probability": probability.numpy(),
+        "prediction": ["stays" if p < 0.4 else "leaves" for p in probability],
+        "margin": margin.numpy(),
+    }
     outputs = '[outputs]\nlink = "logistic"\nlabels = ["stays", "leaves"]\nthreshold = 0.4\n'
-    write("embedding", 15, "Two classes by name: embeddings of two text columns, one with unseen values and one with nulls, beside standardised numbers.\n",
-          [outputs, categorical, numeric, *layers], net.state_dict(), columns, expected, order=["age", "plan", "id", "income", "city"])
+    write(
+        "embedding",
+        15,
+        "Two classes by name: embeddings of two text columns, one with unseen values and one with "
+        "nulls, beside standardised numbers.\n",
+        [outputs, categorical, numeric, *layers],
+        net.state_dict(),
+        columns,
+        expected,
+        order=["age", "plan", "id", "income", "city"],
+    )
 
 
 @torch.no_grad()
@@ -207,10 +336,20 @@ def half():
     tensors = net.state_dict()
     margins = net.float()(x)
     layers = [layer("linear", weights="0"), layer("relu"), layer("linear", weights="2")]
-    expected = {f"prediction_{name}": margins[:, i].numpy() for i, name in enumerate(["low", "high"])}
+    expected = {
+        f"prediction_{name}": margins[:, i].numpy() for i, name in enumerate(["low", "high"])
+    }
     expected |= {f"margin_{name}": margins[:, i].numpy() for i, name in enumerate(["low", "high"])}
-    write("half", 16, "Two numbers a row from weights kept in half precision, computed in single precision.\n",
-          ['[outputs]\nnames = ["low", "high"]\n', inputs, *layers], tensors, columns, expected, task="values")
+    write(
+        "half",
+        16,
+        "Two numbers a row from weights kept in half precision, computed in single precision.\n",
+        ['[outputs]\nnames = ["low", "high"]\n', inputs, *layers],
+        tensors,
+        columns,
+        expected,
+        task="values",
+    )
 
 
 class Mixed(nn.Module):
@@ -237,16 +376,35 @@ def mixed():
     grades = '[[inputs]]\nname = "grade"\ncategories = [0, 10, 20]\none_hot = true\n'
     net = shake(Mixed())
     louder(net)
-    block = ('[[network.layers]]\nkind = "residual"\nlayers = [\n  { kind = "linear", weights = "up" },\n  { kind = "elu" },\n'
-             '  { kind = "linear", weights = "down" },\n]\nshortcut = [{ kind = "linear", weights = "skip" }]\n')
-    layers = [block, layer("batch_norm", weights="norm", affine=False), layer("leaky_relu", slope=0.2), layer("linear", weights="head")]
+    block = (
+        '[[network.layers]]\nkind = "residual"\nlayers = [\n  { kind = "linear", weights = "up" '
+        '},\n  { kind = "elu" },\n'
+        '  { kind = "linear", weights = "down" },\n]\nshortcut = [{ kind = "linear", weights = '
+        '"skip" }]\n'
+    )
+    layers = [
+        block,
+        layer("batch_norm", weights="norm", affine=False),
+        layer("leaky_relu", slope=0.2),
+        layer("linear", weights="head"),
+    ]
     margins = net(torch.from_numpy(shop), x, torch.from_numpy(grade))
     probabilities = torch.softmax(margins, dim=1)
     expected = {"prediction": margins.argmax(dim=1).numpy()}
     expected |= {f"probability_{label}": probabilities[:, label].numpy() for label in range(3)}
     expected |= {f"margin_{label}": margins[:, label].numpy() for label in range(3)}
-    write("mixed", 17, "Three classes by number: an embedding by code, numbers and a one-hot category; a residual block with a shortcut, ELU, leaky ReLU.\n",
-          [shops, numeric, grades, *layers], net.state_dict(), columns, expected, order=["grade", "weight", "id", "price", "shop"], task="classes")
+    write(
+        "mixed",
+        17,
+        "Three classes by number: an embedding by code, numbers and a one-hot category; a "
+        "residual block with a shortcut, ELU, leaky ReLU.\n",
+        [shops, numeric, grades, *layers],
+        net.state_dict(),
+        columns,
+        expected,
+        order=["grade", "weight", "id", "price", "shop"],
+        task="classes",
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Node tests for the graph engine: the ONNX project's own, and models of single `ai.onnx.ml` operators with ONNX Runtime's answers.
+"""Node tests for the graph engine: the ONNX project's own, and models of single `ai.onnx.ml`
+operators with ONNX Runtime's answers.
 
-    python data/golden/onnx_nodes.py FOLDER            all of them; run the harness with TALLOW_ONNX_NODE_TESTS=FOLDER
+    python data/golden/onnx_nodes.py FOLDER   then with TALLOW_ONNX_NODE_TESTS=FOLDER
     python data/golden/onnx_nodes.py FOLDER --slice    the smallest of each operator
 
-Needs numpy, onnx, onnxruntime. `data/golden/onnx_nodes` was made with --slice and the operators that `tallow` lists.
-"""
+Needs numpy, onnx, onnxruntime. `data/golden/onnx_nodes` was made with --slice and the operators
+that `tallow` lists."""
 
 import argparse
 import collections
@@ -16,7 +17,12 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
-TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int64": TensorProto.INT64, "object": TensorProto.STRING}
+TYPES = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int64": TensorProto.INT64,
+    "object": TensorProto.STRING,
+}
 TRANSFORMS = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"]
 
 
@@ -29,7 +35,11 @@ def encoded(value, info):
         return numpy_helper.from_optional(value, info.name)
     if kind == "map_type":
         return numpy_helper.from_dict(value, info.name)
-    return value if isinstance(value, TensorProto) else numpy_helper.from_array(np.asarray(value), info.name)
+    return (
+        value
+        if isinstance(value, TensorProto)
+        else numpy_helper.from_array(np.asarray(value), info.name)
+    )
 
 
 def own_cases():
@@ -38,7 +48,12 @@ def own_cases():
         sets = []
         for inputs, outputs in case.data_sets:
             graph = case.model.graph
-            sets.append(([encoded(*pair) for pair in zip(inputs, graph.input)], [encoded(*pair) for pair in zip(outputs, graph.output)]))
+            sets.append(
+                (
+                    [encoded(*pair) for pair in zip(inputs, graph.input)],
+                    [encoded(*pair) for pair in zip(outputs, graph.output)],
+                )
+            )
         yield case.name, case.model, sets
 
 
@@ -50,16 +65,30 @@ def learned(name, operator, inputs, outputs, version=3, **attributes):
     graph = helper.make_graph(
         [node],
         "graph",
-        [helper.make_tensor_value_info(port, TYPES[str(value.dtype)], value.shape) for port, value in zip(ins, inputs)],
+        [
+            helper.make_tensor_value_info(port, TYPES[str(value.dtype)], value.shape)
+            for port, value in zip(ins, inputs)
+        ],
         [helper.make_tensor_value_info(port, kind, None) for port, kind in zip(outs, outputs)],
     )
     sets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", version)]
     model = helper.make_model(graph, opset_imports=sets, ir_version=9)
     try:
-        answers = onnxruntime.InferenceSession(model.SerializeToString()).run(None, dict(zip(ins, inputs)))
+        answers = onnxruntime.InferenceSession(model.SerializeToString()).run(
+            None, dict(zip(ins, inputs))
+        )
     except Exception:
         return
-    yield f"test_ml_{name}", model, [([numpy_helper.from_array(value) for value in inputs], [numpy_helper.from_array(np.asarray(value)) for value in answers])]
+    yield (
+        f"test_ml_{name}",
+        model,
+        [
+            (
+                [numpy_helper.from_array(value) for value in inputs],
+                [numpy_helper.from_array(np.asarray(value)) for value in answers],
+            )
+        ],
+    )
 
 
 def trees(generator, count, targets, modes, votes, only=None, positive=False, every=False):
@@ -71,12 +100,20 @@ def trees(generator, count, targets, modes, votes, only=None, positive=False, ev
             nodes["nodes_treeids"].append(tree)
             nodes["nodes_nodeids"].append(place)
             nodes["nodes_featureids"].append(0 if is_leaf else int(generator.integers(4)))
-            nodes["nodes_modes"].append("LEAF" if is_leaf else modes[int(generator.integers(len(modes)))])
-            nodes["nodes_values"].append(0.0 if is_leaf else float(generator.choice([0, 0.5, -0.5])))
+            nodes["nodes_modes"].append(
+                "LEAF" if is_leaf else modes[int(generator.integers(len(modes)))]
+            )
+            nodes["nodes_values"].append(
+                0.0 if is_leaf else float(generator.choice([0, 0.5, -0.5]))
+            )
             nodes["nodes_truenodeids"].append(0 if is_leaf else 2 * place + 1)
             nodes["nodes_falsenodeids"].append(0 if is_leaf else 2 * place + 2)
             nodes["nodes_missing_value_tracks_true"].append(int(generator.integers(2)))
-            voted = range(targets) if every else [int(generator.integers(targets)) if only is None else only]
+            voted = (
+                range(targets)
+                if every
+                else [int(generator.integers(targets)) if only is None else only]
+            )
             for target in voted if is_leaf else []:
                 weight = float(generator.normal() * 0.4)
                 nodes[f"{votes}_treeids"].append(tree)
@@ -88,9 +125,20 @@ def trees(generator, count, targets, modes, votes, only=None, positive=False, ev
 
 def tree_cases(generator):
     rows = generator.choice([0, 0.5, -0.5, 1, -1, np.nan], size=(40, 4)).astype(np.float32)
-    modes = [[mode] for mode in ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]] + [["BRANCH_LEQ", "BRANCH_GT", "BRANCH_EQ"]]
-    # Left out, because ONNX Runtime's answer is not one of the classes or is not written whole: two classes with votes for both, two base
-    # values with votes for the second class alone, and probits of a single score.
+    modes = [
+        [mode]
+        for mode in [
+            "BRANCH_LEQ",
+            "BRANCH_LT",
+            "BRANCH_GTE",
+            "BRANCH_GT",
+            "BRANCH_EQ",
+            "BRANCH_NEQ",
+        ]
+    ] + [["BRANCH_LEQ", "BRANCH_GT", "BRANCH_EQ"]]
+    # Left out, because ONNX Runtime's answer is not one of the classes or is not written whole: two
+    # classes with votes for both, two base values with votes for the second class alone, and
+    # probits of a single score.
     kinds = {
         "three": (3, None, False, False, []),
         "three_base": (3, None, False, False, [0.1, 0.2, 0.3]),
@@ -108,42 +156,143 @@ def tree_cases(generator):
                     more = {"base_values": base} if base else {}
                     name = f"trees_{mode_place}_{transform}_{aggregate}_{targets}_{len(base)}"
                     more |= trees(generator, 5, targets, mode, "target")
-                    yield from learned(name, "TreeEnsembleRegressor", [rows], [1], n_targets=targets, post_transform=transform, aggregate_function=aggregate, **more)
+                    yield from learned(
+                        name,
+                        "TreeEnsembleRegressor",
+                        [rows],
+                        [1],
+                        n_targets=targets,
+                        post_transform=transform,
+                        aggregate_function=aggregate,
+                        **more,
+                    )
             for kind, (classes, only, positive, every, base) in kinds.items():
                 if transform == "PROBIT" and classes == 2:
                     continue
                 more = {"base_values": base} if base else {}
                 more |= trees(generator, 4, classes, mode, "class", only, positive, every)
                 labels = [7, 8, 9][:classes]
-                yield from learned(f"tree_classes_{mode_place}_{transform}_{kind}", "TreeEnsembleClassifier", [rows], [7, 1], classlabels_int64s=labels, post_transform=transform, **more)
+                yield from learned(
+                    f"tree_classes_{mode_place}_{transform}_{kind}",
+                    "TreeEnsembleClassifier",
+                    [rows],
+                    [7, 1],
+                    classlabels_int64s=labels,
+                    post_transform=transform,
+                    **more,
+                )
 
 
 def linear_cases(generator, rows):
     for transform in TRANSFORMS:
         weights = (generator.normal(size=12) * 0.3).tolist()
-        yield from learned(f"linear_{transform}", "LinearRegressor", [rows], [1], coefficients=weights[:4], intercepts=[0.3], post_transform=transform)
-        yield from learned(f"linear_three_{transform}", "LinearRegressor", [rows], [1], coefficients=weights, intercepts=[0.3, 0.2, 0.1], targets=3, post_transform=transform)
-        classes = {"coefficients": weights, "intercepts": [0.3, 0.2, 0.1], "classlabels_ints": [5, 6, 9], "multi_class": 1}
-        yield from learned(f"linear_classes_{transform}", "LinearClassifier", [rows], [7, 1], post_transform=transform, **classes)
-        classes = {"coefficients": weights[:8], "intercepts": [0.3, 0.2], "classlabels_strings": ["a", "b"]}
-        yield from learned(f"linear_two_{transform}", "LinearClassifier", [rows], [8, 1], post_transform=transform, **classes)
+        yield from learned(
+            f"linear_{transform}",
+            "LinearRegressor",
+            [rows],
+            [1],
+            coefficients=weights[:4],
+            intercepts=[0.3],
+            post_transform=transform,
+        )
+        yield from learned(
+            f"linear_three_{transform}",
+            "LinearRegressor",
+            [rows],
+            [1],
+            coefficients=weights,
+            intercepts=[0.3, 0.2, 0.1],
+            targets=3,
+            post_transform=transform,
+        )
+        classes = {
+            "coefficients": weights,
+            "intercepts": [0.3, 0.2, 0.1],
+            "classlabels_ints": [5, 6, 9],
+            "multi_class": 1,
+        }
+        yield from learned(
+            f"linear_classes_{transform}",
+            "LinearClassifier",
+            [rows],
+            [7, 1],
+            post_transform=transform,
+            **classes,
+        )
+        classes = {
+            "coefficients": weights[:8],
+            "intercepts": [0.3, 0.2],
+            "classlabels_strings": ["a", "b"],
+        }
+        yield from learned(
+            f"linear_two_{transform}",
+            "LinearClassifier",
+            [rows],
+            [8, 1],
+            post_transform=transform,
+            **classes,
+        )
         if transform != "PROBIT":
             classes = {"coefficients": weights[:4], "intercepts": [0.1], "classlabels_ints": [0, 1]}
-            yield from learned(f"linear_one_{transform}", "LinearClassifier", [rows], [7, 1], post_transform=transform, **classes)
+            yield from learned(
+                f"linear_one_{transform}",
+                "LinearClassifier",
+                [rows],
+                [7, 1],
+                post_transform=transform,
+                **classes,
+            )
 
 
 def vector_cases(generator, rows):
-    for kernel, parameters in [("LINEAR", [0.0, 0, 0]), ("POLY", [0.5, 1.0, 3.0]), ("RBF", [0.4, 0, 0]), ("SIGMOID", [0.3, 0.1, 0])]:
+    for kernel, parameters in [
+        ("LINEAR", [0.0, 0, 0]),
+        ("POLY", [0.5, 1.0, 3.0]),
+        ("RBF", [0.4, 0, 0]),
+        ("SIGMOID", [0.3, 0.1, 0]),
+    ]:
         draw = lambda count: generator.normal(size=count).tolist()
         machine = {"kernel_type": kernel, "kernel_params": parameters}
-        yield from learned(f"vectors_{kernel}", "SVMRegressor", [rows], [1], support_vectors=draw(20), coefficients=draw(5), rho=[0.2], n_supports=5, **machine)
+        yield from learned(
+            f"vectors_{kernel}",
+            "SVMRegressor",
+            [rows],
+            [1],
+            support_vectors=draw(20),
+            coefficients=draw(5),
+            rho=[0.2],
+            n_supports=5,
+            **machine,
+        )
         for transform in ["NONE", "LOGISTIC", "SOFTMAX"]:
             for classes, counts, pairs in [(3, [2, 1, 3], 3), (2, [2, 3], 1)]:
                 for platt in [False, True]:
-                    more = {"prob_a": (-abs(generator.normal(size=pairs))).tolist(), "prob_b": draw(pairs)} if platt else {}
-                    more |= {"support_vectors": draw(4 * sum(counts)), "coefficients": draw(sum(counts) * (classes - 1)), "rho": [0.2, 0.1, -0.1][:pairs]}
-                    more |= {"vectors_per_class": counts, "classlabels_ints": [0, 1, 2][:classes], "post_transform": transform}
-                    yield from learned(f"vector_classes_{kernel}_{transform}_{classes}_{platt}", "SVMClassifier", [rows], [7, 1], **machine, **more)
+                    more = (
+                        {
+                            "prob_a": (-abs(generator.normal(size=pairs))).tolist(),
+                            "prob_b": draw(pairs),
+                        }
+                        if platt
+                        else {}
+                    )
+                    more |= {
+                        "support_vectors": draw(4 * sum(counts)),
+                        "coefficients": draw(sum(counts) * (classes - 1)),
+                        "rho": [0.2, 0.1, -0.1][:pairs],
+                    }
+                    more |= {
+                        "vectors_per_class": counts,
+                        "classlabels_ints": [0, 1, 2][:classes],
+                        "post_transform": transform,
+                    }
+                    yield from learned(
+                        f"vector_classes_{kernel}_{transform}_{classes}_{platt}",
+                        "SVMClassifier",
+                        [rows],
+                        [7, 1],
+                        **machine,
+                        **more,
+                    )
 
 
 def feature_cases(generator, rows):
@@ -152,7 +301,9 @@ def feature_cases(generator, rows):
     missing = rows.copy()
     missing[0, 0] = missing[3, 2] = np.nan
     for kind, values in [("float", rows), ("double", rows.astype(np.float64)), ("whole", whole)]:
-        yield from learned(f"scaler_{kind}", "Scaler", [values], [1], offset=[0.5, 1, 2, 3], scale=[2.0, 0.5, 1, 4])
+        yield from learned(
+            f"scaler_{kind}", "Scaler", [values], [1], offset=[0.5, 1, 2, 3], scale=[2.0, 0.5, 1, 4]
+        )
         yield from learned(f"scaler_one_{kind}", "Scaler", [values], [1], offset=[0.5], scale=[2.0])
         yield from learned(f"binarizer_{kind}", "Binarizer", [values], [1], threshold=0.3)
         for norm in ["MAX", "L1", "L2"]:
@@ -160,19 +311,76 @@ def feature_cases(generator, rows):
     yield from learned("one_hot_texts", "OneHotEncoder", [texts], [1], cats_strings=["a", "b", "c"])
     yield from learned("one_hot_whole", "OneHotEncoder", [whole], [1], cats_int64s=[-1, 0, 2])
     yield from learned("one_hot_float", "OneHotEncoder", [rows], [1], cats_int64s=[-1, 0, 1])
-    yield from learned("labels_texts", "LabelEncoder", [texts], [7], keys_strings=["a", "b"], values_int64s=[3, 4], default_int64=-7)
-    yield from learned("labels_whole", "LabelEncoder", [whole], [8], keys_int64s=[0, 1], values_strings=["z", "o"])
-    yield from learned("labels_renamed", "LabelEncoder", [texts], [8], keys_strings=["a", "b"], values_strings=["x", "y"])
-    yield from learned("labels_old", "LabelEncoder", [texts], [7], version=1, classes_strings=["a", "b"])
-    yield from learned("categories", "CategoryMapper", [texts], [7], version=1, cats_strings=["a", "b"], cats_int64s=[10, 20])
-    yield from learned("categories_back", "CategoryMapper", [whole], [8], version=1, cats_strings=["a", "b"], cats_int64s=[0, 1])
-    yield from learned("imputer", "Imputer", [missing], [1], imputed_value_floats=[1.0, 2, 3, 4], replaced_value_float=float("nan"))
-    yield from learned("imputer_zero", "Imputer", [missing], [1], imputed_value_floats=[9.0], replaced_value_float=0.0)
-    yield from learned("imputer_whole", "Imputer", [whole], [7], imputed_value_int64s=[9], replaced_value_int64=0)
+    yield from learned(
+        "labels_texts",
+        "LabelEncoder",
+        [texts],
+        [7],
+        keys_strings=["a", "b"],
+        values_int64s=[3, 4],
+        default_int64=-7,
+    )
+    yield from learned(
+        "labels_whole", "LabelEncoder", [whole], [8], keys_int64s=[0, 1], values_strings=["z", "o"]
+    )
+    yield from learned(
+        "labels_renamed",
+        "LabelEncoder",
+        [texts],
+        [8],
+        keys_strings=["a", "b"],
+        values_strings=["x", "y"],
+    )
+    yield from learned(
+        "labels_old", "LabelEncoder", [texts], [7], version=1, classes_strings=["a", "b"]
+    )
+    yield from learned(
+        "categories",
+        "CategoryMapper",
+        [texts],
+        [7],
+        version=1,
+        cats_strings=["a", "b"],
+        cats_int64s=[10, 20],
+    )
+    yield from learned(
+        "categories_back",
+        "CategoryMapper",
+        [whole],
+        [8],
+        version=1,
+        cats_strings=["a", "b"],
+        cats_int64s=[0, 1],
+    )
+    yield from learned(
+        "imputer",
+        "Imputer",
+        [missing],
+        [1],
+        imputed_value_floats=[1.0, 2, 3, 4],
+        replaced_value_float=float("nan"),
+    )
+    yield from learned(
+        "imputer_zero",
+        "Imputer",
+        [missing],
+        [1],
+        imputed_value_floats=[9.0],
+        replaced_value_float=0.0,
+    )
+    yield from learned(
+        "imputer_whole", "Imputer", [whole], [7], imputed_value_int64s=[9], replaced_value_int64=0
+    )
     yield from learned("extractor", "ArrayFeatureExtractor", [rows, np.array([[0, 2]])], [1])
     yield from learned("extractor_vector", "ArrayFeatureExtractor", [rows[0], np.array([1])], [1])
     yield from learned("extractor_texts", "ArrayFeatureExtractor", [texts, np.array([1])], [8])
-    yield from learned("vectorizer", "FeatureVectorizer", [rows, whole.astype(np.float32)], [1], inputdimensions=[4, 4])
+    yield from learned(
+        "vectorizer",
+        "FeatureVectorizer",
+        [rows, whole.astype(np.float32)],
+        [1],
+        inputdimensions=[4, 4],
+    )
 
 
 def all_cases():
@@ -186,15 +394,26 @@ def all_cases():
 
 
 def size(model, sets):
-    return len(model.SerializeToString()) + sum(len(value.SerializeToString()) for pair in sets for values in pair for value in values)
+    return len(model.SerializeToString()) + sum(
+        len(value.SerializeToString()) for pair in sets for values in pair for value in values
+    )
 
 
 # Operators of many modes, and how many of their cases are kept.
-SEVERAL = {"Resize": 10, "GridSample": 6, "Attention": 8, "DFT": 3, "NegativeLogLikelihoodLoss": 4, "SoftmaxCrossEntropyLoss": 3, "LinearAttention": 3}
+SEVERAL = {
+    "Resize": 10,
+    "GridSample": 6,
+    "Attention": 8,
+    "DFT": 3,
+    "NegativeLogLikelihoodLoss": 4,
+    "SoftmaxCrossEntropyLoss": 3,
+    "LinearAttention": 3,
+}
 
 
 def sliced(cases):
-    """The smallest single-node case of each operator, and of some operators others, evenly by name."""
+    """The smallest single-node case of each operator, and of some operators others, evenly by
+    name."""
     by_operator = collections.defaultdict(list)
     for name, model, sets in cases:
         if len(model.graph.node) == 1:

@@ -1,8 +1,9 @@
 """Makes the golden cases of XGBoost: python data/golden/xgboost.py [case ...]
 
-Run once for each library version (1.0.2, 1.7.6, 2.1.4, 3.0.5, 3.2.0), with that version of xgboost on PYTHONPATH; cases are named for the
-version that made them. Needs numpy, pandas, pyarrow, scikit-learn. Every number comes of the seed below and of the library.
-"""
+Run once for each library version (1.0.2, 1.7.6, 2.1.4, 3.0.5, 3.2.0), with that version of xgboost
+on PYTHONPATH; cases are named for the version that made them. Needs numpy, pandas, pyarrow,
+scikit-learn. Every number comes of the seed below and of the library."""
+
 import importlib.metadata
 import json
 import pathlib
@@ -11,7 +12,11 @@ import sys
 import tempfile
 
 # This file has the library's own name: it must not be imported in the library's place.
-sys.path = [place for place in sys.path if pathlib.Path(place).resolve() != pathlib.Path(__file__).parent.resolve()]
+sys.path = [
+    place
+    for place in sys.path
+    if pathlib.Path(place).resolve() != pathlib.Path(__file__).parent.resolve()
+]
 
 import numpy as np
 import pandas as pd
@@ -43,22 +48,30 @@ def case(versions, about):
 
 
 class Data:
-    """Columns of several types, with missing values and signed zeros, and targets that depend on them."""
+    """Columns of several types, with missing values and signed zeros, and targets that depend on
+    them."""
 
     def __init__(self, rng, rows):
         normal = rng.normal(size=(rows, 3))
-        self.frame = pd.DataFrame({
-            "amount": normal[:, 0] * 40 + 10,
-            "ratio": normal[:, 1].astype(np.float32),
-            "age in years": rng.integers(18, 90, rows),
-            "member": rng.random(rows) < 0.4,
-            "height": normal[:, 2],
-        })
+        self.frame = pd.DataFrame(
+            {
+                "amount": normal[:, 0] * 40 + 10,
+                "ratio": normal[:, 1].astype(np.float32),
+                "age in years": rng.integers(18, 90, rows),
+                "member": rng.random(rows) < 0.4,
+                "height": normal[:, 2],
+            }
+        )
         self.frame.loc[rng.random(rows) < 0.15, "amount"] = np.nan
         self.frame.loc[rng.random(rows) < 0.15, "ratio"] = np.nan
         self.frame.loc[rng.random(rows) < 0.1, "height"] = 0.0
         self.frame.loc[rng.random(rows) < 0.1, "height"] = -0.0
-        score = self.frame["amount"].fillna(30) / 40 + self.frame["height"] - (self.frame["age in years"] > 50) + self.frame["member"]
+        score = (
+            self.frame["amount"].fillna(30) / 40
+            + self.frame["height"]
+            - (self.frame["age in years"] > 50)
+            + self.frame["member"]
+        )
         self.score = (score + 0.2 * rng.normal(size=rows)).to_numpy()
         self.binary = (self.score > 0.4).astype(int)
         self.classes = np.digitize(self.score, [-0.5, 0.3, 1.1])
@@ -82,10 +95,18 @@ def train(setting, target, rounds=3, **parameters):
 def on_thresholds(setting, booster):
     """Puts thresholds of the model itself into the first rows."""
     for tree in trees_of(booster):
-        for feature, threshold, left in zip(tree["split_indices"], tree["split_conditions"], tree["left_children"]):
-            name = setting.test.frame.columns[feature] if feature < len(setting.test.frame.columns) else None
+        for feature, threshold, left in zip(
+            tree["split_indices"], tree["split_conditions"], tree["left_children"]
+        ):
+            name = (
+                setting.test.frame.columns[feature]
+                if feature < len(setting.test.frame.columns)
+                else None
+            )
             if left != -1 and name in ("amount", "ratio", "height"):
-                setting.test.frame.loc[int(setting.rng.integers(0, 40)), name] = np.float32(threshold)
+                setting.test.frame.loc[int(setting.rng.integers(0, 40)), name] = np.float32(
+                    threshold
+                )
 
 
 def model_of(booster):
@@ -101,7 +122,11 @@ def trees_of(booster):
 
 
 def leaf_ranks(booster, matrix, span):
-    ids = np.asarray(booster.predict(matrix, pred_leaf=True, **span)).reshape(matrix.num_row(), -1).astype(int)
+    ids = (
+        np.asarray(booster.predict(matrix, pred_leaf=True, **span))
+        .reshape(matrix.num_row(), -1)
+        .astype(int)
+    )
     columns = {}
     for index, tree in enumerate(trees_of(booster)[: ids.shape[1]]):
         reached, waiting = [], [0]
@@ -135,10 +160,27 @@ def expected(objective, scores, margins):
 
 
 def write_table(path, columns):
-    pq.write_table(pa.table(columns), path, compression="zstd", write_statistics=False, store_schema=False)
+    pq.write_table(
+        pa.table(columns), path, compression="zstd", write_statistics=False, store_schema=False
+    )
 
 
-def write(name, about, setting, booster, *, matrix=None, frame=None, suffix="ubj", rounds=0, arguments=(), leaves=True, scores=None, margins=None, saved=None):
+def write(
+    name,
+    about,
+    setting,
+    booster,
+    *,
+    matrix=None,
+    frame=None,
+    suffix="ubj",
+    rounds=0,
+    arguments=(),
+    leaves=True,
+    scores=None,
+    margins=None,
+    saved=None,
+):
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -156,11 +198,20 @@ def write(name, about, setting, booster, *, matrix=None, frame=None, suffix="ubj
     write_table(folder / "input.parquet", columns)
     if leaves:
         write_table(folder / "leaves.parquet", leaf_ranks(booster, matrix, span))
-    # Up to 1.2 the library added the intercept after the trees; since then, reading the same file, it starts there, and so does tallow.
+    # Up to 1.2 the library added the intercept after the trees; since then, reading the same file,
+    # it starts there, and so does tallow.
     margin_tolerance = 5e-7 if SHORT == "1.0" else 0
-    case = {"model": f"model.{suffix}", "tolerance": 2e-6, "margin_tolerance": margin_tolerance, "arguments": list(arguments)}
+    case = {
+        "model": f"model.{suffix}",
+        "tolerance": 2e-6,
+        "margin_tolerance": margin_tolerance,
+        "arguments": list(arguments),
+    }
     (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n")
-    text = f"# {name}\n\n{about}\n\nMade by `data/golden/xgboost.py` with XGBoost {VERSION}, seed {SEED}.\n"
+    text = (
+        f"# {name}\n\n{about}\n\nMade by `data/golden/xgboost.py` with XGBoost {VERSION}, seed "
+        f"{SEED}.\n"
+    )
     (folder / "ORIGIN.md").write_text(text)
 
 
@@ -175,9 +226,22 @@ ALL = "1.7 2.1 3.0 3.2"
 OLD_AND_NEW = "1.7 3.2"
 
 
-@case(ALL, "binary:logistic as JSON, pruned (nodes that nothing leads to), base_score given, missing values, zeros of both signs, values on thresholds")
+@case(
+    ALL,
+    "binary:logistic as JSON, pruned (nodes that nothing leads to), base_score given, missing "
+    "values, zeros of both signs, values on thresholds",
+)
 def binary_json(name, about):
-    plain(name, about, "binary", "json", objective="binary:logistic", base_score=0.3, gamma=1.0, tree_method="exact")
+    plain(
+        name,
+        about,
+        "binary",
+        "json",
+        objective="binary:logistic",
+        base_score=0.3,
+        gamma=1.0,
+        tree_method="exact",
+    )
 
 
 @case(ALL, "binary:logistic as UBJSON, the library's own base_score")
@@ -197,7 +261,15 @@ def hinge(name, about):
 
 @case(ALL, "multi:softprob, four classes")
 def softprob(name, about):
-    plain(name, about, "classes", "json" if SHORT == "3.2" else "ubj", objective="multi:softprob", num_class=4, rounds=2)
+    plain(
+        name,
+        about,
+        "classes",
+        "json" if SHORT == "3.2" else "ubj",
+        objective="multi:softprob",
+        num_class=4,
+        rounds=2,
+    )
 
 
 @case(OLD_AND_NEW, "multi:softmax: only the class")
@@ -247,7 +319,14 @@ def reglogistic(name, about):
 
 @case("2.1 3.0 3.2", "reg:quantileerror with three alphas")
 def quantile(name, about):
-    plain(name, about, "score", objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9], rounds=2)
+    plain(
+        name,
+        about,
+        "score",
+        objective="reg:quantileerror",
+        quantile_alpha=[0.1, 0.5, 0.9],
+        rounds=2,
+    )
 
 
 @case("3.2", "survival:cox")
@@ -260,7 +339,9 @@ def aft(name, about):
     setting = Setting(name)
     matrix = xgb.DMatrix(setting.train.frame)
     matrix.set_float_info("label_lower_bound", setting.train.positive)
-    matrix.set_float_info("label_upper_bound", setting.train.positive * np.where(setting.train.binary, 1, 3))
+    matrix.set_float_info(
+        "label_upper_bound", setting.train.positive * np.where(setting.train.binary, 1, 3)
+    )
     booster = train(setting, matrix, objective="survival:aft", aft_loss_distribution="logistic")
     on_thresholds(setting, booster)
     write(name, about, setting, booster)
@@ -287,7 +368,16 @@ def rankndcg(name, about):
 
 @case(ALL, "a boosted random forest: num_parallel_tree 3")
 def parallel(name, about):
-    plain(name, about, "binary", objective="binary:logistic", num_parallel_tree=3, subsample=0.5, colsample_bynode=0.6, rounds=2)
+    plain(
+        name,
+        about,
+        "binary",
+        objective="binary:logistic",
+        num_parallel_tree=3,
+        subsample=0.5,
+        colsample_bynode=0.6,
+        rounds=2,
+    )
 
 
 def stopped(name, **more):
@@ -295,34 +385,72 @@ def stopped(name, **more):
     held_out = Data(setting.rng, 100)
     noise = setting.rng.random(TRAIN_ROWS) < 0.35
     target = np.where(noise, 1 - setting.train.binary, setting.train.binary)
-    classifier = xgb.XGBClassifier(n_estimators=30, max_depth=2, learning_rate=0.6, early_stopping_rounds=4, n_jobs=1, random_state=7, **more)
-    classifier.fit(setting.train.frame, target, eval_set=[(held_out.frame, held_out.binary)], verbose=False)
+    classifier = xgb.XGBClassifier(
+        n_estimators=30,
+        max_depth=2,
+        learning_rate=0.6,
+        early_stopping_rounds=4,
+        n_jobs=1,
+        random_state=7,
+        **more,
+    )
+    classifier.fit(
+        setting.train.frame, target, eval_set=[(held_out.frame, held_out.binary)], verbose=False
+    )
     booster = classifier.get_booster()
     on_thresholds(setting, booster)
     assert classifier.best_iteration + 1 < booster.num_boosted_rounds()
     return setting, classifier, booster
 
 
-@case(ALL, "early stopping: the file of a booster, what scikit-learn's wrapper predicts with the stored best_iteration")
+@case(
+    ALL,
+    "early stopping: the file of a booster, what scikit-learn's wrapper predicts with the stored "
+    "best_iteration",
+)
 def best(name, about):
     setting, classifier, booster = stopped(name)
     scores = classifier.predict_proba(setting.test.frame)[:, 1]
     margins = classifier.predict(setting.test.frame, output_margin=True)
-    write(name, about, setting, booster, rounds=classifier.best_iteration + 1, scores=scores, margins=margins, arguments=["--trees", "best"])
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        rounds=classifier.best_iteration + 1,
+        scores=scores,
+        margins=margins,
+        arguments=["--trees", "best"],
+    )
 
 
-@case("3.2", "early stopping: the file of an estimator, whose own predict stops at the stored best_iteration; a random forest in each round")
+@case(
+    "3.2",
+    "early stopping: the file of an estimator, whose own predict stops at the stored "
+    "best_iteration; a random forest in each round",
+)
 def estimator(name, about):
     setting, classifier, booster = stopped(name, num_parallel_tree=2, subsample=0.8)
     scores = classifier.predict_proba(setting.test.frame)[:, 1]
     margins = classifier.predict(setting.test.frame, output_margin=True)
-    write(name, about, setting, booster, rounds=classifier.best_iteration + 1, scores=scores, margins=margins, saved=classifier)
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        rounds=classifier.best_iteration + 1,
+        scores=scores,
+        margins=margins,
+        saved=classifier,
+    )
 
 
 @case("3.2", "a tie: the classifier says the first class where the probability is 0.5")
 def tie(name, about):
     setting = Setting(name)
-    classifier = xgb.XGBClassifier(n_estimators=2, gamma=1e9, n_jobs=1, base_score=0.5, reg_lambda=1e12)
+    classifier = xgb.XGBClassifier(
+        n_estimators=2, gamma=1e9, n_jobs=1, base_score=0.5, reg_lambda=1e12
+    )
     classifier.fit(setting.train.frame, setting.train.binary)
     assert (classifier.predict_proba(setting.test.frame)[:, 1] == 0.5).any()
     assert (classifier.predict(setting.test.frame) == 0).all()
@@ -338,18 +466,39 @@ def alltrees(name, about):
 @case("3.2", "the first two rounds of three classes")
 def firsttrees(name, about):
     setting = Setting(name)
-    booster = train(setting, np.minimum(setting.train.classes, 2), objective="multi:softprob", num_class=3, rounds=3)
+    booster = train(
+        setting,
+        np.minimum(setting.train.classes, 2),
+        objective="multi:softprob",
+        num_class=3,
+        rounds=3,
+    )
     write(name, about, setting, booster, rounds=2, arguments=["--trees", "2"])
 
 
 @case(ALL, "dart: each tree weighted")
 def dart(name, about):
-    plain(name, about, "binary", "json" if SHORT == "3.0" else "ubj", booster="dart", objective="binary:logistic", rate_drop=0.5, rounds=6)
+    plain(
+        name,
+        about,
+        "binary",
+        "json" if SHORT == "3.0" else "ubj",
+        booster="dart",
+        objective="binary:logistic",
+        rate_drop=0.5,
+        rounds=6,
+    )
 
 
 def linear(name, about, target, **parameters):
     setting = Setting(name)
-    booster = train(setting, getattr(setting.train, target), booster="gblinear", updater="coord_descent", **parameters)
+    booster = train(
+        setting,
+        getattr(setting.train, target),
+        booster="gblinear",
+        updater="coord_descent",
+        **parameters,
+    )
     write(name, about, setting, booster, leaves=False)
 
 
@@ -368,7 +517,10 @@ CITIES = np.array(["Ulm", "Cologne", "Bonn", "Kiel", "Jena", "Trier", "Hof"])
 
 def coded(name, about, **parameters):
     setting = Setting(name)
-    for data, rows, unseen in ((setting.train, TRAIN_ROWS, []), (setting.test, ROWS, [7, 40, 1000])):
+    for data, rows, unseen in (
+        (setting.train, TRAIN_ROWS, []),
+        (setting.test, ROWS, [7, 40, 1000]),
+    ):
         data.frame = pd.DataFrame({"amount": data.frame["amount"], "height": data.frame["height"]})
         codes = setting.rng.integers(0, 7, rows).astype(float)
         data.score = data.score + np.array([2, -1, 0.5, -2, 1, 0, -0.5])[codes.astype(int)]
@@ -377,8 +529,20 @@ def coded(name, about, **parameters):
         data.frame["city"] = codes
     types = ["q", "q", "c"]
     names = list(setting.train.frame.columns)
-    dense = lambda data, label=None: xgb.DMatrix(data.frame.to_numpy(), label, feature_names=names, feature_types=types, enable_categorical=True)
-    booster = train(setting, dense(setting.train, setting.train.score), objective="reg:squarederror", tree_method="hist", **parameters)
+    dense = lambda data, label=None: xgb.DMatrix(
+        data.frame.to_numpy(),
+        label,
+        feature_names=names,
+        feature_types=types,
+        enable_categorical=True,
+    )
+    booster = train(
+        setting,
+        dense(setting.train, setting.train.score),
+        objective="reg:squarederror",
+        tree_method="hist",
+        **parameters,
+    )
     assert any(tree["categories"] for tree in trees_of(booster))
     on_thresholds(setting, booster)
     frame = setting.test.frame.assign(city=setting.test.frame["city"].astype("Int64"))
@@ -400,18 +564,33 @@ def stored(name, about, suffix):
     for data, rows in ((setting.train, TRAIN_ROWS), (setting.test, ROWS)):
         data.frame = pd.DataFrame({"amount": data.frame["amount"], "height": data.frame["height"]})
         city, floor = setting.rng.integers(0, 7, rows), setting.rng.integers(0, 5, rows)
-        data.score = data.score + np.array([2, -1, 0.5, -2, 1, 0, -0.5])[city] + np.array([0, 1, -1, 2, -2])[floor]
-        data.frame["city"] = pd.Categorical(np.where(setting.rng.random(rows) < 0.1, None, CITIES[city]), categories=CITIES)
-        data.frame["floor"] = pd.Categorical(np.array([-3, 10, 2**40, 7, 0])[floor], categories=[-3, 10, 2**40, 7, 0])
+        data.score = (
+            data.score
+            + np.array([2, -1, 0.5, -2, 1, 0, -0.5])[city]
+            + np.array([0, 1, -1, 2, -2])[floor]
+        )
+        data.frame["city"] = pd.Categorical(
+            np.where(setting.rng.random(rows) < 0.1, None, CITIES[city]), categories=CITIES
+        )
+        data.frame["floor"] = pd.Categorical(
+            np.array([-3, 10, 2**40, 7, 0])[floor], categories=[-3, 10, 2**40, 7, 0]
+        )
     matrix = xgb.DMatrix(setting.train.frame, setting.train.score, enable_categorical=True)
-    booster = train(setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=3)
+    booster = train(
+        setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=3
+    )
     on_thresholds(setting, booster)
     matrix = xgb.DMatrix(setting.test.frame, enable_categorical=True)
-    frame = setting.test.frame.assign(city=setting.test.frame["city"].astype(object), floor=setting.test.frame["floor"].astype("int64"))
+    frame = setting.test.frame.assign(
+        city=setting.test.frame["city"].astype(object),
+        floor=setting.test.frame["floor"].astype("int64"),
+    )
     write(name, about, setting, booster, matrix=matrix, frame=frame, suffix=suffix)
 
 
-@case("3.2", "categories stored with the model, texts and whole numbers, not in sorted order; UBJSON")
+@case(
+    "3.2", "categories stored with the model, texts and whole numbers, not in sorted order; UBJSON"
+)
 def stored_ubj(name, about):
     stored(name, about, "ubj")
 
@@ -421,16 +600,25 @@ def stored_json(name, about):
     stored(name, about, "json")
 
 
-@case("3.2", "categories with letters outside ASCII, which the file holds cut; a package lists them")
+@case(
+    "3.2", "categories with letters outside ASCII, which the file holds cut; a package lists them"
+)
 def letters(name, about):
     setting = Setting(name)
     cities = ["Ulm", "Köln", "Bonn", "São Paulo", "東京"]
     for data, rows in ((setting.train, TRAIN_ROWS), (setting.test, ROWS)):
         city = setting.rng.integers(0, 5, rows)
-        data.frame = pd.DataFrame({"amount": data.frame["amount"], "city": pd.Categorical([cities[code] for code in city], categories=cities)})
+        data.frame = pd.DataFrame(
+            {
+                "amount": data.frame["amount"],
+                "city": pd.Categorical([cities[code] for code in city], categories=cities),
+            }
+        )
         data.score = data.score + np.array([2, -1, 0.5, -2, 1])[city]
     matrix = xgb.DMatrix(setting.train.frame, setting.train.score, enable_categorical=True)
-    booster = train(setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=3)
+    booster = train(
+        setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=3
+    )
     matrix = xgb.DMatrix(setting.test.frame, enable_categorical=True)
     frame = setting.test.frame.assign(city=setting.test.frame["city"].astype(object))
     write(name, about, setting, booster, matrix=matrix, frame=frame)
@@ -439,7 +627,10 @@ def letters(name, about):
     package.mkdir()
     (folder / "model.ubj").rename(package / "model.ubj")
     quoted = ", ".join(f'"{city}"' for city in cities)
-    manifest = f'name = "letters"\n\n[[artefacts]]\npath = "model.ubj"\n\n[[inputs]]\nname = "city"\ncategories = [{quoted}]\n'
+    manifest = (
+        'name = "letters"\n\n[[artefacts]]\npath = "model.ubj"\n\n[[inputs]]\nname = '
+        f'"city"\ncategories = [{quoted}]\n'
+    )
     (package / "tallow.toml").write_text(manifest, encoding="utf-8")
     facts = json.loads((folder / "case.json").read_text())
     (folder / "case.json").write_text(json.dumps({**facts, "model": "model"}, indent=1) + "\n")
@@ -448,8 +639,17 @@ def letters(name, about):
 @case("2.1 3.0 3.2", "multi_output_tree: leaves that hold a vector")
 def multioutput(name, about):
     setting = Setting(name)
-    target = np.stack([setting.train.score, setting.train.positive, -setting.train.score**2], axis=1)
-    booster = train(setting, target, objective="reg:squarederror", multi_strategy="multi_output_tree", tree_method="hist", rounds=4)
+    target = np.stack(
+        [setting.train.score, setting.train.positive, -(setting.train.score**2)], axis=1
+    )
+    booster = train(
+        setting,
+        target,
+        objective="reg:squarederror",
+        multi_strategy="multi_output_tree",
+        tree_method="hist",
+        rounds=4,
+    )
     on_thresholds(setting, booster)
     write(name, about, setting, booster, suffix="json" if SHORT == "3.0" else "ubj")
 
@@ -466,7 +666,9 @@ def multitarget(name, about):
 @case("3.2", "several labels at once: binary:logistic with three targets, a base_score each")
 def multilabel(name, about):
     setting = Setting(name)
-    target = np.stack([setting.train.binary, setting.train.classes > 2, setting.train.frame["member"]], axis=1).astype(int)
+    target = np.stack(
+        [setting.train.binary, setting.train.classes > 2, setting.train.frame["member"]], axis=1
+    ).astype(int)
     booster = train(setting, target, objective="binary:logistic", tree_method="hist", rounds=3)
     on_thresholds(setting, booster)
     write(name, about, setting, booster)
@@ -477,19 +679,49 @@ def nameless(name, about):
     setting = Setting(name)
     names = list(setting.train.frame.columns)
     dense = lambda data: data.frame.to_numpy(dtype=np.float64)
-    booster = train(setting, xgb.DMatrix(dense(setting.train), setting.train.binary), objective="binary:logistic")
+    booster = train(
+        setting,
+        xgb.DMatrix(dense(setting.train), setting.train.binary),
+        objective="binary:logistic",
+    )
     on_thresholds(setting, booster)
-    write(name, about, setting, booster, matrix=xgb.DMatrix(dense(setting.test)), arguments=["--features", ",".join(names)])
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        matrix=xgb.DMatrix(dense(setting.test)),
+        arguments=["--features", ",".join(names)],
+    )
 
 
-@case("1.0", "the oldest JSON: directions as booleans, numbers of 17 digits, no names, no bounds of rounds, no number of parallel trees")
+@case(
+    "1.0",
+    "the oldest JSON: directions as booleans, numbers of 17 digits, no names, no bounds of "
+    "rounds, no number of parallel trees",
+)
 def oldest(name, about):
     setting = Setting(name)
     names = list(setting.train.frame.columns)
     dense = lambda data: data.frame.to_numpy(dtype=np.float64)
-    booster = train(setting, xgb.DMatrix(dense(setting.train), setting.train.classes), objective="multi:softprob", num_class=4, base_score=0.3, rounds=2)
+    booster = train(
+        setting,
+        xgb.DMatrix(dense(setting.train), setting.train.classes),
+        objective="multi:softprob",
+        num_class=4,
+        base_score=0.3,
+        rounds=2,
+    )
     on_thresholds(setting, booster)
-    write(name, about, setting, booster, matrix=xgb.DMatrix(dense(setting.test)), suffix="json", arguments=["--features", ",".join(names)])
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        matrix=xgb.DMatrix(dense(setting.test)),
+        suffix="json",
+        arguments=["--features", ",".join(names)],
+    )
 
 
 @case("1.0", "the oldest JSON: a boosted random forest, base_score as a probability of six digits")
@@ -498,9 +730,25 @@ def oldestparallel(name, about):
     names = list(setting.train.frame.columns)
     dense = lambda data: data.frame.to_numpy(dtype=np.float64)
     matrix = xgb.DMatrix(dense(setting.train), setting.train.binary)
-    booster = train(setting, matrix, objective="binary:logistic", num_parallel_tree=2, subsample=0.5, base_score=0.3, rounds=2)
+    booster = train(
+        setting,
+        matrix,
+        objective="binary:logistic",
+        num_parallel_tree=2,
+        subsample=0.5,
+        base_score=0.3,
+        rounds=2,
+    )
     on_thresholds(setting, booster)
-    write(name, about, setting, booster, matrix=xgb.DMatrix(dense(setting.test)), suffix="json", arguments=["--features", ",".join(names)])
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        matrix=xgb.DMatrix(dense(setting.test)),
+        suffix="json",
+        arguments=["--features", ",".join(names)],
+    )
 
 
 @case("3.2", "infinite values, by the library's in-place prediction, the only one that takes them")
@@ -508,30 +756,84 @@ def infinite(name, about):
     setting = Setting(name)
     booster = train(setting, setting.train.binary, objective="binary:logistic")
     on_thresholds(setting, booster)
-    for row, (column, value) in enumerate(zip(["amount", "ratio", "height"] * 2, [np.inf, -np.inf] * 3)):
+    for row, (column, value) in enumerate(
+        zip(["amount", "ratio", "height"] * 2, [np.inf, -np.inf] * 3)
+    ):
         setting.test.frame.loc[row, column] = value
     frame = setting.test.frame
     margins = booster.inplace_predict(frame, predict_type="margin")
-    write(name, about, setting, booster, matrix=xgb.DMatrix(frame.replace([np.inf, -np.inf], 0)), leaves=False, scores=booster.inplace_predict(frame), margins=margins)
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        matrix=xgb.DMatrix(frame.replace([np.inf, -np.inf], 0)),
+        leaves=False,
+        scores=booster.inplace_predict(frame),
+        margins=margins,
+    )
 
 
-@case("3.2", "category codes that are none: fractions, negative, too large, infinite; by the library's in-place prediction, which takes them all")
+@case(
+    "3.2",
+    "category codes that are none: fractions, negative, too large, infinite; by the library's "
+    "in-place prediction, which takes them all",
+)
 def oddcodes(name, about):
     setting = Setting(name)
     for data, rows in ((setting.train, TRAIN_ROWS), (setting.test, ROWS)):
         city = setting.rng.integers(0, 7, rows).astype(float)
         data.score = data.score + np.array([-2, -1, 0.5, 2, 1, 0, -0.5])[city.astype(int)]
-        data.frame = pd.DataFrame({"amount": data.frame["amount"], "height": data.frame["height"], "city": city})
-    odd = [-0.5, -1, -0.0, 0.5, 1.7, 6.999, -0.999, -1e-30, 1e-30, 7, 2.0**24 - 1, 2.0**24, 2.0**31, 1e30, -1e30, np.inf, -np.inf, np.nan]
+        data.frame = pd.DataFrame(
+            {"amount": data.frame["amount"], "height": data.frame["height"], "city": city}
+        )
+    odd = [
+        -0.5,
+        -1,
+        -0.0,
+        0.5,
+        1.7,
+        6.999,
+        -0.999,
+        -1e-30,
+        1e-30,
+        7,
+        2.0**24 - 1,
+        2.0**24,
+        2.0**31,
+        1e30,
+        -1e30,
+        np.inf,
+        -np.inf,
+        np.nan,
+    ]
     # Each code three times, beside other values, so that it meets several trees' questions.
     setting.test.frame.loc[: 3 * len(odd) - 1, "city"] = odd * 3
     names, types = list(setting.train.frame.columns), ["q", "q", "c"]
-    matrix = xgb.DMatrix(setting.train.frame.to_numpy(), setting.train.score, feature_names=names, feature_types=types, enable_categorical=True)
-    booster = train(setting, matrix, objective="reg:squarederror", tree_method="hist", max_cat_to_onehot=4, rounds=6)
+    matrix = xgb.DMatrix(
+        setting.train.frame.to_numpy(),
+        setting.train.score,
+        feature_names=names,
+        feature_types=types,
+        enable_categorical=True,
+    )
+    booster = train(
+        setting,
+        matrix,
+        objective="reg:squarederror",
+        tree_method="hist",
+        max_cat_to_onehot=4,
+        rounds=6,
+    )
     rows = setting.test.frame.to_numpy()
-    scores, margins = booster.inplace_predict(rows, validate_features=False), booster.inplace_predict(rows, predict_type="margin", validate_features=False)
+    scores, margins = (
+        booster.inplace_predict(rows, validate_features=False),
+        booster.inplace_predict(rows, predict_type="margin", validate_features=False),
+    )
     finite = np.isfinite(rows[:, 2]) | np.isnan(rows[:, 2])
-    also = xgb.DMatrix(rows[finite], feature_names=names, feature_types=types, enable_categorical=True)
+    also = xgb.DMatrix(
+        rows[finite], feature_names=names, feature_types=types, enable_categorical=True
+    )
     assert (booster.predict(also) == scores[finite]).all()
     write(name, about, setting, booster, leaves=False, scores=scores, margins=margins, matrix=also)
 
@@ -539,7 +841,9 @@ def oddcodes(name, about):
 def offset(name, about, target, width, objective, **parameters):
     setting = Setting(name)
     margins = lambda rows: setting.rng.normal(size=(rows, width)).astype(np.float32) * 3
-    train_matrix = xgb.DMatrix(setting.train.frame, getattr(setting.train, target), base_margin=margins(TRAIN_ROWS))
+    train_matrix = xgb.DMatrix(
+        setting.train.frame, getattr(setting.train, target), base_margin=margins(TRAIN_ROWS)
+    )
     booster = train(setting, train_matrix, objective=objective, **parameters)
     on_thresholds(setting, booster)
     moved = margins(ROWS)
@@ -547,7 +851,16 @@ def offset(name, about, target, width, objective, **parameters):
     matrix = xgb.DMatrix(setting.test.frame, base_margin=moved)
     arguments = ["--offset", ",".join(columns)]
     leaves = parameters.get("booster") != "gblinear"
-    write(name, about, setting, booster, matrix=matrix, frame=setting.test.frame.assign(**columns), arguments=arguments, leaves=leaves)
+    write(
+        name,
+        about,
+        setting,
+        booster,
+        matrix=matrix,
+        frame=setting.test.frame.assign(**columns),
+        arguments=arguments,
+        leaves=leaves,
+    )
 
 
 @case("3.2", "base_margin: the margin starts there in place of base_score")
@@ -567,7 +880,17 @@ def offsetclasses(name, about):
 
 @case("3.2", "base_margin of gblinear")
 def offsetlinear(name, about):
-    offset(name, about, "score", 1, "reg:squarederror", booster="gblinear", updater="coord_descent", base_score=3, max_depth=None)
+    offset(
+        name,
+        about,
+        "score",
+        1,
+        "reg:squarederror",
+        booster="gblinear",
+        updater="coord_descent",
+        base_score=3,
+        max_depth=None,
+    )
 
 
 @case("3.2", "no tree finds a split: every tree is one leaf")

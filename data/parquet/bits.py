@@ -1,9 +1,11 @@
-"""Small Parquet files with checksums of their pages, and for each the bits that pyarrow reads other rows without.
+"""Small Parquet files with checksums of their pages, and for each the bits that pyarrow reads other
+rows without.
 
     python data/parquet/bits.py
 
-`bits.json` lists, for each file, the bits (8 × byte + bit) whose change pyarrow does not notice though the rows or columns are other ones.
-"""
+`bits.json` lists, for each file, the bits (8 × byte + bit) whose change pyarrow does not notice
+though the rows or columns are other ones."""
+
 import json
 import pathlib
 
@@ -12,9 +14,30 @@ import pyarrow.parquet as pq
 
 HERE = pathlib.Path(__file__).parent
 TABLES = {
-    "plain": (pa.table({"a": pa.array([1, 2, None, 4, 5, 6], pa.int64()), "f": [0.5, None, 1.5, 2.5, 3.5, 4.5]}), {"use_dictionary": False, "compression": "none"}),
-    "dictionary": (pa.table({"t": ["x", "y", None, "x", "x", "long text"], "n": pa.array([7, 7, 8, 7, 8, 8], pa.int32())}), {"compression": "snappy", "data_page_version": "2.0"}),
-    "nested": (pa.table({"l": pa.array([[1, 2], [], None, [3], [None], [4, 5, 6]], pa.list_(pa.int32())), "d": pa.array([1, 2, 3, None, 5, 6], pa.date32())}), {"compression": "zstd", "row_group_size": 3}),
+    "plain": (
+        pa.table(
+            {"a": pa.array([1, 2, None, 4, 5, 6], pa.int64()), "f": [0.5, None, 1.5, 2.5, 3.5, 4.5]}
+        ),
+        {"use_dictionary": False, "compression": "none"},
+    ),
+    "dictionary": (
+        pa.table(
+            {
+                "t": ["x", "y", None, "x", "x", "long text"],
+                "n": pa.array([7, 7, 8, 7, 8, 8], pa.int32()),
+            }
+        ),
+        {"compression": "snappy", "data_page_version": "2.0"},
+    ),
+    "nested": (
+        pa.table(
+            {
+                "l": pa.array([[1, 2], [], None, [3], [None], [4, 5, 6]], pa.list_(pa.int32())),
+                "d": pa.array([1, 2, 3, None, 5, 6], pa.date32()),
+            }
+        ),
+        {"compression": "zstd", "row_group_size": 3},
+    ),
 }
 
 

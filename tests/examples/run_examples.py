@@ -2,10 +2,11 @@
 
     python tests/examples/run_examples.py path/to/tallow
 
-The exports on every set that scikit-learn brings along, for pipelines, bare estimators, regressors, two classes and more; the line for cron
-under cron's own PATH; the units for systemd; the DAG in Airflow; each block of code in README and `src/guide` that has Python in it, with
-the blocks before it. What cannot be run here is printed as NOT TESTED.
-"""
+The exports on every set that scikit-learn brings along, for pipelines, bare estimators, regressors,
+two classes and more; the line for cron under cron's own PATH; the units for systemd; the DAG in
+Airflow; each block of code in README and `src/guide` that has Python in it, with the blocks before
+it. What cannot be run here is printed as NOT TESTED."""
+
 import importlib.util
 import json
 import os
@@ -33,7 +34,13 @@ def has(*names):
 
 
 def run(*arguments, **more):
-    done = subprocess.run([str(argument) for argument in arguments], capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run(
+        [str(argument) for argument in arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **more,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -41,7 +48,9 @@ def expect(name, found, code=0):
     ok = found[0] == code
     if not ok:
         print(f"FAILED {name}", flush=True)
-    (DONE if ok else FAILED).append(name if ok else f"{name}: exit {found[0]} instead of {code}: {found[1].strip()[-700:]}")
+    (DONE if ok else FAILED).append(
+        name if ok else f"{name}: exit {found[0]} instead of {code}: {found[1].strip()[-700:]}"
+    )
 
 
 def attempt(name, work):
@@ -56,18 +65,37 @@ def sets():
 
     for name in ["iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud"]:
         data = getattr(datasets, f"load_{name}")(as_frame=True)
-        yield name, data.data, data.target, name in ("diabetes", "linnerud"), [str(label) for label in getattr(data, "target_names", [])]
+        yield (
+            name,
+            data.data,
+            data.target,
+            name in ("diabetes", "linnerud"),
+            [str(label) for label in getattr(data, "target_names", [])],
+        )
 
 
 def checked(name, export, rows):
-    """Exports, has tallow replay the golden rows, and scores the table, whose columns come in another order."""
+    """Exports, has tallow replay the golden rows, and scores the table, whose columns come in
+    another order."""
 
     def work():
         package = WORK / name
         export(package)
         rows[rows.columns[::-1]].to_parquet(WORK / f"{name}.parquet")
         expect(f"{name}: check", run(TALLOW, "check", "--model", package, WORK / f"{name}.parquet"))
-        expect(f"{name}: score", run(TALLOW, "score", "--quiet", "--model", package, WORK / f"{name}.parquet", "--output", WORK / f"{name}.scores.parquet"))
+        expect(
+            f"{name}: score",
+            run(
+                TALLOW,
+                "score",
+                "--quiet",
+                "--model",
+                package,
+                WORK / f"{name}.parquet",
+                "--output",
+                WORK / f"{name}.scores.parquet",
+            ),
+        )
 
     attempt(name, work)
 
@@ -86,16 +114,30 @@ def scikit_learn():
         columns = lambda: ColumnTransformer([("all", StandardScaler(), list(rows.columns))])
         models = {
             "bare": LinearRegression() if is_number else LogisticRegression(max_iter=50),
-            "pipeline": make_pipeline(StandardScaler(), Ridge() if is_number else LogisticRegression(max_iter=50)),
-            "columns": make_pipeline(columns(), Ridge() if is_number else LogisticRegression(max_iter=50)),
-            "forest": RandomForestRegressor(5, random_state=1) if is_number else RandomForestClassifier(5, random_state=1),
+            "pipeline": make_pipeline(
+                StandardScaler(), Ridge() if is_number else LogisticRegression(max_iter=50)
+            ),
+            "columns": make_pipeline(
+                columns(), Ridge() if is_number else LogisticRegression(max_iter=50)
+            ),
+            "forest": RandomForestRegressor(5, random_state=1)
+            if is_number
+            else RandomForestClassifier(5, random_state=1),
         }
         for kind, model in models.items():
             fitted = model.fit(rows, target)
-            checked(f"sklearn_{name}_{kind}", lambda package: export_sklearn.export(fitted, rows.head(60), package, name, "1"), rows)
+            checked(
+                f"sklearn_{name}_{kind}",
+                lambda package: export_sklearn.export(fitted, rows.head(60), package, name, "1"),
+                rows,
+            )
         if name == "iris":
             named = LogisticRegression(max_iter=50).fit(rows, target.map(dict(enumerate(labels))))
-            checked("sklearn_iris_labels", lambda package: export_sklearn.export(named, rows.head(60), package, name, "1"), rows)
+            checked(
+                "sklearn_iris_labels",
+                lambda package: export_sklearn.export(named, rows.head(60), package, name, "1"),
+                rows,
+            )
 
 
 def lightgbm():
@@ -108,7 +150,11 @@ def lightgbm():
         target = target if target.ndim == 1 else target.iloc[:, 0]
         make = library.LGBMRegressor if is_number else library.LGBMClassifier
         booster = make(n_estimators=5, verbose=-1, min_child_samples=2).fit(rows, target).booster_
-        checked(f"lightgbm_{name}", lambda package: export_lightgbm.export(booster, rows.head(60), package, name, "1"), rows)
+        checked(
+            f"lightgbm_{name}",
+            lambda package: export_lightgbm.export(booster, rows.head(60), package, name, "1"),
+            rows,
+        )
 
 
 def catboost():
@@ -120,11 +166,19 @@ def catboost():
     for name, rows, target, is_number, labels in sets():
         target = target if target.ndim == 1 else target.iloc[:, 0]
         make = library.CatBoostRegressor if is_number else library.CatBoostClassifier
-        targets = [("", target)] + ([("_labels", target.map(dict(enumerate(labels))))] if name == "iris" else [])
+        targets = [("", target)] + (
+            [("_labels", target.map(dict(enumerate(labels))))] if name == "iris" else []
+        )
         for kind, target in targets:
             pool = library.Pool(rows, target)
             model = make(iterations=5, depth=3, verbose=False, allow_writing_files=False).fit(pool)
-            checked(f"catboost_{name}{kind}", lambda package: export_catboost.export(model, pool, rows.head(60), package, name, "1"), rows)
+            checked(
+                f"catboost_{name}{kind}",
+                lambda package: export_catboost.export(
+                    model, pool, rows.head(60), package, name, "1"
+                ),
+                rows,
+            )
 
 
 def xgboost():
@@ -135,13 +189,26 @@ def xgboost():
 
     for name, rows, target, is_number, _ in sets():
         target = target if target.ndim == 1 else target.iloc[:, 0]
-        estimator = (library.XGBRegressor if is_number else library.XGBClassifier)(n_estimators=5, max_depth=3).fit(rows, target)
-        checked(f"xgboost_{name}", lambda package: export_xgboost.export(estimator, rows.head(60), package, name, "1"), rows)
+        estimator = (library.XGBRegressor if is_number else library.XGBClassifier)(
+            n_estimators=5, max_depth=3
+        ).fit(rows, target)
+        checked(
+            f"xgboost_{name}",
+            lambda package: export_xgboost.export(estimator, rows.head(60), package, name, "1"),
+            rows,
+        )
 
 
 def mains():
     """The small models that the scripts train by themselves."""
-    needs = {"sklearn": ["sklearn", "skl2onnx"], "lightgbm": ["lightgbm"], "catboost": ["catboost"], "xgboost": ["xgboost"], "pytorch": ["torch", "onnx"], "tensorflow": ["tensorflow", "tf2onnx"]}
+    needs = {
+        "sklearn": ["sklearn", "skl2onnx"],
+        "lightgbm": ["lightgbm"],
+        "catboost": ["catboost"],
+        "xgboost": ["xgboost"],
+        "pytorch": ["torch", "onnx"],
+        "tensorflow": ["tensorflow", "tf2onnx"],
+    }
     for kind, modules in needs.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         if missing:
@@ -149,18 +216,29 @@ def mains():
             continue
         package = WORK / f"main_{kind}"
         expect(f"export_{kind}.py", run(sys.executable, EXAMPLES / f"export_{kind}.py", package))
-        expect(f"export_{kind}.py: check", run(TALLOW, "check", "--model", package, package / "golden_rows.parquet"))
+        expect(
+            f"export_{kind}.py: check",
+            run(TALLOW, "check", "--model", package, package / "golden_rows.parquet"),
+        )
 
 
 def place_service(day):
-    """The directories that the schedulers' examples name, below the working directory, and tallow in the PATH that they set."""
+    """The directories that the schedulers' examples name, below the working directory, and tallow
+    in the PATH that they set."""
     service, commands = WORK / "srv", WORK / "bin"
-    for folder in [service / "models", service / "data/customers" / day, service / "scores", commands]:
+    for folder in [
+        service / "models",
+        service / "data/customers" / day,
+        service / "scores",
+        commands,
+    ]:
         folder.mkdir(parents=True, exist_ok=True)
     if not (service / "models/churn").exists():
         shutil.copytree(ROOT / "data/demo/churn", service / "models/churn")
         shutil.copy(TALLOW, commands / "tallow")
-    shutil.copy(ROOT / "data/demo/customers.parquet", service / "data/customers" / day / "customers.parquet")
+    shutil.copy(
+        ROOT / "data/demo/customers.parquet", service / "data/customers" / day / "customers.parquet"
+    )
     return service
 
 
@@ -169,7 +247,8 @@ def localized(text):
 
 
 def nightly(name, path, command, day):
-    """The command as the scheduler runs it, twice: the second time its guard trips, because the table is too small."""
+    """The command as the scheduler runs it, twice: the second time its guard trips, because the
+    table is too small."""
     service = place_service(day)
     environment = {"PATH": path, "HOME": str(WORK)}
     output = service / "scores" / f"{day}.parquet"
@@ -177,27 +256,42 @@ def nightly(name, path, command, day):
     expect(name, run("/bin/sh", "-c", command, env=environment))
     if not output.exists():
         FAILED.append(f"{name}: no output")
-    small = command.replace("--min-rows 1000", "--min-rows 100000000").replace(f"{service}/scores/", f"{service}/scores/small-")
+    small = command.replace("--min-rows 1000", "--min-rows 100000000").replace(
+        f"{service}/scores/", f"{service}/scores/small-"
+    )
     expect(f"{name}: guard", run("/bin/sh", "-c", small, env=environment), 5)
     if list(service.glob("scores/small-*[0-9].parquet")):
         FAILED.append(f"{name}: an output although the guard tripped")
 
 
 def yesterday():
-    return subprocess.run(["date", "-d", "yesterday", "+%F"], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["date", "-d", "yesterday", "+%F"], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def cron():
     lines = localized((EXAMPLES / "nightly.cron").read_text()).splitlines()
     path = next(line.removeprefix("PATH=") for line in lines if line.startswith("PATH="))
-    command = next(line for line in lines if line[:1].isdigit()).split(None, 5)[5].replace("\\%", "%")
+    command = (
+        next(line for line in lines if line[:1].isdigit()).split(None, 5)[5].replace("\\%", "%")
+    )
     nightly("nightly.cron", path, command, yesterday())
 
 
 def systemd():
     units = [EXAMPLES / "tallow-nightly.service", EXAMPLES / "tallow-nightly.timer"]
-    start = next(line.removeprefix("ExecStart=/bin/sh -c ") for line in units[0].read_text().splitlines() if line.startswith("ExecStart="))
-    nightly("tallow-nightly.service", "/usr/bin:/bin", localized(start.strip("'").replace("$$", "$").replace("%%", "%")), yesterday())
+    start = next(
+        line.removeprefix("ExecStart=/bin/sh -c ")
+        for line in units[0].read_text().splitlines()
+        if line.startswith("ExecStart=")
+    )
+    nightly(
+        "tallow-nightly.service",
+        "/usr/bin:/bin",
+        localized(start.strip("'").replace("$$", "$").replace("%%", "%")),
+        yesterday(),
+    )
     if shutil.which("systemd-analyze") is None:
         SKIPPED.append("systemd: no systemd-analyze")
         return
@@ -215,15 +309,27 @@ def airflow():
     (home / "dags").mkdir(parents=True)
     shutil.copy(EXAMPLES / "airflow_dag.py", home / "dags/airflow_dag.py")
     environment = os.environ | {
-        "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "PATH": f"{WORK}/bin:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     program = [sys.executable, "-m", "airflow"]
     expect("airflow db migrate", run(*program, "db", "migrate", env=environment))
-    conf = {"model": str(service / "models/churn"), "data": str(service / "data/customers"), "scores": str(service / "scores"), "min_rows": 10}
-    found = run(*program, "dags", "test", "churn_scores", day, "--conf", json.dumps(conf), env=environment)
+    conf = {
+        "model": str(service / "models/churn"),
+        "data": str(service / "data/customers"),
+        "scores": str(service / "scores"),
+        "min_rows": 10,
+    }
+    found = run(
+        *program, "dags", "test", "churn_scores", day, "--conf", json.dumps(conf), env=environment
+    )
     expect("airflow dags test", found)
-    if "rows scored, 0 rejected" not in found[1] or not (service / "scores" / day / "_SUCCESS").exists():
+    if (
+        "rows scored, 0 rejected" not in found[1]
+        or not (service / "scores" / day / "_SUCCESS").exists()
+    ):
         FAILED.append(f"airflow dags test: no scores: {found[1].strip()[-900:]}")
 
 
@@ -235,14 +341,38 @@ def text_model():
     shutil.copytree(case / "model", source)
     shutil.copy(ROOT / "data/golden/text/tokenizers/wordpiece.json", source / "tokenizer.json")
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}
-    expect("export_text_model.py", run(sys.executable, EXAMPLES / "export_text_model.py", source, WORK / "text_out", env=offline))
+    expect(
+        "export_text_model.py",
+        run(
+            sys.executable,
+            EXAMPLES / "export_text_model.py",
+            source,
+            WORK / "text_out",
+            env=offline,
+        ),
+    )
     (WORK / "reviews.csv").write_text("text\nthe quick brown fox\na good review\n")
     scores = [WORK / f"{name}.text.parquet" for name in ["before", "after"]]
     for model, output in zip([source, WORK / "text_out"], scores):
-        expect(f"{output.name}: score", run(TALLOW, "score", "--quiet", "--model", model, WORK / "reviews.csv", "--output", output))
+        expect(
+            f"{output.name}: score",
+            run(
+                TALLOW,
+                "score",
+                "--quiet",
+                "--model",
+                model,
+                WORK / "reviews.csv",
+                "--output",
+                output,
+            ),
+        )
     import pyarrow.parquet
 
-    if all(output.exists() for output in scores) and len({str(pyarrow.parquet.read_table(output).to_pydict()) for output in scores}) > 1:
+    if (
+        all(output.exists() for output in scores)
+        and len({str(pyarrow.parquet.read_table(output).to_pydict()) for output in scores}) > 1
+    ):
         FAILED.append("export_text_model.py: the exported model has other scores")
 
 
@@ -260,7 +390,8 @@ def commands(words, body):
 
 
 def papers():
-    """README and the guide, as far as they need Python; tests/it/papers.rs runs the other blocks of them."""
+    """README and the guide, as far as they need Python; tests/it/papers.rs runs the other blocks of
+    them."""
     if not has("sklearn", "skl2onnx", "pandas", "pyarrow"):
         return
     for paper in [ROOT / "README.md", *sorted((ROOT / "src/guide").glob("*.md"))]:
@@ -294,7 +425,18 @@ def papers():
 
 def main():
     chosen = os.environ.get("TALLOW_EXAMPLES", "").split()
-    for part in [scikit_learn, lightgbm, catboost, xgboost, mains, cron, systemd, text_model, papers, airflow]:
+    for part in [
+        scikit_learn,
+        lightgbm,
+        catboost,
+        xgboost,
+        mains,
+        cron,
+        systemd,
+        text_model,
+        papers,
+        airflow,
+    ]:
         if not chosen or part.__name__ in chosen:
             attempt(part.__name__, part)
             print(f"{part.__name__}: {len(DONE)} steps passed so far", flush=True)
