@@ -283,7 +283,7 @@ def systemd():
     units = [EXAMPLES / "tallow-nightly.service", EXAMPLES / "tallow-nightly.timer"]
     start = next(
         line.removeprefix("ExecStart=/bin/sh -c ")
-        for line in units[0].read_text().splitlines()
+        for line in units[0].read_text().replace("\\\n", " ").splitlines()
         if line.startswith("ExecStart=")
     )
     nightly(
