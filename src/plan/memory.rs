@@ -14,10 +14,10 @@ use arrow::datatypes::Schema;
 use crate::error::{Error, Result};
 use crate::pipeline::scoring::BLOCK_ROWS;
 use crate::process;
-use crate::table::chunk::CHUNK_BYTES;
+use crate::table::chunk::chunk_bytes;
 use crate::table::dataset::Dataset;
 use crate::table::demand::Demand;
-use crate::table::parquet_sink::{ENCODER_BYTES, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::table::parquet_sink::{ENCODER_BYTES, ROW_GROUP_ROWS, row_group_bytes};
 use crate::table::{DEFAULT_PORTION_BYTES, ReadOptions};
 
 /// The sizes of portions that a run may have, largest first. Smaller ones cost more in overhead
@@ -41,6 +41,9 @@ const WORTHWHILE_PORTION_BYTES: usize = 4 << 20;
 /// What the program takes of itself once it works: code that is used for the first time, buffers,
 /// the threads' own heaps.
 const WORKING_BYTES: u64 = 16 << 20;
+
+/// What an array takes besides its values: itself, its type, its buffers.
+const ARRAY_BYTES: u64 = 256;
 
 /// A query's engine. Measured with 1 000 rows: 21 MiB.
 const QUERY_BYTES: u64 = 24 << 20;
@@ -81,6 +84,8 @@ pub struct Needs {
     pub score_row_bytes: u64,
     /// What a row of the output takes, its texts and lists apart.
     pub output_row_bytes: u64,
+    /// The columns of the output, nested ones counted by leaf.
+    pub output_leaf_count: usize,
     /// Whether the output has texts or lists.
     pub has_texts: bool,
     /// The rows of the output, or more, where that is known.
@@ -191,7 +196,13 @@ impl Needs {
             rows.saturating_mul(self.output_row_bytes.saturating_add(texts))
         });
         let own = |most: usize| group.min(most as u64);
-        let writer = own(ROW_GROUP_BYTES) + own(2 * CHUNK_BYTES) + own(ENCODER_BYTES);
+        let (waiting, chunk) = (
+            row_group_bytes(self.output_leaf_count),
+            chunk_bytes(self.output_leaf_count),
+        );
+        let arrays = (own(waiting) / chunk as u64 + 1)
+            .saturating_mul(self.output_leaf_count as u64 * ARRAY_BYTES);
+        let writer = own(waiting) + own(2 * chunk) + own(ENCODER_BYTES) + arrays;
         if self.may_reject { 2 * writer } else { writer }
     }
 }
@@ -341,6 +352,7 @@ mod tests {
         model_bytes: 0,
         score_row_bytes: 12,
         output_row_bytes: 24,
+        output_leaf_count: 3,
         has_texts: true,
         row_count: None,
     };

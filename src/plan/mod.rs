@@ -50,6 +50,7 @@ use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
 use crate::table::ReadOptions;
+use crate::table::chunk::leaf_count;
 use crate::table::commit::{SharedFile, check_unchanged, read_unchanged};
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
@@ -399,6 +400,7 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
         model_bytes: scoring.model().model.worker_bytes() as u64,
         score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
         output_row_bytes: row_bytes(output.fields()),
+        output_leaf_count: leaf_count(output.fields()),
         has_texts: output
             .fields()
             .iter()

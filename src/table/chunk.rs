@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Fields, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::cast::cast_column;
@@ -18,8 +18,40 @@ use crate::error::{Error, Result};
 /// Rows handed to the encoder at once; page borders depend on it, so it is fixed.
 pub const CHUNK_ROWS: usize = 16_384;
 
-/// A chunk ends with the row that brings it to this size.
-pub const CHUNK_BYTES: usize = 4 << 20;
+/// A chunk of a table of few columns ends with the row that brings it to this size.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// In a wide table a chunk has this much of each column: about what an array takes of itself.
+/// Without it a chunk of 100 000 columns would be five rows, and the arrays larger than their rows.
+const COLUMN_CHUNK_BYTES: usize = 256;
+
+/// The size of a chunk of a table that has `leaf_count` columns, nested ones counted by leaf.
+#[must_use]
+pub fn chunk_bytes(leaf_count: usize) -> usize {
+    CHUNK_BYTES.max(leaf_count.saturating_mul(COLUMN_CHUNK_BYTES))
+}
+
+/// How many columns a file has for these fields: nested fields have several.
+#[must_use]
+pub fn leaf_count(fields: &Fields) -> usize {
+    fields
+        .iter()
+        .map(|field| leaves_of(field.data_type()))
+        .sum()
+}
+
+fn leaves_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => leaf_count(fields),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => leaves_of(item.data_type()),
+        _ => 1,
+    }
+}
 
 /// A run of rows with what they take.
 #[derive(Debug)]
@@ -37,17 +69,21 @@ pub struct Chunks {
     waiting: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
+    /// The size that ends a chunk.
+    max_bytes: usize,
 }
 
 impl Chunks {
     /// Chunks of rows with these columns.
     #[must_use]
     pub fn new(schema: SchemaRef) -> Self {
+        let max_bytes = chunk_bytes(leaf_count(schema.fields()));
         Self {
             schema,
             waiting: Vec::new(),
             rows: 0,
             bytes: 0,
+            max_bytes,
         }
     }
 
@@ -65,11 +101,11 @@ impl Chunks {
         let mut start = 0;
         while start < batch.num_rows() {
             let most = (batch.num_rows() - start).min(CHUNK_ROWS - self.rows);
-            let rows = sizes.rows_until(start, most, &mut self.bytes, CHUNK_BYTES);
+            let rows = sizes.rows_until(start, most, &mut self.bytes, self.max_bytes);
             self.waiting.push(self.declared(&batch.slice(start, rows))?);
             self.rows += rows;
             start += rows;
-            if self.rows == CHUNK_ROWS || self.bytes >= CHUNK_BYTES {
+            if self.rows == CHUNK_ROWS || self.bytes >= self.max_bytes {
                 self.rest()?.map_or(Ok(()), &mut deliver)?;
             }
         }
@@ -150,6 +186,15 @@ mod tests {
             borders(&wide, 40_000)[..2],
             [5_243, 5_243],
             "a row of 800 bytes, 4 MiB"
+        );
+        let very_wide = RecordBatch::try_from_iter(
+            (0..40_000).map(|column| (column.to_string(), narrow.column(0).slice(0, 100))),
+        )
+        .unwrap();
+        assert_eq!(
+            borders(&very_wide, 100),
+            [32, 32, 32, 4],
+            "256 bytes a column"
         );
         for batch in [narrow, wide, texts] {
             let whole = borders(&batch, 40_000);

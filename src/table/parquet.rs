@@ -114,8 +114,9 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
             .hint(hint)
     })?;
     // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such
-    // categories: they are read as plain columns.
-    let metadata = with_types(&footer.metadata, odd_dictionary_as_plain).map_err(|error| {
+    // categories: they are read as plain columns. Keys of 8 bits, which pandas writes too, are
+    // enough for the words of a row group, not for those of all row groups together.
+    let metadata = with_types(&footer.metadata, readable_dictionaries).map_err(|error| {
         Error::failed("cannot read the Parquet schema")
             .at_path(path)
             .because(error)
@@ -153,8 +154,9 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
                 ArrowReaderOptions::new().with_skip_arrow_metadata(true),
             )
         })?;
+    let whole = whole_columns(&metadata);
     let annotated = annotated(arrow.schema(), &schema, |column| {
-        is_whole(&metadata, column)
+        whole.get(column).is_some_and(|is_whole| *is_whole)
     });
     let metadata = ArrowReaderMetadata::try_new(
         metadata,
@@ -166,22 +168,19 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
     })
 }
 
-/// Whether a column's values are all there, at any depth, by its statistics.
-fn is_whole(metadata: &ParquetMetaData, column: usize) -> bool {
+/// For each column, whether its values are all there, at any depth, by its statistics.
+fn whole_columns(metadata: &ParquetMetaData) -> Vec<bool> {
     let schema = metadata.file_metadata().schema_descr();
-    let leaves =
-        || (0..schema.num_columns()).filter(|leaf| schema.get_column_root_idx(*leaf) == column);
-    let is_whole = |group: &RowGroupMetaData, leaf: usize| {
-        group
-            .column(leaf)
-            .statistics()
-            .and_then(Statistics::null_count_opt)
-            == Some(0)
-    };
-    metadata
-        .row_groups()
-        .iter()
-        .all(|group| leaves().all(|leaf| is_whole(group, leaf)))
+    let mut whole = vec![true; schema.root_schema().get_fields().len()];
+    for group in metadata.row_groups() {
+        for (leaf, chunk) in group.columns().iter().enumerate() {
+            let null_count = chunk.statistics().and_then(Statistics::null_count_opt);
+            if let Some(is_whole) = whole.get_mut(schema.get_column_root_idx(leaf)) {
+                *is_whole &= null_count == Some(0);
+            }
+        }
+    }
+    whole
 }
 
 /// The footer's bytes.
@@ -224,15 +223,32 @@ const PARSED_BYTES_PER_FOOTER_BYTE: u64 = 8;
 pub(super) const DECRYPT: &str =
     "tallow has no keys: write the file without encryption, with pyarrow, DuckDB or Spark";
 
-fn odd_dictionary_as_plain(data_type: &DataType) -> Option<DataType> {
-    let DataType::Dictionary(_, value) = data_type else {
-        return None;
+/// Another type for a column that has dictionaries which cannot be read as they are declared.
+fn readable_dictionaries(data_type: &DataType) -> Option<DataType> {
+    Some(with_readable_dictionaries(data_type)).filter(|readable| readable != data_type)
+}
+
+fn with_readable_dictionaries(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| {
+        let data_type = with_readable_dictionaries(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(data_type))
     };
-    matches!(
-        **value,
-        DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)
-    )
-    .then(|| value.as_ref().clone())
+    match data_type {
+        DataType::Dictionary(keys, value) => match (keys.as_ref(), value.as_ref()) {
+            (_, DataType::Boolean | DataType::Decimal128(..) | DataType::Decimal256(..)) => {
+                value.as_ref().clone()
+            }
+            (DataType::Int8 | DataType::UInt8 | DataType::Int16 | DataType::UInt16, _) => {
+                DataType::Dictionary(Box::new(DataType::Int32), value.clone())
+            }
+            _ => data_type.clone(),
+        },
+        DataType::List(field) => DataType::List(inner(field)),
+        DataType::LargeList(field) => DataType::LargeList(inner(field)),
+        DataType::FixedSizeList(field, length) => DataType::FixedSizeList(inner(field), *length),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
+    }
 }
 
 /// The type that a column is read as: texts and binaries as views into their pages, also inside
@@ -302,6 +318,7 @@ impl Input {
                 value_count: u64::try_from(chunk.num_values()).unwrap_or(0),
                 encodings: chunk.encodings_mask().as_i32(),
                 is_flat: chunk.column_descr().max_rep_level() == 0,
+                null_bits: 16 - chunk.column_descr().max_def_level().leading_zeros(),
                 so_far: 0,
             };
             (start, facts)

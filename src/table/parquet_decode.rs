@@ -148,6 +148,14 @@ impl Portions for ParquetPortions {
     }
 }
 
+/// What to do about texts that are not UTF-8.
+const NOT_UTF8: &str = "its texts are not UTF-8, as the file declares: exclude the column with \
+                        `--passthrough`, or write it again as UTF-8 or as binary";
+
+fn is_not_utf8(error: &ParquetError) -> bool {
+    error.to_string().contains("non UTF-8 data")
+}
+
 pub(super) fn row_count(group: &RowGroupMetaData) -> usize {
     usize::try_from(group.num_rows()).unwrap_or(0)
 }
@@ -300,7 +308,12 @@ impl Decoder {
         }));
         let groups = read
             .map_err(|_| broken("its pages contradict each other".into()))?
-            .map_err(|error| broken(Box::new(error)))?;
+            .map_err(
+                |error| match self.badly_encoded_column(&error, row_group, &rows) {
+                    Some(column) => broken(Box::new(error)).at_column(column).hint(NOT_UTF8),
+                    None => broken(Box::new(error)),
+                },
+            )?;
         if let Some(short) = groups.iter().find(|batch| batch.num_rows() != count) {
             return Err(broken(
                 format!("{count} rows were promised, {} are there", short.num_rows()).into(),
@@ -324,6 +337,32 @@ impl Decoder {
     fn column(&self, column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
         cast_column(column, field.data_type())
             .map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
+    }
+
+    /// The column whose texts are not UTF-8, if that is what `error` says.
+    fn badly_encoded_column(
+        &self,
+        error: &ParquetError,
+        row_group: usize,
+        rows: &Range<usize>,
+    ) -> Option<&str> {
+        if !is_not_utf8(error) {
+            return None;
+        }
+        let schema = self.footer.parquet_schema();
+        let group = self.row_group(row_group)?;
+        let mut roots: Vec<usize> = self
+            .wanted(group)
+            .map(|(leaf, _)| schema.get_column_root_idx(leaf))
+            .collect();
+        roots.dedup();
+        let is_bad = |root: &usize| {
+            let mask = ProjectionMask::roots(schema, [*root]);
+            self.read(&mask, row_group, rows)
+                .is_err_and(|error| is_not_utf8(&error))
+        };
+        let root = roots.into_iter().find(is_bad)?;
+        Some(self.footer.schema().fields().get(root)?.name())
     }
 
     /// The rows of one group of columns; its pages are gone when this returns, but for those that

@@ -101,10 +101,27 @@ pub(super) struct PageChecks(Arc<Mutex<Facts>>);
 
 #[derive(Debug, Default)]
 struct Facts {
-    /// For each page, by the byte at which it begins, its checksum, if its header gives one.
-    checksums: HashMap<u64, Option<u32>>,
+    /// What the header says of each page, by the byte at which the page begins.
+    pages: HashMap<u64, PageCheck>,
     /// The column chunks by the byte at which they begin.
     chunks: BTreeMap<u64, ChunkFacts>,
+}
+
+/// What a page's bytes are checked against.
+#[derive(Clone, Copy, Debug, Default)]
+struct PageCheck {
+    /// The checksum, if the header gives one.
+    checksum: Option<u32>,
+    /// The levels of a column without lists that has levels of lists all the same.
+    needless_levels: Option<NeedlessLevels>,
+}
+
+impl PageCheck {
+    fn agrees(self, page: &[u8]) -> bool {
+        self.checksum
+            .is_none_or(|expected| crc32fast::hash(page) == expected)
+            && self.needless_levels.is_none_or(|levels| levels.agree(page))
+    }
 }
 
 /// What the footer says of a column chunk.
@@ -118,6 +135,8 @@ pub(super) struct ChunkFacts {
     pub(super) encodings: i32,
     /// Whether its values are in no list.
     pub(super) is_flat: bool,
+    /// The bits of a level that says whether a value is null; 0 if none is.
+    pub(super) null_bits: u32,
     /// The values of the pages so far.
     pub(super) so_far: u64,
 }
@@ -129,6 +148,62 @@ struct DataPage {
     encoding: i64,
     /// The bytes of the levels that say where lists begin, in pages of the second version.
     list_bytes: i64,
+    /// The bytes of the levels that say which values are null, in pages of the second version.
+    null_bytes: i64,
+}
+
+/// The levels of lists of a column that has none. They may stand there, but a wrong length of them
+/// would move the levels behind them, so both are walked.
+#[derive(Clone, Copy, Debug)]
+struct NeedlessLevels {
+    values: u64,
+    list_bytes: usize,
+    null_bytes: usize,
+    /// The bits of a level that says whether a value is null.
+    null_bits: u32,
+}
+
+impl NeedlessLevels {
+    fn agree(self, page: &[u8]) -> bool {
+        let Some((lists, rest)) = page.split_at_checked(self.list_bytes) else {
+            return false;
+        };
+        let fits = |levels: &[u8], bits: u32| {
+            level_count(levels, bits).is_some_and(|(count, padding)| {
+                (self.values..=self.values + padding).contains(&count)
+            })
+        };
+        let nulls = rest.get(..self.null_bytes);
+        fits(lists, 0)
+            && nulls.is_some_and(|levels| self.null_bits == 0 || fits(levels, self.null_bits))
+    }
+}
+
+/// How many levels of so many bits there are in runs that fill exactly these bytes, and how many of
+/// them are padding at most.
+fn level_count(mut levels: &[u8], bits: u32) -> Option<(u64, u64)> {
+    let (mut count, mut padding) = (0_u64, 0);
+    while !levels.is_empty() {
+        let (mut head, mut shift) = (0_u64, 0);
+        loop {
+            let (byte, rest) = levels.split_first()?;
+            levels = rest;
+            head |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let (bytes, levels_here) = if head & 1 == 1 {
+            ((head >> 1).checked_mul(u64::from(bits))?, (head >> 1) * 8)
+        } else {
+            (u64::from(bits.div_ceil(8)), head >> 1)
+        };
+        padding = if head & 1 == 1 { 7 } else { 0 };
+        count = count.checked_add(levels_here)?;
+        levels = levels.get(usize::try_from(bytes).ok()?..)?;
+    }
+    Some((count, padding))
 }
 
 impl DataPage {
@@ -144,11 +219,13 @@ impl DataPage {
                 values: number(1),
                 encoding: number(2),
                 list_bytes: 0,
+                null_bytes: 0,
             }),
             SECOND_VERSION => Some(Self {
                 values: number(1),
                 encoding: number(4),
                 list_bytes: number(6),
+                null_bytes: number(5),
             }),
             _ => None,
         }
@@ -168,10 +245,28 @@ impl DataPage {
                 self.encoding
             ));
         }
-        if chunk.is_flat && self.list_bytes != 0 {
+        if chunk.is_flat && ![0, self.run_bytes()].contains(&self.list_bytes) {
             return wrong("the page has levels of lists, its column has none");
         }
         Ok(())
+    }
+
+    /// The bytes of one run of as many levels as there are values, each of no bits.
+    fn run_bytes(self) -> i64 {
+        i64::from((65 - self.values.leading_zeros()).div_ceil(7)).max(1)
+    }
+
+    /// Some writers write the levels of lists where there are none: one run of noughts.
+    fn needless_levels(self, chunk: &ChunkFacts) -> Option<NeedlessLevels> {
+        if !chunk.is_flat || self.list_bytes <= 0 {
+            return None;
+        }
+        Some(NeedlessLevels {
+            values: u64::try_from(self.values).ok()?,
+            list_bytes: usize::try_from(self.list_bytes).ok()?,
+            null_bytes: usize::try_from(self.null_bytes).ok()?,
+            null_bits: chunk.null_bits,
+        })
     }
 }
 
@@ -179,7 +274,7 @@ impl PageChecks {
     /// Checks for a reader of these column chunks, each with the byte at which it begins.
     pub(super) fn new(chunks: impl Iterator<Item = (u64, ChunkFacts)>) -> Self {
         Self(Arc::new(Mutex::new(Facts {
-            checksums: HashMap::new(),
+            pages: HashMap::new(),
             chunks: chunks.collect(),
         })))
     }
@@ -188,11 +283,11 @@ impl PageChecks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the page that begins at `start` is the one whose checksum its header gives; so is
-    /// every page without one.
+    /// Whether the page that begins at `start` has the checksum and the levels that its header
+    /// gives; every page does whose header says nothing.
     pub(super) fn agree(&self, start: u64, page: &[u8]) -> bool {
-        let expected = self.lock().checksums.get(&start).copied().flatten();
-        expected.is_none_or(|expected| crc32fast::hash(page) == expected)
+        let check = self.lock().pages.get(&start).copied();
+        check.is_none_or(|check| check.agrees(page))
     }
 
     /// Takes down what a header at byte `start` says.
@@ -206,14 +301,17 @@ impl PageChecks {
         };
         let page_start = start.saturating_add(header.len() as u64);
         let mut facts = self.lock();
-        // A number of 32 bits with a sign, which some write without.
-        if facts
-            .checksums
-            .insert(page_start, field(CHECKSUM).map(|checksum| checksum as u32))
-            .is_some()
-        {
+        let mut check = PageCheck {
+            // A number of 32 bits with a sign, which some write without.
+            checksum: field(CHECKSUM).map(|checksum| checksum as u32),
+            needless_levels: None,
+        };
+        if let Some(known) = facts.pages.get(&page_start) {
+            check.needless_levels = known.needless_levels;
+            facts.pages.insert(page_start, check);
             return Ok(());
         }
+        facts.pages.insert(page_start, check);
         let Some((_, chunk)) = facts
             .chunks
             .range_mut(..=start)
@@ -226,7 +324,7 @@ impl PageChecks {
             .and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers))
             .unwrap_or_default();
         page.check(chunk)?;
-        let values = page.values;
+        let (values, needless_levels) = (page.values, page.needless_levels(chunk));
         chunk.so_far = u64::try_from(values)
             .ok()
             .and_then(|values| chunk.so_far.checked_add(values))
@@ -238,6 +336,9 @@ impl PageChecks {
                 "the pages have {} values, the column chunk {}",
                 chunk.so_far, chunk.value_count
             ));
+        }
+        if let Some(check) = facts.pages.get_mut(&page_start) {
+            check.needless_levels = needless_levels;
         }
         Ok(())
     }
@@ -363,6 +464,34 @@ mod tests {
     }
 
     #[test]
+    fn needless_levels_of_lists_are_a_run_of_noughts() {
+        let levels = |values, list_bytes, null_bytes| NeedlessLevels {
+            values,
+            list_bytes,
+            null_bytes,
+            null_bits: 1,
+        };
+        // The levels of `rle_boolean_encoding.parquet` of Apache's `parquet-testing`: 68 noughts,
+        // then 24 levels of one bit, 14 in a run, and 32 of which two are padding.
+        let page = [
+            0x88, 0x01, 0x07, 0xfb, 0x7f, 0x7f, 0x1c, 0x01, 0x09, 0xfe, 0xfb, 0xbf, 0x3f, 0x1f,
+        ];
+        assert!(levels(68, 2, 11).agree(&page));
+        for wrong in [
+            levels(67, 2, 11),
+            levels(68, 1, 11),
+            levels(68, 2, 10),
+            levels(68, 2, 20),
+            levels(6, 2, 11),
+        ] {
+            assert!(!wrong.agree(&page), "{wrong:?}");
+        }
+        let all_there = [0x0c, 0x0c, 0x01, 0x55];
+        assert!(levels(6, 1, 2).agree(&all_there));
+        assert!(!levels(6, 1, 2).agree(&all_there[1..]), "of a page without");
+    }
+
+    #[test]
     fn a_page_is_encoded_as_its_column_chunk_says() {
         let chunk = ChunkFacts {
             encodings: 1 << 0 | 1 << 3 | 1 << 8,
@@ -385,7 +514,7 @@ mod tests {
             wrong,
             "the page has encoding 9, which its column chunk does not list"
         );
-        let wrong = message(DataPage::new(SECOND_VERSION, &[(1, 6), (4, 0), (6, 1)])).unwrap_err();
+        let wrong = message(DataPage::new(SECOND_VERSION, &[(1, 6), (4, 0), (6, 2)])).unwrap_err();
         assert_eq!(wrong, "the page has levels of lists, its column has none");
         assert!(DataPage::new(DICTIONARY_HEADER, &[(1, 6)]).is_none());
     }

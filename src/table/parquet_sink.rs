@@ -22,7 +22,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::Sink;
-use super::chunk::{CHUNK_ROWS, Chunk, Chunks};
+use super::chunk::{CHUNK_ROWS, Chunk, Chunks, leaf_count};
 use super::commit::io_error;
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
@@ -31,9 +31,21 @@ use crate::error::{Error, Result};
 /// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
 pub const ROW_GROUP_ROWS: usize = 8 * CHUNK_ROWS;
 
-/// What the rows of a row group take when it ends before it has all of them: they are held in
-/// memory until then.
-pub const ROW_GROUP_BYTES: usize = 32 << 20;
+/// What the rows of a row group of few columns take when it ends before it has all of them: they
+/// are held in memory until then.
+const ROW_GROUP_BYTES: usize = 32 << 20;
+
+/// In a wide table a row group has this much of each column. A column chunk has a price of its own,
+/// here and in every reader: about 1 KiB of footer in memory, and the time of some thousand values.
+/// A fixed size for the whole would make both grow with the square of the number of columns.
+const COLUMN_CHUNK_BYTES: usize = 2 << 10;
+
+/// The size that ends a row group of a table that has `leaf_count` columns, nested ones counted by
+/// leaf.
+#[must_use]
+pub fn row_group_bytes(leaf_count: usize) -> usize {
+    ROW_GROUP_BYTES.max(leaf_count.saturating_mul(COLUMN_CHUNK_BYTES))
+}
 
 /// What the encoder of one column takes: a dictionary, a page, what compresses them.
 pub const ENCODER_BYTES: usize = 6 << 20;
@@ -60,6 +72,8 @@ struct Groups<W: Write + Send> {
     /// The Parquet types of the columns, in one group.
     root: TypePtr,
     group: Group,
+    /// The size that ends a row group.
+    max_bytes: usize,
 }
 
 /// The file, once the first chunk has said which columns repeat their values.
@@ -83,8 +97,8 @@ impl Group {
         self.chunks.push(chunk.rows);
     }
 
-    fn is_full(&self) -> bool {
-        self.rows + CHUNK_ROWS > ROW_GROUP_ROWS || self.bytes >= ROW_GROUP_BYTES
+    fn is_full(&self, max_bytes: usize) -> bool {
+        self.rows + CHUNK_ROWS > ROW_GROUP_ROWS || self.bytes >= max_bytes
     }
 
     /// For each column, its chunks.
@@ -129,6 +143,7 @@ impl<W: Write + Send> ParquetSink<W> {
             .set_compression(Compression::ZSTD(level))
             .set_created_by(concat!("tallow ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(pairs));
+        let max_bytes = row_group_bytes(leaf_count(schema.fields()));
         let chunks = Chunks::new(schema.clone());
         let writer = Writer::Waiting(Some(Box::new((output, properties))));
         Ok(Self {
@@ -138,6 +153,7 @@ impl<W: Write + Send> ParquetSink<W> {
                 schema,
                 root,
                 group: Group::default(),
+                max_bytes,
             },
         })
     }
@@ -146,7 +162,7 @@ impl<W: Write + Send> ParquetSink<W> {
 impl<W: Write + Send> Groups<W> {
     fn take(&mut self, chunk: Chunk) -> Result<()> {
         self.group.push(chunk);
-        if self.group.is_full() {
+        if self.group.is_full(self.max_bytes) {
             self.end_group()
         } else {
             Ok(())

@@ -1,11 +1,17 @@
 //! Parquet files with one bit changed: an error, or the same rows. What pyarrow does not notice
-//! either, `data/parquet/bits.json` lists.
+//! either, `data/parquet/bits.json` lists. And odd files that are not damaged: wide ones, short
+//! dictionary keys, texts that are not UTF-8.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, DictionaryArray, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Int8Type};
 use arrow::util::display::array_value_to_string;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tallow::error::Error;
 use tallow::table::dataset::Dataset;
 
@@ -71,4 +77,147 @@ fn a_changed_bit_is_an_error_or_changes_no_row_that_pyarrow_sees() {
         faults.len(),
         faults.join("\n")
     );
+}
+
+/// The two features of the model in `data/hostile/good.json`.
+fn features(row_count: usize) -> [(String, ArrayRef); 2] {
+    ["a", "b"].map(|name| {
+        let values = (0..row_count).map(|row| row as f64 / row_count as f64);
+        let values: ArrayRef = Arc::new(values.collect::<Float64Array>());
+        (name.to_owned(), values)
+    })
+}
+
+fn room_with_model() -> Room {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room
+}
+
+/// The seconds of processor time in the program that a run takes: the least of two runs.
+fn seconds(room: &Room, line: &str) -> f64 {
+    let program = env!("CARGO_BIN_EXE_tallow");
+    let script = format!("TIMEFORMAT=%U; time {program} {line} --overwrite --quiet >/dev/null");
+    let once = || {
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(room.path(""))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        let last = text.lines().last().unwrap();
+        last.parse::<f64>().unwrap_or_else(|_| panic!("{text}"))
+    };
+    once().min(once())
+}
+
+#[test]
+fn time_grows_with_the_number_of_columns_and_not_with_its_square() {
+    const COLUMN_COUNTS: [usize; 2] = [5_000, 20_000];
+    let room = room_with_model();
+    for column_count in COLUMN_COUNTS {
+        let further = (0..column_count).map(|column| {
+            let values: ArrayRef = Arc::new(Float64Array::from_iter_values([1.5, 2.5]));
+            (format!("c{column}"), values)
+        });
+        let batch = RecordBatch::try_from_iter(features(2).into_iter().chain(further)).unwrap();
+        room.parquet(&format!("{column_count}.parquet"), &batch, 2);
+    }
+    for (line, output) in [
+        (
+            "score --model good.json {n}.parquet --output out.parquet --passthrough all",
+            "out.parquet",
+        ),
+        (
+            "score --model good.json {n}.parquet --output {n}.csv --passthrough all",
+            "5000.csv",
+        ),
+        (
+            "score --model good.json {n}.csv --output again.csv --passthrough all \
+             --rename probability=p --rename prediction=y",
+            "again.csv",
+        ),
+    ] {
+        let [few, many] = COLUMN_COUNTS.map(|count| {
+            let line = line.replace("{n}", &count.to_string());
+            seconds(&room, &line)
+        });
+        assert!(room.path(output).exists());
+        // Four times as many columns: 4, were there nothing else; 16, if it were the square.
+        assert!(
+            many < 8.0 * few.max(0.05),
+            "{line}: {few} s for {} columns, {many} s for {}",
+            COLUMN_COUNTS[0],
+            COLUMN_COUNTS[1]
+        );
+    }
+}
+
+#[test]
+fn dictionaries_of_short_keys_may_have_more_words_in_all_than_keys_count() {
+    // pandas writes categories with keys of 8 bits, each file or row group with words of its own.
+    let room = room_with_model();
+    let words = |group: usize| (0..100).map(move |row| format!("word {}", 100 * group + row));
+    let batch = |group: usize| {
+        let words = words(group).collect::<Vec<_>>();
+        let column: DictionaryArray<Int8Type> = words.iter().map(|word| word.as_str()).collect();
+        let column: ArrayRef = Arc::new(column);
+        let columns = features(100)
+            .into_iter()
+            .chain([("word".to_owned(), column)]);
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch(0).schema(), None).unwrap();
+    for group in 0..4 {
+        writer.write(&batch(group)).unwrap();
+        writer.flush().unwrap();
+    }
+    writer.close().unwrap();
+    room.tallow("score --model good.json rows.parquet --output out.parquet")
+        .ok();
+    let table = room.table("out.parquet");
+    let column = table.column_by_name("word").unwrap();
+    assert!(matches!(column.data_type(), DataType::Dictionary(..)));
+    let texts = arrow::compute::cast(column, &DataType::Utf8).unwrap();
+    let right: StringArray = (0..4).flat_map(words).map(Some).collect();
+    assert_eq!(texts.to_data(), right.to_data());
+}
+
+#[test]
+fn texts_that_are_not_utf8_are_an_error_that_names_their_column() {
+    // So does DuckDB; pyarrow gives the bytes, on which `to_pylist` fails.
+    let room = room_with_model();
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["fine", "Zürich!!"]));
+    let columns = features(2).into_iter().chain([
+        ("other".to_owned(), texts.clone()),
+        ("city".to_owned(), texts),
+    ]);
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let mut bytes = writer.into_inner().unwrap();
+    let word = "Zürich!!".as_bytes();
+    let last = bytes.windows(word.len()).rposition(|window| window == word);
+    // Windows-1252 for `ü`, and a blank in place of the second byte.
+    let start = last.unwrap();
+    bytes[start + 1..start + 3].copy_from_slice(&[0xfc, b' ']);
+    room.file("rows.parquet", &bytes);
+    let run = room
+        .tallow("score --model good.json rows.parquet --output out.parquet")
+        .fails(1);
+    assert!(
+        run.stderr.contains("column `city`") && run.stderr.contains("not UTF-8"),
+        "{run}"
+    );
+    room.tallow("score --model good.json rows.parquet --output out.parquet --passthrough other")
+        .ok();
 }
