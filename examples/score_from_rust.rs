@@ -1,51 +1,32 @@
-//! How do I score rows from a Rust program, without files of rows? Loads a model and scores two
-//! rows held in memory.
+//! How do I score rows from a Rust program? Opens a model once and scores record batches as they
+//! come; here they come from a Parquet file, as rows from anywhere would.
 //!
-//! `cargo run --release --example score_from_rust -- MODEL`
+//! `cargo run --release --example score_from_rust -- data/demo/churn data/demo/customers.parquet`
 
 #![expect(clippy::print_stdout, reason = "a program, not a library")]
 
-use std::path::Path;
+use std::fs::File;
 
-use tallow::feature::{Columns, FeatureBlock, Precision};
-use tallow::format::ImportOptions;
-use tallow::model::Margins;
-use tallow::package::open::open;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tallow::Predictor;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).ok_or("which model?")?;
-    let loaded = open(Path::new(&path), &ImportOptions::default())?.loaded;
-    let (model, rows) = (&loaded.model, 2);
-    // One run of values per feature; NaN is a missing value. Here every feature of the first row is
-    // missing, of the second row 1.
-    let block = match model.precision() {
-        Precision::Single => {
-            FeatureBlock::Single(filled(rows, model.feature_count(), f32::NAN, 1.0))
+    let mut arguments = std::env::args().skip(1);
+    let model = arguments.next().ok_or("which model?")?;
+    let rows = arguments.next().ok_or("which Parquet file?")?;
+
+    let predictor = Predictor::open(model)?;
+    let identity = predictor.identity();
+    println!("{} {}", identity.name, identity.digest);
+    let batches = ParquetRecordBatchReaderBuilder::try_new(File::open(rows)?)?.build()?;
+    for batch in batches {
+        let answers = predictor.predict(&batch?)?;
+        let rejected = answers.rejected.len();
+        println!("{} rows, {rejected} rejected", answers.batch.num_rows());
+        let first = answers.batch.slice(0, answers.batch.num_rows().min(1));
+        for (field, column) in answers.batch.schema().fields().iter().zip(first.columns()) {
+            println!("  {}: {column:?}", field.name());
         }
-        Precision::Double => {
-            FeatureBlock::Double(filled(rows, model.feature_count(), f64::NAN, 1.0))
-        }
-        Precision::Native => return Err("a graph reads columns in types of its own".into()),
-    };
-    let mut margins = Margins::empty(model.precision());
-    model.score(&block, &mut model.scratch(), &mut margins)?;
-    let fields = loaded
-        .outcome
-        .fields(model.margin_count(), model.precision(), false);
-    for (field, column) in fields.iter().zip(loaded.outcome.columns(
-        &margins,
-        model.margin_count(),
-        false,
-    )) {
-        println!("{}: {column:?}", field.name());
     }
     Ok(())
-}
-
-fn filled<T: Copy>(rows: usize, features: usize, first: T, second: T) -> Columns<T> {
-    let mut columns = Columns::filled(rows, features, first);
-    for feature in 0..features {
-        columns.column_mut(feature)[1] = second;
-    }
-    columns
 }

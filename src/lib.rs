@@ -10,6 +10,7 @@
 //!
 //! | room | answers | main type |
 //! |---|---|---|
+//! | [`predictor`] | how does a Rust program score rows in memory? | [`Predictor`] |
 //! | [`cli`] | what did the user type, and what do they see? | `cli::args::Cli`, `cli::console::Console` |
 //! | [`plan`] | what exactly will be done? | [`plan::Plan`] |
 //! | [`table`] | how do rows come in and go out? | [`table::TableFile`], [`table::Sink`], [`table::dataset::Dataset`] |
@@ -89,9 +90,12 @@ pub mod package;
 pub mod path_text;
 pub mod pipeline;
 pub mod plan;
+pub mod predictor;
 pub mod process;
 pub mod query;
 pub mod report;
 pub mod request;
 pub mod table;
 pub mod text;
+
+pub use predictor::Predictor;

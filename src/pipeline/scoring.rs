@@ -1,6 +1,8 @@
 //! One model's work on a batch: encode and score its blocks, turn the margins into columns. One
 //! [`Scorer`] per worker, one [`Scoring`] for all.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -33,7 +35,7 @@ const GRAPH_BYTES: usize = 64;
 /// A model with its encoder, bound to the columns of a batch.
 #[derive(Debug)]
 pub struct Scoring {
-    model: LoadedModel,
+    model: Arc<LoadedModel>,
     encoder: Encoder,
     /// For each input, the position of its column in the batch, and of the fields inside it that
     /// lead to a field of a struct; none for one that the table need not and does not have.
@@ -83,7 +85,12 @@ impl Scoring {
     ///
     /// # Errors
     /// An internal error if a column that is required is not in the schema.
-    pub fn new(model: LoadedModel, encoder: Encoder, schema: &Schema, raw: bool) -> Result<Self> {
+    pub fn new(
+        model: Arc<LoadedModel>,
+        encoder: Encoder,
+        schema: &Schema,
+        raw: bool,
+    ) -> Result<Self> {
         let names = NameIndex::new(schema);
         let nested =
             |name: &str| nested::find(schema, name).map(|found| (found.column, found.path));

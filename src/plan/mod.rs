@@ -13,7 +13,7 @@ pub mod options;
 pub mod reading;
 pub mod replay;
 pub mod target;
-mod text;
+pub(crate) mod text;
 mod warning;
 
 use std::collections::HashSet;
@@ -218,7 +218,7 @@ impl Plan {
         }));
         let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision())
             .showing_values(*show_values);
-        let scoring = Scoring::new(opened.loaded, encoder, &batch_schema, outcome.raw)?
+        let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
         let output_schema = output_schema(&along, &widened(&selection, &wanted), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());

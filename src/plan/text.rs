@@ -16,7 +16,7 @@ use crate::text::encoder::{ProductPrecision, TEXT};
 const SHOWN: usize = 12;
 
 /// Whether the model reads texts through a tokenizer.
-pub(super) fn reads_texts(contract: &Contract) -> bool {
+pub(crate) fn reads_texts(contract: &Contract) -> bool {
     contract
         .inputs
         .iter()
@@ -114,7 +114,7 @@ fn processor(device: Option<&str>) -> Result<Processor> {
 
 /// The columns that feed the model: those that were named, else the package's, else the only column
 /// of texts, or the one that is called so. None where the contract's own names say all.
-pub(super) fn columns(
+pub(crate) fn columns(
     args: &TextModel,
     contract: &Contract,
     schema: &Schema,

@@ -262,6 +262,19 @@ impl Dataset {
         })
     }
 
+    /// A data set without files, of these columns: rows that are in memory already.
+    #[must_use]
+    pub fn of_schema(schema: SchemaRef) -> Self {
+        Self {
+            files: Vec::new(),
+            schema,
+            originals: HashMap::new(),
+            partial: HashMap::new(),
+            spelt_numbers: HashSet::new(),
+            options: ReadOptions::default(),
+        }
+    }
+
     /// `schema`, whose columns are among the data set's, with the types that the columns are read
     /// as.
     #[must_use]

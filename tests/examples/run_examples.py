@@ -423,6 +423,19 @@ def papers():
                         FAILED.append(f"{name}: no line `{printed}` in {done[1]}")
 
 
+def from_rust():
+    """The example that `cargo test` builds next to tallow."""
+    program = TALLOW.parent / "examples/score_from_rust"
+    if not program.exists():
+        SKIPPED.append("score_from_rust.rs: not built")
+        return
+    demo = ROOT / "data/demo"
+    done = run(program, demo / "churn", demo / "customers.parquet")
+    expect("score_from_rust.rs", done)
+    if "976 rows, 0 rejected" not in done[1]:
+        FAILED.append(f"score_from_rust.rs: {done[1][-300:]}")
+
+
 def main():
     chosen = os.environ.get("TALLOW_EXAMPLES", "").split()
     for part in [
@@ -431,6 +444,7 @@ def main():
         catboost,
         xgboost,
         mains,
+        from_rust,
         cron,
         systemd,
         text_model,

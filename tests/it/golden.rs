@@ -20,16 +20,16 @@ use tallow::plan::Plan;
 use crate::harness::{Room, column, data, numbers, table, texts};
 
 #[derive(Deserialize)]
-struct Case {
-    model: String,
+pub(crate) struct Case {
+    pub(crate) model: String,
     tolerance: f64,
     #[serde(default)]
     margin_tolerance: f64,
     #[serde(default)]
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
-fn cases() -> Vec<PathBuf> {
+pub(crate) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> = std::fs::read_dir(data("golden"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -39,7 +39,7 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-fn read(case: &Path) -> Case {
+pub(crate) fn read(case: &Path) -> Case {
     serde_json::from_slice(&std::fs::read(case.join("case.json")).unwrap())
         .unwrap_or_else(|error| panic!("{}: {error}", case.display()))
 }
@@ -101,7 +101,7 @@ fn every_case_scores_as_its_library_does() {
     );
 }
 
-fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<String> {
+pub(crate) fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<String> {
     let names = |batch: &RecordBatch| {
         batch
             .schema()

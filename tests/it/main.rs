@@ -11,6 +11,9 @@ mod onnx_nodes;
 // Every case under `data/golden`: the original libraries' own numbers.
 mod golden;
 
+// The same numbers through the library.
+mod predictor;
+
 // Vectors, labels, scores and entities of texts.
 mod text_directories;
 mod text_models;
