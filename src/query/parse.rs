@@ -124,21 +124,8 @@ fn node(tree: &Expr) -> Parsed<Node> {
             expr,
             pattern,
             escape_char,
-        } => {
-            let how = Pattern::Like {
-                folds_case: false,
-                escape: escape(escape_char.as_ref().map(|value| &value.value))?,
-            };
-            negated(
-                Node::Matches {
-                    value: boxed(expr)?,
-                    pattern: boxed(pattern)?,
-                    how,
-                },
-                *is_negated,
-            )
         }
-        Expr::ILike {
+        | Expr::ILike {
             negated: is_negated,
             any: false,
             expr,
@@ -146,7 +133,7 @@ fn node(tree: &Expr) -> Parsed<Node> {
             escape_char,
         } => {
             let how = Pattern::Like {
-                folds_case: true,
+                folds_case: matches!(tree, Expr::ILike { .. }),
                 escape: escape(escape_char.as_ref().map(|value| &value.value))?,
             };
             negated(
