@@ -14,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::package::manifest::line_of;
 use crate::path_text;
 use crate::request::{Request, VERSION};
 use crate::table::commit::read;
@@ -35,6 +36,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Fails if the file cannot be read; a usage error for a key that is no flag's, for a value of
 /// another type and for options that exclude each other.
 pub(super) fn with_job(command: Command, arguments: &[OsString]) -> Result<Command> {
+    if !may_name_job(arguments) {
+        return Ok(command);
+    }
     // Whatever is wrong with the arguments is reported later, when the file's options are known.
     let first_look = command.clone().ignore_errors(true);
     let Ok(matches) = first_look.try_get_matches_from(arguments) else {
@@ -56,6 +60,15 @@ pub(super) fn with_job(command: Command, arguments: &[OsString]) -> Result<Comma
     };
     job.check_keys(&command)?;
     job.apply(command, verb, matches)
+}
+
+/// Whether a second look at the arguments is needed at all: most runs have no job file.
+fn may_name_job(arguments: &[OsString]) -> bool {
+    let is_flag = |argument: &OsString| {
+        let bytes = argument.as_encoded_bytes();
+        bytes == b"--job" || bytes.starts_with(b"--job=")
+    };
+    arguments.iter().any(is_flag) || std::env::var_os("TALLOW_JOB").is_some()
 }
 
 /// Prints a request as a job file: what has its default is left out.
@@ -102,8 +115,7 @@ fn options(path: &Path) -> Result<Table> {
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::usage("the job file is not UTF-8").at_path(path))?;
     toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let before = &text[..error.span().map_or(0, |span| span.start).min(text.len())];
-        let line = before.matches('\n').count() + 1;
+        let line = line_of(&text, error.span().map_or(0, |span| span.start));
         let message = format!(
             "the job file is not TOML at line {line}: {}",
             error.message()

@@ -363,7 +363,7 @@ impl Manifest {
             ));
             let refused = hint(error.message()).into_iter().fold(refused, Error::hint);
             match error.span() {
-                Some(span) => refused.at_node(format!("line {}", line(text, span.start))),
+                Some(span) => refused.at_node(format!("line {}", line_of(text, span.start))),
                 None => refused,
             }
         })?;
@@ -493,6 +493,7 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
 }
 
 /// The line of a byte, counted from 1.
-fn line(text: &str, at: usize) -> usize {
+#[must_use]
+pub fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1
 }
