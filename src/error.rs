@@ -229,6 +229,12 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// Whether the process was asked to stop: nothing is wrong with what was being read.
+    #[must_use]
+    pub fn is_signal(&self) -> bool {
+        matches!(self.kind(), Kind::Signal(_))
+    }
+
     /// Whether a reader that went away is the cause: success for a program that writes to a pipe.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {

@@ -167,7 +167,7 @@ impl<'a> Run<'a> {
                 error: Some(error),
                 object,
                 ..
-            }) if matches!(error.kind(), Kind::Signal(_)) && object.is_empty() => {
+            }) if error.is_signal() && object.is_empty() => {
                 Err(self.unfinished(error, &Outcomes::new(&self.plan.job), None))
             }
             ended => ended,

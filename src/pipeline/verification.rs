@@ -22,8 +22,11 @@ pub fn unreadable(job: &Job, interrupt: &Interrupt) -> Result<Vec<(usize, BadFil
     let (dataset, read_schema) = (&job.dataset, &job.read_schema);
     let mut failures: BTreeMap<usize, Error> = BTreeMap::new();
     let deliver = |(file, failure): (usize, Option<Error>)| {
-        if let Some(error) = failure {
-            failures.entry(file).or_insert(error);
+        match failure {
+            // The run was asked to stop: nothing is wrong with the file.
+            Some(error) if error.is_signal() => return Err(error),
+            Some(error) => _ = failures.entry(file).or_insert(error),
+            None => {}
         }
         Ok(())
     };

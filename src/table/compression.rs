@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Error, Result};
+use crate::interrupt::check_process;
 
 use super::commit;
 use super::encoding::{Encoding, Malformed};
@@ -58,6 +59,10 @@ impl Compression {
     /// broke.
     #[must_use]
     pub fn error(self, error: io::Error) -> Error {
+        let error = match error.downcast::<Error>() {
+            Ok(stopped) => return stopped,
+            Err(error) => error,
+        };
         if error
             .get_ref()
             .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Malformed>)
@@ -91,6 +96,17 @@ impl Compression {
     }
 }
 
+/// Fails once the process was asked to stop: a decoder may read for long before it has something to
+/// return, for example from empty members of gzip.
+struct Stoppable<R>(R);
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        check_process().map_err(io::Error::other)?;
+        self.0.read(buffer)
+    }
+}
+
 /// The uncompressed stream.
 pub struct Stream {
     compression: Compression,
@@ -118,10 +134,10 @@ impl Stream {
     /// # Errors
     /// As [`Stream::new`].
     pub fn encoded(reader: impl Read + Send + 'static, encoding: Encoding) -> Result<Self> {
-        let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+        let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, Stoppable(reader));
         let head = buffered
             .fill_buf()
-            .map_err(|error| commit::io_error("cannot read the file", error))?;
+            .map_err(|error| Compression::Plain.error(error))?;
         let compression = Compression::of(head)?;
         let reader: Box<dyn Read + Send> = match compression {
             Compression::Plain => Box::new(buffered),
@@ -146,7 +162,10 @@ impl Stream {
         Self {
             compression: Compression::Plain,
             encoding: Encoding::Utf8,
-            reader: Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, reader)),
+            reader: Box::new(BufReader::with_capacity(
+                READ_BUFFER_BYTES,
+                Stoppable(reader),
+            )),
         }
     }
 
@@ -160,8 +179,10 @@ impl Stream {
     /// stream. What was read before an error is in the buffer.
     ///
     /// # Errors
-    /// Fails if the stream is truncated or damaged or cannot be read.
+    /// Fails if the stream is truncated or damaged or cannot be read, or if the process was asked to
+    /// stop.
     pub fn read_more(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<usize> {
+        check_process()?;
         let result = (&mut self.reader).take(limit as u64).read_to_end(buffer);
         result.map_err(|error| self.compression.error(error))
     }

@@ -108,9 +108,7 @@ impl Splitter {
             let mut splitter = Self::of(stream, dialect, Start::default());
             splitter.fill()?;
             splitter.pass_over_mark()?;
-            for _ in 0..beginning.skipped_lines {
-                splitter.pass_over_line()?;
-            }
+            splitter.pass_over_lines(beginning.skipped_lines)?;
             if beginning.skipped_lines == 0 {
                 splitter.read_separator(beginning.is_delimiter_said);
             }
@@ -181,30 +179,40 @@ impl Splitter {
         }
     }
 
-    /// Passes over one line, whatever quotes are in it.
-    fn pass_over_line(&mut self) -> Result<()> {
-        let mut from = 0;
-        loop {
+    /// Passes over lines, whatever quotes are in them, at most to the end of the file.
+    fn pass_over_lines(&mut self, line_count: u64) -> Result<()> {
+        let (mut remaining, mut line_start, mut from) = (line_count, 0, 0);
+        while remaining > 0 {
             let found = find(&self.buffer, from, [b'\n', b'\r']);
             // Whether a line feed follows a carriage return must be known.
             if let Some(end) = found.filter(|end| self.has_ended || end + 1 < self.buffer.len()) {
-                let is_pair = self.buffer[end] == b'\r' && self.buffer.get(end + 1) == Some(&b'\n');
-                self.cut(end + if is_pair { 2 } else { 1 });
-                return Ok(());
+                line_start = self.line_start_after(end);
+                from = line_start;
+                remaining -= 1;
+            } else if self.has_ended {
+                line_start = self.buffer.len();
+                remaining = 0;
+            } else {
+                from = found.unwrap_or(self.buffer.len()) - line_start;
+                self.cut(line_start);
+                line_start = 0;
+                if from > MAX_RECORD_BYTES {
+                    return Err(Error::failed(format!(
+                        "cannot skip the line: it is longer than {} MiB",
+                        MAX_RECORD_BYTES >> 20
+                    )));
+                }
+                self.fill()?;
             }
-            if self.has_ended {
-                self.cut(self.buffer.len());
-                return Ok(());
-            }
-            from = found.unwrap_or(self.buffer.len());
-            if from > MAX_RECORD_BYTES {
-                return Err(Error::failed(format!(
-                    "cannot skip the line: it is longer than {} MiB",
-                    MAX_RECORD_BYTES >> 20
-                )));
-            }
-            self.fill()?;
         }
+        self.cut(line_start);
+        Ok(())
+    }
+
+    /// Where the line after the one that ends at `end` starts.
+    fn line_start_after(&self, end: usize) -> usize {
+        let is_pair = self.buffer[end] == b'\r' && self.buffer.get(end + 1) == Some(&b'\n');
+        end + if is_pair { 2 } else { 1 }
     }
 
     /// Takes the line `sep=;`, with which Excel is told the delimiter, and obeys it unless the user
@@ -224,8 +232,7 @@ impl Splitter {
         if !is_delimiter_said {
             self.scanner = Scanner::new(self.scanner.dialect().with_delimiter(*delimiter));
         }
-        let is_pair = self.buffer[end] == b'\r' && self.buffer.get(end + 1) == Some(&b'\n');
-        self.cut(end + if is_pair { 2 } else { 1 });
+        self.cut(self.line_start_after(end));
     }
 
     /// Takes the first record, which names the columns and is not counted as a row; none in an

@@ -164,6 +164,8 @@ impl Dataset {
         for located in paths {
             match open_file(located, &kinds, options) {
                 Ok(file) => files.push(file),
+                // The run was asked to stop: nothing is wrong with the file.
+                Err(error) if error.is_signal() => return Err(error),
                 Err(error) => {
                     bad_files.push(BadFile::new(&located.path, &error));
                     first_error.get_or_insert(error);

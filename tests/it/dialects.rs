@@ -695,3 +695,33 @@ fn standard_input_is_refused_and_a_pattern_is_inspected() {
         "{run}"
     );
 }
+
+#[test]
+fn skipping_more_lines_than_there_are_ends_at_the_end_of_the_file() {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    for text in ["x", "x\n", "x\r\ny", "id,a,b\r1,0.5,0.5\r", "\u{feff}x"] {
+        room.file("rows.csv", text);
+        for count in ["5", "4294967296", "18446744073709551615"] {
+            let line = format!(
+                "score --model good.json rows.csv --output out.parquet --skip-rows {count}"
+            );
+            let run = room.tallow(&line).fails(1);
+            assert!(
+                run.stderr.contains(&format!(
+                    "nothing follows the lines that `--skip-rows {count}` passes over"
+                )),
+                "{text:?}: {run}"
+            );
+        }
+    }
+    // Lines of any end, across what is read at once.
+    let before = "a line\r\n\"an open quote\nanother\r".repeat(30_000);
+    room.file("rows.csv", format!("{before}id,a,b\n1,0.5,0.5\n"));
+    room.tallow("score --model good.json rows.csv --output out.parquet --skip-rows 90000")
+        .ok();
+    assert_eq!(room.table("out.parquet").num_rows(), 1);
+}

@@ -1,8 +1,9 @@
 //! Runs that are stopped from outside: no output, and what they left is gone after the next run.
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Room, data};
 
@@ -124,4 +125,65 @@ fn a_second_signal_ends_the_run_at_once() {
         room.listing(),
         ["good.json", "out.parquet", "out.report.pq", "rows.csv"]
     );
+}
+
+/// Megabytes of gzip that hold many gigabytes: `text` in each of many members.
+fn long_gzip(text: &[u8], member_count: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap().repeat(member_count)
+}
+
+#[test]
+fn a_run_that_has_not_reached_its_first_row_hears_the_signal() {
+    let comments = b"# nothing\n".repeat(400_000);
+    // (what is asked for, what the file holds)
+    let cases = [
+        ("--skip-rows=18446744073709551615", &comments),
+        ("--comment=#", &comments),
+        ("--no-header --comment=#", &comments),
+        ("--on-bad-file=skip --comment=#", &comments),
+        // Empty members of gzip: nothing to return for a long time.
+        ("--on-bad-file=skip", &Vec::new()),
+    ];
+    let room = room();
+    room.file(
+        "good.parquet",
+        std::fs::read(data("hostile/good.parquet")).unwrap(),
+    );
+    for (flags, text) in cases {
+        let member_count = if text.is_empty() { 5_000_000 } else { 20_000 };
+        room.file("long.csv.gz", long_gzip(text, member_count));
+        for verb in ["score", "check"] {
+            let mut run = room
+                .command()
+                .args(format!("{verb} -qq --model good.json long.csv.gz {flags}").split(' '))
+                .args(["--output", "out.parquet"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            let id = run.id().to_string();
+            assert_eq!(run.try_wait().unwrap(), None, "{verb} {flags} ended early");
+            Command::new("kill").arg(&id).status().unwrap();
+            let sent = Instant::now();
+            let status = loop {
+                match run.try_wait().unwrap() {
+                    Some(status) => break status,
+                    None if sent.elapsed() > Duration::from_secs(10) => {
+                        run.kill().unwrap();
+                        panic!("{verb} {flags} did not hear the signal");
+                    }
+                    None => std::thread::sleep(Duration::from_millis(5)),
+                }
+            };
+            let ended = (status.code(), status.signal());
+            assert!(
+                matches!(ended, (Some(143), None) | (None, Some(15))),
+                "{verb} {flags}: {status}"
+            );
+            assert!(outputs(&room).is_empty(), "{flags}: {:?}", outputs(&room));
+        }
+    }
 }
