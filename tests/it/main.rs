@@ -99,9 +99,8 @@ mod disk;
 // Random tables, whose every row must be where the ledger says.
 mod ledger;
 
-// Mutated files, from a corpus, by a seeded generator.
+// Mutated inputs of all kinds, and the generator that they come from.
 mod fuzz;
-mod fuzz_corpus;
 mod mutation;
 
 // README, the guide and help: what they say is what the program does.

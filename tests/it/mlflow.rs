@@ -2,13 +2,13 @@
 
 use crate::harness::{Room, data, table};
 
-const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \"name\": \"x0\"}, \
+pub(crate) const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \"name\": \"x0\"}, \
                          {\"type\": \"float\", \"name\": \"x1\"}, {\"type\": \"float\", \"name\": \
                          \"x2\"},\n    {\"type\": \"float\", \"name\": \"x3\"}, {\"type\": \
                          \"float\", \"name\": \"x4\"}, {\"type\": \"float\", \"name\": \
                          \"x5\"}]'\n  outputs: null\n";
 
-fn mlmodel(flavour: &str, file: &str, rest: &str) -> String {
+pub(crate) fn mlmodel(flavour: &str, file: &str, rest: &str) -> String {
     format!(
         "artifact_path: model\nflavors:\n  {flavour}:\n    code: null\n    data: {file}\n  \
          python_function:\n    data: {file}\n    loader_module: mlflow.{flavour}\n    \

@@ -1,6 +1,7 @@
 //! What the fuzzer begins with: golden models and tables, hostile ones, tables of every type and
 //! compression, states of unfinished runs.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,34 +16,72 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
+use super::seeds_further::{
+    dialects, encoders, expressions, flags, greedy, jobs, mlflow, nodes, paths,
+};
 use crate::harness::{Room, data};
+use crate::mutation::Generator;
 
 /// Files, and how a run names the model and the data among them.
 #[derive(Clone)]
 pub(crate) struct Case {
-    /// Paths below the working directory, with their content.
+    /// Paths below the working directory, with their content. A name that begins with `@` is not
+    /// written: `{@name}` in the run's arguments and in other names stands for its content.
     pub(crate) files: Vec<(String, Vec<u8>)>,
     pub(crate) model: String,
     pub(crate) data: String,
     /// The run's arguments; empty: any.
-    pub(crate) line: &'static str,
+    pub(crate) line: Cow<'static, str>,
 }
 
-fn read(path: impl AsRef<Path>) -> Vec<u8> {
+/// Cases of one kind, so that one with many of them does not crowd out the others.
+pub(crate) struct Group {
+    name: &'static str,
+    cases: Vec<Case>,
+}
+
+impl Group {
+    fn new(name: &'static str, cases: Vec<Case>) -> Self {
+        assert!(!cases.is_empty(), "{name} has no seeds");
+        Self { name, cases }
+    }
+
+    /// One of its cases.
+    pub(crate) fn case(&self, random: &mut Generator) -> Case {
+        random.pick(&self.cases).clone()
+    }
+}
+
+pub(crate) fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(data("").join(path)).unwrap()
 }
 
-/// Groups of cases, so that a format with many golden cases does not crowd out the others.
-pub(crate) fn corpus() -> Vec<Vec<Case>> {
-    // `TALLOW_FUZZ_FORMAT=onnx` tries the cases of one format alone.
-    if let Ok(format) = std::env::var("TALLOW_FUZZ_FORMAT") {
-        return vec![golden(&format)];
-    }
-    let mut groups: Vec<Vec<Case>> = ["xgboost", "lightgbm", "catboost", "network", "onnx"]
-        .map(golden)
-        .into();
-    groups.extend([hostile(), typed(), text(), packages(), states()]);
-    groups
+/// All seeds, or those of the group that `TALLOW_FUZZ_GROUP` names.
+pub(crate) fn groups() -> Vec<Group> {
+    let all = [
+        Group::new("xgboost", golden("xgboost")),
+        Group::new("lightgbm", golden("lightgbm")),
+        Group::new("catboost", golden("catboost")),
+        Group::new("network", golden("network")),
+        Group::new("onnx", golden("onnx")),
+        Group::new("nodes", nodes()),
+        Group::new("greedy", greedy()),
+        Group::new("hostile", hostile()),
+        Group::new("typed", typed()),
+        Group::new("text", text()),
+        Group::new("packages", packages()),
+        Group::new("states", states()),
+        Group::new("encoders", encoders()),
+        Group::new("mlflow", mlflow()),
+        Group::new("jobs", jobs()),
+        Group::new("sql", expressions()),
+        Group::new("flags", flags()),
+        Group::new("dialects", dialects()),
+        Group::new("paths", paths()),
+    ];
+    let chosen = std::env::var("TALLOW_FUZZ_GROUP").ok();
+    let is_chosen = |group: &Group| chosen.as_ref().is_none_or(|name| name == group.name);
+    all.into_iter().filter(is_chosen).collect()
 }
 
 /// All files below a directory, by their path in it.
@@ -83,7 +122,7 @@ fn golden(library: &str) -> Vec<Case> {
             continue;
         }
         let mut files = tree(&path);
-        files.retain(|(name, _)| name.starts_with("model") || name == "input.parquet");
+        files.retain(|(name, _)| !["case.json", "expected.parquet"].contains(&name.as_str()));
         // One of the kind is enough for large ones: time goes into small files, where a mutation
         // hits something.
         if files.iter().all(|(_, bytes)| bytes.len() < 60_000) {
@@ -97,7 +136,7 @@ fn golden(library: &str) -> Vec<Case> {
                 files,
                 model,
                 data: "input.parquet".to_owned(),
-                line: "",
+                line: "".into(),
             });
         }
     }
@@ -105,7 +144,7 @@ fn golden(library: &str) -> Vec<Case> {
     cases
 }
 
-fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
+pub(crate) fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
     Case {
         files: vec![
             (name.to_owned(), bytes),
@@ -113,7 +152,7 @@ fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
         ],
         model: "good.json".into(),
         data: name.into(),
-        line: "",
+        line: "".into(),
     }
 }
 
@@ -143,7 +182,7 @@ fn hostile() -> Vec<Case> {
             ],
             model: name,
             data: "good.parquet".into(),
-            line: "",
+            line: "".into(),
         }
     });
     cases.collect()
@@ -231,7 +270,7 @@ fn narrow() -> RecordBatch {
     .unwrap()
 }
 
-fn wide() -> RecordBatch {
+pub(crate) fn wide() -> RecordBatch {
     let whole = |row: i64| (row % 5 != 1).then_some(row);
     let inner: Vec<Option<Vec<Option<i32>>>> = (0..32)
         .map(|row| (row % 4 != 0).then(|| (0..row % 3).map(Some).collect()))
@@ -363,7 +402,7 @@ threshold = 0.4
         files,
         model: "package".into(),
         data: "good.parquet".into(),
-        line: "",
+        line: "".into(),
     }]
 }
 
@@ -382,11 +421,11 @@ fn states() -> Vec<Case> {
         "id,a,b\n1,0.25,0.5\n2,0.5,0.5\n3,,1\n4,1,1\n5,,1\n6,0,0\n",
     );
     room.tallow(&format!("{AGAIN} --max-errors 1")).fails(4);
-    let case = |line| Case {
+    let case = |line: &'static str| Case {
         files: tree(&room.path("")),
         model: String::new(),
         data: String::new(),
-        line,
+        line: line.into(),
     };
     let mut cases = vec![case(AGAIN)];
     room.tallow(AGAIN).ok();
