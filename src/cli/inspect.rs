@@ -51,6 +51,8 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     };
     if found.is_directory {
         lake::refuse(path)?;
+    } else {
+        lake::refuse_catalog(path)?;
     }
     let manifest = if found.is_directory {
         Manifest::find(path)?

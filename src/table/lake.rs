@@ -21,7 +21,7 @@ struct Kind {
     export: &'static str,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind {
         name: "a Delta Lake table",
         is_root: |directory| is_directory(&directory.join("_delta_log")),
@@ -71,10 +71,23 @@ const KINDS: [Kind; 7] = [
         is_root: |directory| is_directory(&directory.join("_spark_metadata")),
         export: "pyspark: spark.read.parquet('TABLE').write.parquet('export')",
     },
+    Kind {
+        name: DUCK_LAKE,
+        is_root: |directory| {
+            let name = directory.file_name().unwrap_or_default();
+            name.to_string_lossy().ends_with(".ducklake.files")
+        },
+        export: DUCK_LAKE_EXPORT,
+    },
 ];
 
-/// What `DuckLake` calls its data files; its log is in a database elsewhere.
-const DUCK_LAKE: &str = "ducklake-";
+/// `DuckLake`'s log is in a database elsewhere; its files are known by their names.
+const DUCK_LAKE: &str = "a DuckLake table";
+const DUCK_LAKE_EXPORT: &str =
+    "duckdb -c \"ATTACH 'ducklake:CATALOG' AS lake; COPY lake.the_table TO 'export.parquet'\"";
+
+/// The ending of a file that is a `DuckLake` catalog.
+const CATALOG_ENDING: &str = ".ducklake";
 
 /// Looks for such tables above files and directories; remembers where it looked.
 #[derive(Debug, Default)]
@@ -108,16 +121,11 @@ impl Lakes {
     /// # Errors
     /// As [`Lakes::refuse_directory`].
     pub(super) fn refuse_file(&mut self, file: &Path) -> Result<()> {
+        refuse_catalog(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(DUCK_LAKE) && name.ends_with(".parquet") {
-            let export = "duckdb -c \"ATTACH 'ducklake:CATALOG' AS lake; COPY lake.the_table TO \
-                          'export.parquet'\"";
-            return Err(refusal(
-                "a DuckLake table",
-                export,
-                file,
-                directory_of(file),
-            ));
+        if is_duck_lake(&name) {
+            let directory = directory_of(file);
+            return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, file, directory));
         }
         self.refuse_directory(directory_of(file))
             .map_err(|error| error.at_path(file))
@@ -129,7 +137,35 @@ impl Lakes {
 /// # Errors
 /// Names the table's kind and root, and what to type to export it.
 pub fn refuse(directory: &Path) -> Result<()> {
+    if holds(directory, is_duck_lake) {
+        return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, directory, directory));
+    }
     Lakes::default().refuse_directory(directory)
+}
+
+/// Refuses a file that is the catalog of a lake, by its name.
+///
+/// # Errors
+/// Names what it is, and what to type to export a table.
+pub fn refuse_catalog(file: &Path) -> Result<()> {
+    let name = file.display().to_string();
+    if !name.to_ascii_lowercase().ends_with(CATALOG_ENDING) {
+        return Ok(());
+    }
+    let catalog = if shell_word(&name) == name {
+        &name
+    } else {
+        "CATALOG"
+    };
+    let error = Error::failed("cannot read the file: it is a DuckLake catalog, not a table");
+    Err(error.at_path(file).hint(format!(
+        "export the table first: {}",
+        DUCK_LAKE_EXPORT.replace("CATALOG", catalog)
+    )))
+}
+
+fn is_duck_lake(name: &str) -> bool {
+    name.starts_with("ducklake-") && name.ends_with(".parquet")
 }
 
 fn refusal(name: &str, export: &str, path: &Path, root: &Path) -> Error {

@@ -309,9 +309,9 @@ impl Input {
     /// The same file for another reader, of these column chunks.
     pub(super) fn for_reader<'a>(
         &self,
-        chunks: impl Iterator<Item = &'a ColumnChunkMetaData>,
+        chunks: impl Iterator<Item = (&'a RowGroupMetaData, &'a ColumnChunkMetaData)>,
     ) -> Self {
-        let facts = |chunk: &ColumnChunkMetaData| {
+        let facts = |(group, chunk): (&RowGroupMetaData, &ColumnChunkMetaData)| {
             let (start, length) = chunk.byte_range();
             let facts = ChunkFacts {
                 end: start.saturating_add(length),
@@ -319,7 +319,9 @@ impl Input {
                 encodings: chunk.encodings_mask().as_i32(),
                 is_flat: chunk.column_descr().max_rep_level() == 0,
                 null_bits: 16 - chunk.column_descr().max_def_level().leading_zeros(),
+                row_count: u64::try_from(group.num_rows()).unwrap_or(0),
                 so_far: 0,
+                rows_so_far: Some(0),
             };
             (start, facts)
         };

@@ -375,17 +375,12 @@ impl Decoder {
     ) -> Result<RecordBatch, ParquetError> {
         let all =
             usize::try_from(self.footer.metadata().row_group(row_group).num_rows()).unwrap_or(0);
-        let chunks = self
-            .footer
-            .metadata()
-            .row_group(row_group)
-            .columns()
-            .iter()
-            .enumerate();
+        let facts = self.footer.metadata().row_group(row_group);
+        let chunks = facts.columns().iter().enumerate();
         let input = self.input.for_reader(
             chunks
                 .filter(|(leaf, _)| group.leaf_included(*leaf))
-                .map(|(_, chunk)| chunk),
+                .map(|(_, chunk)| (facts, chunk)),
         );
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.footer.clone());
@@ -461,13 +456,12 @@ fn int96_unit(input: &Input, footer: &ArrowReaderMetadata, column: usize) -> Res
         let mask = ProjectionMask::roots(footer.parquet_schema(), [column]);
         let groups = footer.metadata().row_groups().iter();
         let chunks = groups.flat_map(|group| {
-            group
-                .columns()
-                .iter()
-                .enumerate()
+            let chunks = group.columns().iter().enumerate();
+            chunks
                 .filter(|(leaf, _)| mask.leaf_included(*leaf))
+                .map(move |(_, chunk)| (group, chunk))
         });
-        let input = input.for_reader(chunks.map(|(_, chunk)| chunk));
+        let input = input.for_reader(chunks);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, footer.clone());
         let mut needs = Needs::default();
         for batch in builder.with_projection(mask).build()? {

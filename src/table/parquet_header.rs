@@ -137,8 +137,12 @@ pub(super) struct ChunkFacts {
     pub(super) is_flat: bool,
     /// The bits of a level that says whether a value is null; 0 if none is.
     pub(super) null_bits: u32,
+    /// The rows of the row group.
+    pub(super) row_count: u64,
     /// The values of the pages so far.
     pub(super) so_far: u64,
+    /// The rows of the pages so far; `None` once a page does not state them.
+    pub(super) rows_so_far: Option<u64>,
 }
 
 /// What a header says of a page of values.
@@ -146,6 +150,8 @@ pub(super) struct ChunkFacts {
 struct DataPage {
     values: i64,
     encoding: i64,
+    /// The rows, which pages of the second version state. Readers skip pages by them.
+    rows: Option<i64>,
     /// The bytes of the levels that say where lists begin, in pages of the second version.
     list_bytes: i64,
     /// The bytes of the levels that say which values are null, in pages of the second version.
@@ -206,6 +212,25 @@ fn level_count(mut levels: &[u8], bits: u32) -> Option<(u64, u64)> {
     Some((count, padding))
 }
 
+impl ChunkFacts {
+    /// Counts a data page's rows and compares them with the row group's.
+    fn count_rows(&mut self, rows: Option<i64>, is_last: bool) -> Result<(), Refusal> {
+        self.rows_so_far = self
+            .rows_so_far
+            .zip(rows.and_then(|rows| u64::try_from(rows).ok()))
+            .map(|(so_far, rows)| so_far.saturating_add(rows));
+        match self.rows_so_far {
+            Some(rows) if rows > self.row_count || is_last && rows != self.row_count => {
+                wrong(format!(
+                    "the pages have {rows} rows, the row group {}",
+                    self.row_count
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl DataPage {
     fn new(identifier: i16, numbers: &[(i16, i64)]) -> Option<Self> {
         let number = |wanted: i16| {
@@ -218,12 +243,14 @@ impl DataPage {
             FIRST_VERSION => Some(Self {
                 values: number(1),
                 encoding: number(2),
+                rows: None,
                 list_bytes: 0,
                 null_bytes: 0,
             }),
             SECOND_VERSION => Some(Self {
                 values: number(1),
                 encoding: number(4),
+                rows: Some(number(3)),
                 list_bytes: number(6),
                 null_bytes: number(5),
             }),
@@ -247,6 +274,14 @@ impl DataPage {
         }
         if chunk.is_flat && ![0, self.run_bytes()].contains(&self.list_bytes) {
             return wrong("the page has levels of lists, its column has none");
+        }
+        if let Some(rows) = self.rows
+            && (chunk.is_flat && rows != self.values || rows > self.values || rows < 0)
+        {
+            return wrong(format!(
+                "the page has {} values for {rows} rows",
+                self.values
+            ));
         }
         Ok(())
     }
@@ -320,9 +355,9 @@ impl PageChecks {
         else {
             return Ok(());
         };
-        let page = inner
-            .and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers))
-            .unwrap_or_default();
+        let page = inner.and_then(|(identifier, numbers)| DataPage::new(identifier, &numbers));
+        let is_of_values = page.is_some();
+        let page = page.unwrap_or_default();
         page.check(chunk)?;
         let (values, needless_levels) = (page.values, page.needless_levels(chunk));
         chunk.so_far = u64::try_from(values)
@@ -336,6 +371,9 @@ impl PageChecks {
                 "the pages have {} values, the column chunk {}",
                 chunk.so_far, chunk.value_count
             ));
+        }
+        if is_of_values {
+            chunk.count_rows(page.rows, is_last)?;
         }
         if let Some(check) = facts.pages.get_mut(&page_start) {
             check.needless_levels = needless_levels;
@@ -514,7 +552,16 @@ mod tests {
             wrong,
             "the page has encoding 9, which its column chunk does not list"
         );
-        let wrong = message(DataPage::new(SECOND_VERSION, &[(1, 6), (4, 0), (6, 2)])).unwrap_err();
+        let second = |rows, list_bytes| {
+            DataPage::new(
+                SECOND_VERSION,
+                &[(1, 6), (3, rows), (4, 0), (6, list_bytes)],
+            )
+        };
+        assert_eq!(message(second(6, 0)), Ok(()));
+        let wrong = message(second(5, 0)).unwrap_err();
+        assert_eq!(wrong, "the page has 6 values for 5 rows");
+        let wrong = message(second(6, 2)).unwrap_err();
         assert_eq!(wrong, "the page has levels of lists, its column has none");
         assert!(DataPage::new(DICTIONARY_HEADER, &[(1, 6)]).is_none());
     }

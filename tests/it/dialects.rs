@@ -503,6 +503,20 @@ fn tables_with_a_log_are_refused_by_every_path_into_them() {
             "a Lance data set",
             "lance",
         ),
+        (
+            "meta.ducklake.files",
+            "main/the_table/year=2024/added.parquet",
+            "notes.txt",
+            "a DuckLake table",
+            "ATTACH 'ducklake:CATALOG'",
+        ),
+        (
+            "ducks/main/the_table",
+            "ducklake-019a.parquet",
+            "notes.txt",
+            "a DuckLake table",
+            "ATTACH 'ducklake:CATALOG'",
+        ),
     ];
     for (table, file, log, kind, export) in cases {
         room.file(&format!("{table}/{log}"), "{}");
@@ -529,6 +543,20 @@ fn tables_with_a_log_are_refused_by_every_path_into_them() {
         }
         let run = room.tallow(&format!("inspect {table}")).fails(1);
         assert!(run.stderr.contains(kind), "{run}");
+    }
+    for content in [&b"\0\0\0\0\0\0\0\0DUCK"[..], b"", b"a,b\n1,2\n"] {
+        room.file("meta.ducklake", content);
+        for run in [
+            score(&room, "meta.ducklake", &[]),
+            room.tallow("inspect meta.ducklake"),
+        ] {
+            assert_eq!(
+                run.fails(1).stderr,
+                "error: cannot read the file: it is a DuckLake catalog, not a table \
+                 (`meta.ducklake`)\nhint: export the table first: duckdb -c \"ATTACH \
+                 'ducklake:meta.ducklake' AS lake; COPY lake.the_table TO 'export.parquet'\"\n"
+            );
+        }
     }
     room.file("plain/metadata/notes.json", "{}");
     room.file("plain/data/x.parquet", "");

@@ -1,6 +1,6 @@
 //! Parquet files with one bit changed: an error, or the same rows. What pyarrow does not notice
 //! either, `data/parquet/bits.json` lists. And odd files that are not damaged: wide ones, short
-//! dictionary keys, texts that are not UTF-8.
+//! dictionary keys, texts that are not UTF-8, wrong page indexes, rare types that come along.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, DictionaryArray, Float64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Int8Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int8Type, IntervalUnit, TimeUnit};
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -220,4 +221,186 @@ fn texts_that_are_not_utf8_are_an_error_that_names_their_column() {
     );
     room.tallow("score --model good.json rows.parquet --output out.parquet --passthrough other")
         .ok();
+}
+
+#[test]
+fn a_wrong_page_index_changes_nothing_as_the_pages_are_what_counts() {
+    let room = room_with_model();
+    let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+    let columns = features(4_000);
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder()
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_data_page_row_count_limit(100)
+        .set_write_batch_size(100)
+        .build();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let footer = writer.close().unwrap();
+    let score = "score --model good.json rows.parquet --output out.parquet --passthrough all \
+                 --where b>=0.5 --overwrite --memory 200MiB";
+    room.tallow(score).ok();
+    let right = room.table("out.parquet");
+    assert_eq!(right.num_rows(), 2_000);
+    let bytes = std::fs::read(room.path("rows.parquet")).unwrap();
+    let range = |start: Option<i64>, length: Option<i32>| {
+        let start = usize::try_from(start.unwrap()).unwrap();
+        start..start + usize::try_from(length.unwrap()).unwrap()
+    };
+    for leaf in 0..2 {
+        let chunk = footer.row_group(0).column(leaf);
+        for index in [
+            range(chunk.column_index_offset(), chunk.column_index_length()),
+            range(chunk.offset_index_offset(), chunk.offset_index_length()),
+        ] {
+            assert!(index.len() > 100, "an index of 40 pages");
+            for wrong in [0x00, 0xff] {
+                let mut changed = bytes.clone();
+                changed[index.clone()].fill(wrong);
+                room.file("rows.parquet", &changed);
+                room.tallow(score).ok();
+                assert_eq!(room.table("out.parquet"), right);
+            }
+        }
+    }
+}
+
+/// A column of each type that comes along, with a null in it.
+fn columns_of_rare_types() -> Vec<(String, ArrayRef)> {
+    let numbers: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![
+        Some(1),
+        None,
+        Some(3),
+        Some(4),
+    ]));
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![
+        Some("0001"),
+        None,
+        Some("0003"),
+        Some("0004"),
+    ]));
+    let of = |from: &ArrayRef, data_type: &DataType| {
+        let column = cast(from, data_type).unwrap_or_else(|error| panic!("{data_type}: {error}"));
+        (format!("{data_type}"), column)
+    };
+    let dictionary =
+        |value: DataType| DataType::Dictionary(Box::new(DataType::Int32), Box::new(value));
+    let item = |data_type| Arc::new(Field::new("element", data_type, true));
+    let bytes = of(&texts, &DataType::Binary).1;
+    let days = of(&numbers, &DataType::Int32).1;
+    let mut columns: Vec<_> = [
+        DataType::Boolean,
+        DataType::UInt8,
+        DataType::UInt64,
+        DataType::Float16,
+        DataType::Decimal32(7, 2),
+        DataType::Decimal128(30, 4),
+        DataType::Decimal256(60, 4),
+        DataType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into())),
+        DataType::Timestamp(TimeUnit::Millisecond, None),
+        DataType::Time64(TimeUnit::Nanosecond),
+        DataType::Duration(TimeUnit::Microsecond),
+        dictionary(DataType::Int64),
+        DataType::List(item(DataType::Int64)),
+        DataType::LargeList(item(DataType::Int64)),
+    ]
+    .iter()
+    .map(|data_type| of(&numbers, data_type))
+    .collect();
+    columns.extend(
+        [
+            DataType::LargeUtf8,
+            DataType::Utf8View,
+            dictionary(DataType::Utf8),
+            DataType::List(item(DataType::Utf8View)),
+        ]
+        .iter()
+        .map(|data_type| of(&texts, data_type)),
+    );
+    columns.extend(
+        [
+            DataType::LargeBinary,
+            DataType::BinaryView,
+            DataType::FixedSizeBinary(4),
+        ]
+        .iter()
+        .map(|data_type| of(&bytes, data_type)),
+    );
+    columns.extend(
+        [
+            DataType::Date32,
+            DataType::Time32(TimeUnit::Millisecond),
+            DataType::Interval(IntervalUnit::YearMonth),
+        ]
+        .iter()
+        .map(|data_type| of(&days, data_type)),
+    );
+    let fields = vec![
+        Field::new("number", DataType::Int64, true),
+        Field::new("text", DataType::Utf8, true),
+    ];
+    let nested = arrow::array::StructArray::new(
+        fields.into(),
+        vec![numbers, texts],
+        Some(vec![true, true, false, true].into()),
+    );
+    columns.push(("struct".to_owned(), Arc::new(nested)));
+    columns
+}
+
+#[test]
+fn retry_gives_back_the_columns_of_every_type_that_come_along() {
+    let room = room_with_model();
+    let table = |b: Vec<Option<f64>>| {
+        let id: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![0, 1, 2, 3]));
+        let a: ArrayRef = Arc::new(Float64Array::from(vec![0.1, 0.2, 0.3, 0.4]));
+        let b: ArrayRef = Arc::new(Float64Array::from(b));
+        let features = [("id", id), ("a", a), ("b", b)].map(|(name, own)| (name.to_owned(), own));
+        RecordBatch::try_from_iter(features.into_iter().chain(columns_of_rare_types())).unwrap()
+    };
+    let batch = table(vec![None, Some(0.2), None, Some(0.4)]);
+    room.parquet("rows.parquet", &batch, 3);
+    let score = "score --model good.json --on-null reject --passthrough all --max-error-rate 1";
+    room.tallow(&format!("{score} rows.parquet --output out/"))
+        .ok();
+    let rejected = room.table("out/_tallow/rejected/part-00000.pq");
+    assert_eq!(rejected.num_rows(), 2);
+    let corrected = rejected
+        .schema()
+        .fields()
+        .iter()
+        .zip(rejected.columns())
+        .map(|(field, column)| match field.name().as_str() {
+            "b" => {
+                let values: ArrayRef = Arc::new(Float64Array::from(vec![0.1, 0.3]));
+                (field.name().clone(), values)
+            }
+            name => (name.to_owned(), column.clone()),
+        })
+        .collect::<Vec<_>>();
+    let corrected = RecordBatch::try_from_iter(corrected).unwrap();
+    room.parquet("corrected.parquet", &corrected, 1);
+    room.tallow("retry out --corrected corrected.parquet").ok();
+    room.parquet(
+        "right.parquet",
+        &table(vec![Some(0.1), Some(0.2), Some(0.3), Some(0.4)]),
+        4,
+    );
+    room.tallow(&format!("{score} right.parquet --output right/"))
+        .ok();
+    let [found, right] =
+        ["out", "right"].map(|set| room.table(&format!("{set}/part-00000.parquet")));
+    for (field, column) in right.schema().fields().iter().zip(right.columns()) {
+        let name = field.name();
+        assert_eq!(found.column_by_name(name), Some(column), "{name}");
+    }
+    assert_eq!(found.num_columns(), right.num_columns());
+    for (name, column) in columns_of_rare_types() {
+        if matches!(column.data_type(), DataType::Interval(_)) {
+            // Comes back with months, days and milliseconds, as Parquet has intervals.
+            continue;
+        }
+        let back = cast(right.column_by_name(&name).unwrap(), column.data_type());
+        assert_eq!(&back.unwrap(), &column, "{name}");
+    }
 }
