@@ -16,7 +16,7 @@ use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray}
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value as Json, json};
-use tallow::table::commit::PendingFile;
+use tallow::storage::PendingFile;
 
 const COLUMNS: usize = 28;
 const TREES: usize = 20;

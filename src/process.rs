@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::table::commit::read;
+use crate::storage::read;
 
 /// Libraries underneath keep thread pools of their own, sized by these variables. Workers are ours
 /// alone, so each of those pools gets one thread; candle, moreover, parses `/proc/cpuinfo` in every

@@ -24,7 +24,7 @@ use crate::report::summary::ignored_told;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::OnBadFile;
 use crate::request::work::Work;
-use crate::table::commit::find;
+use crate::storage::find;
 use crate::table::dataset::Position;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {

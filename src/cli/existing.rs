@@ -14,7 +14,7 @@ use crate::plan::target::Target;
 use crate::report::previous::PreviousRun;
 use crate::report::run::Status;
 use crate::report::stored::StoredReport;
-use crate::table::commit::{find, is_newer, read_head, remove};
+use crate::storage::{find, is_newer, read_head, remove};
 use crate::table::parquet;
 
 /// Whether the only thing in this run's way is the report of an output that had the same name and

@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
 use crate::output::names::SUCCESS;
 use crate::output::publication::Manifest;
-use crate::table::commit::{Failure, Ordered};
+use crate::storage::{Failure, Ordered};
 
 /// Files by their path.
 type Tree = BTreeMap<PathBuf, Vec<u8>>;

@@ -23,7 +23,7 @@ use crate::plan::reading::dialect_options;
 use crate::report::json::sections;
 use crate::report::stored::{StoredReport, is_report};
 use crate::report::summary::rows_told;
-use crate::table::commit::{find, read_head};
+use crate::storage::{find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
 use crate::table::location::{is_pattern, locate, missing};

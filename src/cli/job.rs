@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::package::manifest::line_of;
 use crate::path_text;
 use crate::request::{Request, VERSION};
-use crate::table::commit::read;
+use crate::storage::read;
 use crate::table::spelling::did_you_mean;
 
 /// The verbs that take a job file.

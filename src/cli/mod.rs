@@ -45,7 +45,7 @@ use console::Console;
 use crate::error::{Error, Result};
 use crate::escape::escaped;
 use crate::process;
-use crate::table::commit::find;
+use crate::storage::find;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard
 /// output is success.

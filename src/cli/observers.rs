@@ -27,7 +27,7 @@ use crate::report::lineage::{
 };
 use crate::report::metrics::{self, Labels, OPENING, PreviousMetrics, RunEnd};
 use crate::request::output::{Output, Telemetry};
-use crate::table::commit::{AppendFile, PendingFile, find, read, read_head};
+use crate::storage::{AppendFile, PendingFile, find, read, read_head};
 
 /// The most that is read of an earlier run's metrics: far above what a run writes.
 const METRICS_BYTES_LIMIT: u64 = 16 << 20;

@@ -25,7 +25,7 @@ use crate::report::previous::PreviousRun;
 use crate::request::output::{Limits, Output};
 use crate::request::work::Work;
 use crate::request::{Request, VERSION};
-use crate::table::commit::{Metadata, canonical, find};
+use crate::storage::{Metadata, canonical, find};
 use crate::table::location::{resolve, resolve_present};
 
 pub(super) fn run(mut args: RetryArgs, console: &Console) -> Result<Ending, Failure> {

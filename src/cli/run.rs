@@ -32,7 +32,7 @@ use crate::report::stored::StoredReport;
 use crate::report::{Fact, json, summary};
 use crate::request::Request;
 use crate::request::rows::OnBadFile;
-use crate::table::commit::{Lock, PendingFile, find};
+use crate::storage::{Lock, PendingFile, find};
 
 /// A run with all that it was told.
 pub(super) struct Run<'a> {

@@ -21,7 +21,7 @@ use crate::plan::target::{Target, refuse_inside};
 use crate::report::stored::StoredReport;
 use crate::request::Request;
 use crate::request::output::Telemetry;
-use crate::table::commit::remove;
+use crate::storage::remove;
 use crate::table::dataset::Position;
 
 pub(super) fn run(request: Request, console: &Console) -> Result<Ending, Failure> {

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
 use crate::text::encoder::parts::TextOptions;
 
-/// How an importer reaches files beside the model's own; `table::commit` holds the functions.
+/// How an importer reaches files beside the model's own; `storage` holds the functions.
 #[derive(Clone, Copy, Debug)]
 pub struct Beside {
     /// The bytes of a file.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::table::commit::read;
+use crate::storage::read;
 
 /// The most bytes of a file of the system that are read.
 const FILE_LIMIT: u64 = 1 << 20;

@@ -22,7 +22,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::{PartAccount, Segment};
-use crate::table::commit::{
+use crate::storage::{
     PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
     remove_empty_directory_below,
 };

@@ -21,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::pipeline::Destination;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
-use crate::table::commit::{PendingFile, find};
+use crate::storage::{PendingFile, find};
 use crate::table::hive::Partitioning;
 
 /// How the files of a data set are written.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::pipeline::Destination;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
-use crate::table::commit::{PendingFile, remove};
+use crate::storage::{PendingFile, remove};
 
 /// The tables of a run that is not split into parts.
 pub struct FileOutput {

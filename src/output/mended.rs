@@ -22,8 +22,8 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
+use crate::storage::PendingFile;
 use crate::table::cast::{cast_column, is_text};
-use crate::table::commit::PendingFile;
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
 

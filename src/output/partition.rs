@@ -15,8 +15,8 @@ use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 
 use crate::error::{Error, Result};
+use crate::storage::{Extent, SpillFile, make_directory};
 use crate::table::chunk::declared;
-use crate::table::commit::{Extent, SpillFile, make_directory};
 
 /// What waits in memory before it is put aside; nearly nothing in unit tests, whose failing disks
 /// are to be met here too.

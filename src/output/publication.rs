@@ -21,7 +21,7 @@ use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::part::RowCounts;
-use crate::table::commit::{
+use crate::storage::{
     PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below,
     rename_below, sync_below, sync_file_system,
 };

@@ -6,7 +6,7 @@ use super::names::{REPORT, staged};
 use super::table_writer::{TableFormat, TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
-use crate::table::commit::PendingFile;
+use crate::storage::PendingFile;
 
 /// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet
 /// or CSV.

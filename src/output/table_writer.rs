@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::DigestWriter;
 use crate::error::{Error, Result};
+use crate::storage::PendingFile;
 use crate::table::Sink;
-use crate::table::commit::PendingFile;
 use crate::table::csv_sink::CsvSink;
 use crate::table::parquet_sink::ParquetSink;
 

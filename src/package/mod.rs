@@ -24,7 +24,7 @@ use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 use crate::format::{self, Artefact, GraphFeatures, ImportOptions};
 use crate::model::LoadedModel;
-use crate::table::commit::Metadata;
+use crate::storage::Metadata;
 use crate::text::encoder::assemble;
 
 /// The manifest's name in a package's directory.
@@ -33,7 +33,7 @@ pub const MANIFEST_NAME: &str = "tallow.toml";
 /// Where a network's weights lie if the manifest lists no artefact.
 const DEFAULT_WEIGHTS: &str = "model.safetensors";
 
-/// How a package reaches the disk; `table::commit` holds the functions.
+/// How a package reaches the disk; `storage` holds the functions.
 #[derive(Clone, Copy)]
 pub struct Files<'a> {
     /// The bytes of a file.

@@ -17,7 +17,7 @@ use crate::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecogn
 use crate::model::{Description, LoadedModel};
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
 use crate::query::Derived;
-use crate::table::commit::{canonical, find, list, metadata, read};
+use crate::storage::{canonical, find, list, metadata, read};
 use crate::table::location::missing;
 
 /// The most bytes of a file that names an `MLflow` model; real ones have some hundreds.

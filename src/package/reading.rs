@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::format::{Artefact, Beside, may_be_model};
 use crate::memory::{self, Reservation};
-use crate::table::commit::{SharedFile, canonical, read};
+use crate::storage::{SharedFile, canonical, read};
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
 const MODEL_BYTES_LIMIT: u64 = 8 << 30;

@@ -13,7 +13,7 @@ use crate::format::ImportOptions;
 use crate::model::LoadedModel;
 use crate::network::sample::{noise, safetensors};
 use crate::outcome::{Label, Link, Outcome, Task};
-use crate::table::commit::Metadata;
+use crate::storage::Metadata;
 
 const NETWORK: &str = r#"
 name = "churn"

@@ -15,7 +15,7 @@ use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
 use crate::process;
-use crate::table::commit::check_unchanged;
+use crate::storage::check_unchanged;
 use crate::table::dataset::{Dataset, DatasetFile};
 
 /// A run, resolved: nothing in here is a default any more.

@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{InputRecord, RunIdentity};
 use crate::process::rfc3339;
 use crate::request::work::Work;
-use crate::table::commit::{SharedFile, check_unchanged};
+use crate::storage::{SharedFile, check_unchanged};
 use crate::table::dataset::DatasetFile;
 
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory

@@ -12,7 +12,7 @@ use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
 use crate::output::table_writer::TableFormat;
 use crate::request::output::{Output, OutputFormat};
-use crate::table::commit::{Lock, canonical, directory_of, find};
+use crate::storage::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
 use crate::table::location::inside;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::stored::StoredReport;
 use crate::error::{Error, Result};
 use crate::pipeline::part::RowCounts;
-use crate::table::commit::find;
+use crate::storage::find;
 use crate::table::location::resolve_present;
 
 /// What a later run wants to know of an earlier one.

@@ -11,8 +11,8 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::{Error, Result};
 use crate::interrupt::check_process;
 
-use super::commit;
 use super::encoding::{Encoding, Malformed};
+use crate::storage;
 
 /// What is read from the disk at once.
 const READ_BUFFER_BYTES: usize = 256 << 10;
@@ -74,7 +74,7 @@ impl Compression {
                 .hint(hint);
         }
         let name = match self {
-            Self::Plain => return commit::io_error("cannot read the file", error),
+            Self::Plain => return storage::io_error("cannot read the file", error),
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
         };
@@ -87,7 +87,7 @@ impl Compression {
         }
         // The operating system's errors carry its number, the decoders' own do not.
         if error.raw_os_error().is_some() {
-            return commit::io_error("cannot read the file", error);
+            return storage::io_error("cannot read the file", error);
         }
         Error::failed(format!(
             "cannot read the file: its {name} stream is damaged"
@@ -195,7 +195,7 @@ pub fn peek(head: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Ok(mut stream) = Stream::new(io::Cursor::new(head.to_vec())) {
         // The head ends somewhere within the compressed stream: the error that says so is expected.
-        let _ = stream.read_more(&mut bytes, commit::HEAD_BYTES);
+        let _ = stream.read_more(&mut bytes, storage::HEAD_BYTES);
     }
     bytes
 }

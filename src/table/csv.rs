@@ -14,7 +14,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 
-use super::commit::{Identity, SharedFile};
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
 use super::csv_split::{Beginning, FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
@@ -24,6 +23,7 @@ use super::{
     ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression,
     room_for_columns,
 };
+use crate::storage::{Identity, SharedFile};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1
 /// bytes of text (with its delimiter) and n + 4 of memory (with its offset in the column), which is
@@ -353,7 +353,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::table::commit;
+    use crate::storage;
 
     struct Case {
         directory: tempfile::TempDir,
@@ -364,7 +364,7 @@ mod tests {
         fn new(name: &str, bytes: &[u8]) -> (Self, std::path::PathBuf) {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join(name);
-            let mut file = commit::PendingFile::create(&path, false).unwrap();
+            let mut file = storage::PendingFile::create(&path, false).unwrap();
             file.write_all(bytes).unwrap();
             file.publish(false).unwrap();
             (
@@ -608,7 +608,7 @@ mod tests {
     fn a_file_that_changed_its_columns_meanwhile_is_refused() {
         let (case, path) = Case::new("a.csv", b"a,b\n");
         let file = Csv.open(&path, &case.options).unwrap();
-        let mut other = commit::PendingFile::create(&path, true).unwrap();
+        let mut other = storage::PendingFile::create(&path, true).unwrap();
         other.write_all(b"b,a\n").unwrap();
         other.publish(true).unwrap();
         assert!(

@@ -11,10 +11,11 @@ use arrow::error::ArrowError;
 
 use crate::error::{Error, Result};
 
+use super::Sink;
 use super::csv_find::find;
 use super::csv_record::check_mark;
 use super::value_text::{Values, printable};
-use super::{Sink, commit};
+use crate::storage;
 
 /// Lines are handed on once they take this much memory.
 const TEXT_BYTES: usize = 1 << 20;
@@ -89,7 +90,7 @@ impl<W: Write + Send> CsvSink<W> {
     fn write_text(&mut self, text: &str) -> Result<()> {
         self.writer
             .write_all(text.as_bytes())
-            .map_err(|error| commit::io_error("cannot write the table", error))
+            .map_err(|error| storage::io_error("cannot write the table", error))
     }
 
     fn write_lines(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -154,7 +155,7 @@ impl<W: Write + Send> Sink for CsvSink<W> {
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.writer
             .flush()
-            .map_err(|error| commit::io_error("cannot write the table", error))
+            .map_err(|error| storage::io_error("cannot write the table", error))
     }
 }
 

@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
 
 use super::Start;
-use super::commit::SharedFile;
 use super::compression::Stream;
 use super::csv_find::find;
 use super::csv_record::Dialect;
 use super::csv_scan::Scanner;
 use super::encoding::Encoding;
+use crate::storage::SharedFile;
 
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far
 /// below what would hurt. It is what a quote that nobody closed runs into, and it keeps the 32-bit
@@ -383,8 +383,8 @@ fn unclosed(message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::PendingFile;
     use crate::table::ReadOptions;
-    use crate::table::commit::PendingFile;
     use std::io::Write;
 
     fn splitter(text: &[u8]) -> Result<Splitter> {

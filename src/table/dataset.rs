@@ -11,7 +11,6 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::commit::read_head;
 use super::demand::Demand;
 use super::file_portions::Current;
 pub use super::file_portions::{FilePortion, FilePortions};
@@ -23,6 +22,7 @@ use super::spelling::did_you_mean;
 use super::union::{Unified, rename, unify};
 use super::{ColumnRequest, FORMATS, ReadOptions, Start, TableFile, content, csv_guess};
 use crate::error::{Error, Result};
+use crate::storage::read_head;
 
 /// One file of a data set.
 #[derive(Debug)]

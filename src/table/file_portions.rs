@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::SchemaRef;
 
-use super::commit::check_unchanged;
 use super::dataset::{Dataset, DatasetFile, Position};
 use super::{Portion, Portions, Start};
 use crate::error::{Error, Result};
+use crate::storage::check_unchanged;
 
 /// One portion and the file that it comes from.
 #[derive(Debug)]

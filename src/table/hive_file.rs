@@ -15,11 +15,11 @@ use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::commit::Identity;
 use super::csv_typed::Reading;
 use super::demand::Demand;
 use super::{ColumnRequest, Portion, Portions, ReadOptions, Start, TableFile};
 use crate::error::{Error, Result};
+use crate::storage::Identity;
 
 /// A value that a directory's name says; none for null.
 pub type Partition = (String, Option<String>);

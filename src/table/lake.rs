@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::commit::{self, canonical, directory_of, find};
 use crate::error::{Error, Result, shell_word};
+use crate::storage::{self, canonical, directory_of, find};
 
 /// A kind of table that is more than its files.
 #[derive(Debug)]
@@ -190,7 +190,7 @@ fn holds(directory: &Path, is_it: impl Fn(&str) -> bool) -> bool {
         path.file_name()
             .is_some_and(|name| is_it(&name.to_string_lossy()))
     };
-    is_directory(directory) && commit::list(directory).is_ok_and(|paths| paths.iter().any(name))
+    is_directory(directory) && storage::list(directory).is_ok_and(|paths| paths.iter().any(name))
 }
 
 /// Whether a directory is `base_0000005`, `delta_0000001_0000001` or `delete_delta_…`, or holds

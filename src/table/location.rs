@@ -11,10 +11,11 @@ use glob::{MatchOptions, Pattern};
 
 use crate::error::{Error, Result};
 
+use super::has_known_ending;
 use super::hive::partition;
 use super::hive_file::Partition;
 use super::lake::Lakes;
-use super::{commit, has_known_ending};
+use crate::storage;
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 const MATCHING: MatchOptions = MatchOptions {
@@ -137,7 +138,7 @@ pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
     };
     let mut files: Vec<Located> = Vec::new();
     for input in inputs {
-        match commit::find(input)? {
+        match storage::find(input)? {
             Some(found) if found.is_directory => {
                 walk.lakes.refuse_directory(input)?;
                 for path in walk.directory(input)? {
@@ -226,7 +227,7 @@ impl Walk {
         above: &mut Vec<PathBuf>,
         files: &mut Vec<PathBuf>,
     ) -> Result<usize> {
-        let real = commit::canonical(path)?;
+        let real = storage::canonical(path)?;
         if above.contains(&real) {
             let error = Error::failed(
                 "cannot list the directory: a symbolic link leads back to a directory above it",
@@ -236,10 +237,10 @@ impl Walk {
         }
         above.push(real);
         let mut hidden_count = 0;
-        for entry in commit::list(path)? {
+        for entry in storage::list(path)? {
             if is_hidden(&entry) {
                 hidden_count += 1;
-            } else if commit::metadata(&entry)?.is_directory {
+            } else if storage::metadata(&entry)?.is_directory {
                 hidden_count += self.below(&entry, above, files)?;
             } else if self.any_ending || has_known_ending(&entry) {
                 files.push(entry);
@@ -274,7 +275,7 @@ impl Walk {
         matching(&base, &rest, &names, &mut Vec::new(), &mut matched)?;
         let mut files = BTreeSet::new();
         for path in matched {
-            if commit::metadata(&path)?.is_directory {
+            if storage::metadata(&path)?.is_directory {
                 let mut below = Vec::new();
                 self.below(&path, &mut Vec::new(), &mut below)?;
                 files.extend(below);
@@ -309,7 +310,7 @@ fn matching(
     };
     if !is_wild(part) {
         let path = base.join(part);
-        return if commit::find(&path)?.is_some() {
+        return if storage::find(&path)?.is_some() {
             matching(&path, after, names, above, matched)
         } else {
             Ok(())
@@ -320,13 +321,13 @@ fn matching(
     } else {
         base
     };
-    if commit::find(here)?.is_none_or(|found| !found.is_directory) {
+    if storage::find(here)?.is_none_or(|found| !found.is_directory) {
         return Ok(());
     }
     let is_any_depth = *part == "**";
     if is_any_depth {
         matching(base, after, names, above, matched)?;
-        let real = commit::canonical(here)?;
+        let real = storage::canonical(here)?;
         if above.contains(&real) {
             let error = Error::failed(
                 "cannot list the directory: a symbolic link leads back to a directory above it",
@@ -336,13 +337,13 @@ fn matching(
         }
         above.push(real);
     }
-    for entry in commit::list(here)? {
+    for entry in storage::list(here)? {
         let Some(name) = entry.file_name().filter(|name| is_spelt_out(name, names)) else {
             continue;
         };
         let path = base.join(name);
         if is_any_depth {
-            if commit::find(&path)?.is_some_and(|found| found.is_directory) {
+            if storage::find(&path)?.is_some_and(|found| found.is_directory) {
                 matching(&path, rest, names, above, matched)?;
             }
         } else if pattern.matches_with(&name.to_string_lossy(), MATCHING) {
@@ -372,9 +373,9 @@ fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
 pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathBuf>> {
     let path = anchored(path)?;
     for input in inputs {
-        let is_part = match commit::find(input)? {
+        let is_part = match storage::find(input)? {
             Some(found) if found.is_directory => path
-                .strip_prefix(commit::canonical(input)?)
+                .strip_prefix(storage::canonical(input)?)
                 .is_ok_and(|below| below.iter().all(is_plain)),
             Some(_) => false,
             None => matches(input, &path)?,
@@ -390,9 +391,9 @@ pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathB
 /// written.
 fn anchored(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().unwrap_or_default();
-    let directory = commit::directory_of(path);
-    if commit::find(directory)?.is_some() || directory.file_name().is_none() {
-        return Ok(commit::canonical(directory)?.join(name));
+    let directory = storage::directory_of(path);
+    if storage::find(directory)?.is_some() || directory.file_name().is_none() {
+        return Ok(storage::canonical(directory)?.join(name));
     }
     Ok(anchored(directory)?.join(name))
 }
@@ -407,10 +408,10 @@ fn matches(pattern: &Path, path: &Path) -> Result<bool> {
         &fixed
     };
     let rest = rest.to_string_lossy();
-    if rest.is_empty() || commit::find(start)?.is_none() {
+    if rest.is_empty() || storage::find(start)?.is_none() {
         return Ok(false);
     }
-    let start = commit::canonical(start)?;
+    let start = storage::canonical(start)?;
     let Ok(below) = path.strip_prefix(&start) else {
         return Ok(false);
     };
@@ -470,7 +471,7 @@ mod tests {
             let mut directory = root.path().to_owned();
             for part in Path::new(name).parent().unwrap() {
                 directory.push(part);
-                if commit::find(&directory).unwrap().is_none() {
+                if storage::find(&directory).unwrap().is_none() {
                     let made = tempfile::Builder::new()
                         .prefix(part)
                         .rand_bytes(0)
@@ -479,7 +480,7 @@ mod tests {
                     let _ = made.keep();
                 }
             }
-            let mut file = commit::PendingFile::create(&path, false).unwrap();
+            let mut file = storage::PendingFile::create(&path, false).unwrap();
             file.write_all(b"x").unwrap();
             file.publish(false).unwrap();
         }

@@ -3,11 +3,10 @@
 //! Owns the formats and their options. A [`TableFile`] cuts itself into [`Portion`]s: numbered,
 //! independent pieces of work that any worker may decode, so that reading is as parallel as scoring
 //! and a checkpoint is (file, row). A [`Sink`] takes batches in order. Nothing here knows models.
-//! Only `commit` touches `std::fs`.
+//! Only `storage` touches `std::fs`.
 
 pub mod cast;
 pub mod chunk;
-pub mod commit;
 mod compact;
 pub mod compression;
 pub(crate) mod content;
@@ -54,13 +53,13 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 
-use self::commit::Identity;
 use self::demand::Demand;
 use self::encoding::Encoding;
 use self::number_format::NumberFormat;
 use crate::count::counted;
 use crate::error::Result;
 use crate::memory;
+use crate::storage::Identity;
 
 /// How files are read; each format takes what concerns it.
 #[derive(Clone, Debug, PartialEq, Eq)]

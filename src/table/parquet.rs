@@ -22,7 +22,6 @@ use parquet::file::metadata::{
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
-use super::commit::{Identity, SharedFile};
 use super::demand::Demand;
 use super::parquet_check::check_metadata;
 use super::parquet_decode::{Decoder, ParquetPortions, int96_units};
@@ -35,6 +34,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::storage::{Identity, SharedFile};
 
 /// The four bytes at both ends of a Parquet file.
 pub const MAGIC: &[u8] = b"PAR1";

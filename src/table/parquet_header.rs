@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::commit::FileReader;
 use super::parquet_footer::{EMPTY, STATISTICS};
 use super::thrift::Kind::{self, Number, Struct, Truth};
 use super::thrift::{Refusal, leading_numbers, struct_length, wrong};
+use crate::storage::FileReader;
 
 /// What is read of a file at once for a page header: headers are some dozens of bytes, and more
 /// where they hold statistics.
@@ -463,7 +463,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::table::commit::{PendingFile, SharedFile};
+    use crate::storage::{PendingFile, SharedFile};
 
     fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let directory = tempfile::tempdir().unwrap();

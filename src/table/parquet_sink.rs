@@ -23,10 +23,10 @@ use parquet::schema::types::{Type, TypePtr};
 
 use super::Sink;
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks, leaf_count};
-use super::commit::io_error;
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
 use crate::error::{Error, Result};
+use crate::storage::io_error;
 
 /// Rows of a row group: what pyarrow, `DuckDB` and Spark readers parallelise by.
 pub const ROW_GROUP_ROWS: usize = 8 * CHUNK_ROWS;

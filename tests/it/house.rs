@@ -113,7 +113,7 @@ const RESERVED: [(&str, &str, &[&str]); 7] = [
     (
         "the file system",
         r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b",
-        &["table/commit/"],
+        &["storage/"],
     ),
     (
         "the environment",

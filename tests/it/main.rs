@@ -34,6 +34,7 @@ mod score;
 mod dialects;
 
 // How columns meet the model: names, types, policies, expressions.
+mod arrows;
 mod binding;
 mod boosters;
 mod flags;

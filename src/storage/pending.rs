@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 use super::below::{Directory, set_permissions};
 use super::fault::{self, WatchedFile};
-use super::{find, io_error, list};
+use super::path::{at, directory_of, find, io_error, list};
 use crate::error::{Error, Kind, Result, shell_word};
 
 /// What is buffered before a system call writes it: writers of text come with a line at a time.
@@ -73,7 +73,7 @@ impl PendingFile {
         }
         let opened = fault::before(directory).and_then(|()| Directory::open(directory));
         Self::create_in(
-            super::at(path, "cannot open the directory of the file", opened)?,
+            at(path, "cannot open the directory of the file", opened)?,
             name,
             path,
         )
@@ -87,7 +87,7 @@ impl PendingFile {
     pub fn create_below(root: &Path, below: impl AsRef<Path>) -> Result<Self> {
         let path = root.join(&below);
         let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
-        let (directory, name) = super::at(&path, "cannot open the directory of the file", opened)?;
+        let (directory, name) = at(&path, "cannot open the directory of the file", opened)?;
         check_destination(&path, true)?;
         Self::create_in(directory, &name, &path)
     }
@@ -117,7 +117,7 @@ impl PendingFile {
             name: name.to_owned(),
             path: path.to_owned(),
         };
-        super::at(path, "cannot keep the permissions of the file", kept)?;
+        at(path, "cannot keep the permissions of the file", kept)?;
         Ok(file)
     }
 
@@ -133,12 +133,12 @@ impl PendingFile {
     /// Fails if what is buffered cannot be written.
     pub fn byte_count(&mut self) -> Result<u64> {
         const DOING: &str = "cannot write the file";
-        super::at(
+        at(
             &self.path,
             DOING,
             self.writer.as_mut().map_or(Ok(()), Write::flush),
         )?;
-        let found = super::at(
+        let found = at(
             &self.path,
             DOING,
             fault::before(&self.path).and_then(|()| self.directory.find(&self.temporary)),
@@ -272,14 +272,6 @@ impl Drop for PendingFile {
     }
 }
 
-/// The directory that holds a name; the working directory for a bare one.
-#[must_use]
-pub fn directory_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
 fn taken(path: &Path) -> Error {
     Error::failed("cannot create the file: it exists already")
         .at_path(path)
@@ -389,17 +381,10 @@ fn in_the_way(temporary: PathBuf, path: &Path) -> Error {
     Error::new(Kind::Busy, "another run is writing this file").hint(hint)
 }
 
-pub(super) fn sync_directory(directory: &Path) -> Result<()> {
-    let synced = fault::before(directory)
-        .and_then(|()| Directory::open(directory))
-        .and_then(|opened| opened.sync());
-    synced.map_err(|error| io_error("cannot make the new name durable", error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::commit::read;
+    use crate::storage::read;
 
     fn names(directory: &Path) -> Vec<String> {
         list(directory)

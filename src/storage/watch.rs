@@ -5,7 +5,8 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use super::{Identity, SharedFile, check_unchanged};
+use super::file::SharedFile;
+use super::identity::{Identity, check_unchanged};
 use crate::error::Result;
 
 thread_local! {
@@ -38,7 +39,7 @@ pub(super) fn note(file: &SharedFile) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::commit::read;
+    use crate::storage::read;
 
     #[test]
     fn what_changes_while_several_files_are_read_is_an_error_that_names_it() {

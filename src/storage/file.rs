@@ -1,151 +1,21 @@
-//! Files with their names attached: reading by position, and writing that appears whole or not at
-//! all.
-//!
-//! The only user of `std::fs` in the crate, so that every error names the path and what was being
-//! done. It must not know what is in the files: formats and reports come to it with bytes.
-
-mod append;
-mod below;
-mod fault;
-mod identity;
-mod lock;
-mod pending;
-mod spill;
-mod watch;
+//! Plain files that are read, whole or by position, by any number of threads.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 
-pub use self::append::AppendFile;
-pub use self::below::{
-    files_below, find_below, make_directories_below, read_below, remove_below,
-    remove_empty_directory_below, rename_below, sync_below, sync_file_system,
-};
-#[cfg(test)]
-pub(crate) use self::fault::{Failure, Ordered};
-use self::identity::changed;
-pub use self::identity::{Identity, check_unchanged, is_newer};
-pub use self::lock::Lock;
-pub use self::pending::{PendingFile, directory_of};
-pub use self::spill::{Extent, SpillFile};
-pub use self::watch::read_unchanged;
+use super::fault;
+use super::identity::{Identity, changed};
+use super::path::{at, find};
+use super::watch;
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
 pub const HEAD_BYTES: usize = 4 << 10;
-
-/// What the file system says about a path, symbolic links followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metadata {
-    /// The size, in bytes.
-    pub byte_count: u64,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// Whether it is a plain file: no directory, pipe, socket or device.
-    pub is_file: bool,
-}
-
-/// Turns a failure of the operating system into an error without a path, with a hint where there is
-/// something to do.
-#[must_use]
-pub fn io_error(doing: &str, error: io::Error) -> Error {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => {
-            Some("check the spelling; a relative path starts at the working directory")
-        }
-        io::ErrorKind::PermissionDenied => {
-            Some("check the permissions of the file and of the directories above it")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space, or write to another disk")
-        }
-        io::ErrorKind::FileTooLarge => Some(
-            "raise the limit on the size of files (`ulimit -f`), or write smaller parts \
-             (`--rows-per-part`)",
-        ),
-        io::ErrorKind::ReadOnlyFilesystem => {
-            Some("write to a directory that is not mounted read-only")
-        }
-        _ => None,
-    };
-    let failed = Error::failed(doing).because(error);
-    match hint {
-        Some(hint) => failed.hint(hint),
-        None => failed,
-    }
-}
-
-fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
-    result.map_err(|error| io_error(doing, error).at_path(path))
-}
-
-/// What is known about `path`; none if there is nothing of that name.
-///
-/// # Errors
-/// Fails if the file system refuses to say.
-pub fn find(path: &Path) -> Result<Option<Metadata>> {
-    match fault::before(path).and_then(|()| fs::metadata(path)) {
-        Ok(found) => Ok(Some(Metadata {
-            byte_count: found.len(),
-            is_directory: found.is_dir(),
-            is_file: found.is_file(),
-        })),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
-    }
-}
-
-/// What is known about `path`.
-///
-/// # Errors
-/// Fails if there is nothing of that name.
-pub fn metadata(path: &Path) -> Result<Metadata> {
-    find(path)?.ok_or_else(|| {
-        io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path)
-    })
-}
-
-/// The path without symbolic links and `..`.
-///
-/// # Errors
-/// Fails if there is nothing of that name.
-pub fn canonical(path: &Path) -> Result<PathBuf> {
-    at(
-        path,
-        "cannot resolve the path",
-        fault::before(path).and_then(|()| fs::canonicalize(path)),
-    )
-}
-
-/// The paths of all that is in a directory, sorted by name.
-///
-/// # Errors
-/// Fails if it is no directory or may not be read.
-pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = at(
-        directory,
-        "cannot list the directory",
-        fault::before(directory).and_then(|()| fs::read_dir(directory)),
-    )?;
-    let paths: io::Result<Vec<PathBuf>> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect();
-    let mut paths = at(directory, "cannot list the directory", paths)?;
-    paths.sort();
-    Ok(paths)
-}
 
 /// The whole of a file that may be at most `limit_bytes` long.
 ///
@@ -223,7 +93,7 @@ impl SharedFile {
     }
 
     /// A file that is open.
-    fn of(file: File, path: &Path) -> Result<Self> {
+    pub(super) fn of(file: File, path: &Path) -> Result<Self> {
         let found = at(path, DOING, file.metadata())?;
         if !found.is_file() {
             return Err(Error::failed(format!("{DOING}: it is not a plain file")).at_path(path));
@@ -415,48 +285,12 @@ impl Read for FileReader {
     }
 }
 
-/// Makes a directory and those above it, unless they are there, and their names durable.
-///
-/// # Errors
-/// Fails if something of that name is no directory or the file system refuses.
-pub fn make_directory(path: &Path) -> Result<()> {
-    const DOING: &str = "cannot make the directory";
-    let is_missing =
-        |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
-    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
-    at(
-        path,
-        DOING,
-        fault::before(path).and_then(|()| fs::create_dir_all(path)),
-    )?;
-    // A directory whose name is lost is lost with all that is in it.
-    missing.iter().try_for_each(|made| sync(directory_of(made)))
-}
-
-/// Removes a file; that it is not there is no error.
-///
-/// # Errors
-/// Fails if the file system refuses.
-pub fn remove(path: &Path) -> Result<()> {
-    match fault::before(path).and_then(|()| fs::remove_file(path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => at(path, "cannot remove the file", result),
-    }
-}
-
-/// Makes the names in a directory durable.
-///
-/// # Errors
-/// Fails if the file system refuses.
-pub fn sync(directory: &Path) -> Result<()> {
-    pending::sync_directory(directory).map_err(|error| error.at_path(directory))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::storage::{PendingFile, list, metadata};
 
     fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<()> {
         let mut file = PendingFile::create(path, overwrite)?;

@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::below::Directory;
-use super::{directory_of, fault, io_error, make_directory, remove_empty_directory_below};
+use super::below::remove_empty_directory_below;
+use super::directory::make_directory;
+use super::fault;
+use super::path::{directory_of, io_error};
 use crate::error::{Error, Kind, Result, shell_word};
 
 /// How an owner's name begins; a file that begins otherwise is no lock.

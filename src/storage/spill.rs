@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{at, fault};
+use super::fault;
+use super::path::at;
 use crate::error::Result;
 
 const DOING: &str = "cannot put rows aside";
@@ -93,7 +94,7 @@ impl SpillFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::commit::list;
+    use crate::storage::list;
 
     #[test]
     fn bytes_come_back_and_no_name_is_left() {

@@ -8,7 +8,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{at, fault, io_error};
+use super::fault;
+use super::path::{at, io_error};
 use crate::count::counted;
 use crate::error::{Error, Result};
 

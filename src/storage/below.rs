@@ -17,7 +17,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Metadata, SharedFile, at, fault};
+use super::fault;
+use super::file::SharedFile;
+use super::path::{Metadata, at};
 use crate::error::{Error, Result};
 
 /// How a directory is opened. Not as a mere path: its names are to be made durable.

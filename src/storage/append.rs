@@ -8,7 +8,8 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{at, fault, io_error};
+use super::fault;
+use super::path::{at, io_error};
 use crate::error::{Error, Result};
 
 /// What cannot be done, if it cannot.
