@@ -6,8 +6,9 @@
 use candle_core::{Device, Tensor};
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use tallow::kernel::processor::Instructions;
 use tallow::kernel::product::{
-    Activation as Curve, Dense, Finish, Instructions, IntegerDense, QuantisedRows, Rows,
+    Activation as Curve, Dense, Finish, IntegerDense, QuantisedRows, Rows,
 };
 use tallow::text::encoder::architecture::{
     Activation, Architecture, AttentionPositions, Embedding, FeedForward, Layer, NormOrder,

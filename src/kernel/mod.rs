@@ -4,4 +4,5 @@
 //! Must not know layers, graphs or columns.
 
 pub mod convolution;
+pub mod processor;
 pub mod product;

@@ -31,12 +31,12 @@ macro_rules! vectorised {
                 fn wide(row: &mut [f32]) {
                     all(row);
                 }
-                if is_x86_feature_detected!("avx512f") {
+                if $crate::kernel::processor::features().avx512 {
                     #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
                     // SAFETY: the processor has been asked for them.
                     return unsafe { widest(row) };
                 }
-                if is_x86_feature_detected!("avx2") {
+                if $crate::kernel::processor::features().avx2 {
                     #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
                     // SAFETY: the processor has been asked for them.
                     return unsafe { wide(row) };

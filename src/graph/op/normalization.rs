@@ -10,7 +10,7 @@ use crate::graph::operator::{Call, Definition, Kernel, several, single};
 use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Tensor};
 use crate::graph::value::Value;
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
 use crate::text::transformer::norm::Norm;
 
 pub(crate) const OPERATORS: &[Entry] = &[

@@ -8,8 +8,9 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
+use crate::kernel::processor::Instructions;
 use crate::kernel::product::lanes::{Lanes, Task};
-use crate::kernel::product::{self, Instructions, LINE};
+use crate::kernel::product::{self, LINE};
 
 /// Turns every number into its exponential.
 pub(crate) fn exponentials(values: &mut [f32]) {

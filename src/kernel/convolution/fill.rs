@@ -6,9 +6,9 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
-use super::LINE;
 use super::geometry::Row;
 use super::places::{PANEL, Part, Places};
+use crate::kernel::product::LINE;
 use crate::kernel::product::lanes::{Lanes, Task};
 
 /// Channels of an image, written phase by phase between pads that are there.

@@ -39,6 +39,7 @@
 //! What whole networks take is in [`crate::graph`]'s doc.
 
 mod fill;
+mod finish;
 mod geometry;
 mod places;
 #[cfg(test)]
@@ -48,11 +49,13 @@ mod tile;
 use std::mem::MaybeUninit;
 
 use self::fill::{Fill, Pack};
+pub use self::finish::{Activation, Finish};
 pub use self::geometry::Axis;
 use self::geometry::{Geometry, Row, number_count};
 use self::places::{PANEL, Places};
 use self::tile::{Sweep, most_filters};
-use super::product::{Instructions, LINE};
+use super::processor::Instructions;
+use super::product::LINE;
 use crate::error::{Error, Result};
 
 /// Taps that are done together: as many weights of fourteen filters take a third of the first-level
@@ -72,52 +75,6 @@ const BLOCK_OUTPUTS: usize = 256;
 /// What packing sixteen outputs costs for each tap and row, in filters that the kernel does
 /// meanwhile.
 const PACKING_FILTERS: usize = 8;
-
-/// What follows a convolution, number by number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// No less than one number and no more than another, neither of them NaN; NaN stays.
-    Clamp {
-        /// The least.
-        least: f32,
-        /// The most.
-        most: f32,
-    },
-    /// Negative numbers times this, which is finite.
-    Leaky(f32),
-}
-
-impl Activation {
-    /// What it makes of one number.
-    #[must_use]
-    pub fn of(self, value: f32) -> f32 {
-        match self {
-            Self::None => value,
-            Self::Clamp { least, most } => {
-                let raised = if least > value { least } else { value };
-                if most < raised { most } else { raised }
-            }
-            Self::Leaky(slope) => {
-                if value < 0.0 {
-                    slope * value
-                } else {
-                    value
-                }
-            }
-        }
-    }
-}
-
-/// What is done to results on their way to memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Finish<'a> {
-    /// What is added, one number for each result.
-    pub residual: Option<&'a [f32]>,
-    /// What follows.
-    pub activation: Activation,
-}
 
 /// Images: count × channels × places.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::LINE;
 use super::geometry::Run;
+use crate::kernel::product::LINE;
 
 /// Outputs that are packed together.
 pub(super) const PANEL: usize = 2 * LINE;

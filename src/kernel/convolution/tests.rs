@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Activation, Axis, Filters, Finish, Images};
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
 use crate::network::sample::noise;
 
 const PLAIN: Finish<'static> = Finish {

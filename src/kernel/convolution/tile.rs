@@ -7,9 +7,10 @@
 
 use std::mem::MaybeUninit;
 
+use super::finish::{Activation, Finish};
 use super::places::{Places, Vector};
-use super::{Activation, Finish, LINE};
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::LINE;
 use crate::kernel::product::lanes::{Lanes, Task};
 
 /// Filters over outputs of a block.

@@ -9,7 +9,8 @@
 )]
 
 use super::lanes::{Lanes, ROUNDER, Task};
-use super::{Instructions, LINE};
+use super::line::LINE;
+use crate::kernel::processor::Instructions;
 
 /// A function of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

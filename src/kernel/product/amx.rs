@@ -1,4 +1,4 @@
-//! The tile registers of AMX: asked for once, configured around a product, given back after it.
+//! The tile registers of AMX: configured around a product, given back after it.
 //!
 //! Eight registers of 16 rows of 64 bytes. Four hold a square of 32 × 32 sums, two the rows and two
 //! the columns that are being multiplied. The compiler knows nothing of these registers, so that
@@ -10,63 +10,11 @@
 )]
 
 use std::arch::asm;
-use std::sync::OnceLock;
 
-use super::LINE;
+use super::line::LINE;
 
 /// Rows of a register, and of the square's half.
 pub(super) const TILE_ROWS: usize = 16;
-
-/// The kinds of numbers that this processor's tiles multiply.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Support {
-    pub(super) bytes: bool,
-    pub(super) halves: bool,
-}
-
-/// What the processor has and the operating system allows.
-pub(super) fn support() -> Support {
-    static SUPPORT: OnceLock<Support> = OnceLock::new();
-    *SUPPORT.get_or_init(|| {
-        if !is_x86_feature_detected!("avx512f") || !is_x86_feature_detected!("avx512bw") {
-            return Support::default();
-        }
-        let leaf = std::arch::x86_64::__cpuid_count(7, 0);
-        let has = |bit: u32| leaf.edx >> bit & 1 == 1;
-        if !has(24) || !allowed() {
-            return Support::default();
-        }
-        Support {
-            bytes: has(25),
-            halves: has(22) && is_x86_feature_detected!("avx512bf16"),
-        }
-    })
-}
-
-/// Asks Linux for the use of the registers, whose state is too large to be saved for every process.
-fn allowed() -> bool {
-    const ARCH_PRCTL: i64 = 158;
-    const REQUEST_PERMISSION: u64 = 0x1023;
-    const TILE_DATA: u64 = 18;
-    if !cfg!(target_os = "linux") {
-        return false;
-    }
-    let result: i64;
-    // SAFETY: the call changes nothing but what this process may use; kernels that do not know it
-    // say so.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") ARCH_PRCTL => result,
-            in("rdi") REQUEST_PERMISSION,
-            in("rsi") TILE_DATA,
-            out("rcx") _,
-            out("r11") _,
-            options(nostack),
-        );
-    }
-    result == 0
-}
 
 /// The registers, configured on this thread until it is dropped.
 pub(super) struct Tiles(());
@@ -78,7 +26,7 @@ impl Tiles {
     /// Eight registers of full size.
     ///
     /// # Safety
-    /// [`support`] must have said that there are any.
+    /// The processor must have tiles, see [`crate::kernel::processor::Features`].
     pub(super) unsafe fn configure() -> Self {
         static ALL: Configuration = {
             let mut bytes = [0; 64];

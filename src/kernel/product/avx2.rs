@@ -5,7 +5,8 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
-use super::{LINE, Line, Tile};
+use super::line::{LINE, Line};
+use super::tile::Tile;
 
 /// Numbers of a register.
 const HALF: usize = LINE / 2;

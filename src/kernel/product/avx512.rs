@@ -5,7 +5,8 @@ use std::arch::x86_64::{
     _mm512_max_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
-use super::{LINE, Tile};
+use super::line::LINE;
+use super::tile::Tile;
 
 /// Multiplies a tile of `row_count` rows, at most 14.
 pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {

@@ -6,8 +6,10 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
+use super::activation::Activation;
 use super::lanes::{Lanes, Task};
-use super::{Activation, Instructions, LINE};
+use super::line::LINE;
+use crate::kernel::processor::Instructions;
 
 /// Rows of the highest tile of all.
 const MOST_ROWS: usize = 32;

@@ -18,24 +18,16 @@
 //! AVX-VNNI 250–390; making bytes of rows 0.2 ns a number. With AMX GELU costs more than the
 //! product that it follows.
 
-use super::{Finish, Instructions, LINE, Line, QuantisedRows};
+use super::finish::Finish;
+use super::integer_tile::{ByteLine, ByteTile, QUAD, WholeLine};
+use super::line::{LINE, Line};
+use super::quantised::QuantisedRows;
+use super::tile::MOST_TILE_ROWS;
 use crate::error::{Error, Result};
-
-/// Rows of the matrix that one instruction multiplies.
-const QUAD: usize = 4;
+use crate::kernel::processor::{Instructions, features};
 
 /// The longest sum that 32 bits hold, with the share of the zero: 2 · 255 · 127 · 32 768 < 2³¹.
 const MOST_INNER: usize = 32_768;
-
-/// Four bytes of each of 16 columns.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(super) struct ByteLine(pub(super) [i8; QUAD * LINE]);
-
-/// Whole numbers, one for each of 16 columns.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))]
-pub(super) struct WholeLine(pub(super) [i32; LINE]);
 
 /// How a processor multiplies bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,24 +46,16 @@ pub(super) enum ByteInstructions {
 impl ByteInstructions {
     /// Those that this processor has, best first.
     pub(super) fn available() -> Vec<Self> {
-        let mut available = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if super::amx::support().bytes {
-                available.push(Self::Amx);
-            }
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-                available.push(Self::Vnni512);
-            }
-            if is_x86_feature_detected!("avx2") {
-                if is_x86_feature_detected!("avxvnni") {
-                    available.push(Self::Vnni256);
-                }
-                available.push(Self::Avx2);
-            }
-        }
-        available.push(Self::Portable);
-        available
+        let features = features();
+        let all = [
+            (Self::Amx, features.amx_bytes),
+            (Self::Vnni512, features.vnni_512),
+            (Self::Vnni256, features.vnni_256),
+            (Self::Avx2, features.avx2),
+            (Self::Portable, true),
+        ];
+        let available = all.into_iter().filter(|(_, is_here)| *is_here);
+        available.map(|(one, _)| one).collect()
     }
 
     /// The best that goes with these instructions of single precision.
@@ -92,7 +76,7 @@ impl ByteInstructions {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Amx => super::integer_amx::MOST_ROWS,
-            Self::Vnni512 => super::MOST_TILE_ROWS,
+            Self::Vnni512 => MOST_TILE_ROWS,
             Self::Vnni256 => 6,
             Self::Avx2 => 2,
             _ => 4,
@@ -163,25 +147,6 @@ struct BytePanel {
     scales: [Line; 2],
     bias: [Line; 2],
     sums: [WholeLine; 2],
-}
-
-/// A tile's share of a product.
-pub(super) struct ByteTile<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) stride: usize,
-    pub(super) row_scales: &'a [f32],
-    pub(super) row_zeros: &'a [i32],
-    /// Instructions' worth of a row.
-    pub(super) quads: usize,
-    /// `quads` times the panel's width.
-    pub(super) lines: &'a [ByteLine],
-    pub(super) scales: &'a [Line; 2],
-    pub(super) bias: &'a [Line; 2],
-    pub(super) sums: &'a [WholeLine; 2],
-    pub(super) columns: usize,
-    /// Whether the lines behind these, which come next, are to be brought nearer meanwhile.
-    pub(super) fetches_next: bool,
-    pub(super) out_stride: usize,
 }
 
 impl IntegerDense {
@@ -393,24 +358,5 @@ impl BytePanel {
             }
         }
         line
-    }
-}
-
-impl ByteTile<'_> {
-    /// Lines of the panel for each four numbers of a row.
-    pub(super) fn width(&self) -> usize {
-        self.columns.div_ceil(LINE)
-    }
-
-    /// Whether a tile of so many rows lies inside its slices; what the kernels' reads and writes
-    /// rest on.
-    pub(super) fn holds(&self, row_count: usize, out: &[f32]) -> bool {
-        row_count > 0
-            && self.stride >= self.quads * QUAD
-            && self.bytes.len() >= row_count * self.stride
-            && self.row_scales.len().min(self.row_zeros.len()) >= row_count
-            && self.lines.len() >= self.quads * self.width()
-            && (1..=2 * LINE).contains(&self.columns)
-            && out.len() >= (row_count - 1) * self.out_stride + self.columns
     }
 }

@@ -14,9 +14,9 @@ use std::arch::x86_64::{
 };
 use std::mem::MaybeUninit;
 
-use super::LINE;
 use super::amx::{TILE_ROWS, store_square};
-use super::integer::ByteTile;
+use super::integer_tile::ByteTile;
+use super::line::LINE;
 
 /// Rows of the highest tile.
 pub(super) const MOST_ROWS: usize = 2 * TILE_ROWS;
@@ -64,7 +64,7 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
     tile: &ByteTile<'_>,
     sums: *mut i32,
 ) {
-    let line = size_of::<super::integer::ByteLine>();
+    let line = size_of::<super::integer_tile::ByteLine>();
     let columns_stride = tile.width() * line;
     // SAFETY: registers only.
     unsafe {

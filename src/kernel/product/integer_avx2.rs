@@ -9,8 +9,8 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_storeu_ps, _mm256_sub_epi32,
 };
 
-use super::integer::ByteTile;
-use super::{LINE, Line};
+use super::integer_tile::ByteTile;
+use super::line::{LINE, Line};
 
 /// Numbers of a register.
 const HALF: usize = LINE / 2;

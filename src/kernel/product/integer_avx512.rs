@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm512_setzero_si512,
 };
 
-use super::LINE;
-use super::integer::ByteTile;
+use super::integer_tile::ByteTile;
+use super::line::LINE;
 
 /// Multiplies a tile of `row_count` rows, at most 14.
 pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {

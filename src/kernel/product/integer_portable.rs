@@ -1,7 +1,7 @@
 //! The integer product's tiles in plain arithmetic, which defines what the others compute.
 
-use super::LINE;
-use super::integer::ByteTile;
+use super::integer_tile::ByteTile;
+use super::line::LINE;
 
 /// Multiplies a tile of `row_count` rows.
 pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {

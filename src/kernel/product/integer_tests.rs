@@ -3,7 +3,8 @@
 
 use super::integer::ByteInstructions;
 use super::tests::{bits, noise};
-use super::{Finish, Instructions, IntegerDense, QuantisedRows, Rows};
+use super::{Finish, IntegerDense, QuantisedRows, Rows};
+use crate::kernel::processor::Instructions;
 
 /// (inner, outer): sums that fill no instruction, and every width of the last panel's kind.
 const SHAPES: [[usize; 2]; 8] = [

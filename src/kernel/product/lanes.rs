@@ -11,12 +11,7 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
-#[cfg(target_arch = "x86_64")]
-use super::lanes_avx2::Avx2;
-#[cfg(target_arch = "x86_64")]
-use super::lanes_avx512::Avx512;
-use super::lanes_portable::Portable;
-use super::{Instructions, LINE};
+use super::line::LINE;
 
 /// Added to a number of some hundreds it leaves the nearest whole number in the last bits.
 pub(crate) const ROUNDER: f32 = 12_582_912.0;
@@ -113,21 +108,4 @@ pub(crate) trait Task {
 
     /// Does it; must be inlined always, as all that it calls with lanes.
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
-}
-
-impl Instructions {
-    /// Does a task with these instructions, or in plain arithmetic if the processor does not have
-    /// them.
-    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let (Self::Amx | Self::Avx512, Some(lanes)) = (self, Avx512::detect()) {
-                return lanes.vectorised(task);
-            }
-            if let (Self::Avx2, Some(lanes)) = (self, Avx2::detect()) {
-                return lanes.vectorised(task);
-            }
-        }
-        Portable.vectorised(task)
-    }
 }

@@ -20,8 +20,9 @@ use std::arch::x86_64::{
     _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
-use super::LINE;
 use super::lanes::{Lanes, Task};
+use super::line::LINE;
+use crate::kernel::processor::features;
 
 /// A processor with AVX2 and FMA.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,7 @@ pub(super) struct Avx2(());
 impl Avx2 {
     /// The lanes, if this processor has them.
     pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
+        features().avx2_fma.then_some(Self(()))
     }
 }
 

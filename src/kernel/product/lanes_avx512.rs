@@ -21,8 +21,9 @@ use std::arch::x86_64::{
     _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
-use super::LINE;
 use super::lanes::{Lanes, Task};
+use super::line::LINE;
+use crate::kernel::processor::features;
 
 /// A processor with AVX-512 F.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Avx512(());
 impl Avx512 {
     /// The lanes, if this processor has them.
     pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Self(()))
+        features().avx512.then_some(Self(()))
     }
 }
 

@@ -5,8 +5,8 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
-use super::LINE;
 use super::lanes::{Lanes, ROUNDER, Task};
+use super::line::LINE;
 
 /// What every processor can do.
 #[derive(Clone, Copy, Debug)]

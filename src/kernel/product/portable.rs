@@ -1,7 +1,8 @@
 //! The product's tiles in plain arithmetic, which defines what the others compute: sums from first
 //! to last, then the bias, then the rectifier.
 
-use super::{LINE, Line, Tile};
+use super::line::{LINE, Line};
+use super::tile::Tile;
 
 /// Multiplies a tile of `row_count` rows.
 pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {

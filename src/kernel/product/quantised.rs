@@ -8,7 +8,8 @@
 )]
 
 use super::lanes::{Lanes, Task};
-use super::{Instructions, LINE, Rows};
+use super::line::{LINE, Rows};
+use crate::kernel::processor::Instructions;
 
 /// Rows as bytes, each with its own scale and zero.
 #[derive(Debug, Default)]

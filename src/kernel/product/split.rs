@@ -17,10 +17,12 @@
 //! cutting the inner dimension so that a chunk of columns stays in the first-level cache costs more
 //! for the sums that come and go than it saves.
 
-use super::amx::{self, TILE_ROWS, Tiles};
+use super::amx::{TILE_ROWS, Tiles};
+use super::finish::Finish;
+use super::line::{LINE, Line, Rows};
 use super::split_amx;
-use super::{Finish, Instructions, LINE, Line, Rows};
 use crate::error::{Error, Result};
+use crate::kernel::processor::{Instructions, features};
 
 /// Parts of a number.
 pub(super) const PARTS: usize = 2;
@@ -50,7 +52,7 @@ impl SplitRows {
     /// If a row does not lie inside its slice, or the processor has no tiles.
     pub fn fill(&mut self, rows: Rows<'_>) {
         assert!(
-            amx::support().halves,
+            features().amx_halves,
             "rows are split where there are tiles"
         );
         (self.width, self.count) = (rows.width, rows.count);
@@ -122,7 +124,7 @@ impl SplitDense {
                 bias.map_or(0, <[f32]>::len)
             )));
         }
-        if !amx::support().halves {
+        if !features().amx_halves {
             return Err(Error::internal(
                 "tiles of AMX, which this processor does not have",
             ));

@@ -13,8 +13,8 @@ use std::arch::x86_64::{
 };
 use std::mem::MaybeUninit;
 
-use super::LINE;
 use super::amx::{TILE_ROWS, store_square};
+use super::line::LINE;
 use super::split::{PARTS, PairLine, STEP, SplitTile};
 
 /// Rows of the highest tile.

@@ -2,7 +2,8 @@
 //! Where the processor has no tiles there is nothing to test.
 
 use super::tests::{bits, noise};
-use super::{Finish, Instructions, Rows, SplitDense, SplitRows};
+use super::{Finish, Rows, SplitDense, SplitRows};
+use crate::kernel::processor::Instructions;
 
 /// (inner, outer): steps that are full and not, and every width of the last panel's kind.
 const SHAPES: [[usize; 2]; 8] = [

@@ -1,7 +1,8 @@
 //! The kernels against sums in double precision, against each other, and rows alone against rows in
 //! company.
 
-use super::{Activation, Dense, Finish, Instructions, LINE, Rows};
+use super::{Activation, Dense, Finish, LINE, Rows};
+use crate::kernel::processor::Instructions;
 use crate::kernel::product::lanes::{Lanes, Task};
 
 /// (inner, outer): every width of the last panel's kind, and inner dimensions from one up.

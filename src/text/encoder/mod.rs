@@ -49,7 +49,7 @@ use self::packed::Forward;
 use self::reference::Reference;
 use self::weights::Weights;
 use crate::error::{Error, Result};
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
 use crate::text::transformer::{Arithmetic, Transformer};
 
 /// How products of matrices are computed.

@@ -11,7 +11,8 @@ use super::distance::{Distances, Place, Positions};
 use super::grid::Grid;
 use super::softmax::{Scale, Softmax, View};
 use super::turned::Columns;
-use crate::kernel::product::{Instructions, LINE, Rows};
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::{LINE, Rows};
 
 /// Queries of a block, at most: four of the product's highest tiles, whose scores of 2 000 keys
 /// take half a megabyte.

@@ -11,7 +11,8 @@ use super::linear::{Arithmetic, Linear};
 use super::norm::Norm;
 use super::{Transformer, choice};
 use crate::error::{Error, Result};
-use crate::kernel::product::{Activation, Dense, Instructions};
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::{Activation, Dense};
 use crate::text::encoder::architecture::{self, Architecture, AttentionPositions, Projection};
 use crate::text::encoder::weights::{self, EmbeddingWeights, LayerWeights, Weights};
 

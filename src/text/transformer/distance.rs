@@ -11,8 +11,9 @@
 
 use super::grid::Grid;
 use super::softmax::View;
+use crate::kernel::processor::Instructions;
 use crate::kernel::product::lanes::{Lanes, Task};
-use crate::kernel::product::{Dense, Finish, Instructions, LINE, Rows};
+use crate::kernel::product::{Dense, Finish, LINE, Rows};
 use crate::text::encoder::architecture::{disentangled_index, relative_bucket};
 
 /// How scores know distances, in one layer.

@@ -5,7 +5,8 @@ use super::grid::Grid;
 use super::linear::{Linear, Prepared};
 use super::norm::Norm;
 use crate::error::{Error, Result};
-use crate::kernel::product::{Finish, Instructions};
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::Finish;
 use crate::text::encoder::architecture::Projection;
 use crate::text::encoder::packed::PackedTokens;
 

@@ -7,7 +7,8 @@ use super::grid::Grid;
 use super::linear::{Linear, Prepared};
 use super::norm::Norm;
 use super::rotary::{Rotate, Rotations};
-use crate::kernel::product::{Activation, Finish, Instructions};
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::{Activation, Finish};
 use crate::text::encoder::architecture::NormOrder;
 
 /// The weights of a layer, packed.

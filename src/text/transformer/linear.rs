@@ -1,7 +1,8 @@
 //! A packed linear layer in single precision or in bytes, behind one door.
 
 use crate::error::Result;
-use crate::kernel::product::{Dense, Finish, Instructions, IntegerDense, QuantisedRows, Rows};
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::{Dense, Finish, IntegerDense, QuantisedRows, Rows};
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::product::{SplitDense, SplitRows};
 

@@ -49,7 +49,7 @@ use self::embed::Embed;
 use self::layer::{PackedLayer, Plan, Workspace};
 use self::norm::Norm;
 use crate::error::{Error, Result};
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
 use crate::model::Scratch;
 use crate::text::encoder::architecture::Architecture;
 use crate::text::encoder::packed::{Forward, PackedTokens};

@@ -5,8 +5,9 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
+use crate::kernel::processor::Instructions;
+use crate::kernel::product::LINE;
 use crate::kernel::product::lanes::{Lanes, Task};
-use crate::kernel::product::{Instructions, LINE};
 
 /// `(x − mean) / √(variance + epsilon) · gain + shift`.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! against single precision.
 
 use super::{Arithmetic, Transformer};
-use crate::kernel::product::Instructions;
+use crate::kernel::processor::Instructions;
 use crate::model::Scratch;
 use crate::text::encoder::architecture::Architecture;
 use crate::text::encoder::packed::{Forward, PackedTokens};

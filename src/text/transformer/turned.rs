@@ -6,8 +6,9 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
+use crate::kernel::processor::Instructions;
 use crate::kernel::product::lanes::{Lanes, Task};
-use crate::kernel::product::{Finish, Instructions, LINE, Line, Panel, Rows};
+use crate::kernel::product::{Finish, LINE, Line, Panel, Rows};
 
 /// No bias.
 const NOTHING: [Line; 2] = [Line([0.0; LINE]); 2];
