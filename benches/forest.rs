@@ -10,9 +10,9 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tallow::feature::{Columns, FeatureBlock, Precision};
 use tallow::forest::{
-    Child, Condition, Ensemble, Forest, Frame, Instructions, Kernel, Missing, Node, Shape, Target,
-    Test, Tree,
+    Child, Condition, Ensemble, Forest, Frame, Kernel, Missing, Node, Shape, Target, Test, Tree,
 };
+use tallow::kernel::processor::Instructions;
 use tallow::model::{Margins, Model};
 
 const FEATURES: usize = 28;

@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use self::uncertainty::Uncertain;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
+use crate::feature::Real;
 use crate::model::Margins;
 
 /// The function from a margin to a score, in the precision of the margin.
@@ -180,10 +181,8 @@ impl std::fmt::Display for Label {
     }
 }
 
-/// The arithmetic of links in one precision.
-trait Real: Copy + PartialOrd {
-    fn of(value: f64) -> Self;
-    fn wide(self) -> f64;
+/// The arithmetic of links.
+trait Linked: Real {
     fn exponential(self) -> Self;
     fn logistic(self, slope: f64) -> Self;
     fn soft_plus(self) -> Self;
@@ -193,13 +192,7 @@ trait Real: Copy + PartialOrd {
 
 macro_rules! real {
     ($type:ty, $array:ty) => {
-        impl Real for $type {
-            fn of(value: f64) -> Self {
-                value as Self
-            }
-            fn wide(self) -> f64 {
-                f64::from(self)
-            }
+        impl Linked for $type {
             fn exponential(self) -> Self {
                 self.exp()
             }
@@ -224,7 +217,7 @@ real!(f64, Float64Array);
 
 impl Link {
     /// Turns a row's margins into scores, in place.
-    fn apply<T: Real>(self, row: &mut [T]) {
+    fn apply<T: Linked>(self, row: &mut [T]) {
         match self {
             Self::Identity => {}
             Self::Softmax => softmax(row),
@@ -239,26 +232,26 @@ impl Link {
             Self::MeanAndVariance => row
                 .iter_mut()
                 .skip(1)
-                .for_each(|value| *value = T::of(2.0 * value.wide()).exponential()),
-            Self::Hinge => row
-                .iter_mut()
-                .for_each(|value| *value = T::of(f64::from(u8::from(value.wide() > 0.0)))),
+                .for_each(|value| *value = T::from_double(2.0 * value.to_double()).exponential()),
+            Self::Hinge => row.iter_mut().for_each(|value| {
+                *value = T::from_double(f64::from(u8::from(value.to_double() > 0.0)))
+            }),
         }
     }
 }
 
 /// Shifted by the greatest margin; the sum is taken in f64, as XGBoost does.
-fn softmax<T: Real>(row: &mut [T]) {
+fn softmax<T: Linked>(row: &mut [T]) {
     let greatest = row.iter().fold(f64::NEG_INFINITY, |greatest, value| {
-        greatest.max(value.wide())
+        greatest.max(value.to_double())
     });
     let mut sum = 0.0;
     for value in row.iter_mut() {
-        *value = T::of(value.wide() - greatest).exponential();
-        sum += value.wide();
+        *value = T::from_double(value.to_double() - greatest).exponential();
+        sum += value.to_double();
     }
     for value in row.iter_mut() {
-        *value = T::of(value.wide() / sum);
+        *value = T::from_double(value.to_double() / sum);
     }
 }
 
@@ -347,7 +340,12 @@ impl Outcome {
         }
     }
 
-    fn columns_of<T: Real>(&self, margins: &[T], margin_count: usize, raw: bool) -> Vec<ArrayRef> {
+    fn columns_of<T: Linked>(
+        &self,
+        margins: &[T],
+        margin_count: usize,
+        raw: bool,
+    ) -> Vec<ArrayRef> {
         if let Task::Uncertain(uncertain) = &self.task {
             let (own, width) = self.own(uncertain, margin_count);
             let of_model: Vec<T> = margins
@@ -355,7 +353,7 @@ impl Outcome {
                 .flat_map(|row| row[..width].iter().copied())
                 .collect();
             let mut columns = own.columns_of(&of_model, width, raw);
-            let rows: Vec<f64> = margins.iter().map(|margin| margin.wide()).collect();
+            let rows: Vec<f64> = margins.iter().map(|margin| margin.to_double()).collect();
             columns.extend(uncertain.columns(&rows, width, self.link));
             return columns;
         }
@@ -369,7 +367,8 @@ impl Outcome {
             }
             Task::Binary { labels, threshold } => {
                 let classes = scores.iter().map(|score| {
-                    (!score.wide().is_nan()).then(|| usize::from(score.wide() >= *threshold))
+                    (!score.to_double().is_nan())
+                        .then(|| usize::from(score.to_double() >= *threshold))
                 });
                 let predictions = label_array(labels, classes);
                 vec![T::array(scores), predictions]
@@ -380,12 +379,12 @@ impl Outcome {
             } => {
                 let class = |row: &[T]| {
                     if row.len() == 1 {
-                        usize::from(row[0].wide() > 0.5)
+                        usize::from(row[0].to_double() > 0.5)
                     } else {
                         greatest(row)
                     }
                 };
-                let known = |row: &[T]| !row.iter().any(|score| score.wide().is_nan());
+                let known = |row: &[T]| !row.iter().any(|score| score.to_double().is_nan());
                 let classes = scores
                     .chunks_exact(margin_count)
                     .map(|row| known(row).then(|| class(row)));
@@ -404,14 +403,14 @@ impl Outcome {
 }
 
 /// The first of the greatest values; NaN is never greater.
-fn greatest<T: Real>(row: &[T]) -> usize {
+fn greatest<T: Linked>(row: &[T]) -> usize {
     row.iter().enumerate().fold(
         0,
         |best, (index, value)| if *value > row[best] { index } else { best },
     )
 }
 
-fn split<T: Real>(scores: &[T], width: usize) -> Vec<ArrayRef> {
+fn split<T: Linked>(scores: &[T], width: usize) -> Vec<ArrayRef> {
     (0..width)
         .map(|output| T::array(scores.iter().skip(output).step_by(width).copied().collect()))
         .collect()

@@ -18,6 +18,8 @@ pub mod stand_in;
 mod vector;
 pub mod verdict;
 
+pub(crate) use self::real::Real;
+
 use arrow::array::{Array, ArrayRef};
 
 /// The floating-point width that a model computes in, and therefore compares and adds in.

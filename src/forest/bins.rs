@@ -4,9 +4,9 @@
 //! Quantising loses nothing that a condition of the model can see: `value < cuts[j]` exactly where
 //! `bin <= j`. Knows nothing of conditions or trees.
 
+use super::cut::Ordered;
 use super::ensemble::{ZERO_THRESHOLD, category};
-use super::lanes::{SLICE, Slice};
-use super::real::Real;
+use super::slice::{SLICE, Slice};
 
 /// The bin of a missing value: above every bin of a present one, so that it answers every
 /// comparison with no.
@@ -29,7 +29,7 @@ pub(super) struct Cuts<T> {
     count: usize,
 }
 
-impl<T: Real> Cuts<T> {
+impl<T: Ordered> Cuts<T> {
     /// Cuts in ascending order, each once; a group has at most 65 535 conditions, so that ranks fit
     /// 16 bits and [`MISSING`] stays free.
     pub(super) fn new(cuts: Vec<T>) -> Self {
@@ -76,7 +76,7 @@ impl<T: Real> Cuts<T> {
 /// The bins of up to [`SLICE`] values: how many cuts are not above each; [`MISSING`] for NaN. Bins
 /// past the values may be anything.
 #[inline(always)]
-pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
+pub(super) fn rank<T: Ordered>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>) {
     for (values, bins) in values.chunks(IN_FLIGHT).zip(bins.0.as_chunks_mut().0) {
         if let Some(values) = values.as_array() {
             rank_together(values, cuts, bins);
@@ -90,14 +90,14 @@ pub(super) fn rank<T: Real>(values: &[T], cuts: &Cuts<T>, bins: &mut Slice<u16>)
 
 /// The bin of one value.
 #[inline(always)]
-pub(super) fn rank_one<T: Real>(value: T, cuts: &Cuts<T>) -> u16 {
+pub(super) fn rank_one<T: Ordered>(value: T, cuts: &Cuts<T>) -> u16 {
     let mut bin = [0];
     rank_together(&[value], cuts, &mut bin);
     bin[0]
 }
 
 #[inline(always)]
-fn rank_together<T: Real, const COUNT: usize>(
+fn rank_together<T: Ordered, const COUNT: usize>(
     values: &[T; COUNT],
     cuts: &Cuts<T>,
     bins: &mut [u16; COUNT],
@@ -120,12 +120,12 @@ fn rank_together<T: Real, const COUNT: usize>(
 
 /// One comparison that NaN fails; its contrary, which NaN passes, is meant.
 #[inline(always)]
-fn is_below<T: Real>(value: T, cut: T) -> bool {
+fn is_below<T: Ordered>(value: T, cut: T) -> bool {
     value < cut
 }
 
 #[inline(always)]
-fn is_nan<T: Real>(value: T) -> bool {
+fn is_nan<T: Ordered>(value: T) -> bool {
     value.partial_cmp(&value).is_none()
 }
 
@@ -204,7 +204,7 @@ impl Codes {
     }
 
     /// The bins of up to [`SLICE`] values. Bins past the values are left as they were.
-    pub(super) fn bins<T: Real>(self, values: &[T], bins: &mut Slice<u16>) {
+    pub(super) fn bins<T: Ordered>(self, values: &[T], bins: &mut Slice<u16>) {
         bins.0
             .iter_mut()
             .zip(values)
@@ -213,7 +213,7 @@ impl Codes {
 
     /// The bin of one value.
     #[inline(always)]
-    pub(super) fn bin<T: Real>(self, value: T) -> u16 {
+    pub(super) fn bin<T: Ordered>(self, value: T) -> u16 {
         let value = value.to_double();
         match (Oddity::of(value), category(value)) {
             (Some(oddity), _) => self.odd(oddity),

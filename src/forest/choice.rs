@@ -41,10 +41,11 @@
 
 use super::bins::Codes;
 use super::ensemble::{Condition, Shape, Target, Test, Tree};
-use super::kernel::Kernel;
-use super::lanes::{Instructions, NARROW_LEAVES, Processor, SLICE};
-use super::program::{MOST_LEVELS, Outline};
+use super::processor::Processor;
+use super::program::{Outline, levels};
+use super::slice::{NARROW_LEAVES, SLICE};
 use crate::feature::Precision;
+use crate::kernel::processor::Instructions;
 
 /// Masks of a group: 2 MiB. On the LightGBM workload (500 trees, 19 000 conditions) one group takes
 /// 2.3 ns for a row and a tree, two groups 2.7, three 3.7, eight 6: what is saved in the
@@ -57,9 +58,16 @@ const MOST_NODES: usize = 32_767;
 /// The most conditions of a symmetric tree that is sliced: a leaf's number has 16 bits.
 const MOST_SYMMETRIC: usize = 16;
 
-/// How many times more nodes a tree may be filled up to: a node of a complete tree costs a third of
-/// one between boundaries.
-const FILLING: usize = 3;
+/// How trees are evaluated; the result is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Row by row through the nodes.
+    Walking,
+    /// As bit logic on the conditions of 512 rows, wherever a tree allows it.
+    Sliced(Instructions),
+    /// Row by row through trees that are laid out for slicing, as few rows go.
+    FewRows(Instructions),
+}
 
 /// Nanoseconds of the bit-sliced kernel for a slice.
 #[derive(Clone, Copy, Debug)]
@@ -310,7 +318,7 @@ fn costs(instructions: Instructions) -> Costs {
     match instructions {
         Instructions::Portable => PORTABLE,
         Instructions::Avx2 => AVX2,
-        Instructions::Avx512 => AVX512,
+        Instructions::Avx512 | Instructions::Amx => AVX512,
     }
 }
 
@@ -333,11 +341,4 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
         }
     };
     shape && tree.linear.is_empty()
-}
-
-/// How many levels a branching tree is filled up to; none if boundaries are cheaper.
-pub(super) fn levels(outline: &Outline) -> Option<u32> {
-    (outline.visit.depth <= MOST_LEVELS
-        && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1))
-        .then_some(outline.visit.depth)
 }

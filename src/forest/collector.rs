@@ -11,8 +11,8 @@ use std::hash::Hash;
 
 use super::bins::Codes;
 use super::choice::Counts;
+use super::cut::{Cut, Ordered, Packed};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
-use super::real::{Cut, Real};
 
 /// What happens to missing values, in the order in which the masks of a column lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,50 +41,8 @@ const RULES: [Rule; 8] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Question<P>(P);
 
-/// A column with its rule, and a cut, as one number.
-pub(super) trait Packed:
-    Copy + Ord + Hash + Debug + Default + Send + Sync + 'static
-{
-    /// `column` first.
-    fn new(column: u32, cut: u64) -> Self;
-    fn column(self) -> u32;
-    fn cut(self) -> u64;
-}
-
-impl Packed for u64 {
-    fn new(column: u32, cut: u64) -> Self {
-        Self::from(column) << 32 | cut.min(u32::MAX.into())
-    }
-
-    fn column(self) -> u32 {
-        (self >> 32) as u32
-    }
-
-    fn cut(self) -> u64 {
-        if self as u32 == u32::MAX {
-            ALWAYS
-        } else {
-            (self as u32).into()
-        }
-    }
-}
-
-impl Packed for u128 {
-    fn new(column: u32, cut: u64) -> Self {
-        Self::from(column) << 64 | Self::from(cut)
-    }
-
-    fn column(self) -> u32 {
-        (self >> 64) as u32
-    }
-
-    fn cut(self) -> u64 {
-        self as u64
-    }
-}
-
 impl<P: Packed> Question<P> {
-    /// `cut` is [`Real::order`] of the cut, [`ALWAYS`], or the number of the set; features are
+    /// `cut` is [`Ordered::order`] of the cut, [`ALWAYS`], or the number of the set; features are
     /// below 2^29.
     fn new(feature: u32, rule: Rule, cut: u64) -> Self {
         Self(P::new(feature << 3 | rule as u32, cut))
@@ -103,9 +61,6 @@ impl<P: Packed> Question<P> {
     }
 }
 
-/// Above the order of every number.
-pub(super) const ALWAYS: u64 = u64::MAX;
-
 /// Which categories go left, and what else does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct CategorySet {
@@ -119,7 +74,7 @@ pub(super) struct CategorySet {
 
 /// Numbers distinct conditions in the order of their first use.
 #[derive(Debug, Default)]
-pub(super) struct Collector<T: Real> {
+pub(super) struct Collector<T: Ordered> {
     numbers: HashMap<Question<T::Packed>, u32, ahash::RandomState>,
     questions: Vec<Question<T::Packed>>,
     set_numbers: HashMap<CategorySet, u64, ahash::RandomState>,
@@ -148,7 +103,7 @@ impl SetCount {
     }
 }
 
-impl<T: Real> Collector<T> {
+impl<T: Ordered> Collector<T> {
     /// The number of distinct conditions.
     pub(super) fn len(&self) -> usize {
         self.questions.len()
@@ -234,14 +189,14 @@ impl<T: Real> Collector<T> {
     }
 }
 
-fn order<T: Real>(cut: Cut<T>) -> u64 {
+fn order<T: Ordered>(cut: Cut<T>) -> u64 {
     match cut {
         Cut::Below(cut) => cut.order(),
         Cut::Always => ALWAYS,
     }
 }
 
-fn rule<T: Real>(missing: Missing, cut: Cut<T>) -> Rule {
+fn rule<T: Ordered>(missing: Missing, cut: Cut<T>) -> Rule {
     match missing {
         Missing::Nan { left } => {
             if left {

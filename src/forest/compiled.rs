@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
+use super::cut::{Cut, Ordered};
 use super::ensemble::{
     Child, Condition, LinearLeaf, Missing, Node, Shape, Target, Test, Tree, ZERO_THRESHOLD,
     category,
 };
-use super::lanes::{Rows, Slice};
-use super::real::{Cut, Real};
+use super::slice::{Rows, Slice};
 use super::walk::{LANES, Plain};
 use crate::feature::Columns;
 
@@ -89,7 +89,7 @@ impl<T> Default for Compiled<T> {
     }
 }
 
-impl<T: Real> Compiled<T> {
+impl<T: Ordered> Compiled<T> {
     /// Lays out a tree that is valid, and gives its number.
     pub(super) fn plant(&mut self, tree: &Tree, margin_count: usize) -> usize {
         let roots = match &tree.shape {

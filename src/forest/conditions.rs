@@ -7,10 +7,12 @@ use std::ops::Range;
 
 use super::answers::Answers;
 use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
-use super::collector::{ALWAYS, CategorySet, Collector, Question, Rule};
+use super::collector::{CategorySet, Collector, Question, Rule};
+use super::cut::ALWAYS;
 use super::ensemble::ZERO_THRESHOLD;
-use super::lanes::{self, ByteSet, Lanes, Mask, Rows, Slice};
-use super::real::Real;
+use super::lane_number::LaneNumber;
+use super::lanes::{self, Lanes};
+use super::slice::{ByteSet, Mask, Rows, Slice};
 
 /// The distinct conditions of a group of trees.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl CategorySet {
         } else {
             [u8::MAX; 32]
         };
-        self.answer(codes, |bin, left| lanes::put(&mut bytes, bin as u8, left));
+        self.answer(codes, |bin, left| slice::put(&mut bytes, bin as u8, left));
         bytes
     }
 
@@ -99,7 +101,7 @@ impl CategorySet {
     }
 }
 
-impl<T: Real> Conditions<T> {
+impl<T: LaneNumber> Conditions<T> {
     /// All that were collected, and for each number the index of its mask.
     pub(super) fn of(collector: &Collector<T>) -> (Self, Vec<u16>) {
         let (questions, indices) = collector.sorted();
@@ -179,7 +181,7 @@ impl<T: Real> Conditions<T> {
     }
 }
 
-impl<T: Real> Numeric<T> {
+impl<T: LaneNumber> Numeric<T> {
     /// The comparisons of one column, whose masks begin at `first`.
     fn new(questions: &[Question<T::Packed>], first: usize) -> Self {
         let mut orders: Vec<u64> = questions
@@ -256,7 +258,7 @@ impl List {
     /// The conditions that a row of this rank answers with yes: bounds ascend, so that they are the
     /// last ones.
     #[inline(always)]
-    fn yes<T: Real>(&self, rank: u16, value: T) -> Range<usize> {
+    fn yes<T: LaneNumber>(&self, rank: u16, value: T) -> Range<usize> {
         let end = self.first + self.bounds.len();
         if let Some(left) = self.rule.zero_left()
             && is_zero_or_missing(value)
@@ -275,7 +277,7 @@ impl List {
 
 /// Whether a value is one that [`Rule::zero_left`] speaks of.
 #[inline(always)]
-fn is_zero_or_missing<T: Real>(value: T) -> bool {
+fn is_zero_or_missing<T: LaneNumber>(value: T) -> bool {
     let value = value.to_double();
     value.is_nan() | (value.abs() <= ZERO_THRESHOLD)
 }
@@ -293,7 +295,7 @@ impl Rule {
 
     /// Sends zero and missing values where the rule says, if they go together.
     #[inline(always)]
-    fn send<T: Real>(self, values: &[T], masks: &mut [Mask]) {
+    fn send<T: LaneNumber>(self, values: &[T], masks: &mut [Mask]) {
         let Some(left) = self.zero_left() else { return };
         let mut sent = Mask::default();
         for (row, &value) in values.iter().enumerate() {
@@ -328,7 +330,7 @@ impl Categorical {
     }
 
     #[inline(always)]
-    fn answer<L: Lanes, T: Real>(
+    fn answer<L: Lanes, T: LaneNumber>(
         &self,
         lanes: L,
         values: &[T],
@@ -357,12 +359,12 @@ impl Categorical {
     }
 
     #[inline(always)]
-    fn answer_one<T: Real>(&self, value: T, answers: &mut Answers) {
+    fn answer_one<T: LaneNumber>(&self, value: T, answers: &mut Answers) {
         let bin = self.codes.bin(value);
         match &self.sets {
             Sets::Narrow(sets) => answers.extend(
                 self.first,
-                sets.iter().map(|set| lanes::contains(set, bin as u8)),
+                sets.iter().map(|set| slice::contains(set, bin as u8)),
             ),
             Sets::Wide(sets) => answers.extend(self.first, sets.iter().map(|set| has(set, bin))),
         }

@@ -16,9 +16,10 @@
 //! leaf values lie apart: 1 to 3 more.
 
 use super::answers::Answers;
-use super::lanes::{Lanes, NARROW_LEAVES, Rows, Slice, Task};
+use super::lane_number::LaneNumber;
+use super::lanes::{Lanes, Task};
 use super::program::{Boundary, Method, Program, Step};
-use super::real::Real;
+use super::slice::{NARROW_LEAVES, Rows, Slice};
 use super::sliced::Group;
 
 /// Trees whose ways are gone at the same time, to hide the latency of the loads.
@@ -35,7 +36,7 @@ pub(super) struct Notes {
     numbers: Vec<u16>,
 }
 
-impl<T: Real> Program<T> {
+impl<T: LaneNumber> Program<T> {
     /// Finds the numbers of the leaves that a row of these answers reaches.
     #[inline(always)]
     fn find(&self, Notes { answers, numbers }: &mut Notes) {
@@ -154,7 +155,7 @@ pub(super) struct Addition<'a, T> {
     pub(super) notes: &'a mut Notes,
 }
 
-impl<T: Real> Task for Addition<'_, T> {
+impl<T: LaneNumber> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Group {
@@ -185,7 +186,7 @@ impl<T: Real> Task for Addition<'_, T> {
 }
 
 /// Calls `put` with each of these rows, each tree and the row's leaf.
-pub(super) fn leaves<T: Real>(
+pub(super) fn leaves<T: LaneNumber>(
     group: &Group<T>,
     rows: Rows<'_, T>,
     notes: &mut Notes,

@@ -5,10 +5,11 @@ use super::choice::Plan;
 use super::ensemble::{
     Child, Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree,
 };
-use super::lanes::SLICE;
+use super::slice::SLICE;
 use super::tests::{RECIPE, Recipe, every_kernel_agrees_on};
-use super::{Forest, Instructions, Kernel};
+use super::{Forest, Kernel};
 use crate::feature::Precision;
+use crate::kernel::processor::Instructions;
 
 const ALL: [Instructions; 3] = [
     Instructions::Portable,

@@ -9,26 +9,17 @@ use std::iter;
 use super::choice::Plan;
 use super::compiled::Compiled;
 use super::ensemble::{Ensemble, Frame, Tree};
-use super::lanes::{Instructions, Processor, Rows, SLICE, Slice};
+use super::lane_number::LaneNumber;
 use super::planting::{Planter, Segment};
+use super::processor::Processor;
 use super::program::Outline;
-use super::real::Real;
+use super::slice::{Rows, SLICE, Slice};
 use super::sliced::Workspace;
 use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::kernel::processor::Instructions;
 use crate::model::{Margins, Model, OffsetRule, Scratch};
-
-/// How trees are evaluated; the result is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
-    /// Row by row through the nodes.
-    Walking,
-    /// As bit logic on the conditions of 512 rows, wherever a tree allows it.
-    Sliced(Instructions),
-    /// Row by row through trees that are laid out for slicing, as few rows go.
-    FewRows(Instructions),
-}
 
 /// A tree ensemble, ready to score.
 #[derive(Debug)]
@@ -106,7 +97,7 @@ impl Forest {
 impl Forest {
     /// For each segment how many rows are few; none if its trees are walked.
     pub(super) fn few_rows(&self) -> Vec<Option<usize>> {
-        fn of<T: Real>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
+        fn of<T: LaneNumber>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
             segments
                 .iter()
                 .map(|segment| {
@@ -262,7 +253,7 @@ struct Engine<T> {
     processor: Processor,
 }
 
-impl<T: Real> Engine<T> {
+impl<T: LaneNumber> Engine<T> {
     fn new(
         frame: &Frame,
         trees: impl IntoIterator<Item = Result<Tree>, IntoIter: Send>,
@@ -436,7 +427,12 @@ impl<T: Real> Engine<T> {
 
 /// Adds to each of the `width` margins of a row its offset, rounded to single precision if
 /// `as_single`.
-fn add_offsets<T: Real>(margins: &mut [T], width: usize, offsets: &Columns<T>, as_single: bool) {
+fn add_offsets<T: LaneNumber>(
+    margins: &mut [T],
+    width: usize,
+    offsets: &Columns<T>,
+    as_single: bool,
+) {
     for output in 0..width {
         for (margin, &offset) in margins
             .iter_mut()
@@ -455,7 +451,7 @@ fn add_offsets<T: Real>(margins: &mut [T], width: usize, offsets: &Columns<T>, a
 }
 
 /// The rows of a block, slice by slice.
-fn slices<T: Real>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
+fn slices<T: LaneNumber>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
     let starts = (0..columns.row_count()).step_by(SLICE);
     starts.map(|first| Rows {
         columns,

@@ -12,7 +12,9 @@ use std::arch::x86_64::{
     _mm256_xor_si256,
 };
 
-use super::lanes::{ByteSet, Lanes, Mask, Slice, Task};
+use super::lanes::{Lanes, Task};
+use super::slice::{ByteSet, Mask, Slice};
+use crate::kernel::processor::features;
 
 /// A processor that has them; only [`Avx2::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +23,7 @@ pub(super) struct Avx2(());
 impl Avx2 {
     /// Whether this processor has what it takes.
     pub(super) fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2"))
-        .then_some(Self(()))
+        features().avx2_bits.then_some(Self(()))
     }
 }
 

@@ -17,9 +17,11 @@ use std::arch::x86_64::{
 };
 
 use super::bins::Cuts;
-use super::lanes::{ByteSet, Lanes, Mask, NARROW_LEAVES, Slice, Task};
+use super::lanes::{Lanes, Task};
 use super::leaves_avx512 as leaf;
 use super::ranks_avx512 as rank;
+use super::slice::{ByteSet, Mask, NARROW_LEAVES, Slice};
+use crate::kernel::processor::features;
 
 /// A processor that has AVX-512 F, BW, DQ, VL, VBMI and GFNI; only [`Avx512::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -31,16 +33,7 @@ const UNIT: i64 = 0x8040_2010_0804_0201_u64.cast_signed();
 impl Avx512 {
     /// The proof that this processor has what it takes, if it has.
     pub(super) fn detect() -> Option<Self> {
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq");
-        let has_more = is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512vbmi")
-            && is_x86_feature_detected!("gfni");
-        let has_small = is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2");
-        (has_avx512 && has_more && has_small).then_some(Self(()))
+        features().avx512_bits.then_some(Self(()))
     }
 }
 

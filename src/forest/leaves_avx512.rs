@@ -17,8 +17,8 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_unpacklo_epi32,
 };
 
-use super::lanes::{NARROW_LEAVES, Slice};
 use super::lanes_avx512::load;
+use super::slice::{NARROW_LEAVES, Slice};
 
 /// One byte of each number of a table, 64 × `QUARTERS` of them.
 type Plane<const QUARTERS: usize> = [[u8; 64]; QUARTERS];

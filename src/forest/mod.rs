@@ -56,11 +56,13 @@ mod choice;
 mod collector;
 mod compiled;
 mod conditions;
+mod cut;
 pub mod ensemble;
 mod few_rows;
 #[cfg(test)]
 mod few_rows_tests;
 mod kernel;
+mod lane_number;
 mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx2;
@@ -70,18 +72,20 @@ mod lanes_portable;
 #[cfg(target_arch = "x86_64")]
 mod leaves_avx512;
 mod planting;
+mod processor;
 mod program;
 #[cfg(target_arch = "x86_64")]
 mod ranks_avx512;
-mod real;
+mod slice;
 mod sliced;
+mod steps;
 #[cfg(test)]
 mod tests;
 pub mod virtual_ensembles;
 mod walk;
 
+pub use choice::Kernel;
 pub use ensemble::{
     Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
 };
-pub use kernel::{Forest, Kernel};
-pub use lanes::Instructions;
+pub use kernel::Forest;

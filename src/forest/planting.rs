@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::choice::{Counts, Estimate, Plan};
 use super::compiled::Compiled;
 use super::ensemble::{Frame, NODE_LIMIT, Shape, Tree};
+use super::lane_number::LaneNumber;
 use super::program::Outline;
-use super::real::Real;
 use super::sliced::{Builder, Group};
 use crate::error::{Error, Result};
 
@@ -25,7 +25,7 @@ pub(super) enum Segment<T> {
 }
 
 /// Takes an ensemble's trees in their order.
-pub(super) struct Planter<'a, T: Real> {
+pub(super) struct Planter<'a, T: LaneNumber> {
     frame: &'a Frame,
     plan: &'a Plan,
     walking: Compiled<T>,
@@ -48,7 +48,7 @@ struct Filling {
     is_worth_it: bool,
 }
 
-impl<T: Real> Segment<T> {
+impl<T: LaneNumber> Segment<T> {
     /// The number of its trees.
     pub(super) fn tree_count(&self) -> usize {
         match self {
@@ -58,7 +58,7 @@ impl<T: Real> Segment<T> {
     }
 }
 
-impl<'a, T: Real> Planter<'a, T> {
+impl<'a, T: LaneNumber> Planter<'a, T> {
     /// No tree yet.
     pub(super) fn new(frame: &'a Frame, plan: &'a Plan) -> Self {
         let builder = Builder::new(frame.margin_count(), plan.processor);

@@ -11,10 +11,10 @@
 
 use std::ops::Range;
 
-use super::choice;
 use super::ensemble::{Child, Node, Shape, Target, Tree, Visit};
-use super::lanes::{NARROW_LEAVES, Processor};
-use super::real::Real;
+use super::lane_number::LaneNumber;
+use super::processor::Processor;
+use super::slice::NARROW_LEAVES;
 
 /// The deepest tree that is filled up.
 pub(super) const MOST_LEVELS: u32 = 8;
@@ -127,7 +127,7 @@ pub(super) struct Program<T> {
     pub(super) alike: Vec<u32>,
 }
 
-impl<T: Real> Program<T> {
+impl<T: LaneNumber> Program<T> {
     /// No tree yet.
     pub(super) fn new(processor: Processor) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl<T: Real> Program<T> {
     ) {
         let (start, positions) = match &tree.shape {
             Shape::Symmetric(conditions) => self.push_symmetric(conditions.len(), numbers),
-            Shape::Branching { root, nodes } => match choice::levels(outline) {
+            Shape::Branching { root, nodes } => match levels(outline) {
                 Some(levels) => self.push_levels(levels, *root, nodes, numbers),
                 None => self.push_boundaries(outline, *root, nodes, numbers),
             },
@@ -385,3 +385,14 @@ fn count(leaf_counts: &[u32], child: Child) -> u32 {
         Child::Node(node) => leaf_counts[node as usize],
     }
 }
+
+/// How many levels a branching tree is filled up to; none if boundaries are cheaper.
+pub(super) fn levels(outline: &Outline) -> Option<u32> {
+    (outline.visit.depth <= MOST_LEVELS
+        && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1))
+        .then_some(outline.visit.depth)
+}
+
+/// How many times more nodes a tree may be filled up to: a node of a complete tree costs a third of
+/// one between boundaries.
+const FILLING: usize = 3;

@@ -18,7 +18,7 @@ use std::arch::x86_64::{
 };
 
 use super::bins::Cuts;
-use super::lanes::Slice;
+use super::slice::Slice;
 
 /// The nodes of a search tree's upper levels.
 const NODES: usize = 256;

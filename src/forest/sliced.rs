@@ -11,9 +11,11 @@ use super::collector::Collector;
 use super::conditions::{Bins, Conditions};
 use super::ensemble::{Shape, Tree};
 use super::few_rows::{self, Notes};
-use super::lanes::{Lanes, Mask, Masks, NARROW_LEAVES, Processor, Rows, SLICE, Slice, Task};
+use super::lane_number::LaneNumber;
+use super::lanes::{Lanes, Task};
+use super::processor::Processor;
 use super::program::{Boundary, Method, Outline, Program};
-use super::real::Real;
+use super::slice::{Mask, Masks, NARROW_LEAVES, Rows, SLICE, Slice};
 
 /// Trees and the distinct conditions that they ask.
 #[derive(Debug)]
@@ -26,13 +28,13 @@ pub(super) struct Group<T> {
 
 /// Trees are added while their conditions fit.
 #[derive(Debug)]
-pub(super) struct Builder<T: Real> {
+pub(super) struct Builder<T: LaneNumber> {
     collector: Collector<T>,
     program: Program<T>,
     margin_count: usize,
 }
 
-impl<T: Real> Builder<T> {
+impl<T: LaneNumber> Builder<T> {
     /// No tree yet.
     pub(super) fn new(margin_count: usize, processor: Processor) -> Self {
         Self {
@@ -137,7 +139,7 @@ fn empty<const COUNT: usize>() -> Box<[Mask; COUNT]> {
     unsafe { Box::new_zeroed().assume_init() }
 }
 
-impl<T: Real> Group<T> {
+impl<T: LaneNumber> Group<T> {
     /// The number of trees.
     pub(super) fn tree_count(&self) -> usize {
         self.program.steps.len()
@@ -209,7 +211,7 @@ struct Addition<'a, T> {
     workspace: &'a mut Workspace,
 }
 
-impl<T: Real> Task for Addition<'_, T> {
+impl<T: LaneNumber> Task for Addition<'_, T> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Workspace {
@@ -265,7 +267,7 @@ struct Finding<'a, T, P> {
     put: P,
 }
 
-impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
+impl<T: LaneNumber, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let Workspace {
@@ -301,7 +303,7 @@ impl<T: Real, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
 
 /// Leaf numbers of more than a byte.
 #[inline(always)]
-fn add_wide<T: Real>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut Slice<T>) {
+fn add_wide<T: LaneNumber>(low: &Slice<u8>, high: &Slice<u8>, values: &[T], sums: &mut Slice<T>) {
     for row in 0..SLICE {
         sums.0[row] = sums.0[row] + values[usize::from(low.0[row]) | usize::from(high.0[row]) << 8];
     }

@@ -8,8 +8,9 @@ use super::ensemble::{
     Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
     ZERO_THRESHOLD,
 };
-use super::{Forest, Instructions, Kernel};
+use super::{Forest, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::kernel::processor::Instructions;
 use crate::model::{Margins, Model, Scratch};
 
 const KERNELS: [Kernel; 7] = [

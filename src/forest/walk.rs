@@ -10,8 +10,8 @@
 //! columns, a busy machine with two cores, November 2026): 2.45 s of work instead of 5.48 s. `cargo
 //! bench --bench forest` times it alone.
 
+use super::cut::{Cut, Ordered};
 use super::ensemble::{Child, Missing, Node};
-use super::real::{Cut, Real};
 
 /// Rows that walk at the same time.
 pub(super) const LANES: usize = 8;
@@ -40,7 +40,7 @@ pub(super) struct Plain<T> {
     root: u32,
 }
 
-impl<T: Real> Plain<T> {
+impl<T: Ordered> Plain<T> {
     /// The tree laid out for walking, or none if it is not plain.
     pub(super) fn new(root: Child, nodes: &[Node], leaf_count: usize) -> Option<Self> {
         let inner = u32::try_from(nodes.len()).ok().filter(|&inner| {

@@ -107,7 +107,7 @@ impl Dense {
     }
 
     /// Packs a matrix for these instructions, which the processor must have.
-    fn with(
+    pub(super) fn with(
         instructions: Instructions,
         shape: [usize; 2],
         weight: impl Fn(usize, usize) -> f32,

@@ -1,35 +1,22 @@
-//! The arithmetic of one precision, and what a comparison means in it.
+//! What a comparison means in the precision of an ensemble, and how conditions are packed.
 //!
 //! A threshold is read in double precision and asked of values of the ensemble's own. [`Cut`] turns
 //! every comparison into `value < cut` in that precision, with the same answer for every value: for
 //! `f32`, `x < t` is `x < c` where c is the least `f32` that is not below t. Knows nothing of
 //! trees, blocks or kernels.
 
-use super::bins::Cuts;
-use super::collector::Packed;
-use super::ensemble::Test;
-use super::lanes::{Lanes, NARROW_LEAVES, Processor, Slice};
+use std::fmt::Debug;
+use std::hash::Hash;
 
-/// `f32` or `f64`: thresholds, leaves and sums of an ensemble are all of one width, so that every
-/// comparison and addition is the original's.
-pub(super) trait Real:
-    Copy
-    + Default
-    + PartialOrd
-    + std::ops::Add<Output = Self>
-    + std::ops::Mul<Output = Self>
-    + Send
-    + Sync
-    + std::fmt::Debug
-    + 'static
-{
+use super::ensemble::Test;
+use crate::feature::Real;
+
+/// A number of an ensemble's own precision: thresholds, leaves and sums are all of one width, so
+/// that every comparison and addition is the original's.
+pub(super) trait Ordered: Real {
     /// What holds a condition.
     type Packed: Packed;
 
-    /// The nearest number.
-    fn from_double(value: f64) -> Self;
-    /// The same number.
-    fn to_double(self) -> f64;
     /// The least number that is not below `value`.
     fn ceiling(value: f64) -> Self;
     /// The least number above this one.
@@ -38,36 +25,12 @@ pub(super) trait Real:
     fn order(self) -> u64;
     /// The number of this order.
     fn from_order(order: u64) -> Self;
-    /// [`Lanes::rank_single`] or its twin.
-    fn rank_values<L: Lanes>(lanes: L, values: &[Self], cuts: &Cuts<Self>, bins: &mut Slice<u16>);
-    /// [`Lanes::arrange_single`] or its twin.
-    fn arrange(processor: Processor, table: &mut Vec<Self>);
-    /// [`Lanes::leaf_single`] or its twin.
-    fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self;
-    /// [`Lanes::add_single`] or its twin.
-    fn add_leaves<L: Lanes>(
-        lanes: L,
-        leaves: &Slice<u8>,
-        levels: u32,
-        values: &[Self; NARROW_LEAVES],
-        sums: &mut Slice<Self>,
-    );
 }
 
-macro_rules! real {
-    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $rank:ident, $add:ident, $arrange:ident, $leaf:ident) => {
-        impl Real for $type {
+macro_rules! ordered {
+    ($type:ty, $bits:ty, $packed:ty, $sign:literal) => {
+        impl Ordered for $type {
             type Packed = $packed;
-
-            #[inline]
-            fn from_double(value: f64) -> Self {
-                value as Self
-            }
-
-            #[inline]
-            fn to_double(self) -> f64 {
-                self.into()
-            }
 
             fn ceiling(value: f64) -> Self {
                 let nearest = value as Self;
@@ -99,60 +62,57 @@ macro_rules! real {
                     !bits
                 })
             }
-
-            #[inline(always)]
-            fn rank_values<L: Lanes>(
-                lanes: L,
-                values: &[Self],
-                cuts: &Cuts<Self>,
-                bins: &mut Slice<u16>,
-            ) {
-                lanes.$rank(values, cuts, bins);
-            }
-
-            fn arrange(processor: Processor, table: &mut Vec<Self>) {
-                processor.$arrange(table);
-            }
-
-            #[inline(always)]
-            fn leaf<L: Lanes>(lanes: L, table: &[Self], leaf: usize) -> Self {
-                lanes.$leaf(table, leaf)
-            }
-
-            #[inline(always)]
-            fn add_leaves<L: Lanes>(
-                lanes: L,
-                leaves: &Slice<u8>,
-                levels: u32,
-                values: &[Self; NARROW_LEAVES],
-                sums: &mut Slice<Self>,
-            ) {
-                lanes.$add(leaves, levels, values, sums);
-            }
         }
     };
 }
 
-real!(
-    f32,
-    u32,
-    u64,
-    31,
-    rank_single,
-    add_single,
-    arrange_single,
-    leaf_single
-);
-real!(
-    f64,
-    u64,
-    u128,
-    63,
-    rank_double,
-    add_double,
-    arrange_double,
-    leaf_double
-);
+ordered!(f32, u32, u64, 31);
+ordered!(f64, u64, u128, 63);
+
+/// Above the order of every number.
+pub(super) const ALWAYS: u64 = u64::MAX;
+
+/// A column with its rule, and a cut, as one number.
+pub(super) trait Packed:
+    Copy + Ord + Hash + Debug + Default + Send + Sync + 'static
+{
+    /// `column` first.
+    fn new(column: u32, cut: u64) -> Self;
+    fn column(self) -> u32;
+    fn cut(self) -> u64;
+}
+
+impl Packed for u64 {
+    fn new(column: u32, cut: u64) -> Self {
+        Self::from(column) << 32 | cut.min(u32::MAX.into())
+    }
+
+    fn column(self) -> u32 {
+        (self >> 32) as u32
+    }
+
+    fn cut(self) -> u64 {
+        if self as u32 == u32::MAX {
+            ALWAYS
+        } else {
+            (self as u32).into()
+        }
+    }
+}
+
+impl Packed for u128 {
+    fn new(column: u32, cut: u64) -> Self {
+        Self::from(column) << 64 | Self::from(cut)
+    }
+
+    fn column(self) -> u32 {
+        (self >> 64) as u32
+    }
+
+    fn cut(self) -> u64 {
+        self as u64
+    }
+}
 
 /// What a comparison asks of a present value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -163,7 +123,7 @@ pub(super) enum Cut<T> {
     Always,
 }
 
-impl<T: Real> Cut<T> {
+impl<T: Ordered> Cut<T> {
     /// The comparison of a test; none if it asks for categories.
     pub(super) fn of(test: &Test) -> Option<Self> {
         let below = |cut: T| Some(Self::Below(cut + T::default()));
@@ -193,11 +153,12 @@ impl<T: Real> Cut<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cut, Real};
+    use super::{Cut, Ordered};
+    use crate::feature::Real;
     use crate::forest::ensemble::Test;
     use proptest::prelude::*;
 
-    fn agrees<T: Real>(threshold: f64, value: T) -> bool {
+    fn agrees<T: Ordered>(threshold: f64, value: T) -> bool {
         let holds = |test: &Test| Cut::<T>::of(test).expect("a comparison").holds(value);
         holds(&Test::Less(threshold)) == (value.to_double() < threshold)
             && holds(&Test::LessOrEqual(threshold)) == (value.to_double() <= threshold)
