@@ -5,6 +5,7 @@
 //! in single precision, because looking questions up is what laying out a forest mostly waits for.
 //! Knows nothing of trees, nor of how questions are answered.
 
+use crate::forest::cut::ALWAYS;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;

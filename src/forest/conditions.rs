@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of trees.
 
+use crate::forest::slice;
 use std::ops::Range;
 
 use super::answers::Answers;
@@ -11,7 +12,7 @@ use super::collector::{CategorySet, Collector, Question, Rule};
 use super::cut::ALWAYS;
 use super::ensemble::ZERO_THRESHOLD;
 use super::lane_number::LaneNumber;
-use super::lanes::{self, Lanes};
+use super::lanes::Lanes;
 use super::slice::{ByteSet, Mask, Rows, Slice};
 
 /// The distinct conditions of a group of trees.

@@ -154,7 +154,6 @@ impl<T: Ordered> Cut<T> {
 #[cfg(test)]
 mod tests {
     use super::{Cut, Ordered};
-    use crate::feature::Real;
     use crate::forest::ensemble::Test;
     use proptest::prelude::*;
 

@@ -4,6 +4,7 @@
 //! order, so that all kernels and any mixture of them give the same bits. Then the sums are scaled,
 //! biased and laid out as margins.
 
+use crate::forest::Kernel;
 use std::iter;
 
 use super::choice::Plan;
@@ -18,7 +19,6 @@ use super::sliced::Workspace;
 use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::kernel::processor::Instructions;
 use crate::model::{Margins, Model, OffsetRule, Scratch};
 
 /// A tree ensemble, ready to score.

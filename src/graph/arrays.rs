@@ -12,8 +12,8 @@ use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int64Type, UInt64Type};
 
+use super::cast::cast;
 use super::feed::{Feed, list_values};
-use super::op::conversion::cast;
 use super::tensor::{Data, ElementType, Tensor};
 use crate::error::{Error, Result};
 

@@ -6,16 +6,21 @@
 
 use std::collections::HashMap;
 
-use super::ir::{Beside, Graph, Node, ValueId, run_widened};
+use super::entry::ML;
+use super::fuel::Fuel;
+use super::ir::{Beside, Graph, Node};
 use super::operand::Operands;
-use super::operator::{Definition, Fuel, Kernel};
+use super::operator::{Definition, Kernel};
 use super::pass::assembly::column_role;
 use super::pass::expansion::expand;
 use super::pass::fuse::{fuse, role};
 use super::pass::join::{join, joint};
-use super::registry::{self, Widening};
+use super::registry;
 use super::tensor::Tensor;
 use super::value::Value;
+use super::value::ValueId;
+use super::widening::Widening;
+use super::widening::run_widened;
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -267,8 +272,8 @@ fn folded(kernel: &Kernel, widening: Widening, values: Vec<Option<Value>>) -> Re
 /// The family whose kernels run an operator of classical machine learning.
 fn family(definition: &Definition) -> Option<&'static str> {
     match (definition.domain.as_str(), definition.operator.as_str()) {
-        (registry::ML, name) if name.starts_with("TreeEnsemble") => Some("forest"),
-        (registry::ML, "LinearClassifier" | "LinearRegressor") => Some("linear"),
+        (ML, name) if name.starts_with("TreeEnsemble") => Some("forest"),
+        (ML, "LinearClassifier" | "LinearRegressor") => Some("linear"),
         _ => None,
     }
 }

@@ -4,17 +4,13 @@
 //! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may
 //! run it at once.
 
-use half::{bf16, f16};
-
-use super::operator::{Call, Fuel, Kernel, UnseenCounts};
-use super::pass::assembly::{ColumnRole, assemble};
-use super::pass::fuse::Role;
-use super::pass::join::Joint;
-use super::registry::Widening;
-use super::tensor::{Data, ElementType, Tensor, room_of};
-use super::value::Value;
+use super::fuel::{Fuel, UnseenCounts};
+use super::operator::{Body, Kernel};
+use super::pass::role::{ColumnRole, Joint, Role};
+use super::tensor::Tensor;
+use super::value::{Value, ValueId};
+use super::widening::{Widening, run_widened};
 use crate::error::{Error, Result};
-use crate::memory;
 
 /// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops
 /// take some thousand turns.
@@ -22,9 +18,6 @@ const STEP_LIMIT: u64 = 10_000_000;
 
 /// Elements that count as one node more, so that a loop over large tensors ends as soon.
 const STEP_ELEMENTS: usize = 1 << 10;
-
-/// A value's number.
-pub type ValueId = usize;
 
 /// One step.
 pub(super) struct Node {
@@ -146,13 +139,6 @@ impl Graph {
             .map(|(_, value)| value)
     }
 
-    /// Lets one node compute what is made of the inputs column by column. `feeds` are, for each
-    /// input, its elements and the number of its columns, if it is a plain table; returns for each
-    /// whether it wants its columns as they are ([`Value::Columns`]).
-    pub fn assemble(&mut self, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
-        assemble(self, feeds)
-    }
-
     /// Leaves out nodes and constants that nothing reads, and lets every value's last reader take
     /// it.
     pub(super) fn relink(&mut self) {
@@ -232,6 +218,16 @@ impl Graph {
     }
 }
 
+impl Body for Graph {
+    fn output_count(&self) -> usize {
+        self.outputs.len()
+    }
+
+    fn run(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
+        self.run_with(inputs, fuel)
+    }
+}
+
 /// The values of a run, by their numbers.
 struct Slots {
     values: Vec<Option<Value>>,
@@ -297,105 +293,4 @@ fn cost(value: &Value) -> u64 {
         Value::Optional(inner) => inner.as_ref().map_or(0, |inner| cost(inner)),
         Value::Columns(_) | Value::Block(_) => 0,
     }
-}
-
-/// Runs a kernel with narrow inputs widened, and narrows what comes out again.
-pub(super) fn run_widened(
-    kernel: &Kernel,
-    widening: Widening,
-    inputs: Vec<Option<Value>>,
-    fuel: &Fuel,
-) -> Result<Vec<Value>> {
-    memory::step(|| run_step(kernel, widening, inputs, fuel))
-}
-
-fn run_step(
-    kernel: &Kernel,
-    widening: Widening,
-    mut inputs: Vec<Option<Value>>,
-    fuel: &Fuel,
-) -> Result<Vec<Value>> {
-    let mut narrow = None;
-    if widening != Widening::None {
-        for input in inputs.iter_mut().flatten() {
-            if let Value::Tensor(tensor) = input
-                && let Some(wide) = widened(tensor, widening)?
-            {
-                narrow.get_or_insert(tensor.element_type());
-                *tensor = wide;
-            }
-        }
-    }
-    let mut results = kernel(&mut Call { inputs, fuel })?;
-    if let Some(narrow) = narrow.filter(|_| widening != Widening::In) {
-        for result in &mut results {
-            if let Value::Tensor(tensor) = result
-                && let Some(back) = narrowed(tensor, narrow)?
-            {
-                *tensor = back;
-            }
-        }
-    }
-    Ok(results)
-}
-
-fn widened(tensor: &Tensor, widening: Widening) -> Result<Option<Tensor>> {
-    let integers = |values: Vec<i64>| Tensor::new(tensor.shape().to_vec(), values).map(Some);
-    let floats = |values: Vec<f32>| Tensor::new(tensor.shape().to_vec(), values).map(Some);
-    let is_wide = !matches!(
-        tensor.element_type(),
-        ElementType::Float16
-            | ElementType::Bfloat16
-            | ElementType::Int8
-            | ElementType::Int16
-            | ElementType::Uint8
-            | ElementType::Uint16
-            | ElementType::Uint32
-    );
-    if is_wide {
-        return Ok(None);
-    }
-    room_of::<i64>(tensor.shape())?;
-    match tensor.data() {
-        Data::Float16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
-        Data::Bfloat16(values) => floats(values.iter().map(|value| value.to_f32()).collect()),
-        _ if widening == Widening::Floats => Ok(None),
-        Data::Int8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        Data::Int16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        Data::Uint8(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        Data::Uint16(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        Data::Uint32(values) => integers(values.iter().map(|&value| i64::from(value)).collect()),
-        _ => Ok(None),
-    }
-}
-
-fn narrowed(tensor: &Tensor, to: ElementType) -> Result<Option<Tensor>> {
-    let shape = tensor.shape().to_vec();
-    let narrow = match (tensor.data(), to) {
-        (Data::Float(values), ElementType::Float16) => Tensor::new(
-            shape,
-            values.iter().map(|&value| f16::from_f32(value)).collect(),
-        ),
-        (Data::Float(values), ElementType::Bfloat16) => Tensor::new(
-            shape,
-            values.iter().map(|&value| bf16::from_f32(value)).collect(),
-        ),
-        (Data::Int64(values), ElementType::Int8) => {
-            Tensor::new(shape, values.iter().map(|&value| value as i8).collect())
-        }
-        (Data::Int64(values), ElementType::Int16) => {
-            Tensor::new(shape, values.iter().map(|&value| value as i16).collect())
-        }
-        (Data::Int64(values), ElementType::Uint8) => {
-            Tensor::new(shape, values.iter().map(|&value| value as u8).collect())
-        }
-        (Data::Int64(values), ElementType::Uint16) => {
-            Tensor::new(shape, values.iter().map(|&value| value as u16).collect())
-        }
-        (Data::Int64(values), ElementType::Uint32) => {
-            Tensor::new(shape, values.iter().map(|&value| value as u32).collect())
-        }
-        _ => return Ok(None),
-    };
-    narrow.map(Some)
 }

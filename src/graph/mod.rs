@@ -34,9 +34,13 @@
 pub mod answer;
 pub mod arrays;
 pub mod build;
+mod cast;
 pub mod element;
+mod entry;
 pub mod feed;
+mod fuel;
 mod ir;
+pub mod known;
 mod layout;
 pub mod lists;
 mod op;
@@ -46,13 +50,14 @@ mod pass;
 mod probe;
 #[cfg(test)]
 mod probe_tests;
-pub mod registry;
+pub(crate) mod registry;
 pub mod table;
 pub mod tensor;
 #[cfg(test)]
 mod tests;
 pub mod value;
+mod widening;
 
-pub use ir::{Graph, ValueId};
+pub use ir::Graph;
 pub use tensor::{ElementType, Tensor};
-pub use value::Value;
+pub use value::{Value, ValueId};

@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use super::ir::ValueId;
 use super::operator::Definition;
 use super::tensor::Tensor;
 use super::value::Value;
+use super::value::ValueId;
 
 /// The inputs of a node, captures included.
 pub(super) struct Operands<'a> {

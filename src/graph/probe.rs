@@ -5,14 +5,15 @@
 //! rows that are made up is taken to be ordinary; of one that takes too long or too much memory
 //! what was seen until then is a lower bound of its cost, and its rows go through one by one.
 
+use crate::graph::fuel::Made;
 use arrow::array::ArrayRef;
 
 use super::answer::with_rows_first;
 use super::arrays;
+use super::cast::cast;
 use super::feed::Feed;
-use super::op::conversion::cast;
+use super::fuel::Fuel;
 use super::op::movement;
-use super::operator::Fuel;
 use super::table::GraphModel;
 use super::tensor::{ElementType, Tensor};
 use super::value::Value;
@@ -22,17 +23,6 @@ use crate::memory::{self, Pool};
 /// Nodes that the runs of one question may execute, large values and products counted more often:
 /// some tenths of a second, at worst some seconds.
 const PROBE_STEPS: u64 = 200_000;
-
-/// What a run made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Made {
-    /// Bytes of the largest value.
-    pub(super) largest_bytes: usize,
-    /// Elements of all values.
-    pub(super) elements: usize,
-    /// Bytes of the values that are there at once, at most.
-    pub(super) live_bytes: usize,
-}
 
 impl Made {
     /// What one of so many rows takes of it.

@@ -13,8 +13,9 @@ use super::Graph;
 use super::answer::{Answer, Answers, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
+use super::fuel::Made;
 use super::probe::{
-    Made, changes_neighbours, first_length, mixes_rows, row_cost, row_cost_of_none, tried,
+    changes_neighbours, first_length, mixes_rows, row_cost, row_cost_of_none, tried,
 };
 use super::tensor::Tensor;
 use super::value::Value;

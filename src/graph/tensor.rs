@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 pub use super::element::{Data, Element, ElementType};
 use super::element::{any, unsupported};
-use super::value::Value;
 use crate::error::{Error, Result};
 use crate::memory::{self, Charge};
 
@@ -129,17 +128,6 @@ impl Tensor {
     pub fn filled<T: Element>(shape: Vec<usize>, value: T) -> Result<Self> {
         let values = vec![value; room_of::<T>(&shape)?];
         Self::new(shape, values)
-    }
-
-    /// A tensor of zeros, or of empty texts.
-    ///
-    /// # Errors
-    /// Fails if the shape is too large.
-    pub fn zeros(element: ElementType, shape: Vec<usize>) -> Result<Self> {
-        if element == ElementType::String {
-            return Self::filled(shape, Arc::<str>::from(""));
-        }
-        super::op::conversion::cast(&Self::filled(shape, 0_f32)?, element)
     }
 
     /// The lengths of the axes.
@@ -396,10 +384,4 @@ fn copy_runs<T: Element>(values: &[T], starts: &[usize], run: usize) -> Data {
             .for_each(|&start| copy.extend_from_slice(&values[start..start + run])),
     }
     T::wrap(Arc::new(copy))
-}
-
-impl From<Tensor> for Value {
-    fn from(tensor: Tensor) -> Self {
-        Self::Tensor(tensor)
-    }
 }

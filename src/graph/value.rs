@@ -12,6 +12,9 @@ use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock};
 
+/// A value's number.
+pub type ValueId = usize;
+
 /// A value of a graph.
 #[derive(Clone, Debug)]
 pub enum Value {
@@ -104,6 +107,12 @@ impl Value {
             Self::Columns(_) => "columns",
             Self::Block(_) => "a block of columns",
         }
+    }
+}
+
+impl From<Tensor> for Value {
+    fn from(tensor: Tensor) -> Self {
+        Self::Tensor(tensor)
     }
 }
 

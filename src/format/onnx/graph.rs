@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::graph::build::Builder;
 use crate::graph::lists::TextList;
 use crate::graph::operator::{Attribute, Definition, Subgraph};
-use crate::graph::{Graph, ValueId, registry};
+use crate::graph::{Graph, ValueId, known, registry};
 
 /// Functions inside functions.
 const FUNCTION_DEPTH_LIMIT: usize = 32;
@@ -257,8 +257,7 @@ impl<'a> Translator<'_, 'a> {
             ));
             return Ok(self.define(node, None));
         };
-        if !registry::is_known(domain, node.operator, version)
-            || registry::is_too_new(domain, version)
+        if !known::is_known(domain, node.operator, version) || registry::is_too_new(domain, version)
         {
             let domain = if domain.is_empty() { "ai.onnx" } else { domain };
             self.unknown.insert((
@@ -426,7 +425,7 @@ impl<'a> Translator<'_, 'a> {
                 captures.extend(&taken);
                 let input_count = graph.input_count() - taken.len();
                 Attribute::Graph(Arc::new(Subgraph {
-                    graph,
+                    body: Box::new(graph),
                     input_count,
                     first_capture,
                     capture_count: taken.len(),

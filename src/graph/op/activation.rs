@@ -5,8 +5,8 @@ use super::broadcast::{change, change_all, map};
 use super::vectors;
 use crate::error::Result;
 use crate::graph::element::unsupported;
+use crate::graph::entry::Entry;
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Tensor};
 use crate::network::curve;
 

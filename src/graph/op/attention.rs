@@ -7,9 +7,9 @@ use super::movement::concatenated;
 use super::product::Factor;
 use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{broadcast, broadcast_strides, length_of, transposed};
 use crate::graph::operator::{Call, Definition, Kernel, several};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Tensor, room_of};
 use crate::graph::value::Value;
 

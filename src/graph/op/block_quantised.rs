@@ -4,8 +4,8 @@
 //! Owns the layout. The matrix becomes one of reals when the model is read: what ONNX Runtime
 //! rounds of the other factor (`accuracy_level`) is kept here.
 
-use super::conversion::cast;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Definition, lacks};
 use crate::graph::tensor::{Tensor, element_count};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::movement::{concatenated, part, split_into};
 use crate::error::{Error, Result};
+use crate::graph::entry::{ANY, Entry};
 use crate::graph::layout::{axis_of, length_of};
 use crate::graph::operator::{Call, Definition, Kernel, Subgraph, several, single};
-use crate::graph::registry::{ANY, Entry};
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor};
 use crate::graph::value::Value;
 
@@ -57,7 +57,7 @@ fn run(body: &Subgraph, mut own: Vec<Value>, call: &Call, first: usize) -> Resul
     }
     // A body without nodes is a step too.
     call.fuel.burn(1)?;
-    body.graph.run_with(own, call.fuel)
+    body.body.run(own, call.fuel)
 }
 
 fn is_true(tensor: &Tensor) -> Result<bool> {
@@ -116,7 +116,7 @@ fn repeat(node: &Definition) -> Result<Kernel> {
             }
             turn += 1;
         }
-        let scans = (body.graph.outputs.len()).saturating_sub(carried_count + 1);
+        let scans = (body.body.output_count()).saturating_sub(carried_count + 1);
         stacked.resize_with(scans, Vec::new);
         let mut outputs = carried;
         for stack in &stacked {
@@ -172,14 +172,14 @@ fn scan(node: &Definition) -> Result<Kernel> {
         .checked_sub(walked_count)
         .ok_or_else(|| Error::failed("more inputs are walked than there are"))?;
     if body.input_count != node.inputs.len()
-        || body.graph.outputs.len() < state_count
+        || body.body.output_count() < state_count
         || walked_count == 0
     {
         return Err(Error::failed(
             "a scan whose body has other inputs or outputs",
         ));
     }
-    let result_count = body.graph.outputs.len() - state_count;
+    let result_count = body.body.output_count() - state_count;
     let listed = |name: &str, count: usize| -> Result<Vec<i64>> {
         let values = node.find_ints(name)?.unwrap_or_else(|| vec![0; count]);
         if values.len() == count {
@@ -310,7 +310,7 @@ fn sequence_map(node: &Definition) -> Result<Kernel> {
     several(move |call| {
         let length = sequence(call.value(0)?)?.len();
         let mut outputs: Vec<Vec<Value>> =
-            vec![Vec::with_capacity(length); body.graph.outputs.len()];
+            vec![Vec::with_capacity(length); body.body.output_count()];
         for turn in 0..length {
             let pick = |position: usize| match call.value(position)? {
                 Value::Sequence(values) => values

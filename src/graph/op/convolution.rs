@@ -6,9 +6,9 @@ use super::product::Factor;
 use super::window::{OUTSIDE, Padding, Sliding, Window};
 use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product};
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Tensor, element_count, room_of};
 use crate::kernel::convolution::{Activation, Axis, Filters, Finish, Images};
 

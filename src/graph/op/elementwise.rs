@@ -6,8 +6,8 @@
 use super::broadcast::{choose, map, zip};
 use crate::error::{Error, Result};
 use crate::graph::element::{mixed, number, numbers};
+use crate::graph::entry::{ANY, Entry};
 use crate::graph::operator::{Call, Definition, Kernel, single};
-use crate::graph::registry::{ANY, Entry};
 use crate::graph::tensor::{Data, Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[

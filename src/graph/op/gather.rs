@@ -3,9 +3,9 @@
 use super::elementwise::Number;
 use crate::error::{Error, Result};
 use crate::graph::element::{any, number};
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, product, split_at_axis, strides_of, walk};
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Element, Tensor, element_count, shape_count};
 use crate::memory;
 

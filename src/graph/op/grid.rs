@@ -4,12 +4,12 @@
 //! Source: the operators' specifications and `onnx.reference`, which follows PyTorch's
 //! `grid_sample`.
 
-use super::conversion::cast;
 use super::resize::cubic_weight;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product, shape_of, strides_of};
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{ElementType, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[

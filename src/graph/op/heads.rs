@@ -10,9 +10,9 @@ use super::movement::{concatenated, part};
 use super::product::Factor;
 use super::reduction::soft_max;
 use crate::error::{Error, Result};
+use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::{broadcast, broadcast_strides, length_of, transposed};
 use crate::graph::operator::{Call, Definition, Kernel, several};
-use crate::graph::registry::{Entry, MICROSOFT};
 use crate::graph::tensor::{Tensor, element_count};
 use crate::graph::value::Value;
 

@@ -3,8 +3,8 @@
 use super::broadcast::{change, zip};
 use crate::error::Result;
 use crate::graph::element::{any, numbers, unsupported};
+use crate::graph::entry::Entry;
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[

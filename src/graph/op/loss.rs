@@ -1,11 +1,11 @@
 //! Losses, as models that were exported with their training's last node have them.
 
-use super::conversion::cast;
 use super::reduction::{by_rows, log_soft_max};
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::Entry;
 use crate::graph::layout::product;
 use crate::graph::operator::{Call, Definition, Kernel, several};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::Tensor;
 use crate::graph::value::Value;
 

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::broadcast::map;
-use super::conversion::cast;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
+use crate::graph::entry::{ANY, Entry, ML};
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Attribute, Call, Definition, Kernel, lacks, several, single};
-use crate::graph::registry::{ANY, Entry, ML};
 use crate::graph::tensor::{Data, ElementType, Tensor};
 use crate::graph::value::Value;
 

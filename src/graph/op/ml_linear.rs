@@ -1,13 +1,13 @@
 //! `ai.onnx.ml`: linear models and support vector machines.
 
-use super::conversion::cast;
 use super::ml_features::{labels, table_shape};
 use super::ml_scores::{Transform, greatest, labelled};
 use crate::error::{Error, Result};
 use crate::feature::Columns;
+use crate::graph::cast::cast;
+use crate::graph::entry::{Entry, ML};
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Definition, Kernel, lacks, several, single};
-use crate::graph::registry::{Entry, ML};
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 use crate::kernel::product::{Dense, Rows};

@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::graph::element::any;
+use crate::graph::entry::{ANY, Entry};
 use crate::graph::layout::{
     axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of,
     transposed, viewed, walk,
 };
 use crate::graph::operator::{Call, Definition, Kernel, lacks, several, single};
-use crate::graph::registry::{ANY, Entry};
 use crate::graph::tensor::{Element, Tensor, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -315,7 +315,7 @@ fn pad(node: &Definition) -> Result<Kernel> {
         let attribute = if value == 0.0 {
             None
         } else {
-            Some(super::conversion::cast(
+            Some(crate::graph::cast::cast(
                 &Tensor::scalar(value),
                 data.element_type(),
             )?)

@@ -5,9 +5,9 @@ use super::reduction::{Reduction, reduced};
 use super::window::{OUTSIDE, Sliding, Window};
 use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
+use crate::graph::entry::Entry;
 use crate::graph::layout::product;
 use crate::graph::operator::{Definition, Kernel, lacks, several, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Element, Tensor, element_count};
 use crate::graph::value::Value;
 
@@ -145,7 +145,7 @@ fn wide(
     pool: impl Fn(usize, &[f64], &mut dyn Iterator<Item = (usize, usize)>) -> f64,
 ) -> Result<Tensor> {
     let result = pooled(data, &data.doubles()?, window, pool)?;
-    super::conversion::cast(&result, data.element_type())
+    crate::graph::cast::cast(&result, data.element_type())
 }
 
 fn average_pool(node: &Definition) -> Result<Kernel> {

@@ -1,12 +1,12 @@
 //! Integers that stand for reals: quantising, back again, and products between.
 
 use super::broadcast::map;
-use super::conversion::cast;
 use super::product::matrix_product;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis};
 use crate::graph::operator::{Call, Definition, Kernel, several, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 

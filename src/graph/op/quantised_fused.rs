@@ -5,14 +5,14 @@
 //! they decide the ties.
 
 use super::broadcast::{map, zip};
-use super::conversion::cast;
 use super::elementwise::{Arithmetic, combine};
 use super::product::matrix_product;
 use super::quantised::{centred, dequantize, limits, quantised_convolution, quantize};
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::transposed;
 use crate::graph::operator::{Call, Definition, Kernel, single};
-use crate::graph::registry::{Entry, MICROSOFT};
 use crate::graph::tensor::{ElementType, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[

@@ -7,9 +7,9 @@
 use super::recurrent_gate::Gate;
 use super::recurrent_packed::Packed;
 use crate::error::{Error, Result};
+use crate::graph::entry::Entry;
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Call, Definition, Kernel, several};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, ELEMENT_LIMIT, Tensor};
 use crate::graph::value::Value;
 

@@ -99,7 +99,7 @@ impl Layer {
         shape: Vec<usize>,
         element: ElementType,
     ) -> Result<Value> {
-        let tensor = super::conversion::cast(&Tensor::new(shape, values)?, element)?;
+        let tensor = crate::graph::cast::cast(&Tensor::new(shape, values)?, element)?;
         if !self.is_batch_first {
             return Ok(Value::Tensor(tensor));
         }

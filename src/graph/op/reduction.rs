@@ -7,9 +7,9 @@ use super::shape::axes_source;
 use super::vectors;
 use crate::error::{Error, Result};
 use crate::graph::element::{number, unsupported};
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, product, split_at_axis, transposed};
 use crate::graph::operator::{Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[

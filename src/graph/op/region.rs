@@ -1,14 +1,14 @@
 //! Pools over regions of images, and what undoes windows: maxima put back in their places, columns
 //! added up to images, windows with offsets.
 
-use super::conversion::cast;
 use super::product::Factor;
 use super::window::{OUTSIDE, Sliding};
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product, shape_of};
 use crate::graph::operator::{Definition, Kernel, lacks, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[

@@ -5,11 +5,11 @@
 //! Runtime computes them, because which neighbour is the nearest hangs on their last bit. Source:
 //! the operator's specification and `onnx.reference`.
 
-use super::conversion::cast;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, length_of, split_at_axis};
 use crate::graph::operator::{Call, Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 
 use crate::error::{Error, Result};
 use crate::graph::element::any;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis, transposed};
 use crate::graph::operator::{Call, Definition, Kernel, several, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Element, Tensor};
 use crate::graph::value::Value;
 

@@ -5,12 +5,12 @@
 //! `onnx.reference`.
 
 use super::attention::{by_heads, four};
-use super::conversion::cast;
 use super::movement::{concatenated, part};
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, transposed};
 use crate::graph::operator::{Call, Definition, Kernel, several, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Tensor, element_count};
 use crate::graph::value::Value;
 

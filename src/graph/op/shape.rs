@@ -3,9 +3,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::element::any;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, length_of, product, shape_of, transposed};
 use crate::graph::operator::{Attribute, Call, Definition, Kernel, lacks, several, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -286,7 +286,7 @@ fn range(call: &mut Call) -> Result<Tensor> {
             let values: Vec<i64> = (0..count as i64)
                 .map(|index| first.wrapping_add(index.wrapping_mul(step)))
                 .collect();
-            super::conversion::cast(&Tensor::vector(values), start.element_type())
+            crate::graph::cast::cast(&Tensor::vector(values), start.element_type())
         }
     }
 }
@@ -310,7 +310,7 @@ fn eye_like(node: &Definition) -> Result<Kernel> {
         let values = (0..rows)
             .flat_map(|row| (0..columns).map(move |column| one(row, column)))
             .collect();
-        super::conversion::cast(
+        crate::graph::cast::cast(
             &Tensor::new(vec![rows, columns], values)?,
             wanted.unwrap_or(like.element_type()),
         )

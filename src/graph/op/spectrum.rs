@@ -6,12 +6,12 @@
 
 use std::f64::consts::{LN_10, PI};
 
-use super::conversion::cast;
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
 use crate::graph::element::ElementType;
+use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis};
 use crate::graph::operator::{Call, Definition, Kernel, single};
-use crate::graph::registry::Entry;
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[

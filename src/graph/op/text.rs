@@ -8,9 +8,9 @@ use regex::Regex;
 use super::broadcast::{map, zip};
 use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
+use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Call, Definition, Kernel, lacks, several, single};
-use crate::graph::registry::{Entry, MICROSOFT};
 use crate::graph::tensor::{Data, TEXT_BYTES, Tensor, element_count, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -388,7 +388,7 @@ fn distances(node: &Definition) -> Result<Kernel> {
             }
         }
         match left.data() {
-            Data::Float(_) | Data::Double(_) => super::conversion::cast(
+            Data::Float(_) | Data::Double(_) => crate::graph::cast::cast(
                 &Tensor::new(vec![rows, columns], out)?,
                 left.element_type(),
             ),

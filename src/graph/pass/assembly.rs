@@ -6,64 +6,25 @@
 //! everything else gets it as a tensor. Inputs that only such nodes read are never made tensors of:
 //! for texts that is most of the work.
 
+use crate::graph::pass::role::ColumnRole;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
-use crate::graph::ir::{Beside, Graph, Node, ValueId};
+use crate::graph::entry::ML;
+use crate::graph::ir::{Beside, Graph, Node};
 use crate::graph::op::category::Categories;
 use crate::graph::operand::Operands;
 use crate::graph::operator::{Attribute, Call, Definition, several};
-use crate::graph::registry::{ML, Widening};
 use crate::graph::tensor::{ElementType, Tensor, element_count};
+use crate::graph::value::ValueId;
 use crate::graph::value::{Value, by_rows};
+use crate::graph::widening::Widening;
 
 /// Columns that one table may have: beyond, the operators do it.
 const MOST_COLUMNS: usize = 1 << 16;
-
-/// What a node does to columns.
-#[derive(Debug)]
-pub(crate) enum ColumnRole {
-    /// Joins tables.
-    Concat {
-        tables: Vec<ValueId>,
-        axis: i64,
-    },
-    /// Makes an indicator of each category.
-    OneHot {
-        data: ValueId,
-        encoder: Arc<Encoder>,
-        count: usize,
-    },
-    /// Makes a number of each category.
-    Code {
-        data: ValueId,
-        encoder: Arc<Encoder>,
-        kind: Kind,
-    },
-    Reshape {
-        data: ValueId,
-        shape: Vec<i64>,
-    },
-    /// One step for each column, or one for all.
-    Steps {
-        data: ValueId,
-        steps: Vec<Step>,
-    },
-    /// Whole numbers to reals.
-    Float {
-        data: ValueId,
-    },
-    Same {
-        data: ValueId,
-    },
-    Pick {
-        data: ValueId,
-        columns: Vec<i64>,
-    },
-}
 
 /// A table, still to be computed: its columns in row-major order of the axes behind the first.
 #[derive(Clone, Debug)]
@@ -410,10 +371,19 @@ impl Assembly {
     }
 }
 
+impl Graph {
+    /// Lets one node compute what is made of the inputs column by column. `feeds` are, for each
+    /// input, its elements and the number of its columns, if it is a plain table; returns for each
+    /// whether it wants its columns as they are ([`Value::Columns`]).
+    pub fn assemble(&mut self, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
+        assemble(self, feeds)
+    }
+}
+
 /// Puts one node in the place of all that makes a table. `feeds` are, for each input, its elements
 /// and the number of its columns if it is a plain table. Returns for each input whether it is taken
 /// as columns.
-pub(crate) fn assemble(graph: &mut Graph, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
+fn assemble(graph: &mut Graph, feeds: &[Option<(ElementType, usize)>]) -> Vec<bool> {
     let mut takes = vec![false; feeds.len()];
     let mut usable: BTreeSet<usize> = (0..feeds.len())
         .filter(|input| feeds[*input].is_some())

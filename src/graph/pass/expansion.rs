@@ -14,10 +14,10 @@ use super::expansion_quantised::{
 };
 use crate::error::{Error, Result};
 use crate::graph::build::Builder;
-use crate::graph::ir::ValueId;
+use crate::graph::entry::MICROSOFT;
 use crate::graph::operator::{Attribute, Definition};
-use crate::graph::registry::MICROSOFT;
 use crate::graph::tensor::Tensor;
+use crate::graph::value::ValueId;
 
 /// The operator set of what the operators are made of.
 const VERSION: i64 = 24;

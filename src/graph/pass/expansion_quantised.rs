@@ -3,11 +3,11 @@
 
 use super::expansion::{FLOAT, Made, Writer, int};
 use crate::error::{Error, Result};
-use crate::graph::ir::ValueId;
 use crate::graph::op::block_quantised::{BlockLayout, unpacked};
 use crate::graph::operator::lacks;
 use crate::graph::tensor::Tensor;
 use crate::graph::value::Value;
+use crate::graph::value::ValueId;
 
 /// A product of integers as reals: inputs A, B, the scales of both, the zero points of both, and
 /// what is added.

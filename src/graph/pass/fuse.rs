@@ -4,57 +4,26 @@
 //! A chain begins with a product by a constant matrix in single precision and goes on while its
 //! result has one reader that a step can do. What does not fit stays as it was.
 
+use crate::graph::pass::role::Matrix;
+use crate::graph::pass::role::Part;
+use crate::graph::pass::role::Role;
 use std::collections::HashMap;
 
 use super::gelu::join_gelus;
 use crate::error::{Error, Result};
 use crate::feature::Columns;
-use crate::graph::ir::{Node, ValueId};
+use crate::graph::ir::Node;
 use crate::graph::operand::Operands;
 use crate::graph::operator::{Call, Definition, single};
-use crate::graph::registry::Widening;
 use crate::graph::tensor::{Tensor, room_of};
 use crate::graph::value::Value;
+use crate::graph::value::ValueId;
+use crate::graph::widening::Widening;
 use crate::kernel::product::{Dense, Rows};
 use crate::network::block::Pool;
 use crate::network::step::{
     Activation, BLOCK_ROWS, RowStep, Step, activate, memory_bytes, run, then,
 };
-
-/// What a node can be in a chain.
-#[derive(Debug)]
-pub(crate) struct Role {
-    /// The value that flows through.
-    pub(crate) data: ValueId,
-    pub(crate) part: Part,
-}
-
-#[derive(Debug)]
-pub(crate) enum Part {
-    Product(Matrix),
-    /// A number for each column, or one for all.
-    Add(Tensor),
-    Multiply(Tensor),
-    Activation(Activation),
-    /// By a number for each column, or one for all; no step of a chain, but part of a larger
-    /// pattern, as are the next two.
-    Divide(Tensor),
-    /// The error function.
-    Erf,
-    /// Element by element with another value.
-    Times(ValueId),
-}
-
-/// A constant matrix, `outer × inner` if it is turned.
-#[derive(Debug)]
-pub(crate) struct Matrix {
-    weight: Tensor,
-    is_turned: bool,
-    scale: f32,
-    bias: Option<(Tensor, f32)>,
-    /// Whether the operator takes tensors of two axes and no others.
-    is_strict: bool,
-}
 
 /// What a node of this definition can be, if anything.
 pub(crate) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {

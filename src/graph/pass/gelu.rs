@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
-use super::fuse::{Part, Role, leave_out, readers};
-use crate::graph::ir::{Node, ValueId};
+use super::fuse::{leave_out, readers};
+use super::role::{Part, Role};
+use crate::graph::ir::Node;
 use crate::graph::op::broadcast::change_all;
 use crate::graph::operator::single;
-use crate::graph::registry::Widening;
 use crate::graph::tensor::Tensor;
+use crate::graph::value::ValueId;
+use crate::graph::widening::Widening;
 use crate::network::curve;
 use crate::network::step::Activation;
 

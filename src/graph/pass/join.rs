@@ -5,47 +5,24 @@
 //! does it; the sum with another tensor, a rectifier or limits are done to the results on their way
 //! to memory. Each must be the only reader of what is before it. What does not fit stays as it was.
 
+use crate::graph::pass::role::Joint;
+use crate::graph::pass::role::Normalization;
+use crate::graph::pass::role::Source;
 use std::collections::HashMap;
 
 use super::fuse::{leave_out, readers};
 use crate::error::Result;
-use crate::graph::ir::{Node, ValueId};
+use crate::graph::ir::Node;
 use crate::graph::op::broadcast::change;
 use crate::graph::op::convolution::{Packed, group_count};
 use crate::graph::op::elementwise::{Arithmetic, combine};
 use crate::graph::op::window::Sliding;
 use crate::graph::operand::Operands;
 use crate::graph::operator::{Call, Definition, single};
-use crate::graph::registry::Widening;
 use crate::graph::tensor::Tensor;
+use crate::graph::value::ValueId;
+use crate::graph::widening::Widening;
 use crate::kernel::convolution::{Activation, Finish};
-
-/// What a node can be beside a convolution.
-#[derive(Debug)]
-pub(crate) enum Joint {
-    Convolution(Source),
-    Normalization(Normalization),
-    /// Of two tensors, neither of them constant.
-    Sum([ValueId; 2]),
-    Activation(Activation),
-}
-
-/// A convolution with constant filters.
-#[derive(Clone, Debug)]
-pub(crate) struct Source {
-    data: ValueId,
-    sliding: Sliding,
-    groups: usize,
-    weights: Tensor,
-    bias: Option<Tensor>,
-}
-
-/// Each channel times a factor, and a shift added.
-#[derive(Debug)]
-pub(crate) struct Normalization {
-    factors: Vec<f64>,
-    shifts: Vec<f64>,
-}
 
 /// What a node of this definition can be, if anything.
 pub(crate) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint> {

@@ -12,3 +12,4 @@ pub(crate) mod gelu;
 pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod join_tests;
+pub(crate) mod role;
