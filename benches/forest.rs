@@ -13,7 +13,8 @@ use tallow::forest::{
     Child, Condition, Ensemble, Forest, Frame, Kernel, Missing, Node, Shape, Target, Test, Tree,
 };
 use tallow::kernel::processor::Instructions;
-use tallow::model::{Margins, Model};
+use tallow::model::Model;
+use tallow::outcome::Margins;
 
 const FEATURES: usize = 28;
 const ROWS: usize = 4_096;

@@ -19,7 +19,7 @@ use tallow::feature::encode::Encoder;
 use tallow::feature::missing::MissingValues;
 use tallow::feature::verdict::{Coercions, Origin};
 use tallow::feature::{FeatureBlock, Precision};
-use tallow::model::Margins;
+use tallow::outcome::Margins;
 use tallow::outcome::{Label, Link, Outcome, Task};
 use tallow::pipeline::scoring::BLOCK_ROWS;
 use tallow::pipeline::selection::Selection;

@@ -171,7 +171,7 @@ impl NativeElement {
         match self {
             Self::Float => "float32".to_owned(),
             Self::Double => "float64".to_owned(),
-            Self::Integer(integer) => binding::type_name(integer),
+            Self::Integer(integer) => type_name(integer),
             Self::Text => "string".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
@@ -267,4 +267,10 @@ pub struct Contract {
     pub named: bool,
     /// A column of lists that can feed all inputs at once, where the model reads one matrix.
     pub vector: Option<Box<Input>>,
+}
+
+/// A declared type's name as `tallow.toml` writes it.
+#[must_use]
+pub fn type_name(declared: ColumnType) -> String {
+    format!("{declared:?}").to_lowercase()
 }

@@ -21,7 +21,7 @@
 //! | [`linear`], [`forest`], [`network`] | the families of models for rows of numbers | [`linear::Linear`], [`forest::Forest`], [`network::Network`] |
 //! | [`text`] | text models: encoders and the forward passes under them | [`text::encoder::TextModel`] |
 //! | [`graph`] | graphs of operators: `op` runs them, `pass` rewrites them before | [`graph::Graph`] |
-//! | [`kernel`] | matrix products and convolutions on the processor's widest vectors | [`kernel::product::Dense`] |
+//! | [`kernel`] | matrix products, convolutions and norms on the widest vectors of the processor | [`kernel::product::Dense`] |
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`guide`] | what does the manual say? | [`guide::Topic`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
@@ -31,6 +31,7 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
+//! | [`storage`] | how do files appear whole or not at all? | [`storage::PendingFile`], [`storage::Lock`] |
 //! | [`digest`] | how is a digest written? | |
 //! | [`beside`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
@@ -48,6 +49,22 @@
 //!   a CUDA device, all but the last digits).
 //! - An output appears under its name only when it is whole.
 //! - Nothing panics on any input; nothing but `storage` touches the file system.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | batch | rows as Arrow's `RecordBatch` |
+//! | row group | rows that a Parquet file stores together |
+//! | portion | rows of one input file that one worker decodes and scores |
+//! | block | rows as the numbers that a model reads, column after column |
+//! | margin | what a model returns for a row, before any link |
+//! | outcome | what margins mean: a link, from margin to score, and a task |
+//! | task | which columns come of the scores: labels, probabilities, numbers |
+//! | part | input rows whose results are stored together; a run resumes by parts |
+//! | segment | input rows from one position on, cut into parts |
+//! | guard | a limit on inputs or results that stops a run before it publishes |
+//! | target | where the results of a run go |
 //!
 //! # Seams
 //!

@@ -6,7 +6,8 @@
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, OffsetRule, Scratch};
+use crate::model::{Model, OffsetRule, Scratch};
+use crate::outcome::Margins;
 
 /// A linear model with one or more outputs.
 #[derive(Debug)]

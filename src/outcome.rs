@@ -3,6 +3,7 @@
 //! Owns the step from a model's raw margins to the answer a user reads, in the precision of the
 //! margins. It must not know how the margins were computed.
 
+mod margins;
 pub mod uncertainty;
 
 use std::sync::Arc;
@@ -12,11 +13,10 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
+pub use self::margins::Margins;
 use self::uncertainty::Uncertain;
 use crate::error::{Error, Result};
-use crate::feature::Precision;
-use crate::feature::Real;
-use crate::model::Margins;
+use crate::feature::{Precision, Real};
 
 /// The function from a margin to a score, in the precision of the margin.
 #[derive(Clone, Copy, Debug, PartialEq)]

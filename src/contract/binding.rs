@@ -12,7 +12,8 @@ use regex::Regex;
 use super::reads::{is_vector, of_lists, of_nameless, wants};
 use super::renaming::{Renaming, missing_columns, stored_names};
 use super::{
-    CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, Width,
+    CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy,
+    Width, type_name,
 };
 use crate::count::counted;
 use crate::error::{Error, Result};
@@ -612,10 +613,4 @@ fn type_limits(found: &DataType) -> Option<(i128, i128)> {
         DataType::UInt64 => ColumnType::Uint64,
         _ => return None,
     }))
-}
-
-/// A declared type's name as `tallow.toml` writes it.
-#[must_use]
-pub fn type_name(declared: ColumnType) -> String {
-    format!("{declared:?}").to_lowercase()
 }

@@ -10,7 +10,6 @@ use arrow::datatypes::{
     DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, UInt64Type,
 };
 
-use super::native::decoded;
 use crate::error::{Error, Result};
 
 /// What a value is, read as an integer.
@@ -114,6 +113,10 @@ fn of_decimal(digits: Option<i128>, scale: i8) -> Exact {
         _ if digits % power == 0 => Exact::Integer(digits / power),
         _ => Exact::Fraction,
     }
+}
+
+pub(super) fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    cast(column, wanted).map_err(|error| Error::failed("cannot decode the column").because(error))
 }
 
 #[cfg(test)]

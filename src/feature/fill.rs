@@ -15,8 +15,8 @@ use arrow::datatypes::{
 
 use super::lookup::{Lookup, Number};
 use super::missing::Sentinels;
-use super::native::out_of_range;
 use super::number::{parse, plain};
+use super::range::out_of_range;
 use super::real::Real;
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};

@@ -13,6 +13,7 @@ mod lookup;
 pub mod missing;
 mod native;
 pub mod number;
+mod range;
 mod real;
 pub mod stand_in;
 mod vector;

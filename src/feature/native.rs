@@ -12,14 +12,13 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, Int64Array,
     StringViewArray, UInt64Array,
 };
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use half::{bf16, f16};
 
-use super::exact::{Exact, exactly, of_double};
+use super::exact::{Exact, decoded, exactly, of_double};
 use super::fill::Filling;
 use super::missing::Sentinels;
 use super::number::parse;
+use super::range::overflows;
 use super::real::Real;
 use super::vector;
 use super::verdict::Reason;
@@ -80,29 +79,6 @@ pub(super) fn fill(
             ))
         }
         NativeElement::Text => texts(column, filling),
-    }
-}
-
-/// The message for a number that the type of a graph's input does not hold.
-pub(super) fn out_of_range(element: NativeElement) -> String {
-    let name = element.name();
-    match element {
-        NativeElement::Integer(integer) => {
-            let (low, high) = integer_limits(integer);
-            format!(
-                "a number is outside the range of `{name}`, {low} to {high}, which the model reads"
-            )
-        }
-        _ => format!("a number is too large for `{name}`, which the model reads"),
-    }
-}
-
-/// Whether a finite number becomes infinite in this type.
-pub(super) fn overflows(element: NativeElement, value: f32) -> bool {
-    match element {
-        NativeElement::Float16 => f16::from_f32(value).is_infinite(),
-        NativeElement::Bfloat16 => bf16::from_f32(value).is_infinite(),
-        _ => value.is_infinite(),
     }
 }
 
@@ -365,8 +341,4 @@ fn is_text(data_type: &DataType) -> bool {
         DataType::Dictionary(_, value) => is_text(value),
         other => crate::table::cast::is_text(other),
     }
-}
-
-pub(super) fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    cast(column, wanted).map_err(|error| Error::failed("cannot decode the column").because(error))
 }

@@ -14,12 +14,11 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
-use super::exact::{Exact, exactly, of_double};
+use super::exact::{Exact, decoded, exactly, of_double};
 use super::fill::Filling;
 use super::lists::{Lists, RowList};
-use super::native::{
-    Cell, decoded, fitted, known, none_instead, overflows, replacement, with_spelt_booleans,
-};
+use super::native::{Cell, fitted, known, none_instead, replacement, with_spelt_booleans};
+use super::range::overflows;
 use super::verdict::Reason;
 use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};

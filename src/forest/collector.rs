@@ -5,14 +5,13 @@
 //! in single precision, because looking questions up is what laying out a forest mostly waits for.
 //! Knows nothing of trees, nor of how questions are answered.
 
-use crate::forest::cut::ALWAYS;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 
 use super::bins::Codes;
 use super::choice::Counts;
-use super::cut::{Cut, Ordered, Packed};
+use super::cut::{ALWAYS, Cut, Ordered, Packed};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
 
 /// What happens to missing values, in the order in which the masks of a column lie.

@@ -3,7 +3,6 @@
 //!
 //! Knows nothing of trees.
 
-use crate::forest::slice;
 use std::ops::Range;
 
 use super::answers::Answers;
@@ -13,7 +12,7 @@ use super::cut::ALWAYS;
 use super::ensemble::ZERO_THRESHOLD;
 use super::lane_number::LaneNumber;
 use super::lanes::Lanes;
-use super::slice::{ByteSet, Mask, Rows, Slice};
+use super::slice::{self, ByteSet, Mask, Rows, Slice};
 
 /// The distinct conditions of a group of trees.
 #[derive(Debug)]

@@ -4,9 +4,9 @@
 //! order, so that all kernels and any mixture of them give the same bits. Then the sums are scaled,
 //! biased and laid out as margins.
 
-use crate::forest::Kernel;
 use std::iter;
 
+use super::Kernel;
 use super::choice::Plan;
 use super::compiled::Compiled;
 use super::ensemble::{Ensemble, Frame, Tree};
@@ -19,7 +19,8 @@ use super::sliced::Workspace;
 use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, OffsetRule, Scratch};
+use crate::model::{Model, OffsetRule, Scratch};
+use crate::outcome::Margins;
 
 /// A tree ensemble, ready to score.
 #[derive(Debug)]

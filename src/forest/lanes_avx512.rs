@@ -18,9 +18,8 @@ use std::arch::x86_64::{
 
 use super::bins::Cuts;
 use super::lanes::{Lanes, Task};
-use super::leaves_avx512 as leaf;
-use super::ranks_avx512 as rank;
 use super::slice::{ByteSet, Mask, NARROW_LEAVES, Slice};
+use super::{leaves_avx512 as leaf, ranks_avx512 as rank};
 use crate::kernel::processor::features;
 
 /// A processor that has AVX-512 F, BW, DQ, VL, VBMI and GFNI; only [`Avx512::detect`] makes one.

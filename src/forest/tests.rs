@@ -11,7 +11,8 @@ use super::ensemble::{
 use super::{Forest, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::processor::Instructions;
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scratch};
+use crate::outcome::Margins;
 
 const KERNELS: [Kernel; 7] = [
     Kernel::Walking,

@@ -8,7 +8,8 @@ use super::{Ensemble, Forest, Frame, Tree};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scratch};
+use crate::outcome::Margins;
 
 /// A model, then its readings: for each row the margins of all trees, then those of each reading.
 #[derive(Debug)]

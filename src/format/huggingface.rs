@@ -14,8 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 use crate::text::encoder::assemble;
 use crate::text::encoder::config::Config;
-use crate::text::encoder::exported::{GraphInput, GraphPart};
-use crate::text::encoder::parts::{Entry, ModulePart, Parts};
+use crate::text::encoder::parts::{Entry, GraphInput, GraphPart, ModulePart, Parts};
 
 /// The file that says what the model is.
 pub const CONFIG: &str = "config.json";

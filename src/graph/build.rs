@@ -6,29 +6,24 @@
 
 use std::collections::HashMap;
 
-use super::entry::ML;
+use super::entry::Build;
 use super::fuel::Fuel;
-use super::ir::{Beside, Graph, Node};
+use super::ir::{Graph, Node};
 use super::operand::Operands;
-use super::operator::{Definition, Kernel};
+use super::operator::{Built, Definition, Kernel};
 use super::pass::assembly::column_role;
 use super::pass::expansion::expand;
 use super::pass::fuse::{fuse, role};
 use super::pass::join::{join, joint};
 use super::registry;
 use super::tensor::Tensor;
-use super::value::Value;
-use super::value::ValueId;
-use super::widening::Widening;
-use super::widening::run_widened;
+use super::value::{Value, ValueId};
+use super::widening::{Widening, run_widened};
 use crate::error::{Error, Result};
 use crate::memory;
 
 /// Nodes that folding may execute for one node, loops counted by their turns.
 const FOLD_STEPS: u64 = 10_000;
-
-/// Operators that pack their weights as soon as they are built.
-const RECURRENT: [&str; 3] = ["GRU", "LSTM", "RNN"];
 
 /// What packed weights may take: so many bytes, and so many times the bytes of the constants.
 const PACKED_BYTES: usize = 64 << 20;
@@ -122,22 +117,24 @@ impl Builder {
                     .at_node(label),
             );
         }
-        // Only recurrent layers pack what they are told here.
-        let is_recurrent = RECURRENT.contains(&definition.operator.as_str());
-        let is_told = is_recurrent && self.room() > 0;
         let operands = Operands {
             ids: inputs,
             constants: &self.constants,
         };
-        let told = (0..if is_told { inputs.len() } else { 0 })
-            .map(|place| operands.constant(place).cloned());
-        definition.constants.replace(told.collect());
-        let kernel = (entry.build)(definition).map_err(|error| error.at_node(label.clone()))?;
-        self.packed_bytes += if is_recurrent {
-            definition.memory_bytes.get()
-        } else {
-            0
+        let is_packing = matches!(entry.build, Build::Packing(_));
+        let built = match entry.build {
+            Build::Plain(build) => build(definition),
+            Build::Packing(build) => {
+                let count = if self.room() > 0 { inputs.len() } else { 0 };
+                let constants = (0..count).map(|place| operands.constant(place).cloned());
+                build(definition, &constants.collect::<Vec<_>>())
+            }
         };
+        let Built {
+            kernel,
+            memory_bytes,
+        } = built.map_err(|error| error.at_node(label.clone()))?;
+        self.packed_bytes += if is_packing { memory_bytes } else { 0 };
         let known = |input: &Option<ValueId>| {
             input.map_or(Some(None), |id| self.constants.get(&id).cloned().map(Some))
         };
@@ -171,19 +168,6 @@ impl Builder {
             column_role(definition, &operands),
             joint(definition, &operands),
         );
-        let (takes_blocks, family, memory_bytes) = (
-            entry.takes_blocks,
-            family(definition),
-            definition.memory_bytes.get(),
-        );
-        // Its scale is that of the greatest number of all rows.
-        let is_mixed =
-            definition.domain.is_empty() && definition.operator == "DynamicQuantizeLinear";
-        let beside = match entry.keeps_rows_apart {
-            _ if is_mixed => Beside::Mixed,
-            true => Beside::Nothing,
-            false => Beside::Unknown,
-        };
         let inputs = inputs
             .iter()
             .map(|input| input.map(|id| (id, false)))
@@ -197,10 +181,10 @@ impl Builder {
             role,
             joint,
             column_role,
-            takes_blocks,
+            takes_blocks: entry.takes_blocks,
             memory_bytes,
-            family,
-            beside,
+            family: entry.family,
+            beside: entry.beside,
         });
         Ok(ids)
     }
@@ -267,15 +251,6 @@ fn folded(kernel: &Kernel, widening: Widening, values: Vec<Option<Value>>) -> Re
         run_widened(kernel, widening, values, &Fuel::new(FOLD_STEPS))
     })
     .0
-}
-
-/// The family whose kernels run an operator of classical machine learning.
-fn family(definition: &Definition) -> Option<&'static str> {
-    match (definition.domain.as_str(), definition.operator.as_str()) {
-        (ML, name) if name.starts_with("TreeEnsemble") => Some("forest"),
-        (ML, "LinearClassifier" | "LinearRegressor") => Some("linear"),
-        _ => None,
-    }
 }
 
 fn is_small(value: &Value) -> bool {

@@ -1,7 +1,8 @@
 //! What is known of an operator before a node of it is built: its names, versions and number of
 //! inputs, what it does to rows and element types, and the function that builds it.
 
-use super::operator::{Definition, Kernel};
+use super::operator::{Built, Definition};
+use super::tensor::Tensor;
 use super::widening::Widening;
 use crate::error::Result;
 
@@ -21,11 +22,32 @@ pub(crate) struct Entry {
     pub(super) widening: Widening,
     /// Whether the first input may be a block of columns.
     pub(super) takes_blocks: bool,
-    /// Whether it makes of each row of its first input, which is the same row of its outputs, what
-    /// it would make of it alone.
-    pub(super) keeps_rows_apart: bool,
-    /// Makes a kernel of a node.
-    pub(super) build: fn(&Definition) -> Result<Kernel>,
+    /// What the other rows of its first input are to a row, which is the same row of its outputs.
+    pub(super) beside: Beside,
+    /// The family whose kernels do its work, if one does.
+    pub(super) family: Option<&'static str>,
+    /// Builds a kernel of a node.
+    pub(super) build: Build,
+}
+
+/// What the rows beside a row are to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Nothing, where the rows are the first axis of its input.
+    Nothing,
+    /// Not known.
+    Unknown,
+    /// Its result for a row depends on them.
+    Mixed,
+}
+
+/// How an operator builds a kernel of a node.
+#[derive(Clone, Copy)]
+pub(super) enum Build {
+    /// Of its definition.
+    Plain(fn(&Definition) -> Result<Built>),
+    /// Of its definition and those inputs that never change, which are packed once.
+    Packing(fn(&Definition, &[Option<Tensor>]) -> Result<Built>),
 }
 
 /// As many inputs as the node likes.
@@ -37,18 +59,32 @@ impl Entry {
         name: &'static str,
         least: usize,
         most: usize,
-        build: fn(&Definition) -> Result<Kernel>,
+        build: fn(&Definition) -> Result<Built>,
     ) -> Self {
-        let (inputs, widening) = ((least, most), Widening::None);
+        Self::with(name, (least, most), Build::Plain(build))
+    }
+
+    /// The same for one that packs inputs that never change.
+    pub(super) const fn packing(
+        name: &'static str,
+        least: usize,
+        most: usize,
+        build: fn(&Definition, &[Option<Tensor>]) -> Result<Built>,
+    ) -> Self {
+        Self::with(name, (least, most), Build::Packing(build))
+    }
+
+    const fn with(name: &'static str, inputs: (usize, usize), build: Build) -> Self {
         Self {
             domain: "",
             name,
             since: 1,
             until: i64::MAX,
             inputs,
-            widening,
+            widening: Widening::None,
             takes_blocks: false,
-            keeps_rows_apart: false,
+            beside: Beside::Unknown,
+            family: None,
             build,
         }
     }
@@ -73,7 +109,19 @@ impl Entry {
 
     /// Whatever stands beside a row.
     pub(super) const fn by_row(mut self) -> Self {
-        self.keeps_rows_apart = true;
+        self.beside = Beside::Nothing;
+        self
+    }
+
+    /// Where the result for a row depends on all rows.
+    pub(super) const fn by_all_rows(mut self) -> Self {
+        self.beside = Beside::Mixed;
+        self
+    }
+
+    /// With the kernels of this family.
+    pub(super) const fn family(mut self, family: &'static str) -> Self {
+        self.family = Some(family);
         self
     }
 

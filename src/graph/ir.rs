@@ -4,6 +4,7 @@
 //! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may
 //! run it at once.
 
+use super::entry::Beside;
 use super::fuel::{Fuel, UnseenCounts};
 use super::operator::{Body, Kernel};
 use super::pass::role::{ColumnRole, Joint, Role};
@@ -43,17 +44,6 @@ pub(super) struct Node {
     pub(super) family: Option<&'static str>,
     /// What the rows beside a row are to it.
     pub(super) beside: Beside,
-}
-
-/// What the rows beside a row are to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside {
-    /// Nothing, where the rows are the first axis of its input.
-    Nothing,
-    /// Nobody knows.
-    Unknown,
-    /// What it makes of a row depends on them.
-    Mixed,
 }
 
 impl std::fmt::Debug for Node {

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 
 use super::operator::Definition;
 use super::tensor::Tensor;
-use super::value::Value;
-use super::value::ValueId;
+use super::value::{Value, ValueId};
 
 /// The inputs of a node, captures included.
 pub(super) struct Operands<'a> {

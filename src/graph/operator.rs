@@ -3,7 +3,6 @@
 //! Owns attributes and their defaults, and access to a call's inputs. It must not know any operator
 //! in particular.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,6 +14,23 @@ use crate::error::{Error, Result};
 
 /// A node's computation, with its attributes read and checked.
 pub(super) type Kernel = Box<dyn Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync>;
+
+/// What an operator builds of a node.
+pub(super) struct Built {
+    pub(super) kernel: Kernel,
+    /// The bytes that the kernel holds in addition to its inputs.
+    pub(super) memory_bytes: usize,
+}
+
+impl Built {
+    /// The same kernel, which holds so many bytes.
+    pub(super) fn holding(self, memory_bytes: usize) -> Self {
+        Self {
+            memory_bytes,
+            ..self
+        }
+    }
+}
 
 /// A value that a node gives by name.
 #[derive(Clone, Debug)]
@@ -84,10 +100,6 @@ pub struct Definition {
     pub inputs: Vec<bool>,
     /// For each output that the node lists, whether somebody wants it.
     pub outputs: Vec<bool>,
-    /// The inputs that never change, for recurrent layers, which prepare them once.
-    pub constants: RefCell<Vec<Option<Tensor>>>,
-    /// The bytes that its kernel holds beside its inputs, as the kernel's maker says.
-    pub memory_bytes: Cell<usize>,
 }
 
 macro_rules! getters {
@@ -273,8 +285,11 @@ fn missing(position: usize) -> Error {
 )]
 pub(super) fn several(
     run: impl Fn(&mut Call) -> Result<Vec<Value>> + Send + Sync + 'static,
-) -> Result<Kernel> {
-    Ok(Box::new(run))
+) -> Result<Built> {
+    Ok(Built {
+        kernel: Box::new(run),
+        memory_bytes: 0,
+    })
 }
 
 /// A kernel whose one output is a tensor.
@@ -284,6 +299,6 @@ pub(super) fn several(
 )]
 pub(super) fn single(
     run: impl Fn(&mut Call) -> Result<Tensor> + Send + Sync + 'static,
-) -> Result<Kernel> {
-    Ok(Box::new(move |call| Ok(vec![Value::Tensor(run(call)?)])))
+) -> Result<Built> {
+    several(move |call| Ok(vec![Value::Tensor(run(call)?)]))
 }

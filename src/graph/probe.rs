@@ -5,14 +5,13 @@
 //! rows that are made up is taken to be ordinary; of one that takes too long or too much memory
 //! what was seen until then is a lower bound of its cost, and its rows go through one by one.
 
-use crate::graph::fuel::Made;
 use arrow::array::ArrayRef;
 
 use super::answer::with_rows_first;
 use super::arrays;
 use super::cast::cast;
 use super::feed::Feed;
-use super::fuel::Fuel;
+use super::fuel::{Fuel, Made};
 use super::op::movement;
 use super::table::GraphModel;
 use super::tensor::{ElementType, Tensor};

@@ -23,7 +23,8 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::memory::Pool;
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scratch};
+use crate::outcome::Margins;
 
 /// Elements of the graph's inputs that go through at once, at most.
 const GROUP_ELEMENTS: usize = 1 << 20;

@@ -1,6 +1,5 @@
 //! Chains of dense layers and tables of columns give what their operators give one by one.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,8 +12,9 @@ use super::operator::{Attribute, Definition};
 use super::table::GraphModel;
 use super::{ElementType, Graph, Tensor, Value, ValueId};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Margins, Model};
+use crate::model::Model;
 use crate::network::sample::noise;
+use crate::outcome::Margins;
 
 /// A graph in the making, with what every node gave.
 #[derive(Default)]
@@ -42,8 +42,6 @@ impl Sketch {
                 .collect::<HashMap<_, _>>(),
             inputs: vec![true; inputs.len()],
             outputs: vec![true],
-            constants: RefCell::default(),
-            memory_bytes: Cell::default(),
         };
         let inputs: Vec<Option<ValueId>> = inputs.iter().copied().map(Some).collect();
         self.made
@@ -535,8 +533,6 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
         attributes: HashMap::new(),
         inputs: vec![true],
         outputs: vec![true; 3],
-        constants: RefCell::default(),
-        memory_bytes: Cell::default(),
     };
     let quantised = sketch.builder.node(&definition, &[Some(x)]).unwrap();
     sketch.node("", "DequantizeLinear", &quantised, &[]);

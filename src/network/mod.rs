@@ -29,7 +29,8 @@ use self::weights::Weights;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::product::Rows;
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scratch};
+use crate::outcome::Margins;
 
 /// The greatest code that single precision holds exactly, and with it every smaller one.
 const MOST_CODES: usize = 1 << f32::MANTISSA_DIGITS;

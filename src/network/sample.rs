@@ -3,7 +3,8 @@
 use super::{Architecture, Encoding, Network};
 use crate::error::Result;
 use crate::feature::{Columns, FeatureBlock};
-use crate::model::{Margins, Model};
+use crate::model::Model;
+use crate::outcome::Margins;
 
 /// A file with these tensors, in this order.
 pub(crate) fn safetensors(tensors: &[(&str, &[usize], Vec<f32>)]) -> Vec<u8> {

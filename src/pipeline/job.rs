@@ -7,8 +7,8 @@ use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::correction::Corrections;
+use super::part::PartPortion;
 use super::pieces::Work;
-use super::run::PartPortion;
 use super::scoring::{Rejection, ScoredBlock, Scorer, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};

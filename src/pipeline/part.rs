@@ -4,6 +4,7 @@
 //! bad rows and restarts cannot move a border. Owns the account of a part. It must not know where
 //! its rows are written.
 
+use crate::table::dataset::FilePortion;
 use serde::{Deserialize, Serialize};
 
 use super::job::Finished;
@@ -121,4 +122,10 @@ impl PartAccount {
         self.rows.iter().for_each(|(_, counts)| total.add(counts));
         total
     }
+}
+
+/// A portion, and the part that it belongs to.
+pub(super) struct PartPortion {
+    pub(super) part: u64,
+    pub(super) portion: FilePortion,
 }

@@ -1,5 +1,6 @@
 //! A run: portions to workers, results in order to their destination, an account of every row.
 
+use crate::pipeline::part::PartPortion;
 use std::collections::VecDeque;
 
 use arrow::array::RecordBatch;
@@ -15,13 +16,7 @@ use crate::error::Result;
 use crate::feature::verdict::Coercions;
 use crate::interrupt::Interrupt;
 use crate::report::scores::ScoreStatistics;
-use crate::table::dataset::{FilePortion, FilePortions, Position};
-
-/// A portion, and the part that it belongs to.
-pub(super) struct PartPortion {
-    pub(super) part: u64,
-    pub(super) portion: FilePortion,
-}
+use crate::table::dataset::{FilePortions, Position};
 
 /// Where results go, in order: part after part, and within a part row after row.
 pub trait Destination: Send {

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use rustix::buffer::spare_capacity;
 
-use super::fault;
 use super::identity::{Identity, changed};
 use super::path::{at, find};
-use super::watch;
+use super::{fault, watch};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.

@@ -3,10 +3,9 @@
 //!
 //! It must not know who reads the file.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::{fs, io};
 
 use super::fault;
 use super::path::{at, io_error};

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::below::Directory;
-use super::below::remove_empty_directory_below;
+use super::below::{Directory, remove_empty_directory_below};
 use super::directory::make_directory;
 use super::fault;
 use super::path::{directory_of, io_error};

@@ -1,9 +1,8 @@
 //! Questions and changes that name a path: what is there, what a directory holds, making and
 //! removing. It must not know what is in the files.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::fault;
 use crate::error::{Error, Result};

@@ -8,10 +8,9 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::encoding::{Encoding, Malformed};
 use crate::error::{Error, Result};
 use crate::interrupt::check_process;
-
-use super::encoding::{Encoding, Malformed};
 use crate::storage;
 
 /// What is read from the disk at once.

@@ -12,8 +12,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::error::{Error, Result};
-
 use super::csv_decode::Projection;
 use super::csv_record::{Dialect, endings};
 use super::csv_split::{Beginning, FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Splitter};
@@ -23,6 +21,7 @@ use super::{
     ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression,
     room_for_columns,
 };
+use crate::error::{Error, Result};
 use crate::storage::{Identity, SharedFile};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1

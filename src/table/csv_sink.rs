@@ -9,12 +9,11 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::error::{Error, Result};
-
 use super::Sink;
 use super::csv_find::find;
 use super::csv_record::check_mark;
 use super::value_text::{Values, printable};
+use crate::error::{Error, Result};
 use crate::storage;
 
 /// Lines are handed on once they take this much memory.

@@ -4,15 +4,14 @@
 //! Owns the count of rows, the byte order mark, blank lines and the limit on a record. It must not
 //! know columns.
 
-use crate::error::{Error, Result};
-use crate::memory::{self, Reservation};
-
 use super::Start;
 use super::compression::Stream;
 use super::csv_find::find;
 use super::csv_record::Dialect;
 use super::csv_scan::Scanner;
 use super::encoding::Encoding;
+use crate::error::{Error, Result};
+use crate::memory::{self, Reservation};
 use crate::storage::SharedFile;
 
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far

@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use crate::error::{Error, Result};
-
 use super::has_known_ending;
 use super::hive::partition;
 use super::hive_file::Partition;
 use super::lake::Lakes;
+use crate::error::{Error, Result};
 use crate::storage;
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.

@@ -109,7 +109,7 @@ fn names_say_something_and_paths_stay_short() {
 }
 
 /// (what, a pattern of code that does it, the places under `src` that may).
-const RESERVED: [(&str, &str, &[&str]); 7] = [
+const RESERVED: [(&str, &str, &[&str]); 8] = [
     (
         "the file system",
         r"\bfs::|\bFile::(open|create|options)|\bOpenOptions\b|\bstd::fs\b|\bstd::\{[^;]*\bfs\b",
@@ -133,6 +133,11 @@ const RESERVED: [(&str, &str, &[&str]); 7] = [
         &["cli/console.rs"],
     ),
     ("the end of the process", r"\bprocess::(exit|abort)\b", &[]),
+    (
+        "the question what the processor can do",
+        r"\bis_x86_feature_detected!|\b__cpuid",
+        &["kernel/processor.rs"],
+    ),
     (
         "the parser of SQL",
         r"\bsqlparser::",

@@ -420,7 +420,8 @@ pub(super) fn whole(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::feature::{Columns, FeatureBlock, Precision};
-    use crate::model::{Margins, Scratch};
+    use crate::model::Scratch;
+    use crate::outcome::Margins;
     use crate::outcome::{Label, Link};
 
     const FLOATS: &str = r#""float_features": [

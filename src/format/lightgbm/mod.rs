@@ -361,7 +361,7 @@ mod tests {
     use crate::contract::{CategoryValue, InputKind};
     use crate::feature::{Columns, FeatureBlock};
     use crate::format::TreeSelection;
-    use crate::model::Margins;
+    use crate::outcome::Margins;
 
     fn load(text: &str, trees: TreeSelection) -> Result<LoadedModel> {
         LightGbm.import(

@@ -3,7 +3,6 @@
 //!
 //! Owns the scopes of names: a subgraph sees the names around it, a function body only its own.
 
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -296,8 +295,6 @@ impl<'a> Translator<'_, 'a> {
             attributes,
             inputs: inputs.iter().map(Option::is_some).collect(),
             outputs: node.outputs.iter().map(|name| !name.is_empty()).collect(),
-            constants: RefCell::default(),
-            memory_bytes: Cell::default(),
         };
         inputs.extend(captures.into_iter().map(Some));
         let outputs = self.scope().builder.node(&definition, &inputs)?;

@@ -30,8 +30,8 @@ use crate::error::{Error, Kind, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::graph::table::GraphModel;
 use crate::graph::{Graph, Value};
-use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
-use crate::outcome::{Finished, Link, Outcome, Task};
+use crate::model::{Description, LoadedModel, Model, Scratch};
+use crate::outcome::{Finished, Link, Margins, Outcome, Task};
 
 /// The fields of `ModelProto`.
 const KNOWN_FIELDS: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];

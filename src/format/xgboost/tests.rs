@@ -4,8 +4,8 @@ use super::*;
 use crate::contract::CategoryValue;
 use crate::error::Kind;
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Scratch};
-use crate::outcome::Task;
+use crate::model::Scratch;
+use crate::outcome::{Margins, Task};
 
 /// Two features, two trees: `x < 0.5` with a missing value to the left, then a category of 1 or 3
 /// to the right.

@@ -6,7 +6,7 @@ use super::vectors;
 use crate::error::Result;
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Data, Tensor};
 use crate::network::curve;
 
@@ -72,12 +72,12 @@ pub(crate) const OPERATORS: &[Entry] = &[
 ];
 
 /// A function with an own form in each precision.
-fn real(single_precision: fn(f32) -> f32, double_precision: fn(f64) -> f64) -> Result<Kernel> {
+fn real(single_precision: fn(f32) -> f32, double_precision: fn(f64) -> f64) -> Result<Built> {
     single(move |call| each(call.take(0)?, single_precision, double_precision))
 }
 
 /// A function that goes over many numbers at a time in single precision.
-fn rows(single_precision: fn(&mut [f32]), double_precision: fn(f64) -> f64) -> Result<Kernel> {
+fn rows(single_precision: fn(&mut [f32]), double_precision: fn(f64) -> f64) -> Result<Built> {
     single(move |call| {
         let tensor = call.take(0)?;
         match tensor.data() {
@@ -88,7 +88,7 @@ fn rows(single_precision: fn(&mut [f32]), double_precision: fn(f64) -> f64) -> R
 }
 
 /// A function that is worked out in double precision, whatever the tensor's.
-fn wide(function: impl Fn(f64) -> f64 + Copy + Send + Sync + 'static) -> Result<Kernel> {
+fn wide(function: impl Fn(f64) -> f64 + Copy + Send + Sync + 'static) -> Result<Built> {
     single(move |call| {
         each(
             call.take(0)?,
@@ -115,7 +115,7 @@ fn whole(
     single_precision: fn(f32) -> f32,
     double_precision: fn(f64) -> f64,
     integer: fn(i64) -> i64,
-) -> Result<Kernel> {
+) -> Result<Built> {
     single(move |call| {
         let tensor = call.take(0)?;
         match tensor.data() {
@@ -160,17 +160,17 @@ fn relu(tensor: Tensor) -> Result<Tensor> {
     }
 }
 
-fn hard_sigmoid(node: &Definition) -> Result<Kernel> {
+fn hard_sigmoid(node: &Definition) -> Result<Built> {
     let (alpha, beta) = (node.float("alpha", 0.2)?, node.float("beta", 0.5)?);
     wide(move |x| (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0))
 }
 
-fn elu(node: &Definition) -> Result<Kernel> {
+fn elu(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.0)?);
     wide(move |x| if x < 0.0 { alpha * x.exp_m1() } else { x })
 }
 
-fn selu(node: &Definition) -> Result<Kernel> {
+fn selu(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.673_263_2)?);
     let gamma = f64::from(node.float("gamma", 1.050_701)?);
     wide(move |x| {
@@ -182,7 +182,7 @@ fn selu(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn celu(node: &Definition) -> Result<Kernel> {
+fn celu(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.0)?);
     wide(move |x| {
         if x < 0.0 {
@@ -193,7 +193,7 @@ fn celu(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn leaky_relu(node: &Definition) -> Result<Kernel> {
+fn leaky_relu(node: &Definition) -> Result<Built> {
     let alpha = node.float("alpha", 0.01)?;
     single(move |call| {
         each(
@@ -204,12 +204,12 @@ fn leaky_relu(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn thresholded_relu(node: &Definition) -> Result<Kernel> {
+fn thresholded_relu(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.0)?);
     wide(move |x| if x > alpha { x } else { 0.0 })
 }
 
-fn shrink(node: &Definition) -> Result<Kernel> {
+fn shrink(node: &Definition) -> Result<Built> {
     let (bias, lambda) = (
         f64::from(node.float("bias", 0.0)?),
         f64::from(node.float("lambd", 0.5)?),
@@ -237,7 +237,7 @@ fn shrink(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn gelu(node: &Definition) -> Result<Kernel> {
+fn gelu(node: &Definition) -> Result<Built> {
     let root = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
     match node.choice("approximate", &["none", "tanh"], 0)? {
         0 => wide(|x| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))),
@@ -245,7 +245,7 @@ fn gelu(node: &Definition) -> Result<Kernel> {
     }
 }
 
-fn swish(node: &Definition) -> Result<Kernel> {
+fn swish(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.0)?);
     wide(move |x| x / (1.0 + (-alpha * x).exp()))
 }
@@ -258,7 +258,7 @@ fn test(tensor: &Tensor, is_so: impl Fn(f64) -> bool) -> Result<Tensor> {
     }
 }
 
-fn is_infinite(node: &Definition) -> Result<Kernel> {
+fn is_infinite(node: &Definition) -> Result<Built> {
     let (below, above) = (
         node.flag("detect_negative", true)?,
         node.flag("detect_positive", true)?,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{broadcast, broadcast_strides, length_of, transposed};
-use crate::graph::operator::{Call, Definition, Kernel, several};
+use crate::graph::operator::{Built, Call, Definition, several};
 use crate::graph::tensor::{Data, Tensor, room_of};
 use crate::graph::value::Value;
 
@@ -44,7 +44,7 @@ struct Reach {
     valid: i64,
 }
 
-fn attention(node: &Definition) -> Result<Kernel> {
+fn attention(node: &Definition) -> Result<Built> {
     let heads = |name: &str| node.find_int(name)?.map(length_of).transpose();
     let shown = [
         Shown::Product,

@@ -6,7 +6,7 @@ use super::movement::{concatenated, part, split_into};
 use crate::error::{Error, Result};
 use crate::graph::entry::{ANY, Entry};
 use crate::graph::layout::{axis_of, length_of};
-use crate::graph::operator::{Call, Definition, Kernel, Subgraph, several, single};
+use crate::graph::operator::{Built, Call, Definition, Subgraph, several, single};
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor};
 use crate::graph::value::Value;
 
@@ -64,7 +64,7 @@ fn is_true(tensor: &Tensor) -> Result<bool> {
     Ok(tensor.number()? != 0.0)
 }
 
-fn condition(node: &Definition) -> Result<Kernel> {
+fn condition(node: &Definition) -> Result<Built> {
     let (yes, no) = (
         node.wanted_graph("then_branch")?,
         node.wanted_graph("else_branch")?,
@@ -77,7 +77,7 @@ fn condition(node: &Definition) -> Result<Kernel> {
 
 /// Inputs: the number of turns, the condition, the carried values. Outputs: the carried values,
 /// then each turn's results stacked.
-fn repeat(node: &Definition) -> Result<Kernel> {
+fn repeat(node: &Definition) -> Result<Built> {
     let body = node.wanted_graph("body")?;
     let carried_count = node.inputs.len().saturating_sub(2);
     if body.input_count != carried_count + 2 {
@@ -163,7 +163,7 @@ fn stack_up(tensors: &[Tensor], axis: i64, is_reverse: bool) -> Result<Tensor> {
 
 /// Inputs: states, then tensors that are walked along an axis. Outputs: the last states, then each
 /// step's results stacked.
-fn scan(node: &Definition) -> Result<Kernel> {
+fn scan(node: &Definition) -> Result<Built> {
     let body = node.wanted_graph("body")?;
     let walked_count = length_of(node.wanted_int("num_scan_inputs")?)?;
     let state_count = node
@@ -304,7 +304,7 @@ fn sequence_erase(call: &mut Call) -> Result<Vec<Value>> {
 
 /// Runs its body once for each value of the first sequence; tensors among the other inputs are the
 /// same every time.
-fn sequence_map(node: &Definition) -> Result<Kernel> {
+fn sequence_map(node: &Definition) -> Result<Built> {
     let body: Arc<Subgraph> = node.wanted_graph("body")?;
     let count = node.inputs.len();
     several(move |call| {
@@ -329,7 +329,7 @@ fn sequence_map(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn split_to_sequence(node: &Definition) -> Result<Kernel> {
+fn split_to_sequence(node: &Definition) -> Result<Built> {
     let (axis, keeps) = (node.int("axis", 0)?, node.flag("keepdims", true)?);
     several(move |call| {
         let data = call.tensor(0)?;
@@ -364,7 +364,7 @@ fn split_to_sequence(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn concat_from_sequence(node: &Definition) -> Result<Kernel> {
+fn concat_from_sequence(node: &Definition) -> Result<Built> {
     let (axis, is_new) = (node.wanted_int("axis")?, node.flag("new_axis", false)?);
     single(move |call| {
         let tensors = sequence(call.value(0)?)?

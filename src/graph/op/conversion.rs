@@ -4,14 +4,14 @@
 //! saturating casts are used for floats and wrapping ones between integers, as ONNX Runtime's x86
 //! build gives in practice within range.
 
-use crate::graph::cast::cast;
 use std::sync::Arc;
 
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
+use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::memory;
 
@@ -23,7 +23,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("BitCast", 1, 1, bit_cast),
 ];
 
-fn cast_to(node: &Definition) -> Result<Kernel> {
+fn cast_to(node: &Definition) -> Result<Built> {
     // Before operator set 6 the type was a word.
     let Ok(code) = node.find_int("to") else {
         return Err(Error::contract(
@@ -40,7 +40,7 @@ fn cast_to(node: &Definition) -> Result<Kernel> {
 }
 
 /// The same bits as elements of another type of the same width.
-fn bit_cast(node: &Definition) -> Result<Kernel> {
+fn bit_cast(node: &Definition) -> Result<Built> {
     let wanted = ElementType::from_code(node.wanted_int("to")?)?;
     single(move |call| {
         let tensor = call.tensor(0)?;

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product};
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Data, Tensor, element_count, room_of};
 use crate::kernel::convolution::{Activation, Axis, Filters, Finish, Images};
 
@@ -27,7 +27,7 @@ pub(crate) fn group_count(node: &Definition) -> Result<usize> {
     }
 }
 
-fn convolution(node: &Definition) -> Result<Kernel> {
+fn convolution(node: &Definition) -> Result<Built> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
     single(move |call| {
         let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
@@ -249,7 +249,7 @@ pub(crate) fn add_bias<T: Number>(
     Ok(())
 }
 
-fn transposed_convolution(node: &Definition) -> Result<Kernel> {
+fn transposed_convolution(node: &Definition) -> Result<Built> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
     let (more, wanted) = (
         node.find_ints("output_padding")?,
@@ -391,7 +391,7 @@ fn spread<T: Factor>(
 }
 
 /// 8-bit integers less their zero points, multiplied and added in 32 bits.
-fn integer_convolution(node: &Definition) -> Result<Kernel> {
+fn integer_convolution(node: &Definition) -> Result<Built> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
     single(move |call| {
         let data = super::quantised::centred(call.tensor(0)?, call.optional(2)?, 0)?;

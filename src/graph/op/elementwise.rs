@@ -7,7 +7,7 @@ use super::broadcast::{choose, map, zip};
 use crate::error::{Error, Result};
 use crate::graph::element::{mixed, number, numbers};
 use crate::graph::entry::{ANY, Entry};
-use crate::graph::operator::{Call, Definition, Kernel, single};
+use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::tensor::{Data, Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -198,7 +198,7 @@ integer!(i32);
 integer!(i64);
 integer!(u64);
 
-fn binary(operation: Arithmetic) -> Result<Kernel> {
+fn binary(operation: Arithmetic) -> Result<Built> {
     single(move |call| combine(operation, call.tensor(0)?, call.tensor(1)?))
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn combine(operation: Arithmetic, left: &Tensor, right: &Tensor) -> R
     numbers!((left.data(), right.data()), (_a, divisors) => typed(operation, left, right, divisors))
 }
 
-fn modulo(node: &Definition) -> Result<Kernel> {
+fn modulo(node: &Definition) -> Result<Built> {
     binary(if node.flag("fmod", false)? {
         Arithmetic::Remainder
     } else {
@@ -280,7 +280,7 @@ fn power(base: &Tensor, exponent: &Tensor) -> Result<Tensor> {
     }
 }
 
-fn fold(operation: Arithmetic) -> Result<Kernel> {
+fn fold(operation: Arithmetic) -> Result<Built> {
     single(move |call| folded(operation, call))
 }
 
@@ -302,7 +302,7 @@ fn mean(call: &mut Call) -> Result<Tensor> {
 }
 
 /// The limits are inputs from operator set 11 on, attributes before.
-fn clip(node: &Definition) -> Result<Kernel> {
+fn clip(node: &Definition) -> Result<Built> {
     if node.version >= 11 {
         return single(|call| {
             let mut result = call.tensor(0)?.clone();

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::{any, number};
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, product, split_at_axis, strides_of, walk};
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Element, Tensor, element_count, shape_count};
 use crate::memory;
 
@@ -40,7 +40,7 @@ pub(crate) fn places(indices: &Tensor, length: usize) -> Result<Vec<usize>> {
     indices.integers()?.into_iter().map(place).collect()
 }
 
-fn gather(node: &Definition) -> Result<Kernel> {
+fn gather(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", 0)?;
     single(move |call| gathered(call.tensor(0)?, call.tensor(1)?, axis))
 }
@@ -102,7 +102,7 @@ fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<us
     Ok(found)
 }
 
-fn gather_elements(node: &Definition) -> Result<Kernel> {
+fn gather_elements(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", 0)?;
     single(move |call| {
         let (data, indices) = (call.tensor(0)?, call.tensor(1)?);
@@ -151,7 +151,7 @@ fn tuple_places(
     Ok((starts, run, width))
 }
 
-fn gather_nd(node: &Definition) -> Result<Kernel> {
+fn gather_nd(node: &Definition) -> Result<Built> {
     let batch_axes = length_of(node.int("batch_dims", 0)?)?;
     single(move |call| {
         let (data, indices) = (call.tensor(0)?, call.tensor(1)?);
@@ -263,7 +263,7 @@ fn scattered(
     }
 }
 
-fn scatter_elements(node: &Definition) -> Result<Kernel> {
+fn scatter_elements(node: &Definition) -> Result<Built> {
     let (axis, meeting) = (node.int("axis", 0)?, meeting(node)?);
     single(move |call| {
         let data = call.take(0)?;
@@ -272,7 +272,7 @@ fn scatter_elements(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn scatter_nd(node: &Definition) -> Result<Kernel> {
+fn scatter_nd(node: &Definition) -> Result<Built> {
     let meeting = meeting(node)?;
     single(move |call| {
         let data = call.take(0)?;
@@ -282,7 +282,7 @@ fn scatter_nd(node: &Definition) -> Result<Kernel> {
 }
 
 /// A cache with new entries written from each row's place on.
-fn tensor_scatter(node: &Definition) -> Result<Kernel> {
+fn tensor_scatter(node: &Definition) -> Result<Built> {
     let (axis, is_circular) = (
         node.int("axis", -2)?,
         node.choice("mode", &["linear", "circular"], 0)? == 1,
@@ -329,7 +329,7 @@ fn tensor_scatter(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn one_hot(node: &Definition) -> Result<Kernel> {
+fn one_hot(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", -1)?;
     single(move |call| {
         let (indices, depth, values) =
@@ -359,7 +359,7 @@ fn one_hot(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn compress(node: &Definition) -> Result<Kernel> {
+fn compress(node: &Definition) -> Result<Built> {
     let axis = node.find_int("axis")?;
     single(move |call| {
         let data = call.tensor(0)?;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product, shape_of, strides_of};
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{ElementType, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -48,7 +48,7 @@ struct Sampling {
     aligns_corners: bool,
 }
 
-fn grid_sample(node: &Definition) -> Result<Kernel> {
+fn grid_sample(node: &Definition) -> Result<Built> {
     let modes = [
         Mode::Linear,
         Mode::Linear,
@@ -217,7 +217,7 @@ fn reflected(at: f64, least: f64, most: f64) -> f64 {
     }
 }
 
-fn affine_grid(node: &Definition) -> Result<Kernel> {
+fn affine_grid(node: &Definition) -> Result<Built> {
     let aligns_corners = node.flag("align_corners", false)?;
     single(move |call| {
         let (transforms, size) = (call.tensor(0)?, call.tensor(1)?.integers()?);

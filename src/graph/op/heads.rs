@@ -12,7 +12,7 @@ use super::reduction::soft_max;
 use crate::error::{Error, Result};
 use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::{broadcast, broadcast_strides, length_of, transposed};
-use crate::graph::operator::{Call, Definition, Kernel, several};
+use crate::graph::operator::{Built, Call, Definition, several};
 use crate::graph::tensor::{Tensor, element_count};
 use crate::graph::value::Value;
 
@@ -28,7 +28,7 @@ struct Heads {
     is_causal: bool,
 }
 
-fn multi_head(node: &Definition) -> Result<Kernel> {
+fn multi_head(node: &Definition) -> Result<Built> {
     let heads = Heads {
         count: length_of(node.wanted_int("num_heads")?)?,
         scale: node.find_float("scale")?.filter(|scale| *scale != 0.0),

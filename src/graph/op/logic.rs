@@ -4,7 +4,7 @@ use super::broadcast::{change, zip};
 use crate::error::Result;
 use crate::graph::element::{any, numbers, unsupported};
 use crate::graph::entry::Entry;
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Data, Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -44,7 +44,7 @@ fn equal(left: &Tensor, right: &Tensor) -> Result<Tensor> {
 }
 
 /// NaN is in no order.
-fn order(is_so: fn(std::cmp::Ordering) -> bool) -> Result<Kernel> {
+fn order(is_so: fn(std::cmp::Ordering) -> bool) -> Result<Built> {
     fn typed<T: Element>(
         left: &Tensor,
         _: &[T],
@@ -61,7 +61,7 @@ fn order(is_so: fn(std::cmp::Ordering) -> bool) -> Result<Kernel> {
     })
 }
 
-fn logic(function: fn(bool, bool) -> bool) -> Result<Kernel> {
+fn logic(function: fn(bool, bool) -> bool) -> Result<Built> {
     single(move |call| {
         zip(call.tensor(0)?, call.tensor(1)?, |a: &bool, b: &bool| {
             function(*a, *b)
@@ -69,7 +69,7 @@ fn logic(function: fn(bool, bool) -> bool) -> Result<Kernel> {
     })
 }
 
-fn bits(function: fn(u64, u64) -> u64) -> Result<Kernel> {
+fn bits(function: fn(u64, u64) -> u64) -> Result<Built> {
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);
         match left.data() {
@@ -94,7 +94,7 @@ fn inverted(tensor: Tensor) -> Result<Tensor> {
     }
 }
 
-fn shift(node: &Definition) -> Result<Kernel> {
+fn shift(node: &Definition) -> Result<Built> {
     let is_left = node.choice("direction", &["LEFT", "RIGHT"], 0)? == 0;
     let by = move |value: u64, places: u64| match u32::try_from(places) {
         Ok(places) if is_left => value.checked_shl(places).unwrap_or(0),

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::layout::product;
-use crate::graph::operator::{Call, Definition, Kernel, several};
+use crate::graph::operator::{Built, Call, Definition, several};
 use crate::graph::tensor::Tensor;
 use crate::graph::value::Value;
 
@@ -26,7 +26,7 @@ enum Summary {
     Sum,
 }
 
-fn loss(node: &Definition, takes_scores: bool) -> Result<Kernel> {
+fn loss(node: &Definition, takes_scores: bool) -> Result<Built> {
     let summary = [Summary::None, Summary::Mean, Summary::Sum]
         [node.choice("reduction", &["none", "mean", "sum"], 1)?];
     let ignored = node.find_int("ignore_index")?;

@@ -12,7 +12,7 @@ use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
 use crate::graph::entry::{ANY, Entry, ML};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Attribute, Call, Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Attribute, Built, Call, Definition, lacks, several, single};
 use crate::graph::tensor::{Data, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -74,7 +74,7 @@ fn per_column(values: &[f32], columns: usize) -> Result<impl Fn(usize) -> f32 + 
     })
 }
 
-fn scaler(node: &Definition) -> Result<Kernel> {
+fn scaler(node: &Definition) -> Result<Built> {
     let offset = node.find_floats("offset")?.ok_or_else(|| lacks("offset"))?;
     let scale = node.find_floats("scale")?.ok_or_else(|| lacks("scale"))?;
     single(move |call| {
@@ -90,7 +90,7 @@ fn scaler(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn imputer(node: &Definition) -> Result<Kernel> {
+fn imputer(node: &Definition) -> Result<Built> {
     let (floats, whole) = (
         node.find_floats("imputed_value_floats")?,
         node.find_ints("imputed_value_int64s")?,
@@ -156,7 +156,7 @@ fn imputer(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn normalizer(node: &Definition) -> Result<Kernel> {
+fn normalizer(node: &Definition) -> Result<Built> {
     let norm = node.choice("norm", &["MAX", "L1", "L2"], 0)?;
     single(move |call| {
         let data = call.tensor(0)?;
@@ -176,7 +176,7 @@ fn normalizer(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn binarizer(node: &Definition) -> Result<Kernel> {
+fn binarizer(node: &Definition) -> Result<Built> {
     let threshold = node.float("threshold", 0.0)?;
     single(move |call| {
         let data = call.tensor(0)?;
@@ -193,7 +193,7 @@ fn binarizer(node: &Definition) -> Result<Kernel> {
 }
 
 /// The categories of an encoder: texts or whole numbers.
-fn one_hot_encoder(node: &Definition) -> Result<Kernel> {
+fn one_hot_encoder(node: &Definition) -> Result<Built> {
     let (texts, whole) = (
         node.find_strings("cats_strings")?,
         node.find_ints("cats_int64s")?,
@@ -295,7 +295,7 @@ fn vector(node: &Definition, prefix: &str) -> Option<Tensor> {
     }
 }
 
-fn label_encoder(node: &Definition) -> Result<Kernel> {
+fn label_encoder(node: &Definition) -> Result<Built> {
     if let Some(classes) = node.find_strings("classes_strings")? {
         return old_label_encoder(node, &classes);
     }
@@ -353,7 +353,7 @@ fn label_encoder(node: &Definition) -> Result<Kernel> {
 }
 
 /// Operator set 1: texts to their positions, or back.
-fn old_label_encoder(node: &Definition, classes: &[Arc<str>]) -> Result<Kernel> {
+fn old_label_encoder(node: &Definition, classes: &[Arc<str>]) -> Result<Built> {
     let (default_text, default_number) = (
         Arc::<str>::from(node.string("default_string", "_Unused")?),
         node.int("default_int64", -1)?,
@@ -366,7 +366,7 @@ fn old_label_encoder(node: &Definition, classes: &[Arc<str>]) -> Result<Kernel> 
     )
 }
 
-fn category_mapper(node: &Definition) -> Result<Kernel> {
+fn category_mapper(node: &Definition) -> Result<Built> {
     let texts = node
         .find_strings("cats_strings")?
         .ok_or_else(|| lacks("cats_strings"))?;
@@ -394,7 +394,7 @@ fn texts_and_places(
     numbers: Vec<i64>,
     default_text: Arc<str>,
     default_number: i64,
-) -> Result<Kernel> {
+) -> Result<Built> {
     let to_number: HashMap<Arc<str>, i64> =
         texts.iter().cloned().zip(numbers.iter().copied()).collect();
     let to_text: HashMap<i64, Arc<str>> = numbers.into_iter().zip(texts).collect();
@@ -427,7 +427,7 @@ fn extract(call: &mut Call) -> Result<Tensor> {
     }
 }
 
-fn feature_vectorizer(node: &Definition) -> Result<Kernel> {
+fn feature_vectorizer(node: &Definition) -> Result<Built> {
     let widths = node
         .find_ints("inputdimensions")?
         .ok_or_else(|| lacks("inputdimensions"))?;
@@ -457,7 +457,7 @@ fn feature_vectorizer(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn dict_vectorizer(node: &Definition) -> Result<Kernel> {
+fn dict_vectorizer(node: &Definition) -> Result<Built> {
     let vocabulary = match (
         node.find_strings("string_vocabulary")?,
         node.find_ints("int64_vocabulary")?,
@@ -492,7 +492,7 @@ fn dict_vectorizer(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn cast_map(node: &Definition) -> Result<Kernel> {
+fn cast_map(node: &Definition) -> Result<Built> {
     let to = [ElementType::Float, ElementType::String, ElementType::Int64]
         [node.choice("cast_to", &["TO_FLOAT", "TO_STRING", "TO_INT64"], 0)?];
     let is_sparse = node.choice("map_form", &["DENSE", "SPARSE"], 0)? == 1;
@@ -524,7 +524,7 @@ fn cast_map(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn zip_map(node: &Definition) -> Result<Kernel> {
+fn zip_map(node: &Definition) -> Result<Built> {
     let keys = labels(node, "classlabels_strings", "classlabels_int64s")?;
     several(move |call| {
         let values = call.take(0)?;

@@ -7,7 +7,7 @@ use crate::feature::Columns;
 use crate::graph::cast::cast;
 use crate::graph::entry::{Entry, ML};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Built, Definition, lacks, several, single};
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 use crate::kernel::product::{Dense, Rows};
@@ -15,10 +15,12 @@ use crate::kernel::product::{Dense, Rows};
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("LinearRegressor", 1, 1, regressor)
         .of(ML)
+        .family("linear")
         .blocks()
         .by_row(),
     Entry::new("LinearClassifier", 1, 1, classifier)
         .of(ML)
+        .family("linear")
         .blocks()
         .by_row(),
     Entry::new("SVMRegressor", 1, 1, vector_regressor).of(ML),
@@ -130,7 +132,7 @@ impl Weights {
     }
 }
 
-fn regressor(node: &Definition) -> Result<Kernel> {
+fn regressor(node: &Definition) -> Result<Built> {
     let outputs = length_of(node.int("targets", 1)?)?;
     let coefficients = node
         .find_floats("coefficients")?
@@ -149,7 +151,7 @@ fn regressor(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn classifier(node: &Definition) -> Result<Kernel> {
+fn classifier(node: &Definition) -> Result<Built> {
     let labels = labels(node, "classlabels_strings", "classlabels_ints")?;
     let intercepts = node.find_floats("intercepts")?;
     let outputs = intercepts.as_ref().map_or(labels.len(), Vec::len);
@@ -269,7 +271,7 @@ impl Machine {
     }
 }
 
-fn vector_regressor(node: &Definition) -> Result<Kernel> {
+fn vector_regressor(node: &Definition) -> Result<Built> {
     let machine = Machine::of(node)?;
     let count = length_of(node.int("n_supports", 0)?)?;
     let is_one_class = node.flag("one_class", false)?;
@@ -322,7 +324,7 @@ fn vector_regressor(node: &Definition) -> Result<Kernel> {
 
 /// Classes voted on in pairs, with Platt's probabilities coupled as LIBSVM does; without support
 /// vectors, one linear score for each class.
-fn vector_classifier(node: &Definition) -> Result<Kernel> {
+fn vector_classifier(node: &Definition) -> Result<Built> {
     let labels = labels(node, "classlabels_strings", "classlabels_ints")?;
     let machine = Machine::of(node)?;
     let counts = node

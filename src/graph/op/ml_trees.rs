@@ -19,22 +19,26 @@ use crate::forest::Forest;
 use crate::forest::ensemble::{Child, Condition, Frame, Missing, Node, Shape, Target, Test, Tree};
 use crate::graph::entry::{Entry, ML};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Definition, Kernel, several, single};
+use crate::graph::operator::{Built, Definition, several, single};
 use crate::graph::tensor::{Data, Tensor, element_count};
 use crate::graph::value::Value;
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scratch};
+use crate::outcome::Margins;
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("TreeEnsembleRegressor", 1, 1, regressor)
         .of(ML)
+        .family("forest")
         .blocks()
         .by_row(),
     Entry::new("TreeEnsembleClassifier", 1, 1, classifier)
         .of(ML)
+        .family("forest")
         .blocks()
         .by_row(),
     Entry::new("TreeEnsemble", 1, 1, ensemble)
         .of(ML)
+        .family("forest")
         .blocks()
         .by_row(),
 ];
@@ -482,7 +486,7 @@ fn target_count(node: &Definition) -> Result<usize> {
     }
 }
 
-fn regressor(node: &Definition) -> Result<Kernel> {
+fn regressor(node: &Definition) -> Result<Built> {
     let targets = target_count(node)?;
     let aggregate =
         AGGREGATES[node.choice("aggregate_function", &["AVERAGE", "SUM", "MIN", "MAX"], 1)?];
@@ -493,15 +497,16 @@ fn regressor(node: &Definition) -> Result<Kernel> {
     let scorer = with_listed(node, "target", targets, |listing| {
         Scorer::new(listing, aggregate, base, targets)
     })?;
-    node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
-    single(move |call| {
+    let memory_bytes = scorer.memory_bytes();
+    let built = single(move |call| {
         let (scores, rows) = scorer.scores(call.value(0)?)?;
         finished(&scores, rows, targets, transform, false)
-    })
+    })?;
+    Ok(built.holding(memory_bytes))
 }
 
-fn ensemble(node: &Definition) -> Result<Kernel> {
+fn ensemble(node: &Definition) -> Result<Built> {
     let targets = target_count(node)?;
     let listing = CompactTrees::of(node, targets)?;
     let choice = |name: &str, default: i64| {
@@ -523,18 +528,19 @@ fn ensemble(node: &Definition) -> Result<Kernel> {
         },
         targets,
     )?;
-    node.memory_bytes.set(scorer.memory_bytes());
-    single(move |call| {
+    let memory_bytes = scorer.memory_bytes();
+    let built = single(move |call| {
         let value = call.value(0)?;
         let (scores, rows) = scorer.scores(value)?;
         let is_double = value
             .tensor()
             .is_ok_and(|data| matches!(data.data(), Data::Double(_)));
         finished(&scores, rows, targets, transform, is_double)
-    })
+    })?;
+    Ok(built.holding(memory_bytes))
 }
 
-fn classifier(node: &Definition) -> Result<Kernel> {
+fn classifier(node: &Definition) -> Result<Built> {
     let labels = labels(node, "classlabels_strings", "classlabels_int64s")?;
     let classes = labels.len();
     let mut base = base_values(node)?;
@@ -567,9 +573,9 @@ fn classifier(node: &Definition) -> Result<Kernel> {
             )?;
             Ok(((is_one_sided, are_positive, voted, shift), scorer))
         })?;
-    node.memory_bytes.set(scorer.memory_bytes());
     let transform = Transform::of(node)?;
-    several(move |call| {
+    let memory_bytes = scorer.memory_bytes();
+    let built = several(move |call| {
         let (votes, rows) = scorer.votes(call.value(0)?)?;
         let mut scores: Vec<f32> = votes
             .iter()
@@ -595,7 +601,8 @@ fn classifier(node: &Definition) -> Result<Kernel> {
             }
         }
         labelled(&labels, &chosen, Tensor::new(vec![rows, classes], scores)?)
-    })
+    })?;
+    Ok(built.holding(memory_bytes))
 }
 
 /// The first class of those with the greatest score that some tree votes for; the first of all if

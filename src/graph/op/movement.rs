@@ -7,7 +7,7 @@ use crate::graph::layout::{
     axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of,
     transposed, viewed, walk,
 };
-use crate::graph::operator::{Call, Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Built, Call, Definition, lacks, several, single};
 use crate::graph::tensor::{Element, Tensor, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -26,7 +26,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("CenterCropPad", 2, 2, center_crop_pad),
 ];
 
-fn concat(node: &Definition) -> Result<Kernel> {
+fn concat(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", 1)?;
     single(move |call| concatenated(&call.tensors()?, axis))
 }
@@ -82,7 +82,7 @@ pub(crate) fn part(tensor: &Tensor, axis: usize, start: usize, length: usize) ->
     viewed(tensor, start * strides[axis], &shape, &strides)
 }
 
-fn split(node: &Definition) -> Result<Kernel> {
+fn split(node: &Definition) -> Result<Built> {
     let (axis, attribute) = (node.int("axis", 0)?, node.find_ints("split")?);
     let count = node
         .find_int("num_outputs")?
@@ -134,7 +134,7 @@ pub(crate) fn split_into(data: &Tensor, axis: usize, lengths: &[usize]) -> Resul
 }
 
 /// Starts and ends are inputs from operator set 10 on, attributes before.
-fn slice(node: &Definition) -> Result<Kernel> {
+fn slice(node: &Definition) -> Result<Built> {
     let attributes = (
         node.find_ints("starts")?,
         node.find_ints("ends")?,
@@ -286,7 +286,7 @@ impl Fill {
     }
 }
 
-fn pad(node: &Definition) -> Result<Kernel> {
+fn pad(node: &Definition) -> Result<Built> {
     let fill = [Fill::Constant, Fill::Reflect, Fill::Edge, Fill::Wrap]
         [node.choice("mode", &["constant", "reflect", "edge", "wrap"], 0)?];
     let attribute = node.find_ints("pads")?.or(node.find_ints("paddings")?);
@@ -379,7 +379,7 @@ fn block_shape(data: &Tensor, size: i64) -> Result<([usize; 4], usize)> {
     }
 }
 
-fn depth_to_space(node: &Definition) -> Result<Kernel> {
+fn depth_to_space(node: &Definition) -> Result<Built> {
     let (size, is_column_first) = (
         node.wanted_int("blocksize")?,
         node.choice("mode", &["DCR", "CRD"], 0)? == 1,
@@ -408,7 +408,7 @@ fn depth_to_space(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn space_to_depth(node: &Definition) -> Result<Kernel> {
+fn space_to_depth(node: &Definition) -> Result<Built> {
     let (size, is_column_first) = (
         node.wanted_int("blocksize")?,
         node.choice("mode", &["DCR", "CRD"], 0)? == 1,
@@ -431,7 +431,7 @@ fn space_to_depth(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn reverse_sequence(node: &Definition) -> Result<Kernel> {
+fn reverse_sequence(node: &Definition) -> Result<Built> {
     let (batch_axis, time_axis) = (node.int("batch_axis", 1)?, node.int("time_axis", 0)?);
     single(move |call| {
         let data = call.tensor(0)?;
@@ -474,7 +474,7 @@ fn reverse_sequence(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn trilu(node: &Definition) -> Result<Kernel> {
+fn trilu(node: &Definition) -> Result<Built> {
     let is_upper = node.flag("upper", true)?;
     single(move |call| {
         let data = call.tensor(0)?;
@@ -499,7 +499,7 @@ fn trilu(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn center_crop_pad(node: &Definition) -> Result<Kernel> {
+fn center_crop_pad(node: &Definition) -> Result<Built> {
     let axes = node.find_ints("axes")?;
     single(move |call| {
         let data = call.tensor(0)?;

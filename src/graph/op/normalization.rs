@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, product};
-use crate::graph::operator::{Call, Definition, Kernel, several, single};
+use crate::graph::operator::{Built, Call, Definition, several, single};
 use crate::graph::tensor::{Data, Tensor};
 use crate::graph::value::Value;
+use crate::kernel::norm::Norm;
 use crate::kernel::processor::Instructions;
-use crate::text::transformer::norm::Norm;
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("BatchNormalization", 5, 5, batch_normalization)
@@ -104,7 +104,7 @@ fn per_channel(tensor: &Tensor, channels: usize) -> Result<Vec<f64>> {
     }
 }
 
-fn batch_normalization(node: &Definition) -> Result<Kernel> {
+fn batch_normalization(node: &Definition) -> Result<Built> {
     if node.flag("training_mode", false)?
         || node.version < 14 && node.outputs.iter().skip(1).any(|wanted| *wanted)
     {
@@ -129,7 +129,7 @@ fn batch_normalization(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn instance_normalization(node: &Definition) -> Result<Kernel> {
+fn instance_normalization(node: &Definition) -> Result<Built> {
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
     single(move |call| {
         let data = call.tensor(0)?;
@@ -148,7 +148,7 @@ fn instance_normalization(node: &Definition) -> Result<Kernel> {
 }
 
 /// Scale and bias are of groups before operator set 21, of channels from there on.
-fn group_normalization(node: &Definition) -> Result<Kernel> {
+fn group_normalization(node: &Definition) -> Result<Built> {
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
     let groups = crate::graph::layout::length_of(node.wanted_int("num_groups")?)?;
     let is_by_group = node.version < 21;
@@ -182,7 +182,7 @@ fn group_normalization(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn layer_normalization(node: &Definition) -> Result<Kernel> {
+fn layer_normalization(node: &Definition) -> Result<Built> {
     let (axis, epsilon) = (
         node.int("axis", -1)?,
         f64::from(node.float("epsilon", 1e-5)?),
@@ -261,7 +261,7 @@ fn normalised_rows(call: &mut Call, axis: i64, epsilon: f32) -> Result<Option<Te
     .map(Some)
 }
 
-fn root_normalization(node: &Definition) -> Result<Kernel> {
+fn root_normalization(node: &Definition) -> Result<Built> {
     let (axis, epsilon) = (
         node.int("axis", -1)?,
         f64::from(node.float("epsilon", 1e-5)?),
@@ -279,7 +279,7 @@ fn root_normalization(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn length_normalization(node: &Definition) -> Result<Kernel> {
+fn length_normalization(node: &Definition) -> Result<Built> {
     let (axis, is_absolute) = (node.int("axis", -1)?, node.int("p", 2)? == 1);
     single(move |call| {
         let data = call.tensor(0)?;
@@ -295,7 +295,7 @@ fn length_normalization(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn mean_variance(node: &Definition) -> Result<Kernel> {
+fn mean_variance(node: &Definition) -> Result<Built> {
     let axes = node.find_ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]);
     single(move |call| {
         use super::reduction::{Reduction, reduced};
@@ -317,7 +317,7 @@ fn mean_variance(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn local_response(node: &Definition) -> Result<Kernel> {
+fn local_response(node: &Definition) -> Result<Built> {
     let (alpha, beta, bias) = (
         f64::from(node.float("alpha", 1e-4)?),
         f64::from(node.float("beta", 0.75)?),

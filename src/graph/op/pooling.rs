@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::product;
-use crate::graph::operator::{Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Built, Definition, lacks, several, single};
 use crate::graph::tensor::{Data, Element, Tensor, element_count};
 use crate::graph::value::Value;
 
@@ -19,7 +19,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("GlobalMaxPool", 1, 1, |_| global(Reduction::Greatest)).widened(),
 ];
 
-fn global(reduction: Reduction) -> Result<Kernel> {
+fn global(reduction: Reduction) -> Result<Built> {
     single(move |call| {
         let data = call.tensor(0)?;
         reduced(data, &(2..data.rank()).collect::<Vec<_>>(), true, reduction)
@@ -66,7 +66,7 @@ fn pooled<T: Element, U: Element>(
     Tensor::new(shape, out)
 }
 
-fn max_pool(node: &Definition) -> Result<Kernel> {
+fn max_pool(node: &Definition) -> Result<Built> {
     let (sliding, is_column_major, wants_places) = (
         Sliding::of(node)?,
         node.flag("storage_order", false)?,
@@ -148,7 +148,7 @@ fn wide(
     crate::graph::cast::cast(&result, data.element_type())
 }
 
-fn average_pool(node: &Definition) -> Result<Kernel> {
+fn average_pool(node: &Definition) -> Result<Built> {
     let (sliding, counts_pads) = (Sliding::of(node)?, node.flag("count_include_pad", false)?);
     single(move |call| {
         let data = call.tensor(0)?;
@@ -167,7 +167,7 @@ fn average_pool(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn length_pool(node: &Definition) -> Result<Kernel> {
+fn length_pool(node: &Definition) -> Result<Built> {
     let (sliding, power) = (Sliding::of(node)?, node.int("p", 2)? as f64);
     single(move |call| {
         let data = call.tensor(0)?;

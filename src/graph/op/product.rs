@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::{number, numbers};
 use crate::graph::entry::{ANY, Entry, MICROSOFT};
 use crate::graph::layout::{broadcast, broadcast_strides, product, transposed, viewed, walk};
-use crate::graph::operator::{Call, Definition, Kernel, single};
+use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::tensor::{Data, Tensor, element_count, room_of};
 use crate::kernel::product::{Dense, LINE, Rows};
 use crate::network::step::BLOCK_ROWS;
@@ -247,7 +247,7 @@ fn cut(shape: &[usize]) -> (&[usize], [usize; 2]) {
 }
 
 /// α · A · B + β · C.
-fn general(node: &Definition) -> Result<Kernel> {
+fn general(node: &Definition) -> Result<Built> {
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
     let (turns_left, turns_right) = (node.flag("transA", false)?, node.flag("transB", false)?);
     single(move |call| {
@@ -278,7 +278,7 @@ fn general(node: &Definition) -> Result<Kernel> {
 }
 
 /// α · A · B of matrices whose last two axes may be turned.
-fn fused_product(node: &Definition) -> Result<Kernel> {
+fn fused_product(node: &Definition) -> Result<Built> {
     let alpha = node.float("alpha", 1.0)?;
     let (turns_left, turns_right) = (node.flag("transA", false)?, node.flag("transB", false)?);
     if node.flag("transBatchA", false)? || node.flag("transBatchB", false)? {
@@ -327,7 +327,7 @@ struct Equation {
 /// Stands for the axes of an ellipsis, which are numbered from the last one.
 const ELLIPSIS: u8 = b'.';
 
-fn einsum(node: &Definition) -> Result<Kernel> {
+fn einsum(node: &Definition) -> Result<Built> {
     let text = node
         .find_string("equation")?
         .ok_or_else(|| crate::graph::operator::lacks("equation"))?;

@@ -6,14 +6,15 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis};
-use crate::graph::operator::{Call, Definition, Kernel, several, single};
+use crate::graph::operator::{Built, Call, Definition, several, single};
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("QuantizeLinear", 2, 3, quantize),
     Entry::new("DequantizeLinear", 2, 3, dequantize),
-    Entry::new("DynamicQuantizeLinear", 1, 1, |_| several(dynamic)),
+    // Its scale is that of the greatest number of all rows.
+    Entry::new("DynamicQuantizeLinear", 1, 1, |_| several(dynamic)).by_all_rows(),
     Entry::new("MatMulInteger", 2, 4, |_| single(integer_product)),
     Entry::new("QLinearMatMul", 8, 8, |_| single(quantised_product)),
     Entry::new("QLinearConv", 8, 9, quantised_convolution),
@@ -75,7 +76,7 @@ fn spread(parameter: &Tensor, shape: &[usize], axis: i64, block: usize) -> Resul
         .collect())
 }
 
-pub(crate) fn quantize(node: &Definition) -> Result<Kernel> {
+pub(crate) fn quantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let wanted = node
         .find_int("output_dtype")?
@@ -114,7 +115,7 @@ pub(crate) fn quantize(node: &Definition) -> Result<Kernel> {
     })
 }
 
-pub(crate) fn dequantize(node: &Definition) -> Result<Kernel> {
+pub(crate) fn dequantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let wanted = node
         .find_int("output_dtype")?
@@ -229,7 +230,7 @@ fn quantised_product(call: &mut Call) -> Result<Tensor> {
     rescaled(&sums, &factors, call.tensor(7)?)
 }
 
-pub(crate) fn quantised_convolution(node: &Definition) -> Result<Kernel> {
+pub(crate) fn quantised_convolution(node: &Definition) -> Result<Built> {
     let sliding = super::window::Sliding::of(node)?;
     let groups = length_of(node.int("group", 1)?)?.max(1);
     single(move |call| {

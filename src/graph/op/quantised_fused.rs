@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::transposed;
-use crate::graph::operator::{Call, Definition, Kernel, single};
+use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::tensor::{ElementType, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -24,7 +24,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("DequantizeLinear", 2, 3, dequantize).of(MICROSOFT),
 ];
 
-fn convolution(node: &Definition) -> Result<Kernel> {
+fn convolution(node: &Definition) -> Result<Built> {
     if node.flag("channels_last", false)? {
         return Err(Error::contract("`channels_last` is not supported")
             .hint("save the optimised model with ORT_ENABLE_EXTENDED, not ORT_ENABLE_ALL"));
@@ -79,7 +79,7 @@ fn product(call: &mut Call) -> Result<Tensor> {
 }
 
 /// α · A · B + C, as reals or as integers again.
-fn general(node: &Definition) -> Result<Kernel> {
+fn general(node: &Definition) -> Result<Built> {
     let (alpha, turns_left, turns_right) = (
         node.float("alpha", 1.0)?,
         node.flag("transA", false)?,

@@ -9,20 +9,26 @@ use super::recurrent_packed::Packed;
 use crate::error::{Error, Result};
 use crate::graph::entry::Entry;
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Call, Definition, Kernel, several};
+use crate::graph::operator::{Built, Call, Definition, several};
 use crate::graph::tensor::{Data, ELEMENT_LIMIT, Tensor};
 use crate::graph::value::Value;
 
 pub(crate) const OPERATORS: &[Entry] = &[
-    Entry::new("RNN", 3, 6, |node| layer(node, Cell::Plain))
-        .since(7)
-        .floats(),
-    Entry::new("GRU", 3, 6, |node| layer(node, Cell::Gated))
-        .since(7)
-        .floats(),
-    Entry::new("LSTM", 3, 8, |node| layer(node, Cell::Memory))
-        .since(7)
-        .floats(),
+    Entry::packing("RNN", 3, 6, |node, constants| {
+        layer(node, constants, Cell::Plain)
+    })
+    .since(7)
+    .floats(),
+    Entry::packing("GRU", 3, 6, |node, constants| {
+        layer(node, constants, Cell::Gated)
+    })
+    .since(7)
+    .floats(),
+    Entry::packing("LSTM", 3, 8, |node, constants| {
+        layer(node, constants, Cell::Memory)
+    })
+    .since(7)
+    .floats(),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +82,7 @@ pub(crate) struct Extent {
     pub(crate) lengths: Vec<usize>,
 }
 
-fn layer(node: &Definition, cell: Cell) -> Result<Kernel> {
+fn layer(node: &Definition, constants: &[Option<Tensor>], cell: Cell) -> Result<Built> {
     let direction = node.choice("direction", &["forward", "reverse", "bidirectional"], 0)?;
     let directions = if direction == 2 { 2 } else { 1 };
     let names = node.find_strings("activations")?;
@@ -120,7 +126,6 @@ fn layer(node: &Definition, cell: Cell) -> Result<Kernel> {
     };
     // Weights that never change are packed once.
     let packed = {
-        let constants = node.constants.borrow();
         let tensor = |position: usize| constants.get(position).and_then(Option::as_ref);
         let is_known = [3, 7]
             .iter()
@@ -135,9 +140,9 @@ fn layer(node: &Definition, cell: Cell) -> Result<Kernel> {
             None
         }
     };
-    node.memory_bytes
-        .set(packed.as_ref().map_or(0, Packed::memory_bytes));
-    several(move |call| layer.run(call, packed.as_ref()))
+    let memory_bytes = packed.as_ref().map_or(0, Packed::memory_bytes);
+    let built = several(move |call| layer.run(call, packed.as_ref()))?;
+    Ok(built.holding(memory_bytes))
 }
 
 impl Layer {

@@ -1,7 +1,6 @@
 //! Layers in single precision give what the definition in double precision gives, and a row the
 //! same bits in any batch.
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -121,8 +120,6 @@ impl Layer {
             attributes: self.attributes().into_iter().collect(),
             inputs: wanted.iter().map(Option::is_some).collect(),
             outputs: vec![true; if self.operator == "LSTM" { 3 } else { 2 }],
-            constants: RefCell::default(),
-            memory_bytes: Cell::default(),
         };
         let outputs = builder.node(&definition, &wanted).unwrap();
         builder.finish(outputs)
@@ -209,8 +206,6 @@ fn a_layer_without_a_state_is_refused() {
             .collect(),
         inputs: vec![true; 3],
         outputs: vec![true],
-        constants: RefCell::default(),
-        memory_bytes: Cell::default(),
     };
     let mut builder = Builder::default();
     let inputs = [(); 3].map(|()| Some(builder.input()));

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::{number, unsupported};
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, product, split_at_axis, transposed};
-use crate::graph::operator::{Definition, Kernel, single};
+use crate::graph::operator::{Built, Definition, single};
 use crate::graph::tensor::{Data, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -59,7 +59,7 @@ pub(crate) enum Reduction {
     LogSumExp,
 }
 
-fn reduce(node: &Definition, reduction: Reduction) -> Result<Kernel> {
+fn reduce(node: &Definition, reduction: Reduction) -> Result<Built> {
     let (axes, keeps, skips) = (
         axes_source(node)?,
         node.flag("keepdims", true)?,
@@ -199,7 +199,7 @@ fn sum<T: Number>(run: &[T]) -> T {
     }
 }
 
-fn arg(node: &Definition, wants_greatest: bool) -> Result<Kernel> {
+fn arg(node: &Definition, wants_greatest: bool) -> Result<Built> {
     let (axis, keeps, takes_last) = (
         node.int("axis", 0)?,
         node.flag("keepdims", true)?,
@@ -249,7 +249,7 @@ fn arg(node: &Definition, wants_greatest: bool) -> Result<Kernel> {
     })
 }
 
-fn running(node: &Definition, operation: Arithmetic) -> Result<Kernel> {
+fn running(node: &Definition, operation: Arithmetic) -> Result<Built> {
     let (is_exclusive, is_reverse) = (node.flag("exclusive", false)?, node.flag("reverse", false)?);
     single(move |call| {
         fn typed<T: Number>(
@@ -296,7 +296,7 @@ fn exponentials(
     node: &Definition,
     row: fn(&mut [f64]),
     side_by_side: Option<fn(&mut [f32], usize)>,
-) -> Result<Kernel> {
+) -> Result<Built> {
     let is_flat = node.version < 13;
     let axis = node.int("axis", if is_flat { 1 } else { -1 })?;
     single(move |call| {

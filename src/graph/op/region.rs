@@ -8,7 +8,7 @@ use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product, shape_of};
-use crate::graph::operator::{Definition, Kernel, lacks, single};
+use crate::graph::operator::{Built, Definition, lacks, single};
 use crate::graph::tensor::{Data, ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -57,7 +57,7 @@ struct Aligning {
     scale: f64,
 }
 
-fn align(node: &Definition) -> Result<Kernel> {
+fn align(node: &Definition) -> Result<Built> {
     // Operator set 10 knows no half pixels.
     let default = usize::from(node.version < 16);
     let aligning = Aligning {
@@ -183,7 +183,7 @@ impl Aligning {
     }
 }
 
-fn max_pool(node: &Definition) -> Result<Kernel> {
+fn max_pool(node: &Definition) -> Result<Built> {
     let output = node
         .find_ints("pooled_shape")?
         .ok_or_else(|| lacks("pooled_shape"))?;
@@ -246,7 +246,7 @@ fn max_pool(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn max_unpool(node: &Definition) -> Result<Kernel> {
+fn max_unpool(node: &Definition) -> Result<Built> {
     let sliding = Sliding::of(node)?;
     let kernel = sliding
         .kernel
@@ -316,7 +316,7 @@ fn max_unpool(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn columns_to_image(node: &Definition) -> Result<Kernel> {
+fn columns_to_image(node: &Definition) -> Result<Built> {
     let sliding = Sliding::of(node)?;
     single(move |call| {
         let (data, places, kernel) = (
@@ -362,7 +362,7 @@ struct Deforming {
     offset_groups: usize,
 }
 
-fn deformed(node: &Definition) -> Result<Kernel> {
+fn deformed(node: &Definition) -> Result<Built> {
     let count = |name: &str| length_of(node.int(name, 1)?).map(|count| count.max(1));
     let deforming = Deforming {
         sliding: Sliding::of(node)?,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, length_of, split_at_axis};
-use crate::graph::operator::{Call, Definition, Kernel, single};
+use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -87,7 +87,7 @@ struct Neighbours {
     outside: Vec<bool>,
 }
 
-fn resize(node: &Definition) -> Result<Kernel> {
+fn resize(node: &Definition) -> Result<Built> {
     let is_old = node.version <= 10;
     let roundings = [
         Rounding::PreferFloor,
@@ -169,7 +169,7 @@ fn mode(node: &Definition, rounding: Rounding) -> Result<Mode> {
     ][node.choice("mode", &["nearest", "linear", "bilinear", "cubic"], 0)?])
 }
 
-fn upsample(node: &Definition) -> Result<Kernel> {
+fn upsample(node: &Definition) -> Result<Built> {
     let resizing = Resizing {
         mode: mode(node, Rounding::Simple)?,
         coordinates: Coordinates::Asymmetric,

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::any;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis, transposed};
-use crate::graph::operator::{Call, Definition, Kernel, several, single};
+use crate::graph::operator::{Built, Call, Definition, several, single};
 use crate::graph::tensor::{Element, Tensor};
 use crate::graph::value::Value;
 
@@ -17,7 +17,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("NonMaxSuppression", 2, 5, non_max_suppression),
 ];
 
-fn top(node: &Definition) -> Result<Kernel> {
+fn top(node: &Definition) -> Result<Built> {
     let (attribute, axis) = (node.find_int("k")?, node.int("axis", -1)?);
     let wants_greatest = node.flag("largest", true)?;
     several(move |call| {
@@ -89,7 +89,7 @@ fn compared<T: PartialOrd>(a: &T, b: &T) -> Ordering {
         .unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
 }
 
-fn unique(node: &Definition) -> Result<Kernel> {
+fn unique(node: &Definition) -> Result<Built> {
     let (axis, is_sorted) = (node.find_int("axis")?, node.flag("sorted", true)?);
     several(move |call| {
         fn compare<T: Element>(values: &[T], run: usize, a: usize, b: usize) -> Ordering {
@@ -180,7 +180,7 @@ fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {
     }
 }
 
-fn non_max_suppression(node: &Definition) -> Result<Kernel> {
+fn non_max_suppression(node: &Definition) -> Result<Built> {
     let is_centred = node.flag("center_point_box", false)?;
     single(move |call: &mut Call| {
         let (boxes, scores) = (call.tensor(0)?, call.tensor(1)?);

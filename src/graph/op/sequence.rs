@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, transposed};
-use crate::graph::operator::{Call, Definition, Kernel, several, single};
+use crate::graph::operator::{Built, Call, Definition, several, single};
 use crate::graph::tensor::{Tensor, element_count};
 use crate::graph::value::Value;
 
@@ -23,7 +23,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("SwiGLU", 2, 2, gated).floats(),
 ];
 
-fn rotary(node: &Definition) -> Result<Kernel> {
+fn rotary(node: &Definition) -> Result<Built> {
     let (is_interleaved, rotated) = (
         node.flag("interleaved", false)?,
         length_of(node.int("rotary_embedding_dim", 0)?)?,
@@ -104,7 +104,7 @@ fn rotary(node: &Definition) -> Result<Kernel> {
 }
 
 /// `a · sigmoid(alpha · a) · b`.
-fn gated(node: &Definition) -> Result<Kernel> {
+fn gated(node: &Definition) -> Result<Built> {
     let alpha = f64::from(node.float("alpha", 1.0)?);
     single(move |call| {
         let (gate, data) = (call.tensor(0)?, call.tensor(1)?);
@@ -129,7 +129,7 @@ fn gated(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn causal_convolution(node: &Definition) -> Result<Kernel> {
+fn causal_convolution(node: &Definition) -> Result<Built> {
     let is_gated = node.choice("activation", &["none", "silu", "swish"], 0)? > 0;
     several(move |call| {
         let (data, weights, bias, past) = (
@@ -211,7 +211,7 @@ struct Linear {
     corrects: bool,
 }
 
-fn linear_attention(node: &Definition) -> Result<Kernel> {
+fn linear_attention(node: &Definition) -> Result<Built> {
     let rule = node.choice(
         "update_rule",
         &["linear", "gated", "delta", "gated_delta"],

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::any;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, length_of, product, shape_of, transposed};
-use crate::graph::operator::{Attribute, Call, Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Attribute, Built, Call, Definition, lacks, several, single};
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -31,7 +31,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
 ];
 
 /// In inference a dropout passes everything on.
-fn dropout(node: &Definition) -> Result<Kernel> {
+fn dropout(node: &Definition) -> Result<Built> {
     let wants_mask = node.has_output(1);
     several(move |call| {
         let trains = match call.optional(2)? {
@@ -58,7 +58,7 @@ fn dropout(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn reshape(node: &Definition) -> Result<Kernel> {
+fn reshape(node: &Definition) -> Result<Built> {
     let (attribute, allows_zero) = (node.find_ints("shape")?, node.flag("allowzero", false)?);
     single(move |call| {
         let wanted = call
@@ -108,7 +108,7 @@ fn inferred(wanted: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usiz
     Ok(shape)
 }
 
-fn flatten(node: &Definition) -> Result<Kernel> {
+fn flatten(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", 1)?;
     single(move |call| {
         let data = call.take(0)?;
@@ -133,7 +133,7 @@ pub(crate) fn axes_source(
     Ok(move |call: &Call| Ok(call.integers(1)?.or_else(|| attribute.clone())))
 }
 
-fn squeeze(node: &Definition) -> Result<Kernel> {
+fn squeeze(node: &Definition) -> Result<Built> {
     let axes = axes_source(node)?;
     single(move |call| {
         let axes = axes(call)?;
@@ -158,7 +158,7 @@ fn squeeze(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn unsqueeze(node: &Definition) -> Result<Kernel> {
+fn unsqueeze(node: &Definition) -> Result<Built> {
     let axes = axes_source(node)?;
     single(move |call| {
         let axes = axes(call)?.ok_or_else(|| lacks("axes"))?;
@@ -179,7 +179,7 @@ fn unsqueeze(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn transpose(node: &Definition) -> Result<Kernel> {
+fn transpose(node: &Definition) -> Result<Built> {
     let order = node.find_ints("perm")?;
     single(move |call| {
         let data = call.tensor(0)?;
@@ -198,7 +198,7 @@ fn transpose(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn shape(node: &Definition) -> Result<Kernel> {
+fn shape(node: &Definition) -> Result<Built> {
     let (start, end) = (node.int("start", 0)?, node.int("end", i64::MAX)?);
     single(move |call| {
         let shape = call.tensor(0)?.shape();
@@ -219,7 +219,7 @@ fn shape(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn constant(node: &Definition) -> Result<Kernel> {
+fn constant(node: &Definition) -> Result<Built> {
     let is_value = |name: &&String| name.starts_with("value") || *name == "sparse_value";
     let name = node
         .attributes
@@ -243,7 +243,7 @@ fn constant(node: &Definition) -> Result<Kernel> {
     single(move |_| Ok(tensor.clone()))
 }
 
-fn constant_of_shape(node: &Definition) -> Result<Kernel> {
+fn constant_of_shape(node: &Definition) -> Result<Built> {
     let value = node
         .find_tensor("value")?
         .unwrap_or_else(|| Tensor::vector(vec![0_f32]));
@@ -291,7 +291,7 @@ fn range(call: &mut Call) -> Result<Tensor> {
     }
 }
 
-fn eye_like(node: &Definition) -> Result<Kernel> {
+fn eye_like(node: &Definition) -> Result<Built> {
     let wanted = node
         .find_int("dtype")?
         .map(ElementType::from_code)

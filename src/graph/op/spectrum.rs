@@ -11,7 +11,7 @@ use crate::graph::cast::cast;
 use crate::graph::element::ElementType;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, split_at_axis};
-use crate::graph::operator::{Call, Definition, Kernel, single};
+use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::tensor::{ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -166,7 +166,7 @@ fn number(call: &Call, position: usize) -> Result<Option<i64>> {
     call.optional(position)?.map(Tensor::integer).transpose()
 }
 
-fn transform(node: &Definition) -> Result<Kernel> {
+fn transform(node: &Definition) -> Result<Built> {
     let (is_inverse, is_one_sided) = (node.flag("inverse", false)?, node.flag("onesided", false)?);
     let own_axis = if node.version < 20 {
         Some(node.int("axis", 1)?)
@@ -239,7 +239,7 @@ fn transform(node: &Definition) -> Result<Kernel> {
     })
 }
 
-fn frames(node: &Definition) -> Result<Kernel> {
+fn frames(node: &Definition) -> Result<Built> {
     let is_one_sided = node.flag("onesided", true)?;
     single(move |call| {
         let data = call.tensor(0)?;
@@ -312,7 +312,7 @@ fn output_type(node: &Definition) -> Result<ElementType> {
     ElementType::from_code(node.int("output_datatype", 1)?)
 }
 
-fn window(node: &Definition, shape: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Result<Kernel> {
+fn window(node: &Definition, shape: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Result<Built> {
     let (is_periodic, element) = (node.flag("periodic", true)?, output_type(node)?);
     single(move |call| {
         let size = length_of(call.tensor(0)?.integer()?)?;
@@ -336,7 +336,7 @@ fn window(node: &Definition, shape: impl Fn(f64) -> f64 + Send + Sync + 'static)
     })
 }
 
-fn mel_weights(node: &Definition) -> Result<Kernel> {
+fn mel_weights(node: &Definition) -> Result<Built> {
     let element = output_type(node)?;
     single(move |call| {
         let whole = |position: usize| length_of(call.tensor(position)?.integer()?);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Call, Definition, Kernel, lacks, several, single};
+use crate::graph::operator::{Built, Call, Definition, lacks, several, single};
 use crate::graph::tensor::{Data, TEXT_BYTES, Tensor, element_count, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -60,7 +60,7 @@ fn cased(text: &str, case: usize) -> Arc<str> {
     }
 }
 
-fn normalizer(node: &Definition) -> Result<Kernel> {
+fn normalizer(node: &Definition) -> Result<Built> {
     let case = node.choice("case_change_action", &["NONE", "LOWER", "UPPER"], 0)?;
     let minds_case = node.flag("is_case_sensitive", false)?;
     let key = move |text: &str| {
@@ -104,7 +104,7 @@ fn normalizer(node: &Definition) -> Result<Kernel> {
 }
 
 /// The parts of each text, filled up with empty ones, and how many there are.
-fn split(node: &Definition) -> Result<Kernel> {
+fn split(node: &Definition) -> Result<Built> {
     let delimiter = node.string("delimiter", "")?;
     let most = node
         .find_int("maxsplit")?
@@ -171,7 +171,7 @@ fn parts_of<'a>(text: &'a str, delimiter: &str, most: usize) -> Vec<&'a str> {
     parts
 }
 
-fn full_match(node: &Definition) -> Result<Kernel> {
+fn full_match(node: &Definition) -> Result<Built> {
     let pattern = node
         .find_string("pattern")?
         .ok_or_else(|| lacks("pattern"))?;
@@ -195,7 +195,7 @@ fn items(tensor: &Tensor) -> Result<Vec<Item>> {
 }
 
 /// Counts of n-grams with gaps, weighted.
-fn vectorizer(node: &Definition) -> Result<Kernel> {
+fn vectorizer(node: &Definition) -> Result<Built> {
     let mode = node.choice("mode", &["TF", "IDF", "TFIDF"], 0)?;
     let (least, most) = (
         length_of(node.wanted_int("min_gram_length")?)?,
@@ -287,7 +287,7 @@ fn vectorizer(node: &Definition) -> Result<Kernel> {
 }
 
 /// ONNX Runtime's tokenizer: by separators, by a pattern, or character by character.
-fn tokenizer(node: &Definition) -> Result<Kernel> {
+fn tokenizer(node: &Definition) -> Result<Built> {
     let marks = node.flag("mark", false)?;
     let pad: Arc<str> = Arc::from(node.string("pad_value", "#")?);
     let shortest = length_of(node.int("mincharnum", 1)?)?.max(1);
@@ -364,7 +364,7 @@ fn tokenizer(node: &Definition) -> Result<Kernel> {
 }
 
 /// Between every row of one matrix and every row of another.
-fn distances(node: &Definition) -> Result<Kernel> {
+fn distances(node: &Definition) -> Result<Built> {
     let is_squared = node.choice("metric", &["euclidean", "sqeuclidean"], 1)? == 1;
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);

@@ -6,21 +6,20 @@
 //! everything else gets it as a tensor. Inputs that only such nodes read are never made tensors of:
 //! for texts that is most of the work.
 
-use crate::graph::pass::role::ColumnRole;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
+use super::role::ColumnRole;
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
-use crate::graph::entry::ML;
-use crate::graph::ir::{Beside, Graph, Node};
+use crate::graph::entry::{Beside, ML};
+use crate::graph::ir::{Graph, Node};
 use crate::graph::op::category::Categories;
 use crate::graph::operand::Operands;
 use crate::graph::operator::{Attribute, Call, Definition, several};
 use crate::graph::tensor::{ElementType, Tensor, element_count};
-use crate::graph::value::ValueId;
-use crate::graph::value::{Value, by_rows};
+use crate::graph::value::{Value, ValueId, by_rows};
 use crate::graph::widening::Widening;
 
 /// Columns that one table may have: beyond, the operators do it.
@@ -509,7 +508,7 @@ fn replaced(
         as_block,
         inputs: inputs.clone(),
     };
-    let kernel = several(move |call| assembly.run(call)).ok()?;
+    let kernel = several(move |call| assembly.run(call)).ok()?.kernel;
     let made = graph.value_count;
     graph.value_count += 1;
     let reading = graph

@@ -5,7 +5,6 @@
 //! best at ([`super::fuse`], [`super::join`]). Source: `docs/ContribOperators.md` of ONNX Runtime
 //! 1.31 and its kernels for processors.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use super::expansion_quantised::{
@@ -176,8 +175,6 @@ impl Writer<'_> {
                 .collect::<HashMap<String, Attribute>>(),
             inputs: inputs.iter().map(Option::is_some).collect(),
             outputs: vec![true; outputs],
-            constants: RefCell::default(),
-            memory_bytes: Cell::default(),
         };
         self.builder.node(&definition, inputs)
     }

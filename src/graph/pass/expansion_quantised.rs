@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::op::block_quantised::{BlockLayout, unpacked};
 use crate::graph::operator::lacks;
 use crate::graph::tensor::Tensor;
-use crate::graph::value::Value;
-use crate::graph::value::ValueId;
+use crate::graph::value::{Value, ValueId};
 
 /// A product of integers as reals: inputs A, B, the scales of both, the zero points of both, and
 /// what is added.

@@ -4,20 +4,18 @@
 //! A chain begins with a product by a constant matrix in single precision and goes on while its
 //! result has one reader that a step can do. What does not fit stays as it was.
 
-use crate::graph::pass::role::Matrix;
-use crate::graph::pass::role::Part;
-use crate::graph::pass::role::Role;
+use crate::graph::operator::Built;
 use std::collections::HashMap;
 
 use super::gelu::join_gelus;
+use super::role::{Matrix, Part, Role};
 use crate::error::{Error, Result};
 use crate::feature::Columns;
 use crate::graph::ir::Node;
 use crate::graph::operand::Operands;
 use crate::graph::operator::{Call, Definition, single};
 use crate::graph::tensor::{Tensor, room_of};
-use crate::graph::value::Value;
-use crate::graph::value::ValueId;
+use crate::graph::value::{Value, ValueId};
 use crate::graph::widening::Widening;
 use crate::kernel::product::{Dense, Rows};
 use crate::network::block::Pool;
@@ -389,7 +387,7 @@ pub(crate) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
             let node = &mut nodes[last];
             node.memory_bytes = memory_bytes(&chain.steps);
             room = room.saturating_sub(node.memory_bytes);
-            if let Ok(kernel) = single(move |call| chain.run_counted(call)) {
+            if let Ok(Built { kernel, .. }) = single(move |call| chain.run_counted(call)) {
                 (node.label, node.kernel, node.widening, node.role) =
                     (label, kernel, Widening::None, None);
                 (node.column_role, node.takes_blocks, node.family) = (None, true, Some("network"));

@@ -1,6 +1,7 @@
 //! GELU where exporters write it out, `x · (1 + erf(x / √2)) / 2` in five operators: made one,
 //! which a chain of dense layers may take in.
 
+use crate::graph::operator::Built;
 use std::collections::HashMap;
 
 use super::fuse::{leave_out, readers};
@@ -40,7 +41,7 @@ pub(crate) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
             .for_each(|place| is_gone[*place] = *place != found.last);
         let label = format!("{} to {}", nodes[place].label, nodes[found.last].label);
         let node = &mut nodes[found.last];
-        if let Ok(kernel) = single(|call| change_all(call.take(0)?, curve::gelu)) {
+        if let Ok(Built { kernel, .. }) = single(|call| change_all(call.take(0)?, curve::gelu)) {
             (node.label, node.kernel, node.widening, node.inputs) = (
                 label,
                 kernel,

@@ -5,12 +5,11 @@
 //! does it; the sum with another tensor, a rectifier or limits are done to the results on their way
 //! to memory. Each must be the only reader of what is before it. What does not fit stays as it was.
 
-use crate::graph::pass::role::Joint;
-use crate::graph::pass::role::Normalization;
-use crate::graph::pass::role::Source;
+use crate::graph::operator::Built;
 use std::collections::HashMap;
 
 use super::fuse::{leave_out, readers};
+use super::role::{Joint, Normalization, Source};
 use crate::error::Result;
 use crate::graph::ir::Node;
 use crate::graph::op::broadcast::change;
@@ -229,7 +228,7 @@ pub(crate) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
         let node = &mut nodes[last];
         node.memory_bytes = joined.packed.memory_bytes();
         room = room.saturating_sub(node.memory_bytes);
-        if let Ok(kernel) = single(move |call| joined.run(call)) {
+        if let Ok(Built { kernel, .. }) = single(move |call| joined.run(call)) {
             (node.label, node.kernel, node.widening) = (label, kernel, Widening::None);
             (node.role, node.joint, node.column_role, node.takes_blocks) =
                 (None, None, None, false);

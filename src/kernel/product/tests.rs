@@ -1,9 +1,9 @@
 //! The kernels against sums in double precision, against each other, and rows alone against rows in
 //! company.
 
+use super::lanes::{Lanes, Task};
 use super::{Activation, Dense, Finish, LINE, Rows};
 use crate::kernel::processor::Instructions;
-use crate::kernel::product::lanes::{Lanes, Task};
 
 /// (inner, outer): every width of the last panel's kind, and inner dimensions from one up.
 const SHAPES: [[usize; 2]; 9] = [

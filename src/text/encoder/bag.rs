@@ -6,13 +6,13 @@
 
 use serde::Deserialize;
 
-use super::ProductPrecision;
-use super::assemble::{self, Reads};
 use super::load::{TensorFiles, numbers};
 use super::packed::{Forward, PackedTokens};
 use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
+use super::reads::{self, Reads};
 use super::text_model::{Reading, Tables, TextModel, Work};
+use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel, Scratch};
 
@@ -126,7 +126,7 @@ impl Forward for Bag {
 /// The model that the files are.
 ///
 /// # Errors
-/// As [`fn@assemble::assemble`].
+/// As [`super::assemble`].
 pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
     refuse_options(options)?;
     let content = std::mem::take(&mut parts.weights);
@@ -136,11 +136,11 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
     drop(content);
     let mut pooling = Pooling::of_texts(parts.modules.as_deref().unwrap_or_default(), bag.width)?;
     pooling.shorten(
-        assemble::dimensions(&parts, options),
+        reading::dimensions(&parts, options),
         options.normalizes.unwrap_or(false),
     )?;
     let reads = reads(&parts.tokenizer, bag.token_count())?;
-    let tokenizer = assemble::tokenizer(&parts, options, reads, false)?;
+    let tokenizer = reads::tokenizer(&parts, options, reads, false)?;
     let tables = Tables {
         hidden: bag.width,
         vocabulary: reads.vocabulary,
@@ -185,7 +185,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         input_count: 1,
         work: Work::default(),
     };
-    Ok(assemble::loaded(model, description))
+    Ok(reading::loaded(model, description))
 }
 
 /// Fails for options that mean nothing to a table of vectors.
@@ -197,7 +197,7 @@ fn refuse_options(options: &TextOptions) -> Result<()> {
         ));
         return Err(error.at_node("modules.json").hint("leave `--task` out"));
     }
-    assemble::refuse_options(TextTask::Embedding, options)?;
+    task::refuse_options(TextTask::Embedding, options)?;
     if options.precision == Some(ProductPrecision::Bytes) {
         return Err(
             Error::usage("`--precision int8` has no effect on a table of vectors")

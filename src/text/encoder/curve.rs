@@ -6,7 +6,6 @@
 //! own layers are [`super::architecture::Activation`].
 
 use super::architecture::Activation;
-use super::head::curve;
 use crate::error::{Error, Result};
 
 /// An activation.
@@ -138,6 +137,20 @@ impl Curve {
                 }
             }
         }
+    }
+}
+
+/// The curve of one number.
+pub(super) fn curve(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
+        Activation::GeluTanh => {
+            0.5 * x
+                * (1.0 + ((2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh())
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Tanh => x.tanh(),
     }
 }
 

@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use super::ProductPrecision;
-use super::assemble::{self, Reads};
 use super::description::reading_facts;
 use super::family::describe;
 use super::head::Head;
 use super::packed::{Forward, PackedTokens};
-use super::parts::{Parts, Processor, TextOptions, TextTask};
+use super::parts::{GraphInput, GraphPart, Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
+use super::reads::{self, Reads};
 use super::text_model::{Reading, Tables, TextModel, Work};
+use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
 use crate::graph::{ElementType, Graph, Tensor, Value};
 use crate::memory::{self, Pool};
@@ -37,31 +37,6 @@ const SENTENCE: &str = "sentence_embedding";
 
 /// The output of heads.
 const LOGITS: &str = "logits";
-
-/// A graph, as its file describes it.
-#[derive(Clone, Debug)]
-pub struct GraphPart {
-    /// The file's path in the directory.
-    pub file: String,
-    /// What runs.
-    pub graph: Arc<Graph>,
-    /// Its inputs, in order.
-    pub inputs: Vec<GraphInput>,
-    /// The names of its outputs, in order.
-    pub outputs: Vec<String>,
-}
-
-/// An input of a graph.
-#[derive(Clone, Debug)]
-pub struct GraphInput {
-    /// Its name.
-    pub name: String,
-    /// The type of its elements; none if the file does not declare it.
-    pub element: Option<ElementType>,
-    /// The lengths of its axes, none where they are open; none if it is not a tensor of a declared
-    /// number of axes.
-    pub shape: Option<Vec<Option<usize>>>,
-}
 
 /// What an input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +81,7 @@ struct Exported {
 /// The model that the files are.
 ///
 /// # Errors
-/// As [`fn@assemble::assemble`]; a contract error for a graph whose inputs or outputs are not those
+/// As [`super::assemble`]; a contract error for a graph whose inputs or outputs are not those
 /// of a text model.
 pub(super) fn assemble(
     parts: &Parts,
@@ -114,8 +89,8 @@ pub(super) fn assemble(
     options: &TextOptions,
 ) -> Result<LoadedModel> {
     refuse_options(options)?;
-    let task = assemble::task(parts, options)?;
-    assemble::refuse_options(task, options)?;
+    let task = task::task(parts, options)?;
+    task::refuse_options(task, options)?;
     let described = describe(&parts.config).ok();
     let reads = match &described {
         Some(described) => Reads::encoder(parts, described),
@@ -124,8 +99,8 @@ pub(super) fn assemble(
     let forward = Exported::open(parts, part, task, reads.vocabulary)
         .map_err(|error| error.at_node(part.file.clone()))?;
     let (reading, is_pair) = reading(parts, options, task, &forward)?;
-    let mut tokenizer = assemble::tokenizer(parts, options, reads, is_pair)?;
-    let reading = assemble::fitted(reading, parts, &mut tokenizer)?;
+    let mut tokenizer = reads::tokenizer(parts, options, reads, is_pair)?;
+    let reading = reading::fitted(reading, parts, &mut tokenizer)?;
     let type_count = parts
         .config
         .count(&["type_vocab_size"], MAX_COUNT)
@@ -135,7 +110,7 @@ pub(super) fn assemble(
     let tables = Tables {
         hidden: forward.width,
         vocabulary: reads.vocabulary,
-        type_count: if assemble::gives_types(parts) {
+        type_count: if reading::gives_types(parts) {
             type_count
         } else {
             1
@@ -177,7 +152,7 @@ pub(super) fn assemble(
         input_count: if is_pair { 2 } else { 1 },
         work: Work::default(),
     };
-    Ok(assemble::loaded(model, description))
+    Ok(reading::loaded(model, description))
 }
 
 /// Fails for options that mean nothing to a graph.
@@ -212,7 +187,7 @@ fn reading(
     if task == TextTask::Embedding && forward.shape == Shape::Text {
         let mut pooling = Pooling::of_texts(&[], forward.width)?;
         pooling.shorten(
-            assemble::dimensions(parts, options),
+            reading::dimensions(parts, options),
             options.normalizes.unwrap_or(false),
         )?;
         let reading = Reading::Embedding {
@@ -221,7 +196,7 @@ fn reading(
         };
         return Ok((reading, false));
     }
-    assemble::reading(parts, options, task, forward.width, &mut |labels, _| {
+    reading::reading(parts, options, task, forward.width, &mut |labels, _| {
         if labels == forward.width {
             Ok(Head::none())
         } else {

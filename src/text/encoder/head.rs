@@ -7,6 +7,7 @@ use candle_core::Tensor;
 
 use super::architecture::Activation;
 use super::config::Config;
+use super::curve::curve;
 use super::family::{Described, Family};
 use super::load::{TensorFiles, numbers};
 use super::names::prefix;
@@ -63,20 +64,6 @@ impl VectorLayer {
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
-    }
-}
-
-/// The curve of one number.
-pub(super) fn curve(activation: Activation, x: f32) -> f32 {
-    match activation {
-        Activation::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
-        Activation::GeluTanh => {
-            0.5 * x
-                * (1.0 + ((2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh())
-        }
-        Activation::Relu => x.max(0.0),
-        Activation::Silu => x / (1.0 + (-x).exp()),
-        Activation::Tanh => x.tanh(),
     }
 }
 

@@ -4,9 +4,9 @@
 //! [`super::head`].
 
 use super::architecture::{Architecture, AttentionPositions, NormOrder, Projection};
+use super::candle_layer::linear;
 use super::family::{Biases, Described, Family};
 use super::load::TensorFiles;
-use super::reference::linear;
 use super::weights::{EmbeddingWeights, LayerWeights, Linear, Weights};
 use crate::error::{Error, Result};
 
@@ -189,7 +189,8 @@ pub(super) fn weights(described: &Described, files: &mut TensorFiles<'_>) -> Res
             .then(|| files.norm(&norm_name, hidden, true));
         files.check()?;
         let project = || -> candle_core::Result<()> {
-            let table = super::reference::normalised(norm.as_ref(), table, architecture.epsilon)?;
+            let table =
+                super::candle_layer::normalised(norm.as_ref(), table, architecture.epsilon)?;
             for (layer, (key, query)) in weights.layers.iter_mut().zip(&position_layers) {
                 layer.position_key = key
                     .as_ref()

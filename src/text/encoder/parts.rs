@@ -1,10 +1,12 @@
 //! The files of a text model, read but not understood, and what a user asks of it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::ProductPrecision;
 use super::config::Config;
-use super::exported::GraphPart;
+use super::precision::ProductPrecision;
+use crate::graph::{ElementType, Graph};
 
 /// All files of a Hugging Face directory that matter.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +56,31 @@ pub struct ModulePart {
     pub config: Config,
     /// Its `model.safetensors`, if there is one.
     pub weights: Option<Vec<u8>>,
+}
+
+/// A graph, as its file describes it.
+#[derive(Clone, Debug)]
+pub struct GraphPart {
+    /// The file's path in the directory.
+    pub file: String,
+    /// What runs.
+    pub graph: Arc<Graph>,
+    /// Its inputs, in order.
+    pub inputs: Vec<GraphInput>,
+    /// The names of its outputs, in order.
+    pub outputs: Vec<String>,
+}
+
+/// An input of a graph.
+#[derive(Clone, Debug)]
+pub struct GraphInput {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements; none if the file does not declare it.
+    pub element: Option<ElementType>,
+    /// The lengths of its axes, none where they are open; none if it is not a tensor of a declared
+    /// number of axes.
+    pub shape: Option<Vec<Option<usize>>>,
 }
 
 /// What a text model is used for.

@@ -21,7 +21,8 @@ use super::tokenizer::{TextTokenizer, Tokens};
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::interrupt;
-use crate::model::{Margins, Model, Performed, Scratch};
+use crate::model::{Model, Performed, Scratch};
+use crate::outcome::Margins;
 
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes
 /// milliseconds.

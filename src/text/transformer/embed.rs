@@ -3,8 +3,8 @@
 
 use super::grid::Grid;
 use super::linear::{Linear, Prepared};
-use super::norm::Norm;
 use crate::error::{Error, Result};
+use crate::kernel::norm::Norm;
 use crate::kernel::processor::Instructions;
 use crate::kernel::product::Finish;
 use crate::text::encoder::architecture::Projection;

@@ -36,7 +36,6 @@ mod embed;
 mod grid;
 mod layer;
 mod linear;
-pub(crate) mod norm;
 mod rotary;
 mod softmax;
 #[cfg(test)]
@@ -47,8 +46,8 @@ pub use self::linear::Arithmetic;
 
 use self::embed::Embed;
 use self::layer::{PackedLayer, Plan, Workspace};
-use self::norm::Norm;
 use crate::error::{Error, Result};
+use crate::kernel::norm::Norm;
 use crate::kernel::processor::Instructions;
 use crate::model::Scratch;
 use crate::text::encoder::architecture::Architecture;

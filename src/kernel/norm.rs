@@ -5,9 +5,9 @@
     reason = "a part that is not inlined is compiled without the instructions it was written for"
 )]
 
-use crate::kernel::processor::Instructions;
-use crate::kernel::product::LINE;
-use crate::kernel::product::lanes::{Lanes, Task};
+use super::processor::Instructions;
+use super::product::LINE;
+use super::product::lanes::{Lanes, Task};
 
 /// `(x − mean) / √(variance + epsilon) · gain + shift`.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Norm {
         });
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         size_of_val(self.gain.as_slice()) + size_of_val(self.shift.as_slice())
     }
 }

@@ -1,0 +1,222 @@
+//! What stands behind an encoder: pooling, a head or labels of tokens, with the columns that come
+//! out.
+
+use serde_json::Value as Json;
+
+use super::TextModel;
+use super::classes::{Classes, Meaning};
+use super::entities::Tagging;
+use super::head::Head;
+use super::meaning::meaning;
+use super::parts::{Parts, TextOptions, TextTask};
+use super::pooling::Pooling;
+use super::text_model::Reading;
+use super::tokenizer::TextTokenizer;
+use crate::contract::{Contract, Input, InputKind};
+use crate::error::{Error, Result};
+use crate::model::{Description, LoadedModel};
+use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task};
+
+/// What a model is called among several columns of texts.
+pub const TEXT: &str = "text";
+
+/// What the second column of a pair is called.
+pub const TEXT_PAIR: &str = "text_pair";
+
+/// What stands behind the encoder, with what it asks of the tokenizer.
+pub(super) fn fitted(
+    reading: Reading,
+    parts: &Parts,
+    tokenizer: &mut TextTokenizer,
+) -> Result<Reading> {
+    Ok(match reading {
+        Reading::Embedding { pooling, .. } => {
+            let passed_over = if pooling.includes_prompt || tokenizer.prompt.is_empty() {
+                0
+            } else {
+                tokenizer.prompt_length()?
+            };
+            Reading::Embedding {
+                pooling,
+                passed_over,
+            }
+        }
+        Reading::Tokens { head, mut tagging } => {
+            tokenizer.keeps_places = true;
+            tagging.unknown_id = parts
+                .tokenizer_config
+                .text("unk_token")
+                .and_then(|token| tokenizer.id(token));
+            Reading::Tokens { head, tagging }
+        }
+        other @ Reading::Classification { .. } => other,
+    })
+}
+
+/// The model with its columns.
+pub(super) fn loaded(model: TextModel, description: Description) -> LoadedModel {
+    let outcome = Outcome {
+        task: Task::Columns(Finished {
+            fields: model.fields(),
+            ..Finished::default()
+        }),
+        link: Link::Identity,
+    };
+    let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
+    let contract = Contract {
+        inputs: names
+            .map(|name| Input::of_kind(name, InputKind::Text))
+            .collect(),
+        named: false,
+        vector: None,
+    };
+    LoadedModel {
+        model: Box::new(model),
+        contract,
+        outcome,
+        description,
+    }
+}
+
+/// Whether transformers would hand the tokenizer's types of tokens to the model: as its settings
+/// say, or the class that wrote them. The class that transformers 5 writes for tokenizers of no
+/// family of their own gives none by itself.
+pub(super) fn gives_types(parts: &Parts) -> bool {
+    match parts
+        .tokenizer_config
+        .value(&["model_input_names"])
+        .and_then(Json::as_array)
+    {
+        Some(names) => names.iter().any(|name| name == "token_type_ids"),
+        None => parts.tokenizer_config.text("tokenizer_class") != Some("TokenizersBackend"),
+    }
+}
+
+/// The labels in the order of their numbers.
+pub(super) fn labels(parts: &Parts) -> Vec<String> {
+    let named = |object: &super::config::Config| {
+        let mut all: Vec<(u64, String)> = object
+            .names()
+            .filter_map(|key| Some((key.parse().ok()?, object.text(key)?.to_owned())))
+            .collect();
+        all.sort();
+        all.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+    };
+    let count = parts
+        .config
+        .value(&["num_labels"])
+        .and_then(Json::as_u64)
+        .unwrap_or(2)
+        .clamp(1, 1 << 16);
+    parts
+        .config
+        .object("id2label")
+        .map(|object| named(&object))
+        .filter(|labels| !labels.is_empty())
+        .unwrap_or_else(|| (0..count).map(|place| format!("LABEL_{place}")).collect())
+}
+
+/// What becomes of vectors of so many numbers, and whether texts come in pairs. `head` makes the
+/// head for a number of labels, of each token or of whole texts.
+pub(super) fn reading(
+    parts: &Parts,
+    options: &TextOptions,
+    task: TextTask,
+    hidden: usize,
+    head: &mut dyn FnMut(usize, bool) -> Result<Head>,
+) -> Result<(Reading, bool)> {
+    let labels = labels(parts);
+    let mut head = |is_per_token: bool| head(labels.len(), is_per_token);
+    match task {
+        TextTask::Embedding => {
+            let mut pooling = Pooling::load(parts.modules.as_deref(), hidden)?;
+            pooling.shorten(
+                dimensions(parts, options),
+                options.normalizes.unwrap_or(false),
+            )?;
+            Ok((
+                Reading::Embedding {
+                    pooling,
+                    passed_over: 0,
+                },
+                false,
+            ))
+        }
+        TextTask::TokenClassification => {
+            let head = head(true)?;
+            let tagging = Tagging {
+                labels,
+                aggregation: options.aggregation.unwrap_or_default(),
+                unknown_id: None,
+            };
+            Ok((Reading::Tokens { head, tagging }, false))
+        }
+        TextTask::Classification | TextTask::Reranking => {
+            refuse_modules(parts, options)?;
+            let head = head(false)?;
+            let meaning = meaning(parts, task, labels.len())?;
+            // transformers takes the first of two equal scores.
+            let own = if meaning == Meaning::OneOf {
+                ABOVE_HALF
+            } else {
+                0.5
+            };
+            let classes = Classes {
+                labels,
+                meaning,
+                threshold: options.threshold.unwrap_or(own),
+                raw: options.raw,
+            };
+            if let Some(threshold) = options.threshold {
+                if !(0.0..=1.0).contains(&threshold) {
+                    return Err(Error::usage(format!(
+                        "`--threshold {threshold}` is no probability"
+                    )));
+                }
+                if !classes.has_threshold() {
+                    return Err(Error::usage(
+                        "`--threshold` is for models with two classes or with several labels at \
+                         once",
+                    ));
+                }
+            }
+            Ok((
+                Reading::Classification { head, classes },
+                options.has_pair || task == TextTask::Reranking,
+            ))
+        }
+    }
+}
+
+/// Fails for modules behind a head that would change its scores.
+fn refuse_modules(parts: &Parts, options: &TextOptions) -> Result<()> {
+    match parts
+        .modules
+        .iter()
+        .flatten()
+        .next()
+        .filter(|_| options.task.is_none())
+    {
+        Some(module) => {
+            let error = Error::contract(format!(
+                "a module `{}` behind a classification head is not supported",
+                module.kind
+            ))
+            .at_node("modules.json");
+            Err(error.hint("`--task classification` takes the head alone"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The numbers of a vector that are kept: as asked, or as the model says.
+pub(super) fn dimensions(parts: &Parts, options: &TextOptions) -> Option<usize> {
+    let own = || {
+        parts
+            .sentence_settings
+            .value(&["truncate_dim"])
+            .and_then(Json::as_u64)
+            .and_then(|count| usize::try_from(count).ok())
+    };
+    options.dimensions.or_else(own)
+}
