@@ -386,7 +386,8 @@ struct Arrows {
 }
 
 impl Arrows {
-    /// Follows the `mod` items from `lib.rs` and draws an arrow for every path to another file.
+    /// Follows the `mod` items from `lib.rs` and draws an arrow for every path to another file;
+    /// none from or to `lib.rs`, which holds nothing.
     fn draw(sources: &Sources) -> Self {
         let mut modules = BTreeMap::new();
         read_modules(sources, "lib.rs", &Name::new(), &mut modules);
@@ -397,7 +398,8 @@ impl Arrows {
         for (name, module) in &arrows.modules {
             for path in &module.paths {
                 for target in arrows.files_of(name, path) {
-                    if target != module.file && target != "lib.rs" {
+                    let is_root = [&module.file, &target].iter().any(|file| *file == "lib.rs");
+                    if target != module.file && !is_root {
                         let targets = arrows.between.entry(module.file.clone()).or_default();
                         targets.entry(target).or_default().insert(path.join("::"));
                     }
