@@ -145,11 +145,10 @@ fn texts(token_count: usize, length: usize) -> PackedTokens {
 }
 
 fn run(bencher: Bencher, encoder: &dyn Forward, tokens: &PackedTokens) {
-    let (mut scratch, mut out) = (encoder.scratch(), Vec::new());
+    let (mut pass, mut out) = (encoder.pass(), Vec::new());
     let bencher = bencher.counter(ItemsCount::new(tokens.token_count()));
     bencher.bench_local(|| {
-        encoder
-            .hidden(tokens, &mut scratch, &mut out)
+        pass.hidden(tokens, &mut out)
             .expect("a pass over tokens of the table");
     });
 }

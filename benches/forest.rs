@@ -13,8 +13,7 @@ use tallow::forest::{
     Child, Condition, Ensemble, Forest, Frame, Kernel, Missing, Node, Shape, Target, Test, Tree,
 };
 use tallow::kernel::processor::Instructions;
-use tallow::model::Model;
-use tallow::outcome::Margins;
+use tallow::model::{Model, Scores, Wants};
 
 const FEATURES: usize = 28;
 const ROWS: usize = 4_096;
@@ -220,13 +219,13 @@ fn score(
         .map(|_| maker.block(rows))
         .collect();
     let mut blocks = blocks.iter().cycle();
-    let (mut scratch, mut margins) = (forest.scratch(), Margins::empty(precision));
+    let (mut worker, mut scores) = (forest.worker(), Scores::empty(precision));
     bencher
         .counter(ItemsCount::new(rows * tree_count))
         .bench_local(|| {
             let block = blocks.next().expect("a cycle of at least one block");
-            forest
-                .score(black_box(block), &mut scratch, &mut margins)
+            worker
+                .score(black_box(block), &Wants::default(), &mut scores)
                 .expect("a block of the forest's shape");
         });
 }

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, OffsetRule, Scratch};
+use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A linear model with one or more outputs.
@@ -135,36 +135,36 @@ impl Model for Linear {
         self.intercepts.len()
     }
 
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        _scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        self.fill(block, None, margins)
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(self)
     }
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         Some(OffsetRule::Start)
     }
 
-    fn score_with_offsets(
-        &self,
-        block: &FeatureBlock,
-        offsets: &FeatureBlock,
-        _scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let FeatureBlock::Single(offsets) = offsets else {
-            return Err(Error::internal(
-                "offsets of another precision than the linear model's",
-            ));
-        };
-        self.fill(block, Some(offsets), margins)
-    }
-
     fn memory_bytes(&self) -> usize {
         size_of::<f32>() * (self.weights.len() + self.intercepts.len() + self.biases.len())
+    }
+}
+
+impl Worker for &Linear {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        let offsets = match wants.offsets {
+            None => None,
+            Some(FeatureBlock::Single(offsets)) => Some(offsets),
+            Some(_) => {
+                return Err(Error::internal(
+                    "offsets of another precision than the linear model's",
+                ));
+            }
+        };
+        self.fill(block, offsets, &mut scores.margins)
     }
 }
 
@@ -178,13 +178,8 @@ mod tests {
             .expect("the shapes agree");
         let mut columns = Columns::filled(2, 2, 1.0);
         columns.column_mut(1)[1] = f32::NAN;
-        let mut margins = Margins::empty(Precision::Single);
-        model
-            .score(
-                &FeatureBlock::Single(columns),
-                &mut Scratch::default(),
-                &mut margins,
-            )
+        let margins = model
+            .margins(&FeatureBlock::Single(columns))
             .expect("the block fits");
         assert_eq!(margins, Margins::Single(vec![13.0, 22.0, 3.0, 2.0]));
         let mut columns = Columns::filled(1, 2, 1.0);
@@ -192,11 +187,17 @@ mod tests {
         let mut offsets = Columns::filled(1, 2, 10.0);
         offsets.column_mut(1)[0] = 20.0;
         let (block, offsets) = (FeatureBlock::Single(columns), FeatureBlock::Single(offsets));
+        let wants = Wants {
+            offsets: Some(&offsets),
+            leaves: false,
+        };
+        let mut scores = Scores::empty(Precision::Single);
         model
-            .score_with_offsets(&block, &offsets, &mut Scratch::default(), &mut margins)
+            .worker()
+            .score(&block, &wants, &mut scores)
             .expect("the blocks fit");
         assert_eq!(
-            margins,
+            scores.margins,
             Margins::Single(vec![12.5, 21.5]),
             "an offset stands in place of the start"
         );

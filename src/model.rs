@@ -1,27 +1,14 @@
 //! Numbers to scores: the [`Model`] trait that every family implements, and what is known of a
 //! loaded model.
 //!
-//! A model is immutable and shared by all workers; what a worker needs to write on is its
-//! [`Scratch`]. Each family has a folder or file of its own, formats are in [`mod@crate::format`].
-//! Nothing here knows columns of a table, files or threads.
-
-use std::any::Any;
+//! A model is immutable and shared by all threads; what one thread needs to write on is in its
+//! [`Worker`]. Each family has a folder or file of its own, formats are in
+//! [`mod@crate::format`]. Nothing here knows columns of a table, files or threads.
 
 use crate::contract::Contract;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::feature::{FeatureBlock, Precision};
 use crate::outcome::{Margins, Outcome};
-
-/// What one worker writes on while it scores; made by [`Model::scratch`] and only meaningful to the
-/// model that made it.
-#[derive(Debug)]
-pub struct Scratch(pub Box<dyn Any + Send>);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(Box::new(()))
-    }
-}
 
 /// Work that a model counts by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +44,56 @@ impl OffsetRule {
     }
 }
 
+/// What is asked of a worker besides margins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wants<'a> {
+    /// Offsets of the margins, one column for each margin; only for models with an
+    /// [`OffsetRule`].
+    pub offsets: Option<&'a FeatureBlock>,
+    /// Whether leaves come out too.
+    pub leaves: bool,
+}
+
+/// What a worker makes of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// `rows × margin_count` values.
+    pub margins: Margins,
+    /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the
+    /// original library numbers a tree's leaves; none if they were not asked for, and for families
+    /// without trees.
+    pub leaves: Option<Vec<u32>>,
+    /// The rows of which the model read only a part.
+    pub truncated_count: u64,
+    /// For each input, the values that the model's own encoders do not know; empty where it has
+    /// no encoders.
+    pub unseen: Vec<u64>,
+}
+
+impl Scores {
+    /// Nothing yet, in this precision.
+    #[must_use]
+    pub fn empty(precision: Precision) -> Self {
+        Self {
+            margins: Margins::empty(precision),
+            leaves: None,
+            truncated_count: 0,
+            unseen: Vec::new(),
+        }
+    }
+}
+
+/// A model at work on one thread, with the memory that it writes on.
+pub trait Worker: Send + std::fmt::Debug {
+    /// Scores every row of `block` into `scores`, whose former content is replaced.
+    ///
+    /// # Errors
+    /// Fails if `block`, its offsets or `scores` have another precision or shape than the model's,
+    /// for offsets of a model that takes none, or if the engine underneath fails.
+    fn score(&mut self, block: &FeatureBlock, wants: &Wants<'_>, scores: &mut Scores)
+    -> Result<()>;
+}
+
 /// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for
 /// bit, in any batch.
 pub trait Model: Send + Sync + std::fmt::Debug {
@@ -72,51 +109,22 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// The number of margins that it writes for each row, at least 1.
     fn margin_count(&self) -> usize;
 
-    /// What one worker needs to write on.
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
-    }
+    /// A worker for one thread.
+    fn worker(&self) -> Box<dyn Worker + '_>;
 
-    /// Scores every row of `block` into `margins`, which is cleared first and then holds `rows ×
-    /// margin_count` values.
+    /// The margins of one block, for callers that have no other.
     ///
     /// # Errors
-    /// Fails if `block` or `margins` has another precision or shape than this model's, or if the
-    /// engine underneath fails.
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()>;
+    /// As [`Worker::score`].
+    fn margins(&self, block: &FeatureBlock) -> Result<Margins> {
+        let mut scores = Scores::empty(self.precision());
+        self.worker().score(block, &Wants::default(), &mut scores)?;
+        Ok(scores.margins)
+    }
 
     /// What offsets do to the margins; none for models that take no offsets.
     fn offset_rule(&self) -> Option<OffsetRule> {
         None
-    }
-
-    /// As [`Model::score`], with an offset for each margin of each row: `offsets` has one column
-    /// for each margin.
-    ///
-    /// # Errors
-    /// As [`Model::score`]; an internal error for models that take no offsets.
-    fn score_with_offsets(
-        &self,
-        _block: &FeatureBlock,
-        _offsets: &FeatureBlock,
-        _scratch: &mut Scratch,
-        _margins: &mut Margins,
-    ) -> Result<()> {
-        Err(Error::internal("offsets for a model that takes none"))
-    }
-
-    /// The leaf of every tree for every row, row-major `[row][tree]`, numbered from 0 as the
-    /// original library numbers a tree's leaves; none for families without trees.
-    ///
-    /// # Errors
-    /// Fails if `block` has another precision or shape than this model's.
-    fn leaves(&self, _block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        Ok(None)
     }
 
     /// The bytes that the model holds in memory, shared by all workers.
@@ -137,18 +145,6 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     /// The rows that such models have read at once.
     fn portion_rows(&self) -> Option<usize> {
         None
-    }
-
-    /// The rows of which the model read only a part since this was last asked with the same
-    /// scratch.
-    fn take_truncated(&self, _scratch: &mut Scratch) -> u64 {
-        0
-    }
-
-    /// For each input, the values that the model's own encoders did not know since this was last
-    /// asked with the same scratch; empty where it has none.
-    fn take_unseen(&self, _scratch: &mut Scratch) -> Vec<u64> {
-        Vec::new()
     }
 
     /// What was done since the model was loaded, by all workers, where rows alone do not say it.

@@ -19,7 +19,7 @@ use super::sliced::Workspace;
 use crate::beside::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, OffsetRule, Scratch};
+use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A tree ensemble, ready to score.
@@ -143,77 +143,15 @@ impl Model for Forest {
         }
     }
 
-    fn scratch(&self) -> Scratch {
-        match &self.layout {
-            Layout::Single(_) => Scratch(Box::new(Working::<f32>::default())),
-            Layout::Double(_) => Scratch(Box::new(Working::<f64>::default())),
-        }
-    }
-
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        match (&self.layout, block, margins) {
-            (Layout::Single(engine), FeatureBlock::Single(columns), Margins::Single(margins)) => {
-                engine.score(columns, None, scratch, margins)
-            }
-            (Layout::Double(engine), FeatureBlock::Double(columns), Margins::Double(margins)) => {
-                engine.score(columns, None, scratch, margins)
-            }
-            _ => Err(Error::internal(
-                "a block of another precision than the forest's",
-            )),
-        }
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(ForestWorker {
+            forest: self,
+            workspace: self.workspace(),
+        })
     }
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         self.offset_rule
-    }
-
-    fn score_with_offsets(
-        &self,
-        block: &FeatureBlock,
-        offsets: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let rule = self
-            .offset_rule
-            .ok_or_else(|| Error::internal("offsets for a forest that takes none"))?;
-        match (&self.layout, block, offsets, margins) {
-            (
-                Layout::Single(engine),
-                FeatureBlock::Single(columns),
-                FeatureBlock::Single(offsets),
-                Margins::Single(margins),
-            ) => engine.score(columns, Some((offsets, rule)), scratch, margins),
-            (
-                Layout::Double(engine),
-                FeatureBlock::Double(columns),
-                FeatureBlock::Double(offsets),
-                Margins::Double(margins),
-            ) => engine.score(columns, Some((offsets, rule)), scratch, margins),
-            _ => Err(Error::internal(
-                "a block of another precision than the forest's",
-            )),
-        }
-    }
-
-    fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        match (&self.layout, block) {
-            (Layout::Single(engine), FeatureBlock::Single(columns)) => {
-                engine.leaves(columns).map(Some)
-            }
-            (Layout::Double(engine), FeatureBlock::Double(columns)) => {
-                engine.leaves(columns).map(Some)
-            }
-            _ => Err(Error::internal(
-                "a block of another precision than the forest's",
-            )),
-        }
     }
 
     fn memory_bytes(&self) -> usize {
@@ -222,6 +160,114 @@ impl Model for Forest {
             Layout::Double(engine) => engine.memory_bytes(),
         }
     }
+}
+
+/// A forest at work on one thread.
+#[derive(Debug)]
+struct ForestWorker<'a> {
+    forest: &'a Forest,
+    workspace: ForestWorkspace,
+}
+
+impl Worker for ForestWorker<'_> {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        let (workspace, margins) = (&mut self.workspace, &mut scores.margins);
+        self.forest
+            .score_on(workspace, block, wants.offsets, margins)?;
+        scores.leaves = if wants.leaves {
+            Some(self.forest.leaves(block)?)
+        } else {
+            None
+        };
+        Ok(())
+    }
+}
+
+/// What one thread writes on, in the precision of its forest.
+#[derive(Debug)]
+pub(crate) struct ForestWorkspace(Typed);
+
+#[derive(Debug)]
+enum Typed {
+    Single(Working<f32>),
+    Double(Working<f64>),
+}
+
+impl Forest {
+    /// What one thread writes on.
+    pub(crate) fn workspace(&self) -> ForestWorkspace {
+        ForestWorkspace(match &self.layout {
+            Layout::Single(_) => Typed::Single(Working::default()),
+            Layout::Double(_) => Typed::Double(Working::default()),
+        })
+    }
+
+    /// The margins of a block, with an offset for each of them where the forest takes any.
+    ///
+    /// # Errors
+    /// As [`Worker::score`]; an internal error for the workspace of a forest of the other
+    /// precision.
+    pub(crate) fn score_on(
+        &self,
+        workspace: &mut ForestWorkspace,
+        block: &FeatureBlock,
+        offsets: Option<&FeatureBlock>,
+        margins: &mut Margins,
+    ) -> Result<()> {
+        let with_rule = |offsets| match self.offset_rule {
+            Some(rule) => Ok((offsets, rule)),
+            None => Err(Error::internal("offsets for a forest that takes none")),
+        };
+        let offsets = offsets.map(with_rule).transpose()?;
+        match (&self.layout, &mut workspace.0, block, margins) {
+            (
+                Layout::Single(engine),
+                Typed::Single(working),
+                FeatureBlock::Single(columns),
+                Margins::Single(margins),
+            ) => {
+                let offsets = offsets.map(|(offsets, rule)| match offsets {
+                    FeatureBlock::Single(offsets) => Ok((offsets, rule)),
+                    _ => Err(other_precision()),
+                });
+                engine.score(columns, offsets.transpose()?, working, margins)
+            }
+            (
+                Layout::Double(engine),
+                Typed::Double(working),
+                FeatureBlock::Double(columns),
+                Margins::Double(margins),
+            ) => {
+                let offsets = offsets.map(|(offsets, rule)| match offsets {
+                    FeatureBlock::Double(offsets) => Ok((offsets, rule)),
+                    _ => Err(other_precision()),
+                });
+                engine.score(columns, offsets.transpose()?, working, margins)
+            }
+            _ => Err(other_precision()),
+        }
+    }
+
+    /// The leaf of every tree for every row, see [`Scores::leaves`].
+    ///
+    /// # Errors
+    /// Fails if `block` has another precision or shape than the forest's.
+    pub(crate) fn leaves(&self, block: &FeatureBlock) -> Result<Vec<u32>> {
+        match (&self.layout, block) {
+            (Layout::Single(engine), FeatureBlock::Single(columns)) => engine.leaves(columns),
+            (Layout::Double(engine), FeatureBlock::Double(columns)) => engine.leaves(columns),
+            _ => Err(other_precision()),
+        }
+    }
+}
+
+fn other_precision() -> Error {
+    Error::internal("a block of another precision than the forest's")
 }
 
 /// What scoring writes on.
@@ -315,7 +361,7 @@ impl<T: LaneNumber> Engine<T> {
         &self,
         columns: &Columns<T>,
         offsets: Option<(&Columns<T>, OffsetRule)>,
-        scratch: &mut Scratch,
+        working: &mut Working<T>,
         margins: &mut Vec<T>,
     ) -> Result<()> {
         self.check(columns)?;
@@ -332,13 +378,6 @@ impl<T: LaneNumber> Engine<T> {
             Some((offsets, OffsetRule::AddedSingle)) => (None, Some((offsets, true))),
             None => (None, None),
         };
-        if !scratch.0.is::<Working<T>>() {
-            scratch.0 = Box::new(Working::<T>::default());
-        }
-        let working = scratch
-            .0
-            .downcast_mut::<Working<T>>()
-            .ok_or_else(|| Error::internal("a scratch of another model"))?;
         working.sums.resize(self.base.len(), Slice::default());
         margins.clear();
         margins.reserve(columns.row_count() * self.base.len());

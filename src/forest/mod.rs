@@ -89,3 +89,4 @@ pub use ensemble::{
     Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
 };
 pub use kernel::Forest;
+pub(crate) use kernel::ForestWorkspace;

@@ -11,7 +11,7 @@ use super::ensemble::{
 use super::{Forest, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::processor::Instructions;
-use crate::model::{Model, Scratch};
+use crate::model::{Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 const KERNELS: [Kernel; 7] = [
@@ -305,10 +305,10 @@ fn bits(margins: &Margins) -> Vec<u64> {
     }
 }
 
-fn score(forest: &Forest, block: &FeatureBlock, scratch: &mut Scratch) -> Vec<u64> {
-    let mut margins = Margins::empty(forest.precision());
-    forest.score(block, scratch, &mut margins).unwrap();
-    bits(&margins)
+fn score(block: &FeatureBlock, worker: &mut dyn Worker, precision: Precision) -> Vec<u64> {
+    let mut scores = Scores::empty(precision);
+    worker.score(block, &Wants::default(), &mut scores).unwrap();
+    bits(&scores.margins)
 }
 
 /// Scores random rows with every kernel that this processor has, and as the library does by itself.
@@ -363,9 +363,9 @@ pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
         .chain(estimated)
         .chain([("the fastest".into(), Forest::of(ensemble.clone()).unwrap())])
     {
-        let mut scratch = forest.scratch();
+        let mut worker = forest.worker();
         for _again in 0..2 {
-            let scored = score(&forest, &block, &mut scratch);
+            let scored = score(&block, &mut *worker, forest.precision());
             assert_eq!(
                 scored
                     .iter()
@@ -380,11 +380,7 @@ pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
             .iter()
             .flat_map(|row| ensemble.trees.iter().map(|tree| tree.leaf(row) as u32))
             .collect();
-        assert_eq!(
-            forest.leaves(&block).unwrap().unwrap(),
-            leaves,
-            "{name}, {recipe:?}"
-        );
+        assert_eq!(forest.leaves(&block).unwrap(), leaves, "{name}, {recipe:?}");
     }
 }
 
@@ -512,16 +508,16 @@ fn exactly_as_many_thresholds_as_a_chunk_and_one_more() {
                 continue;
             };
             assert_eq!(
-                score(
-                    &forest,
-                    &block(
-                        &rows,
-                        &Recipe {
-                            feature_count: 1,
-                            ..RECIPE
-                        }
-                    ),
-                    &mut forest.scratch()
+                bits(
+                    &forest
+                        .margins(&block(
+                            &rows,
+                            &Recipe {
+                                feature_count: 1,
+                                ..RECIPE
+                            }
+                        ))
+                        .unwrap()
                 ),
                 expected,
                 "{kernel:?}, {leaves} leaves"
@@ -570,7 +566,7 @@ fn a_forest_without_features_is_its_constants() {
         };
         let block = FeatureBlock::Double(Columns::filled(3, 1, f64::NAN));
         assert_eq!(
-            score(&forest, &block, &mut Scratch::default()),
+            bits(&forest.margins(&block).unwrap()),
             [1.75_f64.to_bits(); 3]
         );
     }
@@ -585,15 +581,7 @@ fn a_block_of_other_features_is_refused() {
     .ensemble();
     let forest = Forest::of(ensemble.clone()).unwrap();
     let block = FeatureBlock::Single(Columns::filled(2, 2, 0.0));
-    assert!(
-        forest
-            .score(
-                &block,
-                &mut forest.scratch(),
-                &mut Margins::empty(Precision::Single)
-            )
-            .is_err()
-    );
+    assert!(forest.margins(&block).is_err());
     assert!(forest.leaves(&block).is_err());
 }
 
@@ -654,12 +642,12 @@ fn groups_begin_and_end_wherever_trees_stop_sharing_and_nothing_changes() {
             ..RECIPE
         },
     );
-    assert_eq!(score(&forest, &block, &mut forest.scratch()), expected);
+    assert_eq!(bits(&forest.margins(&block).unwrap()), expected);
     let leaves: Vec<u32> = rows
         .iter()
         .flat_map(|row| ensemble.trees.iter().map(|tree| tree.leaf(row) as u32))
         .collect();
-    assert_eq!(forest.leaves(&block).unwrap().unwrap(), leaves);
+    assert_eq!(forest.leaves(&block).unwrap(), leaves);
 }
 
 #[test]
@@ -728,12 +716,12 @@ fn trees_of_one_leaf_are_not_lost_before_trees_that_are_walked() {
             )
             .unwrap();
             assert_eq!(
-                score(&forest, &block, &mut forest.scratch()),
+                bits(&forest.margins(&block).unwrap()),
                 expected,
                 "{instructions:?}"
             );
             assert_eq!(
-                forest.leaves(&block).unwrap().unwrap().len(),
+                forest.leaves(&block).unwrap().len(),
                 600 * ensemble.trees.len()
             );
         }

@@ -4,11 +4,11 @@
 //! Owns the cuts and the sums, those of CatBoost's `ApplyVirtualEnsembles`. It must not know
 //! formats, columns or links.
 
-use super::{Ensemble, Forest, Frame, Tree};
+use super::{Ensemble, Forest, ForestWorkspace, Frame, Tree};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Model, Scratch};
+use crate::model::{Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A model, then its readings: for each row the margins of all trees, then those of each reading.
@@ -97,29 +97,52 @@ impl Model for VirtualEnsembles {
         self.own_width() * (self.scales.len() + 1)
     }
 
-    fn scratch(&self) -> Scratch {
-        self.whole.scratch()
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(EnsembleWorker {
+            model: self,
+            workspace: self.whole.workspace(),
+        })
     }
 
+    fn memory_bytes(&self) -> usize {
+        self.whole.memory_bytes() + self.parts.iter().map(Model::memory_bytes).sum::<usize>()
+    }
+}
+
+/// Virtual ensembles at work on one thread.
+#[derive(Debug)]
+struct EnsembleWorker<'a> {
+    model: &'a VirtualEnsembles,
+    /// For every forest, all of which compute in double precision.
+    workspace: ForestWorkspace,
+}
+
+impl EnsembleWorker<'_> {
+    fn margins_of(&mut self, forest: &Forest, block: &FeatureBlock) -> Result<Vec<f64>> {
+        let mut found = Margins::empty(Precision::Double);
+        forest.score_on(&mut self.workspace, block, None, &mut found)?;
+        match found {
+            Margins::Double(found) => Ok(found),
+            _ => Err(Error::internal(
+                "virtual ensembles compute in double precision",
+            )),
+        }
+    }
+}
+
+impl Worker for EnsembleWorker<'_> {
     fn score(
-        &self,
+        &mut self,
         block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
     ) -> Result<()> {
-        let margins_of = |forest: &Forest, scratch: &mut Scratch| {
-            let mut found = Margins::empty(Precision::Double);
-            forest.score(block, scratch, &mut found)?;
-            if let Margins::Double(found) = found {
-                Ok(found)
-            } else {
-                Err(Error::internal(
-                    "virtual ensembles compute in double precision",
-                ))
-            }
-        };
-        let (width, all) = (self.own_width(), self.margin_count());
-        let whole = margins_of(&self.whole, scratch)?;
+        if wants.offsets.is_some() {
+            return Err(Error::internal("offsets for a model that takes none"));
+        }
+        let model = self.model;
+        let (width, all) = (model.own_width(), model.margin_count());
+        let whole = self.margins_of(&model.whole, block)?;
         let mut rows = vec![0.0; whole.len() / width * all];
         let mut put = |values: &[f64], place: usize, scale: f64| {
             for (row, values) in rows.chunks_exact_mut(all).zip(values.chunks_exact(width)) {
@@ -130,22 +153,19 @@ impl Model for VirtualEnsembles {
             }
         };
         put(&whole, 0, 1.0);
-        let mut sums = margins_of(&self.parts[0], scratch)?;
-        for (reading, (part, scale)) in self.parts[1..].iter().zip(&self.scales).enumerate() {
+        let mut sums = self.margins_of(&model.parts[0], block)?;
+        for (reading, (part, scale)) in model.parts[1..].iter().zip(&model.scales).enumerate() {
             sums.iter_mut()
-                .zip(margins_of(part, scratch)?)
+                .zip(self.margins_of(part, block)?)
                 .for_each(|(sum, value)| *sum += value);
             put(&sums, reading + 1, *scale);
         }
-        *margins = Margins::Double(rows);
+        scores.margins = Margins::Double(rows);
+        scores.leaves = if wants.leaves {
+            Some(model.whole.leaves(block)?)
+        } else {
+            None
+        };
         Ok(())
-    }
-
-    fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        self.whole.leaves(block)
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.whole.memory_bytes() + self.parts.iter().map(Model::memory_bytes).sum::<usize>()
     }
 }

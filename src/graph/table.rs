@@ -23,7 +23,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::memory::Pool;
-use crate::model::{Model, Scratch};
+use crate::model::{Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// Elements of the graph's inputs that go through at once, at most.
@@ -55,10 +55,6 @@ const PORTION_BLOCKS: usize = 32;
 
 /// Rows of a block from which on a graph is no slower than the blocks of other models expect.
 const ORDINARY_BLOCK_ROWS: usize = 1 << 14;
-
-/// For each feature, the values that no encoder of it knows: what a worker counts while it scores.
-#[derive(Debug)]
-struct Unseen(Vec<u64>);
 
 /// A graph that scores tables.
 #[derive(Debug)]
@@ -471,51 +467,8 @@ impl Model for GraphModel {
         1
     }
 
-    fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Unseen(vec![0; self.feature_count()])))
-    }
-
-    fn take_unseen(&self, scratch: &mut Scratch) -> Vec<u64> {
-        let taken = scratch
-            .0
-            .downcast_mut::<Unseen>()
-            .map(|unseen| std::mem::replace(&mut unseen.0, vec![0; self.feature_count()]));
-        taken.unwrap_or_default()
-    }
-
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let (FeatureBlock::Native(columns), Margins::Native(margins)) = (block, margins) else {
-            return Err(Error::internal(
-                "a block of another precision than the graph's",
-            ));
-        };
-        margins.clear();
-        let row_count = block.row_count();
-        // The rows of a matrix may come as one column of lists.
-        let is_vector = self.feeds.len() == 1
-            && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
-        if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
-            return Err(Error::internal(format!(
-                "a block of {} columns for a graph of {}",
-                columns.len(),
-                self.feature_count()
-            )));
-        }
-        let unseen = scratch
-            .0
-            .downcast_mut::<Unseen>()
-            .map_or(&mut [][..], |unseen| &mut unseen.0);
-        *margins = if self.is_open() {
-            self.by_length(columns, unseen)?
-        } else {
-            self.groups(columns, row_count, self.group_rows(), unseen)?
-        };
-        Ok(())
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(self)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -537,6 +490,46 @@ impl Model for GraphModel {
 
     fn portion_rows(&self) -> Option<usize> {
         self.block_rows().map(|rows| rows * PORTION_BLOCKS)
+    }
+}
+
+impl Worker for &GraphModel {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        if wants.offsets.is_some() {
+            return Err(Error::internal("offsets for a model that takes none"));
+        }
+        let (FeatureBlock::Native(columns), Margins::Native(margins)) =
+            (block, &mut scores.margins)
+        else {
+            return Err(Error::internal(
+                "a block of another precision than the graph's",
+            ));
+        };
+        margins.clear();
+        let row_count = block.row_count();
+        // The rows of a matrix may come as one column of lists.
+        let is_vector = self.feeds.len() == 1
+            && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
+        if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
+            return Err(Error::internal(format!(
+                "a block of {} columns for a graph of {}",
+                columns.len(),
+                self.feature_count()
+            )));
+        }
+        let mut unseen = vec![0; self.feature_count()];
+        *margins = if self.is_open() {
+            self.by_length(columns, &mut unseen)?
+        } else {
+            self.groups(columns, row_count, self.group_rows(), &mut unseen)?
+        };
+        scores.unseen = unseen;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use super::feed::Feed;
 use super::operator::{Attribute, Definition};
 use super::table::GraphModel;
 use super::{ElementType, Graph, Tensor, Value, ValueId};
-use crate::feature::{FeatureBlock, Precision};
+use crate::feature::FeatureBlock;
 use crate::model::Model;
 use crate::network::sample::noise;
 use crate::outcome::Margins;
@@ -431,21 +431,12 @@ fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
         )
         .unwrap();
     assert_eq!(model.fields()[0].name(), "prediction");
-    let mut margins = Margins::empty(Precision::Native);
-    model
-        .score(
-            &FeatureBlock::Native(columns(&["a", "b"])),
-            &mut model.scratch(),
-            &mut margins,
-        )
+    let margins = model
+        .margins(&FeatureBlock::Native(columns(&["a", "b"])))
         .unwrap();
     assert_eq!(margins.len(), 2);
     let refused = model
-        .score(
-            &FeatureBlock::Native(columns(&["a", "d"])),
-            &mut model.scratch(),
-            &mut margins,
-        )
+        .margins(&FeatureBlock::Native(columns(&["a", "d"])))
         .unwrap_err();
     assert!(
         refused
@@ -559,13 +550,8 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
                 rows.iter().map(|row| row[place]),
             )) as ArrayRef
         };
-        let mut margins = Margins::empty(Precision::Native);
-        model
-            .score(
-                &FeatureBlock::Native(vec![column(0), column(1)]),
-                &mut model.scratch(),
-                &mut margins,
-            )
+        let margins = model
+            .margins(&FeatureBlock::Native(vec![column(0), column(1)]))
             .unwrap();
         let Margins::Native(columns) = margins else {
             panic!("columns")

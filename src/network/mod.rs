@@ -29,7 +29,7 @@ use self::weights::Weights;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::product::Rows;
-use crate::model::{Model, Scratch};
+use crate::model::{Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// The greatest code that single precision holds exactly, and with it every smaller one.
@@ -161,33 +161,11 @@ impl Model for Network {
         self.margin_count
     }
 
-    fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Workspace::default()))
-    }
-
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let (FeatureBlock::Single(columns), Margins::Single(margins)) = (block, margins) else {
-            return Err(Error::internal(
-                "a block of another precision than the network's",
-            ));
-        };
-        if columns.row_count() > 0 && columns.feature_count() != self.features.len() {
-            return Err(Error::internal(format!(
-                "a block of {} features for a network of {}",
-                columns.feature_count(),
-                self.features.len()
-            )));
-        }
-        match scratch.0.downcast_mut::<Workspace>() {
-            Some(workspace) => self.score_columns(columns, workspace, margins),
-            None => self.score_columns(columns, &mut Workspace::default(), margins),
-        }
-        Ok(())
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(NetworkWorker {
+            network: self,
+            workspace: Workspace::default(),
+        })
     }
 
     fn memory_bytes(&self) -> usize {
@@ -196,5 +174,42 @@ impl Model for Network {
             .map(Feature::memory_bytes)
             .sum::<usize>()
             + step::memory_bytes(&self.steps)
+    }
+}
+
+/// A network at work on one thread.
+#[derive(Debug)]
+struct NetworkWorker<'a> {
+    network: &'a Network,
+    workspace: Workspace,
+}
+
+impl Worker for NetworkWorker<'_> {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        if wants.offsets.is_some() {
+            return Err(Error::internal("offsets for a model that takes none"));
+        }
+        let network = self.network;
+        let (FeatureBlock::Single(columns), Margins::Single(margins)) =
+            (block, &mut scores.margins)
+        else {
+            return Err(Error::internal(
+                "a block of another precision than the network's",
+            ));
+        };
+        if columns.row_count() > 0 && columns.feature_count() != network.features.len() {
+            return Err(Error::internal(format!(
+                "a block of {} features for a network of {}",
+                columns.feature_count(),
+                network.features.len()
+            )));
+        }
+        network.score_columns(columns, &mut self.workspace, margins);
+        Ok(())
     }
 }

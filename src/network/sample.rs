@@ -80,13 +80,7 @@ pub(crate) fn score(network: &Network, rows: &[Vec<f32>]) -> Result<Vec<f32>> {
             .zip(rows)
             .for_each(|(value, row)| *value = row[feature]);
     }
-    let mut margins = Margins::Single(Vec::new());
-    network.score(
-        &FeatureBlock::Single(columns),
-        &mut network.scratch(),
-        &mut margins,
-    )?;
-    let Margins::Single(margins) = margins else {
+    let Margins::Single(margins) = network.margins(&FeatureBlock::Single(columns))? else {
         unreachable!("networks compute in single precision")
     };
     Ok(margins)

@@ -13,7 +13,7 @@ use crate::feature::encode::Encoder;
 use crate::feature::stand_in::{first_refused, row_alone, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{LoadedModel, Scratch};
+use crate::model::{LoadedModel, Scores, Wants, Worker};
 use crate::outcome::Margins;
 use crate::outcome::Task;
 use crate::table::name_index::NameIndex;
@@ -190,7 +190,7 @@ impl Scoring {
         Scorer {
             scoring: self,
             block: FeatureBlock::empty(self.model.model.precision()),
-            scratch: self.model.model.scratch(),
+            worker: self.model.model.worker(),
         }
     }
 
@@ -229,7 +229,7 @@ impl Scoring {
 pub struct Scorer<'a> {
     scoring: &'a Scoring,
     block: FeatureBlock,
-    scratch: Scratch,
+    worker: Box<dyn Worker + 'a>,
 }
 
 impl Scorer<'_> {
@@ -269,13 +269,13 @@ impl Scorer<'_> {
         let offsets = (offset_count > 0).then(|| self.block.split_last(offset_count));
         let rejected = verdicts.into_rows();
         let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
-        let margins = times.measure(Stage::Score, || {
+        let scores = times.measure(Stage::Score, || {
             self.score_block(offsets.as_ref(), &rejected_rows, origin)
         })?;
         if let Some(coercions) = coercions.first_mut() {
-            coercions.truncated_count += self.scoring.model.model.take_truncated(&mut self.scratch);
+            coercions.truncated_count += scores.truncated_count;
         }
-        let unseen = self.unseen(&rejected_rows)?;
+        let unseen = self.unseen(scores.unseen, &rejected_rows)?;
         coercions
             .iter_mut()
             .zip(unseen)
@@ -287,7 +287,7 @@ impl Scorer<'_> {
             reason,
         };
         Ok(ScoredBlock {
-            margins,
+            margins: scores.margins,
             rejections: rejected.into_iter().map(rejection).collect(),
             coercions,
             times,
@@ -296,9 +296,7 @@ impl Scorer<'_> {
 
     /// For each input, the values of the block just scored that the model's own encoders do not
     /// know. What stands in for rejected rows was counted with them and is none of the table's.
-    fn unseen(&mut self, rejected: &[usize]) -> Result<Vec<u64>> {
-        let model = &self.scoring.model.model;
-        let mut unseen = model.take_unseen(&mut self.scratch);
+    fn unseen(&mut self, mut unseen: Vec<u64>, rejected: &[usize]) -> Result<Vec<u64>> {
         let accepted = rejected
             .iter()
             .enumerate()
@@ -311,15 +309,12 @@ impl Scorer<'_> {
             .then(|| row_alone(&self.block, accepted))
             .flatten()
         {
-            model.score(
-                &row,
-                &mut self.scratch,
-                &mut Margins::empty(model.precision()),
-            )?;
+            let mut scores = Scores::empty(self.scoring.model.model.precision());
+            self.worker.score(&row, &Wants::default(), &mut scores)?;
             let copies = rejected.len() as u64;
             unseen
                 .iter_mut()
-                .zip(model.take_unseen(&mut self.scratch))
+                .zip(scores.unseen)
                 .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
         }
         Ok(unseen)
@@ -331,12 +326,12 @@ impl Scorer<'_> {
         offsets: Option<&FeatureBlock>,
         rejected: &[usize],
         origin: Origin,
-    ) -> Result<Margins> {
+    ) -> Result<Scores> {
         let loaded = &self.scoring.model;
         let (model, row_count) = (&*loaded.model, self.block.row_count());
-        let mut margins = Margins::empty(model.precision());
+        let mut scores = Scores::empty(model.precision());
         if let (Margins::Native(columns), Task::Columns(finished)) =
-            (&mut margins, &loaded.outcome.task)
+            (&mut scores.margins, &loaded.outcome.task)
             && row_count > 0
             && rejected.len() == row_count
         {
@@ -345,20 +340,20 @@ impl Scorer<'_> {
                 .iter()
                 .map(|field| new_null_array(field.data_type(), row_count))
                 .collect();
-            return Ok(margins);
+            return Ok(scores);
         }
         let stand_in = without_rejected(&self.block, rejected)?;
         let block = stand_in.as_ref().unwrap_or(&self.block);
-        let scored = match offsets {
-            Some(offsets) => {
-                model.score_with_offsets(block, offsets, &mut self.scratch, &mut margins)
-            }
-            None => model.score(block, &mut self.scratch, &mut margins),
+        let wants = Wants {
+            offsets,
+            leaves: false,
         };
-        scored.map(|()| margins).map_err(|error| {
-            let mut margins = Margins::empty(model.precision());
+        let scored = self.worker.score(block, &wants, &mut scores);
+        scored.map(|()| scores).map_err(|error| {
+            let mut scores = Scores::empty(model.precision());
             let row = first_refused(block, |row| {
-                model.score(row, &mut self.scratch, &mut margins).is_err()
+                let scored = self.worker.score(row, &Wants::default(), &mut scores);
+                scored.is_err()
             });
             match row {
                 Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),

@@ -1151,9 +1151,7 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
                 match open(&model, &ImportOptions::default()) {
                     Err(_) => refused += 1,
                     Ok(opened) => {
-                        let (model, mut margins) =
-                            (opened.loaded.model, Margins::Native(Vec::new()));
-                        drop(model.score(&block, &mut model.scratch(), &mut margins));
+                        drop(opened.loaded.model.margins(&block));
                     }
                 }
             }

@@ -420,7 +420,8 @@ pub(super) fn whole(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::feature::{Columns, FeatureBlock, Precision};
-    use crate::model::Scratch;
+    use crate::model::Scores;
+    use crate::model::Wants;
     use crate::outcome::Margins;
     use crate::outcome::{Label, Link};
 
@@ -474,14 +475,9 @@ mod tests {
             .iter_mut()
             .zip(rows)
             .for_each(|(value, row)| *value = row.1);
-        let mut margins = Margins::empty(Precision::Double);
-        loaded
+        let margins = loaded
             .model
-            .score(
-                &FeatureBlock::Double(columns),
-                &mut Scratch::default(),
-                &mut margins,
-            )
+            .margins(&FeatureBlock::Double(columns))
             .unwrap();
         let Margins::Double(margins) = margins else {
             panic!("single precision")
@@ -599,12 +595,18 @@ mod tests {
         columns
             .column_mut(2)
             .copy_from_slice(&[0.0, 1.0, 2.0, UNSEEN_CODE]);
-        let leaves = loaded
+        let wants = Wants {
+            offsets: None,
+            leaves: true,
+        };
+        let mut scores = Scores::empty(Precision::Double);
+        let block = FeatureBlock::Double(columns);
+        loaded
             .model
-            .leaves(&FeatureBlock::Double(columns))
-            .unwrap()
+            .worker()
+            .score(&block, &wants, &mut scores)
             .unwrap();
-        assert_eq!(leaves, [1, 0, 1, 0]);
+        assert_eq!(scores.leaves.unwrap(), [1, 0, 1, 0]);
         let hashes_only = with(categorical.split_once(",\n").unwrap().1);
         let kind = &load(&hashes_only).unwrap().contract.inputs[2].kind;
         assert_eq!(

@@ -392,14 +392,7 @@ mod tests {
             .iter_mut()
             .zip(rows)
             .for_each(|(value, row)| *value = row.1);
-        let mut margins = Margins::empty(Precision::Double);
-        model
-            .score(
-                &FeatureBlock::Double(columns),
-                &mut model.scratch(),
-                &mut margins,
-            )
-            .unwrap();
+        let margins = model.margins(&FeatureBlock::Double(columns)).unwrap();
         let Margins::Double(margins) = margins else {
             unreachable!("a LightGBM model computes in f64")
         };

@@ -30,8 +30,8 @@ use crate::error::{Error, Kind, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::graph::table::GraphModel;
 use crate::graph::{Graph, Value};
-use crate::model::{Description, LoadedModel, Model, Scratch};
-use crate::outcome::{Finished, Link, Margins, Outcome, Task};
+use crate::model::{Description, LoadedModel, Model, Scores, Wants, Worker};
+use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// The fields of `ModelProto`.
 const KNOWN_FIELDS: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
@@ -416,16 +416,22 @@ impl Model for Inert {
         1
     }
 
-    fn score(
-        &self,
-        _block: &FeatureBlock,
-        _scratch: &mut Scratch,
-        _margins: &mut Margins,
-    ) -> Result<()> {
-        Err(Error::contract(self.reason.clone()))
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(self)
     }
 
     fn memory_bytes(&self) -> usize {
         0
+    }
+}
+
+impl Worker for &Inert {
+    fn score(
+        &mut self,
+        _block: &FeatureBlock,
+        _wants: &Wants<'_>,
+        _scores: &mut Scores,
+    ) -> Result<()> {
+        Err(Error::contract(self.reason.clone()))
     }
 }

@@ -3,8 +3,7 @@
 use super::*;
 use crate::contract::CategoryValue;
 use crate::error::Kind;
-use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::Scratch;
+use crate::feature::{Columns, FeatureBlock};
 use crate::outcome::{Margins, Task};
 
 /// Two features, two trees: `x < 0.5` with a missing value to the left, then a category of 1 or 3
@@ -38,13 +37,8 @@ fn margins(model: &dyn Model, rows: &[&[f32]]) -> Vec<f32> {
             .enumerate()
             .for_each(|(feature, value)| columns.column_mut(feature)[index] = *value);
     }
-    let mut margins = Margins::empty(Precision::Single);
-    model
-        .score(
-            &FeatureBlock::Single(columns),
-            &mut Scratch::default(),
-            &mut margins,
-        )
+    let margins = model
+        .margins(&FeatureBlock::Single(columns))
         .expect("the block fits");
     if let Margins::Single(margins) = margins {
         margins

@@ -15,14 +15,14 @@ use super::ml_trees_listed::with_listed;
 use super::ml_trees_read::{Branch, Listing, Mode, Questions, Reals, VoteTree, Votes};
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::forest::Forest;
 use crate::forest::ensemble::{Child, Condition, Frame, Missing, Node, Shape, Target, Test, Tree};
+use crate::forest::{Forest, ForestWorkspace};
 use crate::graph::entry::{Entry, ML};
 use crate::graph::layout::length_of;
 use crate::graph::operator::{Built, Definition, several, single};
 use crate::graph::tensor::{Data, Tensor, element_count};
 use crate::graph::value::Value;
-use crate::model::{Model, Scratch};
+use crate::model::Model;
 use crate::outcome::Margins;
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -280,7 +280,7 @@ fn all_are_voted(listing: &dyn Listing, target_count: usize) -> Result<bool> {
 
 /// What runs of a forest write on, kept from one run to the next.
 #[derive(Default)]
-struct Workspaces(Mutex<Vec<Scratch>>);
+struct Workspaces(Mutex<Vec<ForestWorkspace>>);
 
 impl Workspaces {
     /// The sums of every row, in double precision holding what the forest's precision gives.
@@ -291,11 +291,11 @@ impl Workspaces {
         precision: Precision,
     ) -> Result<Vec<f64>> {
         let kept = self.0.lock().ok().and_then(|mut kept| kept.pop());
-        let mut scratch = kept.unwrap_or_else(|| forest.scratch());
+        let mut workspace = kept.unwrap_or_else(|| forest.workspace());
         let mut margins = Margins::empty(precision);
-        forest.score(block, &mut scratch, &mut margins)?;
+        forest.score_on(&mut workspace, block, None, &mut margins)?;
         if let Ok(mut kept) = self.0.lock() {
-            kept.push(scratch);
+            kept.push(workspace);
         }
         match margins {
             Margins::Single(margins) => Ok(margins.into_iter().map(f64::from).collect()),

@@ -7,14 +7,14 @@
 use serde::Deserialize;
 
 use super::load::{TensorFiles, numbers};
-use super::packed::{Forward, PackedTokens};
+use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::reads::{self, Reads};
 use super::text_model::{Reading, Tables, TextModel, Work};
 use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
-use crate::model::{Description, LoadedModel, Scratch};
+use crate::model::{Description, LoadedModel};
 
 /// The most tokens where nothing limits them: more than a text can have.
 const UNLIMITED_TOKENS: usize = 1 << 30;
@@ -94,19 +94,20 @@ impl Bag {
     }
 }
 
-impl Forward for Bag {
-    fn hidden(
-        &self,
-        tokens: &PackedTokens,
-        _scratch: &mut Scratch,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+impl Pass for &Bag {
+    fn hidden(&mut self, tokens: &PackedTokens, out: &mut Vec<f32>) -> Result<()> {
         out.clear();
         tokens
             .starts()
             .windows(2)
             .for_each(|ends| self.mean(&tokens.ids()[ends[0]..ends[1]], out));
         Ok(())
+    }
+}
+
+impl Forward for Bag {
+    fn pass(&self) -> Box<dyn Pass + '_> {
+        Box::new(self)
     }
 
     fn is_pooled(&self) -> bool {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::description::reading_facts;
 use super::family::describe;
 use super::head::Head;
-use super::packed::{Forward, PackedTokens};
+use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{GraphInput, GraphPart, Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::reads::{self, Reads};
@@ -18,7 +18,7 @@ use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
 use crate::graph::{ElementType, Graph, Tensor, Value};
 use crate::memory::{self, Pool};
-use crate::model::{Description, LoadedModel, Scratch};
+use crate::model::{Description, LoadedModel};
 
 /// About how many tokens go through together.
 const BATCH_TOKENS: usize = 1 << 11;
@@ -335,13 +335,8 @@ impl Exported {
     }
 }
 
-impl Forward for Exported {
-    fn hidden(
-        &self,
-        tokens: &PackedTokens,
-        _scratch: &mut Scratch,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+impl Pass for &Exported {
+    fn hidden(&mut self, tokens: &PackedTokens, out: &mut Vec<f32>) -> Result<()> {
         out.clear();
         let starts = tokens.starts();
         let mut first = 0;
@@ -364,6 +359,12 @@ impl Forward for Exported {
             first += count;
         }
         Ok(())
+    }
+}
+
+impl Forward for Exported {
+    fn pass(&self) -> Box<dyn Pass + '_> {
+        Box::new(self)
     }
 
     fn is_pooled(&self) -> bool {

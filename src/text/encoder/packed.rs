@@ -6,7 +6,6 @@
 
 use super::architecture::Positions;
 use crate::error::Result;
-use crate::model::Scratch;
 
 /// The tokens of many texts: those of text `t` lie at `starts[t] .. starts[t + 1]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,25 +94,21 @@ impl PackedTokens {
     }
 }
 
-/// A forward pass: immutable, shared by all workers.
-pub trait Forward: Send + Sync + std::fmt::Debug {
+/// A forward pass at work on one thread, with the memory that it writes on.
+pub trait Pass: Send {
     /// The last hidden states, row-major \[tokens × hidden\], into `out`, which is cleared first. A
     /// text may be empty of tokens. The numbers of a text do not depend on the texts beside it; on
     /// another device than the CPU they may in their last digits.
     ///
     /// # Errors
     /// Fails if the engine underneath fails.
-    fn hidden(
-        &self,
-        tokens: &PackedTokens,
-        scratch: &mut Scratch,
-        out: &mut Vec<f32>,
-    ) -> Result<()>;
+    fn hidden(&mut self, tokens: &PackedTokens, out: &mut Vec<f32>) -> Result<()>;
+}
 
-    /// What one worker writes on.
-    fn scratch(&self) -> Scratch {
-        Scratch::default()
-    }
+/// A forward pass: immutable, shared by all workers.
+pub trait Forward: Send + Sync + std::fmt::Debug {
+    /// The pass for one thread.
+    fn pass(&self) -> Box<dyn Pass + '_>;
 
     /// Whether it gives one vector for each text, \[texts × hidden\], instead of one for each
     /// token.

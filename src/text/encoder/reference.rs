@@ -16,10 +16,9 @@ use super::architecture::{
 use super::candle_layer::{linear, normalised};
 use super::device::failed;
 use super::distances::Distances;
-use super::packed::{Forward, PackedTokens};
+use super::packed::{Forward, PackedTokens, Pass};
 use super::weights::{LayerWeights, Linear, Norm, Weights};
 use crate::error::{Error, Result};
-use crate::model::Scratch;
 
 /// Texts of one length that go together on a device.
 const MOST_TOGETHER: usize = 256;
@@ -348,13 +347,8 @@ impl Reference {
     }
 }
 
-impl Forward for Reference {
-    fn hidden(
-        &self,
-        tokens: &PackedTokens,
-        _scratch: &mut Scratch,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+impl Pass for &Reference {
+    fn hidden(&mut self, tokens: &PackedTokens, out: &mut Vec<f32>) -> Result<()> {
         let starts = tokens.starts();
         out.clear();
         let mut first = 0;
@@ -373,6 +367,12 @@ impl Forward for Reference {
             first += count;
         }
         Ok(())
+    }
+}
+
+impl Forward for Reference {
+    fn pass(&self) -> Box<dyn Pass + '_> {
+        Box::new(self)
     }
 
     fn batch_tokens(&self) -> usize {

@@ -11,7 +11,6 @@ use super::packed::Forward;
 use super::reference::Reference;
 use super::sample::{bert, every_kind, texts, weights};
 use super::{ProductPrecision, forward};
-use crate::model::Scratch;
 
 #[test]
 fn a_text_alone_has_the_same_bits_as_beside_others() {
@@ -26,9 +25,7 @@ fn a_text_alone_has_the_same_bits_as_beside_others() {
         .unwrap();
         let all = texts(&architecture, &lengths, 9);
         let (mut together, mut alone) = (Vec::new(), Vec::new());
-        encoder
-            .hidden(&all, &mut encoder.scratch(), &mut together)
-            .unwrap();
+        encoder.pass().hidden(&all, &mut together).unwrap();
         assert_eq!(
             together.len(),
             all.token_count() * architecture.hidden,
@@ -43,9 +40,7 @@ fn a_text_alone_has_the_same_bits_as_beside_others() {
                 &all.types()[start..end],
                 architecture.embedding.positions,
             );
-            encoder
-                .hidden(&one, &mut Scratch::default(), &mut alone)
-                .unwrap();
+            encoder.pass().hidden(&one, &mut alone).unwrap();
             assert_eq!(
                 alone,
                 together[start * architecture.hidden..end * architecture.hidden],
@@ -62,9 +57,7 @@ fn texts_that_go_together_on_a_device_have_the_numbers_that_they_have_alone() {
         let tokens = texts(&architecture, &lengths, 9);
         let hidden = |encoder: &dyn Forward| {
             let mut out = Vec::new();
-            encoder
-                .hidden(&tokens, &mut encoder.scratch(), &mut out)
-                .unwrap();
+            encoder.pass().hidden(&tokens, &mut out).unwrap();
             out
         };
         let alone = hidden(&Reference::new(
@@ -95,11 +88,8 @@ fn a_text_that_a_device_cannot_count_the_scores_of_is_refused_before_it_is_compu
     let reference =
         Reference::on(Device::Cpu, architecture.clone(), weights(&architecture, 5)).unwrap();
     let error = reference
-        .hidden(
-            &texts(&architecture, &[23_171], 9),
-            &mut Scratch::default(),
-            &mut Vec::new(),
-        )
+        .pass()
+        .hidden(&texts(&architecture, &[23_171], 9), &mut Vec::new())
         .unwrap_err();
     assert_eq!(
         error.message(),

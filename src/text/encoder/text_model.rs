@@ -15,13 +15,13 @@ use super::architecture::Positions;
 use super::classes::{Classes, present};
 use super::entities::{self, Entity, Tagging};
 use super::head::Head;
-use super::packed::{Forward, PackedTokens};
+use super::packed::{Forward, PackedTokens, Pass};
 use super::pooling::{Pooling, mean};
 use super::tokenizer::{TextTokenizer, Tokens};
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::interrupt;
-use crate::model::{Model, Performed, Scratch};
+use crate::model::{Model, Performed, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes
@@ -75,9 +75,8 @@ pub(super) struct Work {
 }
 
 /// What one worker writes on.
-#[derive(Default)]
-struct Workspace {
-    forward: Scratch,
+struct Workspace<'a> {
+    pass: Box<dyn Pass + 'a>,
     packed: PackedTokens,
     hidden: Vec<f32>,
     truncated: u64,
@@ -109,7 +108,7 @@ impl TextModel {
     fn answer(
         &self,
         columns: &[&StringViewArray],
-        workspace: &mut Workspace,
+        workspace: &mut Workspace<'_>,
     ) -> Result<Vec<ArrayRef>> {
         let row_count = columns.first().map_or(0, Array::len);
         let rows = (0..row_count)
@@ -131,11 +130,9 @@ impl TextModel {
         for batch in self.batches(&pieces) {
             interrupt::check_process()?;
             self.pack(&pieces, &batch, &mut workspace.packed)?;
-            self.forward.hidden(
-                &workspace.packed,
-                &mut workspace.forward,
-                &mut workspace.hidden,
-            )?;
+            workspace
+                .pass
+                .hidden(&workspace.packed, &mut workspace.hidden)?;
             let (starts, width) = (workspace.packed.starts(), self.tables.hidden);
             for (place, piece) in batch.iter().enumerate() {
                 let [start, end] = if self.forward.is_pooled() {
@@ -159,7 +156,7 @@ impl TextModel {
         self.tokenizer.tokens(columns[0].value(row), pair).map(Some)
     }
 
-    fn count(&self, rows: &[Option<Tokens>], workspace: &mut Workspace) {
+    fn count(&self, rows: &[Option<Tokens>], workspace: &mut Workspace<'_>) {
         let lengths: Vec<u64> = rows
             .iter()
             .flatten()
@@ -333,43 +330,16 @@ impl Model for TextModel {
         1
     }
 
-    fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Workspace {
-            forward: self.forward.scratch(),
-            ..Workspace::default()
-        }))
-    }
-
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let (FeatureBlock::Native(columns), Margins::Native(margins)) = (block, margins) else {
-            return Err(Error::internal(
-                "a block of another precision than the text model's",
-            ));
-        };
-        margins.clear();
-        let texts: Vec<&StringViewArray> = columns
-            .iter()
-            .filter_map(|column| column.as_string_view_opt())
-            .collect();
-        if block.row_count() > 0
-            && (texts.len() != columns.len() || texts.len() != self.input_count)
-        {
-            return Err(Error::internal(format!(
-                "a block of {} columns of texts for a model of {}",
-                texts.len(),
-                self.input_count
-            )));
-        }
-        *margins = match scratch.0.downcast_mut::<Workspace>() {
-            Some(workspace) => self.answer(&texts, workspace)?,
-            None => self.answer(&texts, &mut Workspace::default())?,
-        };
-        Ok(())
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(TextWorker {
+            model: self,
+            workspace: Workspace {
+                pass: self.forward.pass(),
+                packed: PackedTokens::default(),
+                hidden: Vec::new(),
+                truncated: 0,
+            },
+        })
     }
 
     fn memory_bytes(&self) -> usize {
@@ -390,13 +360,6 @@ impl Model for TextModel {
         Some(self.forward.portion_rows().unwrap_or(PORTION_ROWS))
     }
 
-    fn take_truncated(&self, scratch: &mut Scratch) -> u64 {
-        scratch
-            .0
-            .downcast_mut::<Workspace>()
-            .map_or(0, |workspace| std::mem::take(&mut workspace.truncated))
-    }
-
     fn performed(&self) -> Vec<Performed> {
         let count = |metric, count: &AtomicU64| Performed {
             metric,
@@ -407,5 +370,54 @@ impl Model for TextModel {
             count("tokens", &self.work.tokens),
             count("padding_avoided", &self.work.padding_avoided),
         ]
+    }
+}
+
+/// A text model at work on one thread.
+struct TextWorker<'a> {
+    model: &'a TextModel,
+    workspace: Workspace<'a>,
+}
+
+impl std::fmt::Debug for TextWorker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextWorker").finish_non_exhaustive()
+    }
+}
+
+impl Worker for TextWorker<'_> {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        if wants.offsets.is_some() {
+            return Err(Error::internal("offsets for a model that takes none"));
+        }
+        let (FeatureBlock::Native(columns), Margins::Native(margins)) =
+            (block, &mut scores.margins)
+        else {
+            return Err(Error::internal(
+                "a block of another precision than the text model's",
+            ));
+        };
+        margins.clear();
+        let texts: Vec<&StringViewArray> = columns
+            .iter()
+            .filter_map(|column| column.as_string_view_opt())
+            .collect();
+        if block.row_count() > 0
+            && (texts.len() != columns.len() || texts.len() != self.model.input_count)
+        {
+            return Err(Error::internal(format!(
+                "a block of {} columns of texts for a model of {}",
+                texts.len(),
+                self.model.input_count
+            )));
+        }
+        *margins = self.model.answer(&texts, &mut self.workspace)?;
+        scores.truncated_count = std::mem::take(&mut self.workspace.truncated);
+        Ok(())
     }
 }

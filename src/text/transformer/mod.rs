@@ -46,12 +46,11 @@ pub use self::linear::Arithmetic;
 
 use self::embed::Embed;
 use self::layer::{PackedLayer, Plan, Workspace};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::norm::Norm;
 use crate::kernel::processor::Instructions;
-use crate::model::Scratch;
 use crate::text::encoder::architecture::Architecture;
-use crate::text::encoder::packed::{Forward, PackedTokens};
+use crate::text::encoder::packed::{Forward, PackedTokens, Pass};
 use crate::text::encoder::weights::Weights;
 
 /// An encoder, packed.
@@ -164,31 +163,31 @@ impl Transformer {
     }
 }
 
-impl Forward for Transformer {
-    fn hidden(
-        &self,
-        tokens: &PackedTokens,
-        scratch: &mut Scratch,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+/// A transformer at work on one thread.
+struct TransformerPass<'a> {
+    transformer: &'a Transformer,
+    workspace: Workspace,
+}
+
+impl Pass for TransformerPass<'_> {
+    fn hidden(&mut self, tokens: &PackedTokens, out: &mut Vec<f32>) -> Result<()> {
+        let transformer = self.transformer;
         out.clear();
-        out.reserve(tokens.token_count() * self.hidden);
-        self.embed.check(tokens)?;
-        if !scratch.0.is::<Workspace>() {
-            *scratch = self.scratch();
+        out.reserve(tokens.token_count() * transformer.hidden);
+        transformer.embed.check(tokens)?;
+        for group in transformer.groups(tokens.starts()) {
+            transformer.append(tokens, group, &mut self.workspace, out);
         }
-        let workspace = scratch
-            .0
-            .downcast_mut::<Workspace>()
-            .ok_or_else(|| Error::internal("a scratch of another model"))?;
-        self.groups(tokens.starts())
-            .into_iter()
-            .for_each(|group| self.append(tokens, group, workspace, out));
         Ok(())
     }
+}
 
-    fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Workspace::default()))
+impl Forward for Transformer {
+    fn pass(&self) -> Box<dyn Pass + '_> {
+        Box::new(TransformerPass {
+            transformer: self,
+            workspace: Workspace::default(),
+        })
     }
 
     fn batch_tokens(&self) -> usize {

@@ -3,7 +3,6 @@
 
 use super::{Arithmetic, Transformer};
 use crate::kernel::processor::Instructions;
-use crate::model::Scratch;
 use crate::text::encoder::architecture::Architecture;
 use crate::text::encoder::packed::{Forward, PackedTokens};
 use crate::text::encoder::reference::Reference;
@@ -14,9 +13,7 @@ const LENGTHS: [usize; 9] = [7, 1, 0, 33, 16, 64, 32, 131, 300];
 
 fn hidden(encoder: &dyn Forward, tokens: &PackedTokens) -> Vec<f32> {
     let mut out = Vec::new();
-    encoder
-        .hidden(tokens, &mut encoder.scratch(), &mut out)
-        .unwrap();
+    encoder.pass().hidden(tokens, &mut out).unwrap();
     out
 }
 
@@ -110,7 +107,7 @@ fn a_text_alone_has_the_bits_that_it_has_in_any_company() {
             let encoder = transformer(Instructions::available()[0], &architecture, arithmetic);
             let tokens = texts(&architecture, &LENGTHS, 9);
             let together = hidden(&encoder, &tokens);
-            let mut scratch = Scratch::default();
+            let mut pass = encoder.pass();
             let (mut one, mut alone) = (PackedTokens::new(), Vec::new());
             for text in (0..LENGTHS.len()).rev() {
                 let (start, end) = (tokens.starts()[text], tokens.starts()[text + 1]);
@@ -120,7 +117,7 @@ fn a_text_alone_has_the_bits_that_it_has_in_any_company() {
                     &tokens.types()[start..end],
                     architecture.embedding.positions,
                 );
-                encoder.hidden(&one, &mut scratch, &mut alone).unwrap();
+                pass.hidden(&one, &mut alone).unwrap();
                 assert_eq!(
                     alone,
                     together[start * architecture.hidden..end * architecture.hidden],
@@ -188,7 +185,8 @@ fn tokens_without_a_row_and_weights_of_other_shapes_are_refused() {
     let mut tokens = PackedTokens::new();
     tokens.push(&[1, 97], &[0, 0], architecture.embedding.positions);
     let message = encoder
-        .hidden(&tokens, &mut encoder.scratch(), &mut Vec::new())
+        .pass()
+        .hidden(&tokens, &mut Vec::new())
         .unwrap_err()
         .to_string();
     assert!(message.contains("an id of 97"), "{message}");
