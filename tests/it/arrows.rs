@@ -2,7 +2,6 @@
 //! files is large. The order of the rooms is the order of the module list in `src/lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::harness::root;
 
