@@ -4,7 +4,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tallow::report::distribution::Distribution;
+use tallow::statistics::distribution::Distribution;
 
 const VALUES: usize = 100_000;
 

@@ -16,6 +16,34 @@ pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     format!("{} {noun}", HumanCount(count))
 }
 
+/// The first `most` of the texts with the separator between them, then how many more there are:
+/// `a, b and 3 more files`; `and 3 more` without a noun.
+#[must_use]
+pub fn listed(
+    texts: impl IntoIterator<Item = impl ToString>,
+    most: usize,
+    separator: &str,
+    noun: &str,
+) -> String {
+    let mut texts = texts.into_iter();
+    let shown: Vec<String> = texts
+        .by_ref()
+        .take(most)
+        .map(|text| text.to_string())
+        .collect();
+    shown.join(separator) + &and_more(texts.count(), noun)
+}
+
+/// ` and 3 more files`, ` and 3 more` without a noun; nothing for none.
+#[must_use]
+pub fn and_more(count: usize, noun: &str) -> String {
+    match (count, noun) {
+        (0, _) => String::new(),
+        (_, "") => format!(" and {} more", HumanCount(count as u64)),
+        _ => format!(" and {}", counted(count, &format!("more {noun}"))),
+    }
+}
+
 /// `entry` → `entries`, `bias` → `biases`, `row` → `rows`.
 fn plural(noun: &str) -> String {
     let ends_in_hiss = ["s", "x", "ch", "sh"].iter().any(|end| noun.ends_with(end));
@@ -29,6 +57,15 @@ fn plural(noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_listed_is_counted() {
+        let listed = |most, noun| listed(["a", "b", "c", "d"], most, ", ", noun);
+        assert_eq!(listed(4, "file"), "a, b, c, d");
+        assert_eq!(listed(3, "file"), "a, b, c and 1 more file");
+        assert_eq!(listed(1, "entry"), "a and 3 more entries");
+        assert_eq!(listed(2, ""), "a, b and 2 more");
+    }
 
     #[test]
     fn one_thing_stands_in_the_singular() {

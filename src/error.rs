@@ -238,17 +238,23 @@ impl Error {
     /// Whether a reader that went away is the cause: success for a program that writes to a pipe.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
-        let mut cause: Option<&(dyn StdError + 'static)> = self.source();
-        while let Some(error) = cause {
-            if error
+        self.causes().any(|cause| {
+            cause
                 .downcast_ref::<std::io::Error>()
                 .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-            {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        })
+    }
+
+    /// The errors underneath, each the source of the one before.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        std::iter::successors(self.source(), |&cause| cause.source())
+    }
+
+    /// Message, place and causes in one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        self.causes()
+            .fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
     }
 }
 
@@ -304,6 +310,12 @@ mod tests {
         assert_eq!(
             error.source().map(ToString::to_string).as_deref(),
             Some("boom")
+        );
+        let outer = Error::failed("cannot read").because(error);
+        assert_eq!(outer.causes().count(), 2);
+        assert_eq!(
+            outer.in_one_line(),
+            "cannot read: cannot parse a number (`in.csv`, row 7, column `age`): boom"
         );
     }
 

@@ -12,6 +12,8 @@
 //! |---|---|---|
 //! | [`predictor`] | how does a Rust program score rows in memory? | [`Predictor`] |
 //! | [`cli`] | what did the user type, and what do they see? | `cli::args::Cli`, `cli::console::Console` |
+//! | [`request`] | what was asked for? | [`request::Request`] |
+//! | [`run`] | how does a run go, from its first step to its last? | [`run::score::score`], [`run::events::Events`] |
 //! | [`plan`] | what exactly will be done? | [`plan::Plan`] |
 //! | [`table`] | how do rows come in and go out? | [`table::TableFile`], [`table::Sink`], [`table::dataset::Dataset`] |
 //! | [`contract`] | what does a model need of a table, and does this table have it? | [`contract::Contract`], [`contract::binding::BoundInput`] |
@@ -28,6 +30,8 @@
 //! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
+//! | [`monitor`] | what is learned of rows while they pass? | [`monitor::scores::ScoreObserver`] |
+//! | [`statistics`] | how are values summed up, whatever their order? | [`statistics::distribution::Distribution`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
@@ -90,6 +94,8 @@ pub mod cli;
 
 pub mod predictor;
 
+pub mod run;
+
 pub mod plan;
 
 pub mod request;
@@ -97,6 +103,8 @@ pub mod request;
 pub mod output;
 
 pub mod report;
+
+pub mod monitor;
 
 pub mod pipeline;
 
@@ -128,6 +136,8 @@ pub mod query;
 
 pub mod table;
 
+pub mod statistics;
+
 pub mod memory;
 
 pub mod process;
@@ -147,6 +157,8 @@ pub mod path_text;
 pub mod count;
 
 pub mod escape;
+
+pub mod panics;
 
 pub mod error;
 

@@ -278,8 +278,11 @@ impl Bound {
             first_row: 0,
         };
         let mut scorer = self.scoring.scorer();
-        let block_count = rows.num_rows().div_ceil(self.scoring.block_rows());
-        let blocks = (0..block_count).map(|block| scorer.score(rows, block, origin));
+        let (row_count, block_rows) = (rows.num_rows(), self.scoring.block_rows());
+        let blocks = (0..row_count).step_by(block_rows).map(|start| {
+            let end = (start + block_rows).min(row_count);
+            scorer.score(rows, start..end, origin)
+        });
         let blocks = blocks.collect::<Result<_>>()?;
         self.scoring.gather(blocks)
     }

@@ -212,13 +212,11 @@ impl Console {
 
     fn told(&self, heading: &str, error: &Error) -> String {
         let mut text = format!("{heading}: {}\n", escape::line(&error.to_string()));
-        let mut cause = std::error::Error::source(error);
-        while let Some(inner) = cause {
+        for cause in error.causes() {
             text.push_str(&format!(
                 "  caused by: {}\n",
-                escape::lines(&inner.to_string(), "    ")
+                escape::lines(&cause.to_string(), "    ")
             ));
-            cause = inner.source();
         }
         if let Some(hint) = error.hint_text() {
             text.push_str(&format!(

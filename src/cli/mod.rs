@@ -5,10 +5,10 @@
 
 pub mod args;
 mod check;
+mod check_page;
 mod choices;
 mod completions;
 pub mod console;
-mod existing;
 #[cfg(test)]
 mod failing_disk;
 mod guide;
@@ -16,12 +16,11 @@ mod inspect;
 mod job;
 mod log;
 mod man;
-mod observers;
 mod page;
 mod requested;
 mod retry;
 pub mod rows_args;
-mod run;
+mod run_events;
 mod scheduler;
 mod score;
 pub mod shell_args;
@@ -31,7 +30,6 @@ pub mod text_args;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,7 +42,9 @@ use console::Console;
 
 use crate::error::{Error, Result};
 use crate::escape::escaped;
+use crate::panics::{caught, note_quietly};
 use crate::process;
+use crate::run::ending::{Ending, Failure};
 use crate::storage::find;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard
@@ -58,10 +58,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Unparsed::ByJob(error)) => return refused(&error, &arguments),
     };
     let console = Console::new(&cli.console);
-    // A panic of a library becomes an error of ours, told once and in our words.
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = catch_unwind(AssertUnwindSafe(|| dispatch(cli.verb, &console)));
-    match result.unwrap_or_else(|_| Err(Error::internal("tallow panicked").into())) {
+    // A panic of a library becomes an error of ours, shown once and in our words.
+    note_quietly();
+    let result = caught("tallow panicked", || Ok(dispatch(cli.verb, &console)));
+    match result.unwrap_or_else(|error| Err(error.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure {
             error: Some(error), ..
@@ -79,67 +79,38 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Why a verb does not end with 0.
-pub(crate) struct Failure {
-    /// The error, unless the exit code says all.
-    error: Option<Error>,
-    /// What else the JSON object on standard output holds.
-    object: Map<String, Json>,
-    code: u8,
-}
-
-/// How a run ends that did what there was to do.
-pub(crate) struct Ending {
-    /// The JSON object on standard output.
-    object: Map<String, Json>,
-    /// 0, unless another one was asked for.
-    code: u8,
-    /// Whether there was nothing to do.
-    was_idle: bool,
-}
-
-impl Ending {
-    /// Prints the object where JSON is wanted.
-    fn tell(self, console: &Console) -> Result<(), Failure> {
-        let Self {
-            object,
-            code,
-            was_idle: _,
-        } = self;
-        if console.is_json() {
-            let printed = console.json(&Json::Object(object));
-            // Also if the reader went away: it waits for the object, not for some of the rows.
-            printed.map_err(|error| {
-                let cause = std::error::Error::source(&error)
-                    .map_or_else(|| error.to_string(), ToString::to_string);
-                let error = Error::failed(
-                    "the run is done, but its JSON object could not be written to standard output",
-                )
-                .because(cause);
-                error.hint(
-                    "the output is whole: the same command again has nothing to do and prints that",
-                )
-            })?;
-        }
-        if code == 0 {
-            Ok(())
-        } else {
-            Err(Failure {
-                error: None,
-                object: Map::new(),
-                code,
-            })
-        }
+/// Prints the object of a run where JSON is expected, and passes its exit code on.
+fn conclude(ending: Ending, console: &Console) -> Result<(), Failure> {
+    let Ending {
+        object,
+        code,
+        was_idle: _,
+    } = ending;
+    if console.is_json() {
+        let printed = console.json(&Json::Object(object));
+        // Also if the reader went away: it waits for the object, not for some of the rows.
+        printed.map_err(|error| {
+            let cause = error
+                .causes()
+                .next()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            let error = Error::failed(
+                "the run is done, but its JSON object could not be written to standard output",
+            )
+            .because(cause);
+            error.hint(
+                "the output is whole: the same command again has nothing to do and prints that",
+            )
+        })?;
     }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self {
-            code: error.kind().exit_code(),
-            error: Some(error),
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(Failure {
+            error: None,
             object: Map::new(),
-        }
+            code,
+        })
     }
 }
 
@@ -154,10 +125,10 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Score(args) if args.print_job => {
             console.data(&job::page(&(*args).into(), &Cli::command())?)?;
         }
-        Verb::Score(args) => score::run((*args).into(), console)?.tell(console)?,
+        Verb::Score(args) => conclude(score::run(&(*args).into(), console)?, console)?,
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
-        Verb::Retry(args) => retry::run(args, console)?.tell(console)?,
+        Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
         Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
         Verb::Man(args) => man::run(&args, console)?,

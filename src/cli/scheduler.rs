@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::console::Console;
 use crate::report::lineage::{ParentRun, name_uuid};
+use crate::run::caller::{Caller, invocation_id};
 
 /// The prefix of Airflow's variables.
 const PREFIX: &str = "AIRFLOW_CTX_";
@@ -11,9 +13,23 @@ const PREFIX: &str = "AIRFLOW_CTX_";
 /// The namespace of jobs where nobody says otherwise: that of OpenLineage's own clients.
 const DEFAULT_NAMESPACE: &str = "default";
 
+/// Who started this process; its name is noted for the log.
+pub(super) fn caller(console: &Console) -> Caller {
+    let namespace = lineage_namespace();
+    let invocation_id = invocation_id();
+    console.name_invocation(&invocation_id);
+    Caller {
+        invocation_id,
+        working_directory: std::env::current_dir().unwrap_or_default(),
+        scheduler: context(),
+        parent: parent(&namespace),
+        namespace,
+    }
+}
+
 /// The variables that are there, by their names without the prefix, in lower case: `dag_id`,
 /// `task_id`, `dag_run_id`, `try_number`, …
-pub(super) fn context() -> BTreeMap<String, String> {
+fn context() -> BTreeMap<String, String> {
     let own = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let name = name.to_str()?.strip_prefix(PREFIX)?.to_ascii_lowercase();
         Some((name, value.to_string_lossy().into_owned()))
@@ -22,13 +38,13 @@ pub(super) fn context() -> BTreeMap<String, String> {
 }
 
 /// The namespace of jobs in lineage: `OPENLINEAGE_NAMESPACE`, as for every producer of OpenLineage.
-pub(super) fn lineage_namespace() -> String {
+fn lineage_namespace() -> String {
     variable("OPENLINEAGE_NAMESPACE").unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())
 }
 
 /// The run that started this one: what `OPENLINEAGE_PARENT_ID` says (`namespace/job/run`, which
 /// Airflow's macro `lineage_parent_id` gives), else Airflow's task by its variables.
-pub(super) fn parent(namespace: &str) -> Option<ParentRun> {
+fn parent(namespace: &str) -> Option<ParentRun> {
     variable("OPENLINEAGE_PARENT_ID")
         .and_then(|text| given_parent(&text))
         .or_else(|| airflow_task(namespace, &context()))

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use arrow::datatypes::Schema;
 
 use super::binding::column_names;
+use crate::count::listed;
 use crate::error::{Error, shell_word};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
@@ -87,16 +88,8 @@ pub(super) fn missing_columns(
     own: &HashSet<&str>,
     dataset: &Dataset,
 ) -> Error {
-    let names: Vec<String> = missing
-        .iter()
-        .take(10)
-        .map(|name| format!("`{name}`"))
-        .collect();
-    let more = if missing.len() > 10 {
-        format!(" and {} more", missing.len() - 10)
-    } else {
-        String::new()
-    };
+    let names = missing.iter().map(|name| format!("`{name}`"));
+    let names = listed(names, 10, ", ", "");
     let word = if missing.len() == 1 {
         "column"
     } else {
@@ -133,8 +126,7 @@ pub(super) fn missing_columns(
                 .into()
         });
     let error = Error::contract(format!(
-        "the model needs the {word} {}{more}, which the data lacks",
-        names.join(", ")
+        "the model needs the {word} {names}, which the data lacks"
     ))
     .hint(hint);
     dataset.files.first().map_or_else(

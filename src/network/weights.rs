@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use candle_core::safetensors::SliceSafetensors;
 use candle_core::{DType, Device};
 
+use crate::count::listed;
 use crate::error::{Error, Result};
 
 /// Counters of training, which PyTorch keeps beside the weights and no evaluation reads.
@@ -112,17 +113,8 @@ impl<'a> Weights<'a> {
         /// Enough names to see the pattern of a file's naming.
         const SHOWN: usize = 8;
         let names = self.names();
-        let shown: Vec<String> = names
-            .iter()
-            .take(SHOWN)
-            .map(|name| format!("`{name}`"))
-            .collect();
-        let more = if names.len() > SHOWN {
-            format!(" and {} more", names.len() - SHOWN)
-        } else {
-            String::new()
-        };
-        format!("the file holds {}{more}", shown.join(", "))
+        let names = names.iter().map(|name| format!("`{name}`"));
+        format!("the file holds {}", listed(names, SHOWN, ", ", ""))
     }
 
     fn names(&self) -> Vec<String> {

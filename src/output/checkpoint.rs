@@ -17,7 +17,7 @@ use super::names::{
     is_part_record, part_name, staged,
 };
 use super::table_writer::WrittenFile;
-use crate::count::counted;
+use crate::count::listed;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -136,18 +136,8 @@ fn input_changes(now: &[InputRecord], then: &[InputRecord]) -> Vec<String> {
     };
     let (new, old) = (digests(now), digests(then));
     let named = |paths: Vec<&PathBuf>, what: &str| {
-        let more = paths.len().saturating_sub(NAMED);
-        let names: Vec<String> = paths
-            .iter()
-            .take(NAMED)
-            .map(|path| format!("`{}`", path.display()))
-            .collect();
-        let more = if more > 0 {
-            format!(" and {}", counted(more, "more file"))
-        } else {
-            String::new()
-        };
-        (!paths.is_empty()).then(|| format!("{what} {}{more}", names.join(", ")))
+        let names = paths.iter().map(|path| format!("`{}`", path.display()));
+        (!paths.is_empty()).then(|| format!("{what} {}", listed(names, NAMED, ", ", "file")))
     };
     let only = |these: &'_ BTreeMap<PathBuf, String>, others: &BTreeMap<PathBuf, String>| {
         these
@@ -192,6 +182,10 @@ pub struct PartRecord {
     /// The file with rows that were mended, if there are any.
     #[serde(default)]
     pub corrections: Option<WrittenFile>,
+    /// The file with what the observers saw of its rows, if there are any observers; parts of
+    /// earlier versions have none.
+    #[serde(default)]
+    pub observed: Option<WrittenFile>,
 }
 
 impl PartRecord {
@@ -201,6 +195,7 @@ impl PartRecord {
             .iter()
             .chain(&self.rejected)
             .chain(&self.corrections)
+            .chain(&self.observed)
     }
 }
 
@@ -283,16 +278,33 @@ impl Checkpoint {
     /// # Errors
     /// Fails if the file system refuses to say.
     pub fn files_of(&self, record: &PartRecord) -> Result<Vec<PathBuf>> {
-        let place = |file: &WrittenFile| {
-            let hidden = staged(&file.path);
-            let is_hidden = find_below(&self.directory, &hidden)?.is_some();
-            Ok(self.directory.join(if is_hidden {
-                hidden.as_path()
-            } else {
-                Path::new(&file.path)
-            }))
-        };
-        record.files.iter().map(place).collect()
+        record
+            .files
+            .iter()
+            .map(|file| self.location(file))
+            .collect()
+    }
+
+    /// Where a file of a part lies now: hidden, or published before.
+    ///
+    /// # Errors
+    /// Fails if the file system refuses to say.
+    pub fn location(&self, file: &WrittenFile) -> Result<PathBuf> {
+        let hidden = staged(&file.path);
+        let is_hidden = find_below(&self.directory, &hidden)?.is_some();
+        Ok(self.directory.join(if is_hidden {
+            hidden.as_path()
+        } else {
+            Path::new(&file.path)
+        }))
+    }
+
+    /// Counts a part as unfinished: it is made again, with its corrected rows.
+    pub fn reopen(&mut self, number: u64) {
+        if let Some(record) = self.parts.remove(&number) {
+            let corrections = record.corrections.map(|file| (number, file));
+            self.corrections.extend(corrections);
+        }
     }
 
     /// Makes a part's record durable.

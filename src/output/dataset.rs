@@ -13,12 +13,14 @@ use arrow::datatypes::SchemaRef;
 
 use super::checkpoint::{Checkpoint, PartRecord};
 use super::names::{REJECTED, STAGED, part_name, part_sidecar, staged};
+use super::observed::Observed;
 use super::partition::{PartitionedRows, WAITING_BYTES};
 use super::quarantine::Quarantine;
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::pipeline::Destination;
+use crate::pipeline::Receiver;
+use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::storage::{PendingFile, find};
@@ -37,6 +39,8 @@ pub struct Layout {
     pub partitioning: Partitioning,
     /// Key-value pairs for the footers.
     pub metadata: Vec<(String, String)>,
+    /// The table of what the run's observers saw.
+    pub observed: Observed,
 }
 
 /// The files of the part at work.
@@ -168,7 +172,7 @@ impl DatasetOutput {
     }
 }
 
-impl Destination for DatasetOutput {
+impl Receiver for DatasetOutput {
     fn write(&mut self, part: u64, output: &RecordBatch) -> Result<()> {
         if self.layout.partitioning.is_none() {
             if self.open.is_none() {
@@ -210,7 +214,7 @@ impl Destination for DatasetOutput {
             .map_or(Ok(()), |writer| writer.write(&batch))
     }
 
-    fn end_part(&mut self, account: &PartAccount) -> Result<()> {
+    fn end_part(&mut self, account: &PartAccount, seen: &Partials) -> Result<()> {
         let number = account.number;
         let mut files = Vec::new();
         if self.layout.partitioning.is_none() {
@@ -229,12 +233,17 @@ impl Destination for DatasetOutput {
             .take()
             .map(|writer| Self::finish(writer, part_sidecar(REJECTED, number)))
             .transpose()?;
+        let observed = self
+            .layout
+            .observed
+            .stage(&self.layout.directory, number, seen)?;
         let corrections = self.checkpoint.corrections.remove(&number);
         self.checkpoint.note(PartRecord {
             account: account.clone(),
             files,
             rejected,
             corrections,
+            observed,
         })
     }
 }

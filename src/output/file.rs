@@ -7,7 +7,8 @@ use arrow::array::RecordBatch;
 use super::quarantine::{self, Quarantine};
 use super::table_writer::{TableFormat, TableWriter, WrittenFile};
 use crate::error::Result;
-use crate::pipeline::Destination;
+use crate::pipeline::Receiver;
+use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::storage::{PendingFile, remove};
@@ -134,7 +135,7 @@ impl FinishedFiles {
     }
 }
 
-impl Destination for FileOutput {
+impl Receiver for FileOutput {
     fn write(&mut self, _part: u64, output: &RecordBatch) -> Result<()> {
         self.predictions.write(output)
     }
@@ -165,7 +166,7 @@ impl Destination for FileOutput {
             .map_or(Ok(()), |writer| writer.write(&batch))
     }
 
-    fn end_part(&mut self, _account: &PartAccount) -> Result<()> {
+    fn end_part(&mut self, _account: &PartAccount, _seen: &Partials) -> Result<()> {
         Ok(())
     }
 }

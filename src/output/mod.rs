@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod file;
 pub mod mended;
 pub mod names;
+pub mod observed;
 pub mod partition;
 pub mod publication;
 pub mod quarantine;

@@ -31,6 +31,9 @@ pub const REJECTED: &str = "_tallow/rejected";
 /// The rows of a data set that replace rejected ones.
 pub const CORRECTIONS: &str = "_tallow/corrections";
 
+/// What observers saw of the parts of a data set.
+pub const OBSERVED: &str = "_tallow/observed";
+
 /// Files that wait for their names.
 pub const STAGED: &str = "_tallow/staged";
 
@@ -160,6 +163,7 @@ pub fn is_of_data_set(below: &Path) -> bool {
     let is_sidecar = [
         REJECTED,
         CORRECTIONS,
+        OBSERVED,
         earlier::REJECTED,
         earlier::CORRECTIONS,
     ]
@@ -251,6 +255,7 @@ mod tests {
             "part-00000.parquet",
             "a=b/c=%2F/part-123456.csv",
             "_tallow/rejected/part-00001.pq",
+            "_tallow/observed/part-00001.pq",
             "_rejected/part-00001.parquet",
             REPORT,
         ] {

@@ -79,8 +79,7 @@ impl Quarantine {
             .chain(ours)
             .collect();
         let inputs = job
-            .scoring
-            .encoder()
+            .arms
             .inputs()
             .map(|bound| bound.column.clone())
             .collect();
@@ -90,7 +89,7 @@ impl Quarantine {
                 .dataset
                 .files
                 .iter()
-                .map(|file| file.path.clone())
+                .map(|file| file.name.clone())
                 .collect(),
             inputs,
         })

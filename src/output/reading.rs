@@ -1,4 +1,4 @@
-//! Parts read back: their scores enter the statistics of the run that goes on after them.
+//! The scores of parts read back, for observers that have no other account of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,16 +8,19 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
-use crate::report::scores::ScoreStatistics;
 use crate::table::cast::cast_column;
 use crate::table::dataset::Dataset;
 
-/// Observes the scores in files that a run of `job` wrote.
+/// Gives the scores in files that a run of `job` wrote to `take`, batch by batch.
 ///
 /// # Errors
-/// Fails if a file cannot be read or lacks a column.
-pub fn observe(job: &Job, files: Vec<PathBuf>, scores: &mut ScoreStatistics) -> Result<()> {
-    let fields = job.scoring.fields();
+/// Fails if a file cannot be read or a column is missing, or as `take` does.
+pub fn for_each_batch(
+    job: &Job,
+    files: Vec<PathBuf>,
+    mut take: impl FnMut(&[ArrayRef]) -> Result<()>,
+) -> Result<()> {
+    let fields = job.arms.fields();
     for file in files {
         let dataset = Dataset::of_file(&file)?;
         let typed = |field: &Field| {
@@ -37,7 +40,7 @@ pub fn observe(job: &Job, files: Vec<PathBuf>, scores: &mut ScoreStatistics) -> 
                 .zip(&fields)
                 .map(|(column, field)| score(column, field))
                 .collect::<Result<Vec<_>>>()?;
-            scores.observe_columns(&columns)?;
+            take(&columns)?;
         }
     }
     Ok(())

@@ -6,10 +6,12 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{Schema, SchemaRef};
 
+use super::arm::{Arms, score_all};
 use super::correction::Corrections;
+use super::observer::{Observer, Partials, ScoredPortion};
 use super::part::PartPortion;
 use super::pieces::Work;
-use super::scoring::{Rejection, ScoredBlock, Scorer, Scoring};
+use super::scoring::{Rejection, ScoredBlock, Scorer};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
@@ -29,14 +31,14 @@ pub struct Job {
     pub read_schema: SchemaRef,
     /// Filter and derived columns, if any.
     pub selection: Option<Selection>,
-    /// The model and its binding to the batches that the selection gives.
-    pub scoring: Scoring,
+    /// The models, each with its binding to the batches that the selection gives.
+    pub arms: Arms,
     /// Positions, in those batches, of the columns that come along.
     pub passthrough: Vec<usize>,
     /// The output's columns: the ones that come along, then the outcome's.
     pub output_schema: SchemaRef,
-    /// Rows that stand in for rows of the input.
-    pub corrections: Option<Corrections>,
+    /// What watches the rows pass.
+    pub observers: Vec<Box<dyn Observer>>,
     /// Rows of the input to read at most.
     pub limit: Option<u64>,
     /// Rows of the input in each part of the output; none: all are one part.
@@ -70,6 +72,8 @@ pub struct Finished {
     pub coercions: Vec<Coercions>,
     /// The rows of the output.
     pub output: RecordBatch,
+    /// What the observers saw of them.
+    pub seen: Partials,
     /// The time that it took.
     pub times: StageTimes,
 }
@@ -164,25 +168,29 @@ impl Decoded {
 
 /// A worker's way through one portion: read and filter it, score its blocks, make the output's rows
 /// of them.
-pub(super) struct PortionWork<'a>(pub(super) &'a Job);
+pub(super) struct PortionWork<'a> {
+    pub(super) job: &'a Job,
+    /// Rows that replace rows of the input.
+    pub(super) corrections: Option<&'a Corrections>,
+}
 
 impl<'a> Work for PortionWork<'a> {
     type Item = PartPortion;
-    type State = Scorer<'a>;
+    type State = Vec<Scorer<'a>>;
     type Prepared = Decoded;
-    type Piece = ScoredBlock;
+    type Piece = Vec<ScoredBlock>;
     type Outcome = Finished;
 
-    fn state(&self) -> Scorer<'a> {
-        self.0.scoring.scorer()
+    fn state(&self) -> Vec<Scorer<'a>> {
+        self.job.arms.scorers()
     }
 
     fn prepare(
         &self,
-        _scorer: &mut Scorer<'a>,
+        _scorers: &mut Vec<Scorer<'a>>,
         PartPortion { part, portion }: PartPortion,
     ) -> Result<Decoded> {
-        let (job, mut times) = (self.0, StageTimes::default());
+        let (job, mut times) = (self.job, StageTimes::default());
         let (file, first_row, end_byte) = (
             portion.file,
             portion.portion.first_row,
@@ -196,7 +204,7 @@ impl<'a> Work for PortionWork<'a> {
         // damaged, it is not finished.
         check_unchanged(path, &table.identity())?;
         let batch = batch?;
-        let batch = job
+        let batch = self
             .corrections
             .iter()
             .try_fold(batch, |batch, corrections| {
@@ -225,25 +233,37 @@ impl<'a> Work for PortionWork<'a> {
         decoded
             .batch
             .num_rows()
-            .div_ceil(self.0.scoring.block_rows())
+            .div_ceil(self.job.arms.block_rows())
     }
 
     fn piece(
         &self,
-        scorer: &mut Scorer<'a>,
+        scorers: &mut Vec<Scorer<'a>>,
         decoded: &Decoded,
         number: usize,
-    ) -> Result<ScoredBlock> {
-        scorer.score(&decoded.batch, number, decoded.origin(self.0))
+    ) -> Result<Vec<ScoredBlock>> {
+        let rows = self.job.arms.block(number, decoded.batch.num_rows());
+        score_all(scorers, &decoded.batch, &rows, decoded.origin(self.job))
     }
 
-    fn finish(&self, decoded: &Decoded, blocks: Vec<ScoredBlock>) -> Result<Finished> {
+    fn finish(&self, decoded: &Decoded, blocks: Vec<Vec<ScoredBlock>>) -> Result<Finished> {
         let mut times = decoded.times;
-        blocks.iter().for_each(|block| times.add(&block.times));
-        let scored = times.measure(Stage::Finish, || self.0.scoring.gather(blocks))?;
+        blocks
+            .iter()
+            .flatten()
+            .for_each(|block| times.add(&block.times));
+        let scored = times.measure(Stage::Finish, || self.job.arms.gather(blocks))?;
         let (output, rejected) = times.measure(Stage::Finish, || {
-            self.0
+            self.job
                 .part_ways(&decoded.batch, scored.columns, &scored.rejections)
+        })?;
+        let portion = ScoredPortion {
+            rows: &decoded.batch,
+            rejections: &scored.rejections,
+            scores: &output.columns()[self.job.passthrough.len()..],
+        };
+        let seen = times.measure(Stage::Finish, || {
+            Partials::observe(&self.job.observers, &portion)
         })?;
         Ok(Finished {
             part: decoded.part,
@@ -256,6 +276,7 @@ impl<'a> Work for PortionWork<'a> {
             rejected,
             coercions: scored.coercions,
             output,
+            seen,
             times,
         })
     }

@@ -5,16 +5,18 @@
 //! take blocks of rows; results are put back in order and delivered one at a time, by whichever
 //! worker finds the next number ready. So N threads are N threads, the output is the input's order,
 //! and nothing depends on who was faster. Rows are counted in parts, whose borders depend on the
-//! input alone: what a run may resume from. Where results go is a [`Destination`]'s business.
+//! input alone: what a run may resume from. Where results go is a [`Receiver`]'s business.
 //!
-//! Doors left open: [`Job::scoring`] is one model's work on a decoded batch (a champion and its
-//! challengers would be several); statistics are taken at delivery, in row order, so they cost no
-//! lock and no byte depends on threads.
+//! Statistics are taken by observers on the workers (see [`observer`]) and merged at delivery, in
+//! the order of the input, so that they cost no lock and no byte depends on threads. A job has
+//! [`arm`]s: one model in an ordinary run; a champion and its challengers would be several.
 
+pub mod arm;
 pub mod budget;
 pub mod correction;
 pub mod job;
 pub mod ledger;
+pub mod observer;
 mod ordered;
 pub mod part;
 mod pieces;
@@ -25,4 +27,4 @@ pub mod stage;
 pub mod verification;
 
 pub use job::Job;
-pub use run::{Control, Destination, Outcomes, run};
+pub use run::{Control, Input, Outcomes, Receiver, run};

@@ -5,9 +5,7 @@
 //! one that is reported. A worker that may take no further item, because the window is full, memory
 //! is short or there is none, does pieces of the others' items instead.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use rayon::ThreadPoolBuilder;
 
 use super::pieces::{Pieces, Work};
 use crate::error::{Error, Result};
+use crate::panics::caught;
 
 /// Portions in flight for each worker: one at work and one whose result waits for its turn.
 const WINDOW_PER_WORKER: u64 = 2;
@@ -291,18 +290,7 @@ impl<W: Work> Shared<'_, W> {
 
 /// A panic of a library underneath becomes an error of ours.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        Err(Error::internal(format!(
-            "a worker panicked: {}",
-            panic_text(payload.as_ref())
-        )))
-    })
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".into())
+    caught("a worker panicked", work)
 }
 
 #[cfg(test)]
@@ -384,7 +372,9 @@ mod tests {
             |_| Ok(()),
         )
         .unwrap_err();
-        assert_eq!(error.message(), "a worker panicked: boom");
+        assert_eq!(error.message(), "a worker panicked");
+        let cause = error.causes().next().map(ToString::to_string);
+        assert!(cause.unwrap().starts_with("boom"));
         let whole = Whole::new(|| (), |(): &mut (), item: u64| Ok(item));
         let error = for_each_in_order(2, &|| false, (0..9).map(Ok), &whole, |_| {
             Err(Error::failed("disk full"))

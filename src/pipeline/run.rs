@@ -1,25 +1,25 @@
-//! A run: portions to workers, results in order to their destination, an account of every row.
+//! A run: portions to workers, results in order to their receiver, an account of every row.
 
-use crate::pipeline::part::PartPortion;
 use std::collections::VecDeque;
 
 use arrow::array::RecordBatch;
 
 use super::budget::Budget;
+use super::correction::Corrections;
 use super::job::{Finished, Job, PortionWork};
 use super::ledger::Ledger;
+use super::observer::Partials;
 use super::ordered::for_each_in_order;
-use super::part::{PartAccount, Segment};
+use super::part::{PartAccount, PartPortion, Segment};
 use super::scoring::Rejection;
 use super::stage::{Stage, StageTimes};
 use crate::error::Result;
 use crate::feature::verdict::Coercions;
 use crate::interrupt::Interrupt;
-use crate::report::scores::ScoreStatistics;
 use crate::table::dataset::{FilePortions, Position};
 
 /// Where results go, in order: part after part, and within a part row after row.
-pub trait Destination: Send {
+pub trait Receiver: Send {
     /// Takes rows of the output.
     ///
     /// # Errors
@@ -39,11 +39,12 @@ pub trait Destination: Send {
         rejections: &[Rejection],
     ) -> Result<()>;
 
-    /// Ends the part that rows were written to, or would have been.
+    /// Ends the part that rows were written to, or would have been; `seen` is what the observers
+    /// saw of them.
     ///
     /// # Errors
     /// Fails if what is left cannot be written.
-    fn end_part(&mut self, account: &PartAccount) -> Result<()>;
+    fn end_part(&mut self, account: &PartAccount, seen: &Partials) -> Result<()>;
 }
 
 /// What a run did so far.
@@ -53,8 +54,8 @@ pub struct Outcomes {
     pub ledger: Ledger,
     /// What was done to each input's values, in the inputs' order.
     pub coercions: Vec<Coercions>,
-    /// The distribution of each outcome column.
-    pub scores: ScoreStatistics,
+    /// What the job's observers saw.
+    pub seen: Partials,
     /// Work per stage over all workers.
     pub times: StageTimes,
     /// Rows that an earlier run had read already.
@@ -66,9 +67,9 @@ impl Outcomes {
     #[must_use]
     pub fn new(job: &Job) -> Self {
         Self {
-            ledger: Ledger::new(job.dataset.files.iter().map(|file| file.path.clone())),
-            coercions: vec![Coercions::default(); job.scoring.encoder().inputs().len()],
-            scores: ScoreStatistics::new(&job.scoring.fields(), job.passthrough.len()),
+            ledger: Ledger::new(job.dataset.files.iter().map(|file| file.name.clone())),
+            coercions: vec![Coercions::default(); job.arms.inputs().count()],
+            seen: Partials::empty(&job.observers),
             times: StageTimes::default(),
             rows_before: 0,
         }
@@ -80,13 +81,17 @@ impl Outcomes {
         self.ledger.total().rows_in - self.rows_before
     }
 
-    /// Adds a part's account; its scores are observed apart, from its rows.
-    pub fn add(&mut self, account: &PartAccount) {
+    /// Adds a part: its account, and what the observers saw of it.
+    ///
+    /// # Errors
+    /// An internal error if they were other observers.
+    pub fn add(&mut self, account: &PartAccount, seen: &Partials) -> Result<()> {
         self.ledger.add(account);
         self.coercions
             .iter_mut()
             .zip(&account.coercions)
             .for_each(|(sum, counts)| sum.add(counts));
+        self.seen.merge(seen)
     }
 }
 
@@ -99,7 +104,33 @@ pub struct Control {
     pub budget: Budget,
 }
 
-/// Works on the segments in order and hands what comes of them to `destination`; `advance` hears of
+/// The rows of a run.
+#[derive(Debug)]
+pub struct Input {
+    /// The rows to be worked on, in order.
+    pub segments: Vec<Segment>,
+    /// Rows that replace rows of the input.
+    pub corrections: Option<Corrections>,
+}
+
+impl Input {
+    /// All rows of a job, as one part.
+    #[must_use]
+    pub fn whole(job: &Job) -> Self {
+        let whole = Segment {
+            first_part: 0,
+            start: Position::default(),
+            start_byte: None,
+            row_count: job.limit.unwrap_or(u64::MAX),
+        };
+        Self {
+            segments: vec![whole],
+            corrections: None,
+        }
+    }
+}
+
+/// Works on the segments in order and hands what comes of them to `receiver`; `advance` hears of
 /// input rows as they are done. What was done is in `outcomes` also if the run fails.
 ///
 /// # Errors
@@ -107,12 +138,16 @@ pub struct Control {
 /// [`Kind::ErrorBudget`](crate::error::Kind::ErrorBudget) if `control` ends the run.
 pub fn run(
     job: &Job,
-    segments: Vec<Segment>,
-    destination: &mut dyn Destination,
+    input: Input,
+    receiver: &mut dyn Receiver,
     control: &Control,
     outcomes: &mut Outcomes,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<()> {
+    let Input {
+        segments,
+        corrections,
+    } = input;
     let first = segments.first().copied();
     let source = Source {
         job,
@@ -124,9 +159,9 @@ pub fn run(
     let mut delivery = Delivery {
         job,
         control,
-        destination,
+        receiver,
         outcomes,
-        account: None,
+        part: None,
         rejected,
         has_ended_a_part: false,
         advance,
@@ -135,14 +170,17 @@ pub fn run(
         job.threads,
         &job.pressure(),
         source,
-        &PortionWork(job),
+        &PortionWork {
+            job,
+            corrections: corrections.as_ref(),
+        },
         |finished| delivery.take(finished),
     );
     let ended = worked.and_then(|()| delivery.finish(first));
-    if let Some(account) = delivery.account.take() {
-        delivery.outcomes.add(&account);
+    match delivery.part.take() {
+        Some((account, seen)) => ended.and(delivery.outcomes.add(&account, &seen)),
+        None => ended,
     }
-    ended
 }
 
 /// Portions of the segments in order, none across the border of a part.
@@ -216,9 +254,10 @@ impl Iterator for Source<'_> {
 struct Delivery<'a> {
     job: &'a Job,
     control: &'a Control,
-    destination: &'a mut dyn Destination,
+    receiver: &'a mut dyn Receiver,
     outcomes: &'a mut Outcomes,
-    account: Option<PartAccount>,
+    /// The part at work, and what the observers saw of it so far.
+    part: Option<(PartAccount, Partials)>,
     rejected: u64,
     has_ended_a_part: bool,
     advance: &'a (dyn Fn(u64) + Sync),
@@ -227,9 +266,9 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     fn take(&mut self, mut finished: Finished) -> Result<()> {
         if self
-            .account
+            .part
             .as_ref()
-            .is_some_and(|account| account.number != finished.part)
+            .is_some_and(|(account, _)| account.number != finished.part)
         {
             self.end_part()?;
         }
@@ -249,9 +288,14 @@ impl Delivery<'_> {
         let mut times = StageTimes::default();
         times.measure(Stage::Write, || self.write(&finished))?;
         self.outcomes.times.add(&times);
-        self.account
-            .get_or_insert_with(|| PartAccount::new(finished.part, start, input_count))
-            .book(&finished);
+        let (account, seen) = self.part.get_or_insert_with(|| {
+            (
+                PartAccount::new(finished.part, start, input_count),
+                Partials::empty(&self.job.observers),
+            )
+        });
+        account.book(&finished);
+        seen.merge(&finished.seen)?;
         self.rejected += finished.rejections.len() as u64;
         (self.advance)(finished.rows_in);
         if overrun.is_some() {
@@ -262,8 +306,7 @@ impl Delivery<'_> {
     }
 
     fn write(&mut self, finished: &Finished) -> Result<()> {
-        self.outcomes.scores.observe(&finished.output)?;
-        self.destination.write(finished.part, &finished.output)?;
+        self.receiver.write(finished.part, &finished.output)?;
         let Some(rejected) = finished
             .rejected
             .as_ref()
@@ -272,18 +315,18 @@ impl Delivery<'_> {
             return Ok(());
         };
         let rows = rejected.slice(0, finished.rejections.len());
-        self.destination
+        self.receiver
             .reject(finished.part, finished.file, &rows, &finished.rejections)
     }
 
     fn end_part(&mut self) -> Result<()> {
-        let Some(account) = self.account.take() else {
+        let Some((account, seen)) = self.part.take() else {
             return Ok(());
         };
         self.has_ended_a_part = true;
-        self.outcomes.add(&account);
+        self.outcomes.add(&account, &seen)?;
         let mut times = StageTimes::default();
-        times.measure(Stage::Write, || self.destination.end_part(&account))?;
+        times.measure(Stage::Write, || self.receiver.end_part(&account, &seen))?;
         self.outcomes.times.add(&times);
         Ok(())
     }
@@ -296,11 +339,9 @@ impl Delivery<'_> {
         else {
             return Ok(());
         };
-        self.account = Some(PartAccount::new(
-            0,
-            first.start,
-            self.job.scoring.encoder().inputs().len(),
-        ));
+        let input_count = self.job.arms.inputs().count();
+        let account = PartAccount::new(0, first.start, input_count);
+        self.part = Some((account, Partials::empty(&self.job.observers)));
         self.end_part()
     }
 }

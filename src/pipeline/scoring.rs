@@ -1,6 +1,7 @@
 //! One model's work on a batch: encode and score its blocks, turn the margins into columns. One
 //! [`Scorer`] per worker, one [`Scoring`] for all.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
@@ -233,18 +234,17 @@ pub struct Scorer<'a> {
 }
 
 impl Scorer<'_> {
-    /// Scores the rows of block `number` of the batch.
+    /// Scores rows of the batch: a block of them.
     ///
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
     pub fn score(
         &mut self,
         batch: &RecordBatch,
-        number: usize,
+        range: Range<usize>,
         origin: Origin,
     ) -> Result<ScoredBlock> {
-        let start = number * self.scoring.block_rows();
-        let rows = self.scoring.block_rows().min(batch.num_rows() - start);
+        let (start, rows) = (range.start, range.len());
         let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
         let column = |position: &Option<(usize, Vec<usize>)>| match position {
             Some((position, path)) => {

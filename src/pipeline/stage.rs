@@ -13,9 +13,9 @@ pub enum Stage {
     Encode,
     /// Numbers to margins.
     Score,
-    /// Margins to columns.
+    /// Margins to columns, and their statistics.
     Finish,
-    /// Statistics, encoding and writing of the output.
+    /// Encoding and writing of the output.
     Write,
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::Plan;
-use super::target::Target;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{InputRecord, RunIdentity};
@@ -54,8 +53,12 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
 ///
 /// # Errors
 /// Fails if an input cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
-pub fn of(args: &Work, plan: &Plan, target: &Target, interrupt: &Interrupt) -> Result<RunIdentity> {
-    let mut configuration = configuration(args)?;
+pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
+    let mut configuration = plan.configuration.clone();
+    let target = plan
+        .target
+        .as_ref()
+        .ok_or_else(|| Error::internal("a run without an output"))?;
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());
     configuration.insert("--output-format".into(), target.format.extension().into());
@@ -84,7 +87,7 @@ fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
     check_unchanged(&file.path, &identity)?;
     let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
     Ok(InputRecord {
-        path: file.path.clone(),
+        path: file.name.clone(),
         bytes: identity.byte_count(),
         modified,
         digest: format!("blake3:{}", digest.finalize().to_hex()),

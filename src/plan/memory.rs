@@ -14,6 +14,7 @@ use arrow::datatypes::Schema;
 use crate::error::{Error, Result};
 use crate::pipeline::scoring::BLOCK_ROWS;
 use crate::process;
+use crate::statistics::quantile_sketch::{BUCKET_BYTES, MOST_BUCKETS};
 use crate::table::chunk::chunk_bytes;
 use crate::table::dataset::Dataset;
 use crate::table::demand::Demand;
@@ -82,6 +83,8 @@ pub struct Needs {
     pub model_bytes: u64,
     /// What the scores of a row take.
     pub score_row_bytes: u64,
+    /// The columns of numbers among the scores, whose values are counted in each portion.
+    pub score_column_count: u64,
     /// What a row of the output takes, its texts and lists apart.
     pub output_row_bytes: u64,
     /// The columns of the output, nested ones counted by leaf.
@@ -134,10 +137,12 @@ impl Needs {
         // is rejected.
         let at_work =
             demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
-        let scores = demand
-            .portion_rows
-            .unwrap_or(0)
-            .saturating_mul(self.score_row_bytes);
+        let rows = demand.portion_rows.unwrap_or(0);
+        let counts = (rows.min(MOST_BUCKETS as u64) * BUCKET_BYTES as u64)
+            .saturating_mul(self.score_column_count);
+        let scores = rows
+            .saturating_mul(self.score_row_bytes)
+            .saturating_add(counts);
         let in_use = in_flight.saturating_mul(demand.portion_bytes.saturating_add(scores))
             + workers.saturating_mul(at_work.saturating_add(demand.decoding_bytes))
             + helpers.saturating_mul(self.block_bytes.saturating_add(self.model_bytes))
@@ -351,6 +356,7 @@ mod tests {
         block_bytes: MIB,
         model_bytes: 0,
         score_row_bytes: 12,
+        score_column_count: 2,
         output_row_bytes: 24,
         output_leaf_count: 3,
         has_texts: true,

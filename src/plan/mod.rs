@@ -1,9 +1,10 @@
 //! Arguments to plan: every default resolved, every path opened or creatable, the model bound.
 //!
 //! All that can fail cheaply fails here, before the first row. After this no room looks at an
-//! argument again.
+//! argument again, and nothing changes a plan that a run works on.
 
 mod agreement;
+mod columns;
 pub mod effect;
 pub mod guard;
 pub mod identity;
@@ -16,36 +17,45 @@ pub mod target;
 pub(crate) mod text;
 mod warning;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use self::list::all_items;
+use self::columns::{output_schema, passthrough, positions, refuse_doubled, wanted_columns};
+use self::guard::{Guards, budget};
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
 use self::options::{
     binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
     missing_values, renames, rows_axes, set_threshold, tree_selection,
 };
 use self::reading::read_options;
+use self::target::Target;
 use crate::contract::Policy;
 use crate::contract::binding::{
-    BindingOptions, BoundInput, bind, check_missing_names, column_names, fed_columns, first_doubled,
+    BindingOptions, BoundInput, bind, check_missing_names, fed_columns,
 };
 use crate::contract::renaming::Renaming;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::format::{GraphFeatures, ImportOptions};
+use crate::interrupt::Interrupt;
 use crate::memory::Pool;
+use crate::monitor::scores::ScoreObserver;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
+use crate::pipeline::arm::{Arm, Arms};
+use crate::pipeline::budget::Budget;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
+use crate::pipeline::verification;
 use crate::process;
 use crate::query::Derived;
+use crate::request::Request;
 use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
@@ -54,10 +64,7 @@ use crate::table::ReadOptions;
 use crate::table::chunk::leaf_count;
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
-use crate::table::name_index::NameIndex;
-use crate::table::nested;
 use crate::table::row_size::{fixed_width, is_varying};
-use crate::table::spelling::did_you_mean;
 
 /// A run, ready to start.
 #[derive(Debug)]
@@ -76,12 +83,65 @@ pub struct Plan {
     /// do.
     pub ignored: Vec<PathBuf>,
     needs: Needs,
-    /// What a person should look at, though the run can go on.
+    /// Where results go; none for a dry run that names no output.
+    pub target: Option<Target>,
+    /// What is too strange about the input.
+    pub guards: Guards,
+    /// How many rows may be rejected.
+    pub budget: Budget,
+    /// The exit code of a run that has nothing to do.
+    pub skip_code: Option<u8>,
+    /// Whether files that cannot be read to their end are left out.
+    is_skipping: bool,
+    /// The options that show in the rows, by the names of their flags.
+    configuration: BTreeMap<String, Json>,
+    /// All options, for a later run that corrects this one.
+    pub request: Map<String, Json>,
+    /// What the user should look at, though the run can go on.
     pub warnings: Vec<Error>,
+    /// What the user should look at once the run is over.
+    pub doubt: Option<Error>,
 }
 
 impl Plan {
-    /// Opens model and data, binds them and lays out the output's columns.
+    /// The plan of a request whose results go to `target`; `names` are those of input files that
+    /// are recorded under other names than their paths.
+    ///
+    /// # Errors
+    /// As [`Plan::bind`]; a usage error if the run would write over what it reads, or for a limit
+    /// that is not one.
+    pub fn resolve(
+        request: &Request,
+        target: Option<Target>,
+        names: &HashMap<PathBuf, PathBuf>,
+    ) -> Result<Self> {
+        let mut plan = Self::bind(&request.work)?;
+        if let Some(dataset) = Arc::get_mut(&mut plan.job.dataset) {
+            dataset.name_files(names);
+        }
+        if let Some(target) = &target {
+            target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
+        }
+        let report = match &target {
+            Some(target) => target.last_report()?,
+            None => None,
+        };
+        (plan.guards, plan.doubt) = Guards::resolve(&request.limits, report.as_deref())?;
+        plan.budget = budget(&request.limits, plan.job.row_count())?;
+        plan.skip_code = request.limits.skip_code;
+        plan.request = request
+            .to_json()
+            .map_err(|error| Error::internal("options that have no form as JSON").because(error))?;
+        let may_reject = effect::may_reject(plan.job.arms.inputs());
+        let output = target.as_ref().map(|_| &request.output);
+        plan.warnings
+            .extend(effect::of_rejections(output, &request.limits, may_reject));
+        plan.target = target;
+        Ok(plan)
+    }
+
+    /// Opens model and data, binds them and lays out the output's columns: a plan without a target
+    /// and without limits.
     ///
     /// # Errors
     /// Whatever does not fit, in the order a person would check it: model, files, columns,
@@ -90,7 +150,7 @@ impl Plan {
         clippy::too_many_lines,
         reason = "the checks in their order, each in a line or two"
     )]
-    pub fn resolve(args: &Work) -> Result<Self> {
+    pub fn bind(args: &Work) -> Result<Self> {
         let Work {
             model,
             inputs,
@@ -207,7 +267,8 @@ impl Plan {
         refuse_doubled(&wanted, &dataset)?;
         let read_schema = dataset.as_read(&wanted);
         let batch_schema = widened(&selection, &read_schema);
-        let name = Name::new(args, &opened)?;
+        let configuration = identity::configuration(args)?;
+        let name = Name::new(&configuration, &opened);
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();
         identity.further.extend(offset_rule.map(|rule| {
@@ -246,11 +307,15 @@ impl Plan {
             most_portion_bytes,
             ..options
         });
+        let arms = Arms::one(Arm {
+            name: identity.name.clone(),
+            scoring,
+        });
         let job = Job {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: wanted,
-            corrections: None,
+            observers: vec![Box::new(ScoreObserver::new(arms.fields()))],
             limit: rows.limit,
             rows_per_part: None,
             threads: allowance.threads,
@@ -258,7 +323,7 @@ impl Plan {
             dataset: Arc::new(dataset),
             read_schema,
             selection,
-            scoring,
+            arms,
         };
         Ok(Self {
             job,
@@ -268,7 +333,15 @@ impl Plan {
             bad_files,
             ignored: found.ignored,
             needs,
+            target: None,
+            guards: Guards::default(),
+            budget: Budget::default(),
+            skip_code: None,
+            is_skipping: rows.on_bad_file == OnBadFile::Skip,
+            configuration,
+            request: Map::new(),
             warnings,
+            doubt: None,
         })
     }
 
@@ -302,22 +375,47 @@ impl Plan {
             .map_or(0, |demand| self.needs.estimate(*threads, demand)))
     }
 
-    /// Leaves files out that cannot be read to their end, given by their indices: a file is scored
-    /// whole or not at all.
+    /// The files of which every row is to be read before the first is scored, so that a file is
+    /// scored whole or not at all: those that cannot be read to their end, by their indices.
+    ///
+    /// # Errors
+    /// Fails if a worker cannot be started; [`crate::error::Kind::Signal`] if `interrupt` says so.
+    pub fn unreadable(&self, interrupt: &Interrupt) -> Result<Vec<(usize, BadFile)>> {
+        if self.is_skipping {
+            verification::unreadable(&self.job, interrupt)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// The same plan without files that cannot be read to their end.
     ///
     /// # Errors
     /// Fails if no file is left.
-    pub fn leave_out(&mut self, unreadable: Vec<(usize, BadFile)>) -> Result<()> {
-        if unreadable.is_empty() {
-            return Ok(());
+    pub fn without(mut self, unreadable: Vec<(usize, BadFile)>) -> Result<Self> {
+        if !unreadable.is_empty() {
+            Arc::get_mut(&mut self.job.dataset)
+                .ok_or_else(|| Error::internal("the data set is in use"))?
+                .leave_out(&unreadable)?;
+            self.bad_files
+                .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
+            self.run_id = self.name.run_id(&self.job.dataset)?;
         }
-        Arc::get_mut(&mut self.job.dataset)
-            .ok_or_else(|| Error::internal("the data set is in use"))?
-            .leave_out(&unreadable)?;
-        self.bad_files
-            .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
-        self.run_id = self.name.run_id(&self.job.dataset)?;
-        Ok(())
+        self.budget.row_count = self.job.row_count();
+        self.job.rows_per_part = self
+            .target
+            .as_ref()
+            .and_then(|target| target.rows_per_part(&self));
+        Ok(self)
+    }
+
+    /// The same plan, which may replace an output that is there.
+    #[must_use]
+    pub fn overwriting(mut self) -> Self {
+        if let Some(target) = &mut self.target {
+            target.overwrite = true;
+        }
+        self
     }
 }
 
@@ -388,6 +486,8 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
             .sum()
     };
     let scores = scoring.fields();
+    let is_number = |field: &&Field| field.data_type() != &DataType::Utf8;
+    let score_column_count = scores.iter().filter(is_number).count() as u64;
     Needs {
         resident_bytes: process::memory_bytes()
             .unwrap_or(0)
@@ -399,6 +499,7 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
         block_bytes: scoring.block_bytes() as u64,
         model_bytes: scoring.model().model.worker_bytes() as u64,
         score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
+        score_column_count,
         output_row_bytes: row_bytes(output.fields()),
         output_leaf_count: leaf_count(output.fields()),
         has_texts: output
@@ -406,47 +507,6 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
             .iter()
             .any(|field| is_varying(field.data_type())),
         row_count: dataset.row_count(),
-    }
-}
-
-/// The names of the columns that come along: by default the table's that feed no input; if named,
-/// derived ones may be among them.
-fn passthrough(
-    outcome: &Prediction,
-    bound: &[BoundInput],
-    schema: &Schema,
-    widened: &Schema,
-) -> Result<Vec<String>> {
-    let all = || schema.fields().iter().map(|field| field.name().clone());
-    let named = outcome
-        .passthrough
-        .as_deref()
-        .map(|texts| all_items("--passthrough", texts))
-        .transpose()?;
-    match named.as_deref() {
-        None => {
-            let features: HashSet<&str> = bound.iter().map(|input| input.column.as_str()).collect();
-            Ok(all()
-                .filter(|name| !features.contains(name.as_str()))
-                .collect())
-        }
-        Some([one]) if one == "all" => Ok(all().collect()),
-        Some([one]) if one == "none" => Ok(Vec::new()),
-        Some(names) => match names
-            .iter()
-            .find(|name| widened.column_with_name(name).is_none())
-        {
-            Some(name) => Err(Error::contract(
-                "`--passthrough` names a column that the data lacks",
-            )
-            .at_column(name)
-            .hint(did_you_mean(
-                name,
-                &column_names(widened),
-                "`tallow inspect` lists the columns of a file",
-            ))),
-            None => Ok(names.to_vec()),
-        },
     }
 }
 
@@ -472,105 +532,6 @@ fn warnings(
         .into_iter()
         .chain(warning::unread_derived(&unread))
         .collect()
-}
-
-/// Only the columns that something reads, in the table's order.
-fn wanted_columns(
-    bound: &[BoundInput],
-    along: &[String],
-    selection: Option<&Selection>,
-    schema: &Schema,
-) -> SchemaRef {
-    // A field inside a struct is read with the struct's column.
-    let root = |input: &BoundInput| {
-        schema
-            .column_with_name(&input.column)
-            .is_none()
-            .then(|| nested::find(schema, &input.column))
-            .flatten()
-    };
-    let roots = bound
-        .iter()
-        .filter_map(root)
-        .map(|nested| schema.field(nested.column).name());
-    let names: HashSet<&str> = bound
-        .iter()
-        .map(|input| &input.column)
-        .chain(along)
-        .chain(roots)
-        .map(String::as_str)
-        .collect();
-    let wanted = |name: &str| {
-        names.contains(name) || selection.is_some_and(|selection| selection.reads(name))
-    };
-    Arc::new(Schema::new(
-        schema
-            .fields()
-            .iter()
-            .filter(|field| wanted(field.name()))
-            .cloned()
-            .collect::<Vec<_>>(),
-    ))
-}
-
-/// Names decide what is read, so a name that is read must be unique; columns that nothing reads may
-/// be called what they like.
-fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
-    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str()))
-    else {
-        return Ok(());
-    };
-    let error = Error::contract("the data has two columns of this name").at_column(name);
-    let error = dataset
-        .files
-        .iter()
-        .fold(error, |error, file| error.at_path(&file.path));
-    Err(error
-        .hint("leave the column out with `--passthrough`, or rename one where the file is written"))
-}
-
-fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
-    let index = NameIndex::new(schema);
-    let position = |name: &String| {
-        index
-            .position(name)
-            .ok_or_else(|| Error::internal("a passthrough column is not read").at_column(name))
-    };
-    names.iter().map(position).collect()
-}
-
-fn output_schema(passthrough: &[String], table: &Schema, outcome: Vec<Field>) -> Result<SchemaRef> {
-    let along: HashSet<&str> = passthrough.iter().map(String::as_str).collect();
-    if let Some(field) = outcome
-        .iter()
-        .find(|field| along.contains(field.name().as_str()))
-    {
-        let error =
-            Error::contract("the data has a column of the same name as one that the model adds")
-                .at_column(field.name());
-        return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
-    }
-    let names = passthrough.iter().chain(outcome.iter().map(Field::name));
-    if let Some(name) = first_doubled(names.map(String::as_str)) {
-        return Err(
-            Error::contract("the output would have two columns of this name")
-                .at_column(name)
-                .hint("name each column once in `--passthrough`"),
-        );
-    }
-    let index = NameIndex::new(table);
-    let field = |name: &String| {
-        index
-            .field(name)
-            .cloned()
-            .ok_or_else(|| Error::internal("a passthrough column is not known").at_column(name))
-    };
-    let fields = passthrough
-        .iter()
-        .map(field)
-        .chain(outcome.into_iter().map(Ok))
-        .collect::<Result<Vec<Field>>>()?;
-    Ok(Arc::new(Schema::new(fields)))
 }
 
 /// What affinity and the container's quota allow, unless the user says otherwise.
@@ -601,14 +562,14 @@ struct Name(Sha256);
 
 impl Name {
     /// All of it but the inputs.
-    fn new(args: &Work, opened: &OpenedModel) -> Result<Self> {
+    fn new(configuration: &BTreeMap<String, Json>, opened: &OpenedModel) -> Self {
         let mut digest = Sha256::new();
         digest.update(env!("CARGO_PKG_VERSION"));
         digest.update(&opened.digest);
-        for (name, value) in identity::configuration(args)? {
+        for (name, value) in configuration {
             digest.update(format!("{name}={value}\n"));
         }
-        Ok(Self(digest))
+        Self(digest)
     }
 
     fn run_id(&self, dataset: &Dataset) -> Result<String> {

@@ -15,8 +15,9 @@ use super::agreement::difference;
 use crate::error::{Error, Result};
 use crate::package::GoldenRows;
 use crate::package::open::golden_rows;
-use crate::pipeline::part::{PartAccount, Segment};
-use crate::pipeline::run::{Control, Destination, Outcomes, run};
+use crate::pipeline::observer::Partials;
+use crate::pipeline::part::PartAccount;
+use crate::pipeline::run::{Control, Input, Outcomes, Receiver, run};
 use crate::pipeline::scoring::Rejection;
 use crate::request::rows::{Dialect, OnBadFile};
 use crate::request::text::TextModel;
@@ -103,20 +104,14 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
         device: own.text.device,
         ..TextModel::default()
     };
-    let plan = Plan::resolve(&own)?;
+    let plan = Plan::bind(&own)?;
     let mut answers = Answers {
         schema: plan.job.output_schema.clone(),
         batches: Vec::new(),
     };
-    let whole = Segment {
-        first_part: 0,
-        start: Position::default(),
-        start_byte: None,
-        row_count: u64::MAX,
-    };
     run(
         &plan.job,
-        vec![whole],
+        Input::whole(&plan.job),
         &mut answers,
         &Control::default(),
         &mut Outcomes::new(&plan.job),
@@ -132,7 +127,7 @@ struct Answers {
     batches: Vec<RecordBatch>,
 }
 
-impl Destination for Answers {
+impl Receiver for Answers {
     fn write(&mut self, _part: u64, output: &RecordBatch) -> Result<()> {
         self.batches.push(output.clone());
         Ok(())
@@ -155,7 +150,7 @@ impl Destination for Answers {
         }
     }
 
-    fn end_part(&mut self, _account: &PartAccount) -> Result<()> {
+    fn end_part(&mut self, _account: &PartAccount, _seen: &Partials) -> Result<()> {
         Ok(())
     }
 }

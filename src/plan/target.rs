@@ -45,6 +45,8 @@ pub struct Target {
     pub is_report_named: bool,
     /// The rejected rows: a file, or a directory in a data set; none if they are not wanted.
     pub rejected: Option<PathBuf>,
+    /// Whether the user named the table of rejected rows.
+    pub is_rejected_named: bool,
     /// The columns that name directories in a data set.
     pub partition_by: Vec<String>,
     /// Whether existing results are replaced.
@@ -113,22 +115,23 @@ impl Target {
             report: wanted(report, names::report(output, is_dataset)),
             is_report_named: report.is_some(),
             rejected: wanted(rejected, names::rejected(output, is_dataset)),
+            is_rejected_named: rejected.is_some(),
             partition_by: all_items("--partition-by", partition_by)?,
             overwrite: *overwrite,
             restart: *restart,
             path: output.clone(),
             part_size,
         };
-        target.check_names(rejected.is_some())?;
+        target.check_names()?;
         Ok(target)
     }
 
-    fn check_names(&self, is_rejected_named: bool) -> Result<()> {
+    fn check_names(&self) -> Result<()> {
         [&self.report, &self.rejected]
             .into_iter()
             .flatten()
             .try_for_each(|path| TableFormat::of_name(path).map(|_| ()))?;
-        if self.is_dataset() && is_rejected_named && self.rejected.is_some() {
+        if self.is_dataset() && self.is_rejected_named && self.rejected.is_some() {
             return Err(Error::usage("rejected rows of a data set lie in it")
                 .hint("leave `--rejected` out, or pass `--rejected none`"));
         }

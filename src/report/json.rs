@@ -58,12 +58,7 @@ fn value(value: &Value) -> Json {
 #[must_use]
 pub fn failure(error: &Error) -> Map<String, Json> {
     let (heading, code) = error.kind().heading_and_code();
-    let mut causes = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        causes.push(inner.to_string());
-        cause = inner.source();
-    }
+    let causes: Vec<String> = error.causes().map(ToString::to_string).collect();
     let place = error.place();
     let told = json!({
         "kind": heading,

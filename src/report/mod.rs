@@ -5,15 +5,11 @@
 //! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
 //! who prints or writes them is not known here.
 
-pub mod distribution;
-pub mod exact_sum;
 pub mod facts;
 pub mod json;
-pub mod labels;
 pub mod lineage;
 pub mod metrics;
 pub mod previous;
-pub mod quantile_sketch;
 pub mod run;
 pub mod scores;
 pub mod stored;

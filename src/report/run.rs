@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Fact;
+use super::scores;
 use crate::model::Performed;
 use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
@@ -113,7 +114,7 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
             ),
     );
     facts.extend(performance_facts(job, outcomes, circumstances));
-    facts.extend(outcomes.scores.facts());
+    facts.extend(outcomes.seen.get().map(scores::facts).into_iter().flatten());
     facts
 }
 
@@ -158,8 +159,7 @@ fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
         .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
     });
     let inputs: Vec<&str> = job
-        .scoring
-        .encoder()
+        .arms
         .inputs()
         .map(|bound| bound.column.as_str())
         .collect();
@@ -194,7 +194,7 @@ fn numbered(paths: impl Iterator<Item = String>) -> Vec<String> {
 
 /// Every input's counts that are not zero, so that a column in perfect order takes no room.
 fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
-    let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
+    let inputs = job.arms.inputs().zip(&outcomes.coercions);
     let named = inputs.flat_map(|(bound, counts)| {
         counts
             .named()
@@ -234,7 +234,10 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstanc
         metric,
         count,
         unit,
-    } in job.scoring.model().model.performed()
+    } in job
+        .arms
+        .iter()
+        .flat_map(|arm| arm.scoring.model().model.performed())
     {
         facts.push(Fact::count("performance", "", metric, count, unit));
         if metric == "tokens" && seconds > 0.0 {

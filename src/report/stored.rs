@@ -11,7 +11,7 @@ use indicatif::{HumanBytes, HumanCount};
 use super::facts::{Fact, Value, from_table, schema};
 use super::scores::four_digits;
 use super::summary::{ignored_told, rows_told, tokens_told, value_lines};
-use crate::count::counted;
+use crate::count::{counted, listed};
 use crate::error::{Error, Result};
 use crate::pipeline::part::RowCounts;
 use crate::table::dataset::Dataset;
@@ -264,19 +264,13 @@ impl StoredReport {
                 fact.as_number()? as u64,
             ))
         });
-        let mut labels: Vec<String> = labels
+        let labels: Vec<String> = labels
             .map(|(label, count)| format!("{label}: {}", HumanCount(count)))
             .collect();
-        let more = labels.len().saturating_sub(LABELS_TOLD);
-        labels.truncate(LABELS_TOLD);
-        match (labels.is_empty(), more) {
-            (true, _) => "no number".to_owned(),
-            (false, 0) => labels.join(", "),
-            (false, more) => format!(
-                "{} and {}",
-                labels.join(", "),
-                counted(more as u64, "more label")
-            ),
+        if labels.is_empty() {
+            "no number".to_owned()
+        } else {
+            listed(labels, LABELS_TOLD, ", ", "label")
         }
     }
 }

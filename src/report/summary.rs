@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::run::Circumstances;
-use super::scores::ScoreStatistics;
+use super::scores::described;
 use crate::count::counted;
 use crate::format::rounds::ROUNDS_USED;
 use crate::package::open::Identity;
@@ -42,7 +42,8 @@ pub fn lines(
 ) -> Vec<String> {
     let mut lines = vec![rows(outcomes)];
     lines.extend(rejections(job, outcomes));
-    lines.extend(score_lines(&outcomes.scores));
+    let scores = outcomes.seen.get().map(described).into_iter().flatten();
+    lines.extend(scores.map(|(name, text)| line(&name, &text)));
     lines.extend(coercions(job, outcomes));
     lines.extend(tokens(job, circumstances));
     lines.extend(
@@ -156,7 +157,10 @@ fn headline(outcomes: &Outcomes, circumstances: &Circumstances) -> String {
 
 /// What a text model read.
 fn tokens(job: &Job, circumstances: &Circumstances) -> Option<Line> {
-    let performed = job.scoring.model().model.performed();
+    let arms = job.arms.iter();
+    let performed: Vec<_> = arms
+        .flat_map(|arm| arm.scoring.model().model.performed())
+        .collect();
     let of = |metric: &str| {
         performed
             .iter()
@@ -193,8 +197,7 @@ pub fn rows_told(counts: &RowCounts) -> String {
 
 fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
     let inputs: Vec<&str> = job
-        .scoring
-        .encoder()
+        .arms
         .inputs()
         .map(|bound| bound.column.as_str())
         .collect();
@@ -214,16 +217,8 @@ fn rejections(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
         .collect()
 }
 
-fn score_lines(scores: &ScoreStatistics) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for (name, text) in scores.described() {
-        lines.push(line(&name, &text));
-    }
-    lines
-}
-
 fn coercions(job: &Job, outcomes: &Outcomes) -> Vec<Line> {
-    let inputs = job.scoring.encoder().inputs().zip(&outcomes.coercions);
+    let inputs = job.arms.inputs().zip(&outcomes.coercions);
     let counts = inputs.flat_map(|(bound, counts)| {
         counts
             .named()

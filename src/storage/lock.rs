@@ -4,12 +4,12 @@
 //! file holds is for people. A file that nobody has locked was left behind by a run that was
 //! killed, and is taken over.
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::OFlags;
 
@@ -40,7 +40,7 @@ pub struct Lock {
     /// A directory, and its name in it, that goes with the lock if nothing is left there.
     inside: Option<(PathBuf, PathBuf)>,
     /// Whether its file outlives it.
-    is_left: Cell<bool>,
+    is_left: AtomicBool,
 }
 
 impl Lock {
@@ -126,7 +126,7 @@ impl Lock {
                 previous,
                 previous_note,
                 inside,
-                is_left: Cell::new(false),
+                is_left: AtomicBool::new(false),
             });
         }
         Err(busy("other runs come and go"))
@@ -164,13 +164,13 @@ impl Lock {
     /// Leaves the lock's file where it is when the lock is given back, as if the process had died:
     /// the next owner hears of this one and of its note.
     pub fn leave_behind(&self) {
-        self.is_left.set(true);
+        self.is_left.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.is_left.get() {
+        if self.is_left.load(Ordering::Relaxed) {
             return;
         }
         // While it is still ours: nobody else's file can be of this name. One that cannot be

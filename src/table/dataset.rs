@@ -29,6 +29,8 @@ use crate::storage::read_head;
 pub struct DatasetFile {
     /// Where it lies.
     pub path: PathBuf,
+    /// What it is called in records: its path, as it was given when the records began.
+    pub name: PathBuf,
     /// Its format's name.
     pub format: &'static str,
     /// What its directories say of its rows.
@@ -182,6 +184,15 @@ impl Dataset {
         match first_error.filter(|_| files.is_empty()) {
             Some(error) => Err(error),
             None => Ok((Self::of(files, renames, options)?, bad_files)),
+        }
+    }
+
+    /// Gives files, by their paths, the names that they are recorded under.
+    pub fn name_files(&mut self, names: &HashMap<PathBuf, PathBuf>) {
+        for file in &mut self.files {
+            if let Some(name) = names.get(&file.path) {
+                file.name.clone_from(name);
+            }
         }
     }
 
@@ -588,6 +599,7 @@ fn open_file(
         HiveFile::of(table, partitions, kinds, options).map_err(|error| error.at_path(path))?;
     Ok(DatasetFile {
         path: path.clone(),
+        name: path.clone(),
         format: format.name(),
         partitions: partitions.clone(),
         own_columns,

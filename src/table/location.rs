@@ -170,6 +170,19 @@ struct Walk {
     lakes: Lakes,
 }
 
+/// An input that was given relative to the directory `base`, from anywhere.
+///
+/// # Errors
+/// Fails if the file system refuses to say whether it is there.
+pub fn anchored_at(base: &Path, input: &Path) -> Result<PathBuf> {
+    let plain = base.join(input);
+    if input.is_absolute() || !is_pattern(input) || commit::find(&plain)?.is_some() {
+        return Ok(plain);
+    }
+    // What looks like a pattern in the directory's own name is none.
+    Ok(Path::new(&Pattern::escape(&base.to_string_lossy())).join(input))
+}
+
 /// Whether a path that does not exist stands for others.
 #[must_use]
 pub fn is_pattern(path: &Path) -> bool {

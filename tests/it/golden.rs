@@ -208,10 +208,11 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
     let Verb::Score(args) = cli.verb else {
         panic!("another verb")
     };
-    let job = Plan::resolve(&args.work.into()).unwrap().job;
+    let job = Plan::bind(&args.work.into()).unwrap().job;
+    let scoring = &job.arms.iter().next().unwrap().scoring;
     let rows = table(&input);
     let nothing: ArrayRef = new_null_array(&DataType::Null, rows.num_rows());
-    let encoder = job.scoring.encoder();
+    let encoder = scoring.encoder();
     let columns: Vec<ArrayRef> = encoder
         .inputs()
         .map(|bound| {
@@ -220,7 +221,7 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
                 .clone()
         })
         .collect();
-    let mut block = FeatureBlock::empty(job.scoring.model().model.precision());
+    let mut block = FeatureBlock::empty(scoring.model().model.precision());
     let mut counts = vec![Coercions::default(); columns.len()];
     let origin = Origin {
         path: &input,
@@ -230,10 +231,10 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
     encoder
         .encode(&columns, rows.num_rows(), &mut block, &mut counts, origin)
         .unwrap();
-    let _offsets = block.split_last(job.scoring.offset_count());
+    let _offsets = block.split_last(scoring.offset_count());
     Some((
         rows.num_rows(),
-        job.scoring.model().model.leaves(&block).unwrap()?,
+        scoring.model().model.leaves(&block).unwrap()?,
     ))
 }
 

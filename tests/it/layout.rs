@@ -235,6 +235,7 @@ fn a_data_set_of_the_earlier_layout_is_inspected_guarded_and_found_done() {
     let left = [
         "_SUCCESS",
         "_tallow/manifest.json",
+        "_tallow/observed/part-00000.pq",
         "_tallow/report.pq",
         "part-00000.parquet",
     ];

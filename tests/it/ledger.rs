@@ -50,7 +50,7 @@ fn job() -> impl Strategy<Value = Job> {
     let unseen = prop::sample::select(vec!["reject", "null", "error"]);
     let sizes = (
         prop::option::of(0..70_i64),
-        prop::option::of(0..90_usize),
+        prop::option::of(1..90_usize),
         prop::option::of(1..30_usize),
         1..4_usize,
         1..50_usize,

@@ -488,6 +488,98 @@ fn statistics_of_a_resumed_run_are_those_of_an_undisturbed_one() {
 }
 
 #[test]
+fn what_was_observed_of_a_part_is_stored_with_it_or_found_out_from_its_output() {
+    let room = room();
+    let scores = |line: &str| {
+        let run = room.tallow(&line.replace("--quiet", "--format json")).ok();
+        run.json()["scores"].clone()
+    };
+    let whole = scores(&format!("{SCORE} --output whole/"));
+    for kept in [0, 2, 6] {
+        let output = format!("out-{kept}");
+        room.tallow(&format!("{SCORE} --output {output}/ --max-errors 100"))
+            .fails(4);
+        let finished = room.listing_of(&format!("{output}/_tallow/staged/_tallow/observed"));
+        assert_eq!(finished.len(), 10, "one table for each part: {finished:?}");
+        // Parts of a version that stored nothing.
+        for part in kept..10 {
+            let path = room.path(&format!("{output}/_tallow/part-{part:05}.json"));
+            let mut record: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let table = record.as_object_mut().unwrap().remove("observed").unwrap();
+            let staged = format!(
+                "{output}/_tallow/staged/{}",
+                table["path"].as_str().unwrap()
+            );
+            std::fs::remove_file(room.path(&staged)).unwrap();
+            std::fs::write(&path, record.to_string()).unwrap();
+        }
+        let again = scores(&format!("{SCORE} --output {output}/"));
+        assert_eq!(whole, again, "{kept} parts with what was observed");
+    }
+    let table = room.table("whole/_tallow/observed/part-00021.pq");
+    assert_eq!(
+        texts(column(&table, "observer")),
+        [Some("scores".to_owned())]
+    );
+}
+
+#[test]
+fn rows_are_corrected_from_any_directory() {
+    let room = room();
+    let inside = "day[1]";
+    for name in ["good.json", "in-0.parquet", "in-1.parquet", "in-2.parquet"] {
+        room.file(
+            &format!("{inside}/{name}"),
+            std::fs::read(room.path(name)).unwrap(),
+        );
+        std::fs::remove_file(room.path(name)).unwrap();
+    }
+    let within = |line: &str| {
+        let mut command = room.command();
+        let run = command
+            .current_dir(room.path(inside))
+            .args(line.split_whitespace());
+        let output = run.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+    };
+    within(
+        "score --quiet --model good.json in-*.parquet --on-null a=reject --rows-per-part 1000 \
+         --output out/ --report report.parquet",
+    );
+    let output = format!("{inside}/out");
+    mend(&room, &output, "part-00000", 5);
+    mend(&room, &output, "part-00001", 10);
+    let run = room.tallow(&format!("retry {output} --format json")).ok();
+    assert_eq!(run.json()["ledger"]["rejected"], 210 - 15, "{run}");
+    assert_eq!(run.json()["files"]["in-0.parquet"]["rejected"], 70 - 15);
+    let report = format!("{inside}/report.parquet");
+    assert!(!room.path("report.parquet").exists() && room.path(&report).exists());
+    let rejected = room.table(&format!("{output}/_tallow/rejected/part-00000.pq"));
+    assert_eq!(
+        texts(column(&rejected, "rejected_file")),
+        vec![Some("in-0.parquet".to_owned()); 5],
+        "as the first run called it"
+    );
+    mend(&room, &output, "part-00000", 5);
+    within("retry out --quiet");
+    let rejected = |part: &str| {
+        room.path(&format!("{output}/_tallow/rejected/{part}.pq"))
+            .exists()
+    };
+    assert!(!rejected("part-00000") && rejected("part-00002"));
+    std::fs::rename(room.path(inside), room.path("gone")).unwrap();
+    mend(&room, "gone/out", "part-00002", 10);
+    let run = room.tallow("retry gone/out").fails(1);
+    assert!(
+        run.stderr
+            .starts_with("error: the directory where the data set was made is gone"),
+        "{run}"
+    );
+}
+
+#[test]
 fn the_same_again_is_nothing_to_do_and_another_run_needs_leave() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();

@@ -11,7 +11,7 @@ use candle_core::safetensors::SliceSafetensors;
 use candle_core::{DType, Device, Storage, Tensor};
 
 use super::weights::{Linear, Norm};
-use crate::count::counted;
+use crate::count::{and_more, listed};
 use crate::error::{Error, Result};
 
 /// Problems that are told one by one.
@@ -179,11 +179,7 @@ impl<'a> TensorFiles<'a> {
             return Ok(());
         };
         let shape = self.shape(first).unwrap_or_default();
-        let more = if unread.len() > 1 {
-            format!(", and {}", counted(unread.len() - 1, "more tensor"))
-        } else {
-            String::new()
-        };
+        let more = and_more(unread.len() - 1, "tensor");
         Err(Error::contract(format!(
             "the weights hold `{first}` {shape:?}{more}, which no part of the model reads"
         )))
@@ -254,21 +250,9 @@ impl<'a> TensorFiles<'a> {
                     .hint(HINT),
             );
         }
-        let shown: Vec<&str> = self
-            .problems
-            .iter()
-            .take(SHOWN)
-            .map(String::as_str)
-            .collect();
-        let more = self.problems.len().saturating_sub(SHOWN);
-        let more = if more > 0 {
-            format!("; and {}", counted(more, "more tensor"))
-        } else {
-            String::new()
-        };
         Err(Error::contract(format!(
-            "the weights do not fit `config.json`: {}{more}",
-            shown.join("; ")
+            "the weights do not fit `config.json`: {}",
+            listed(&self.problems, SHOWN, "; ", "tensor")
         ))
         .hint(HINT))
     }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use super::bytes::{Reader, Writer};
+
 /// Counts by label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelCounts {
@@ -24,6 +26,25 @@ impl LabelCounts {
         other
             .iter()
             .for_each(|(label, count)| self.observe(label, count));
+    }
+
+    /// Writes the labels with their counts.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.integer(self.counts.len() as u64);
+        for (label, count) in &self.counts {
+            writer.text(label);
+            writer.integer(*count);
+        }
+    }
+
+    /// Reads counts that [`LabelCounts::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let mut labels = Self::default();
+        for _ in 0..reader.length()? {
+            let (label, count) = (reader.text()?, reader.count()?);
+            labels.counts.insert(label.to_owned(), count);
+        }
+        Some(labels)
     }
 
     /// Labels with their counts, in the order of their text.
@@ -61,5 +82,9 @@ mod tests {
             [("a", 2), ("b", 2), ("c", 1)]
         );
         assert_eq!(left.total(), 5);
+        let mut writer = Writer::default();
+        left.write(&mut writer);
+        let bytes = writer.into_bytes();
+        assert_eq!(LabelCounts::read(&mut Reader::new(&bytes)), Some(left));
     }
 }

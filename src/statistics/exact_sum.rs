@@ -5,6 +5,8 @@
 //! change the sum. After R. Neal, *Fast exact summation using small and large superaccumulators*
 //! (2015), with limbs of 32 bits held in 64, so that carries wait. It must not know what is summed.
 
+use super::bytes::{Reader, Writer};
+
 /// The exponent of the lowest bit held: below the square of the smallest subnormal, 2⁻²¹⁴⁸, and
 /// products of it with a mean.
 const LOWEST_EXPONENT: i32 = -2208;
@@ -19,6 +21,9 @@ const LIMB_COUNT: usize = (2112 + 2208) / LIMB_BITS + 4;
 const ADDITIONS_BETWEEN_CARRIES: u32 = 1 << 29;
 
 const LIMB_MASK: i64 = 0xffff_ffff;
+
+/// How far the highest limb of a stored sum may be from zero: sums of many such sums still fit.
+const MAX_HIGHEST_LIMB: i64 = 1 << 40;
 
 type Limbs = [i64; LIMB_COUNT];
 
@@ -76,6 +81,36 @@ impl ExactSum {
             *limb += more;
         }
         self.carry();
+    }
+
+    /// Writes the sum: where its limbs that are not zero begin, how many there are, and they
+    /// themselves.
+    pub fn write(&self, writer: &mut Writer) {
+        let resolved = self.resolved();
+        let limbs = resolved.limbs.as_slice();
+        let first = limbs.iter().position(|limb| *limb != 0).unwrap_or(0);
+        let end = limbs
+            .iter()
+            .rposition(|limb| *limb != 0)
+            .map_or(first, |last| last + 1);
+        writer.integer(first as u64);
+        writer.integer((end - first) as u64);
+        limbs[first..end]
+            .iter()
+            .for_each(|limb| writer.signed(*limb));
+    }
+
+    /// Reads a sum that [`ExactSum::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let first = usize::try_from(reader.integer()?).ok()?;
+        let count = reader.length()?;
+        let mut sum = Self::default();
+        for limb in sum.limbs.get_mut(first..first.checked_add(count)?)? {
+            *limb = reader.signed()?;
+        }
+        let (highest, lower) = sum.limbs.split_last()?;
+        let is_resolved = lower.iter().all(|limb| (0..=LIMB_MASK).contains(limb));
+        (is_resolved && highest.abs() <= MAX_HIGHEST_LIMB).then_some(sum)
     }
 
     /// The sum, rounded once to the nearest `f64`; infinite beyond its range.

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::run::{RUN_ID, Run};
+use super::{RUN_ID, Run};
 use crate::error::{Error, Result};
 use crate::output::names::earlier;
 use crate::output::quarantine;
@@ -46,7 +46,7 @@ impl Run<'_> {
     /// be replaced, but for who wants to know by the exit code.
     pub(super) fn is_done_already(&self) -> Result<bool> {
         let Target { path, format, .. } = &self.target;
-        let is_asked = self.request.limits.skip_code.is_some() || !self.target.overwrite;
+        let is_asked = self.plan.skip_code.is_some() || !self.target.overwrite;
         let Some(found) = find(path)?.filter(|found| is_asked && found.is_file) else {
             return Ok(false);
         };
@@ -118,7 +118,7 @@ impl Run<'_> {
                     .at_path(path);
             return Err(error.hint("move it elsewhere, or name the report: `--report FILE`"));
         }
-        let has_own_name = self.request.output.rejected.is_none();
+        let has_own_name = !self.target.is_rejected_named;
         if let Some(path) = rejected
             .as_ref()
             .filter(|_| has_own_name)
@@ -162,7 +162,7 @@ impl Run<'_> {
             return Ok(());
         }
         let rejected = earlier::rejected(path);
-        if self.request.output.rejected.is_none() && quarantine::is_table(&rejected) {
+        if !self.target.is_rejected_named && quarantine::is_table(&rejected) {
             remove(&rejected)?;
         }
         remove(&report)

@@ -13,8 +13,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::bytes::{Reader, Writer};
+
 /// The most buckets: some 256 KiB with the table's free places.
 pub const MOST_BUCKETS: usize = 4096;
+
+/// What a bucket takes at most: of the table's slots, half may be free.
+pub const BUCKET_BYTES: usize = 66;
 
 /// The values that share their leading bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,6 +116,69 @@ impl QuantileSketch {
                 count: bucket.count,
             })
             .collect()
+    }
+
+    /// Writes the sketch: its buckets in rising order, each by its distance from the one before.
+    pub fn write(&self, writer: &mut Writer) {
+        let mut sorted: Vec<(u64, Bucket)> = self
+            .buckets
+            .iter()
+            .map(|(leading, bucket)| (*leading, *bucket))
+            .collect();
+        sorted.sort_unstable_by_key(|(leading, _)| *leading);
+        writer.integer(u64::from(self.dropped_bits));
+        writer.integer(sorted.len() as u64);
+        let mut next = 0;
+        for (leading, bucket) in sorted {
+            writer.integer(leading - next);
+            writer.integer(bucket.count);
+            writer.integer(bucket.least - (leading << self.dropped_bits));
+            writer.integer(bucket.greatest - bucket.least);
+            next = leading + 1;
+        }
+    }
+
+    /// Reads a sketch that [`QuantileSketch::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let dropped_bits = u32::try_from(reader.integer()?)
+            .ok()
+            .filter(|bits| *bits < 64)?;
+        let bucket_count = reader.length().filter(|count| *count <= MOST_BUCKETS)?;
+        let mut sketch = Self {
+            dropped_bits,
+            ..Self::default()
+        };
+        let mut next: u64 = 0;
+        for _ in 0..bucket_count {
+            let leading = next.checked_add(reader.integer()?)?;
+            let count = reader.count().filter(|count| *count > 0)?;
+            let first = leading << dropped_bits;
+            let least = first.checked_add(reader.integer()?)?;
+            let greatest = least.checked_add(reader.integer()?)?;
+            let is_inside = |key: u64| key >> dropped_bits == leading && number(key).is_finite();
+            if !is_inside(least) || !is_inside(greatest) {
+                return None;
+            }
+            sketch.count = sketch.count.checked_add(count)?;
+            sketch.join(
+                leading,
+                Bucket {
+                    count,
+                    least,
+                    greatest,
+                },
+            );
+            next = leading.checked_add(1)?;
+        }
+        Some(sketch)
+    }
+
+    /// The smallest and the largest number; none for no numbers.
+    #[must_use]
+    pub fn extremes(&self) -> Option<(f64, f64)> {
+        let least = self.buckets.values().map(|bucket| bucket.least).min()?;
+        let greatest = self.buckets.values().map(|bucket| bucket.greatest).max()?;
+        Some((number(least), number(greatest)))
     }
 
     fn fit(&mut self) {
@@ -226,6 +294,10 @@ mod tests {
             let mut other_way = sketch(&values[..cut]);
             other_way.merge(&sketch(&values[cut..]));
             prop_assert_eq!(&other_way, &whole);
+            let mut writer = Writer::default();
+            whole.write(&mut writer);
+            let bytes = writer.into_bytes();
+            prop_assert_eq!(QuantileSketch::read(&mut Reader::new(&bytes)), Some(whole.clone()));
             values.sort_unstable_by(f64::total_cmp);
             prop_assert_eq!(&sketch(&values), &whole);
         }

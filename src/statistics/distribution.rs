@@ -9,6 +9,7 @@
 //! finite values. The memory is some 260 KiB at most. A value costs some 20 ns in single precision
 //! and 30 ns in double, measured on a busy machine of two cores.
 
+use super::bytes::{Reader, Writer};
 use super::exact_sum::ExactSum;
 use super::quantile_sketch::{QuantileSketch, Range};
 
@@ -80,6 +81,39 @@ impl Distribution {
         self.sum.merge(&other.sum);
         self.squares.merge(&other.squares);
         self.sketch.merge(&other.sketch);
+    }
+
+    /// Writes counts, sums and sketch.
+    pub fn write(&self, writer: &mut Writer) {
+        [
+            self.null_count,
+            self.nan_count,
+            self.positive_infinity_count,
+            self.negative_infinity_count,
+        ]
+        .into_iter()
+        .for_each(|count| writer.integer(count));
+        self.sum.write(writer);
+        self.squares.write(writer);
+        self.sketch.write(writer);
+    }
+
+    /// Reads a distribution that [`Distribution::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let [null_count, nan_count] = [reader.count()?, reader.count()?];
+        let [positive_infinity_count, negative_infinity_count] = [reader.count()?, reader.count()?];
+        let (sum, squares) = (ExactSum::read(reader)?, ExactSum::read(reader)?);
+        let sketch = QuantileSketch::read(reader)?;
+        Some(Self {
+            null_count,
+            nan_count,
+            positive_infinity_count,
+            negative_infinity_count,
+            extremes: sketch.extremes(),
+            sum,
+            squares,
+            sketch,
+        })
     }
 
     /// All values, null and not finite ones too.
@@ -464,6 +498,13 @@ mod tests {
             }
             let whole = of(&values);
             prop_assert!(merged == whole);
+            let mut writer = Writer::default();
+            whole.write(&mut writer);
+            let bytes = writer.into_bytes();
+            prop_assert!(Distribution::read(&mut Reader::new(&bytes)) == Some(whole.clone()));
+            for end in 0..bytes.len() {
+                prop_assert!(Distribution::read(&mut Reader::new(&bytes[..end])).is_none());
+            }
             prop_assert_eq!(merged.standard_deviation().map(f64::to_bits), whole.standard_deviation().map(f64::to_bits));
             prop_assert_eq!(merged.quantiles(&QUANTILES), whole.quantiles(&QUANTILES));
             prop_assert_eq!(merged.histogram(BIN_COUNT), whole.histogram(BIN_COUNT));

@@ -1,0 +1,136 @@
+//! What `tallow check` found, as text and as JSON.
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Map, Value as Json, json};
+
+use super::console::{BINDING, bound_object};
+use super::page::Page;
+use crate::count::counted;
+use crate::path_text;
+use crate::plan::replay::Replay;
+use crate::report::summary::ignored_told;
+use crate::run::check::Found;
+
+/// The lines for the user.
+pub(super) fn page(found: &Found) -> Page {
+    let Found {
+        plan,
+        estimated_bytes,
+        replay,
+        scanned,
+    } = found;
+    let job = &plan.job;
+    let mut page = Page::new("model and data fit");
+    let arms = job.arms.iter();
+    let model_bytes = arms.map(|arm| arm.scoring.model().model.memory_bytes() as u64);
+    let model_bytes = HumanBytes(model_bytes.sum());
+    page.line(format!(
+        "  model   {} ({}, {model_bytes})",
+        plan.model.name, plan.model.format
+    ));
+    if let Some(Replay {
+        row_count,
+        greatest_difference,
+        tolerance,
+    }) = replay
+    {
+        let rows = counted(*row_count as u64, "row");
+        page.line(format!(
+            "  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed \
+             {tolerance:e})"
+        ));
+    }
+    for file in &job.dataset.files {
+        let rows = file.table.row_count().map_or_else(
+            || "rows known once read".to_owned(),
+            |rows| counted(rows, "row"),
+        );
+        let groups = file
+            .table
+            .row_group_count()
+            .map_or(String::new(), |groups| {
+                format!(", {}", counted(groups, "row group"))
+            });
+        let bytes = HumanBytes(file.table.identity().byte_count());
+        page.line(format!(
+            "  input   {} ({}, {rows}{groups}, {bytes})",
+            file.path.display(),
+            file.format
+        ));
+    }
+    page.line(match scanned {
+        Some(outcomes) => {
+            let total = outcomes.ledger.total();
+            let (scored, rejected, filtered) = (
+                HumanCount(total.scored),
+                HumanCount(total.rejected),
+                HumanCount(total.filtered),
+            );
+            let rows = counted(total.rows_in, "row");
+            format!(
+                "  scanned {rows} = {scored} that would be scored + {rejected} rejected + \
+                 {filtered} filtered"
+            )
+        }
+        None => "  scanned no row: `--scan` reads and scores them all".to_owned(),
+    });
+    page.line(format!("  threads {}", job.threads));
+    page.line(format!(
+        "  memory  about {} at most",
+        HumanBytes(*estimated_bytes)
+    ));
+    plan.bad_files.iter().for_each(|file| {
+        page.line(format!(
+            "  left out {}: {}",
+            file.path.display(),
+            file.reason
+        ));
+    });
+    ignored_told(&plan.ignored)
+        .iter()
+        .for_each(|told| page.line(format!("  ignored {told}")));
+    page.line(BINDING);
+    job.arms
+        .inputs()
+        .for_each(|bound| page.line(format!("  {bound}")));
+    page.line("columns of the output");
+    job.output_schema
+        .fields()
+        .iter()
+        .for_each(|field| page.line(format!("  {} ({})", field.name(), field.data_type())));
+    page
+}
+
+/// The object on standard output.
+pub(super) fn object(found: &Found) -> Json {
+    let Found {
+        plan,
+        estimated_bytes,
+        replay,
+        scanned,
+    } = found;
+    let job = &plan.job;
+    json!({
+        "status": "fits",
+        "run_id": plan.run_id,
+        "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
+        "rows": job.row_count(),
+        "golden": replay.map(|replay| json!({
+            "rows": replay.row_count, "greatest_difference": replay.greatest_difference, "tolerance": replay.tolerance
+        })),
+        "scanned": scanned.as_ref().map(|outcomes| {
+            let total = outcomes.ledger.total();
+            json!({"rows_in": total.rows_in, "scored": total.scored, "rejected": total.rejected, "filtered": total.filtered})
+        }),
+        "threads": job.threads,
+        "estimated_memory_bytes": estimated_bytes,
+        "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "ignored_files": plan.ignored.iter().map(|path| path_text::text(path)).collect::<Vec<_>>(),
+        "bad_files": plan.bad_files.iter().map(|file| json!({"path": path_text::text(&file.path), "reason": file.reason})).collect::<Vec<_>>(),
+        "inputs": job.dataset.files.iter().map(|file| json!({
+            "path": path_text::text(&file.path), "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
+        })).collect::<Vec<_>>(),
+        "binding": job.arms.inputs().map(bound_object).collect::<Vec<_>>(),
+        "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,199 @@
+//! What watches rows pass: on the workers, portion by portion, merged in the order of the input.
+//!
+//! Owns the two traits and the collection of what was seen. An observer gets a portion once it is
+//! scored and gives a partial. Partials are merged at delivery: of a part, for the part's record;
+//! of the run, for its report. A part's partials are stored with it, so that a run that goes on
+//! after it has them without reading anything again.
+
+use std::any::Any;
+use std::fmt;
+
+use arrow::array::{ArrayRef, RecordBatch};
+
+use super::scoring::Rejection;
+use crate::error::{Error, Result};
+
+/// A portion that a worker has scored.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoredPortion<'a> {
+    /// The rows that the filter kept, rejected ones included, with the columns that are read and
+    /// the derived ones, in the types that they are read as.
+    pub rows: &'a RecordBatch,
+    /// The rows that a policy rejected, by their indices in `rows`, in order.
+    pub rejections: &'a [Rejection],
+    /// The columns that the model adds, of the rows that were not rejected.
+    pub scores: &'a [ArrayRef],
+}
+
+/// Watches the portions of a run. What it gives for several portions, merged, must not depend on
+/// their number, borders or order.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// The name that its partials are stored under, of its own among a run's observers.
+    fn name(&self) -> &'static str;
+
+    /// The version of the bytes that its partials are stored as.
+    fn version(&self) -> u32;
+
+    /// What is seen of no rows.
+    fn empty(&self) -> Box<dyn Partial>;
+
+    /// What is seen of a portion; called on the worker.
+    ///
+    /// # Errors
+    /// Fails if a column cannot be observed.
+    fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>>;
+
+    /// Whether it looks at [`ScoredPortion::scores`] alone. If so, what it sees of a part that
+    /// another version made is found out from the part's output; if not, the part is made again.
+    fn needs_only_scores(&self) -> bool;
+
+    /// A partial from its bytes, which are of this [`Observer::version`]. None if they are of other
+    /// columns or damaged.
+    fn from_bytes(&self, bytes: &[u8]) -> Option<Box<dyn Partial>>;
+}
+
+/// What an observer saw of some rows.
+pub trait Partial: Any + fmt::Debug + Send {
+    /// Adds what the same observer saw of other rows.
+    ///
+    /// # Errors
+    /// An internal error if another observer gave `other`.
+    fn merge(&mut self, other: &dyn Partial) -> Result<()>;
+
+    /// The bytes that [`Observer::from_bytes`] reads.
+    fn to_bytes(&self) -> Vec<u8>;
+}
+
+/// What all observers of a run saw of the same rows: one partial each, in the observers' order.
+#[derive(Debug)]
+pub struct Partials(Vec<Box<dyn Partial>>);
+
+impl Partials {
+    /// What is seen of no rows.
+    #[must_use]
+    pub fn empty(observers: &[Box<dyn Observer>]) -> Self {
+        Self(observers.iter().map(|observer| observer.empty()).collect())
+    }
+
+    /// Partials of the same rows, in the observers' order.
+    #[must_use]
+    pub fn new(partials: Vec<Box<dyn Partial>>) -> Self {
+        Self(partials)
+    }
+
+    /// What the observers see of a portion.
+    ///
+    /// # Errors
+    /// The first observer's failure.
+    pub fn observe(observers: &[Box<dyn Observer>], portion: &ScoredPortion<'_>) -> Result<Self> {
+        let seen = observers.iter().map(|observer| observer.observe(portion));
+        seen.collect::<Result<_>>().map(Self)
+    }
+
+    /// Adds what the same observers saw of other rows.
+    ///
+    /// # Errors
+    /// An internal error if they are not the same observers.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        if self.0.len() != other.0.len() {
+            return Err(Error::internal("partials of other observers"));
+        }
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .try_for_each(|(own, other)| own.merge(&**other))
+    }
+
+    /// The partial of this type, if an observer gives such.
+    #[must_use]
+    pub fn get<P: Partial>(&self) -> Option<&P> {
+        self.iter().find_map(|partial| {
+            let partial: &dyn Any = partial;
+            partial.downcast_ref()
+        })
+    }
+
+    /// The partials, in the observers' order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Partial> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::RecordBatchOptions;
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    /// Counts rows; needs no column.
+    #[derive(Debug)]
+    struct Rows;
+
+    #[derive(Debug, PartialEq)]
+    struct RowCount(u64);
+
+    impl Observer for Rows {
+        fn name(&self) -> &'static str {
+            "rows"
+        }
+
+        fn version(&self) -> u32 {
+            1
+        }
+
+        fn empty(&self) -> Box<dyn Partial> {
+            Box::new(RowCount(0))
+        }
+
+        fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>> {
+            Ok(Box::new(RowCount(portion.rows.num_rows() as u64)))
+        }
+
+        fn needs_only_scores(&self) -> bool {
+            false
+        }
+
+        fn from_bytes(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
+            Some(Box::new(RowCount(u64::from_le_bytes(
+                bytes.try_into().ok()?,
+            ))))
+        }
+    }
+
+    impl Partial for RowCount {
+        fn merge(&mut self, other: &dyn Partial) -> Result<()> {
+            let other: &dyn Any = other;
+            let other: &Self = other
+                .downcast_ref()
+                .ok_or_else(|| Error::internal("not a count of rows"))?;
+            self.0 += other.0;
+            Ok(())
+        }
+
+        fn to_bytes(&self) -> Vec<u8> {
+            self.0.to_le_bytes().to_vec()
+        }
+    }
+
+    #[test]
+    fn several_observers_keep_their_partials_apart() {
+        let observers: Vec<Box<dyn Observer>> = vec![Box::new(Rows), Box::new(Rows)];
+        let three = RecordBatchOptions::new().with_row_count(Some(3));
+        let rows = RecordBatch::try_new_with_options(Schema::empty().into(), vec![], &three);
+        let rows = rows.unwrap();
+        let portion = ScoredPortion {
+            rows: &rows,
+            rejections: &[],
+            scores: &[],
+        };
+        let mut all = Partials::empty(&observers);
+        all.merge(&Partials::observe(&observers, &portion).unwrap())
+            .unwrap();
+        let stored = all.iter().map(Partial::to_bytes).zip(&observers);
+        let read = stored.map(|(bytes, observer)| observer.from_bytes(&bytes).unwrap());
+        let read = Partials::new(read.collect());
+        assert_eq!(read.get::<RowCount>(), Some(&RowCount(3)));
+        assert!(all.merge(&Partials::empty(&observers[..1])).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! Who started a run, as far as its environment tells.
+//!
+//! The environment is read by the command line alone; this is what it found.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::process;
+use crate::report::lineage::{ParentRun, time_ordered_uuid};
+
+/// Who started a run, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The name of this one attempt: a UUID, another one for every process. In lineage it is the
+    /// run's identifier.
+    pub invocation_id: String,
+    /// The directory that relative paths begin at.
+    pub working_directory: PathBuf,
+    /// What the scheduler says of the run.
+    pub scheduler: BTreeMap<String, String>,
+    /// The namespace of jobs in lineage.
+    pub namespace: String,
+    /// The run that started this one.
+    pub parent: Option<ParentRun>,
+}
+
+/// A new name for an attempt at a run.
+#[must_use]
+pub fn invocation_id() -> String {
+    let milliseconds = u64::try_from(process::since_1970().as_millis()).unwrap_or(u64::MAX);
+    time_ordered_uuid(milliseconds, &process::unique_text())
+}

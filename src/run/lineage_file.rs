@@ -1,0 +1,182 @@
+//! The lineage file: OpenLineage events of a run, one JSON object per line.
+//!
+//! A run appends START once it is planned, or at its end if it never was, then how it ended.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::caller::Caller;
+use super::ending::{Ending, Failure};
+use super::events::{Account, Events};
+use super::telemetry::{absolute_path, foreign};
+use crate::error::{Error, Kind, Result};
+use crate::plan::Plan;
+use crate::process;
+use crate::report::lineage::{EventType, LineageDataset, RunLineage, Statistics};
+use crate::storage::{AppendFile, find, read_head};
+
+/// What every event holds, to know a file of events from another one.
+const EVENT_MARK: &[u8] = b"\"eventT";
+
+/// The events of a run.
+pub(super) struct LineageFile {
+    file: AppendFile,
+    job: Option<String>,
+    started_at: String,
+    state: Mutex<State>,
+}
+
+/// What is known of the run.
+struct State {
+    /// The model's file name until the model was opened.
+    model: String,
+    has_started: bool,
+    lineage: RunLineage,
+}
+
+impl LineageFile {
+    /// Opens the file at `path`, to append to it.
+    ///
+    /// # Errors
+    /// A usage error if it holds something else; fails if it cannot be opened.
+    pub(super) fn open(
+        path: &Path,
+        job: Option<&str>,
+        model: &str,
+        caller: &Caller,
+    ) -> Result<Self> {
+        let is_filled = find(path)?.is_some_and(|found| found.is_file && found.byte_count > 0);
+        if is_filled
+            && !read_head(path)?
+                .windows(EVENT_MARK.len())
+                .any(|window| window == EVENT_MARK)
+        {
+            return Err(foreign("--lineage-file", path));
+        }
+        let lineage = RunLineage {
+            run_id: caller.invocation_id.clone(),
+            parent: caller.parent.clone(),
+            namespace: caller.namespace.clone(),
+            ..RunLineage::default()
+        };
+        let state = State {
+            model: model.to_owned(),
+            has_started: false,
+            lineage,
+        };
+        Ok(Self {
+            file: AppendFile::open(path)?,
+            job: job.map(str::to_owned),
+            started_at: process::precise_now(),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, state: &mut State) -> Result<()> {
+        let job = self.job.as_ref().unwrap_or(&state.model);
+        state.lineage.job.clone_from(job);
+        state.has_started = true;
+        self.append(state, EventType::Start, None)
+    }
+
+    fn end(&self, error: Option<&Error>) -> Result<()> {
+        let mut state = self.state();
+        // A run that ended before it was planned has begun all the same.
+        let started = if state.has_started {
+            Ok(())
+        } else {
+            self.start(&mut state)
+        };
+        let event_type = match error.map(Error::kind) {
+            None => EventType::Complete,
+            Some(Kind::Signal(_)) => EventType::Abort,
+            Some(_) => EventType::Fail,
+        };
+        let text = error.map(Error::in_one_line);
+        started.and(self.append(&state, event_type, text.as_deref()))
+    }
+
+    fn append(&self, state: &State, event_type: EventType, error: Option<&str>) -> Result<()> {
+        let now = process::precise_now();
+        let time = if event_type == EventType::Start {
+            &self.started_at
+        } else {
+            &now
+        };
+        let event = state.lineage.event(event_type, time, error);
+        self.file.append_line(&event.to_string())
+    }
+}
+
+impl Events for LineageFile {
+    fn planned(&self, plan: &Plan) -> Result<()> {
+        let mut state = self.state();
+        state.model.clone_from(&plan.model.name);
+        let files = plan.job.dataset.files.iter();
+        state.lineage.inputs = files
+            .map(|file| LineageDataset::new(absolute_path(&file.path), &file.table.schema()))
+            .collect();
+        let output = plan.target.as_ref().map(|target| {
+            LineageDataset::new(absolute_path(&target.path), &plan.job.output_schema)
+        });
+        state.lineage.outputs = output.into_iter().collect();
+        let model = plan
+            .model
+            .named()
+            .into_iter()
+            .filter(|(name, _)| ["name", "version", "digest"].contains(&name.as_str()));
+        state.lineage.tags = model
+            .map(|(name, value)| (format!("model_{name}"), value))
+            .chain([("tallow_run_id".to_owned(), plan.run_id.clone())])
+            .collect();
+        self.start(&mut state)
+    }
+
+    fn delivered(&self, account: &Account<'_>) -> Result<()> {
+        let mut state = self.state();
+        let (plan, outcomes, written) = (account.plan, account.outcomes, account.written);
+        let accounts = outcomes.ledger.files.iter().zip(&plan.job.dataset.files);
+        for (dataset, (account, file)) in state.lineage.inputs.iter_mut().zip(accounts) {
+            dataset.statistics = Some(Statistics {
+                rows: account.rows.rows_in,
+                bytes: Some(file.table.identity().byte_count()),
+            });
+        }
+        let total = outcomes.ledger.total();
+        if written.output_bytes > 0 {
+            let statistics = Statistics {
+                rows: total.scored,
+                bytes: Some(written.output_bytes),
+            };
+            state
+                .lineage
+                .outputs
+                .iter_mut()
+                .for_each(|output| output.statistics = Some(statistics));
+        }
+        if let Some(path) = &written.rejected {
+            let statistics = Some(Statistics {
+                rows: total.rejected,
+                bytes: None,
+            });
+            state.lineage.outputs.push(LineageDataset {
+                path: absolute_path(Path::new(path)),
+                columns: Vec::new(),
+                statistics,
+            });
+        }
+        Ok(())
+    }
+
+    fn finished(&self, _ending: &Ending) -> Result<()> {
+        self.end(None)
+    }
+
+    fn failed(&self, failure: &Failure) -> Result<()> {
+        self.end(failure.error.as_ref())
+    }
+}

@@ -1,0 +1,513 @@
+//! One run's life: its output taken, its plan made, its rows scored, its results published.
+//!
+//! Owns the order of these steps for every verb that scores, the events on the way, and how a run
+//! ends. A run begins with a request; once it has its plan, nothing changes that or looks at the
+//! request again. It must not know how events are shown, nor read the environment.
+
+pub mod caller;
+pub mod check;
+mod destination;
+pub mod ending;
+pub mod events;
+mod existing;
+mod lineage_file;
+mod metrics_file;
+pub mod retry;
+pub mod score;
+mod telemetry;
+mod to_dataset;
+mod to_file;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value as Json};
+
+use self::caller::Caller;
+use self::ending::{Ending, Failure};
+use self::events::{Account, Audience, Events, Progress};
+use self::existing::is_left_behind;
+use crate::contract::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::interrupt::Interrupt;
+use crate::output::quarantine::Quarantine;
+use crate::output::table_writer::TableFormat;
+use crate::output::{publication, report};
+use crate::package::open::Identity;
+use crate::pipeline::part::RowCounts;
+use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
+use crate::plan::target::Target;
+use crate::plan::{Plan, effect};
+use crate::process;
+use crate::report::run::{Circumstances, Status, facts};
+use crate::report::stored::StoredReport;
+use crate::report::{Fact, json};
+use crate::request::Request;
+use crate::storage::{Lock, find};
+
+/// A run with its plan.
+pub struct Run<'a> {
+    plan: Plan,
+    target: Target,
+    caller: &'a Caller,
+    audience: &'a Audience<'a>,
+    control: Control,
+    start: Instant,
+    /// How long it took, once it was told: all accounts of a run say the same.
+    wall: OnceLock<Duration>,
+    started_at: String,
+    /// Held until the run is over.
+    lock: Lock,
+}
+
+/// The key, in a Parquet file's footer, of the run's name.
+const RUN_ID: &str = "tallow.run_id";
+
+/// What a run notes before its results get their names.
+fn publication_of(run_id: &str) -> String {
+    format!("publishing {run_id}")
+}
+
+/// The warning of a run without a row in its output, where none was rejected.
+fn no_rows(total: &RowCounts) -> Option<Error> {
+    match *total {
+        RowCounts { rows_in: 0, .. } => Some(
+            Error::failed("the input has no rows, so the output has none")
+                .hint("pass `--min-rows 1` to make that an error"),
+        ),
+        RowCounts {
+            scored: 0,
+            rejected: 0,
+            ..
+        } => Some(Error::failed(
+            "`--where` kept no row, so the output has none",
+        )),
+        _ => None,
+    }
+}
+
+/// What a run wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The rows of the output.
+    pub row_count: u64,
+    /// The size of the output.
+    pub output_bytes: u64,
+    /// The rejected rows, if there are any.
+    pub rejected: Option<String>,
+    /// The report, if there is one.
+    pub report: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the output for this run and makes its plan; `names` are those of input files that are
+    /// recorded under other names than their paths.
+    ///
+    /// # Errors
+    /// Whatever the plan finds wrong; [`Kind::Busy`] if another run has the output.
+    fn begin(
+        request: &Request,
+        names: &HashMap<PathBuf, PathBuf>,
+        caller: &'a Caller,
+        audience: &'a Audience<'a>,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        let (start, started_at) = (Instant::now(), process::now());
+        let target = Target::resolve(&request.output)?;
+        effect::refuse_alone(
+            &request.output,
+            &request.limits,
+            &request.telemetry,
+            &target,
+        )?;
+        target.refuse_inside_inputs(&request.work.inputs)?;
+        let lock = taken(&target, &started_at, audience)?;
+        let mut plan = Plan::resolve(request, Some(target.clone()), names)?;
+        if let Some(doubt) = plan.doubt.take() {
+            audience.warn_at_end(doubt);
+        }
+        let control = Control {
+            interrupt: interrupt.clone(),
+            budget: plan.budget,
+        };
+        let run = Self {
+            plan,
+            target,
+            caller,
+            audience,
+            control,
+            start,
+            wall: OnceLock::new(),
+            started_at,
+            lock,
+        };
+        run.settled()
+    }
+
+    /// The run, once it is known which files are read and what may be replaced. One that is stopped
+    /// before leaves a report too.
+    fn settled(mut self) -> Result<Self, Failure> {
+        let interrupt = self.interrupt();
+        let unreadable = interrupt
+            .check()
+            .and_then(|()| self.plan.unreadable(interrupt));
+        let unreadable = unreadable.map_err(|error| self.stopped_early(error.into()))?;
+        self.plan = self.plan.without(unreadable)?;
+        // A run that died while it gave names may have given some: they are of the same content,
+        // and this run may give them again.
+        let may_overwrite = self
+            .lock
+            .previous_note()
+            .is_some_and(|note| note == publication_of(&self.plan.run_id));
+        if may_overwrite || is_left_behind(&self.target)? {
+            self.plan = self.plan.overwriting();
+        }
+        if let Some(target) = &self.plan.target {
+            self.target.clone_from(target);
+        }
+        self.control.budget = self.plan.budget;
+        self.refuse_foreign()?;
+        Ok(self)
+    }
+
+    /// Passes the plan on, asks the guards and does the work. A run that is stopped before its
+    /// first row leaves a report too.
+    fn carry_out(&self, work: impl FnOnce() -> Result<Ending, Failure>) -> Result<Ending, Failure> {
+        let plan = &self.plan;
+        self.audience.planned(plan)?;
+        plan.guards.before(
+            &plan.job.dataset,
+            plan.job.row_count(),
+            process::seconds_now(),
+        )?;
+        work().map_err(|failure| self.stopped_early(failure))
+    }
+
+    /// A failure before the first row: of a run that was stopped, with a report.
+    fn stopped_early(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure {
+                error: Some(error),
+                object,
+                ..
+            } if error.is_signal() && object.is_empty() => {
+                self.unfinished(error, &Outcomes::new(&self.plan.job), None)
+            }
+            failure => failure,
+        }
+    }
+
+    /// What is to be done.
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where results go.
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether the run was asked to stop.
+    fn interrupt(&self) -> &Interrupt {
+        &self.control.interrupt
+    }
+
+    /// Leaves word that from here on the results get their names.
+    fn note_publication(&self) -> Result<()> {
+        // The last moment at which it can be stopped without a trace; from here on it takes
+        // milliseconds.
+        self.interrupt().check()?;
+        self.plan.check_unchanged()?;
+        self.lock.note(&publication_of(&self.plan.run_id))
+    }
+
+    /// Ends a run that found nothing to `do` (`do with`, `correct in`) the output.
+    fn nothing_to_do(&self, doing: &str, because: &str) -> Ending {
+        let output = self.target.path.display().to_string();
+        self.audience
+            .noted(&format!("nothing to {doing} `{output}`: {because}"));
+        let code = self.plan.skip_code.unwrap_or(0);
+        let object: [(&str, Json); 4] = [
+            ("status", "nothing_to_do".into()),
+            ("exit_code", code.into()),
+            ("run_id", self.plan.run_id.clone().into()),
+            ("output", output.into()),
+        ];
+        Ending {
+            object: object
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect(),
+            code,
+            was_idle: true,
+        }
+    }
+
+    /// The table of rejected rows; none if they are not wanted or no policy rejects any.
+    fn quarantine(&self) -> Result<Option<Quarantine>> {
+        let mut inputs = self.plan.job.arms.inputs().map(|bound| &bound.input);
+        let may_reject = inputs
+            .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject);
+        let Some(path) = self.target.rejected.as_ref().filter(|_| may_reject) else {
+            return Ok(None);
+        };
+        let quarantine = Quarantine::new(&self.plan.job)?;
+        TableFormat::of_name(path)?
+            .check(&quarantine.schema())
+            .map_err(|error| error.at_path(path))?;
+        Ok(Some(quarantine))
+    }
+
+    /// What the output's footer says of where it comes from.
+    fn footer(&self) -> Vec<(String, String)> {
+        let Identity {
+            name,
+            version,
+            digest,
+            ..
+        } = &self.plan.model;
+        let pairs = [
+            (RUN_ID, Some(self.plan.run_id.as_str())),
+            ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
+            ("tallow.model_name", Some(name.as_str())),
+            ("tallow.model_version", version.as_deref()),
+            ("tallow.model_digest", Some(digest.as_str())),
+        ];
+        pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect()
+    }
+
+    /// Scores the input into the receiver and judges what came of it.
+    fn score(
+        &self,
+        input: Input,
+        receiver: &mut dyn Receiver,
+        outcomes: &mut Outcomes,
+    ) -> Result<()> {
+        self.audience.progressed(Progress::Begun {
+            row_count: self.plan.job.row_count(),
+            rows_before: outcomes.ledger.total().rows_in,
+        });
+        let scored = pipeline::run(
+            &self.plan.job,
+            input,
+            receiver,
+            &self.control,
+            outcomes,
+            &|rows| self.audience.progressed(Progress::Rows(rows)),
+        );
+        self.audience.progressed(Progress::Ended);
+        scored?;
+        self.plan.check_unchanged()?;
+        let total = outcomes.ledger.total();
+        self.plan.guards.rows(total.rows_in)?;
+        let budget = &self.control.budget;
+        budget
+            .judge(&total)
+            .filter(|_| !budget.publishes)
+            .map_or(Ok(()), Err)
+    }
+
+    /// How a run ends whose rows are all there.
+    fn final_status(&self, outcomes: &Outcomes) -> Status {
+        if self.over_budget(outcomes).is_some() {
+            Status::OverBudget
+        } else {
+            Status::Done
+        }
+    }
+
+    fn over_budget(&self, outcomes: &Outcomes) -> Option<Error> {
+        self.control.budget.judge(&outcomes.ledger.total())
+    }
+
+    /// All that the report says.
+    fn facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
+        facts(
+            &self.plan.job,
+            outcomes,
+            &self.circumstances(status, output_bytes),
+        )
+    }
+
+    fn circumstances(&self, status: Status, output_bytes: u64) -> Circumstances {
+        Circumstances {
+            run_id: self.plan.run_id.clone(),
+            invocation_id: self.caller.invocation_id.clone(),
+            status,
+            started_at: self.started_at.clone(),
+            wall: *self.wall.get_or_init(|| self.start.elapsed()),
+            processor_seconds: process::processor_seconds(),
+            peak_memory_bytes: process::peak_memory_bytes(),
+            model: self.plan.model.clone(),
+            output: self.target.path.display().to_string(),
+            output_bytes,
+            bad_files: self.plan.bad_files.clone(),
+            ignored: self.plan.ignored.clone(),
+            scheduler: self.caller.scheduler.clone(),
+        }
+    }
+
+    /// Passes on what was done; a run whose output was published over its budget fails all the
+    /// same.
+    fn finish(
+        &self,
+        outcomes: &Outcomes,
+        facts: &[Fact],
+        written: &Written,
+    ) -> Result<Ending, Failure> {
+        // All that was promised is there; what is older may stay.
+        let _ = self.forget_earlier_files();
+        let object = self.object(facts, written);
+        self.audience.delivered(&Account {
+            plan: &self.plan,
+            outcomes,
+            facts,
+            circumstances: &self.circumstances(Status::Done, written.output_bytes),
+            written,
+            object: &object,
+            is_published: true,
+        })?;
+        if let Some(warning) = no_rows(&outcomes.ledger.total()) {
+            self.audience
+                .warn_at_end(warning.at_path(&self.target.path));
+        }
+        if let Some(number) = self.interrupt().came() {
+            return Err(self.stopped_too_late(number, object));
+        }
+        if let Some(error) = self.over_budget(outcomes) {
+            return Err(Failure {
+                object,
+                ..error.into()
+            });
+        }
+        Ok(Ending {
+            object,
+            code: 0,
+            was_idle: false,
+        })
+    }
+
+    /// Ends a run that was told to stop while its results got their names: they have them, and the
+    /// same command may give them again.
+    fn stopped_too_late(&self, number: u8, object: Map<String, Json>) -> Failure {
+        // The next run of the same name may give the names again.
+        if !self.target.is_dataset() {
+            self.lock.leave_behind();
+        }
+        let error = Error::new(
+            Kind::Signal(number),
+            format!("by signal {number}, when the output was being published: it is whole"),
+        );
+        Failure {
+            object,
+            ..error
+                .at_path(&self.target.path)
+                .hint("nothing is left to do; the same command again changes nothing")
+                .into()
+        }
+    }
+
+    fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {
+        let mut object = json::sections(facts);
+        object.insert(
+            "invocation_id".into(),
+            self.caller.invocation_id.clone().into(),
+        );
+        object.insert(
+            "status".into(),
+            facts
+                .iter()
+                .find_map(Fact::as_status)
+                .unwrap_or_default()
+                .into(),
+        );
+        object.insert("run_id".into(), self.plan.run_id.clone().into());
+        object.insert("report".into(), written.report.clone().into());
+        object.insert("rejected".into(), written.rejected.clone().into());
+        object
+    }
+
+    /// Ends a run that did not come to its end. One that was stopped, or withheld its output,
+    /// leaves a report of how far it came, which replaces no good one.
+    fn unfinished(&self, error: Error, outcomes: &Outcomes, rejected: Option<String>) -> Failure {
+        let status = match error.kind() {
+            Kind::Signal(_) => Status::Interrupted,
+            Kind::ErrorBudget => Status::Withheld,
+            _ => Status::Failed,
+        };
+        let facts = self.facts(outcomes, status, 0);
+        let is_free = |path: &PathBuf| {
+            find(path).is_ok_and(|found| found.is_none()) || StoredReport::read(path).is_ok()
+        };
+        let path = self
+            .target
+            .unfinished_report()
+            .filter(|path| status != Status::Failed && is_free(path));
+        // The run's own failure is the one to tell, not that of its report.
+        let report = path
+            .filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok())
+            .map(|path| path.display().to_string());
+        let error = match (&rejected, &report) {
+            (Some(path), _) if status == Status::Withheld => error.hint(format!(
+                "the rejected rows, each with its reason, are in `{path}`"
+            )),
+            (_, Some(report)) => {
+                let hint = error
+                    .hint_text()
+                    .map_or_else(String::new, |hint| format!("{hint}; "));
+                error.hint(format!("{hint}how far it came is in `{report}`"))
+            }
+            _ => error,
+        };
+        let written = Written {
+            rejected,
+            report,
+            ..Written::default()
+        };
+        let object = self.object(&facts, &written);
+        let account = Account {
+            plan: &self.plan,
+            outcomes,
+            facts: &facts,
+            circumstances: &self.circumstances(status, 0),
+            written: &written,
+            object: &object,
+            is_published: false,
+        };
+        // What a listener cannot write is a warning of the audience's.
+        let _ = self.audience.delivered(&account);
+        Failure {
+            object,
+            ..error.into()
+        }
+    }
+}
+
+/// Takes the output for this run alone, and ends the publication that an earlier run had begun.
+fn taken(target: &Target, started_at: &str, audience: &Audience) -> Result<Lock> {
+    let lock = target.lock(&format!(
+        "process {} since {started_at}",
+        std::process::id()
+    ))?;
+    if let Some(previous) = lock.previous_owner() {
+        let how = if lock.previous_note().is_some() {
+            "while its results got their names"
+        } else {
+            "without a word"
+        };
+        audience.noted(&format!(
+            "took over from a run that ended {how} ({previous})"
+        ));
+    }
+    if target.is_dataset() && target.restart {
+        publication::abandon(&target.path)?;
+    } else if target.is_dataset() && publication::recover(&target.path)? {
+        audience.noted("finished the publication that an earlier run had begun");
+    }
+    Ok(lock)
+}

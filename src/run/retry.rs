@@ -1,0 +1,339 @@
+//! A run that scores the corrected rows of a data set and puts them where they belong.
+//!
+//! The parts that corrected rows belong to are made again, from the input and the corrected rows,
+//! exactly as if the rows had never been bad; all other parts stay as they are.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::caller::Caller;
+use super::ending::{Ending, Failure};
+use super::events::{Audience, Events};
+use super::score::into;
+use super::to_dataset::{Remake, ToDataset};
+use super::{Run, telemetry};
+use crate::count::counted;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
+use crate::output::mended::MendedRows;
+use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
+use crate::output::publication::Manifest;
+use crate::output::quarantine;
+use crate::path_text;
+use crate::plan::identity;
+use crate::report::previous::PreviousRun;
+use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::work::{Resources, Work};
+use crate::request::{Request, VERSION};
+use crate::storage::{Metadata, find};
+use crate::table::location::{anchored_at, resolve, resolve_present};
+
+/// What is asked of a run that corrects a data set.
+#[derive(Clone, Debug, Default)]
+pub struct Retry {
+    /// The data set.
+    pub directory: PathBuf,
+    /// Tables of corrected rows; none for the data set's own.
+    pub corrected: Vec<PathBuf>,
+    /// The exit code if no row was corrected.
+    pub skip_code: Option<u8>,
+    /// Who is notified.
+    pub telemetry: Telemetry,
+    /// What it may take.
+    pub resources: Resources,
+}
+
+/// Corrects a data set; `listener` hears of it first, then the files that the request names.
+///
+/// # Errors
+/// Whatever ends the run.
+pub fn retry(
+    retry: &Retry,
+    caller: &Caller,
+    interrupt: &Interrupt,
+    listener: Box<dyn Events + '_>,
+) -> Result<Ending, Failure> {
+    let outputs = [("DIR", retry.directory.as_path())];
+    let files = telemetry::open(&retry.telemetry, &outputs, &[], None, caller)?;
+    let audience = Audience::new(std::iter::once(listener).chain(files).collect());
+    audience.watch(&caller.invocation_id, || {
+        // Read before the output is taken, to know what it is.
+        let manifest = manifest_of(&retry.directory)?;
+        let is_there = caller.working_directory == manifest.working_directory;
+        let base = if is_there {
+            PathBuf::new()
+        } else {
+            manifest.working_directory.clone()
+        };
+        let request = request(retry, &manifest, &base)?;
+        // Relative paths in the new manifest begin where they did.
+        let caller = Caller {
+            working_directory: manifest.working_directory.clone(),
+            ..caller.clone()
+        };
+        let names = names_of(&manifest, &base);
+        let run = Run::begin(&request, &names, &caller, &audience, interrupt)?;
+        run.carry_out(|| correct(&run, retry))
+    })
+}
+
+fn manifest_of(directory: &Path) -> Result<Manifest> {
+    if find(directory)?.is_none_or(|found| !found.is_directory) {
+        return Err(no_data_set(directory));
+    }
+    Manifest::find(directory)?.ok_or_else(|| no_data_set(directory))
+}
+
+/// The input's files by where they lie, each with the name that the manifest has for it.
+fn names_of(manifest: &Manifest, base: &Path) -> HashMap<PathBuf, PathBuf> {
+    let inputs = manifest.identity.inputs.iter();
+    inputs
+        .map(|input| (base.join(&input.path), input.path.clone()))
+        .collect()
+}
+
+fn correct(run: &Run, retry: &Retry) -> Result<Ending, Failure> {
+    let (directory, job) = (&retry.directory, &run.plan().job);
+    // Read again now that it is ours.
+    let manifest = Manifest::find(directory)?
+        .ok_or_else(|| Error::failed("the data set is gone").at_path(directory))?;
+    if manifest.parts.iter().all(|part| part.rejected.is_none()) {
+        return Ok(run.nothing_to_do("correct in", "no row of it was rejected"));
+    }
+    check_unchanged(run, &manifest)?;
+    let rejected = Rejected::of(&manifest, directory, run.interrupt())?;
+    let changed = changed_tables(retry, &manifest, &rejected, run.interrupt())?;
+    if changed.is_empty() {
+        return Ok(run.nothing_to_do("correct in", "no row in `_tallow/rejected/` was changed"));
+    }
+    let names: Vec<String> = manifest
+        .identity
+        .inputs
+        .iter()
+        .map(|input| path_text::text(&input.path))
+        .collect();
+    let files: HashMap<String, usize> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.clone(), index))
+        .collect();
+    let kept = there(directory, [CORRECTIONS, earlier::CORRECTIONS])?;
+    let kept = if kept.is_empty() {
+        kept
+    } else {
+        resolve(&kept)?
+    };
+    let (before, now) = (
+        MendedRows::read(&kept, job, &files)?,
+        MendedRows::read(&changed, job, &files)?,
+    );
+    now.must_have_been_rejected(
+        &before,
+        &MendedRows::places(&rejected.tables, &files)?,
+        &rejected.open,
+        &files,
+    )?;
+    let (remade, others): (Vec<&PartRecord>, Vec<&PartRecord>) = manifest
+        .parts
+        .iter()
+        .partition(|part| part.rejected.is_some() && now.touches(part));
+    if remade.is_empty() {
+        return Ok(run.nothing_to_do(
+            "correct in",
+            "the corrected rows belong to parts without rejected rows",
+        ));
+    }
+    let all = before.replaced_by(&now)?;
+    let (parts, rows) = (
+        counted(manifest.parts.len(), "part"),
+        counted(now.len(), "corrected row"),
+    );
+    run.audience
+        .noted(&format!("remaking {} of {parts} with {rows}", remade.len()));
+    let mut checkpoint = Checkpoint::of_finished(directory, others.into_iter().cloned().collect())?;
+    for part in remade {
+        if let Some(written) = all.stage(part, directory, job, &names)? {
+            checkpoint.corrections.insert(part.account.number, written);
+        }
+    }
+    let remake = Remake {
+        checkpoint,
+        corrections: all.into_corrections()?,
+        identity: manifest.identity,
+    };
+    into(run, &mut ToDataset::remaking(run, remake))
+}
+
+/// What is known of the rejected rows of a data set.
+struct Rejected<'a> {
+    /// The tables that are as the run wrote them.
+    tables: HashSet<PathBuf>,
+    /// The parts whose tables are not: the user corrects rows there.
+    open: Vec<&'a PartRecord>,
+}
+
+impl<'a> Rejected<'a> {
+    fn of(manifest: &'a Manifest, directory: &Path, interrupt: &Interrupt) -> Result<Self> {
+        let mut rejected = Self {
+            tables: HashSet::new(),
+            open: Vec::new(),
+        };
+        for (part, file) in manifest
+            .parts
+            .iter()
+            .filter_map(|part| Some((part, part.rejected.as_ref()?)))
+        {
+            let path = directory.join(&file.path);
+            if find(&path)?.is_some() && sha256_of(&path, interrupt)? == file.sha256 {
+                rejected.tables.insert(path);
+            } else {
+                rejected.open.push(part);
+            }
+        }
+        Ok(rejected)
+    }
+}
+
+/// What was asked of the run that made the data set, with this run's resources. Paths that begin at
+/// the directory that it was made in begin at `base`, which is that directory as it is seen from
+/// here.
+fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
+    let made = Request::from_json(manifest.request.clone()).map_err(|error| {
+        Error::failed("cannot read the options in the manifest")
+            .at_path(&retry.directory)
+            .because(error)
+    })?;
+    let inputs = made.work.inputs.iter();
+    let inputs: Vec<PathBuf> = inputs
+        .map(|input| anchored_at(base, input))
+        .collect::<Result<_>>()?;
+    let mut paths = made.work.inputs.iter().chain([&made.work.model]);
+    let needs_base = !base.as_os_str().is_empty() && paths.any(|path| path.is_relative());
+    if needs_base && find(base)?.is_none_or(|found| !found.is_directory) {
+        let error =
+            Error::failed("the directory where the data set was made is gone").at_path(base);
+        return Err(error.hint("the inputs are needed again: their paths begin there"));
+    }
+    let report = made.output.report.map(|report| {
+        if report.as_os_str() == "none" {
+            report
+        } else {
+            base.join(report)
+        }
+    });
+    let is_kept = |report: &PathBuf| report.as_os_str() == "none" || is_report_of(report, manifest);
+    Ok(Request {
+        version: VERSION,
+        work: Work {
+            model: base.join(&made.work.model),
+            inputs,
+            resources: retry.resources.clone(),
+            ..made.work
+        },
+        output: Output {
+            output: retry.directory.join(""),
+            overwrite: true,
+            restart: false,
+            rows_per_part: Some(manifest.rows_per_part),
+            bytes_per_part: None,
+            report: report.filter(is_kept),
+            ..made.output
+        },
+        limits: Limits {
+            skip_code: retry.skip_code,
+            ..Limits::default()
+        },
+        telemetry: retry.telemetry.clone(),
+    })
+}
+
+/// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may
+/// have named any file in it: one that is something else is not replaced, and the report goes into
+/// the data set.
+fn is_report_of(report: &Path, manifest: &Manifest) -> bool {
+    PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
+}
+
+/// What is said of a path that is no data set: of one file, its rejected rows are scored by
+/// themselves.
+fn no_data_set(path: &Path) -> Error {
+    let rejected = names::rejected(path, false);
+    let is_output = |found: Metadata| found.is_file && quarantine::is_table(&rejected);
+    if find(path).is_ok_and(|found| found.is_some_and(is_output)) {
+        let error =
+            Error::failed("`retry` works on data sets, and this is a single file").at_path(path);
+        return error.hint(format!(
+            "correct the rows of `{}` where they come from, and score again with `--overwrite`; \
+             `--output DIR/` makes a data set, which `retry` completes",
+            rejected.display()
+        ));
+    }
+    Error::failed("not a finished data set of tallow")
+        .at_path(path)
+        .hint("name the directory that `tallow score --output` wrote")
+}
+
+/// The parts are made of the input as it was; so it must still be that.
+fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
+    let now = identity::of(run.plan(), run.interrupt())?;
+    let changes = RunIdentity::changes_since(&now, &manifest.identity);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the data set cannot be corrected, because these changed since it was made: {}",
+        changes.join("; ")
+    );
+    Err(Error::contract(message)
+        .at_path(&run.target().path)
+        .hint("score the input again, with `--overwrite`"))
+}
+
+/// Which of these are there: names of this version and of an earlier one, both if a data set of the
+/// latter was corrected.
+fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in names.map(|name| directory.join(name)) {
+        if !resolve_present(&path)?.is_empty() {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The tables of corrected rows but for those that are, byte for byte, what a run rejected: they
+/// correct nothing.
+fn changed_tables(
+    retry: &Retry,
+    manifest: &Manifest,
+    rejected: &Rejected<'_>,
+    interrupt: &Interrupt,
+) -> Result<Vec<PathBuf>> {
+    let directory = &retry.directory;
+    let digests: HashSet<&str> = manifest
+        .parts
+        .iter()
+        .filter_map(|part| part.rejected.as_ref())
+        .map(|file| file.sha256.as_str())
+        .collect();
+    let named = if retry.corrected.is_empty() {
+        there(directory, [REJECTED, earlier::REJECTED])?
+    } else {
+        retry.corrected.clone()
+    };
+    let named = if named.is_empty() {
+        vec![directory.join(REJECTED)]
+    } else {
+        named
+    };
+    let mut changed = Vec::new();
+    for table in resolve(&named)? {
+        if !rejected.tables.contains(&table)
+            && !digests.contains(sha256_of(&table, interrupt)?.as_str())
+        {
+            changed.push(table);
+        }
+    }
+    Ok(changed)
+}

@@ -1,0 +1,70 @@
+//! A run that scores: from its request to its published output.
+
+use std::collections::HashMap;
+
+use super::caller::Caller;
+use super::destination::{Begun, Destination};
+use super::ending::{Ending, Failure};
+use super::events::{Audience, Events};
+use super::to_dataset::ToDataset;
+use super::to_file::ToFile;
+use super::{Run, telemetry};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::request::Request;
+
+/// Why there may be nothing to do.
+const SAME: &str = "it is there, made from the same inputs by the same model";
+
+/// Carries a request out; `listener` hears of it first, then the files that the request names.
+///
+/// # Errors
+/// Whatever ends the run.
+pub fn score(
+    request: &Request,
+    caller: &Caller,
+    interrupt: &Interrupt,
+    listener: Box<dyn Events + '_>,
+) -> Result<Ending, Failure> {
+    let files = telemetry::open(
+        &request.telemetry,
+        &telemetry::named_outputs(&request.output),
+        &request.work.inputs,
+        Some(&request.work.model),
+        caller,
+    )?;
+    let audience = Audience::new(std::iter::once(listener).chain(files).collect());
+    audience.watch(&caller.invocation_id, || {
+        let run = Run::begin(request, &HashMap::new(), caller, &audience, interrupt)?;
+        run.carry_out(|| {
+            if run.target().is_dataset() {
+                into(&run, &mut ToDataset::new(&run))
+            } else {
+                into(&run, &mut ToFile::new(&run))
+            }
+        })
+    })
+}
+
+/// Scores what is left to do, and publishes.
+pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<Ending, Failure> {
+    let Some(Begun {
+        input,
+        mut outcomes,
+    }) = destination.begin()?
+    else {
+        return Ok(run.nothing_to_do("do with", SAME));
+    };
+    if let Err(error) = run.score(input, &mut *destination, &mut outcomes) {
+        let rejected = destination.withhold(&error)?;
+        return Err(run.unfinished(error, &outcomes, rejected));
+    }
+    let mut written = destination.finish()?;
+    outcomes.ledger.check(written.row_count)?;
+    let facts = run.facts(&outcomes, run.final_status(&outcomes), written.output_bytes);
+    if let Err(error) = destination.seal(&facts) {
+        return Err(run.unfinished(error, &outcomes, None));
+    }
+    written.report = destination.publish(&outcomes, &facts)?;
+    run.finish(&outcomes, &facts, &written)
+}

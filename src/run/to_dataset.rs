@@ -1,0 +1,288 @@
+//! A run into a data set: parts that last one by one, published together.
+//!
+//! A run that finds finished parts of its own work goes on after them; one that corrects a finished
+//! data set begins with the parts that stay.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use arrow::array::RecordBatch;
+
+use super::destination::{Begun, Destination};
+use super::events::Events;
+use super::{Run, Written};
+use crate::count::counted;
+use crate::error::{Error, Result};
+use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity};
+use crate::output::dataset::{DatasetOutput, Layout};
+use crate::output::observed::{self, Observed};
+use crate::output::publication::{self, Manifest};
+use crate::output::report;
+use crate::path_text;
+use crate::pipeline::correction::Corrections;
+use crate::pipeline::observer::Partials;
+use crate::pipeline::part::PartAccount;
+use crate::pipeline::scoring::Rejection;
+use crate::pipeline::{Input, Outcomes, Receiver};
+use crate::plan::identity;
+use crate::report::Fact;
+
+/// The data set of a run.
+pub(super) struct ToDataset<'a> {
+    run: &'a Run<'a>,
+    /// Corrected rows, and the data set that they are for.
+    remake: Option<Remake>,
+    identity: Option<RunIdentity>,
+    /// Files of a data set whose manifest cannot be read, which this run was asked to replace.
+    replaces: BTreeSet<PathBuf>,
+    output: Option<DatasetOutput>,
+    /// The parts, once all are there.
+    parts: Vec<PartRecord>,
+}
+
+/// A finished data set of which some parts are made again.
+pub(super) struct Remake {
+    /// The parts that stay.
+    pub(super) checkpoint: Checkpoint,
+    /// What made it.
+    pub(super) identity: RunIdentity,
+    /// All rows that were ever corrected.
+    pub(super) corrections: Corrections,
+}
+
+impl<'a> ToDataset<'a> {
+    /// The run's data set, not begun.
+    pub(super) fn new(run: &'a Run<'a>) -> Self {
+        Self {
+            run,
+            remake: None,
+            identity: None,
+            replaces: BTreeSet::new(),
+            output: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// A finished data set of which some parts are made again.
+    pub(super) fn remaking(run: &'a Run<'a>, remake: Remake) -> Self {
+        Self {
+            remake: Some(remake),
+            ..Self::new(run)
+        }
+    }
+
+    fn open(&mut self) -> Result<&mut DatasetOutput> {
+        self.output
+            .as_mut()
+            .ok_or_else(|| Error::internal("the output is not open"))
+    }
+
+    /// What an unfinished run of the same work left, or nothing. None if the data set is there.
+    fn checkpoint(&mut self, identity: &RunIdentity) -> Result<Option<Checkpoint>> {
+        let run = self.run;
+        let (target, directory) = (run.target(), &run.target().path);
+        let published = match Manifest::find(directory) {
+            Err(_) if target.restart && target.overwrite => {
+                self.replaces = publication::files_by_name(directory)?;
+                None
+            }
+            published => published?,
+        };
+        if let Some(published) = &published {
+            let changes = identity.changes_since(&published.identity);
+            let is_same = changes.is_empty();
+            // Whoever starts over need not hear whether it is whole.
+            let may_stay = is_same && !target.restart;
+            let damaged = if may_stay {
+                published.first_changed(directory, run.interrupt())?
+            } else {
+                None
+            };
+            if may_stay && damaged.is_none() {
+                return Ok(None);
+            }
+            if !target.overwrite {
+                let message = match damaged {
+                    Some(file) => format!(
+                        "the output exists already, but its file `{file}` is missing or not as it was \
+                         written"
+                    ),
+                    None if is_same => "the output exists already, and it is finished".to_owned(),
+                    None => format!(
+                        "the output exists already, and since it was made these changed: {}",
+                        changes.join("; ")
+                    ),
+                };
+                let hint = "choose another directory, or pass `--overwrite` to replace it when the \
+                            new one is whole";
+                return Err(Error::failed(message).at_path(directory).hint(hint));
+            }
+        }
+        if self.replaces.is_empty() {
+            publication::check_names(directory, published.as_ref())?;
+        }
+        // What cannot be laid out so leaves no trace of a run.
+        self.layout()?;
+        Checkpoint::open(directory, identity, target.restart, run.interrupt()).map(Some)
+    }
+
+    /// How the files of a data set are written.
+    fn layout(&self) -> Result<Layout> {
+        let job = &self.run.plan().job;
+        Ok(Layout {
+            directory: self.run.target().path.clone(),
+            format: self.run.target().format,
+            partitioning: self
+                .run
+                .target()
+                .partitioning(&job.output_schema, job.passthrough.len())?,
+            schema: job.output_schema.clone(),
+            metadata: self.run.footer(),
+            observed: Observed::new(&job.observers),
+        })
+    }
+
+    /// What is left to do after the parts of the checkpoint.
+    fn go_on(
+        &mut self,
+        mut checkpoint: Checkpoint,
+        corrections: Option<Corrections>,
+    ) -> Result<Begun> {
+        let (run, job) = (self.run, &self.run.plan().job);
+        let mut outcomes = Outcomes::new(job);
+        for number in checkpoint.parts.keys().copied().collect::<Vec<_>>() {
+            run.interrupt().check()?;
+            if let Some((account, seen)) = observed::restore(job, &mut checkpoint, number)? {
+                outcomes.add(&account, &seen)?;
+            }
+        }
+        if !checkpoint.parts.is_empty() {
+            let (parts, rows) = (checkpoint.parts.len(), outcomes.ledger.total().rows_in);
+            let verb = if parts == 1 { "is" } else { "are" };
+            run.audience.noted(&format!(
+                "{} {verb} finished already ({})",
+                counted(parts, "part"),
+                counted(rows, "row")
+            ));
+        }
+        outcomes.rows_before = outcomes.ledger.total().rows_in;
+        let rows_per_part = job.rows_per_part.unwrap_or(u64::MAX);
+        let segments = checkpoint.remaining(rows_per_part, job.limit.unwrap_or(u64::MAX));
+        self.output = Some(DatasetOutput::new(
+            self.layout()?,
+            run.quarantine()?,
+            checkpoint,
+            run.interrupt().clone(),
+        )?);
+        let input = Input {
+            segments,
+            corrections,
+        };
+        Ok(Begun { input, outcomes })
+    }
+
+    fn manifest(&mut self, outcomes: &Outcomes) -> Result<Manifest> {
+        let (plan, caller) = (self.run.plan(), self.run.caller);
+        let identity = self
+            .identity
+            .take()
+            .ok_or_else(|| Error::internal("a data set without an identity"))?;
+        let names = (plan.run_id.clone(), caller.invocation_id.clone());
+        let request = plan.request.clone().into();
+        let mut manifest =
+            Manifest::new(names, identity, request, caller.working_directory.clone());
+        manifest.rows_per_part = plan.job.rows_per_part.unwrap_or(u64::MAX);
+        manifest.model = plan.model.named().into_iter().collect();
+        manifest.scheduler.clone_from(&caller.scheduler);
+        manifest.ledger = outcomes.ledger.total();
+        manifest.bad_files = plan
+            .bad_files
+            .iter()
+            .map(|file| (path_text::text(&file.path), file.reason.clone()))
+            .collect();
+        manifest.replaces = std::mem::take(&mut self.replaces);
+        manifest.parts = std::mem::take(&mut self.parts);
+        Ok(manifest)
+    }
+}
+
+impl Destination for ToDataset<'_> {
+    fn begin(&mut self) -> Result<Option<Begun>> {
+        let (checkpoint, corrections) = if let Some(remake) = self.remake.take() {
+            self.identity = Some(remake.identity);
+            (remake.checkpoint, Some(remake.corrections))
+        } else {
+            let identity = identity::of(self.run.plan(), self.run.interrupt())?;
+            let Some(checkpoint) = self.checkpoint(&identity)? else {
+                return Ok(None);
+            };
+            self.identity = Some(identity);
+            (checkpoint, None)
+        };
+        self.go_on(checkpoint, corrections).map(Some)
+    }
+
+    fn finish(&mut self) -> Result<Written> {
+        let output = self.output.take();
+        let output = output.ok_or_else(|| Error::internal("the output is not open"))?;
+        self.parts = output.into_checkpoint().parts.into_values().collect();
+        let files = || self.parts.iter().flat_map(|part| &part.files);
+        let has_rejected = self.parts.iter().any(|part| part.rejected.is_some());
+        let rejected = self.run.target().rejected.as_ref().filter(|_| has_rejected);
+        Ok(Written {
+            row_count: files().map(|file| file.rows).sum(),
+            output_bytes: files().map(|file| file.bytes).sum(),
+            rejected: rejected.map(|path| path.display().to_string()),
+            report: None,
+        })
+    }
+
+    fn seal(&mut self, _facts: &[Fact]) -> Result<()> {
+        // The last moment at which the run can be stopped and resumed; from here on it takes
+        // milliseconds.
+        self.run.interrupt().check()?;
+        self.run.plan().check_unchanged()
+    }
+
+    fn publish(&mut self, outcomes: &Outcomes, facts: &[Fact]) -> Result<Option<String>> {
+        let (target, run_id) = (self.run.target(), &self.run.plan().run_id);
+        let mut manifest = self.manifest(outcomes)?;
+        if let Some(path) = &target.report {
+            if target.has_report_inside() {
+                manifest.report = Some(report::stage(&target.path, run_id, facts)?);
+            } else {
+                report::create(path, run_id, facts)?;
+            }
+        }
+        publication::publish(&target.path, &manifest)?;
+        Ok(target
+            .report
+            .as_ref()
+            .map(|path| path.display().to_string()))
+    }
+
+    fn withhold(&mut self, _error: &Error) -> Result<Option<String>> {
+        let rejected = self.open()?.keep_rejected()?;
+        Ok(rejected.map(|path| path.display().to_string()))
+    }
+}
+
+impl Receiver for ToDataset<'_> {
+    fn write(&mut self, part: u64, output: &RecordBatch) -> Result<()> {
+        self.open()?.write(part, output)
+    }
+
+    fn reject(
+        &mut self,
+        part: u64,
+        file: usize,
+        rows: &RecordBatch,
+        rejections: &[Rejection],
+    ) -> Result<()> {
+        self.open()?.reject(part, file, rows, rejections)
+    }
+
+    fn end_part(&mut self, account: &PartAccount, seen: &Partials) -> Result<()> {
+        self.open()?.end_part(account, seen)
+    }
+}
