@@ -176,7 +176,7 @@ struct Walk {
 /// Fails if the file system refuses to say whether it is there.
 pub fn anchored_at(base: &Path, input: &Path) -> Result<PathBuf> {
     let plain = base.join(input);
-    if input.is_absolute() || !is_pattern(input) || commit::find(&plain)?.is_some() {
+    if input.is_absolute() || !is_pattern(input) || storage::find(&plain)?.is_some() {
         return Ok(plain);
     }
     // What looks like a pattern in the directory's own name is none.
