@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
+use crate::interrupt::check_process;
 
 /// What a run made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,7 @@ impl Fuel {
     }
 
     pub(super) fn burn(&self, steps: u64) -> Result<()> {
+        check_process()?;
         let Some(left) = self.steps.get().checked_sub(steps) else {
             self.is_out.set(true);
             return Err(Error::failed(

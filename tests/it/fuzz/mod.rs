@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Inputs of a usual run.
-const COUNT: u64 = 300;
+const COUNT: u64 = 240;
 
 /// Inputs after which a worker is replaced: every run in a process leaves a thread that waits for
 /// signals.
@@ -45,8 +45,11 @@ const COUNT_PER_WORKER: u64 = 150;
 /// hundred MiB to use.
 const LIMIT_KIBIBYTES: u32 = 8 << 20;
 
-/// Seconds for one input, on a busy machine; what takes longer hangs.
-const HANG: Duration = Duration::from_secs(60);
+/// Time on the processors for one input, in a debug build; what takes longer hangs.
+const HANG_SECONDS: f64 = 40.0;
+
+/// What waits for this long hangs too.
+const STILL: Duration = Duration::from_secs(180);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name)
@@ -179,23 +182,35 @@ impl Batch<'_> {
 
     /// How the process ended, if not by having done its work.
     fn wait(&self, child: &mut Child) -> Option<String> {
-        let (mut last, mut since) = (String::new(), Instant::now());
+        let (mut last, mut since) = (String::new(), (Instant::now(), 0.0));
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return (!status.success()).then(|| format!("the process ended: {status}"));
             }
             let now = std::fs::read_to_string(self.directory.join("progress")).unwrap_or_default();
+            let used = processor_seconds(child.id());
             if now != last {
-                (last, since) = (now, Instant::now());
+                (last, since) = (now, (Instant::now(), used));
             }
-            if since.elapsed() > HANG {
+            if used - since.1 > HANG_SECONDS || since.0.elapsed() > STILL {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                return Some(format!("no end after {} s", HANG.as_secs()));
+                return Some(format!("no end after {:.0} s", used - since.1));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Time on the processors of another process.
+fn processor_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 /// The messages of all finds, and how many inputs ended how.

@@ -55,13 +55,18 @@ pub(super) fn nodes() -> Vec<Case> {
         .collect()
 }
 
-/// Small graphs that ask for a lot of memory.
+/// Small graphs that ask for a lot of memory: what they may take bounds what they may work out.
 pub(super) fn greedy() -> Vec<Case> {
+    let lines = [
+        "score --model model.onnx rows.csv --output out.csv --memory 300MiB --on-unseen null",
+        "check --model model.onnx rows.csv --memory 300MiB",
+        "inspect model.onnx",
+    ];
     models("greedy")
         .into_iter()
-        .map(|(_, bytes)| {
+        .flat_map(|(_, bytes)| {
             let files = vec![file("model.onnx", bytes), file("rows.csv", ROWS)];
-            case(files, "model.onnx", "rows.csv", "")
+            lines.map(|line| case(files.clone(), "model.onnx", "rows.csv", line))
         })
         .collect()
 }
