@@ -211,7 +211,13 @@ impl Console {
     }
 
     fn told(&self, heading: &str, error: &Error) -> String {
-        let mut text = format!("{heading}: {}\n", escape::line(&error.to_string()));
+        let mut text = format!("{heading}: {}", escape::line(error.message()));
+        // Cut apart: a long value in the message does not push out where it is.
+        let place = error.place().to_string();
+        if !place.is_empty() {
+            text.push_str(&format!(" ({})", escape::line(&place)));
+        }
+        text.push('\n');
         for cause in error.causes() {
             text.push_str(&format!(
                 "  caused by: {}\n",

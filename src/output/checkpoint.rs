@@ -5,6 +5,7 @@
 //! bytes that the record says. Positions are (file, row), so rows need no ids.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -364,7 +365,10 @@ fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u6
             .all_files()
             .map(|file| is_as_recorded(directory, file, interrupt))
             .collect::<Result<Vec<_>>>()?;
-        if has_names_of_now(&record) && is_whole.into_iter().all(|is_whole| is_whole) {
+        let own_name = part_name(record.account.number);
+        let has_own_name = name.file_stem() == Some(OsStr::new(&own_name));
+        let is_known = has_own_name && has_names_of_now(&record);
+        if is_known && is_whole.into_iter().all(|is_whole| is_whole) {
             parts.insert(record.account.number, record);
         } else {
             remove_below(directory, &name)?;

@@ -47,6 +47,13 @@ impl RowCounts {
     }
 }
 
+/// The sum, unless it is larger than any count.
+fn sum(numbers: impl IntoIterator<Item = u64>) -> Option<u64> {
+    numbers
+        .into_iter()
+        .try_fold(0, |sum: u64, number| sum.checked_add(number))
+}
+
 /// What became of the rows of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PartAccount {
@@ -113,6 +120,31 @@ impl PartAccount {
             file: finished.file,
             row: finished.first_row + finished.rows_in,
         };
+    }
+
+    /// Whether its numbers can be those of a run over so many files, of a model with so many inputs,
+    /// that wrote so many rows: records are read back from a disk.
+    #[must_use]
+    pub fn fits(&self, file_count: usize, input_count: usize, rows_written: Option<u64>) -> bool {
+        let is_balanced = |rows: &RowCounts| {
+            sum([rows.scored, rows.rejected, rows.filtered]) == Some(rows.rows_in)
+        };
+        let counts = || self.rows.iter().map(|(_, counts)| counts);
+        let reasons = sum(self.reasons.iter().map(|(_, _, count)| *count));
+        self.number < u64::MAX
+            && self.start <= self.end
+            && self.end.file <= file_count
+            && self.rows.iter().all(|(file, _)| *file < file_count)
+            && counts().all(is_balanced)
+            && sum(counts().map(|rows| rows.rows_in)).is_some()
+            && rows_written.is_some()
+            && sum(counts().map(|rows| rows.scored)) == rows_written
+            && sum(counts().map(|rows| rows.rejected)) == reasons
+            && self
+                .reasons
+                .iter()
+                .all(|(input, _, _)| *input < input_count)
+            && self.coercions.len() == input_count
     }
 
     /// All rows of the part.

@@ -152,6 +152,7 @@ impl<'a> ToDataset<'a> {
         let mut outcomes = Outcomes::new(job);
         for number in checkpoint.parts.keys().copied().collect::<Vec<_>>() {
             run.interrupt().check()?;
+            self.refuse_damaged(&checkpoint.parts[&number])?;
             if let Some((account, seen)) = observed::restore(job, &mut checkpoint, number)? {
                 outcomes.add(&account, &seen)?;
             }
@@ -179,6 +180,23 @@ impl<'a> ToDataset<'a> {
             corrections,
         };
         Ok(Begun { input, outcomes })
+    }
+
+    /// Refuses a part's record whose numbers cannot be those of a part of this run.
+    fn refuse_damaged(&self, record: &PartRecord) -> Result<()> {
+        let job = &self.run.plan().job;
+        let written = record.files.iter().map(|file| file.rows);
+        let written = written.fold(Some(0), |sum: Option<u64>, rows| sum?.checked_add(rows));
+        let (file_count, input_count) = (job.dataset.files.len(), job.arms.inputs().count());
+        if record.account.fits(file_count, input_count, written) {
+            return Ok(());
+        }
+        let message = format!(
+            "the record of part {} is damaged: its counts do not add up",
+            record.account.number
+        );
+        let error = Error::failed(message).at_path(&self.run.target().path);
+        Err(error.hint("`tallow score` with `--restart` makes the data set again"))
     }
 
     fn manifest(&mut self, outcomes: &Outcomes) -> Result<Manifest> {

@@ -1165,3 +1165,65 @@ fn mended_rows_that_do_not_fit_are_refused() {
     room.tallow("retry in-1.parquet").fails(1);
     room.tallow("retry nowhere").fails(1);
 }
+
+#[test]
+fn a_damaged_record_of_a_part_is_refused_or_made_again() {
+    const LINE: &str = "score --model good.json rows.csv --output out/ --rows-per-part 2 --on-null \
+                        a=reject";
+    let state = Room::new();
+    state.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    state.file(
+        "rows.csv",
+        "id,a,b\n1,0.25,0.5\n2,0.5,0.5\n3,,1\n4,1,1\n5,,1\n6,0,0\n",
+    );
+    state.tallow(&format!("{LINE} --max-errors 1")).fails(4);
+    let record = std::fs::read(state.path("out/_tallow/part-00001.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let whole = state.tallow(LINE).ok();
+    assert!(whole.stderr.contains("finished already"), "{whole}");
+    let expected = state.table("out/part-00001.parquet");
+    // (where in the record, what is there instead, whether the part is made again in silence)
+    let max = serde_json::json!(u64::MAX);
+    let cases = [
+        ("/rows/0/1/scored", serde_json::json!(2), false),
+        ("/rows/0/1/rejected", serde_json::json!(0), false),
+        ("/rows/0/1/rows_in", max.clone(), false),
+        ("/rows/0/1/filtered", max.clone(), false),
+        ("/rows/0/0", serde_json::json!(1), false),
+        ("/end/file", max.clone(), false),
+        ("/start/row", max.clone(), false),
+        ("/reasons/0/0", serde_json::json!(99), false),
+        ("/reasons/0/2", max.clone(), false),
+        ("/coercions", serde_json::json!([]), false),
+        ("/files/0/rows", max.clone(), false),
+        ("/files", serde_json::json!([]), false),
+        ("/number", max, true),
+        ("/number", serde_json::json!(7), true),
+        ("/files/0/sha256", serde_json::json!("00"), true),
+    ];
+    for (pointer, value, is_made_again) in cases {
+        let room = Room::new();
+        for name in ["good.json", "rows.csv"] {
+            room.file(name, std::fs::read(state.path(name)).unwrap());
+        }
+        room.tallow(&format!("{LINE} --max-errors 1")).fails(4);
+        let mut damaged = record.clone();
+        *damaged.pointer_mut(pointer).unwrap() = value.clone();
+        room.file("out/_tallow/part-00001.json", damaged.to_string());
+        let run = room.tallow(LINE);
+        if is_made_again {
+            run.ok();
+        } else {
+            let run = run.fails(1);
+            assert!(
+                run.stderr.contains("the record of part 1 is damaged"),
+                "{pointer} {value}: {run}"
+            );
+            room.tallow(&format!("{LINE} --restart")).ok();
+        }
+        assert_eq!(room.table("out/part-00001.parquet"), expected, "{pointer}");
+    }
+}
