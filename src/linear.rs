@@ -155,6 +155,7 @@ impl Worker for &Linear {
         wants: &Wants<'_>,
         scores: &mut Scores,
     ) -> Result<()> {
+        scores.reset();
         let offsets = match wants.offsets {
             None => None,
             Some(FeatureBlock::Single(offsets)) => Some(offsets),
@@ -191,11 +192,21 @@ mod tests {
             offsets: Some(&offsets),
             leaves: false,
         };
-        let mut scores = Scores::empty(Precision::Single);
+        let mut scores = Scores {
+            margins,
+            leaves: Some(vec![1]),
+            truncated_count: 2,
+            unseen: vec![3],
+        };
         model
             .worker()
             .score(&block, &wants, &mut scores)
             .expect("the blocks fit");
+        assert_eq!(
+            (scores.leaves, scores.truncated_count, scores.unseen),
+            (None, 0, Vec::new()),
+            "what a former block left is dropped"
+        );
         assert_eq!(
             scores.margins,
             Margins::Single(vec![12.5, 21.5]),

@@ -81,6 +81,18 @@ impl Scores {
             unseen: Vec::new(),
         }
     }
+
+    /// Drops everything but the room for margins: how every worker begins.
+    pub fn reset(&mut self) {
+        match &mut self.margins {
+            Margins::Single(values) => values.clear(),
+            Margins::Double(values) => values.clear(),
+            Margins::Native(columns) => columns.clear(),
+        }
+        self.leaves = None;
+        self.truncated_count = 0;
+        self.unseen.clear();
+    }
 }
 
 /// A model at work on one thread, with the memory that it writes on.

@@ -176,14 +176,13 @@ impl Worker for ForestWorker<'_> {
         wants: &Wants<'_>,
         scores: &mut Scores,
     ) -> Result<()> {
+        scores.reset();
         let (workspace, margins) = (&mut self.workspace, &mut scores.margins);
         self.forest
             .score_on(workspace, block, wants.offsets, margins)?;
-        scores.leaves = if wants.leaves {
-            Some(self.forest.leaves(block)?)
-        } else {
-            None
-        };
+        if wants.leaves {
+            scores.leaves = Some(self.forest.leaves(block)?);
+        }
         Ok(())
     }
 }

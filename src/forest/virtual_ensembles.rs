@@ -137,6 +137,7 @@ impl Worker for EnsembleWorker<'_> {
         wants: &Wants<'_>,
         scores: &mut Scores,
     ) -> Result<()> {
+        scores.reset();
         if wants.offsets.is_some() {
             return Err(Error::internal("offsets for a model that takes none"));
         }
@@ -161,11 +162,9 @@ impl Worker for EnsembleWorker<'_> {
             put(&sums, reading + 1, *scale);
         }
         scores.margins = Margins::Double(rows);
-        scores.leaves = if wants.leaves {
-            Some(model.whole.leaves(block)?)
-        } else {
-            None
-        };
+        if wants.leaves {
+            scores.leaves = Some(model.whole.leaves(block)?);
+        }
         Ok(())
     }
 }

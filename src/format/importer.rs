@@ -175,8 +175,8 @@ pub trait Importer: Sync {
     /// Parses and translates.
     ///
     /// # Errors
-    /// [`Kind::Failed`] for a broken file, with the node where it breaks; [`Kind::Contract`] for a
-    /// feature that is not supported.
+    /// [`Failed`](crate::error::Kind::Failed) for a broken file, with the node where it breaks;
+    /// [`Contract`](crate::error::Kind::Contract) for a feature that is not supported.
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel>;
 }
 

@@ -191,6 +191,7 @@ impl Worker for NetworkWorker<'_> {
         wants: &Wants<'_>,
         scores: &mut Scores,
     ) -> Result<()> {
+        scores.reset();
         if wants.offsets.is_some() {
             return Err(Error::internal("offsets for a model that takes none"));
         }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tallow::cli::args::{Cli, Verb};
 use tallow::feature::FeatureBlock;
 use tallow::feature::verdict::{Coercions, Origin};
+use tallow::model::{Scores, Wants};
 use tallow::plan::Plan;
 
 use crate::harness::{Room, column, data, numbers, table, texts};
@@ -221,7 +222,11 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
                 .clone()
         })
         .collect();
-    let mut block = FeatureBlock::empty(scoring.model().model.precision());
+    let model = &scoring.model().model;
+    if model.family() != "forest" {
+        return None;
+    }
+    let mut block = FeatureBlock::empty(model.precision());
     let mut counts = vec![Coercions::default(); columns.len()];
     let origin = Origin {
         path: &input,
@@ -232,10 +237,13 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
         .encode(&columns, rows.num_rows(), &mut block, &mut counts, origin)
         .unwrap();
     let _offsets = block.split_last(scoring.offset_count());
-    Some((
-        rows.num_rows(),
-        scoring.model().model.leaves(&block).unwrap()?,
-    ))
+    let wants = Wants {
+        offsets: None,
+        leaves: true,
+    };
+    let mut scores = Scores::empty(model.precision());
+    model.worker().score(&block, &wants, &mut scores).unwrap();
+    Some((rows.num_rows(), scores.leaves?))
 }
 
 /// Libraries number leaves in their own ways: the same leaf is one for which both always say the

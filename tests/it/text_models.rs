@@ -14,7 +14,6 @@ use arrow::datatypes::{Float32Type, Int64Type};
 use serde_json::Value as Json;
 use tallow::feature::FeatureBlock;
 use tallow::format::ImportOptions;
-use tallow::outcome::Margins;
 use tallow::package::open::open;
 
 use crate::harness::{Room, Run, column, data, numbers, texts};

@@ -127,7 +127,7 @@ impl Forward for Bag {
 /// The model that the files are.
 ///
 /// # Errors
-/// As [`super::assemble`].
+/// As [`fn@super::assemble`].
 pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
     refuse_options(options)?;
     let content = std::mem::take(&mut parts.weights);

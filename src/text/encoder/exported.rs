@@ -81,7 +81,7 @@ struct Exported {
 /// The model that the files are.
 ///
 /// # Errors
-/// As [`super::assemble`]; a contract error for a graph whose inputs or outputs are not those
+/// As [`fn@super::assemble`]; a contract error for a graph whose inputs or outputs are not those
 /// of a text model.
 pub(super) fn assemble(
     parts: &Parts,

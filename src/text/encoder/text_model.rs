@@ -392,6 +392,7 @@ impl Worker for TextWorker<'_> {
         wants: &Wants<'_>,
         scores: &mut Scores,
     ) -> Result<()> {
+        scores.reset();
         if wants.offsets.is_some() {
             return Err(Error::internal("offsets for a model that takes none"));
         }
