@@ -405,7 +405,7 @@ impl Plan {
         self.job.rows_per_part = self
             .target
             .as_ref()
-            .and_then(|target| target.rows_per_part(&self));
+            .and_then(|target| target.rows_per_part(&self.job));
         Ok(self)
     }
 

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::Schema;
 
-use super::Plan;
 use super::list::all_items;
 use super::options::byte_size;
 use crate::error::{Error, Result, shell_word};
 use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
 use crate::output::table_writer::TableFormat;
+use crate::pipeline::Job;
 use crate::request::output::{Output, OutputFormat};
 use crate::storage::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
@@ -303,21 +303,20 @@ impl Target {
     }
 
     /// Rows of the input in each part; none for a single file. A size in bytes becomes rows by what
-    /// the plan's inputs take.
+    /// the job's inputs take.
     #[must_use]
-    pub fn rows_per_part(&self, plan: &Plan) -> Option<u64> {
+    pub fn rows_per_part(&self, job: &Job) -> Option<u64> {
         match self.part_size? {
             PartSize::Rows(rows) => Some(rows),
             PartSize::Bytes(bytes) => {
-                let files = &plan.job.dataset.files;
+                let files = &job.dataset.files;
                 let input_bytes: u64 = files
                     .iter()
                     .map(|file| file.table.identity().byte_count())
                     .sum();
                 // The columns that come along are taken to be as wide as the others; text files
                 // hold their rows in about this width.
-                let rows = plan
-                    .job
+                let rows = job
                     .dataset
                     .row_count()
                     .map_or(input_bytes as f64 / TEXT_ROW_BYTES, |rows| rows as f64);
@@ -325,7 +324,7 @@ impl Target {
                     .first()
                     .map_or(1, |file| file.table.schema().fields().len())
                     .max(1);
-                let share = plan.job.passthrough.len() as f64 / columns as f64;
+                let share = job.passthrough.len() as f64 / columns as f64;
                 let row_bytes = input_bytes as f64 / rows.max(1.0) * share + SCORE_BYTES;
                 Some(((bytes as f64 / row_bytes) as u64).max(1))
             }

@@ -9,7 +9,7 @@ use crate::harness::root;
 const MAX_CIRCLE: usize = 3;
 
 /// Circles that are still larger: a file of each and its size. The list may only shrink.
-const LARGE_CIRCLES: [(&str, usize); 1] = [("plan/mod.rs", 4)];
+const LARGE_CIRCLES: [(&str, usize); 0] = [];
 
 /// Imports from a room above that are still there: from and to. The list may only shrink.
 const UPWARD: [(&str, &str); 0] = [];
