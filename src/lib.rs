@@ -30,7 +30,7 @@
 //! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
-//! | [`monitor`] | what is learned of rows while they pass? | [`monitor::scores::ScoreObserver`] |
+//! | [`monitor`] | what is learned of rows while they pass, and once labels are known? | [`monitor::scores::ScoreObserver`], [`monitor::profile::Profile`], [`monitor::evaluate::Evaluation`] |
 //! | [`statistics`] | how are values summed up, whatever their order? | [`statistics::distribution::Distribution`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
@@ -134,9 +134,9 @@ pub mod contract;
 
 pub mod query;
 
-pub mod table;
-
 pub mod statistics;
+
+pub mod table;
 
 pub mod memory;
 

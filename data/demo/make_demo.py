@@ -24,6 +24,8 @@ SEED = 20260301
 TRAINING_ROWS = 8000
 CUSTOMER_ROWS = 2000
 CSV_ROWS = 200
+# The labels of the last customers have not come yet.
+OUTCOME_ROWS = 1900
 TREES = 60
 DEPTH = 4
 
@@ -183,6 +185,12 @@ def main():
     pa.csv.write_csv(
         customers.slice(0, CSV_ROWS),
         FOLDER / "customers.csv",
+        pa.csv.WriteOptions(quoting_style="none"),
+    )
+    outcomes = pa.table({"customer_id": frame["customer_id"], "churned": labels.astype(int)})
+    pa.csv.write_csv(
+        outcomes.slice(0, OUTCOME_ROWS),
+        FOLDER / "outcomes.csv",
         pa.csv.WriteOptions(quoting_style="none"),
     )
     scores = model.predict(xgboost.DMatrix(features(frame), enable_categorical=True))

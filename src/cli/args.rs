@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::drift_args::{DriftArgs, ProfileArgs};
+use super::evaluate_args::EvaluateArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::text_args::TextArgs;
@@ -40,6 +42,12 @@ pub enum Verb {
     Check(Box<CheckArgs>),
     /// Score the corrected rows of a data set and merge them into it
     Retry(RetryArgs),
+    /// Sum up the columns of tables in one small file
+    Profile(ProfileArgs),
+    /// Compare two tables or profiles, column by column
+    Drift(DriftArgs),
+    /// Compare predictions with labels: metrics with 95 % intervals
+    Evaluate(Box<EvaluateArgs>),
     /// Read the manual
     Guide(GuideArgs),
     /// Print a shell completion script

@@ -9,6 +9,10 @@ mod check_page;
 mod choices;
 mod completions;
 pub mod console;
+mod drift;
+pub mod drift_args;
+mod evaluate;
+pub mod evaluate_args;
 #[cfg(test)]
 mod failing_disk;
 mod guide;
@@ -128,6 +132,9 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Score(args) => conclude(score::run(&(*args).into(), console)?, console)?,
         Verb::Check(args) => check::run(*args, console)?,
         Verb::Inspect(args) => inspect::run(&args, console)?,
+        Verb::Profile(args) => drift::profile(args, console)?,
+        Verb::Drift(args) => drift::drift(args, console)?,
+        Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
         Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,

@@ -6,7 +6,7 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 18] = [
+const COMMON: [&str; 25] = [
     "job",
     "model",
     "output",
@@ -21,6 +21,13 @@ const COMMON: [&str; 18] = [
     "max_error_rate",
     "scan",
     "corrected",
+    "max_js",
+    "max_ks",
+    "label",
+    "labels",
+    "key",
+    "by",
+    "positive",
     "threads",
     "memory",
     "format",

@@ -35,7 +35,7 @@ topics! {
     data "data" "Tables, columns, SQL filters, delimited text, missing values"
     data_sets "data-sets" "Directories of parts, partitions, atomic replacement"
     recovery "recovery" "Crashes, signals, bad rows, broken files, retry"
-    monitoring "monitoring" "Reports, Prometheus metrics, OpenLineage, guards"
+    monitoring "monitoring" "Reports, Prometheus metrics, OpenLineage, guards, drift, evaluation"
     performance "performance" "Speed compared with the original libraries"
     memory "memory" "What --memory caps, and measured peaks"
     limits "limits" "What tallow does not do"

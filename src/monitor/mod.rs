@@ -1,6 +1,24 @@
-//! What is learned of rows while they pass.
+//! What is learned of rows while they pass, and of predictions once the truth is known.
 //!
-//! Owns the observers of a run: each watches every portion on the worker that scored it, and what
-//! the parts gave is merged. It must not know how facts are named or shown: that is [`crate::report`]'s.
+//! Owns the observers of a run, which watch every portion on the worker that scored it and merge
+//! what the parts gave, and the mathematics of metrics, distances and estimates. It must not know
+//! how facts are named or shown: that is [`crate::report`]'s.
 
+pub mod calibration;
+pub mod confusion;
+pub mod curve;
+#[cfg(test)]
+mod distance;
+pub mod divergence;
+pub mod drift;
+pub mod evaluate;
+#[cfg(test)]
+mod golden;
+pub mod interval;
+pub mod kolmogorov;
+pub mod profile;
+pub mod profile_table;
+pub mod ranking;
+pub mod regression;
 pub mod scores;
+pub mod special;

@@ -5,6 +5,8 @@
 //! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
 //! who prints or writes them is not known here.
 
+pub mod drift;
+pub mod evaluation;
 pub mod facts;
 pub mod json;
 pub mod lineage;

@@ -4,6 +4,8 @@
 //! job file as TOML, both flat, with keys named as the flags. It must not know clap, nor what an
 //! option's value means: the plan checks it.
 
+pub mod comparison;
+pub mod evaluation;
 pub mod output;
 pub mod rows;
 pub mod text;

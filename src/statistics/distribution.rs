@@ -11,7 +11,7 @@
 
 use super::bytes::{Reader, Writer};
 use super::exact_sum::ExactSum;
-use super::quantile_sketch::{QuantileSketch, Range};
+use super::quantile_sketch::{QuantileSketch, Range, SharedRange};
 
 /// The quantiles that a report shows.
 pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
@@ -114,6 +114,12 @@ impl Distribution {
             squares,
             sketch,
         })
+    }
+
+    /// The finite values of this and of another column in shared buckets.
+    #[must_use]
+    pub fn side_by_side(&self, other: &Self) -> Vec<SharedRange> {
+        self.sketch.side_by_side(&other.sketch)
     }
 
     /// All values, null and not finite ones too.

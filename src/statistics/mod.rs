@@ -5,7 +5,10 @@
 //! added up later. It must not know columns, rows or files.
 
 pub mod bytes;
+pub mod categories;
+pub mod distinct;
 pub mod distribution;
 pub mod exact_sum;
+pub mod hash;
 pub mod labels;
 pub mod quantile_sketch;

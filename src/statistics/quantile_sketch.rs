@@ -10,7 +10,7 @@
 //! exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
 //! its least and greatest value, so that one value repeated often (such as zero) stays what it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::bytes::{Reader, Writer};
@@ -47,6 +47,17 @@ pub struct Range {
     pub high: f64,
     /// The number of values.
     pub count: u64,
+}
+
+/// The values of two sketches between two numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SharedRange {
+    /// The least value of both.
+    pub low: f64,
+    /// The greatest value of both.
+    pub high: f64,
+    /// How many values either sketch has.
+    pub counts: [u64; 2],
 }
 
 /// Counts of values by key.
@@ -181,6 +192,30 @@ impl QuantileSketch {
         Some((number(least), number(greatest)))
     }
 
+    /// The buckets of both sketches side by side, in rising order: each holds the values of both
+    /// that share their leading bits, so the counts are exact.
+    #[must_use]
+    pub fn side_by_side(&self, other: &Self) -> Vec<SharedRange> {
+        let dropped_bits = self.dropped_bits.max(other.dropped_bits);
+        let mut shared: BTreeMap<u64, (Bucket, [u64; 2])> = BTreeMap::new();
+        for (side, sketch) in [self, other].into_iter().enumerate() {
+            for (leading, bucket) in &sketch.buckets {
+                let leading = leading >> (dropped_bits - sketch.dropped_bits);
+                let (joined, counts) = shared.entry(leading).or_insert((*bucket, [0; 2]));
+                joined.join(*bucket);
+                counts[side] += bucket.count;
+            }
+        }
+        shared
+            .into_values()
+            .map(|(bucket, counts)| SharedRange {
+                low: number(bucket.least),
+                high: number(bucket.greatest),
+                counts,
+            })
+            .collect()
+    }
+
     fn fit(&mut self) {
         while self.buckets.len() > MOST_BUCKETS {
             self.drop_bits(1);
@@ -267,6 +302,19 @@ mod tests {
                 .all(|value| number(key(*value)).to_bits() == value.to_bits())
         );
         assert_eq!(key(-0.0), key(0.0));
+    }
+
+    #[test]
+    fn two_sketches_share_buckets_whatever_bits_they_dropped() {
+        let few = sketch(&[-1.0, 0.5, 0.5]);
+        let many: Vec<f64> = (0..20_000).map(|row| f64::from(row).sin()).collect();
+        let shared = few.side_by_side(&sketch(&many));
+        let sum = |side: usize| shared.iter().map(|range| range.counts[side]).sum::<u64>();
+        assert_eq!((sum(0), sum(1)), (3, 20_000));
+        assert!(shared.windows(2).all(|pair| pair[0].high < pair[1].low));
+        assert!(shared.iter().all(|range| range.low <= range.high));
+        let half = shared.iter().find(|range| range.counts[0] == 2).unwrap();
+        assert!(half.low <= 0.5 && 0.5 <= half.high);
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod parquet_page;
 pub mod parquet_sink;
 mod parquet_types;
 pub mod row_size;
+pub mod sorted;
 pub(crate) mod spelling;
 mod thrift;
 mod thrift_kind;

@@ -27,6 +27,8 @@ mod laws;
 // The verbs, as a user meets them: text in, text out, exit code.
 mod check;
 mod completions;
+mod drift;
+mod evaluate;
 mod inspect;
 mod score;
 

@@ -1,0 +1,122 @@
+//! `tallow profile` and `tallow drift`: what columns hold, and how that changed.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::console::Console;
+use super::drift_args::{DriftArgs, ProfileArgs};
+use super::page::Page;
+use super::signal;
+use crate::count::counted;
+use crate::error::{Error, Result};
+use crate::monitor::drift::Limits;
+use crate::monitor::profile_table::{profile_of, table};
+use crate::output::report as report_file;
+use crate::output::table_writer::{TableFormat, write_table};
+use crate::plan::reading::dialect_options;
+use crate::process;
+use crate::report::Fact;
+use crate::report::drift::Comparison;
+use crate::report::json::sections;
+use crate::request::comparison::{Comparison as Request, Profiling};
+use crate::storage::{PendingFile, canonical, find};
+use crate::table::location::locate;
+
+pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
+    let request = Profiling::from(args);
+    let path = &request.output;
+    if TableFormat::of_name(path)? != TableFormat::Parquet {
+        let error = Error::usage("a profile is a Parquet file").at_path(path);
+        return Err(error.hint("end the name in `.parquet` or `.pq`"));
+    }
+    refuse_taken(path, request.overwrite, &request.inputs)?;
+    let interrupt = signal::watch(console)?;
+    let options = dialect_options(&request.text, &[])?;
+    let profile = profile_of(&request.inputs, &options, &interrupt)?;
+    let mut file = PendingFile::create(path, request.overwrite)?;
+    write_table(&mut file, &table(&profile)?)?;
+    file.publish(request.overwrite)?;
+    let rows = profile.columns.first().map_or(0, |column| column.rows);
+    let columns = profile.columns.len();
+    if console.is_json() {
+        let output = path.display().to_string();
+        return console.json(&json!({
+            "status": "done", "rows": rows, "columns": columns, "output": output,
+        }));
+    }
+    let (rows, columns) = (counted(rows, "row"), counted(columns, "column"));
+    console.show(&Page::new(&format!(
+        "profiled {rows} in {columns}: {}",
+        path.display()
+    )))
+}
+
+pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
+    let request = Request::from(args);
+    let limits = limits(&request)?;
+    let paths = [&request.baseline, &request.current].map(Clone::clone);
+    if let Some(path) = &request.output {
+        TableFormat::of_name(path)?;
+        refuse_taken(path, request.overwrite, &paths)?;
+    }
+    let interrupt = signal::watch(console)?;
+    let options = dialect_options(&request.text, &[])?;
+    let started_at = process::now();
+    let baseline = profile_of(&paths[..1], &options, &interrupt)?;
+    let current = profile_of(&paths[1..], &options, &interrupt)?;
+    let compared = Comparison::of(&baseline, &current, limits);
+    let mut facts = vec![
+        Fact::text("run", "", "status", "done"),
+        Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
+        Fact::text("run", "", "started_at", started_at),
+    ];
+    facts.extend(compared.facts());
+    if let Some(path) = &request.output {
+        report_file::create(path, process::unique_text().trim(), &facts)?;
+    }
+    if console.is_json() {
+        let mut object: Map<String, Json> = sections(&facts);
+        object.insert("status".to_owned(), json!("done"));
+        return console.json(&Json::Object(object));
+    }
+    let mut page = Page::default();
+    compared.lines().iter().for_each(|line| page.line(line));
+    if let Some(path) = &request.output {
+        page.line(format!("report {}", path.display()));
+    }
+    console.show(&page)
+}
+
+fn limits(request: &Request) -> Result<Limits> {
+    let default = Limits::default();
+    let limit = |flag: &str, limit: Option<f64>, default: f64| match limit {
+        Some(limit) if !(0.0..=1.0).contains(&limit) => Err(Error::usage(format!(
+            "`{flag} {limit}`: the distance lies between 0 and 1"
+        ))),
+        limit => Ok(limit.unwrap_or(default)),
+    };
+    Ok(Limits {
+        js: limit("--max-js", request.max_js, default.js)?,
+        ks: limit("--max-ks", request.max_ks, default.ks)?,
+    })
+}
+
+/// Refuses an output that exists, unless it may be replaced, and one in the place of an input.
+pub(super) fn refuse_taken(path: &Path, overwrite: bool, inputs: &[PathBuf]) -> Result<()> {
+    if find(path)?.is_none() {
+        return Ok(());
+    }
+    if !overwrite {
+        let error = Error::failed("the output exists already").at_path(path);
+        return Err(error.hint("pass `--overwrite` to replace it, or choose another name"));
+    }
+    let own = canonical(path)?;
+    for input in locate(inputs, false)?.files {
+        if canonical(&input.path)? == own {
+            let error = Error::usage("`--output` names a table that is read").at_path(path);
+            return Err(error.hint("choose another name"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What a user types for `profile` and `drift`: clap derives only. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::rows_args::DialectArgs;
+use crate::request::comparison::{Comparison, Profiling};
+
+/// `tallow profile`
+///
+/// The profile holds counts, moments, quantiles, categories and distinct values of every column,
+/// and no rows. It depends on the values alone: rows and files in any order give the same profile.
+#[derive(Clone, Debug, Args)]
+pub struct ProfileArgs {
+    /// Tables: files, globs and directories
+    #[arg(value_name = "DATA", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// Write the profile here, as Parquet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace an existing profile
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How delimited text is read
+    #[command(flatten)]
+    pub text: DialectArgs,
+}
+
+/// `tallow drift`
+///
+/// Compares columns of the same name. Either side is a profile or a table.
+#[derive(Clone, Debug, Args)]
+pub struct DriftArgs {
+    /// The baseline: a profile, a table, a glob or a directory
+    #[arg(value_name = "BASELINE", required = true)]
+    pub baseline: PathBuf,
+    /// What is compared with it
+    #[arg(value_name = "CURRENT", required = true)]
+    pub current: PathBuf,
+    /// Jensen–Shannon distance from which a column has drifted [default: 0.1]
+    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    pub max_js: Option<f64>,
+    /// Kolmogorov–Smirnov distance from which a column has drifted [default: 0.1]
+    #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
+    pub max_ks: Option<f64>,
+    /// Write the report here; `.csv` makes it CSV, everything else Parquet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How delimited text is read
+    #[command(flatten)]
+    pub text: DialectArgs,
+}
+
+impl From<ProfileArgs> for Profiling {
+    fn from(args: ProfileArgs) -> Self {
+        let ProfileArgs {
+            inputs,
+            output,
+            overwrite,
+            text,
+        } = args;
+        Self {
+            inputs,
+            output,
+            overwrite,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<DriftArgs> for Comparison {
+    fn from(args: DriftArgs) -> Self {
+        let DriftArgs {
+            baseline,
+            current,
+            max_js,
+            max_ks,
+            output,
+            overwrite,
+            text,
+        } = args;
+        Self {
+            baseline,
+            current,
+            max_js,
+            max_ks,
+            output,
+            overwrite,
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `tallow evaluate`: predictions against labels.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::console::Console;
+use super::drift::refuse_taken;
+use super::evaluate_args::EvaluateArgs;
+use super::page::Page;
+use super::signal;
+use crate::error::{Error, Result};
+use crate::monitor::evaluate::evaluate;
+use crate::output::report as report_file;
+use crate::output::table_writer::TableFormat;
+use crate::plan::list::all_items;
+use crate::plan::reading::dialect_options;
+use crate::process;
+use crate::report::json::sections;
+use crate::report::{Fact, evaluation};
+use crate::request::evaluation::Evaluation as Request;
+use crate::storage::directory_of;
+use crate::table::sorted::DEFAULT_RUN_BYTES;
+
+pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
+    let request = checked(args.into())?;
+    let options = dialect_options(&request.text, &[])?;
+    let interrupt = signal::watch(console)?;
+    let output = request.output.as_deref();
+    let started_at = process::now();
+    let directory = output.map_or_else(std::env::temp_dir, |path| directory_of(path).to_owned());
+    let found = evaluate(
+        &request.question,
+        &options,
+        &directory,
+        DEFAULT_RUN_BYTES,
+        &interrupt,
+    )?;
+    let mut facts = vec![
+        Fact::text("run", "", "status", "done"),
+        Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
+        Fact::text("run", "", "started_at", started_at),
+    ];
+    facts.extend(evaluation::facts(&found));
+    if let Some(path) = output {
+        report_file::create(path, process::unique_text().trim(), &facts)?;
+    }
+    if console.is_json() {
+        let mut object: Map<String, Json> = sections(&facts);
+        object.insert("status".to_owned(), json!("done"));
+        return console.json(&Json::Object(object));
+    }
+    let mut page = Page::default();
+    evaluation::lines(&found)
+        .iter()
+        .for_each(|line| page.line(line));
+    if let Some(path) = output {
+        page.line(format!("report {}", path.display()));
+    }
+    console.show(&page)
+}
+
+/// The request with its lists of columns split, if its flags fit together.
+fn checked(mut request: Request) -> Result<Request> {
+    let question = &mut request.question;
+    question.key = all_items("--key", &question.key)?;
+    question.by = all_items("--by", &question.by)?;
+    if question.labels.is_empty() != question.key.is_empty() {
+        let message = if question.key.is_empty() {
+            "`--labels` needs `--key`, the columns that join labels to predictions"
+        } else {
+            "`--key` joins `--labels` to predictions, and there are no `--labels`"
+        };
+        return Err(Error::usage(message).hint("such as `--labels outcomes.csv --key customer_id`"));
+    }
+    let costs = [
+        ("--cost-fp", question.cost_fp),
+        ("--cost-fn", question.cost_fn),
+    ];
+    for (flag, cost) in costs {
+        if cost.is_some_and(|cost| !cost.is_finite() || cost < 0.0) {
+            let message = format!("`{flag}` needs a number that is not negative");
+            return Err(Error::usage(message));
+        }
+    }
+    if question.threshold.is_some_and(f64::is_nan) {
+        return Err(Error::usage("`--threshold` needs a number"));
+    }
+    if let Some(path) = request.output.as_deref() {
+        TableFormat::of_name(path)?;
+        let inputs = [&question.predictions[..], &question.labels].concat();
+        refuse_taken(path, request.overwrite, &inputs)?;
+    }
+    Ok(request)
+}

@@ -1,0 +1,182 @@
+//! What a user types for `evaluate`: clap derives only. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::rows_args::DialectArgs;
+use crate::monitor::evaluate::{Question, Task};
+use crate::request::evaluation::Evaluation;
+
+/// `tallow evaluate`
+///
+/// Reads predictions as `tallow score` writes them: `probability` and `prediction` of two classes,
+/// `probability_<class>` of several, `prediction` of a regression. Other columns are named by
+/// `--score` and `--prediction`. Metrics are those of scikit-learn, each with a 95 % interval.
+#[derive(Clone, Debug, Args)]
+pub struct EvaluateArgs {
+    /// Tables of predictions: files, globs and directories
+    #[arg(value_name = "PREDICTIONS", required = true)]
+    pub predictions: Vec<PathBuf>,
+    /// The column of labels
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        required = true,
+        allow_hyphen_values = true
+    )]
+    pub label: String,
+    /// Tables of labels; by default the label is a column of the predictions
+    ///
+    /// Rows whose label has not come yet are counted and left out, and so are rows whose key has
+    /// labels that differ.
+    #[arg(long, value_name = "FILES", help_heading = "Labels")]
+    pub labels: Vec<PathBuf>,
+    /// Columns that join labels to predictions: `customer_id,month`
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        allow_hyphen_values = true,
+        help_heading = "Labels"
+    )]
+    pub key: Vec<String>,
+    /// The label of the positive class [default: 1, true, yes, positive]
+    #[arg(
+        long,
+        value_name = "LABEL",
+        allow_hyphen_values = true,
+        help_heading = "Labels"
+    )]
+    pub positive: Option<String>,
+    /// Columns whose values cut the rows into segments: `region,plan`
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
+    pub by: Vec<String>,
+    /// Kind of predictions [default: by the columns]
+    #[arg(long, value_enum, value_name = "TASK", help_heading = "Predictions")]
+    pub task: Option<TaskArg>,
+    /// Column of scores [default: `probability`; for ranking `prediction`]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Predictions"
+    )]
+    pub score: Option<String>,
+    /// Column of predicted labels or values [default: `prediction`]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Predictions"
+    )]
+    pub prediction: Option<String>,
+    /// Column of groups whose rows are ranked: NDCG and MAP
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Predictions"
+    )]
+    pub group: Option<String>,
+    /// Minimum score of the positive class, instead of the predicted labels
+    #[arg(
+        long,
+        value_name = "SCORE",
+        allow_negative_numbers = true,
+        help_heading = "Decision"
+    )]
+    pub threshold: Option<f64>,
+    /// Cost of a false positive, for the cheapest threshold [default: 1]
+    #[arg(
+        long,
+        value_name = "COST",
+        allow_negative_numbers = true,
+        help_heading = "Decision"
+    )]
+    pub cost_fp: Option<f64>,
+    /// Cost of a false negative [default: 1]
+    #[arg(
+        long,
+        value_name = "COST",
+        allow_negative_numbers = true,
+        help_heading = "Decision"
+    )]
+    pub cost_fn: Option<f64>,
+    /// Write the report here; `.csv` makes it CSV, everything else Parquet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How delimited text is read
+    #[command(flatten)]
+    pub text: DialectArgs,
+}
+
+/// Kind of predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TaskArg {
+    /// Two classes, with a score of one of them
+    Binary,
+    /// Several classes
+    Classes,
+    /// Numbers
+    Regression,
+    /// Scores that order the rows of a group
+    Ranking,
+}
+
+impl From<TaskArg> for Task {
+    fn from(task: TaskArg) -> Self {
+        match task {
+            TaskArg::Binary => Self::Binary,
+            TaskArg::Classes => Self::Classes,
+            TaskArg::Regression => Self::Regression,
+            TaskArg::Ranking => Self::Ranking,
+        }
+    }
+}
+
+impl From<EvaluateArgs> for Evaluation {
+    fn from(args: EvaluateArgs) -> Self {
+        let EvaluateArgs {
+            predictions,
+            label,
+            labels,
+            key,
+            positive,
+            by,
+            task,
+            score,
+            prediction,
+            group,
+            threshold,
+            cost_fp,
+            cost_fn,
+            output,
+            overwrite,
+            text,
+        } = args;
+        let question = Question {
+            predictions,
+            label,
+            labels,
+            key,
+            by,
+            positive,
+            task: task.map(Into::into),
+            score,
+            prediction,
+            group,
+            threshold,
+            cost_fp,
+            cost_fn,
+        };
+        Self {
+            question,
+            output,
+            overwrite,
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! Everything that the order of scores says of a model with two classes, in one pass.
+//!
+//! Owns a walk over the distinct scores in rising order, each with its positives and negatives: the
+//! area under the ROC curve with the variance of `DeLong`, average precision, the distance between
+//! the two distributions, gains by decile and what every threshold would do. Totals are known
+//! before the walk, so it keeps no scores; placements are integers, so the variance is exact. Tied
+//! scores are one step, as in scikit-learn. It must not know where scores come from.
+//!
+//! E. R. `DeLong`, D. M. `DeLong` and D. L. Clarke-Pearson, *Comparing the areas under two or more
+//! correlated receiver operating characteristic curves* (1988).
+
+use super::interval::{Estimate, bootstrap};
+
+/// Steps of the tables of gains.
+pub const DECILES: usize = 10;
+
+/// Neighbouring scores are joined to at most so many groups for the bootstrap.
+const MAX_GROUPS: u64 = 512;
+
+/// What the errors of a decision cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Costs {
+    /// A negative row that is called positive.
+    pub false_positive: f64,
+    /// A positive row that is called negative.
+    pub false_negative: f64,
+}
+
+/// What a threshold does: rows with at least this score are called positive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtThreshold {
+    /// The threshold.
+    pub threshold: f64,
+    /// Positives that are called positive.
+    pub true_positives: u64,
+    /// Negatives that are called positive.
+    pub false_positives: u64,
+}
+
+/// A decile of rows, the highest scores first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gain {
+    /// The rows; tied scores are shared out between deciles.
+    pub rows: f64,
+    /// The positives among them.
+    pub positives: f64,
+    /// The lowest score.
+    pub lowest_score: f64,
+}
+
+/// A walk over scores.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    positives: u64,
+    negatives: u64,
+    /// Positives and negatives at lower scores.
+    below: [u64; 2],
+    /// Σ of the positives' placements, in halves of a negative, and of their squares.
+    positive_placements: [u128; 2],
+    /// The same of the negatives.
+    negative_placements: [u128; 2],
+    precision_sum: f64,
+    ks: f64,
+    gains: [Gain; DECILES],
+    thresholds: Vec<f64>,
+    swept: Vec<AtThreshold>,
+    costs: Costs,
+    cheapest: Option<(f64, AtThreshold)>,
+    best_f1: Option<(f64, AtThreshold)>,
+    groups: Vec<[u64; 2]>,
+}
+
+/// What a walk found; metrics that need both classes are none without them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurveMetrics {
+    /// The area under the ROC curve.
+    pub roc_auc: Option<Estimate>,
+    /// The variance of the area.
+    pub roc_auc_variance: Option<f64>,
+    /// 2 · area − 1.
+    pub gini: Option<Estimate>,
+    /// Average precision, not interpolated.
+    pub average_precision: Option<Estimate>,
+    /// The largest distance between the distributions of the two classes.
+    pub ks: Option<Estimate>,
+    /// Deciles, the highest scores first.
+    pub gains: Vec<Gain>,
+    /// What the thresholds that were asked for do.
+    pub sweep: Vec<AtThreshold>,
+    /// The threshold of the lowest cost; the highest of several.
+    pub cheapest: Option<AtThreshold>,
+    /// The threshold of the highest F1; the highest of several.
+    pub best_f1: Option<AtThreshold>,
+}
+
+impl AtThreshold {
+    /// What its errors cost, of so many positives.
+    #[must_use]
+    pub fn cost(&self, positives: u64, costs: Costs) -> f64 {
+        self.false_positives as f64 * costs.false_positive
+            + (positives - self.true_positives) as f64 * costs.false_negative
+    }
+
+    /// Its F1, of so many positives; 0 for nothing.
+    #[must_use]
+    pub fn f1(&self, positives: u64) -> f64 {
+        let whole = self.true_positives + self.false_positives + positives;
+        if whole == 0 {
+            0.0
+        } else {
+            2.0 * self.true_positives as f64 / whole as f64
+        }
+    }
+}
+
+impl Curve {
+    /// A walk over so many rows, which also tries these thresholds.
+    #[must_use]
+    pub fn new(positives: u64, negatives: u64, thresholds: &[f64], costs: Costs) -> Self {
+        let mut thresholds = thresholds.to_vec();
+        thresholds.sort_unstable_by(f64::total_cmp);
+        Self {
+            positives,
+            negatives,
+            below: [0; 2],
+            positive_placements: [0; 2],
+            negative_placements: [0; 2],
+            precision_sum: 0.0,
+            ks: 0.0,
+            gains: [Gain::default(); DECILES],
+            swept: Vec::with_capacity(thresholds.len()),
+            thresholds,
+            costs,
+            cheapest: None,
+            best_f1: None,
+            groups: Vec::new(),
+        }
+    }
+
+    /// Takes the next higher score and its rows.
+    pub fn step(&mut self, score: f64, positives: u64, negatives: u64) {
+        self.sweep_up_to(score);
+        self.decide(score);
+        self.place(positives, negatives);
+        self.gain(score, positives, negatives);
+        self.group(positives, negatives);
+        let above = self.positives - self.below[0];
+        let called = above + self.negatives - self.below[1];
+        if called > 0 {
+            self.precision_sum += positives as f64 * (above as f64 / called as f64);
+        }
+        self.below[0] += positives;
+        self.below[1] += negatives;
+        let [positive, negative] = [
+            self.below[0] as f64 / self.positives as f64,
+            self.below[1] as f64 / self.negatives as f64,
+        ];
+        self.ks = self.ks.max((positive - negative).abs());
+    }
+
+    /// Ends the walk.
+    #[must_use]
+    pub fn finish(mut self) -> CurveMetrics {
+        self.sweep_up_to(f64::INFINITY);
+        let variance = self.variance();
+        let area = self.area();
+        let of_area = |value: f64, scale: f64, range| {
+            Estimate::normal(value, scale * variance.unwrap_or(f64::NAN).sqrt(), range)
+        };
+        self.gains.reverse();
+        CurveMetrics {
+            roc_auc: area.map(|area| of_area(area, 1.0, (0.0, 1.0))),
+            roc_auc_variance: variance,
+            gini: area.map(|area| of_area(2.0 * area - 1.0, 2.0, (-1.0, 1.0))),
+            average_precision: self.average_precision(),
+            ks: area.map(|_| self.moved(self.ks, ks_of)),
+            gains: self.gains.to_vec(),
+            sweep: std::mem::take(&mut self.swept),
+            cheapest: self.cheapest.map(|(_, at)| at),
+            best_f1: self.best_f1.map(|(_, at)| at),
+        }
+    }
+
+    fn at(&self, threshold: f64) -> AtThreshold {
+        AtThreshold {
+            threshold,
+            true_positives: self.positives - self.below[0],
+            false_positives: self.negatives - self.below[1],
+        }
+    }
+
+    fn sweep_up_to(&mut self, score: f64) {
+        while let Some(threshold) = self.thresholds.get(self.swept.len()) {
+            if *threshold > score {
+                break;
+            }
+            self.swept.push(self.at(*threshold));
+        }
+    }
+
+    fn decide(&mut self, score: f64) {
+        let at = self.at(score);
+        let (cost, f1) = (at.cost(self.positives, self.costs), at.f1(self.positives));
+        if self.cheapest.is_none_or(|(lowest, _)| cost <= lowest) {
+            self.cheapest = Some((cost, at));
+        }
+        if self.best_f1.is_none_or(|(highest, _)| f1 >= highest) {
+            self.best_f1 = Some((f1, at));
+        }
+    }
+
+    /// A positive's placement is the number of negatives below it, a tie counted half; a negative's
+    /// the number of positives below.
+    fn place(&mut self, positives: u64, negatives: u64) {
+        let [positives_below, negatives_below] = self.below.map(u128::from);
+        let of_positive = 2 * negatives_below + u128::from(negatives);
+        let of_negative = 2 * positives_below + u128::from(positives);
+        self.positive_placements[0] += u128::from(positives) * of_positive;
+        self.positive_placements[1] += u128::from(positives) * of_positive * of_positive;
+        self.negative_placements[0] += u128::from(negatives) * of_negative;
+        self.negative_placements[1] += u128::from(negatives) * of_negative * of_negative;
+    }
+
+    fn gain(&mut self, score: f64, positives: u64, negatives: u64) {
+        let total = (self.positives + self.negatives) as f64;
+        let rows = (positives + negatives) as f64;
+        let first = (self.below[0] + self.below[1]) as f64;
+        for (index, gain) in self.gains.iter_mut().enumerate() {
+            let start = total * index as f64 / DECILES as f64;
+            let end = total * (index + 1) as f64 / DECILES as f64;
+            let shared = (first + rows).min(end) - first.max(start);
+            if shared > 0.0 {
+                if gain.rows == 0.0 {
+                    gain.lowest_score = score;
+                }
+                gain.rows += shared;
+                gain.positives += positives as f64 * (shared / rows);
+            }
+        }
+    }
+
+    fn group(&mut self, positives: u64, negatives: u64) {
+        let total = self.positives + self.negatives;
+        let before = u128::from(self.below[0] + self.below[1]);
+        let group = before * u128::from(MAX_GROUPS) / u128::from(total.max(1));
+        let is_apart = total <= MAX_GROUPS || self.groups.len() as u128 <= group;
+        match self.groups.last_mut().filter(|_| !is_apart) {
+            Some(last) => {
+                last[0] += positives;
+                last[1] += negatives;
+            }
+            None => self.groups.push([positives, negatives]),
+        }
+    }
+
+    fn area(&self) -> Option<f64> {
+        let pairs = 2 * u128::from(self.positives) * u128::from(self.negatives);
+        (pairs > 0).then(|| self.positive_placements[0] as f64 / pairs as f64)
+    }
+
+    /// The variance of the area; none with fewer than two rows of a class.
+    fn variance(&self) -> Option<f64> {
+        let part = |[sum, squares]: [u128; 2], count: u64, others: u64| {
+            let count_wide = u128::from(count);
+            // The numbers are exact up to some 2³¹ rows of each class.
+            let deviations = match (count_wide.checked_mul(squares), sum.checked_mul(sum)) {
+                (Some(left), Some(right)) => left.saturating_sub(right) as f64 / count as f64,
+                _ => squares as f64 - sum as f64 * (sum as f64 / count as f64),
+            };
+            let scale = 2.0 * others as f64;
+            deviations / (count - 1) as f64 / (scale * scale) / count as f64
+        };
+        (self.positives > 1 && self.negatives > 1).then(|| {
+            part(self.positive_placements, self.positives, self.negatives)
+                + part(self.negative_placements, self.negatives, self.positives)
+        })
+    }
+
+    fn average_precision(&self) -> Option<Estimate> {
+        let value = self.precision_sum / self.positives as f64;
+        (self.positives > 0).then(|| self.moved(value, average_precision_of))
+    }
+
+    /// A metric with the interval of its bootstrap over groups of scores.
+    fn moved(&self, value: f64, metric: impl Fn(&[u64]) -> f64) -> Estimate {
+        let replicates = bootstrap(self.groups.as_flattened(), metric);
+        Estimate::of_moved_replicates(value, replicates, (0.0, 1.0))
+    }
+}
+
+/// Totals of positives and negatives in groups.
+fn totals(groups: &[u64]) -> [f64; 2] {
+    groups
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .fold([0.0; 2], |sum, group| {
+            [sum[0] + group[0] as f64, sum[1] + group[1] as f64]
+        })
+}
+
+fn average_precision_of(groups: &[u64]) -> f64 {
+    let [positives, negatives] = totals(groups);
+    let (mut above, mut called, mut sum) = (positives, positives + negatives, 0.0);
+    for group in groups.as_chunks::<2>().0 {
+        if called > 0.0 {
+            sum += group[0] as f64 * above / called;
+        }
+        above -= group[0] as f64;
+        called -= (group[0] + group[1]) as f64;
+    }
+    sum / positives
+}
+
+fn ks_of(groups: &[u64]) -> f64 {
+    let [positives, negatives] = totals(groups);
+    let (mut below, mut ks) = ([0.0; 2], 0.0_f64);
+    for group in groups.as_chunks::<2>().0 {
+        below[0] += group[0] as f64 / positives;
+        below[1] += group[1] as f64 / negatives;
+        ks = ks.max((below[0] - below[1]).abs());
+    }
+    if positives * negatives > 0.0 {
+        ks
+    } else {
+        f64::NAN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::golden::{clf_rows, rows_by_score};
+
+    const NO_COSTS: Costs = Costs {
+        false_positive: 1.0,
+        false_negative: 1.0,
+    };
+
+    fn walk(rows: &[(f64, bool)], thresholds: &[f64]) -> CurveMetrics {
+        let groups = rows_by_score(rows);
+        let sum = |which: usize| groups.iter().map(|(_, counts)| counts[which]).sum();
+        let mut curve = Curve::new(sum(0), sum(1), thresholds, NO_COSTS);
+        groups
+            .iter()
+            .for_each(|(score, counts)| curve.step(*score, counts[0], counts[1]));
+        curve.finish()
+    }
+
+    fn close(found: Option<Estimate>, expected: f64) -> bool {
+        (found.unwrap().value - expected).abs() < 1e-12
+    }
+
+    #[test]
+    fn metrics_are_those_of_scikit_learn_and_proc() {
+        // scikit-learn 1.9.1 and the formula of DeLong; the second score
+        // has ties.
+        let cases = [
+            (
+                1,
+                0.657015947983309,
+                0.36214014536408895,
+                0.24168832020733852,
+                0.00018739662075140448,
+            ),
+            (
+                2,
+                0.6817913468836974,
+                0.3769340229443455,
+                0.2632909901190242,
+                0.0001706265825020748,
+            ),
+        ];
+        for (score, auc, average_precision, ks, variance) in cases {
+            let found = walk(&clf_rows(score), &[]);
+            assert!(close(found.roc_auc, auc), "{found:?}");
+            assert!(close(found.gini, 2.0 * auc - 1.0));
+            assert!(
+                close(found.average_precision, average_precision),
+                "{found:?}"
+            );
+            assert!(close(found.ks, ks));
+            assert!((found.roc_auc_variance.unwrap() / variance - 1.0).abs() < 1e-12);
+            let (low, high) = found.roc_auc.unwrap().interval.unwrap();
+            assert!((high - low - 2.0 * 1.959963984540054 * variance.sqrt()).abs() < 1e-12);
+            for estimate in [found.average_precision, found.ks] {
+                let Estimate { value, interval } = estimate.unwrap();
+                let (low, high) = interval.unwrap();
+                assert!(
+                    low < value && value < high && high - low < 0.12,
+                    "{estimate:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_class_constant_scores_and_few_rows_have_the_metrics_that_are_defined() {
+        let one_class = walk(&[(0.1, true), (0.2, true)], &[0.15]);
+        assert_eq!(
+            (one_class.roc_auc, one_class.ks, one_class.gini),
+            (None, None, None)
+        );
+        assert!(close(one_class.average_precision, 1.0));
+        let negatives = walk(&[(0.1, false)], &[]);
+        assert_eq!(
+            (negatives.roc_auc, negatives.average_precision),
+            (None, None)
+        );
+        let constant = walk(&[(0.5, true), (0.5, false), (0.5, false)], &[]);
+        assert!(close(constant.roc_auc, 0.5) && close(constant.ks, 0.0));
+        assert!(close(constant.average_precision, 1.0 / 3.0));
+        assert_eq!(
+            constant.roc_auc.unwrap().interval,
+            None,
+            "one positive has no variance"
+        );
+        let none = walk(&[], &[0.5]);
+        assert_eq!((none.roc_auc, none.average_precision), (None, None));
+        assert_eq!(none.sweep.len(), 1);
+        let infinite = walk(&[(f64::NEG_INFINITY, false), (f64::INFINITY, true)], &[0.0]);
+        assert!(close(infinite.roc_auc, 1.0));
+    }
+
+    #[test]
+    fn thresholds_count_rows_at_and_above_them() {
+        let rows = [(0.1, false), (0.4, true), (0.4, false), (0.9, true)];
+        let found = walk(&rows, &[0.4, 0.0, 0.41, 1.0]);
+        let counts: Vec<_> = found
+            .sweep
+            .iter()
+            .map(|at| (at.threshold, at.true_positives, at.false_positives))
+            .collect();
+        assert_eq!(
+            counts,
+            [(0.0, 2, 2), (0.4, 2, 1), (0.41, 1, 0), (1.0, 0, 0)]
+        );
+        assert_eq!(found.best_f1.unwrap().threshold, 0.4);
+        assert_eq!(found.cheapest.unwrap().threshold, 0.9);
+    }
+
+    #[test]
+    fn deciles_share_out_ties_and_add_up() {
+        let rows: Vec<(f64, bool)> = (0..25)
+            .map(|row| (f64::from(row / 3), row % 2 == 0))
+            .collect();
+        let found = walk(&rows, &[]);
+        let sum = |of: fn(&Gain) -> f64| found.gains.iter().map(of).sum::<f64>();
+        assert!((sum(|gain| gain.rows) - 25.0).abs() < 1e-9);
+        assert!((sum(|gain| gain.positives) - 13.0).abs() < 1e-9);
+        assert!(
+            found
+                .gains
+                .iter()
+                .all(|gain| (gain.rows - 2.5).abs() < 1e-9)
+        );
+        assert_eq!(found.gains[0].lowest_score, 7.0);
+    }
+}

@@ -1,0 +1,76 @@
+//! What an evaluation found.
+//!
+//! Owns the counts of rows and the metrics of every segment. It must not know how they come about.
+
+use super::question::Task;
+use crate::monitor::calibration::Calibration;
+use crate::monitor::confusion::Confusion;
+use crate::monitor::curve::{Costs, CurveMetrics};
+use crate::monitor::interval::Estimate;
+
+/// The name of the segment of all rows.
+pub const ALL: &str = "";
+
+/// What became of the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows of predictions.
+    pub predictions: u64,
+    /// Rows that are evaluated.
+    pub evaluated: u64,
+    /// Rows whose score or prediction is missing or NaN.
+    pub without_prediction: u64,
+    /// Rows whose label has not come, or is missing.
+    pub without_label: u64,
+    /// Rows whose key has several labels that differ.
+    pub conflicting_labels: u64,
+    /// Rows of predictions whose key another row has too.
+    pub duplicate_predictions: u64,
+    /// Rows of labels.
+    pub labels: u64,
+    /// Rows of labels that repeat another one.
+    pub duplicate_labels: u64,
+    /// Rows of labels whose key no prediction has.
+    pub labels_without_prediction: u64,
+}
+
+/// What an evaluation found.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// What became of the rows.
+    pub counts: Counts,
+    /// What kind of predictions they are.
+    pub task: Task,
+    /// The classes, in the order of the confusion matrix; none for numbers.
+    pub classes: Vec<String>,
+    /// The positive class of two.
+    pub positive: Option<String>,
+    /// What errors cost.
+    pub costs: Costs,
+    /// All rows first, then the segments in the order of their names.
+    pub segments: Vec<Segment>,
+}
+
+/// Rows that are evaluated together.
+#[derive(Debug)]
+pub struct Segment {
+    /// `column=value`, or nothing for all rows.
+    pub name: String,
+    /// The rows.
+    pub rows: u64,
+    /// Metrics by their names, in the order in which they are shown.
+    pub metrics: Vec<(String, Estimate)>,
+    /// Tables beside the metrics.
+    pub tables: Tables,
+}
+
+/// What is shown as tables.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Rows by actual and predicted class.
+    pub confusion: Option<Confusion>,
+    /// The reliability of the probabilities of two classes.
+    pub calibration: Option<Calibration>,
+    /// Gains and thresholds of two classes.
+    pub curve: Option<CurveMetrics>,
+}

@@ -1,0 +1,211 @@
+//! Labels and segments as small numbers.
+//!
+//! Owns the spelling of a label (`1`, `1.0` and `1` in text are one label), the numbers that stand
+//! for labels, and which label is positive. It must not know columns.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+
+/// The most classes: beyond it a confusion matrix says nothing, and the labels are numbers.
+const MAX_CLASSES: usize = 256;
+
+/// The most labels that an error lists.
+const LABELS_SHOWN: usize = 8;
+
+/// The most segments.
+const MAX_SEGMENTS: usize = 1000;
+
+/// Texts with numbers, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.names.len() as u32;
+        self.numbers.insert(name.to_owned(), number);
+        self.names.push(name.to_owned());
+        number
+    }
+
+    /// The names by their numbers.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
+/// The labels and segments of an evaluation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Labels {
+    pub(super) classes: Names,
+    pub(super) segments: Names,
+}
+
+impl Labels {
+    /// Classes that are known before the first row.
+    pub(super) fn new(classes: &[String]) -> Self {
+        let mut labels = Self::default();
+        classes.iter().for_each(|class| {
+            labels.classes.number(class);
+        });
+        labels
+    }
+
+    /// The number of a label.
+    pub(super) fn class(&mut self, text: &str) -> Result<u32> {
+        let number = self.classes.number(&spelling(text));
+        if self.classes.names.len() > MAX_CLASSES {
+            let error = Error::contract(format!("the labels have more than {MAX_CLASSES} values"));
+            return Err(error.hint("for labels that are numbers, pass `--task regression`"));
+        }
+        Ok(number)
+    }
+
+    /// The number of a segment.
+    pub(super) fn segment(&mut self, name: &str) -> Result<u32> {
+        let number = self.segments.number(name);
+        if self.segments.names.len() > MAX_SEGMENTS {
+            let error = Error::contract(format!(
+                "`--by` cuts the rows into more than {MAX_SEGMENTS} segments"
+            ));
+            return Err(error.hint("name columns with few values, such as a region or a month"));
+        }
+        Ok(number)
+    }
+}
+
+/// A label as it is compared: integers have no decimals, whatever type they are stored as.
+pub(super) fn spelling(text: &str) -> String {
+    let text = text.trim();
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    match text.parse::<f64>() {
+        Ok(number) if is_number && number.fract() == 0.0 && number.abs() < 1e15 => {
+            format!("{}", number as i64)
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The numbers of labels in the order in which they are shown: by number where all are integers,
+/// else by text.
+pub(super) fn in_order(labels: &[String]) -> Vec<usize> {
+    let numbers: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    match numbers {
+        Some(numbers) => order.sort_by_key(|index| numbers[*index]),
+        None => order.sort_by_key(|index| &labels[*index]),
+    }
+    order
+}
+
+/// Pairs of a negative and a positive label that need no flag.
+const KNOWN_PAIRS: [[&str; 2]; 8] = [
+    ["0", "1"],
+    ["-1", "1"],
+    ["false", "true"],
+    ["f", "t"],
+    ["no", "yes"],
+    ["n", "y"],
+    ["negative", "positive"],
+    ["neg", "pos"],
+];
+
+/// The positive label: the one that was asked for, or that of a known pair.
+pub(super) fn positive(asked: Option<&str>, labels: &[String]) -> Result<String> {
+    let order = in_order(labels);
+    let shown = order.iter().take(LABELS_SHOWN);
+    let listed = shown
+        .map(|index| format!("`{}`", labels[*index]))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(asked) = asked {
+        let asked = spelling(asked);
+        if labels.contains(&asked) {
+            return Ok(asked);
+        }
+        let error = Error::contract(format!("`--positive {asked}`: no row has this label"));
+        return Err(error.hint(format!("the labels are {listed}")));
+    }
+    let lower: Vec<String> = labels.iter().map(|label| label.to_lowercase()).collect();
+    let known = KNOWN_PAIRS
+        .iter()
+        .find(|pair| !lower.is_empty() && lower.iter().all(|label| pair.contains(&label.as_str())));
+    let Some([_, positive]) = known else {
+        let error = Error::usage(format!("which label is positive? There are {listed}"));
+        let last = order
+            .last()
+            .map_or("LABEL", |index| labels[*index].as_str());
+        return Err(error.hint(format!("pass `--positive {last}`, or `--task classes`")));
+    };
+    let found = labels
+        .iter()
+        .find(|label| label.to_lowercase() == *positive);
+    Ok(found.map_or_else(|| (*positive).to_owned(), Clone::clone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_one_spelling_and_texts_keep_theirs() {
+        let cases = [
+            ("1", "1"),
+            ("1.0", "1"),
+            (" 1 ", "1"),
+            ("-0.0", "0"),
+            ("1.5", "1.5"),
+            ("1e3", "1000"),
+            ("inf", "inf"),
+            ("nan", "nan"),
+            ("007x", "007x"),
+            ("Yes", "Yes"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(spelling(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_shown_in_the_order_of_numbers_or_texts() {
+        let order = |labels: &[&str]| {
+            let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+            in_order(&labels)
+        };
+        assert_eq!(order(&["10", "9", "-1"]), [2, 1, 0]);
+        assert_eq!(order(&["b", "10", "9"]), [1, 2, 0]);
+        assert_eq!(order(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn the_positive_label_is_the_one_of_a_known_pair_or_asked_for() {
+        let of = |asked: Option<&str>, labels: &[&str]| {
+            let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+            positive(asked, &labels).map_err(|error| error.message().to_owned())
+        };
+        assert_eq!(of(None, &["1", "0"]).unwrap(), "1");
+        assert_eq!(of(None, &["0"]).unwrap(), "1", "only negatives came");
+        assert_eq!(of(None, &["No", "Yes"]).unwrap(), "Yes");
+        assert_eq!(of(Some("1.0"), &["0", "1"]).unwrap(), "1");
+        assert!(
+            of(Some("2"), &["0", "1"])
+                .unwrap_err()
+                .contains("no row has this label")
+        );
+        assert!(
+            of(None, &["churned", "stayed"])
+                .unwrap_err()
+                .contains("which label is positive")
+        );
+        assert!(of(None, &["0", "1", "2"]).is_err());
+    }
+}

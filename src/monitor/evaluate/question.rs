@@ -1,0 +1,55 @@
+//! What an evaluation is asked.
+//!
+//! Owns the tables, their columns and the kind of task. It must not know how they are typed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Predictions, labels and what is made of them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Question {
+    /// Tables of predictions: files, globs and directories
+    #[serde(with = "crate::path_text::list")]
+    pub predictions: Vec<PathBuf>,
+    /// The column of labels
+    pub label: String,
+    /// Tables of labels; none: the label is a column of the predictions
+    #[serde(with = "crate::path_text::list")]
+    pub labels: Vec<PathBuf>,
+    /// Columns that join labels to predictions
+    pub key: Vec<String>,
+    /// Columns whose values cut the rows into segments
+    pub by: Vec<String>,
+    /// The label of the positive class
+    pub positive: Option<String>,
+    /// What kind of predictions they are
+    pub task: Option<Task>,
+    /// The column of scores
+    pub score: Option<String>,
+    /// The column of predicted labels or values
+    pub prediction: Option<String>,
+    /// The column of groups to rank within
+    pub group: Option<String>,
+    /// Minimum score of the positive class, instead of the predicted labels
+    pub threshold: Option<f64>,
+    /// What a false positive costs
+    pub cost_fp: Option<f64>,
+    /// What a false negative costs
+    pub cost_fn: Option<f64>,
+}
+
+/// What kind of predictions there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Two classes, with a score of one of them
+    Binary,
+    /// Several classes
+    Classes,
+    /// Numbers
+    Regression,
+    /// Scores that order the rows of a group
+    Ranking,
+}

@@ -1,0 +1,433 @@
+//! What the columns of a table hold, summed up.
+//!
+//! Owns the profile of a table: per column counts, moments, quantiles, categories and distinct
+//! values. Each part is a function of the column's values alone, so profiles of parts merge to the
+//! profile of the whole, byte for byte. It must not know where tables come from or where profiles go.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Schema};
+
+use super::drift::Drift;
+use crate::error::{Error, Result};
+use crate::statistics::bytes::{Reader, Writer};
+use crate::statistics::categories::Categories;
+use crate::statistics::distinct::Distinct;
+use crate::statistics::distribution::Distribution;
+use crate::statistics::hash::{of_bytes, of_number};
+
+/// The version of the bytes of a column's profile.
+pub const VERSION: u64 = 1;
+
+/// What a column's values are taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers, dates and times.
+    Numbers,
+    /// Text and booleans.
+    Categories,
+    /// Text without types: numbers if every value is one.
+    Untyped,
+    /// Anything else, of which only missing values are counted.
+    Other,
+}
+
+impl Kind {
+    fn of(data_type: &DataType, is_untyped: bool) -> Self {
+        match data_type {
+            DataType::Dictionary(_, value) => Self::of(value, is_untyped),
+            DataType::Boolean => Self::Categories,
+            DataType::Interval(_) => Self::Other,
+            text if text.is_string() && is_untyped => Self::Untyped,
+            text if text.is_string() => Self::Categories,
+            number if number.is_numeric() || number.is_temporal() => Self::Numbers,
+            _ => Self::Other,
+        }
+    }
+
+    /// The word in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Categories => "categories",
+            Self::Untyped => "untyped",
+            Self::Other => "other",
+        }
+    }
+
+    fn of_number(number: u64) -> Option<Self> {
+        let all = [Self::Numbers, Self::Categories, Self::Untyped, Self::Other];
+        all.into_iter().find(|kind| *kind as u64 == number)
+    }
+}
+
+/// A column, summed up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnProfile {
+    /// The column's name.
+    pub name: String,
+    kind: Kind,
+    /// All rows.
+    pub rows: u64,
+    /// Rows without a value.
+    pub missing: u64,
+    /// The numbers among the values.
+    pub numbers: Distribution,
+    /// The values that are no numbers.
+    not_numbers: u64,
+    /// Values as categories.
+    pub categories: Categories,
+    /// Distinct values.
+    pub distinct: Distinct,
+}
+
+/// A table, summed up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// The columns, in the table's order.
+    pub columns: Vec<ColumnProfile>,
+}
+
+impl Profile {
+    /// No rows yet of a table with these columns; those that `is_untyped` are text that may stand
+    /// for numbers.
+    #[must_use]
+    pub fn new(schema: &Schema, is_untyped: &dyn Fn(&str) -> bool) -> Self {
+        let column = |field: &std::sync::Arc<arrow::datatypes::Field>| {
+            let name = field.name().clone();
+            let kind = Kind::of(field.data_type(), is_untyped(&name));
+            ColumnProfile::new(name, kind)
+        };
+        Self {
+            columns: schema.fields().iter().map(column).collect(),
+        }
+    }
+
+    /// Takes in a batch of the table.
+    ///
+    /// # Errors
+    /// An internal error if a column has another type than its values.
+    pub fn observe(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.columns
+            .iter_mut()
+            .zip(batch.columns())
+            .try_for_each(|(profile, column)| profile.observe(column))
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl ColumnProfile {
+    fn new(name: String, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            rows: 0,
+            missing: 0,
+            numbers: Distribution::default(),
+            not_numbers: 0,
+            categories: Categories::default(),
+            distinct: Distinct::default(),
+        }
+    }
+
+    /// What the values are taken for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.kind {
+            Kind::Untyped if self.not_numbers == 0 && self.numbers.count() > 0 => Kind::Numbers,
+            Kind::Untyped => Kind::Categories,
+            kind => kind,
+        }
+    }
+
+    /// The share of rows without a value, NaN among them; none for no rows.
+    #[must_use]
+    pub fn missing_rate(&self) -> Option<f64> {
+        let missing = self.missing + self.numbers.nan_count();
+        (self.rows > 0).then(|| missing as f64 / self.rows as f64)
+    }
+
+    /// The distances of `current` from this column; none if one has numbers and the other not.
+    #[must_use]
+    pub fn drift(&self, current: &Self) -> Option<Drift> {
+        match (self.kind(), current.kind()) {
+            (Kind::Numbers, Kind::Numbers) => {
+                Some(Drift::of_numbers(&self.numbers, &current.numbers))
+            }
+            (Kind::Categories, Kind::Categories) => {
+                Some(Drift::of_categories(&self.categories, &current.categories))
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds the rows of another part of the column; false, and nothing done, for a column of
+    /// another name or kind.
+    #[must_use]
+    pub fn merge(&mut self, other: &Self) -> bool {
+        let is_alike = self.name == other.name && self.kind == other.kind;
+        if is_alike {
+            self.rows += other.rows;
+            self.missing += other.missing;
+            self.not_numbers += other.not_numbers;
+            self.numbers.merge(&other.numbers);
+            self.categories.merge(&other.categories);
+            self.distinct.merge(&other.distinct);
+        }
+        is_alike
+    }
+
+    /// The column as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.integer(VERSION);
+        writer.text(&self.name);
+        [self.kind as u64, self.rows, self.missing, self.not_numbers]
+            .into_iter()
+            .for_each(|number| writer.integer(number));
+        self.numbers.write(&mut writer);
+        self.categories.write(&mut writer);
+        self.distinct.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    /// The column of these bytes; none for bytes that [`Self::to_bytes`] never gives.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        (reader.integer()? == VERSION).then_some(())?;
+        let name = reader.text()?.to_owned();
+        let kind = Kind::of_number(reader.integer()?)?;
+        let [rows, missing, not_numbers] = [reader.count()?, reader.count()?, reader.count()?];
+        let column = Self {
+            name,
+            kind,
+            rows,
+            missing,
+            not_numbers,
+            numbers: Distribution::read(&mut reader)?,
+            categories: Categories::read(&mut reader)?,
+            distinct: Distinct::read(&mut reader)?,
+        };
+        reader.is_at_end().then_some(column)
+    }
+
+    fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+        self.rows += column.len() as u64;
+        match self.kind {
+            Kind::Numbers => {
+                self.missing += column.logical_null_count() as u64;
+                self.observe_numbers(column)
+            }
+            Kind::Categories | Kind::Untyped => {
+                self.observe_texts(&converted(column, &DataType::Utf8)?)
+            }
+            Kind::Other => {
+                self.missing += column.logical_null_count() as u64;
+                Ok(())
+            }
+        }
+    }
+
+    fn observe_numbers(&mut self, column: &ArrayRef) -> Result<()> {
+        // Times have no form as floats but through integers.
+        let column = match column.data_type() {
+            DataType::Date32 | DataType::Time32(_) => {
+                converted(&converted(column, &DataType::Int32)?, &DataType::Float64)?
+            }
+            temporal if temporal.is_temporal() => {
+                converted(&converted(column, &DataType::Int64)?, &DataType::Float64)?
+            }
+            _ => converted(column, &DataType::Float64)?,
+        };
+        let numbers: Vec<f64> = column
+            .as_primitive::<Float64Type>()
+            .iter()
+            .flatten()
+            .collect();
+        self.numbers.observe_f64(&numbers);
+        numbers
+            .iter()
+            .filter(|number| !number.is_nan())
+            .for_each(|number| self.distinct.add(of_number(*number)));
+        Ok(())
+    }
+
+    fn observe_texts(&mut self, column: &ArrayRef) -> Result<()> {
+        let texts: &StringArray = column.as_string();
+        // Delimited text has no other way to say that a value is missing.
+        let has_value = |text: &Option<&str>| {
+            text.is_some_and(|text| self.kind == Kind::Categories || !text.trim().is_empty())
+        };
+        let mut counts: HashMap<&str, u64> = HashMap::new();
+        for text in texts.iter().filter(has_value).flatten() {
+            *counts.entry(text).or_default() += 1;
+        }
+        let present: u64 = counts.values().sum();
+        self.missing += texts.len() as u64 - present;
+        for (text, count) in counts {
+            let hash = of_bytes(text.as_bytes());
+            self.categories.add_hashed(hash, text, count);
+            self.distinct.add(hash);
+            if self.kind != Kind::Untyped {
+                continue;
+            }
+            match text.trim().parse::<f64>() {
+                Ok(number) => (0..count).for_each(|_| self.numbers.observe_f64(&[number])),
+                Err(_) => self.not_numbers += count,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn converted(column: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    cast(column, data_type).map_err(|error| {
+        let own = column.data_type();
+        Error::internal(format!("a column of type {own} has no form as {data_type}"))
+            .because(error.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BinaryArray, BooleanArray, Float32Array, TimestampMicrosecondArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn batch(numbers: &[f32], texts: &[Option<&str>]) -> RecordBatch {
+        let rows = numbers.len();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("number", Arc::new(Float32Array::from(numbers.to_vec()))),
+            ("text", Arc::new(StringArray::from(texts.to_vec()))),
+            (
+                "flag",
+                Arc::new(BooleanArray::from_iter(
+                    (0..rows).map(|row| (row % 3 > 0).then_some(row % 2 == 0)),
+                )),
+            ),
+            (
+                "time",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(
+                    (0..rows as i64).map(|row| row * 1_000_000),
+                )),
+            ),
+            (
+                "bytes",
+                Arc::new(BinaryArray::from_iter(
+                    (0..rows).map(|row| (row % 2 == 0).then_some(b"x")),
+                )),
+            ),
+        ];
+        RecordBatch::try_from_iter_with_nullable(
+            columns
+                .into_iter()
+                .map(|(name, column)| (name, column, true)),
+        )
+        .unwrap()
+    }
+
+    fn of(batches: &[RecordBatch], is_untyped: bool) -> Profile {
+        let mut profile = Profile::new(&batches[0].schema(), &|_| is_untyped);
+        batches
+            .iter()
+            .for_each(|batch| profile.observe(batch).unwrap());
+        profile
+    }
+
+    fn bytes(profile: &Profile) -> Vec<Vec<u8>> {
+        profile
+            .columns
+            .iter()
+            .map(ColumnProfile::to_bytes)
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_of_column_is_counted() {
+        let numbers = [1.5, f32::NAN, f32::INFINITY, -0.0, 1e30];
+        let texts = [Some("a"), None, Some(""), Some("a"), Some("b")];
+        let found = of(&[batch(&numbers, &texts)], false);
+        let column = |name: &str| found.column(name).unwrap();
+        assert_eq!(column("number").numbers.finite_count(), 3);
+        assert_eq!(column("number").missing_rate(), Some(0.2), "NaN is missing");
+        assert_eq!(column("number").distinct.estimate(), 4.0);
+        assert_eq!(
+            (column("text").missing, column("text").distinct.estimate()),
+            (1, 3.0)
+        );
+        assert_eq!(
+            (column("flag").kind(), column("flag").missing),
+            (Kind::Categories, 2)
+        );
+        assert_eq!(column("time").numbers.max(), Some(4e6));
+        assert_eq!(
+            (column("bytes").kind(), column("bytes").missing),
+            (Kind::Other, 2)
+        );
+    }
+
+    #[test]
+    fn text_without_types_is_numbers_only_if_every_value_is_one() {
+        let kind = |texts: &[Option<&str>]| {
+            let numbers = vec![0.0; texts.len()];
+            let found = of(&[batch(&numbers, texts)], true);
+            (found.columns[1].kind(), found.columns[1].missing)
+        };
+        assert_eq!(
+            kind(&[Some("1"), Some(" 2.5 "), Some(""), None]),
+            (Kind::Numbers, 2)
+        );
+        assert_eq!(kind(&[Some("1"), Some("x")]), (Kind::Categories, 0));
+        assert_eq!(kind(&[Some(""), None]), (Kind::Categories, 2));
+    }
+
+    #[test]
+    fn bytes_that_no_writer_made_are_refused() {
+        let whole = of(&[batch(&[1.0], &[Some("a")])], false).columns[1].to_bytes();
+        assert!(ColumnProfile::of_bytes(&whole).is_some());
+        assert!(ColumnProfile::of_bytes(&whole[..whole.len() - 1]).is_none());
+        assert!(ColumnProfile::of_bytes(&[&whole[..], &[0]].concat()).is_none());
+        assert!(
+            ColumnProfile::of_bytes(&[&[2], &whole[1..]].concat()).is_none(),
+            "a later version"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_split_and_order_gives_the_same_bytes(rows in proptest::collection::vec((any::<f32>(), 0u8..20), 1..120), cut in 0usize..120, is_untyped in any::<bool>()) {
+            let texts: Vec<String> = rows.iter().map(|row| row.1.to_string()).collect();
+            let part = |rows: &[(f32, u8)], texts: &[String]| {
+                let numbers: Vec<f32> = rows.iter().map(|row| row.0).collect();
+                let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
+                batch(&numbers, &texts).project(&[0, 1]).unwrap()
+            };
+            let cut = cut.min(rows.len());
+            let whole = of(&[part(&rows, &texts)], is_untyped);
+            let parts = [part(&rows[cut..], &texts[cut..]), part(&rows[..cut], &texts[..cut])];
+            prop_assert!(bytes(&of(&parts, is_untyped)) == bytes(&whole));
+            let mut merged = of(&parts[..1], is_untyped);
+            for (column, other) in merged.columns.iter_mut().zip(of(&parts[1..], is_untyped).columns) {
+                prop_assert!(column.merge(&other));
+            }
+            prop_assert!(bytes(&merged) == bytes(&whole));
+            for column in &whole.columns {
+                prop_assert!(ColumnProfile::of_bytes(&column.to_bytes()).as_ref() == Some(column));
+            }
+        }
+    }
+}

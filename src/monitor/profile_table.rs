@@ -1,0 +1,121 @@
+//! A profile as a table, and tables as profiles.
+//!
+//! Owns the columns of a profile's table, one row a column of the data, and the one pass over data
+//! that makes a profile. It must not know files: those come as data sets.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, Float64Array, RecordBatch, StringArray, UInt64Array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema};
+
+use super::profile::{ColumnProfile, Profile};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::table::ReadOptions;
+use crate::table::dataset::Dataset;
+use crate::table::location::locate;
+
+/// The column that holds a column's profile as bytes.
+const STATE: &str = "profile_state";
+
+/// The column that holds the names of the data's columns.
+const COLUMN: &str = "column";
+
+/// A profile as a table: what people read, and the state that is compared and merged.
+///
+/// # Errors
+/// An internal error if the columns do not fit each other.
+pub fn table(profile: &Profile) -> Result<RecordBatch> {
+    let columns = &profile.columns;
+    let texts = |of: &dyn Fn(&ColumnProfile) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(columns.iter().map(of)))
+    };
+    let counts = |of: &dyn Fn(&ColumnProfile) -> u64| -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(columns.iter().map(of)))
+    };
+    let numbers = |of: &dyn Fn(&ColumnProfile) -> Option<f64>| -> ArrayRef {
+        Arc::new(columns.iter().map(of).collect::<Float64Array>())
+    };
+    let state = BinaryArray::from_iter_values(columns.iter().map(ColumnProfile::to_bytes));
+    let fields: Vec<(&str, ArrayRef)> = vec![
+        (COLUMN, texts(&|column| &column.name)),
+        ("kind", texts(&|column| column.kind().name())),
+        ("rows", counts(&|column| column.rows)),
+        ("missing", counts(&|column| column.missing)),
+        (
+            "distinct",
+            numbers(&|column| Some(column.distinct.estimate().round())),
+        ),
+        ("min", numbers(&|column| column.numbers.min())),
+        ("max", numbers(&|column| column.numbers.max())),
+        ("mean", numbers(&|column| column.numbers.mean())),
+        (
+            "standard_deviation",
+            numbers(&|column| column.numbers.standard_deviation()),
+        ),
+        (STATE, Arc::new(state)),
+    ];
+    RecordBatch::try_from_iter(fields)
+        .map_err(|error| Error::internal("the profile's columns do not fit").because(error))
+}
+
+/// Whether a table of these columns is a profile.
+#[must_use]
+pub fn is_profile(schema: &Schema) -> bool {
+    [COLUMN, STATE]
+        .iter()
+        .all(|name| schema.column_with_name(name).is_some())
+}
+
+/// The profile of a path: read, if it is one, else taken of the tables that it stands for.
+///
+/// # Errors
+/// Fails if a table cannot be read, or a profile is damaged.
+pub fn profile_of(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    interrupt: &Interrupt,
+) -> Result<Profile> {
+    let table = Arc::new(Dataset::open(&locate(paths, false)?.files, &[], options)?);
+    let schema = table.schema();
+    let path = table
+        .files
+        .first()
+        .map(|file| file.path.clone())
+        .unwrap_or_default();
+    if is_profile(&schema) {
+        return read(&table, &path);
+    }
+    let mut profile = Profile::new(&schema, &|name| table.is_untyped(name));
+    for batch in table.batches(&table.as_read(&schema)) {
+        interrupt.check()?;
+        profile
+            .observe(&batch?)
+            .map_err(|error| error.at_path(&path))?;
+    }
+    Ok(profile)
+}
+
+fn read(table: &Arc<Dataset>, path: &Path) -> Result<Profile> {
+    let damaged = || {
+        Error::failed("the profile is damaged, or of a later version")
+            .at_path(path)
+            .hint("make it again with `tallow profile`")
+    };
+    let mut profile = Profile::default();
+    for batch in table.batches(&table.as_read(&table.schema())) {
+        let batch = batch?;
+        let state = batch.column_by_name(STATE).ok_or_else(damaged)?;
+        let state = cast(state, &DataType::Binary).map_err(|_| damaged())?;
+        let state = state.as_binary::<i32>();
+        for row in 0..state.len() {
+            let column = ColumnProfile::of_bytes(state.value(row)).ok_or_else(damaged)?;
+            profile.columns.push(column);
+        }
+    }
+    Ok(profile)
+}

@@ -1,0 +1,188 @@
+//! Drift as facts, and as lines to read.
+//!
+//! Owns the names of the facts and their order. It must not know how distances are computed.
+
+use super::facts::Fact;
+use crate::count::counted;
+use crate::monitor::drift::{Bracket, Drift, Limits, Verdict, drifted_share, verdicts};
+use crate::monitor::profile::{ColumnProfile, Profile};
+
+/// The section of drift.
+pub const SECTION: &str = "drift";
+
+/// The most columns that are listed for people; the report has them all.
+const COLUMNS_SHOWN: usize = 20;
+
+/// A column of both tables, compared.
+struct Compared<'a> {
+    baseline: &'a ColumnProfile,
+    current: &'a ColumnProfile,
+    drift: Drift,
+    verdict: Verdict,
+}
+
+/// Everything that was compared.
+pub struct Comparison<'a> {
+    columns: Vec<Compared<'a>>,
+    drifted_share: Option<f64>,
+    /// Columns of the baseline that are gone, of another kind, or new.
+    others: Vec<(&'a str, &'static str)>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares two profiles, column by column of the same name.
+    #[must_use]
+    pub fn of(baseline: &'a Profile, current: &'a Profile, limits: Limits) -> Self {
+        let mut others = Vec::new();
+        let mut pairs = Vec::new();
+        for column in &baseline.columns {
+            match current.column(&column.name) {
+                None => others.push((column.name.as_str(), "missing")),
+                Some(now) if now.kind() != column.kind() => {
+                    others.push((column.name.as_str(), "other_kind"));
+                }
+                Some(now) => pairs.extend(column.drift(now).map(|drift| (column, now, drift))),
+            }
+        }
+        let new = current
+            .columns
+            .iter()
+            .filter(|now| baseline.column(&now.name).is_none());
+        others.extend(new.map(|now| (now.name.as_str(), "new")));
+        let drifts: Vec<Drift> = pairs.iter().map(|pair| pair.2).collect();
+        let verdicts = verdicts(&drifts, limits);
+        let columns = pairs.into_iter().zip(&verdicts);
+        Self {
+            drifted_share: drifted_share(&drifts, &verdicts),
+            columns: columns
+                .map(|((baseline, current, drift), verdict)| Compared {
+                    baseline,
+                    current,
+                    drift,
+                    verdict: *verdict,
+                })
+                .collect(),
+            others,
+        }
+    }
+
+    /// The facts of the section `drift`.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Fact> {
+        let share = self.drifted_share;
+        let share = share.map(|share| Fact::number(SECTION, "", "drifted_share", share, ""));
+        let columns = self.columns.iter().flat_map(Compared::facts);
+        let others = self.others.iter();
+        let others = others.map(|(name, verdict)| Fact::text(SECTION, *name, "verdict", *verdict));
+        share.into_iter().chain(columns).chain(others).collect()
+    }
+
+    /// The same for people, the columns that changed most first.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let drifted = self
+            .columns
+            .iter()
+            .filter(|one| one.verdict == Verdict::Drift)
+            .count();
+        let mut lines = vec![format!(
+            "{} of {} drifted",
+            drifted,
+            counted(self.columns.len(), "column")
+        )];
+        let mut sorted: Vec<&Compared> = self.columns.iter().collect();
+        sorted.sort_by(|left, right| {
+            let severity = |one: &Compared| one.drift.js.unwrap_or(-1.0);
+            severity(right).total_cmp(&severity(left))
+        });
+        lines.extend(sorted.iter().take(COLUMNS_SHOWN).map(|one| one.line()));
+        if sorted.len() > COLUMNS_SHOWN {
+            let more = counted(sorted.len() - COLUMNS_SHOWN, "column");
+            lines.push(format!("  … and {more} that changed less"));
+        }
+        lines.extend(self.others.iter().map(|(name, what)| {
+            let what = what.replace('_', " ");
+            format!("  {name:24} {what}")
+        }));
+        lines
+    }
+}
+
+impl Compared<'_> {
+    fn facts(&self) -> Vec<Fact> {
+        let Drift {
+            js,
+            psi,
+            ks,
+            wasserstein,
+            unseen_rate,
+            chi_square_p,
+            p,
+            rows,
+        } = self.drift;
+        let ends = |bracket: Option<Bracket>| {
+            bracket.map_or([None; 2], |Bracket { low, high }| [Some(low), Some(high)])
+        };
+        let [ks_low, ks_high] = ends(ks);
+        let [wasserstein_low, wasserstein_high] = ends(wasserstein);
+        let middle = wasserstein.map(|bracket| f64::midpoint(bracket.low, bracket.high));
+        let numbers = [
+            ("js", js),
+            ("psi", psi),
+            ("ks_low", ks_low),
+            ("ks_high", ks_high),
+            ("wasserstein", middle),
+            ("wasserstein_low", wasserstein_low),
+            ("wasserstein_high", wasserstein_high),
+            ("missing_rate", self.current.missing_rate()),
+            ("baseline_missing_rate", self.baseline.missing_rate()),
+            ("unseen_rate", unseen_rate),
+            ("chi_square_p", chi_square_p),
+            ("p", p),
+        ];
+        let name = &self.baseline.name;
+        let numbers = numbers
+            .into_iter()
+            .filter_map(|(metric, value)| Some(Fact::number(SECTION, name, metric, value?, "")));
+        let counts = [("baseline_rows", rows[0]), ("rows", rows[1])]
+            .map(|(metric, count)| Fact::count(SECTION, name, metric, count, "rows"));
+        std::iter::once(Fact::text(SECTION, name, "verdict", self.verdict.name()))
+            .chain(numbers)
+            .chain(counts)
+            .collect()
+    }
+
+    fn line(&self) -> String {
+        let Drift {
+            js,
+            ks,
+            unseen_rate,
+            ..
+        } = self.drift;
+        let js = js.map_or("js ?".to_owned(), |js| format!("js {js:.3}"));
+        let ks = ks.map_or(String::new(), |Bracket { low, high }| {
+            let [low, high] = [low, high].map(|end| format!("{end:.3}"));
+            if low == high {
+                format!("  ks {low}")
+            } else {
+                format!("  ks {low} to {high}")
+            }
+        });
+        let rates = [self.baseline.missing_rate(), self.current.missing_rate()];
+        let missing = match rates {
+            [Some(before), Some(now)] if before != now => {
+                format!("  missing {:.1}% → {:.1}%", 100.0 * before, 100.0 * now)
+            }
+            _ => String::new(),
+        };
+        let unseen = unseen_rate.filter(|rate| *rate > 0.0);
+        let unseen = unseen.map_or(String::new(), |rate| {
+            format!("  unseen {:.1}%", 100.0 * rate)
+        });
+        format!(
+            "  {:24} {:9} {js}{ks}{missing}{unseen}",
+            self.baseline.name,
+            self.verdict.name()
+        )
+    }
+}

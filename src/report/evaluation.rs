@@ -1,0 +1,399 @@
+//! An evaluation as facts, and as lines to read.
+//!
+//! Owns the names of its sections and the layout of its tables. It must not know how metrics are
+//! computed.
+
+use indicatif::HumanCount;
+
+use super::facts::Fact;
+use crate::count::counted;
+use crate::monitor::curve::{AtThreshold, Costs, Gain};
+use crate::monitor::evaluate::{ALL, Evaluation, Segment, Task};
+use crate::monitor::interval::Estimate;
+
+/// The section of metrics.
+pub const SECTION: &str = "evaluation";
+
+/// The most segments that are listed for people; the report has them all.
+const SEGMENTS_SHOWN: usize = 20;
+
+/// The most classes whose confusion matrix is shown; the report has it for any number.
+const CLASSES_SHOWN: usize = 8;
+
+/// Facts of an evaluation: metrics with the ends of their 95 % intervals (`_low`, `_high`), counts
+/// of rows, and tables.
+#[must_use]
+pub fn facts(evaluation: &Evaluation) -> Vec<Fact> {
+    let mut facts = vec![Fact::text(SECTION, "", "task", task_name(evaluation.task))];
+    if let Some(positive) = &evaluation.positive {
+        facts.push(Fact::text(SECTION, "", "positive", positive));
+    }
+    facts.extend(
+        row_counts(evaluation).map(|(name, count)| Fact::count(SECTION, "", name, count, "rows")),
+    );
+    for segment in &evaluation.segments {
+        facts.extend(segment_facts(evaluation, segment));
+    }
+    facts
+}
+
+/// The word for a task.
+#[must_use]
+pub const fn task_name(task: Task) -> &'static str {
+    match task {
+        Task::Binary => "binary",
+        Task::Classes => "classes",
+        Task::Regression => "regression",
+        Task::Ranking => "ranking",
+    }
+}
+
+/// Counts of rows by their names.
+fn row_counts(evaluation: &Evaluation) -> impl Iterator<Item = (&'static str, u64)> {
+    let counts = evaluation.counts;
+    [
+        ("rows_read", counts.predictions),
+        ("rows_evaluated", counts.evaluated),
+        ("rows_without_prediction", counts.without_prediction),
+        ("rows_without_label", counts.without_label),
+        ("rows_with_conflicting_labels", counts.conflicting_labels),
+        ("duplicate_predictions", counts.duplicate_predictions),
+        ("labels_read", counts.labels),
+        ("duplicate_labels", counts.duplicate_labels),
+        (
+            "labels_without_prediction",
+            counts.labels_without_prediction,
+        ),
+    ]
+    .into_iter()
+}
+
+fn segment_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
+    let number =
+        |metric: String, value: f64| Fact::number(SECTION, &segment.name, metric, value, "");
+    let mut facts = Vec::new();
+    if segment.name != ALL {
+        facts.push(Fact::count(
+            SECTION,
+            &segment.name,
+            "rows_evaluated",
+            segment.rows,
+            "rows",
+        ));
+    }
+    for (name, Estimate { value, interval }) in &segment.metrics {
+        facts.push(number(name.clone(), *value));
+        if let Some((low, high)) = interval {
+            facts.push(number(format!("{name}_low"), *low));
+            facts.push(number(format!("{name}_high"), *high));
+        }
+    }
+    facts.extend(confusion_facts(evaluation, segment));
+    if segment.name == ALL {
+        facts.extend(reliability_facts(segment));
+        facts.extend(curve_facts(evaluation, segment));
+    }
+    facts
+}
+
+fn confusion_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
+    let Some(confusion) = &segment.tables.confusion else {
+        return Vec::new();
+    };
+    let classes = &evaluation.classes;
+    let cells = (0..classes.len())
+        .flat_map(|actual| (0..classes.len()).map(move |called| (actual, called)));
+    cells
+        .map(|(actual, called)| {
+            let metric = format!("actual={},predicted={}", classes[actual], classes[called]);
+            Fact::count(
+                "confusion",
+                &segment.name,
+                metric,
+                confusion.count(actual, called),
+                "rows",
+            )
+        })
+        .collect()
+}
+
+fn reliability_facts(segment: &Segment) -> Vec<Fact> {
+    let Some(calibration) = &segment.tables.calibration else {
+        return Vec::new();
+    };
+    let bins = calibration.bins();
+    let mut facts = Vec::new();
+    for (index, bin) in bins.iter().enumerate() {
+        let edge = |index: usize| index as f64 / bins.len() as f64;
+        let subject = format!("{:.1}-{:.1}", edge(index), edge(index + 1));
+        facts.push(Fact::count(
+            "reliability",
+            &subject,
+            "rows",
+            bin.total(),
+            "rows",
+        ));
+        let (Some(score), Some(share)) = (bin.mean_score(), bin.positive_share()) else {
+            continue;
+        };
+        let number =
+            |metric: &str, value: f64| Fact::number("reliability", &subject, metric, value, "");
+        facts.push(number("mean_probability", score));
+        facts.push(number("positive_rate", share.value));
+        if let Some((low, high)) = share.interval {
+            facts.push(number("positive_rate_low", low));
+            facts.push(number("positive_rate_high", high));
+        }
+    }
+    facts
+}
+
+fn curve_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
+    let Some(curve) = &segment.tables.curve else {
+        return Vec::new();
+    };
+    let positives = positives(segment);
+    let mut facts = Vec::new();
+    for (index, gain) in gains(&curve.gains, segment.rows, positives)
+        .into_iter()
+        .enumerate()
+    {
+        let subject = format!("decile_{}", index + 1);
+        let number = |metric: &str, value: f64| Fact::number("gains", &subject, metric, value, "");
+        facts.extend([
+            number("rows", gain.gain.rows),
+            number("positives", gain.gain.positives),
+            number("lowest_score", gain.gain.lowest_score),
+            number("positive_rate", gain.rate),
+            number("lift", gain.lift),
+            number("captured", gain.captured),
+        ]);
+    }
+    let best = [("best_f1", curve.best_f1), ("lowest_cost", curve.cheapest)];
+    let best = best
+        .into_iter()
+        .filter_map(|(name, at)| Some((name.to_owned(), at?)));
+    let swept = curve
+        .sweep
+        .iter()
+        .map(|at| (format!("{:.2}", at.threshold), *at));
+    for (subject, at) in swept.chain(best) {
+        facts.extend(threshold_facts(&subject, at, positives, evaluation.costs));
+    }
+    facts
+}
+
+fn threshold_facts(subject: &str, at: AtThreshold, positives: u64, costs: Costs) -> Vec<Fact> {
+    let count =
+        |metric: &str, count: u64| Fact::count("thresholds", subject, metric, count, "rows");
+    let number = |metric: &str, value: f64| Fact::number("thresholds", subject, metric, value, "");
+    let called = at.true_positives + at.false_positives;
+    let mut facts = vec![
+        number("threshold", at.threshold),
+        count("true_positives", at.true_positives),
+        count("false_positives", at.false_positives),
+        count("false_negatives", positives - at.true_positives),
+        number("f1", at.f1(positives)),
+        number("cost", at.cost(positives, costs)),
+    ];
+    facts.extend(
+        Estimate::proportion(at.true_positives, called).map(|one| number("precision", one.value)),
+    );
+    facts.extend(
+        Estimate::proportion(at.true_positives, positives).map(|one| number("recall", one.value)),
+    );
+    facts
+}
+
+fn positives(segment: &Segment) -> u64 {
+    let confusion = segment.tables.confusion.as_ref();
+    confusion.map_or(0, |confusion| confusion.class(1).support)
+}
+
+/// A decile with what follows from it.
+struct GainLine {
+    gain: Gain,
+    rate: f64,
+    lift: f64,
+    captured: f64,
+}
+
+fn gains(gains: &[Gain], rows: u64, positives: u64) -> Vec<GainLine> {
+    let share = positives as f64 / rows as f64;
+    let mut captured = 0.0;
+    let known = gains.iter().filter(|gain| gain.rows > 0.0 && positives > 0);
+    known
+        .map(|gain| {
+            captured += gain.positives;
+            let rate = gain.positives / gain.rows;
+            GainLine {
+                gain: *gain,
+                rate,
+                lift: rate / share,
+                captured: captured / positives as f64,
+            }
+        })
+        .collect()
+}
+
+/// The evaluation for people, line by line.
+#[must_use]
+pub fn lines(evaluation: &Evaluation) -> Vec<String> {
+    let mut lines = vec![headline(evaluation)];
+    lines.extend(
+        row_counts(evaluation)
+            .skip(2)
+            .filter(|(name, count)| *count > 0 && *name != "labels_read")
+            .map(|(name, count)| format!("  {:28} {}", name.replace('_', " "), HumanCount(count))),
+    );
+    let Some((all, segments)) = evaluation.segments.split_first() else {
+        return lines;
+    };
+    lines.push("metrics, with 95 % intervals".to_owned());
+    lines.extend(
+        all.metrics
+            .iter()
+            .map(|(name, estimate)| format!("  {name:28} {}", estimate_text(*estimate))),
+    );
+    lines.extend(confusion_lines(evaluation, all));
+    lines.extend(table_lines(evaluation, all));
+    lines.extend(segment_lines(segments));
+    lines
+}
+
+fn headline(evaluation: &Evaluation) -> String {
+    let counts = evaluation.counts;
+    let rows = counted(counts.evaluated, "row");
+    let kind = match (&evaluation.positive, evaluation.task) {
+        (Some(positive), _) => format!("two classes, `{positive}` is positive"),
+        (None, Task::Classes) => counted(evaluation.classes.len(), "class"),
+        (None, Task::Ranking) => "ranking within groups".to_owned(),
+        (None, _) => "numbers".to_owned(),
+    };
+    format!(
+        "evaluated {rows} of {} ({kind})",
+        HumanCount(counts.predictions)
+    )
+}
+
+/// A number with the digits that its size needs.
+fn number_text(value: f64) -> String {
+    if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) {
+        format!("{value:.4e}")
+    } else if value.abs() >= 1000.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+fn estimate_text(Estimate { value, interval }: Estimate) -> String {
+    let ends = interval.map_or(String::new(), |(low, high)| {
+        format!("  [{}, {}]", number_text(low), number_text(high))
+    });
+    format!("{:>10}{ends}", number_text(value))
+}
+
+fn confusion_lines(evaluation: &Evaluation, segment: &Segment) -> Vec<String> {
+    let classes = &evaluation.classes;
+    let Some(confusion) = segment
+        .tables
+        .confusion
+        .as_ref()
+        .filter(|_| classes.len() <= CLASSES_SHOWN)
+    else {
+        return Vec::new();
+    };
+    let longest = classes.iter().map(|class| class.chars().count()).max();
+    let width = longest.unwrap_or(0).clamp(10, 24);
+    let row = |name: &str, cells: Vec<String>| {
+        let cells: String = cells
+            .iter()
+            .map(|cell| format!(" {cell:>width$}"))
+            .collect();
+        format!("  {name:width$}{cells}")
+    };
+    let mut lines = vec![
+        "confusion matrix: actual class down, predicted class across".to_owned(),
+        row("", classes.clone()),
+    ];
+    lines.extend(classes.iter().enumerate().map(|(actual, name)| {
+        let count = |called: usize| HumanCount(confusion.count(actual, called)).to_string();
+        row(name, (0..classes.len()).map(count).collect())
+    }));
+    lines
+}
+
+fn table_lines(evaluation: &Evaluation, segment: &Segment) -> Vec<String> {
+    let (Some(curve), Some(calibration)) = (&segment.tables.curve, &segment.tables.calibration)
+    else {
+        return Vec::new();
+    };
+    let mut lines = vec!["gains by decile, the highest scores first".to_owned()];
+    lines.push(format!(
+        "  {:>6} {:>12} {:>9} {:>7} {:>9}",
+        "decile", "lowest score", "positive", "lift", "captured"
+    ));
+    let positives = positives(segment);
+    let gains = gains(&curve.gains, segment.rows, positives);
+    lines.extend(gains.iter().enumerate().map(|(index, gain)| {
+        let (rate, captured) = (100.0 * gain.rate, 100.0 * gain.captured);
+        let lowest = number_text(gain.gain.lowest_score);
+        format!(
+            "  {:>6} {lowest:>12} {rate:>8.1}% {:>7.2} {captured:>8.1}%",
+            index + 1,
+            gain.lift
+        )
+    }));
+    lines.push("reliability: what a probability says, and the share that is positive".to_owned());
+    lines.extend(calibration.bins().iter().filter_map(|bin| {
+        let (score, share) = (bin.mean_score()?, bin.positive_share()?);
+        let rows = counted(bin.total(), "row");
+        Some(format!("  {score:>10.4} {}  {rows}", estimate_text(share)))
+    }));
+    let best = [
+        ("highest F1", curve.best_f1),
+        ("lowest cost", curve.cheapest),
+    ];
+    lines.push("thresholds".to_owned());
+    lines.extend(best.into_iter().filter_map(|(name, at)| {
+        let at = at?;
+        let (f1, cost) = (at.f1(positives), at.cost(positives, evaluation.costs));
+        let threshold = number_text(at.threshold);
+        let cost = number_text(cost);
+        Some(format!("  {name} at {threshold} (F1 {f1:.4}, cost {cost})"))
+    }));
+    lines
+}
+
+fn segment_lines(segments: &[Segment]) -> Vec<String> {
+    let shown = segments.iter().take(SEGMENTS_SHOWN);
+    let mut lines: Vec<String> = shown
+        .map(|segment| {
+            let first = segment.metrics.iter().filter(|(name, _)| name != "gini");
+            let first = first.take(2).map(|(name, estimate)| {
+                format!("{name} {}", estimate_text(*estimate).trim_start())
+            });
+            let metrics = first.collect::<Vec<_>>().join("; ");
+            format!(
+                "  {:28} {}: {metrics}",
+                segment.name,
+                counted(segment.rows, "row")
+            )
+        })
+        .collect();
+    if let Some(more) = segments
+        .len()
+        .checked_sub(SEGMENTS_SHOWN)
+        .filter(|more| *more > 0)
+    {
+        lines.push(format!(
+            "  … and {}; the report has them all",
+            counted(more, "segment")
+        ));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, "segments".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,278 @@
+//! How often each category occurs, in bounded memory.
+//!
+//! Owns exact counts of up to [`MAX_CATEGORIES`] categories and one count of all others. Where a
+//! column has more, those with the smallest hashes are kept: a category among the smallest hashes
+//! of all data is among them in every part, so its count is exact, and the state is a function of
+//! the data alone, whatever its order or cut. It must not know columns.
+
+use std::collections::BTreeMap;
+
+use super::bytes::{Reader, Writer};
+use super::hash::of_bytes;
+
+/// The most categories that are counted one by one.
+pub const MAX_CATEGORIES: usize = 4096;
+
+/// The most bytes of a category's text that are kept; its hash stands for the whole.
+pub const MAX_TEXT_BYTES: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Category {
+    text: String,
+    count: u64,
+}
+
+/// Counts by category.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Categories {
+    kept: BTreeMap<u128, Category>,
+    other: u64,
+}
+
+impl Categories {
+    /// Counts `count` rows of a category.
+    pub fn add(&mut self, text: &str, count: u64) {
+        if count > 0 {
+            self.add_hashed(of_bytes(text.as_bytes()), text, count);
+        }
+    }
+
+    /// Counts rows of a category whose hash is known.
+    pub fn add_hashed(&mut self, hash: u128, text: &str, count: u64) {
+        if let Some(category) = self.kept.get_mut(&hash) {
+            category.count += count;
+        } else if self.has_room_for(hash) {
+            let text = shortened(text).to_owned();
+            self.kept.insert(hash, Category { text, count });
+            self.fit();
+        } else {
+            self.other += count;
+        }
+    }
+
+    /// Adds the counts of another part.
+    pub fn merge(&mut self, other: &Self) {
+        other
+            .kept
+            .iter()
+            .for_each(|(hash, one)| self.add_hashed(*hash, &one.text, one.count));
+        // Where the other part has no room, its categories alone fill this one.
+        self.other += other.other;
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.other + self.kept.values().map(|one| one.count).sum::<u64>()
+    }
+
+    /// Rows of categories that are not counted one by one.
+    #[must_use]
+    pub fn other(&self) -> u64 {
+        self.other
+    }
+
+    /// Whether every category is counted one by one.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.other == 0
+    }
+
+    /// (hash, text, count) in the order of the hashes.
+    pub fn iter(&self) -> impl Iterator<Item = (u128, &str, u64)> {
+        self.kept
+            .iter()
+            .map(|(hash, one)| (*hash, one.text.as_str(), one.count))
+    }
+
+    /// (text, count) of the most frequent categories; equal counts in the order of their texts.
+    #[must_use]
+    pub fn most_frequent(&self, limit: usize) -> Vec<(&str, u64)> {
+        let mut all: Vec<(&str, u64)> = self.iter().map(|(_, text, count)| (text, count)).collect();
+        all.sort_unstable_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
+        all.truncate(limit);
+        all
+    }
+
+    /// The counts of both, category by category in the order of hashes, and those of all categories
+    /// that one of them does not count one by one.
+    #[must_use]
+    pub fn side_by_side(&self, other: &Self) -> (Vec<[u64; 2]>, [u64; 2]) {
+        // Below the highest hash that a full table keeps, it keeps every category.
+        let limit = |categories: &Self| match categories.other {
+            0 => None,
+            _ => categories.kept.last_key_value().map(|(hash, _)| *hash),
+        };
+        let limit = limit(self)
+            .unwrap_or(u128::MAX)
+            .min(limit(other).unwrap_or(u128::MAX));
+        let mut shared: BTreeMap<u128, [u64; 2]> = BTreeMap::new();
+        let mut rest = [self.other, other.other];
+        for (side, categories) in [self, other].into_iter().enumerate() {
+            for (hash, category) in &categories.kept {
+                if *hash <= limit {
+                    shared.entry(*hash).or_default()[side] += category.count;
+                } else {
+                    rest[side] += category.count;
+                }
+            }
+        }
+        (shared.into_values().collect(), rest)
+    }
+
+    /// Writes hashes, texts and counts.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.integer(self.other);
+        writer.integer(self.kept.len() as u64);
+        for (hash, category) in &self.kept {
+            writer.integer((hash >> 64) as u64);
+            writer.integer(*hash as u64);
+            writer.text(&category.text);
+            writer.integer(category.count);
+        }
+    }
+
+    /// Reads what [`Categories::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let (other, length) = (reader.count()?, reader.length()?);
+        (length <= MAX_CATEGORIES && (other == 0 || length == MAX_CATEGORIES)).then_some(())?;
+        let mut kept = BTreeMap::new();
+        for _ in 0..length {
+            let hash = u128::from(reader.integer()?) << 64 | u128::from(reader.integer()?);
+            let (text, count) = (reader.text()?.to_owned(), reader.count()?);
+            let is_in_order = kept.last_key_value().is_none_or(|(last, _)| *last < hash);
+            (is_in_order && count > 0 && text.len() <= MAX_TEXT_BYTES).then_some(())?;
+            kept.insert(hash, Category { text, count });
+        }
+        Some(Self { kept, other })
+    }
+
+    fn has_room_for(&self, hash: u128) -> bool {
+        let highest = self.kept.last_key_value();
+        // A count of others means that there was no room for a hash above the highest.
+        (self.kept.len() < MAX_CATEGORIES && self.other == 0)
+            || highest.is_some_and(|(highest, _)| hash < *highest)
+    }
+
+    fn fit(&mut self) {
+        while self.kept.len() > MAX_CATEGORIES {
+            if let Some((_, dropped)) = self.kept.pop_last() {
+                self.other += dropped.count;
+            }
+        }
+    }
+}
+
+/// The beginning of a text, cut between two characters.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = usize>) -> Categories {
+        let mut categories = Categories::default();
+        values
+            .into_iter()
+            .for_each(|value| categories.add(&value.to_string(), 1));
+        categories
+    }
+
+    fn bytes(categories: &Categories) -> Vec<u8> {
+        let mut writer = Writer::default();
+        categories.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    #[test]
+    fn counts_are_exact_up_to_the_cap_and_of_the_kept_beyond() {
+        let few = of((0..MAX_CATEGORIES).chain(0..10));
+        assert!(few.is_exact());
+        assert_eq!(few.most_frequent(2), [("0", 2), ("1", 2)]);
+        let many = of((0..20_000).chain(0..20_000));
+        assert!(!many.is_exact());
+        assert_eq!(many.iter().count(), MAX_CATEGORIES);
+        assert!(many.iter().all(|(_, _, count)| count == 2));
+        assert_eq!(many.total(), 40_000);
+    }
+
+    #[test]
+    fn long_texts_are_told_apart_and_cut_between_characters() {
+        let (one, other) = ("é".repeat(1000) + "a", "é".repeat(1000) + "b");
+        let mut categories = Categories::default();
+        [&one, &other, &one]
+            .iter()
+            .for_each(|text| categories.add(text, 1));
+        let counts: Vec<u64> = categories
+            .most_frequent(9)
+            .iter()
+            .map(|one| one.1)
+            .collect();
+        assert_eq!(counts, [2, 1]);
+        assert!(
+            categories
+                .iter()
+                .all(|(_, text, _)| text.len() <= MAX_TEXT_BYTES)
+        );
+    }
+
+    #[test]
+    fn ten_million_categories_take_no_more_memory_than_the_cap() {
+        let mut categories = Categories::default();
+        for value in 0..10_000_000_u64 {
+            categories.add_hashed(of_bytes(&value.to_le_bytes()), "x", 1);
+        }
+        assert_eq!(categories.kept.len(), MAX_CATEGORIES);
+        assert_eq!(categories.total(), 10_000_000);
+    }
+
+    #[test]
+    fn two_tables_share_the_categories_that_both_count() {
+        let (few, other) = (of([1, 1, 2]), of([2, 3]));
+        let (mut shared, rest) = few.side_by_side(&other);
+        shared.sort_unstable();
+        assert_eq!((shared, rest), (vec![[0, 1], [1, 1], [2, 0]], [0, 0]));
+        let (shared, rest) = of(0..20_000).side_by_side(&of(10_000..30_000));
+        let sum = |side: usize| shared.iter().map(|counts| counts[side]).sum::<u64>() + rest[side];
+        assert_eq!((sum(0), sum(1)), (20_000, 20_000));
+        let both = shared.iter().filter(|counts| **counts == [1, 1]).count();
+        let share = both as f64 / shared.len() as f64;
+        assert!(
+            (share - 1.0 / 3.0).abs() < 0.05,
+            "a third of all categories is in both: {share}"
+        );
+    }
+
+    #[test]
+    fn bytes_that_no_writer_made_are_refused() {
+        let whole = bytes(&of(0..3));
+        assert!(Categories::read(&mut Reader::new(&whole[..whole.len() - 1])).is_none());
+        let mut with_others = whole.clone();
+        with_others[0] = 1;
+        assert!(
+            Categories::read(&mut Reader::new(&with_others)).is_none(),
+            "others, although there is room"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_split_and_order_gives_the_same_bytes(count in 0usize..9000, cut in 0usize..9000, step in 1usize..4) {
+            let cut = cut.min(count);
+            let value = |row: usize| row / step;
+            let whole = of((0..count).map(value));
+            let mut merged = of((cut..count).rev().map(value));
+            merged.merge(&of((0..cut).map(value)));
+            prop_assert!(bytes(&merged) == bytes(&whole));
+            let mut other_way = of((0..cut).map(value));
+            other_way.merge(&of((cut..count).map(value)));
+            prop_assert!(bytes(&other_way) == bytes(&whole));
+            prop_assert!(Categories::read(&mut Reader::new(&bytes(&whole))) == Some(whole));
+        }
+    }
+}

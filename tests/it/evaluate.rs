@@ -1,0 +1,250 @@
+//! `tallow evaluate`: predictions against labels.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use serde_json::Value as Json;
+use tallow::interrupt::Interrupt;
+use tallow::monitor::evaluate::{Question, evaluate};
+use tallow::report::{Fact, evaluation::facts};
+use tallow::table::ReadOptions;
+use tallow::table::sorted::DEFAULT_RUN_BYTES;
+
+use crate::harness::{Room, data, table};
+
+/// The cases that `data/golden/metrics.py` made, with the flags that they need beside the key.
+const CASES: [(&str, &str); 4] = [
+    ("binary", "--by region"),
+    ("classes", ""),
+    ("regression", ""),
+    ("ranking", "--group query"),
+];
+
+fn case(name: &str, file: &str) -> PathBuf {
+    data(&format!("golden/metrics_{name}/{file}"))
+}
+
+#[test]
+fn metrics_are_those_of_scikit_learn() {
+    let mut failures = Vec::new();
+    for (name, flags) in CASES {
+        let (predictions, labels) = (case(name, "predictions.parquet"), case(name, "labels.csv"));
+        let line = format!(
+            "evaluate {} --label outcome --labels {} --key id {flags} --format json",
+            predictions.display(),
+            labels.display()
+        );
+        let found = Room::new().tallow(&line).ok().json();
+        let text = std::fs::read(case(name, "expected.json")).unwrap();
+        let expected: serde_json::Map<String, Json> = serde_json::from_slice(&text).unwrap();
+        for (metric, expected) in &expected {
+            let found = metric
+                .split('/')
+                .fold(&found["evaluation"], |object, part| &object[part]);
+            let expected = expected.as_f64().unwrap();
+            let is_close = |found: f64| (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+            if !found.as_f64().is_some_and(is_close) {
+                failures.push(format!("{name} {metric}: {found}, expected {expected}"));
+            }
+        }
+        assert!(expected.len() > 2, "{name}");
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+fn facts_of(request: &Question, run_bytes: usize, room: &Room) -> Vec<Fact> {
+    let options = ReadOptions::default();
+    let interrupt = Interrupt::default();
+    let found = evaluate(request, &options, &room.path(""), run_bytes, &interrupt);
+    facts(&found.unwrap())
+}
+
+fn reversed(batch: &RecordBatch) -> RecordBatch {
+    let rows = batch.num_rows() as u32;
+    take_record_batch(batch, &UInt32Array::from_iter_values((0..rows).rev())).unwrap()
+}
+
+#[test]
+fn order_files_and_memory_change_nothing() {
+    for (name, _) in CASES {
+        let room = Room::new();
+        let path = case(name, "predictions.parquet");
+        let whole = table(&path);
+        let middle = whole.num_rows() / 3;
+        room.parquet(
+            "b.parquet",
+            &reversed(&whole.slice(middle, whole.num_rows() - middle)),
+            100,
+        );
+        room.parquet("c.parquet", &whole.slice(0, middle), 100);
+        let request = |predictions: Vec<PathBuf>| Question {
+            predictions,
+            label: "outcome".to_owned(),
+            labels: vec![case(name, "labels.csv")],
+            key: vec!["id".to_owned()],
+            by: if name == "binary" {
+                vec!["region".to_owned()]
+            } else {
+                Vec::new()
+            },
+            group: (name == "ranking").then(|| "query".to_owned()),
+            ..Question::default()
+        };
+        let parts = vec![room.path("b.parquet"), room.path("c.parquet")];
+        let expected = facts_of(&request(vec![path]), DEFAULT_RUN_BYTES, &room);
+        assert!(expected.len() > 10, "{name}");
+        for run_bytes in [500, 5_000, DEFAULT_RUN_BYTES] {
+            let found = facts_of(&request(parts.clone()), run_bytes, &room);
+            assert_eq!(found, expected, "{name} {run_bytes}");
+        }
+    }
+}
+
+const PREDICTIONS: &str = "id,probability,prediction,region\n1,0.9,1,a\n2,0.2,0,b\n3,0.7,1,\n4,,,a\n\
+                           5,abc,1,a\n6,0.5,1,b\n6,0.4,0,b\n8,0.1,0,b\n";
+
+const LABELS: &str = "id,y\n1,1\n2,0\n3,1\n3,1\n6,0\n6,1\n9,1\n2,0\n8,\n,1\n";
+
+#[test]
+fn late_duplicate_and_conflicting_labels_are_counted() {
+    let room = Room::new();
+    room.file("p.csv", PREDICTIONS);
+    room.file("l.csv", LABELS);
+    let line = "evaluate p.csv --label y --labels l.csv --key id --by region --format json";
+    let found = room.tallow(line).ok().json();
+    let found = &found["evaluation"];
+    for (name, expected) in [
+        ("rows_read", 8),
+        ("rows_evaluated", 3),
+        ("rows_without_prediction", 2),
+        ("rows_without_label", 1),
+        ("rows_with_conflicting_labels", 2),
+        ("duplicate_predictions", 1),
+        ("labels_read", 10),
+        ("duplicate_labels", 3),
+        ("labels_without_prediction", 2),
+    ] {
+        assert_eq!(found[name], expected, "{name}");
+    }
+    assert_eq!(found["region=(missing)"]["rows_evaluated"], 1);
+}
+
+#[test]
+fn integers_join_floats_that_stand_for_them() {
+    let room = Room::new();
+    let predictions = table(&case("binary", "predictions.parquet"));
+    let ids: Vec<String> = (0..predictions.num_rows())
+        .map(|id| format!("{id}.0,yes"))
+        .collect();
+    room.file("l.csv", format!("id,outcome\n{}\n", ids.join("\n")));
+    let line = format!(
+        "evaluate {} --label outcome --labels l.csv --key id --types id=double --format json",
+        case("binary", "predictions.parquet").display()
+    );
+    let found = room.tallow(&line).ok().json();
+    assert_eq!(
+        found["evaluation"]["rows_evaluated"],
+        predictions.num_rows()
+    );
+}
+
+#[test]
+fn requests_that_do_not_fit_are_refused_with_what_to_type() {
+    let room = Room::new();
+    room.file("p.csv", PREDICTIONS);
+    room.file("l.csv", LABELS);
+    room.file("empty.csv", "probability,y\n");
+    room.file("text.csv", "prediction,y\nchurn,churn\nstay,churn\n");
+    let refusals: Vec<String> = [
+        "p.csv --label why --labels l.csv --key id",
+        "p.csv --label y --labels l.csv",
+        "p.csv --label prediction --key id",
+        "p.csv --label y",
+        "p.csv --label region",
+        "p.csv --label region --task regression",
+        "p.csv --label prediction --positive 2",
+        "p.csv --label prediction --cost-fp -1",
+        "p.csv --label prediction --threshold nan",
+        "p.csv --label prediction --output p.csv",
+        "p.csv --label prediction --output p.csv --overwrite",
+        "p.csv --label prediction --output p.json",
+        "p.csv --label prediction --by regoin",
+        "p.csv --label y --labels l.csv --key region",
+        "empty.csv --label y",
+        "text.csv --label y",
+    ]
+    .into_iter()
+    .map(|flags| {
+        let run = room.tallow(&format!("evaluate {flags}"));
+        assert!([1, 2, 3].contains(&run.code), "{flags}: {run}");
+        format!("$ tallow evaluate {flags}\n{}", run.stderr)
+    })
+    .collect();
+    insta::assert_snapshot!("refused_evaluations", refusals.join("\n"));
+}
+
+#[test]
+fn hostile_scores_have_the_metrics_that_are_defined() {
+    let room = Room::new();
+    let rows = "1.5,1\n-3,0\ninf,1\nnan,0\n-inf,0\n1e300,1\n5e-324,0\n";
+    room.file("scores.csv", format!("probability,y\n{rows}"));
+    let found = room
+        .tallow("evaluate scores.csv --label y --format json")
+        .ok()
+        .json();
+    let found = &found["evaluation"];
+    assert_eq!(
+        (&found["roc_auc"], &found["rows_evaluated"]),
+        (&1.into(), &6.into())
+    );
+    assert!(
+        found["log_loss"].is_null() && found["ece"].is_null(),
+        "no probabilities"
+    );
+    room.file("one.csv", "probability,y\n0.5,1\n");
+    let found = room
+        .tallow("evaluate one.csv --label y --format json")
+        .ok()
+        .json();
+    let found = &found["evaluation"];
+    assert!(
+        found["roc_auc"].is_null() && found["ks"].is_null(),
+        "one class: {found}"
+    );
+    assert_eq!(found["accuracy"], 1);
+    let rows = "1e300,1\n-1e300,0\ninf,1\nnan,0\n5e-324,-0.0\n";
+    room.file("values.csv", format!("prediction,y\n{rows}"));
+    let found = room
+        .tallow("evaluate values.csv --label y --format json")
+        .ok()
+        .json();
+    assert_eq!(found["evaluation"]["mae"], "inf");
+    assert_eq!(found["evaluation"]["rows_evaluated"], 4);
+}
+
+#[test]
+fn a_report_holds_the_facts_and_is_replaced_only_when_asked() {
+    let room = Room::new();
+    room.file("p.csv", "probability,y\n0.9,1\n0.1,0\n0.6,0\n");
+    let line = "evaluate p.csv --label y --output r.csv";
+    room.tallow(line).ok();
+    let report = std::fs::read_to_string(room.path("r.csv")).unwrap();
+    for fact in [
+        ",run,,status,,done,",
+        ",evaluation,,rows_evaluated,3",
+        ",evaluation,,roc_auc,1",
+        ",gains,decile_1,lift,",
+        ",thresholds,lowest_cost,threshold,",
+        ",reliability,0.8-0.9,positive_rate,1",
+        "\"actual=0,predicted=1\",1",
+    ] {
+        assert!(report.contains(fact), "{fact}\n{report}");
+    }
+    let run = room.tallow(line).fails(1);
+    assert!(run.stderr.contains("the output exists already"), "{run}");
+    room.tallow(&format!("{line} --overwrite")).ok();
+    let left: Vec<String> = room.listing();
+    assert_eq!(left, ["p.csv", "r.csv"], "nothing is left behind");
+    assert!(Path::new(&room.path("r.csv")).exists());
+}
