@@ -356,12 +356,24 @@ mod tests {
         block_bytes: MIB,
         model_bytes: 0,
         score_row_bytes: 12,
-        score_column_count: 2,
+        score_column_count: 0,
         output_row_bytes: 24,
         output_leaf_count: 3,
         has_texts: true,
         row_count: None,
     };
+
+    #[test]
+    fn the_values_of_each_column_of_scores_are_counted_in_every_portion_in_flight() {
+        let demand = &numbers(1)[0];
+        let counted = Needs {
+            score_column_count: 1,
+            ..NEEDS
+        };
+        let more = counted.estimate(1, demand) - NEEDS.estimate(1, demand);
+        let counts = (MOST_BUCKETS * BUCKET_BYTES) as u64;
+        assert!((counts..2 * counts).contains(&more), "{more}");
+    }
 
     #[test]
     fn a_small_input_is_expected_to_take_little() {
