@@ -1,0 +1,92 @@
+//! The importer of Python files: recognition, trust, description, and translation to an engine.
+
+use bytes::Bytes;
+
+use super::container::{Compression, Document, is_pickle_start};
+use super::describe::{describe, kind_of};
+use super::{archive, is_old_pickle, npy, read, sklearn};
+use crate::error::{Error, Kind, Result};
+use crate::format::inert::inert;
+use crate::format::{Artefact, ImportOptions, Importer, has_extension};
+use crate::model::LoadedModel;
+
+/// The importer of pickles, joblib and skops files.
+#[derive(Debug)]
+pub(crate) struct Python;
+
+/// What a PyTorch checkpoint of the oldest kind begins with, behind its protocol.
+const TORCH: &[u8] = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19";
+
+impl Importer for Python {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn reads(&self) -> &'static str {
+        "pickle, joblib and skops files of scikit-learn 0.24 to 1.9, read as data: nothing in them \
+         is run"
+    }
+
+    fn recognises(&self, artefact: &Artefact) -> bool {
+        let bytes = artefact.bytes.as_slice();
+        if bytes.starts_with(archive::START) {
+            return archive::directory_names(bytes).is_some_and(|names| {
+                names.iter().any(|name| name == super::skops::SCHEMA)
+            });
+        }
+        let is_pickle = is_pickle_start(bytes) && bytes.get(2..).is_some_and(|rest| !rest.starts_with(TORCH))
+            || is_old_pickle(bytes) && bytes.contains(&b'.');
+        is_pickle || is_packed(artefact)
+    }
+
+    fn may_begin(&self, head: &Artefact) -> bool {
+        let bytes = head.bytes.as_slice();
+        is_pickle_start(bytes)
+            || is_old_pickle(bytes)
+            || is_packed(head)
+            || archive::first_name(bytes).is_some_and(|name| {
+                name == super::skops::SCHEMA
+                    || [".npy", ".npz", ".bin"].iter().any(|end| name.ends_with(end))
+                        && !name.contains('/')
+            })
+    }
+
+    fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
+        let document = read(Bytes::copy_from_slice(&artefact.bytes))?;
+        document.calls.refuse()?;
+        let description = describe(&document);
+        match translate(&document, options) {
+            Ok(loaded) => Ok(LoadedModel { description, ..loaded }),
+            Err(error) if options.for_inspection && error.kind() == Kind::Contract => {
+                Ok(inert("python", description, 0, &error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a file is compressed and holds a pickle; where the compression is not read, its name
+/// decides.
+fn is_packed(artefact: &Artefact) -> bool {
+    let bytes = artefact.bytes.as_slice();
+    match Compression::find(bytes) {
+        Compression::None => false,
+        Compression::Bzip2 | Compression::Lzma => ["joblib", "pkl", "pickle", "sav"]
+            .iter()
+            .any(|extension| has_extension(&artefact.path, extension)),
+        found => {
+            let start = found.start(bytes);
+            is_pickle_start(&start) || is_old_pickle(&start)
+        }
+    }
+}
+
+fn translate(document: &Document, options: &ImportOptions) -> Result<LoadedModel> {
+    if document.arena.record(document.root).is_none() {
+        let found = kind_of(&document.arena, document.root);
+        return Err(Error::contract(format!("the file holds {found}, not a model")).hint(
+            "save the fitted estimator itself, `joblib.dump(model, \"model.joblib\")`",
+        ));
+    }
+    sklearn::translate(document, options)
+}

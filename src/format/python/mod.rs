@@ -1,0 +1,79 @@
+//! Files of Python: pickles, joblib and skops, read as data.
+//!
+//! Owns everything from the bytes of such a file to what its estimators compute. A Python process
+//! would import modules and call functions to load one; here nothing is imported and nothing
+//! called, so that reading a file is as safe as reading JSON.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`container`] | which kind of file it is, and what it is compressed with |
+//! | [`archive`] | ZIP archives as untrusted bytes |
+//! | [`machine`], [`cursor`], [`text`] | the opcodes of pickle, protocols 0 to 5 |
+//! | [`construct`] | constructors that are understood: numpy's, the language's own, joblib's |
+//! | [`skops`], [`npy`] | skops files to the same records |
+//! | [`record`], [`numpy`] | the one record type: values by index, arrays as slices of the file |
+//! | [`trust`] | calls that no model needs |
+//! | [`describe`], [`import`] | what people are shown of a file, and how it is opened |
+//! | [`sklearn`] | what its estimators compute |
+//!
+//! The flow is container → machine or skops → [`record::Arena`] → description and
+//! [`sklearn::translate`]. Memory is bounded by
+//! the file: every opcode costs at least a byte, lengths are compared with the bytes that are left,
+//! what is inflated is counted as it grows, and values that are written out anew take no more than
+//! the file twice. Sharing is by index and never expanded here; whoever walks the records marks
+//! what was visited.
+
+mod archive;
+mod construct;
+mod container;
+mod cursor;
+mod describe;
+mod import;
+mod machine;
+mod npy;
+mod numpy;
+mod record;
+mod sklearn;
+mod skops;
+mod text;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+use bytes::Bytes;
+
+use self::container::Document;
+pub(crate) use self::import::Python;
+use crate::error::Result;
+
+/// Whether bytes begin as the oldest protocols write objects of some size; they have no magic
+/// number.
+pub(crate) fn is_old_pickle(bytes: &[u8]) -> bool {
+    let starts = [
+        &b"ccopy_reg\n"[..],
+        b"ccopyreg\n",
+        b"c__builtin__\n",
+        b"cbuiltins\n",
+        b"ccollections\n",
+        b"(dp",
+        b"(lp",
+        b"(i",
+        b"}q",
+        b"]q",
+        b"csklearn.",
+        b"cnumpy",
+    ];
+    starts.iter().any(|start| bytes.starts_with(start))
+}
+
+/// Reads a pickle, a joblib or a skops file.
+///
+/// # Errors
+/// Fails for a broken file; a contract error for what is not supported.
+pub(crate) fn read(bytes: Bytes) -> Result<Document> {
+    if bytes.starts_with(archive::START) {
+        skops::read(&bytes)
+    } else {
+        container::read(bytes)
+    }
+}
