@@ -4,9 +4,7 @@ with one message in tests/it/hostile.rs.
 usage: hostile.py          (writes beside itself; xgboost 3.2.0, pyarrow 25.0.1; deterministic)
 """
 
-import copy, io, json, pathlib, pickle, zipfile
-import joblib
-from sklearn.linear_model import LogisticRegression
+import copy, io, json, pathlib, pickle, zipfile, zlib
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq, xgboost as xgb
 
 here = pathlib.Path(__file__).parent
@@ -42,10 +40,11 @@ model("nan_threshold.json", lambda m: tree(m)["split_conditions"].__setitem__(0,
 (here / "not_a_model.json").write_text('{"hello": "world"}')
 (here / "empty.model").write_bytes(b"")
 (here / "pickled.pkl").write_bytes(pickle.dumps({"model": [1, 2, 3]}, protocol=4))
-classifier = LogisticRegression().fit(x, x[:, 0] > x[:, 1])
-(here / "sklearn_protocol_2.pkl").write_bytes(pickle.dumps(classifier, protocol=2))
-joblib.dump(classifier, here / "model.joblib")
-joblib.dump(classifier, here / "compressed.joblib", compress=3)
+# What `pickle.dumps` makes of an object whose `__reduce__` gives `os.system`.
+(here / "os_system.pkl").write_bytes(b"\x80\x04cos\nsystem\nX\x08\x00\x00\x00echo run\x85R.")
+whole = (here.parent / "golden/pickles/forest_p4_1_9_1").read_bytes()
+(here / "cut.pkl").write_bytes(whole[:1000])
+(here / "bomb.joblib").write_bytes(zlib.compress(zlib.compress(bytes(100_000))))
 
 
 def archive(name, members):

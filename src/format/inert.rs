@@ -3,7 +3,7 @@
 use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Description, LoadedModel, Margins, Model, Scratch};
+use crate::model::{Description, LoadedModel, Model, Scores, Wants, Worker};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
 #[derive(Debug)]
@@ -58,16 +58,22 @@ impl Model for Inert {
         1
     }
 
-    fn score(
-        &self,
-        _block: &FeatureBlock,
-        _scratch: &mut Scratch,
-        _margins: &mut Margins,
-    ) -> Result<()> {
-        Err(Error::contract(self.reason.clone()))
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(self)
     }
 
     fn memory_bytes(&self) -> usize {
         0
+    }
+}
+
+impl Worker for &Inert {
+    fn score(
+        &mut self,
+        _block: &FeatureBlock,
+        _wants: &Wants<'_>,
+        _scores: &mut Scores,
+    ) -> Result<()> {
+        Err(Error::contract(self.reason.clone()))
     }
 }

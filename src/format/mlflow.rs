@@ -28,7 +28,7 @@ pub const LOGGED: &str = "meta.yaml";
 pub const ARTIFACTS: &str = "artifacts";
 
 /// The flavours that are read, the most faithful first.
-const FLAVOURS: [&str; 4] = ["onnx", "xgboost", "lightgbm", "catboost"];
+const FLAVOURS: [&str; 5] = ["onnx", "xgboost", "lightgbm", "catboost", "sklearn"];
 
 /// What `MLmodel` says.
 #[derive(Debug)]
@@ -109,7 +109,8 @@ impl Mlflow {
         let Some((flavour, options)) = FLAVOURS.iter().find_map(find) else {
             return Err(none_read(flavours));
         };
-        let data = options.get("data").and_then(Yaml::text);
+        let data = options.get("data").or_else(|| options.get("pickled_model"));
+        let data = data.and_then(Yaml::text);
         let data = data.ok_or_else(|| {
             Error::contract(format!(
                 "the flavour `{flavour}` does not say where its `data` lie"
@@ -250,23 +251,16 @@ fn none_read(flavours: &[(String, Yaml)]) -> Error {
         .iter()
         .map(|(name, _)| format!("`{name}`"))
         .collect();
-    let is_object = |(_, options): &(String, Yaml)| {
-        options.get("pickled_model").is_some() || options.get("python_model").is_some()
-    };
+    let is_object = |(_, options): &(String, Yaml)| options.get("python_model").is_some();
     let hint = "log the model in one of these as well: `mlflow.onnx.log_model(onnx_model, \
                 name=\"model\")`, `mlflow.xgboost`, `mlflow.lightgbm` or `mlflow.catboost`; \
                 `examples/export_sklearn.py` shows how a pipeline becomes ONNX";
     if let Some((_, options)) = flavours.iter().find(|flavour| is_object(flavour)) {
-        let is_skops = options.get("serialization_format").and_then(Yaml::text) == Some("skops");
-        let what = if is_skops {
-            "a skops file, as MLflow saves by default"
-        } else {
-            "a pickle"
-        };
+        let model = options.get("python_model").and_then(Yaml::text);
         let message = format!(
-            "refusing an MLflow model of the flavours {}: it is {what}, and loading it could run \
-             code",
-            names.join(", ")
+            "refusing an MLflow model of the flavours {}: its Python model `{}` is code",
+            names.join(", "),
+            model.unwrap_or("python_model")
         );
         return Error::trust(message).hint(hint);
     }
@@ -363,7 +357,9 @@ mod tests {
     #[test]
     fn python_objects_and_other_flavours_are_refused() {
         let pickled = Mlflow::parse(b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n  python_function:\n    loader_module: mlflow.sklearn\n");
-        assert_eq!(pickled.unwrap_err().kind(), Kind::Trust);
+        assert_eq!(pickled.unwrap().data, PathBuf::from("model.pkl"));
+        let code = b"flavors:\n  python_function:\n    python_model: python_model.pkl\n";
+        assert_eq!(Mlflow::parse(code).unwrap_err().kind(), Kind::Trust);
         assert_eq!(
             Mlflow::parse(b"flavors:\n  spark:\n    model_data: sparkml\n")
                 .unwrap_err()

@@ -8,9 +8,11 @@
 mod catboost;
 pub mod huggingface;
 mod importer;
+mod inert;
 mod lightgbm;
 pub mod mlflow;
 pub mod onnx;
+mod python;
 mod refusal;
 pub mod rounds;
 mod safetensors;
@@ -32,6 +34,7 @@ pub static IMPORTERS: &[&dyn Importer] = &[
     &catboost::CatBoost,
     &safetensors::Safetensors,
     &onnx::Onnx,
+    &python::Python,
 ];
 
 /// Whether a file that begins so may be of any format.

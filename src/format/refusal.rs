@@ -1,14 +1,10 @@
 //! Files that hold programs, or parts of them, told by their content: each is refused with one line
 //! on how to export the model instead.
 //!
-//! Nothing here loads anything: archives are read as far as the names of their members, compressed
-//! files as far as their first bytes.
+//! Nothing here loads anything: archives are read as far as the names of their members. Pickles,
+//! joblib and skops files are read as data: see [`super::python`].
 
-use std::io::Read;
-
-use flate2::read::{GzDecoder, ZlibDecoder};
-
-use super::{Artefact, has_extension};
+use super::Artefact;
 
 /// A kind of file that is not loaded.
 pub(super) struct Refused {
@@ -23,26 +19,12 @@ pub(super) const EXPORT: &str = "export the model in its library's own format: `
      `save_model(\"model.txt\")` for LightGBM, `save_model(\"model.json\", format=\"json\")` for \
      CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch \
      (`torch.onnx.export`)";
-const SKLEARN: &str = "export the pipeline where it was trained, `skl2onnx.to_onnx(model, \
-                       x[:1])`; `examples/export_sklearn.py` writes a whole package";
 const TORCH: &str = "export the model where it was trained, `torch.onnx.export(model, (x,), \
                      \"model.onnx\")`; `examples/export_pytorch.py` writes a whole package";
 const TENSORFLOW: &str = "export the model, `python -m tf2onnx.convert --saved-model DIRECTORY \
                           --output model.onnx`; `examples/export_tensorflow.py` writes a whole \
                           package";
 
-const PICKLE: Refused = Refused {
-    message: "refusing a pickle: loading it could run code",
-    hint: EXPORT,
-};
-const JOBLIB: Refused = Refused {
-    message: "refusing a joblib file: loading it could run code",
-    hint: SKLEARN,
-};
-const SKOPS: Refused = Refused {
-    message: "refusing a skops file: loading it builds Python objects, which could run code",
-    hint: SKLEARN,
-};
 const TORCH_PICKLE: Refused = Refused {
     message: "refusing a PyTorch checkpoint: it holds a pickle, and loading it could run code",
     hint: TORCH,
@@ -64,15 +46,8 @@ const KERAS: Refused = Refused {
 /// What the file is, if it is of a kind that is not loaded.
 pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
     let bytes = artefact.bytes.as_slice();
-    if is_pickle(bytes) {
-        return Some(if has(bytes, b"joblib") {
-            &JOBLIB
-        } else {
-            &PICKLE
-        });
-    }
-    if let Some(start) = decompressed(bytes) {
-        return is_pickle_start(&start).then_some(&JOBLIB);
+    if bytes.starts_with(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19") {
+        return Some(&TORCH_PICKLE);
     }
     if let Some(names) = member_names(bytes) {
         return by_members(&names);
@@ -86,32 +61,7 @@ pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
     {
         return Some(&SAVED_MODEL);
     }
-    // Compressed in a way that is not read here: the name is all there is.
-    let is_packed = [&b"BZh"[..], b"\xfd7zXZ\0", b"\x04\x22\x4d\x18", b"]\0\0"]
-        .iter()
-        .any(|magic| bytes.starts_with(magic));
-    let is_named = ["joblib", "pkl", "pickle", "sav"]
-        .iter()
-        .any(|extension| has_extension(&artefact.path, extension));
-    (is_packed && is_named).then_some(&JOBLIB)
-}
-
-/// Protocols 2 to 5 say so; the older ones begin with what Python objects of some size begin with.
-fn is_pickle(bytes: &[u8]) -> bool {
-    let old = [
-        &b"ccopy_reg\n"[..],
-        b"c__builtin__\n",
-        b"cbuiltins\n",
-        b"(dp",
-        b"(lp",
-        b"csklearn.",
-    ];
-    bytes.last() == Some(&b'.')
-        && (is_pickle_start(bytes) || old.iter().any(|start| bytes.starts_with(start)))
-}
-
-fn is_pickle_start(bytes: &[u8]) -> bool {
-    bytes.len() > 2 && bytes[0] == 0x80 && (1..=5).contains(&bytes[1])
+    None
 }
 
 fn has(bytes: &[u8], text: &[u8]) -> bool {
@@ -122,21 +72,6 @@ fn has(bytes: &[u8], text: &[u8]) -> bool {
         .any(|window| window == text)
 }
 
-/// The first bytes of what is compressed as joblib compresses.
-fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    fn start(reader: impl Read) -> Vec<u8> {
-        let mut start = Vec::new();
-        // What is broken further on does not matter here.
-        let _ = reader.take(16).read_to_end(&mut start);
-        start
-    }
-    match bytes {
-        [0x1f, 0x8b, ..] => Some(start(GzDecoder::new(bytes))),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(start(ZlibDecoder::new(bytes))),
-        _ => None,
-    }
-}
-
 fn by_members(names: &[String]) -> Option<&'static Refused> {
     let any = |test: &dyn Fn(&str) -> bool| names.iter().any(|name| test(name));
     if any(&|name| name.contains("/code/__torch__") || name.ends_with("/constants.pkl")) {
@@ -144,9 +79,6 @@ fn by_members(names: &[String]) -> Option<&'static Refused> {
     }
     if any(&|name| name.ends_with("/data.pkl")) {
         return Some(&TORCH_PICKLE);
-    }
-    if any(&|name| name == "schema.json") {
-        return Some(&SKOPS);
     }
     (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5")))
         .then_some(&KERAS)
@@ -250,21 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_into_goes_by_its_name() {
-        assert_eq!(message("model.joblib", b"BZh91AY&SY"), Some(JOBLIB.message));
-        assert_eq!(message("model.bz2", b"BZh91AY&SY"), None);
-    }
-
-    #[test]
-    fn the_oldest_pickles_are_known_too() {
-        assert_eq!(
-            message("m", b"(dp0\nS'a'\np1\nI1\ns."),
-            Some(PICKLE.message)
-        );
-        assert_eq!(
-            message("m", b"ccopy_reg\n_reconstructor\n."),
-            Some(PICKLE.message)
-        );
-        assert_eq!(message("m", b"(dp"), None);
+    fn the_oldest_checkpoints_of_pytorch_are_known() {
+        // The first bytes of `torch.save(..., _use_new_zipfile_serialization=False)`.
+        let magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
+        assert_eq!(message("m.pt", magic), Some(TORCH_PICKLE.message));
+        assert_eq!(message("m.pt", b"(dp0\nS'a'\np1\nI1\ns."), None);
     }
 }

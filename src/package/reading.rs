@@ -97,7 +97,7 @@ mod tests {
             &b""[..],
             b"PAR1",
             b"id,a,b\n1,2,3\n",
-            b"\x80\x04pickle",
+            b"\x80\x06pickle",
             b"PK\x03\x04",
         ] {
             let (_directory, path) = sparse("model.json", head, 20 << 30);

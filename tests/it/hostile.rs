@@ -31,6 +31,22 @@ const MODELS: [(&str, i32, &str); 22] = [
         "error: the node is reached twice: the tree has a cycle (`cycle.json`, tree 1, node 0)",
     ),
     (
+        "bomb.joblib",
+        3,
+        "contract error: the file is no model that tallow knows (`bomb.joblib`)",
+    ),
+    (
+        "cut.pkl",
+        1,
+        "error: the pickle ends after 1000 bytes in the middle of a value (`cut.pkl`)",
+    ),
+    (
+        "os_system.pkl",
+        6,
+        "trust error: the file would call `os.system` when Python loads it; tallow has called \
+         nothing (`os_system.pkl`)",
+    ),
+    (
         "empty.model",
         1,
         "error: the model file is empty (`empty.model`)",
@@ -57,25 +73,15 @@ const MODELS: [(&str, i32, &str); 22] = [
          code (`checkpoint.pt`)",
     ),
     (
-        "compressed.joblib",
-        6,
-        "trust error: refusing a joblib file: loading it could run code (`compressed.joblib`)",
-    ),
-    (
-        "model.joblib",
-        6,
-        "trust error: refusing a joblib file: loading it could run code (`model.joblib`)",
-    ),
-    (
         "network.keras",
         6,
         "trust error: refusing a Keras file: its layers may hold code (`network.keras`)",
     ),
     (
         "pipeline.skops",
-        6,
-        "trust error: refusing a skops file: loading it builds Python objects, which could run \
-         code (`pipeline.skops`)",
+        3,
+        "contract error: `sklearn.linear_model.LogisticRegression`: it does not say how many \
+         columns it reads (`pipeline.skops`)",
     ),
     (
         "saved_model.pb",
@@ -90,14 +96,9 @@ const MODELS: [(&str, i32, &str); 22] = [
          (`script.pt`)",
     ),
     (
-        "sklearn_protocol_2.pkl",
-        6,
-        "trust error: refusing a pickle: loading it could run code (`sklearn_protocol_2.pkl`)",
-    ),
-    (
         "pickled.pkl",
-        6,
-        "trust error: refusing a pickle: loading it could run code (`pickled.pkl`)",
+        3,
+        "contract error: the file holds a dictionary of 1, not a model (`pickled.pkl`)",
     ),
     (
         "short_array.json",

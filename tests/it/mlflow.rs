@@ -106,20 +106,35 @@ fn what_leads_out_of_the_directory_or_is_a_pickle_is_refused() {
     room.file("model/MLmodel", mlmodel("onnx", "../outside.onnx", ""));
     room.tallow("inspect model").fails(6);
     room.file("model/MLmodel", mlmodel("lightgbm", "model.pkl", ""));
+    room.file("rows.csv", "x0,x1\n1,2\n");
     room.file(
         "model/model.pkl",
         std::fs::read(data("hostile/pickled.pkl")).unwrap(),
     );
-    let run = room.tallow("inspect model").fails(6);
-    assert!(run.stderr.contains("refusing a pickle"), "{run}");
+    let run = room.tallow("check --model model rows.csv").fails(3);
+    assert!(
+        run.stderr
+            .contains("the file holds a dictionary of 1, not a model"),
+        "{run}"
+    );
     room.file(
         "model/MLmodel",
         "flavors:\n  sklearn:\n    pickled_model: model.pkl\n",
     );
+    let run = room.tallow("check --model model rows.csv").fails(3);
+    assert!(
+        run.stderr
+            .contains("the file holds a dictionary of 1, not a model"),
+        "{run}"
+    );
+    room.file(
+        "model/MLmodel",
+        "flavors:\n  python_function:\n    python_model: python_model.pkl\n",
+    );
     let run = room.tallow("inspect model").fails(6);
     assert!(
         run.stderr
-            .contains("refusing an MLflow model of the flavours `sklearn`"),
+            .contains("its Python model `python_model.pkl` is code"),
         "{run}"
     );
     room.file("model/MLmodel", "flavors: |\n  text\n");
@@ -178,6 +193,7 @@ fn what_mlflow_saves_by_default_is_refused_with_the_line_that_helps() {
             .contains("`mlflow.catboost.log_model(model, name=\"model\", format=\"json\")`"),
         "{run}"
     );
+    room.file("rows.csv", "x0,x1\n1,2\n");
     let class = "code: null\n    model_class: lightgbm.sklearn.LGBMClassifier";
     room.file(
         "model/MLmodel",
@@ -187,22 +203,40 @@ fn what_mlflow_saves_by_default_is_refused_with_the_line_that_helps() {
         "model/model.pkl",
         std::fs::read(data("hostile/pickled.pkl")).unwrap(),
     );
-    let run = room.tallow("inspect model").fails(6);
+    let run = room.tallow("check --model model rows.csv").fails(3);
     assert!(
         run.stderr
             .contains("`mlflow.lightgbm.log_model(model.booster_, name=\"model\")`"),
         "{run}"
     );
-    room.file(
-        "model/MLmodel",
-        "flavors:\n  sklearn:\n    pickled_model: model.skops\n    serialization_format: skops\n",
-    );
-    let run = room.tallow("inspect model").fails(6);
-    assert!(
-        run.stderr
-            .contains("it is a skops file, as MLflow saves by default"),
-        "{run}"
-    );
+}
+
+/// The file of the flavour `sklearn` is scored as it is alone.
+#[test]
+fn sklearn_models_of_mlflow_are_read() {
+    let room = Room::new();
+    for (file, options) in [
+        ("model.pkl", ""),
+        ("model.skops", "    serialization_format: skops\n"),
+    ] {
+        let name = if file == "model.pkl" {
+            "forest_p4_1_9_1"
+        } else {
+            "forest_skops_1_9_1"
+        };
+        let model = std::fs::read(data("golden/pickles").join(name)).unwrap();
+        room.file(&format!("model/{file}"), model);
+        room.file(
+            "model/MLmodel",
+            format!("flavors:\n  sklearn:\n    pickled_model: {file}\n{options}"),
+        );
+        let run = room.tallow("inspect model").ok();
+        assert!(
+            run.stdout
+                .contains("sklearn.ensemble.RandomForestClassifier"),
+            "{run}"
+        );
+    }
 }
 
 /// `xgboost_3.2_estimator` stops at its best iteration by `XGBClassifier.predict`; loaded as a

@@ -23,14 +23,14 @@ pub use self::port::{Port, PortKind, read_value};
 use self::rows::{Rows, in_doubt, rows};
 use self::schema::{Graph as GraphProto, Model as ModelProto, SparseTensorProto};
 use self::tensor::External;
+use super::inert::inert;
 use super::wire::protobuf::{Budget, Message, Wire};
 use super::{Artefact, ImportOptions, Importer};
 use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
-use crate::feature::{FeatureBlock, Precision};
 use crate::graph::table::GraphModel;
 use crate::graph::{Graph, Value};
-use crate::model::{Description, LoadedModel, Model, Scores, Wants, Worker};
+use crate::model::{Description, LoadedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// The fields of `ModelProto`.
@@ -187,7 +187,7 @@ impl Importer for Onnx {
                 })
             }
             Err(error) if options.for_inspection && error.kind() == Kind::Contract => {
-                Ok(inert(graph, description, &error))
+                Ok(inert("graph", description, graph.inputs.len(), &error))
             }
             Err(error) => Err(error),
         }
@@ -369,69 +369,4 @@ fn names(infos: &[self::schema::ValueInfo]) -> String {
         )
     };
     infos.iter().map(shown).collect::<Vec<_>>().join(", ")
-}
-
-/// A model that can be looked at and not run.
-#[derive(Debug)]
-struct Inert {
-    reason: String,
-    feature_count: usize,
-}
-
-fn inert(graph: &GraphProto, mut description: Description, error: &Error) -> LoadedModel {
-    description
-        .facts
-        .push(("not_supported".into(), error.to_string()));
-    let feature_count = graph.inputs.len();
-    let model = Inert {
-        reason: error.to_string(),
-        feature_count,
-    };
-    let outcome = Outcome {
-        task: Task::Columns(Finished::default()),
-        link: Link::Identity,
-    };
-    LoadedModel {
-        model: Box::new(model),
-        contract: Contract::default(),
-        outcome,
-        description,
-    }
-}
-
-impl Model for Inert {
-    fn family(&self) -> &'static str {
-        "graph"
-    }
-
-    fn precision(&self) -> Precision {
-        Precision::Native
-    }
-
-    fn feature_count(&self) -> usize {
-        self.feature_count
-    }
-
-    fn margin_count(&self) -> usize {
-        1
-    }
-
-    fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(self)
-    }
-
-    fn memory_bytes(&self) -> usize {
-        0
-    }
-}
-
-impl Worker for &Inert {
-    fn score(
-        &mut self,
-        _block: &FeatureBlock,
-        _wants: &Wants<'_>,
-        _scores: &mut Scores,
-    ) -> Result<()> {
-        Err(Error::contract(self.reason.clone()))
-    }
 }

@@ -61,8 +61,13 @@ fn broken(message: &str) -> Error {
 /// A little-endian number of the file.
 fn number(bytes: &[u8], at: usize, length: usize) -> Result<u64> {
     let end = at.checked_add(length);
-    let found = end.and_then(|end| bytes.get(at..end)).ok_or_else(|| broken("it ends too early"))?;
-    Ok(found.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    let found = end
+        .and_then(|end| bytes.get(at..end))
+        .ok_or_else(|| broken("it ends too early"))?;
+    Ok(found
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 fn index(number: u64) -> Result<usize> {
@@ -72,18 +77,28 @@ fn index(number: u64) -> Result<usize> {
 /// Number of entries and offset of the directory.
 fn directory(bytes: &[u8]) -> Result<(u64, usize)> {
     let tail = bytes.len().saturating_sub(COMMENT_BYTES + END_BYTES);
-    let end = bytes[tail..].windows(END.len()).rposition(|window| window == END);
+    let end = bytes[tail..]
+        .windows(END.len())
+        .rposition(|window| window == END);
     let end = tail + end.ok_or_else(|| broken("it has no directory"))?;
     let (count, offset) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
-    let locator = end.checked_sub(20).filter(|at| bytes[*at..].starts_with(END64_LOCATOR));
+    let locator = end
+        .checked_sub(20)
+        .filter(|at| bytes[*at..].starts_with(END64_LOCATOR));
     let Some(locator) = locator else {
         return Ok((count, index(offset)?));
     };
     let end64 = index(number(bytes, locator + 8, 8)?)?;
-    if !bytes.get(end64..).is_some_and(|rest| rest.starts_with(END64)) {
+    if !bytes
+        .get(end64..)
+        .is_some_and(|rest| rest.starts_with(END64))
+    {
         return Err(broken("its directory is not where it says"));
     }
-    Ok((number(bytes, end64 + 32, 8)?, index(number(bytes, end64 + 48, 8)?)?))
+    Ok((
+        number(bytes, end64 + 32, 8)?,
+        index(number(bytes, end64 + 48, 8)?)?,
+    ))
 }
 
 /// An entry of the directory that begins at a position, and where the next one begins.
@@ -100,10 +115,15 @@ fn entry(bytes: &[u8], at: usize) -> Result<(String, Entry, usize)> {
     let start = at + ENTRY_BYTES;
     let name = bytes.get(start..start + name_length);
     let name = name.and_then(|name| std::str::from_utf8(name).ok());
-    let name = name.ok_or_else(|| broken("a name is not UTF-8"))?.to_owned();
+    let name = name
+        .ok_or_else(|| broken("a name is not UTF-8"))?
+        .to_owned();
     if flags & 1 != 0 {
-        return Err(Error::contract(format!("the archive's entry `{}` is encrypted", short(&name)))
-            .hint("save the model without a password"));
+        return Err(Error::contract(format!(
+            "the archive's entry `{}` is encrypted",
+            short(&name)
+        ))
+        .hint("save the model without a password"));
     }
     if method != 0 && method != 8 {
         return Err(Error::contract(format!(
@@ -117,11 +137,27 @@ fn entry(bytes: &[u8], at: usize) -> Result<(String, Entry, usize)> {
     read_wide(bytes, extra..extra + extra_length, wide)?;
     let data = data_of(bytes, index(local)?, index(packed)?)?;
     let is_deflated = method == 8;
-    let most = if is_deflated { packed.saturating_mul(DEFLATE_RATIO) } else { packed };
+    let most = if is_deflated {
+        packed.saturating_mul(DEFLATE_RATIO)
+    } else {
+        packed
+    };
     if size > most || !is_deflated && size != packed {
-        return Err(broken(&format!("the size of `{}` is impossible", short(&name))));
+        return Err(broken(&format!(
+            "the size of `{}` is impossible",
+            short(&name)
+        )));
     }
-    Ok((name, Entry { data, size, is_deflated, checksum }, next))
+    Ok((
+        name,
+        Entry {
+            data,
+            size,
+            is_deflated,
+            checksum,
+        },
+        next,
+    ))
 }
 
 /// Reads numbers of 64 bits in the place of those that 32 bits cannot hold.
@@ -129,7 +165,10 @@ fn read_wide(bytes: &[u8], mut extra: std::ops::Range<usize>, wide: [&mut u64; 3
     const NARROW: u64 = 0xffff_ffff;
     const WIDE: u64 = 1;
     while extra.len() >= 4 {
-        let (kind, length) = (number(bytes, extra.start, 2)?, number(bytes, extra.start + 2, 2)?);
+        let (kind, length) = (
+            number(bytes, extra.start, 2)?,
+            number(bytes, extra.start + 2, 2)?,
+        );
         let mut at = extra.start + 4;
         extra.start = at + length as usize;
         if kind == WIDE {
@@ -147,7 +186,10 @@ fn read_wide(bytes: &[u8], mut extra: std::ops::Range<usize>, wide: [&mut u64; 3
 
 /// Where the data of an entry lies whose own header begins at a position.
 fn data_of(bytes: &[u8], local: usize, length: usize) -> Result<std::ops::Range<usize>> {
-    if !bytes.get(local..).is_some_and(|rest| rest.starts_with(START)) {
+    if !bytes
+        .get(local..)
+        .is_some_and(|rest| rest.starts_with(START))
+    {
         return Err(broken("an entry is not where its directory says"));
     }
     let names = number(bytes, local + 26, 2)? + number(bytes, local + 28, 2)?;
@@ -157,7 +199,10 @@ fn data_of(bytes: &[u8], local: usize, length: usize) -> Result<std::ops::Range<
 }
 
 fn short(name: &str) -> String {
-    name.chars().filter(|one| !one.is_control()).take(60).collect()
+    name.chars()
+        .filter(|one| !one.is_control())
+        .take(60)
+        .collect()
 }
 
 /// The names in an archive's directory, as far as it can be read; none if there is none.
@@ -184,7 +229,9 @@ pub(crate) fn directory_names(bytes: &[u8]) -> Option<Vec<String>> {
 
 /// The name of an archive's first entry, by its own header.
 pub(crate) fn first_name(bytes: &[u8]) -> Option<&str> {
-    let length = number(bytes, 26, 2).ok().filter(|_| bytes.starts_with(START))?;
+    let length = number(bytes, 26, 2)
+        .ok()
+        .filter(|_| bytes.starts_with(START))?;
     std::str::from_utf8(bytes.get(LOCAL_BYTES..LOCAL_BYTES + length as usize)?).ok()
 }
 
@@ -202,7 +249,10 @@ impl Archive {
         let mut entries = HashMap::new();
         for _ in 0..count {
             let (name, entry, next) = entry(&bytes, at)?;
-            reservation.grow(2 * size_of::<Entry>() as u64 + name.len() as u64, "the directory")?;
+            reservation.grow(
+                2 * size_of::<Entry>() as u64 + name.len() as u64,
+                "the directory",
+            )?;
             let shown = short(&name);
             if entries.insert(name, entry).is_some() {
                 return Err(broken(&format!("it holds `{shown}` twice")));
@@ -214,12 +264,11 @@ impl Archive {
         if ranges.windows(2).any(|pair| pair[0].end > pair[1].start) {
             return Err(broken("its entries overlap"));
         }
-        Ok(Self { bytes, entries, reservation })
-    }
-
-    /// The names of all entries, in no order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        Ok(Self {
+            bytes,
+            entries,
+            reservation,
+        })
     }
 
     /// The content of an entry.
@@ -231,11 +280,14 @@ impl Archive {
         let entry = entry.ok_or_else(|| broken(&format!("it has no entry `{}`", short(name))))?;
         let packed = self.bytes.slice(entry.data.clone());
         let content = if entry.is_deflated {
-            self.reservation.grow(entry.size, "decompressing the archive")?;
+            self.reservation
+                .grow(entry.size, "decompressing the archive")?;
             let mut content = Vec::new();
-            content.try_reserve_exact(entry.size as usize).map_err(|error| {
-                Error::failed("there is no memory for an entry of the archive").because(error)
-            })?;
+            content
+                .try_reserve_exact(entry.size as usize)
+                .map_err(|error| {
+                    Error::failed("there is no memory for an entry of the archive").because(error)
+                })?;
             // One byte more shows that the entry is larger than it says.
             DeflateDecoder::new(packed.as_ref())
                 .take(entry.size + 1)

@@ -34,12 +34,7 @@ pub(super) fn global(machine: &mut Machine, module: Id, name: Id) -> Result<Id> 
 }
 
 /// What a call or a construction makes.
-pub(super) fn make(
-    machine: &mut Machine,
-    callee: Id,
-    arguments: Id,
-    origin: Origin,
-) -> Result<Id> {
+pub(super) fn make(machine: &mut Machine, callee: Id, arguments: Id, origin: Origin) -> Result<Id> {
     machine.calls.note(machine.arena, callee, origin);
     let items = match machine.arena.get(arguments) {
         Value::Tuple(items) if items.len() <= 8 => items.clone(),
@@ -54,19 +49,20 @@ pub(super) fn make(
     match value {
         Some(Made::Value(value)) => machine.arena.push(value),
         Some(Made::Same(id)) => Ok(id),
-        Some(Made::Object { class, arguments }) => record(machine, class, arguments, origin),
-        None => record(machine, callee, Some(arguments), origin),
+        Some(Made::Object { class, arguments }) => record(machine, class, arguments),
+        None => record(machine, callee, Some(arguments)),
     }
 }
 
-fn record(
-    machine: &mut Machine,
-    class: Id,
-    arguments: Option<Id>,
-    origin: Origin,
-) -> Result<Id> {
+fn record(machine: &mut Machine, class: Id, arguments: Option<Id>) -> Result<Id> {
     let (state, items, pairs) = (None, Vec::new(), Vec::new());
-    let record = Record { class, origin, arguments, state, items, pairs };
+    let record = Record {
+        class,
+        arguments,
+        state,
+        items,
+        pairs,
+    };
     machine.arena.account(size_of::<Record>())?;
     machine.arena.push(Value::Record(Box::new(record)))
 }
@@ -126,7 +122,10 @@ impl Known {
     }
 
     fn is_container(self) -> bool {
-        matches!(self, Self::Dict | Self::OrderedDict | Self::List | Self::Set)
+        matches!(
+            self,
+            Self::Dict | Self::OrderedDict | Self::List | Self::Set
+        )
     }
 
     fn make(self, machine: &mut Machine, items: &[Id]) -> Result<Option<Made>> {
@@ -136,7 +135,9 @@ impl Known {
             (Self::Scalar, [kind, value]) => return scalar(machine, *kind, *value).map(Some),
             (Self::FromBuffer, [buffer, kind, shape, order]) => {
                 let is_fortran = machine.arena.text(*order) == Some("F");
-                Value::Array(Box::new(array(machine, *shape, *kind, is_fortran, *buffer)?))
+                Value::Array(Box::new(array(
+                    machine, *shape, *kind, is_fortran, *buffer,
+                )?))
             }
             (Self::DillArray, [_, _, state, ..]) => {
                 Value::Array(Box::new(stated_array(machine, *state)?))
@@ -151,11 +152,17 @@ impl Known {
             }
             (Self::Encode, [text, ..]) => Value::Bytes(latin1_bytes(machine, *text)?),
             (Self::Reconstructor, [class, ..]) => {
-                return Ok(Some(Made::Object { class: *class, arguments: None }));
+                return Ok(Some(Made::Object {
+                    class: *class,
+                    arguments: None,
+                }));
             }
             (Self::NewObject, [class, rest @ ..]) => {
                 let rest = machine.arena.push(Value::Tuple(rest.to_vec()))?;
-                return Ok(Some(Made::Object { class: *class, arguments: Some(rest) }));
+                return Ok(Some(Made::Object {
+                    class: *class,
+                    arguments: Some(rest),
+                }));
             }
             (Self::OrderedDict, [list]) if machine.arena.items(*list).is_some() => {
                 Value::Dict(listed_pairs(machine, *list)?)
@@ -226,7 +233,12 @@ fn latin1_bytes(machine: &mut Machine, text: Id) -> Result<Bytes> {
 /// A type by its code; one that numpy builds in another way stays unknown.
 fn data_type(arena: &Arena, code: Id) -> Value {
     let known = arena.text(code).and_then(DataType::parse);
-    let unknown = DataType { kind: Kind::Other, size: 0, is_big_endian: false, fields: Vec::new() };
+    let unknown = DataType {
+        kind: Kind::Other,
+        size: 0,
+        is_big_endian: false,
+        fields: Vec::new(),
+    };
     Value::DataType(Arc::new(known.unwrap_or(unknown)))
 }
 
@@ -234,7 +246,10 @@ fn data_type(arena: &Arena, code: Id) -> Value {
 fn complete(machine: &Machine, plain: &DataType, state: Id) -> Result<DataType> {
     let broken = || machine.broken("the state of a numpy type is broken");
     let arena = &*machine.arena;
-    let parts = arena.items(state).filter(|parts| parts.len() >= 6).ok_or_else(broken)?;
+    let parts = arena
+        .items(state)
+        .filter(|parts| parts.len() >= 6)
+        .ok_or_else(broken)?;
     let mut complete = plain.clone();
     complete.is_big_endian = arena.text(parts[1]) == Some(">");
     let has_subarray = !matches!(arena.get(parts[2]), Value::None);
@@ -250,7 +265,9 @@ fn complete(machine: &Machine, plain: &DataType, state: Id) -> Result<DataType> 
     };
     for name in names {
         let name = arena.text(*name).ok_or_else(broken)?;
-        let field = arena.entry(parts[4], name).and_then(|field| arena.items(field));
+        let field = arena
+            .entry(parts[4], name)
+            .and_then(|field| arena.items(field));
         let Some([kind, offset, ..]) = field else {
             return Err(broken());
         };
@@ -265,13 +282,20 @@ fn complete(machine: &Machine, plain: &DataType, state: Id) -> Result<DataType> 
             return Err(broken());
         }
         let (name, data_type) = (name.to_owned(), data_type.clone());
-        complete.fields.push(FieldType { name, data_type, offset });
+        complete.fields.push(FieldType {
+            name,
+            data_type,
+            offset,
+        });
     }
     Ok(complete)
 }
 
 fn depth(data_type: &DataType) -> usize {
-    let below = data_type.fields.first().map(|field| depth(&field.data_type));
+    let below = data_type
+        .fields
+        .first()
+        .map(|field| depth(&field.data_type));
     below.map_or(0, |below| below + 1)
 }
 
@@ -297,7 +321,7 @@ pub(super) fn element(data_type: &Arc<DataType>, bytes: &Bytes) -> Result<Value>
         Kind::Boolean => Value::Boolean(bytes.iter().any(|&byte| byte != 0)),
         Kind::Text => match fixed_text(data_type, bytes) {
             Some(text) => Value::Text(text.into()),
-            None => Value::Surrogates(bytes.clone()),
+            None => Value::Surrogates,
         },
         Kind::Bytes => Value::Bytes(bytes.clone()),
         _ => match number(data_type, bytes) {
@@ -308,7 +332,10 @@ pub(super) fn element(data_type: &Arc<DataType>, bytes: &Bytes) -> Result<Value>
             Some(Number::Float(value)) => Value::Float(value),
             None => {
                 let array = Array::raw(vec![1], data_type.clone(), false, bytes.clone())?;
-                Value::Array(Box::new(Array { shape: Vec::new(), ..array }))
+                Value::Array(Box::new(Array {
+                    shape: Vec::new(),
+                    ..array
+                }))
             }
         },
     })
@@ -319,7 +346,10 @@ fn shape(machine: &Machine, shape: Id) -> Result<Vec<usize>> {
         Value::Integer(length) => usize::try_from(*length).ok(),
         _ => None,
     };
-    let lengths = machine.arena.items(shape).filter(|lengths| lengths.len() <= 64);
+    let lengths = machine
+        .arena
+        .items(shape)
+        .filter(|lengths| lengths.len() <= 64);
     let lengths: Option<Vec<usize>> =
         lengths.and_then(|lengths| lengths.iter().map(length).collect());
     lengths.ok_or_else(|| machine.broken("the shape of an array is broken"))
@@ -434,12 +464,16 @@ fn wrapped(machine: &mut Machine, wrapper: Id) -> Result<Value> {
         let padding = machine.cursor.byte()?;
         machine.cursor.take(padding.into())?;
     }
-    let bytes = lengths.iter().try_fold(data_type.size as u64, |product, &length| {
-        product.checked_mul(length as u64)
-    });
+    let bytes = lengths
+        .iter()
+        .try_fold(data_type.size as u64, |product, &length| {
+            product.checked_mul(length as u64)
+        });
     let bytes = bytes.ok_or_else(|| machine.broken("an array is larger than any file"))?;
     let bytes = machine.cursor.take(bytes)?;
     let here = machine.broken("an array is broken");
     let array = Array::raw(lengths, data_type, is_fortran, bytes);
-    Ok(Value::Array(Box::new(array.map_err(|error| here.because(error))?)))
+    Ok(Value::Array(Box::new(
+        array.map_err(|error| here.because(error))?,
+    )))
 }

@@ -104,13 +104,41 @@ impl Document {
         compression: Compression,
         calls: Calls,
     ) -> Self {
-        Self { arena, root, kind, protocol, compression, calls, _inflated: None }
+        Self {
+            arena,
+            root,
+            kind,
+            protocol,
+            compression,
+            calls,
+            _inflated: None,
+        }
     }
 }
 
 /// Whether bytes begin as a pickle of protocols 2 to 5 does.
 pub(crate) fn is_pickle_start(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 1..=5, _, ..])
+}
+
+/// Whether bytes begin as the oldest protocols write objects of some size; they have no magic
+/// number.
+pub(crate) fn is_old_pickle(bytes: &[u8]) -> bool {
+    let starts = [
+        &b"ccopy_reg\n"[..],
+        b"ccopyreg\n",
+        b"c__builtin__\n",
+        b"cbuiltins\n",
+        b"ccollections\n",
+        b"(dp",
+        b"(lp",
+        b"(i",
+        b"}q",
+        b"]q",
+        b"csklearn.",
+        b"cnumpy",
+    ];
+    starts.iter().any(|start| bytes.starts_with(start))
 }
 
 /// Reads a pickle or a joblib file.
@@ -131,7 +159,10 @@ pub(crate) fn read(bytes: Bytes) -> Result<Document> {
     let loaded = load(&mut arena, &mut calls, Cursor { bytes, position: 0 }, true)?;
     let protocol = Some(loaded.protocol).filter(|protocol| *protocol > 0);
     let document = Document::new(arena, loaded.root, kind, protocol, compression, calls);
-    Ok(Document { _inflated: inflated, ..document })
+    Ok(Document {
+        _inflated: inflated,
+        ..document
+    })
 }
 
 fn has(bytes: &[u8], text: &[u8]) -> bool {
@@ -173,12 +204,15 @@ fn inflated(mut decoder: impl Read) -> Result<(Vec<u8>, Reservation)> {
             Error::failed("there is no memory for the decompressed file").because(error)
         })?;
         let before = bytes.len();
-        (&mut decoder).take(step as u64).read_to_end(&mut bytes).map_err(|error| {
-            Error::failed("cannot decompress the file")
-                .because(error)
-                .hint("the file is cut short or damaged: copy or save the model again")
-        })?;
-        if before == 0 && !(is_pickle_start(&bytes) || super::is_old_pickle(&bytes)) {
+        (&mut decoder)
+            .take(step as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|error| {
+                Error::failed("cannot decompress the file")
+                    .because(error)
+                    .hint("the file is cut short or damaged: copy or save the model again")
+            })?;
+        if before == 0 && !(is_pickle_start(&bytes) || is_old_pickle(&bytes)) {
             return Err(Error::contract("the compressed file holds no pickle")
                 .hint("decompress it, and score what is in it"));
         }

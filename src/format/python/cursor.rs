@@ -30,7 +30,10 @@ impl Cursor {
 
     /// The next bytes as an array.
     pub(super) fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH]> {
-        let found = self.bytes.get(self.position..).and_then(|rest| rest.first_chunk::<LENGTH>());
+        let found = self
+            .bytes
+            .get(self.position..)
+            .and_then(|rest| rest.first_chunk::<LENGTH>());
         let found = *found.ok_or_else(|| self.short())?;
         self.position += LENGTH;
         Ok(found)
@@ -44,7 +47,9 @@ impl Cursor {
     /// The next bytes of a length that the file states.
     pub(super) fn take(&mut self, length: u64) -> Result<Bytes> {
         let left = self.bytes.len() - self.position;
-        let length = usize::try_from(length).ok().filter(|length| *length <= left);
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= left);
         let length = length.ok_or_else(|| self.short())?;
         let taken = self.bytes.slice(self.position..self.position + length);
         self.position += length;
@@ -54,7 +59,10 @@ impl Cursor {
     /// The bytes up to the end of the line, which is passed over.
     pub(super) fn line(&mut self) -> Result<Bytes> {
         let rest = &self.bytes[self.position..];
-        let length = rest.iter().position(|&byte| byte == b'\n').ok_or_else(|| self.short())?;
+        let length = rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .ok_or_else(|| self.short())?;
         let line = self.bytes.slice(self.position..self.position + length);
         self.position += length + 1;
         Ok(line)

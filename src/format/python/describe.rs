@@ -22,7 +22,7 @@ const COLUMNS_LIMIT: usize = 200;
 const TEXT_CHARACTERS: usize = 120;
 
 /// Attributes that are parameters, copies of what was fitted, or of no use once it was.
-const UNSHOWN: [&str; 16] = [
+const UNSHOWN: [&str; 20] = [
     "_metadata_request",
     "_random_state",
     "_rng",
@@ -30,8 +30,12 @@ const UNSHOWN: [&str; 16] = [
     "cv",
     "cv_results_",
     "estimator",
+    "estimator_",
     "init",
+    "init_",
+    "loss_",
     "n_jobs",
+    "output_indices_",
     "random_state",
     "scorer_",
     "scoring",
@@ -51,8 +55,11 @@ pub(crate) fn class_name(arena: &Arena, id: Id) -> Option<String> {
 
 /// A text of the file on one line, cut where it is long.
 pub(crate) fn shown(text: &str) -> String {
-    let mut shown: String =
-        text.chars().filter(|one| !one.is_control()).take(TEXT_CHARACTERS).collect();
+    let mut shown: String = text
+        .chars()
+        .filter(|one| !one.is_control())
+        .take(TEXT_CHARACTERS)
+        .collect();
     if text.chars().nth(TEXT_CHARACTERS).is_some() {
         shown.push('…');
     }
@@ -67,7 +74,7 @@ pub(crate) fn kind_of(arena: &Arena, id: Id) -> String {
         Value::Boolean(_) => "a boolean".into(),
         Value::Integer(_) | Value::Huge => "an integer".into(),
         Value::Float(_) => "a float".into(),
-        Value::Text(_) | Value::Surrogates(_) => "a text".into(),
+        Value::Text(_) | Value::Surrogates => "a text".into(),
         Value::Bytes(_) => "bytes".into(),
         Value::Tuple(items) => format!("a tuple of {}", items.len()),
         Value::List(items) => format!("a list of {}", items.len()),
@@ -79,7 +86,7 @@ pub(crate) fn kind_of(arena: &Arena, id: Id) -> String {
         },
         Value::DataType(data_type) => format!("the type {data_type}"),
         Value::Array(array) => format!("an array of {} {:?}", array.data_type, array.shape),
-        Value::Persistent(_) => "a value that is kept elsewhere".into(),
+        Value::Persistent => "a value that is kept elsewhere".into(),
     }
 }
 
@@ -87,9 +94,11 @@ pub(crate) fn kind_of(arena: &Arena, id: Id) -> String {
 pub(crate) fn library_version(document: &Document) -> Option<String> {
     let arena = &document.arena;
     let own = arena.attribute(document.root, "_sklearn_version");
-    let ids = own.into_iter().chain(parts(document).into_iter().filter_map(|part| {
-        arena.attribute(part.id, "_sklearn_version")
-    }));
+    let ids = own.into_iter().chain(
+        parts(document)
+            .into_iter()
+            .filter_map(|part| arena.attribute(part.id, "_sklearn_version")),
+    );
     ids.filter_map(|id| arena.text(id)).next().map(shown)
 }
 
@@ -111,7 +120,9 @@ pub(crate) fn texts(arena: &Arena, array: &super::numpy::Array) -> Option<Vec<St
     match &array.elements {
         Elements::Objects(list) => {
             let list = arena.items(*list)?;
-            list.iter().map(|id| arena.text(*id).map(str::to_owned)).collect()
+            list.iter()
+                .map(|id| arena.text(*id).map(str::to_owned))
+                .collect()
         }
         _ => array.texts().ok(),
     }
@@ -146,9 +157,17 @@ fn walk(
         if found.len() >= PARTS_LIMIT || !seen.insert(part) {
             continue;
         }
-        let path = if path.is_empty() { name } else { format!("{path} → {name}") };
+        let path = match name.as_str() {
+            // The names of the steps say more than that they are steps.
+            "steps" | "transformers_" | "transformer_list" => path.to_owned(),
+            _ if path.is_empty() => name,
+            _ => format!("{path} → {name}"),
+        };
         if is_part(arena, part) {
-            found.push(Part { path: path.clone(), id: part });
+            found.push(Part {
+                path: path.clone(),
+                id: part,
+            });
         }
         walk(arena, part, &path, depth + 1, seen, found);
     }
@@ -157,7 +176,15 @@ fn walk(
 /// Whether a record is a part worth naming.
 fn is_part(arena: &Arena, id: Id) -> bool {
     let module = arena.class(id).map_or("", |(module, _)| module);
-    let unshown = ["numpy", "scipy", "_loss", "sklearn._loss", "sklearn.utils", "sklearn.tree._tree"];
+    let unshown = [
+        "_loss",
+        "builtins",
+        "numpy",
+        "scipy",
+        "sklearn._loss",
+        "sklearn.utils",
+        "sklearn.tree._tree",
+    ];
     arena.record(id).is_some() && !unshown.iter().any(|start| module.starts_with(start))
 }
 
@@ -172,7 +199,10 @@ fn below(arena: &Arena, id: Id) -> Vec<(String, Id)> {
     let mut found = Vec::new();
     match arena.get(id) {
         Value::Record(record) => {
-            let pairs = record.state.and_then(|state| arena.pairs(state)).unwrap_or_default();
+            let pairs = record
+                .state
+                .and_then(|state| arena.pairs(state))
+                .unwrap_or_default();
             for (key, value) in pairs.iter().chain(&record.pairs) {
                 let key = arena.text(*key).unwrap_or_default();
                 if !UNSHOWN.contains(&key) && holds(*value) {
@@ -181,15 +211,25 @@ fn below(arena: &Arena, id: Id) -> Vec<(String, Id)> {
             }
         }
         Value::Dict(pairs) => {
-            let named = pairs.iter().filter(|(_, value)| holds(*value)).take(PARTS_LIMIT);
+            let named = pairs
+                .iter()
+                .filter(|(_, value)| holds(*value))
+                .take(PARTS_LIMIT);
             found.extend(named.map(|(key, value)| {
-                (arena.text(*key).map_or_else(|| "?".to_owned(), shown), *value)
+                (
+                    arena.text(*key).map_or_else(|| "?".to_owned(), shown),
+                    *value,
+                )
             }));
         }
         Value::Array(array) => {
             if let super::numpy::Elements::Objects(list) = array.elements {
                 let first = arena.items(list).unwrap_or_default().iter().take(3);
-                found.extend(first.filter(|id| holds(**id)).map(|id| ("0".to_owned(), *id)));
+                found.extend(
+                    first
+                        .filter(|id| holds(**id))
+                        .map(|id| ("0".to_owned(), *id)),
+                );
             }
         }
         Value::List(items) | Value::Tuple(items) => found.extend(listed(arena, items, holds)),
@@ -198,10 +238,11 @@ fn below(arena: &Arena, id: Id) -> Vec<(String, Id)> {
     found
 }
 
-/// Parts of a list: of (name, part) by their names, else by number; of many alike only the first.
+/// Parts of a list: of (name, part) by their names, else by number; of neighbours of one class only
+/// the first.
 fn listed(arena: &Arena, items: &[Id], holds: impl Fn(Id) -> bool) -> Vec<(String, Id)> {
-    const ALIKE: usize = 3;
     let mut found = Vec::new();
+    let mut before = None;
     for (index, item) in items.iter().take(PARTS_LIMIT).enumerate() {
         let named = match arena.get(*item) {
             Value::Tuple(pair) if pair.len() >= 2 => {
@@ -209,12 +250,16 @@ fn listed(arena: &Arena, items: &[Id], holds: impl Fn(Id) -> bool) -> Vec<(Strin
             }
             _ => None,
         };
+        let class = arena.class(*item);
         match named {
             Some((name, part)) if holds(part) => found.push((name, part)),
             Some(_) => {}
-            None if holds(*item) && index < ALIKE => found.push((index.to_string(), *item)),
+            None if holds(*item) && (class.is_none() || class != before) => {
+                found.push((index.to_string(), *item));
+            }
             None => {}
         }
+        before = class;
     }
     found
 }
@@ -234,10 +279,19 @@ pub(crate) fn describe(document: &Document) -> Description {
     if document.compression != Compression::None {
         fact("compression".into(), document.compression.name().into());
     }
+    fact("values".into(), arena.len().to_string());
     if let Some(names) = column_names(document) {
-        let listed: Vec<String> = names.iter().take(COLUMNS_LIMIT).map(|name| shown(name)).collect();
+        let listed: Vec<String> = names
+            .iter()
+            .take(COLUMNS_LIMIT)
+            .map(|name| shown(name))
+            .collect();
         let more = names.len().saturating_sub(COLUMNS_LIMIT);
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let tail = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         fact("columns".into(), format!("{}{tail}", listed.join(", ")));
     }
     for part in parts(document) {

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::container::{Compression, Document, is_pickle_start};
+use super::container::{self, Compression, Document, is_old_pickle, is_pickle_start};
 use super::describe::{describe, kind_of};
-use super::{archive, is_old_pickle, npy, read, sklearn};
+use super::{archive, sklearn, skops};
 use crate::error::{Error, Kind, Result};
+use crate::format::importer::{Artefact, ImportOptions, Importer, has_extension};
 use crate::format::inert::inert;
-use crate::format::{Artefact, ImportOptions, Importer, has_extension};
 use crate::model::LoadedModel;
 
 /// The importer of pickles, joblib and skops files.
@@ -30,11 +30,11 @@ impl Importer for Python {
     fn recognises(&self, artefact: &Artefact) -> bool {
         let bytes = artefact.bytes.as_slice();
         if bytes.starts_with(archive::START) {
-            return archive::directory_names(bytes).is_some_and(|names| {
-                names.iter().any(|name| name == super::skops::SCHEMA)
-            });
+            return archive::directory_names(bytes)
+                .is_some_and(|names| names.iter().any(|name| name == skops::SCHEMA));
         }
-        let is_pickle = is_pickle_start(bytes) && bytes.get(2..).is_some_and(|rest| !rest.starts_with(TORCH))
+        let is_pickle = is_pickle_start(bytes)
+            && bytes.get(2..).is_some_and(|rest| !rest.starts_with(TORCH))
             || is_old_pickle(bytes) && bytes.contains(&b'.');
         is_pickle || is_packed(artefact)
     }
@@ -45,8 +45,10 @@ impl Importer for Python {
             || is_old_pickle(bytes)
             || is_packed(head)
             || archive::first_name(bytes).is_some_and(|name| {
-                name == super::skops::SCHEMA
-                    || [".npy", ".npz", ".bin"].iter().any(|end| name.ends_with(end))
+                name == skops::SCHEMA
+                    || [".npy", ".npz", ".bin"]
+                        .iter()
+                        .any(|end| name.ends_with(end))
                         && !name.contains('/')
             })
     }
@@ -56,12 +58,27 @@ impl Importer for Python {
         document.calls.refuse()?;
         let description = describe(&document);
         match translate(&document, options) {
-            Ok(loaded) => Ok(LoadedModel { description, ..loaded }),
+            Ok(loaded) => Ok(LoadedModel {
+                description,
+                ..loaded
+            }),
             Err(error) if options.for_inspection && error.kind() == Kind::Contract => {
                 Ok(inert("python", description, 0, &error))
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Reads a pickle, a joblib or a skops file.
+///
+/// # Errors
+/// Fails for a broken file; a contract error for what is not supported.
+pub(crate) fn read(bytes: Bytes) -> Result<Document> {
+    if bytes.starts_with(archive::START) {
+        skops::read(&bytes)
+    } else {
+        container::read(bytes)
     }
 }
 
@@ -84,9 +101,10 @@ fn is_packed(artefact: &Artefact) -> bool {
 fn translate(document: &Document, options: &ImportOptions) -> Result<LoadedModel> {
     if document.arena.record(document.root).is_none() {
         let found = kind_of(&document.arena, document.root);
-        return Err(Error::contract(format!("the file holds {found}, not a model")).hint(
-            "save the fitted estimator itself, `joblib.dump(model, \"model.joblib\")`",
-        ));
+        return Err(
+            Error::contract(format!("the file holds {found}, not a model"))
+                .hint("save the fitted estimator itself, `joblib.dump(model, \"model.joblib\")`"),
+        );
     }
     sklearn::translate(document, options)
 }

@@ -55,7 +55,9 @@ impl Memo {
     }
 
     fn get(&self, slot: u64) -> Option<Id> {
-        let dense = usize::try_from(slot).ok().and_then(|index| self.dense.get(index));
+        let dense = usize::try_from(slot)
+            .ok()
+            .and_then(|index| self.dense.get(index));
         dense.or_else(|| self.sparse.get(&slot)).copied()
     }
 
@@ -99,7 +101,11 @@ pub(super) fn load(
         if opcode == b'.' {
             let root = machine.pop()?;
             let (protocol, end) = (machine.protocol, machine.cursor.position);
-            return Ok(Loaded { root, protocol, end });
+            return Ok(Loaded {
+                root,
+                protocol,
+                end,
+            });
         }
         machine.step(opcode)?;
     }
@@ -126,7 +132,9 @@ impl Machine<'_> {
         if self.stack.len() <= floor {
             return Err(self.broken("an opcode takes a value where there is none"));
         }
-        self.stack.pop().ok_or_else(|| self.broken("an opcode takes a value where there is none"))
+        self.stack
+            .pop()
+            .ok_or_else(|| self.broken("an opcode takes a value where there is none"))
     }
 
     pub(super) fn top(&self) -> Result<Id> {
@@ -137,7 +145,10 @@ impl Machine<'_> {
 
     /// The values above the last mark, which goes with them.
     fn pop_mark(&mut self) -> Result<Vec<Id>> {
-        let height = self.marks.pop().ok_or_else(|| self.broken("a mark is missing"))?;
+        let height = self
+            .marks
+            .pop()
+            .ok_or_else(|| self.broken("a mark is missing"))?;
         Ok(self.stack.split_off(height))
     }
 
@@ -145,7 +156,10 @@ impl Machine<'_> {
         if !flat.len().is_multiple_of(2) {
             return Err(self.broken("a key of a dictionary has no value"));
         }
-        Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+        Ok(flat
+            .chunks_exact(2)
+            .map(|pair| (pair[0], pair[1]))
+            .collect())
     }
 
     fn step(&mut self, opcode: u8) -> Result<()> {
@@ -176,13 +190,12 @@ impl Machine<'_> {
             b'a' | b'e' | b's' | b'u' | 0x90 => self.fill(opcode),
             b'c' | 0x93 | b'R' | 0x81 | 0x92 | b'i' | b'o' | b'b' => self.object(opcode),
             b'P' => {
-                let line = self.cursor.line()?;
-                let id = self.arena.push(Value::Bytes(line))?;
-                self.push(Value::Persistent(id))
+                self.cursor.line()?;
+                self.push(Value::Persistent)
             }
             b'Q' => {
-                let id = self.pop()?;
-                self.push(Value::Persistent(id))
+                self.pop()?;
+                self.push(Value::Persistent)
             }
             0x82..=0x84 => Err(elsewhere("a code of Python's extension registry")),
             0x97 | 0x98 => Err(elsewhere("a buffer that was kept out of the file")),
@@ -235,7 +248,7 @@ impl Machine<'_> {
             self.arena.account(2 * line.len())?;
             return self.push(match text {
                 Some(text) => Value::Text(text.into()),
-                None if opcode == b'V' => Value::Surrogates(line),
+                None if opcode == b'V' => Value::Surrogates,
                 None => return Err(self.broken("a quoted text is broken")),
             });
         }
@@ -255,7 +268,7 @@ impl Machine<'_> {
                 Value::Text(from_latin1(&bytes).into())
             }
             _ if std::str::from_utf8(&bytes).is_ok() => Value::Text(bytes),
-            _ => Value::Surrogates(bytes),
+            _ => Value::Surrogates,
         };
         self.push(value)
     }
@@ -331,7 +344,11 @@ impl Machine<'_> {
             }
             _ => self.pop_mark()?,
         };
-        let pairs = if matches!(opcode, b's' | b'u') { self.pairs(&more)? } else { Vec::new() };
+        let pairs = if matches!(opcode, b's' | b'u') {
+            self.pairs(&more)?
+        } else {
+            Vec::new()
+        };
         self.arena.account(more.len() * size_of::<Id>() * 2)?;
         let top = self.top()?;
         match (opcode, self.arena.get_mut(top)) {
@@ -415,8 +432,10 @@ impl Machine<'_> {
 }
 
 fn elsewhere(what: &str) -> Error {
-    Error::contract(format!("the pickle refers to {what}, which the file does not hold"))
-        .hint("save the model with `pickle.dump(model, file)` or `joblib.dump(model, path)`")
+    Error::contract(format!(
+        "the pickle refers to {what}, which the file does not hold"
+    ))
+    .hint("save the model with `pickle.dump(model, file)` or `joblib.dump(model, path)`")
 }
 
 fn boolean(line: &[u8]) -> Option<Value> {

@@ -35,45 +35,9 @@ mod numpy;
 mod record;
 mod sklearn;
 mod skops;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trust;
 
-use bytes::Bytes;
-
-use self::container::Document;
 pub(crate) use self::import::Python;
-use crate::error::Result;
-
-/// Whether bytes begin as the oldest protocols write objects of some size; they have no magic
-/// number.
-pub(crate) fn is_old_pickle(bytes: &[u8]) -> bool {
-    let starts = [
-        &b"ccopy_reg\n"[..],
-        b"ccopyreg\n",
-        b"c__builtin__\n",
-        b"cbuiltins\n",
-        b"ccollections\n",
-        b"(dp",
-        b"(lp",
-        b"(i",
-        b"}q",
-        b"]q",
-        b"csklearn.",
-        b"cnumpy",
-    ];
-    starts.iter().any(|start| bytes.starts_with(start))
-}
-
-/// Reads a pickle, a joblib or a skops file.
-///
-/// # Errors
-/// Fails for a broken file; a contract error for what is not supported.
-pub(crate) fn read(bytes: Bytes) -> Result<Document> {
-    if bytes.starts_with(archive::START) {
-        skops::read(&bytes)
-    } else {
-        container::read(bytes)
-    }
-}

@@ -32,22 +32,35 @@ pub(super) fn read(bytes: &Bytes) -> Result<Array> {
     };
     let at = MAGIC.len() + 2;
     let length_bytes = if wide { 4 } else { 2 };
-    let length = bytes.get(at..at + length_bytes).ok_or_else(|| broken("it is cut short"))?;
-    let length = length.iter().rev().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+    let length = bytes
+        .get(at..at + length_bytes)
+        .ok_or_else(|| broken("it is cut short"))?;
+    let length = length
+        .iter()
+        .rev()
+        .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
     let start = at + length_bytes;
     let header = bytes
         .get(start..start.saturating_add(length))
         .filter(|header| header.len() <= HEADER_BYTES)
         .and_then(|header| std::str::from_utf8(header).ok())
         .ok_or_else(|| broken("its header is cut short"))?;
-    let Header { code, is_fortran, shape } =
-        Header::parse(header).ok_or_else(|| broken("its header is not understood"))?;
+    let Header {
+        code,
+        is_fortran,
+        shape,
+    } = Header::parse(header).ok_or_else(|| broken("its header is not understood"))?;
     let data_type = data_type(code).filter(|found| found.kind != Kind::Object);
     let data_type = data_type.ok_or_else(|| {
         let shown: String = code.chars().take(60).collect();
         Error::contract(format!("an array of the type `{shown}` is not read"))
     })?;
-    Array::raw(shape, Arc::new(data_type), is_fortran, bytes.slice(start + length..))
+    Array::raw(
+        shape,
+        Arc::new(data_type),
+        is_fortran,
+        bytes.slice(start + length..),
+    )
 }
 
 struct Header<'a> {
@@ -62,15 +75,31 @@ impl<'a> Header<'a> {
         let code = after("'descr':")?.split_once(", 'fortran_order'")?.0.trim();
         let is_fortran = after("'fortran_order':")?.starts_with("True");
         let inner = after("'shape':")?.strip_prefix('(')?.split_once(')')?.0;
-        let lengths = inner.split(',').map(str::trim).filter(|length| !length.is_empty());
-        let shape = lengths.map(|length| length.parse().ok()).collect::<Option<Vec<usize>>>()?;
-        Some(Self { code, is_fortran, shape })
+        let lengths = inner
+            .split(',')
+            .map(str::trim)
+            .filter(|length| !length.is_empty());
+        let shape = lengths
+            .map(|length| length.parse().ok())
+            .collect::<Option<Vec<usize>>>()?;
+        Some(Self {
+            code,
+            is_fortran,
+            shape,
+        })
     }
 }
 
 /// A type of one code in quotes, or of a list of named ones; an empty name is padding.
 fn data_type(text: &str) -> Option<DataType> {
-    let quoted = |text: &str| Some(text.trim().strip_prefix('\'')?.strip_suffix('\'')?.to_owned());
+    let quoted = |text: &str| {
+        Some(
+            text.trim()
+                .strip_prefix('\'')?
+                .strip_suffix('\'')?
+                .to_owned(),
+        )
+    };
     let Some(list) = text.strip_prefix('[') else {
         return DataType::parse(&quoted(text)?);
     };
@@ -85,10 +114,19 @@ fn data_type(text: &str) -> Option<DataType> {
             return None;
         }
         if !name.is_empty() {
-            fields.push(FieldType { name, data_type, offset });
+            fields.push(FieldType {
+                name,
+                data_type,
+                offset,
+            });
         }
     }
-    Some(DataType { kind: Kind::Void, size, is_big_endian: false, fields })
+    Some(DataType {
+        kind: Kind::Void,
+        size,
+        is_big_endian: false,
+        fields,
+    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,11 @@ impl DataType {
         };
         let letter = code.chars().next()?;
         let digits = code.get(1..)?.split('[').next()?;
-        let size = if digits.is_empty() { None } else { Some(digits.parse::<usize>().ok()?) };
+        let size = if digits.is_empty() {
+            None
+        } else {
+            Some(digits.parse::<usize>().ok()?)
+        };
         let size = match (letter, size) {
             ('?', _) => 1,
             ('U', Some(size)) => size.checked_mul(4)?,
@@ -89,7 +93,12 @@ impl DataType {
             ('f' | 'c' | 'M' | 'm', _) => Kind::Other,
             _ => return None,
         };
-        Some(Self { kind, size, is_big_endian, fields: Vec::new() })
+        Some(Self {
+            kind,
+            size,
+            is_big_endian,
+            fields: Vec::new(),
+        })
     }
 
     /// The field of this name.
@@ -215,7 +224,12 @@ impl Array {
         let kind = Kind::Void;
         Self {
             shape: Vec::new(),
-            data_type: Arc::new(DataType { kind, size: 0, is_big_endian: false, fields: vec![] }),
+            data_type: Arc::new(DataType {
+                kind,
+                size: 0,
+                is_big_endian: false,
+                fields: vec![],
+            }),
             is_fortran: false,
             elements: Elements::Unset,
         }
@@ -237,7 +251,12 @@ impl Array {
                 bytes.len()
             )));
         }
-        Ok(Self { shape, data_type, is_fortran, elements: Elements::Raw(bytes) })
+        Ok(Self {
+            shape,
+            data_type,
+            is_fortran,
+            elements: Elements::Raw(bytes),
+        })
     }
 
     /// An array of the values of a list, which numpy writes in C order whatever the array's own.
@@ -254,7 +273,12 @@ impl Array {
                 "{length} values do not make an array of shape {shape:?}"
             )));
         }
-        Ok(Self { shape, data_type, is_fortran: false, elements: Elements::Objects(list) })
+        Ok(Self {
+            shape,
+            data_type,
+            is_fortran: false,
+            elements: Elements::Objects(list),
+        })
     }
 
     /// The number of elements.
@@ -269,7 +293,13 @@ impl Array {
     pub(crate) fn order(&self) -> impl Iterator<Item = usize> + '_ {
         let length = self.len();
         let is_plain = !self.is_fortran || self.shape.len() < 2;
-        (0..length).map(move |index| if is_plain { index } else { self.fortran_index(index) })
+        (0..length).map(move |index| {
+            if is_plain {
+                index
+            } else {
+                self.fortran_index(index)
+            }
+        })
     }
 
     fn fortran_index(&self, mut index: usize) -> usize {
@@ -292,9 +322,8 @@ impl Array {
             (&self.data_type, 0)
         } else {
             let field = self.data_type.field(name);
-            let field = field.ok_or_else(|| {
-                Error::failed(format!("the array has no field `{name}`"))
-            })?;
+            let field =
+                field.ok_or_else(|| Error::failed(format!("the array has no field `{name}`")))?;
             (&field.data_type, field.offset)
         };
         let wrong = || Error::failed(format!("an array of {} instead of numbers", self.data_type));
@@ -306,7 +335,9 @@ impl Array {
             let bytes = bytes.get(index * size + offset..(index + 1) * size)?;
             number(data_type, bytes)
         };
-        self.order().map(|index| element(index).ok_or_else(wrong)).collect()
+        self.order()
+            .map(|index| element(index).ok_or_else(wrong))
+            .collect()
     }
 
     /// The elements as doubles, in C order.
@@ -322,7 +353,11 @@ impl Array {
     /// # Errors
     /// Fails if there is no such field, or it holds no numbers.
     pub(crate) fn field_reals(&self, name: &str) -> Result<Vec<f64>> {
-        Ok(self.field_numbers(name)?.into_iter().map(Number::real).collect())
+        Ok(self
+            .field_numbers(name)?
+            .into_iter()
+            .map(Number::real)
+            .collect())
     }
 
     /// The elements of a field, or of all if the name is empty, as integers, in C order.
@@ -362,6 +397,8 @@ impl Array {
                 .get(index * size..(index + 1) * size)
                 .and_then(|bytes| fixed_text(&self.data_type, bytes))
         };
-        self.order().map(|index| element(index).ok_or_else(wrong)).collect()
+        self.order()
+            .map(|index| element(index).ok_or_else(wrong))
+            .collect()
     }
 }

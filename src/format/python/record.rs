@@ -36,8 +36,6 @@ pub(crate) enum Origin {
 pub(crate) struct Record {
     /// The class or function, a [`Value::Global`] in all honest files.
     pub(crate) class: Id,
-    /// How it would be made.
-    pub(crate) origin: Origin,
     /// A tuple.
     pub(crate) arguments: Option<Id>,
     /// What is set on it, mostly a dictionary of its attributes.
@@ -64,7 +62,7 @@ pub(crate) enum Value {
     /// A text in UTF-8.
     Text(Bytes),
     /// A text with lone surrogates, which is not Unicode.
-    Surrogates(Bytes),
+    Surrogates,
     /// Bytes.
     Bytes(Bytes),
     /// A tuple.
@@ -88,8 +86,8 @@ pub(crate) enum Value {
     DataType(Arc<DataType>),
     /// An array.
     Array(Box<Array>),
-    /// A value that is kept elsewhere, by what identifies it.
-    Persistent(Id),
+    /// A value that is kept outside of the stream.
+    Persistent,
 }
 
 /// All values of a file.
@@ -101,6 +99,8 @@ pub(crate) struct Arena {
     pending: u64,
     /// Bytes that values copied from the file may still take.
     copies_left: u64,
+    /// The bytes of the file.
+    file_bytes: usize,
 }
 
 /// The index of `None`, which every arena begins with.
@@ -114,7 +114,13 @@ impl Arena {
             reservation: memory::reserve(0, SUBJECT)?,
             pending: 0,
             copies_left: 2 * file_bytes as u64 + 4096,
+            file_bytes,
         })
+    }
+
+    /// The bytes of the file that was read.
+    pub(crate) fn file_bytes(&self) -> usize {
+        self.file_bytes
     }
 
     /// Counts bytes that reading takes.
@@ -198,7 +204,10 @@ impl Arena {
     /// The entry of a dictionary under a text; of several the last, as in Python.
     pub(crate) fn entry(&self, dictionary: Id, key: &str) -> Option<Id> {
         let pairs = self.pairs(dictionary)?;
-        let found = pairs.iter().rev().find(|(id, _)| self.text(*id) == Some(key));
+        let found = pairs
+            .iter()
+            .rev()
+            .find(|(id, _)| self.text(*id) == Some(key));
         found.map(|(_, value)| *value)
     }
 

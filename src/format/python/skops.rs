@@ -45,10 +45,24 @@ pub(crate) fn read(bytes: &Bytes) -> Result<Document> {
     let tree: Json = serde_json::from_slice(&schema)
         .map_err(|error| broken("its schema is not JSON").because(error))?;
     let arena = Arena::new(bytes.len())?;
-    let mut reader = Reader { archive, arena, calls: Calls::default(), seen: HashMap::new() };
-    let node = tree.as_object().ok_or_else(|| broken("its schema is not an object"))?;
+    let mut reader = Reader {
+        archive,
+        arena,
+        calls: Calls::default(),
+        seen: HashMap::new(),
+    };
+    let node = tree
+        .as_object()
+        .ok_or_else(|| broken("its schema is not an object"))?;
     let root = reader.node(node, 0)?;
-    Ok(Document::new(reader.arena, root, "skops", None, Compression::None, reader.calls))
+    Ok(Document::new(
+        reader.arena,
+        root,
+        "skops",
+        None,
+        Compression::None,
+        reader.calls,
+    ))
 }
 
 struct Reader {
@@ -67,7 +81,10 @@ impl Reader {
         let loader = text(node, "__loader__")?;
         let number = node.get("__id__").and_then(Json::as_i64);
         let is_shared = !matches!(loader, "JsonNode" | "TypeNode");
-        if let Some(known) = number.filter(|_| is_shared).and_then(|one| self.seen.get(&one)) {
+        if let Some(known) = number
+            .filter(|_| is_shared)
+            .and_then(|one| self.seen.get(&one))
+        {
             return Ok(*known);
         }
         let id = self.made(loader, node, depth)?;
@@ -150,9 +167,17 @@ impl Reader {
         self.calls.note(&self.arena, class, origin);
         let content = node.get("content").and_then(Json::as_object);
         let content = content.filter(|content| content.contains_key("__loader__"));
-        let state = content.map(|content| self.node(content, depth + 1)).transpose()?;
+        let state = content
+            .map(|content| self.node(content, depth + 1))
+            .transpose()?;
         let (items, pairs) = (Vec::new(), Vec::new());
-        let record = Record { class, origin, arguments, state, items, pairs };
+        let record = Record {
+            class,
+            arguments,
+            state,
+            items,
+            pairs,
+        };
         self.arena.account(size_of::<Record>())?;
         self.arena.push(Value::Record(Box::new(record)))
     }
@@ -189,7 +214,9 @@ impl Reader {
     }
 
     fn inner(&mut self, item: &Json, depth: usize) -> Result<Id> {
-        let item = item.as_object().ok_or_else(|| broken("a node is not an object"))?;
+        let item = item
+            .as_object()
+            .ok_or_else(|| broken("a node is not an object"))?;
         self.node(item, depth + 1)
     }
 
@@ -198,7 +225,10 @@ impl Reader {
         let content = node.get("content").and_then(Json::as_object);
         let content = content.ok_or_else(|| broken("a dictionary has no content"))?;
         let types = node.get("key_types").and_then(|types| types.get("content"));
-        let types = types.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        let types = types
+            .and_then(Json::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let is_integer = |kind: &&Json| {
             let class = kind.get("__class__").and_then(Json::as_str);
             class.is_some_and(|class| class.contains("int"))
@@ -206,7 +236,11 @@ impl Reader {
         // The order of the keys is lost in reading, so the types count together.
         let integers = types.iter().filter(is_integer).count();
         let has_integers = integers > 0
-            && integers == content.keys().filter(|key| key.parse::<i64>().is_ok()).count();
+            && integers
+                == content
+                    .keys()
+                    .filter(|key| key.parse::<i64>().is_ok())
+                    .count();
         let mut pairs = Vec::new();
         for (key, value) in content {
             let key = match key.parse::<i64>() {
@@ -238,13 +272,19 @@ impl Reader {
             Value::Integer(length) => usize::try_from(*length).ok(),
             _ => None,
         };
-        let lengths = self.arena.items(shape).unwrap_or_default().iter().map(length);
+        let lengths = self
+            .arena
+            .items(shape)
+            .unwrap_or_default()
+            .iter()
+            .map(length);
         let lengths: Option<Vec<usize>> = lengths.collect();
         let lengths = lengths.ok_or_else(|| broken("the shape of an array is broken"))?;
         let items = match node.get("content") {
-            Some(Json::Array(items)) => {
-                items.iter().map(|item| self.inner(item, depth)).collect::<Result<Vec<Id>>>()?
-            }
+            Some(Json::Array(items)) => items
+                .iter()
+                .map(|item| self.inner(item, depth))
+                .collect::<Result<Vec<Id>>>()?,
             Some(Json::Object(content)) => {
                 let list = self.node(content, depth + 1)?;
                 self.arena.items(list).unwrap_or_default().to_vec()
@@ -254,15 +294,21 @@ impl Reader {
         // Inner axes are lists.
         let mut flat = items;
         for _ in 1..lengths.len() {
-            let inner = flat.iter().map(|id| self.arena.items(*id).map(<[Id]>::to_vec));
+            let inner = flat
+                .iter()
+                .map(|id| self.arena.items(*id).map(<[Id]>::to_vec));
             let inner: Option<Vec<Vec<Id>>> = inner.collect();
             flat = inner.ok_or_else(|| broken("an array is ragged"))?.concat();
             self.arena.copying(4 * flat.len())?;
         }
         let count = flat.len();
         let list = self.arena.push(Value::List(flat))?;
-        let data_type =
-            DataType { kind: Kind::Object, size: 8, is_big_endian: false, fields: Vec::new() };
+        let data_type = DataType {
+            kind: Kind::Object,
+            size: 8,
+            is_big_endian: false,
+            fields: Vec::new(),
+        };
         let array = Array::objects(lengths, data_type.into(), (list, count))?;
         self.arena.push(Value::Array(Box::new(array)))
     }
@@ -282,7 +328,9 @@ impl Reader {
             let key = self.arena.push_text(key)?;
             let value = if key_is_shape(file) {
                 let lengths = array.field_integers("")?;
-                let lengths = lengths.into_iter().map(|one| self.arena.push(Value::Integer(one)));
+                let lengths = lengths
+                    .into_iter()
+                    .map(|one| self.arena.push(Value::Integer(one)));
                 let lengths = lengths.collect::<Result<Vec<Id>>>()?;
                 Value::Tuple(lengths)
             } else {
@@ -294,8 +342,13 @@ impl Reader {
         let state = Some(self.arena.push(Value::Dict(pairs))?);
         let class = self.class(node)?;
         let (items, pairs, arguments) = (Vec::new(), Vec::new(), None);
-        let origin = Origin::Object;
-        let record = Record { class, origin, arguments, state, items, pairs };
+        let record = Record {
+            class,
+            arguments,
+            state,
+            items,
+            pairs,
+        };
         self.arena.push(Value::Record(Box::new(record)))
     }
 }

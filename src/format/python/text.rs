@@ -54,7 +54,10 @@ pub(super) fn quoted(line: &[u8]) -> Option<Vec<u8>> {
                 value as u8
             }
             b'0'..=b'7' => {
-                let more = rest.iter().take(2).take_while(|byte| (b'0'..=b'7').contains(byte));
+                let more = rest
+                    .iter()
+                    .take(2)
+                    .take_while(|byte| (b'0'..=b'7').contains(byte));
                 let length = more.count();
                 let start = line_offset(inner, rest) - 1;
                 let value = code(&inner[start..=start + length], 8)?;
@@ -89,7 +92,9 @@ pub(super) fn from_latin1(bytes: &[u8]) -> String {
 
 /// A text as latin-1; none if it has other characters.
 pub(super) fn to_latin1(text: &str) -> Option<Vec<u8>> {
-    text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect()
+    text.chars()
+        .map(|character| u8::try_from(u32::from(character)).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -99,17 +104,28 @@ mod tests {
     #[test]
     fn escapes_are_read_as_python_reads_them() {
         // `pickle.dumps("a\u20ac\n\\x", 0)` holds the first line.
-        assert_eq!(raw_unicode_escape(br"a\u20ac\u000a\u005cx").as_deref(), Some("a€\n\\x"));
+        assert_eq!(
+            raw_unicode_escape(br"a\u20ac\u000a\u005cx").as_deref(),
+            Some("a€\n\\x")
+        );
         assert_eq!(raw_unicode_escape(b"\xe4").as_deref(), Some("ä"));
         assert_eq!(raw_unicode_escape(br"\U0001f600").as_deref(), Some("😀"));
         for broken in [&br"\u12"[..], br"\u+123", br"\ud800", br"\U00110000"] {
-            assert_eq!(raw_unicode_escape(broken), None, "{}", broken.escape_ascii());
+            assert_eq!(
+                raw_unicode_escape(broken),
+                None,
+                "{}",
+                broken.escape_ascii()
+            );
         }
     }
 
     #[test]
     fn quoted_texts_are_read_as_python_reads_them() {
-        assert_eq!(quoted(br"'a\'b\x00\xff\n\101\0z\q'"), Some(b"a'b\0\xff\nA\0z\\q".to_vec()));
+        assert_eq!(
+            quoted(br"'a\'b\x00\xff\n\101\0z\q'"),
+            Some(b"a'b\0\xff\nA\0z\\q".to_vec())
+        );
         assert_eq!(quoted(b"\"it's\""), Some(b"it's".to_vec()));
         for broken in [&b"'"[..], b"'a", b"a", br"'\", br"'\x1'", b""] {
             assert_eq!(quoted(broken), None, "{}", broken.escape_ascii());

@@ -40,24 +40,84 @@ const PACKAGES: [&str; 26] = [
 
 /// What the language itself makes: its containers and numbers.
 const BUILTINS: [&str; 16] = [
-    "bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "long",
-    "object", "range", "set", "slice", "str", "tuple",
+    "bool",
+    "bytearray",
+    "bytes",
+    "complex",
+    "dict",
+    "float",
+    "frozenset",
+    "int",
+    "list",
+    "long",
+    "object",
+    "range",
+    "set",
+    "slice",
+    "str",
+    "tuple",
 ];
 
 /// Modules of the standard library that reach the machine: not even an object of theirs belongs in
 /// a model.
 const MACHINE: [&str; 31] = [
-    "_posixsubprocess", "asyncio", "bdb", "code", "codeop", "commands", "ctypes", "ftplib", "http",
-    "importlib", "marshal", "multiprocessing", "nt", "os", "pdb", "pickle", "pip", "posix", "pty",
-    "runpy", "shutil", "signal", "socket", "ssl", "subprocess", "sys", "tempfile", "timeit",
-    "trace", "urllib", "webbrowser",
+    "_posixsubprocess",
+    "asyncio",
+    "bdb",
+    "code",
+    "codeop",
+    "commands",
+    "ctypes",
+    "ftplib",
+    "http",
+    "importlib",
+    "marshal",
+    "multiprocessing",
+    "nt",
+    "os",
+    "pdb",
+    "pickle",
+    "pip",
+    "posix",
+    "pty",
+    "runpy",
+    "shutil",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "timeit",
+    "trace",
+    "urllib",
+    "webbrowser",
 ];
 
 /// Names in known packages that load or run something else.
 const RUNNING: [&str; 22] = [
-    "__import__", "check_output", "compile", "eval", "exec", "exec_command", "execfile",
-    "getoutput", "import_module", "load", "loads", "loadtxt", "open", "query", "read_pickle",
-    "run", "run_command", "runstring", "save", "system", "to_pickle", "unpickle",
+    "__import__",
+    "check_output",
+    "compile",
+    "eval",
+    "exec",
+    "exec_command",
+    "execfile",
+    "getoutput",
+    "import_module",
+    "load",
+    "loads",
+    "loadtxt",
+    "open",
+    "query",
+    "read_pickle",
+    "run",
+    "run_command",
+    "runstring",
+    "save",
+    "system",
+    "to_pickle",
+    "unpickle",
 ];
 
 /// The most calls that are remembered; a message names a few.
@@ -85,11 +145,6 @@ impl Calls {
         }
     }
 
-    /// The names of such calls.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
-    }
-
     /// Fails if there are any.
     ///
     /// # Errors
@@ -113,7 +168,11 @@ impl Calls {
 /// A name as messages show it: short, and on one line.
 fn named(name: &str) -> String {
     const SHOWN: usize = 100;
-    let shown: String = name.chars().filter(|one| !one.is_control()).take(SHOWN).collect();
+    let shown: String = name
+        .chars()
+        .filter(|one| !one.is_control())
+        .take(SHOWN)
+        .collect();
     if name.starts_with("a function") {
         shown
     } else {
@@ -155,7 +214,11 @@ mod tests {
             ("mylib", "Encoder", Object, true),
             ("subprocess", "Popen", Object, false),
         ] {
-            assert_eq!(is_known(module, name, origin), expected, "{module}.{name} {origin:?}");
+            assert_eq!(
+                is_known(module, name, origin),
+                expected,
+                "{module}.{name} {origin:?}"
+            );
         }
     }
 }

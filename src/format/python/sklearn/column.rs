@@ -4,6 +4,8 @@
 //! Owns the steps and their arithmetic, which is scikit-learn's own in f64. It must not know
 //! estimators.
 
+use std::sync::Arc;
+
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 
 /// The code of a value that is not in a vocabulary.
@@ -29,9 +31,9 @@ pub(super) enum Step {
     /// 1 above this value, else 0.
     Above(f64),
     /// The value of this index; anything else becomes the last of all.
-    Table(Vec<f64>, f64),
+    Table(Arc<[f64]>, f64),
     /// The position of the value in a list; −1 where it is not in it.
-    Find(Vec<f64>),
+    Find(Arc<[f64]>),
     /// A function of one number.
     Function(fn(f64) -> f64),
 }
@@ -64,12 +66,20 @@ impl Step {
             Self::Equals(other) => each(values, |value| one(value == *other)),
             Self::Above(other) => each(values, |value| one(value > *other)),
             Self::Table(table, other) => each(values, |value| {
-                let index = if value >= 0.0 { value as usize } else { usize::MAX };
+                let index = if value >= 0.0 {
+                    value as usize
+                } else {
+                    usize::MAX
+                };
                 table.get(index).copied().unwrap_or(*other)
             }),
             Self::Find(known) => each(values, |value| {
                 let found = known.iter().position(|one| *one == value);
-                if value.is_nan() { value } else { found.map_or(UNSEEN, |found| found as f64) }
+                if value.is_nan() {
+                    value
+                } else {
+                    found.map_or(UNSEEN, |found| found as f64)
+                }
             }),
             Self::Function(function) => each(values, function),
         }
@@ -91,7 +101,12 @@ pub(super) struct Column {
 impl Column {
     /// An input as it is.
     pub(super) fn of(input: usize) -> Self {
-        Self { input, steps: Vec::new(), may_miss: true, filled: None }
+        Self {
+            input,
+            steps: Vec::new(),
+            may_miss: true,
+            filled: None,
+        }
     }
 
     /// The column with more steps.
@@ -126,6 +141,8 @@ struct Known {
 pub(super) struct Inputs {
     known: Vec<Known>,
     named: bool,
+    /// Transformers that were translated.
+    visits: usize,
 }
 
 impl Inputs {
@@ -140,11 +157,23 @@ impl Inputs {
             rejects_null: false,
             rejects_unseen: false,
         });
-        Self { known: known.collect(), named }
+        Self {
+            known: known.collect(),
+            named,
+            visits: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
         self.known.len()
+    }
+
+    /// Counts a transformer; false after more than any honest file has, which one that refers to a
+    /// part of itself over and over can reach.
+    pub(super) fn visit(&mut self) -> bool {
+        const VISITS_LIMIT: usize = 100_000;
+        self.visits += 1;
+        self.visits <= VISITS_LIMIT
     }
 
     /// The index of the input of this name.
@@ -166,7 +195,10 @@ impl Inputs {
     /// Takes the input for codes of these categories; false if it is read otherwise elsewhere.
     pub(super) fn categories(&mut self, input: usize, values: Vec<CategoryValue>) -> bool {
         let known = &mut self.known[input];
-        let fits = known.categories.as_ref().is_none_or(|other| *other == values);
+        let fits = known
+            .categories
+            .as_ref()
+            .is_none_or(|other| *other == values);
         known.categories = Some(values);
         fits && !known.is_number
     }
@@ -186,7 +218,10 @@ impl Inputs {
         let inputs = self.known.into_iter().map(|known| {
             let mut input = match known.categories {
                 Some(values) => {
-                    let vocabulary = Vocabulary { values, unseen_code: UNSEEN };
+                    let vocabulary = Vocabulary {
+                        values,
+                        unseen_code: UNSEEN,
+                    };
                     Input::of_kind(known.name, InputKind::Category(vocabulary))
                 }
                 None => Input::number(known.name),
@@ -199,6 +234,10 @@ impl Inputs {
             }
             input
         });
-        Contract { inputs: inputs.collect(), named: self.named, vector: None }
+        Contract {
+            inputs: inputs.collect(),
+            named: self.named,
+            vector: None,
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::column::Column;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::forest::Forest;
-use crate::model::{Margins, Model, Scratch};
+use crate::model::{Model, Scores, Wants, Worker};
+use crate::outcome::Margins;
 
 /// What is done to a row's margins at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +21,17 @@ pub(super) enum Ending {
 #[derive(Debug)]
 pub(super) enum Engine {
     /// Sums of columns times coefficients, which are stored output after output.
-    Linear { intercepts: Vec<f64>, coefficients: Vec<f64>, ending: Ending },
+    Linear {
+        intercepts: Vec<f64>,
+        coefficients: Vec<f64>,
+        ending: Ending,
+    },
     /// Trees; `rounds` rounds columns to f32 first, and the sums are divided at the end.
-    Forest { forest: Forest, rounds: bool, divisor: f64 },
+    Forest {
+        forest: Forest,
+        rounds: bool,
+        divisor: f64,
+    },
 }
 
 /// A pipeline.
@@ -35,18 +44,29 @@ pub(super) struct Columnar {
     is_plain: bool,
 }
 
-/// What one worker writes on.
-struct Work {
+/// A pipeline at work on one thread.
+#[derive(Debug)]
+struct ColumnarWorker<'a> {
+    pipeline: &'a Columnar,
     features: FeatureBlock,
-    inner: Scratch,
+    /// The worker of the forest, if there is one.
+    forest: Option<Box<dyn Worker + 'a>>,
 }
 
 impl Columnar {
     /// A pipeline of so many inputs.
     pub(super) fn new(input_count: usize, columns: Vec<Column>, engine: Engine) -> Self {
         let is_plain = columns.len() == input_count
-            && columns.iter().enumerate().all(|(index, one)| one.is_raw() && one.input == index);
-        Self { input_count, columns, engine, is_plain }
+            && columns
+                .iter()
+                .enumerate()
+                .all(|(index, one)| one.is_raw() && one.input == index);
+        Self {
+            input_count,
+            columns,
+            engine,
+            is_plain,
+        }
     }
 
     fn rounds(&self) -> bool {
@@ -60,13 +80,20 @@ impl Columnar {
             values.copy_from_slice(block.column(column.input));
             column.run(values);
             if self.rounds() {
-                values.iter_mut().for_each(|value| *value = f64::from(*value as f32));
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = f64::from(*value as f32));
             }
         }
     }
 }
 
-fn linear(intercepts: &[f64], coefficients: &[f64], features: &Columns<f64>, margins: &mut Vec<f64>) {
+fn linear(
+    intercepts: &[f64],
+    coefficients: &[f64],
+    features: &Columns<f64>,
+    margins: &mut Vec<f64>,
+) {
     let (rows, width) = (features.row_count(), intercepts.len());
     margins.resize(rows * width, 0.0);
     let count = features.feature_count();
@@ -79,7 +106,9 @@ fn linear(intercepts: &[f64], coefficients: &[f64], features: &Columns<f64>, mar
         }
     }
     for row in margins.chunks_exact_mut(width) {
-        row.iter_mut().zip(intercepts).for_each(|(sum, intercept)| *sum += intercept);
+        row.iter_mut()
+            .zip(intercepts)
+            .for_each(|(sum, intercept)| *sum += intercept);
     }
 }
 
@@ -87,11 +116,15 @@ fn end(ending: Ending, margins: &mut Vec<f64>, width: usize) {
     match ending {
         Ending::None => {}
         Ending::BothSides => {
-            *margins = margins.iter().flat_map(|margin| [-margin, *margin]).collect();
+            *margins = margins
+                .iter()
+                .flat_map(|margin| [-margin, *margin])
+                .collect();
         }
         Ending::EachAlone => {
             for row in margins.chunks_exact_mut(width) {
-                row.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+                row.iter_mut()
+                    .for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
                 let sum: f64 = row.iter().sum();
                 row.iter_mut().for_each(|value| *value /= sum);
             }
@@ -117,76 +150,101 @@ impl Model for Columnar {
 
     fn margin_count(&self) -> usize {
         match &self.engine {
-            Engine::Linear { ending: Ending::BothSides, .. } => 2,
+            Engine::Linear {
+                ending: Ending::BothSides,
+                ..
+            } => 2,
             Engine::Linear { intercepts, .. } => intercepts.len(),
             Engine::Forest { forest, .. } => forest.margin_count(),
         }
     }
 
-    fn scratch(&self) -> Scratch {
-        let inner = match &self.engine {
-            Engine::Linear { .. } => Scratch::default(),
-            Engine::Forest { forest, .. } => forest.scratch(),
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        let forest = match &self.engine {
+            Engine::Linear { .. } => None,
+            Engine::Forest { forest, .. } => Some(forest.worker()),
         };
-        let features = FeatureBlock::empty(Precision::Double);
-        Scratch(Box::new(Work { features, inner }))
+        Box::new(ColumnarWorker {
+            pipeline: self,
+            features: FeatureBlock::empty(Precision::Double),
+            forest,
+        })
     }
 
+    fn memory_bytes(&self) -> usize {
+        let columns = self
+            .columns
+            .iter()
+            .map(|one| size_of::<Column>() + 32 * one.steps.len());
+        let engine = match &self.engine {
+            Engine::Linear {
+                intercepts,
+                coefficients,
+                ..
+            } => size_of::<f64>() * (intercepts.len() + coefficients.len()),
+            Engine::Forest { forest, .. } => forest.memory_bytes(),
+        };
+        engine + columns.sum::<usize>()
+    }
+}
+
+impl Worker for ColumnarWorker<'_> {
     fn score(
-        &self,
+        &mut self,
         block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
     ) -> Result<()> {
         let internal = || Error::internal("a block of another shape than the pipeline's");
+        let pipeline = self.pipeline;
         let FeatureBlock::Double(columns) = block else {
             return Err(internal());
         };
-        let is_wide = columns.feature_count() == self.input_count || columns.row_count() == 0;
-        let work = scratch.0.downcast_mut::<Work>().filter(|_| is_wide).ok_or_else(internal)?;
-        let is_direct = self.is_plain && !self.rounds();
-        if let FeatureBlock::Double(features) = &mut work.features
+        let has_rows = columns.row_count() > 0;
+        if has_rows && columns.feature_count() != pipeline.input_count || wants.offsets.is_some() {
+            return Err(internal());
+        }
+        let is_direct = pipeline.is_plain && !pipeline.rounds();
+        if let FeatureBlock::Double(features) = &mut self.features
             && !is_direct
         {
-            if columns.row_count() == 0 {
-                features.reset(0, 0, 0.0);
+            if has_rows {
+                pipeline.fill(columns, features);
             } else {
-                self.fill(columns, features);
+                features.reset(0, 0, 0.0);
             }
         }
-        let features = if is_direct { block } else { &work.features };
-        match &self.engine {
-            Engine::Forest { forest, divisor, .. } => {
-                forest.score(features, &mut work.inner, margins)?;
-                if let Margins::Double(margins) = margins
+        let features = if is_direct { block } else { &self.features };
+        match (&pipeline.engine, &mut self.forest) {
+            (Engine::Forest { divisor, .. }, Some(forest)) => {
+                forest.score(features, wants, scores)?;
+                if let Margins::Double(margins) = &mut scores.margins
                     && *divisor != 1.0
                 {
                     margins.iter_mut().for_each(|margin| *margin /= divisor);
                 }
             }
-            Engine::Linear { intercepts, coefficients, ending } => {
-                let (FeatureBlock::Double(features), Margins::Double(margins)) = (features, margins)
+            (
+                Engine::Linear {
+                    intercepts,
+                    coefficients,
+                    ending,
+                },
+                _,
+            ) => {
+                *scores = Scores::empty(Precision::Double);
+                let (FeatureBlock::Double(features), Margins::Double(margins)) =
+                    (features, &mut scores.margins)
                 else {
                     return Err(internal());
                 };
-                margins.clear();
                 if features.row_count() > 0 {
                     linear(intercepts, coefficients, features, margins);
                     end(*ending, margins, intercepts.len());
                 }
             }
+            (Engine::Forest { .. }, None) => return Err(internal()),
         }
         Ok(())
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let columns = self.columns.iter().map(|one| size_of::<Column>() + 32 * one.steps.len());
-        let engine = match &self.engine {
-            Engine::Linear { intercepts, coefficients, .. } => {
-                size_of::<f64>() * (intercepts.len() + coefficients.len())
-            }
-            Engine::Forest { forest, .. } => forest.memory_bytes(),
-        };
-        engine + columns.sum::<usize>()
     }
 }

@@ -11,7 +11,7 @@ use super::tree::{of_estimator, of_predictor};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::forest::{Forest, Frame, Target};
-use crate::format::ImportOptions;
+use crate::format::importer::ImportOptions;
 use crate::format::python::container::Document;
 use crate::format::python::describe::texts;
 use crate::format::python::numpy::{Elements, Kind, Number};
@@ -39,7 +39,10 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     let root = Object::root(&document.arena, document.root);
     let first = first(&root)?;
     let names = first.texts("feature_names_in_");
-    let count = match first.find("n_features_in_").or_else(|| first.find("n_features_")) {
+    let count = match first
+        .find("n_features_in_")
+        .or_else(|| first.find("n_features_"))
+    {
         Some(id) => reals(root.arena, id).and_then(|one| one.first().copied()),
         None => names.as_ref().map(|names| names.len() as f64),
     };
@@ -55,7 +58,9 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
         let missing = columns.iter().filter(|column| column.may_miss);
         missing.for_each(|column| inputs.reject_null(column.input));
     }
-    let Fitted { engine, task, link, .. } = fitted;
+    let Fitted {
+        engine, task, link, ..
+    } = fitted;
     let model = Columnar::new(inputs.len(), columns, engine);
     Ok(LoadedModel {
         model: Box::new(model),
@@ -84,7 +89,10 @@ fn first<'a>(object: &Object<'a>) -> Result<Object<'a>> {
     if object.class() == ("pipeline", "Pipeline") {
         let mut steps = steps(object, "steps")?.into_iter();
         let step = steps.find(|step| step.arena.record(step.id).is_some());
-        return step.map_or_else(|| Err(object.refuse("it has no steps")), |step| first(&step));
+        return step.map_or_else(
+            || Err(object.refuse("it has no steps")),
+            |step| first(&step),
+        );
     }
     Ok(object.clone())
 }
@@ -99,7 +107,9 @@ fn finish(
     }
     if object.class() == ("pipeline", "Pipeline") {
         let mut steps = steps(object, "steps")?;
-        let last = steps.pop().ok_or_else(|| object.refuse("it has no steps"))?;
+        let last = steps
+            .pop()
+            .ok_or_else(|| object.refuse("it has no steps"))?;
         let mut columns = columns;
         for step in steps {
             let is_skipped = match step.arena.get(step.id) {
@@ -121,11 +131,27 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
     match object.class() {
         (
             "linear_model",
-            "LinearRegression" | "Ridge" | "RidgeCV" | "Lasso" | "LassoCV" | "ElasticNet"
-            | "ElasticNetCV" | "Lars" | "LarsCV" | "LassoLars" | "LassoLarsCV" | "LassoLarsIC"
-            | "HuberRegressor" | "BayesianRidge" | "ARDRegression" | "TheilSenRegressor"
-            | "QuantileRegressor" | "SGDRegressor" | "PassiveAggressiveRegressor"
-            | "OrthogonalMatchingPursuit" | "OrthogonalMatchingPursuitCV",
+            "LinearRegression"
+            | "Ridge"
+            | "RidgeCV"
+            | "Lasso"
+            | "LassoCV"
+            | "ElasticNet"
+            | "ElasticNetCV"
+            | "Lars"
+            | "LarsCV"
+            | "LassoLars"
+            | "LassoLarsCV"
+            | "LassoLarsIC"
+            | "HuberRegressor"
+            | "BayesianRidge"
+            | "ARDRegression"
+            | "TheilSenRegressor"
+            | "QuantileRegressor"
+            | "SGDRegressor"
+            | "PassiveAggressiveRegressor"
+            | "OrthogonalMatchingPursuit"
+            | "OrthogonalMatchingPursuitCV",
         )
         | ("svm", "LinearSVR") => regression(object, count, Link::Identity),
         ("linear_model", "PoissonRegressor" | "GammaRegressor") => {
@@ -137,7 +163,11 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
                 "log" => false,
                 _ => object.real("power")? <= 0.0,
             };
-            let link = if is_identity { Link::Identity } else { Link::Exponential };
+            let link = if is_identity {
+                Link::Identity
+            } else {
+                Link::Exponential
+            };
             regression(object, count, link)
         }
         ("linear_model", "LogisticRegression" | "LogisticRegressionCV") => logistic(object, count),
@@ -156,21 +186,24 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
         | ("svm", "LinearSVC") => classification(object, count, Odds::None),
         (
             "tree",
-            "DecisionTreeClassifier" | "DecisionTreeRegressor" | "ExtraTreeClassifier"
+            "DecisionTreeClassifier"
+            | "DecisionTreeRegressor"
+            | "ExtraTreeClassifier"
             | "ExtraTreeRegressor",
         )
         | (
             "ensemble",
-            "RandomForestClassifier" | "RandomForestRegressor" | "ExtraTreesClassifier"
+            "RandomForestClassifier"
+            | "RandomForestRegressor"
+            | "ExtraTreesClassifier"
             | "ExtraTreesRegressor",
         ) => averaged(object, count),
         ("ensemble", "GradientBoostingClassifier" | "GradientBoostingRegressor") => {
             boosted(object, count)
         }
-        (
-            "ensemble",
-            "HistGradientBoostingClassifier" | "HistGradientBoostingRegressor",
-        ) => histogram_boosted(object, count),
+        ("ensemble", "HistGradientBoostingClassifier" | "HistGradientBoostingRegressor") => {
+            histogram_boosted(object, count)
+        }
         _ => Err(object.unknown()),
     }
 }
@@ -201,7 +234,13 @@ fn labels(object: &Object) -> Result<Vec<Label>> {
                 None => Err(object.refuse("a class is of an unknown type")),
             },
         };
-        return object.arena.items(list).unwrap_or_default().iter().map(label).collect();
+        return object
+            .arena
+            .items(list)
+            .unwrap_or_default()
+            .iter()
+            .map(label)
+            .collect();
     }
     if array.data_type.kind == Kind::Text {
         let texts = texts(object.arena, array).unwrap_or_default();
@@ -222,8 +261,14 @@ fn classes(object: &Object) -> Result<(Task, usize)> {
     let labels = labels(object)?;
     let count = labels.len();
     let task = match <[Label; 2]>::try_from(labels) {
-        Ok(labels) => Task::Binary { labels, threshold: ABOVE_HALF },
-        Err(labels) => Task::Classes { labels, probabilities: true },
+        Ok(labels) => Task::Binary {
+            labels,
+            threshold: ABOVE_HALF,
+        },
+        Err(labels) => Task::Classes {
+            labels,
+            probabilities: true,
+        },
     };
     if count < 2 {
         return Err(object.refuse("a classifier of one class is not supported"));
@@ -253,7 +298,14 @@ fn coefficients(object: &Object, count: usize) -> Result<(Matrix, Vec<f64>)> {
 fn linear(object: &Object, count: usize, ending: Ending) -> Result<(Engine, usize)> {
     let (matrix, intercepts) = coefficients(object, count)?;
     let rows = matrix.rows;
-    Ok((Engine::Linear { intercepts, coefficients: matrix.values, ending }, rows))
+    Ok((
+        Engine::Linear {
+            intercepts,
+            coefficients: matrix.values,
+            ending,
+        },
+        rows,
+    ))
 }
 
 fn regression(object: &Object, count: usize, link: Link) -> Result<Fitted> {
@@ -262,7 +314,12 @@ fn regression(object: &Object, count: usize, link: Link) -> Result<Fitted> {
         1 => Task::Value,
         _ => Task::Values((0..outputs).map(|output| output.to_string()).collect()),
     };
-    Ok(Fitted { engine, task, link, takes_missing: false })
+    Ok(Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: false,
+    })
 }
 
 /// How probabilities come of a classifier's margins.
@@ -303,17 +360,56 @@ fn classification(object: &Object, count: usize, odds: Odds) -> Result<Fitted> {
         return Err(object.refuse("its coefficients do not fit its classes"));
     }
     let (task, link) = match odds {
-        Odds::None => (Task::Classes { labels, probabilities: false }, Link::Identity),
+        Odds::None => (
+            Task::Classes {
+                labels,
+                probabilities: false,
+            },
+            Link::Identity,
+        ),
         Odds::Both => (classes(object)?.0, Link::Logistic { slope: 2.0 }),
         _ if two => (classes(object)?.0, Link::Logistic { slope: 1.0 }),
         Odds::EachAlone => (classes(object)?.0, Link::Identity),
         Odds::Softmax => (classes(object)?.0, Link::Softmax),
     };
-    Ok(Fitted { engine, task, link, takes_missing: false })
+    Ok(Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: false,
+    })
+}
+
+/// Fails if trees share their nodes: each is laid out on its own, so a small file could make a
+/// large forest.
+fn not_repeated(object: &Object, members: &[Object], tree: &str) -> Result<()> {
+    /// What an inflated archive may hold more than its file.
+    const INFLATED: usize = 16;
+    let mut bytes = 0_usize;
+    for member in members {
+        let holder = if tree.is_empty() {
+            member.clone()
+        } else {
+            member.attribute(tree)?
+        };
+        let nodes = holder.array("nodes")?;
+        bytes = bytes.saturating_add(nodes.len().saturating_mul(nodes.data_type.size));
+    }
+    if bytes > object.arena.file_bytes().saturating_mul(INFLATED) {
+        return Err(Error::failed("the file repeats its trees over and over")
+            .hint("no library writes such a file: do not trust where it is from"));
+    }
+    Ok(())
 }
 
 fn frame(feature_count: usize, base: Vec<f64>) -> Frame {
-    Frame { precision: Precision::Double, feature_count, base, scale: 1.0, bias: Vec::new() }
+    Frame {
+        precision: Precision::Double,
+        feature_count,
+        base,
+        scale: 1.0,
+        bias: Vec::new(),
+    }
 }
 
 /// Trees whose answers are averaged, or one tree.
@@ -330,7 +426,11 @@ fn averaged(object: &Object, count: usize) -> Result<Fitted> {
     if members.is_empty() {
         return Err(object.refuse("it has no trees"));
     }
-    let (task, width) = if is_classifier { classes(object)? } else { (Task::Value, 1) };
+    let (task, width) = if is_classifier {
+        classes(object)?
+    } else {
+        (Task::Value, 1)
+    };
     // Up to 1.3 a leaf of a classifier holds weights, since 1.4 fractions.
     let has_weights = is_classifier && !object.is_since(1, 4);
     let leaf = |values: &[f64]| -> Vec<f64> {
@@ -343,9 +443,16 @@ fn averaged(object: &Object, count: usize) -> Result<Fitted> {
             _ => used.iter().map(share).collect(),
         }
     };
+    not_repeated(object, &members, "tree_")?;
     let margins = if width == 2 { 1 } else { width };
-    let target = if margins == 1 { Target::Margin(0) } else { Target::All };
-    let trees = members.iter().map(|member| of_estimator(member, count, target, leaf));
+    let target = if margins == 1 {
+        Target::Margin(0)
+    } else {
+        Target::All
+    };
+    let trees = members
+        .iter()
+        .map(|member| of_estimator(member, count, target, leaf));
     let forest = Forest::new(&frame(count, vec![0.0; margins]), trees)?;
     let takes_missing = match name {
         "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),
@@ -353,8 +460,17 @@ fn averaged(object: &Object, count: usize) -> Result<Fitted> {
         _ => object.is_since(1, 6),
     };
     let divisor = members.len() as f64;
-    let engine = Engine::Forest { forest, rounds: true, divisor };
-    Ok(Fitted { engine, task, link: Link::Identity, takes_missing })
+    let engine = Engine::Forest {
+        forest,
+        rounds: true,
+        divisor,
+    };
+    Ok(Fitted {
+        engine,
+        task,
+        link: Link::Identity,
+        takes_missing,
+    })
 }
 
 /// Where gradient boosting starts: what its first estimator says, as a margin.
@@ -388,7 +504,11 @@ fn start(object: &Object, width: usize, classes: usize) -> Result<Vec<f64>> {
 
 fn boosted(object: &Object, count: usize) -> Result<Fitted> {
     let is_classifier = object.class().1.ends_with("Classifier");
-    let (task, class_count) = if is_classifier { classes(object)? } else { (Task::Value, 1) };
+    let (task, class_count) = if is_classifier {
+        classes(object)?
+    } else {
+        (Task::Value, 1)
+    };
     let width = if class_count == 2 { 1 } else { class_count };
     let base = start(object, width, class_count)?;
     if base.len() != width {
@@ -399,10 +519,16 @@ fn boosted(object: &Object, count: usize) -> Result<Fitted> {
     if list.is_empty() || !list.len().is_multiple_of(width) {
         return Err(Error::failed("its trees do not make whole stages"));
     }
-    let trees = list.iter().enumerate().map(|(index, id)| {
-        let member = object.part(&format!("estimators_[{}, {}]", index / width, index % width), *id)?;
+    let member = |(index, id): (usize, &_)| {
+        let (stage, output) = (index / width, index % width);
+        object.part(&format!("estimators_[{stage}, {output}]"), *id)
+    };
+    let members = list.iter().enumerate().map(member);
+    let members = members.collect::<Result<Vec<_>>>()?;
+    not_repeated(object, &members, "tree_")?;
+    let trees = members.iter().enumerate().map(|(index, member)| {
         let target = Target::Margin((index % width) as u32);
-        of_estimator(&member, count, target, |values| vec![rate * values[0]])
+        of_estimator(member, count, target, |values| vec![rate * values[0]])
     });
     let forest = Forest::new(&frame(count, base), trees)?;
     let link = match (class_count, object.text("loss")) {
@@ -411,8 +537,17 @@ fn boosted(object: &Object, count: usize) -> Result<Fitted> {
         (2, _) => Link::Logistic { slope: 1.0 },
         _ => Link::Softmax,
     };
-    let engine = Engine::Forest { forest, rounds: true, divisor: 1.0 };
-    Ok(Fitted { engine, task, link, takes_missing: false })
+    let engine = Engine::Forest {
+        forest,
+        rounds: true,
+        divisor: 1.0,
+    };
+    Ok(Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: false,
+    })
 }
 
 fn histogram_boosted(object: &Object, count: usize) -> Result<Fitted> {
@@ -420,7 +555,11 @@ fn histogram_boosted(object: &Object, count: usize) -> Result<Fitted> {
         return Err(object.refuse("categorical features are not supported"));
     }
     let is_classifier = object.class().1.ends_with("Classifier");
-    let (task, class_count) = if is_classifier { classes(object)? } else { (Task::Value, 1) };
+    let (task, class_count) = if is_classifier {
+        classes(object)?
+    } else {
+        (Task::Value, 1)
+    };
     let width = if class_count == 2 { 1 } else { class_count };
     let base = object.reals("_baseline_prediction")?;
     if base.len() != width {
@@ -433,9 +572,14 @@ fn histogram_boosted(object: &Object, count: usize) -> Result<Fitted> {
             return Err(Error::failed("its trees do not make whole stages"));
         }
         for (output, id) in stage.iter().enumerate() {
-            trees.push((object.part(&format!("_predictors[{round}][{output}]"), *id)?, output));
+            trees.push((
+                object.part(&format!("_predictors[{round}][{output}]"), *id)?,
+                output,
+            ));
         }
     }
+    let members: Vec<Object> = trees.iter().map(|(tree, _)| tree.clone()).collect();
+    not_repeated(object, &members, "")?;
     let trees = trees
         .iter()
         .map(|(tree, output)| of_predictor(tree, count, Target::Margin(*output as u32)));
@@ -446,6 +590,15 @@ fn histogram_boosted(object: &Object, count: usize) -> Result<Fitted> {
         (2, _) => Link::Logistic { slope: 1.0 },
         _ => Link::Softmax,
     };
-    let engine = Engine::Forest { forest, rounds: false, divisor: 1.0 };
-    Ok(Fitted { engine, task, link, takes_missing: true })
+    let engine = Engine::Forest {
+        forest,
+        rounds: false,
+        divisor: 1.0,
+    };
+    Ok(Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: true,
+    })
 }

@@ -24,7 +24,7 @@ mod tree;
 
 use super::container::Document;
 use crate::error::Result;
-use crate::format::ImportOptions;
+use crate::format::importer::ImportOptions;
 use crate::model::LoadedModel;
 
 /// Translates the saved object.

@@ -30,7 +30,11 @@ pub(super) struct Matrix {
 impl<'a> Object<'a> {
     /// The object that was saved.
     pub(super) fn root(arena: &'a Arena, id: Id) -> Self {
-        Self { arena, id, path: Vec::new() }
+        Self {
+            arena,
+            id,
+            path: Vec::new(),
+        }
     }
 
     /// A part of this object.
@@ -40,7 +44,11 @@ impl<'a> Object<'a> {
         }
         let mut path = self.path.clone();
         path.push(name.to_owned());
-        Ok(Self { arena: self.arena, id, path })
+        Ok(Self {
+            arena: self.arena,
+            id,
+            path,
+        })
     }
 
     /// The part that an attribute is.
@@ -81,9 +89,10 @@ impl<'a> Object<'a> {
     }
 
     fn broken(&self, name: &str, expected: &str) -> Error {
-        Error::failed(format!("{}: `{name}` is not {expected}", self.place()))
-            .hint("save the fitted estimator again; an estimator that was never fitted has no such \
-                   attribute")
+        Error::failed(format!("{}: `{name}` is not {expected}", self.place())).hint(
+            "save the fitted estimator again; an estimator that was never fitted has no such \
+                   attribute",
+        )
     }
 
     /// An attribute that may be missing; `None` counts as missing.
@@ -104,12 +113,15 @@ impl<'a> Object<'a> {
 
     /// A text parameter; empty if it is something else or missing.
     pub(super) fn text(&self, name: &str) -> &'a str {
-        self.find(name).and_then(|id| self.arena.text(id)).unwrap_or_default()
+        self.find(name)
+            .and_then(|id| self.arena.text(id))
+            .unwrap_or_default()
     }
 
     /// A boolean parameter; false if it is missing.
     pub(super) fn flag(&self, name: &str) -> bool {
-        self.find(name).is_some_and(|id| matches!(self.arena.get(id), Value::Boolean(true)))
+        self.find(name)
+            .is_some_and(|id| matches!(self.arena.get(id), Value::Boolean(true)))
     }
 
     /// A number.
@@ -121,17 +133,23 @@ impl<'a> Object<'a> {
     /// The elements of a list or tuple.
     pub(super) fn list(&self, name: &str) -> Result<&'a [Id]> {
         let id = self.need(name)?;
-        let found = match self.arena.get(id) {
-            Value::Array(Array { elements: Elements::Objects(list), .. }) => self.arena.items(*list),
-            _ => self.arena.items(id),
+        let list = match self.arena.get(id) {
+            Value::Array(array) => match array.elements {
+                Elements::Objects(list) => list,
+                _ => id,
+            },
+            _ => id,
         };
+        let found = self.arena.items(list);
         found.ok_or_else(|| self.broken(name, "a list"))
     }
 
     /// An array.
     pub(super) fn array(&self, name: &str) -> Result<&'a Array> {
         let id = self.need(name)?;
-        self.arena.array(id).ok_or_else(|| self.broken(name, "an array"))
+        self.arena
+            .array(id)
+            .ok_or_else(|| self.broken(name, "an array"))
     }
 
     /// The doubles of an array or number.
@@ -149,7 +167,11 @@ impl<'a> Object<'a> {
             [rows, columns] => (rows, columns),
             _ => return Err(self.broken(name, "a matrix")),
         };
-        Ok(Matrix { rows, columns, values: self.reals(name)? })
+        Ok(Matrix {
+            rows,
+            columns,
+            values: self.reals(name)?,
+        })
     }
 
     /// The texts of an array.

@@ -13,6 +13,12 @@ use crate::format::python::record::{Arena, Id, Value};
 /// The most columns that a pipeline may make.
 const COLUMNS_LIMIT: usize = 1 << 20;
 
+/// The most steps on all columns together.
+const STEPS_LIMIT: usize = 1 << 24;
+
+/// The most numbers in the tables of one encoded column.
+const TABLES_LIMIT: usize = 1 << 24;
+
 /// The columns that a transformer makes of others.
 ///
 /// # Errors
@@ -22,6 +28,10 @@ pub(super) fn transform(
     columns: Vec<Column>,
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
+    let steps_count: usize = columns.iter().map(|column| column.steps.len()).sum();
+    if !inputs.visit() || steps_count > STEPS_LIMIT {
+        return Err(object.refuse("the file repeats its transformers over and over"));
+    }
     let columns = match object.class() {
         ("pipeline", "Pipeline") => {
             let steps = steps(object, "steps")?;
@@ -37,7 +47,10 @@ pub(super) fn transform(
         ("preprocessing", "MinMaxScaler") => min_max(object, columns)?,
         ("preprocessing", "Binarizer") => {
             let threshold = object.real("threshold")?;
-            columns.into_iter().map(|column| column.then([Step::Above(threshold)])).collect()
+            columns
+                .into_iter()
+                .map(|column| column.then([Step::Above(threshold)]))
+                .collect()
         }
         ("preprocessing", "FunctionTransformer") => function(object, columns)?,
         ("preprocessing", "OneHotEncoder") => return encoded(object, columns, inputs, one_hot),
@@ -52,9 +65,7 @@ pub(super) fn transform(
 /// The (name, estimator) pairs of a list.
 pub(super) fn steps<'a>(object: &Object<'a>, name: &str) -> Result<Vec<Object<'a>>> {
     let pair = |item: &Id| match object.arena.items(*item) {
-        Some([name, part, ..]) => {
-            object.part(object.arena.text(*name).unwrap_or("?"), *part)
-        }
+        Some([name, part, ..]) => object.part(object.arena.text(*name).unwrap_or("?"), *part),
         _ => Err(object.refuse(&format!("`{name}` is not of pairs"))),
     };
     object.list(name)?.iter().map(pair).collect()
@@ -91,9 +102,10 @@ pub(super) fn numbers(object: &Object, columns: &[Column], inputs: &mut Inputs) 
         return Err(object.refuse(&format!("column `{name}` is a text where numbers are read")));
     }
     for column in columns {
-        let is_coded = column.steps.iter().any(|step| {
-            matches!(step, Step::Equals(_) | Step::Table(..) | Step::Find(_))
-        });
+        let is_coded = column
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Equals(_) | Step::Table(..) | Step::Find(_)));
         if !is_coded && !inputs.number(column.input) {
             let name = inputs.name(column.input).to_owned();
             return Err(object.refuse(&format!(
@@ -146,14 +158,20 @@ fn column_transformer(
             None => asked_for(object, position, *chosen, inputs),
         };
         let indices = indices.ok_or_else(|| {
-            object.refuse(&format!("the columns of `{name}` are chosen in an unknown way"))
+            object.refuse(&format!(
+                "the columns of `{name}` are chosen in an unknown way"
+            ))
         })?;
         let chosen = indices.iter().map(|index| columns.get(*index).cloned());
-        let chosen = chosen.collect::<Option<Vec<Column>>>().ok_or_else(|| {
-            object.refuse(&format!("`{name}` reads a column that there is not"))
-        })?;
+        let chosen = chosen
+            .collect::<Option<Vec<Column>>>()
+            .ok_or_else(|| object.refuse(&format!("`{name}` reads a column that there is not")))?;
         if !chosen.is_empty() {
-            made.extend(transform_or_pass(&object.part(name, *part)?, chosen, inputs)?);
+            made.extend(transform_or_pass(
+                &object.part(name, *part)?,
+                chosen,
+                inputs,
+            )?);
         }
     }
     bounded(object, made)
@@ -168,20 +186,20 @@ fn positions(arena: &Arena, id: Id) -> Option<Vec<usize>> {
 }
 
 /// The columns that were asked for by number, name, mask or slice.
-fn asked_for(
-    object: &Object,
-    position: usize,
-    chosen: Id,
-    inputs: &Inputs,
-) -> Option<Vec<usize>> {
+fn asked_for(object: &Object, position: usize, chosen: Id, inputs: &Inputs) -> Option<Vec<usize>> {
     let arena = object.arena;
-    let chosen = match object.find("_columns").and_then(|columns| arena.items(columns)) {
+    let chosen = match object
+        .find("_columns")
+        .and_then(|columns| arena.items(columns))
+    {
         Some(columns) => columns.get(position).copied().unwrap_or(chosen),
         None => chosen,
     };
     let names = object.texts("_feature_names_in");
     let by_name = |name: &str| {
-        let own = names.as_ref().and_then(|names| names.iter().position(|one| one == name));
+        let own = names
+            .as_ref()
+            .and_then(|names| names.iter().position(|one| one == name));
         own.or_else(|| inputs.index(name))
     };
     let items = match arena.get(chosen) {
@@ -204,7 +222,11 @@ fn asked_for(
         Value::Array(_) => return positions(arena, chosen),
         _ => return None,
     };
-    if items.iter().all(|item| matches!(arena.get(*item), Value::Boolean(_))) && !items.is_empty() {
+    if items
+        .iter()
+        .all(|item| matches!(arena.get(*item), Value::Boolean(_)))
+        && !items.is_empty()
+    {
         let is_chosen = |item: &Id| matches!(arena.get(*item), Value::Boolean(true));
         let chosen = items.iter().enumerate().filter(|(_, item)| is_chosen(item));
         return Some(chosen.map(|(index, _)| index).collect());
@@ -232,12 +254,7 @@ fn by_column(object: &Object, name: &str, count: usize) -> Result<Option<Vec<f64
 }
 
 /// (x − center) / scale, each where it is.
-fn scaled(
-    object: &Object,
-    columns: Vec<Column>,
-    center: &str,
-    scale: &str,
-) -> Result<Vec<Column>> {
+fn scaled(object: &Object, columns: Vec<Column>, center: &str, scale: &str) -> Result<Vec<Column>> {
     let centers = by_column(object, center, columns.len())?;
     let scales = by_column(object, scale, columns.len())?;
     let change = |(index, column): (usize, Column)| {
@@ -259,30 +276,44 @@ fn min_max(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
         (false, _) => None,
     };
     let change = |((column, scale), start): ((Column, f64), f64)| {
-        column.then([Step::Multiply(scale), Step::Add(start)].into_iter().chain(clip.clone()))
+        column.then(
+            [Step::Multiply(scale), Step::Add(start)]
+                .into_iter()
+                .chain(clip.clone()),
+        )
     };
-    Ok(columns.into_iter().zip(scales).zip(starts).map(change).collect())
+    Ok(columns
+        .into_iter()
+        .zip(scales)
+        .zip(starts)
+        .map(change)
+        .collect())
 }
 
 fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
     let Some(function) = object.find("func") else {
         return Ok(columns);
     };
-    let has_arguments = object
-        .find("kw_args")
-        .is_some_and(|arguments| object.arena.pairs(arguments).is_none_or(|pairs| !pairs.is_empty()));
+    let has_arguments = object.find("kw_args").is_some_and(|arguments| {
+        object
+            .arena
+            .pairs(arguments)
+            .is_none_or(|pairs| !pairs.is_empty())
+    });
     let name = object.arena.global(function);
     // A ufunc is kept by its name: `numpy._core._ufunc_reconstruct` up to numpy 1, plain since.
     let named = match name {
-        Some(("numpy" | "numpy.core._multiarray_umath" | "numpy._core._multiarray_umath", name)) => {
-            name
-        }
+        Some((
+            "numpy" | "numpy.core._multiarray_umath" | "numpy._core._multiarray_umath",
+            name,
+        )) => name,
         _ => {
             let record = object.arena.record(function);
             let arguments = record.and_then(|record| object.arena.items(record.arguments?));
             let name = arguments.and_then(|items| object.arena.text(*items.get(1)?));
             let maker = object.arena.class(function).map_or("", |(_, name)| name);
-            name.filter(|_| maker == "_ufunc_reconstruct").unwrap_or_default()
+            name.filter(|_| maker == "_ufunc_reconstruct")
+                .unwrap_or_default()
         }
     };
     let function: fn(f64) -> f64 = match named {
@@ -313,7 +344,10 @@ fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
     if has_arguments {
         return Err(object.refuse("arguments of the function are not supported"));
     }
-    Ok(columns.into_iter().map(|column| column.then([Step::Function(function)])).collect())
+    Ok(columns
+        .into_iter()
+        .map(|column| column.then([Step::Function(function)]))
+        .collect())
 }
 
 /// The fitted values of an imputer, one a column.
@@ -342,7 +376,9 @@ fn statistics(object: &Object) -> Result<Vec<Statistic>> {
     }
     if array.data_type.kind == Kind::Text {
         let texts = array.texts()?.into_iter();
-        return Ok(texts.map(|text| Statistic::Category(CategoryValue::Text(text))).collect());
+        return Ok(texts
+            .map(|text| Statistic::Category(CategoryValue::Text(text)))
+            .collect());
     }
     Ok(array.reals()?.into_iter().map(Statistic::Number).collect())
 }
@@ -393,9 +429,9 @@ fn imputed(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result
             return Err(object.refuse("an indicator of a special value is not supported"));
         }
         for feature in indicator.reals("features_")? {
-            let source = sources.get(feature as usize).ok_or_else(|| {
-                indicator.refuse("it reads a column that there is not")
-            })?;
+            let source = sources
+                .get(feature as usize)
+                .ok_or_else(|| indicator.refuse("it reads a column that there is not"))?;
             let mut column = source.clone().then([Step::IsMissing]);
             column.may_miss = false;
             made.push(column);
@@ -412,7 +448,9 @@ struct Categories {
 
 fn categories(object: &Object, id: Id) -> Result<Categories> {
     let arena = object.arena;
-    let array = arena.array(id).ok_or_else(|| object.refuse("`categories_` is not of arrays"))?;
+    let array = arena
+        .array(id)
+        .ok_or_else(|| object.refuse("`categories_` is not of arrays"))?;
     let mut has_missing = false;
     let mut values = Vec::new();
     if let Elements::Objects(list) = array.elements {
@@ -456,7 +494,10 @@ fn categories(object: &Object, id: Id) -> Result<Categories> {
             });
         }
     }
-    Ok(Categories { values, has_missing })
+    Ok(Categories {
+        values,
+        has_missing,
+    })
 }
 
 /// What becomes of one column's codes.
@@ -510,10 +551,12 @@ fn encoded(
                     "numbers that another step made are encoded with `handle_unknown=\"error\"`",
                 ));
             }
-            column.steps.push(Step::Find(known));
+            column.steps.push(Step::Find(known.into()));
         }
         if categories.has_missing {
-            column.steps.push(Step::Fill(categories.values.len() as f64));
+            column
+                .steps
+                .push(Step::Fill(categories.values.len() as f64));
         } else if is_strict && column.may_miss {
             inputs.reject_null(input);
         }
@@ -543,11 +586,14 @@ fn ordinal(
 ) -> Result<Vec<Column>> {
     if object.find("_infrequent_indices").is_some_and(|id| {
         let each = object.arena.items(id).unwrap_or_default();
-        each.iter().any(|id| !matches!(object.arena.get(*id), Value::None))
+        each.iter()
+            .any(|id| !matches!(object.arena.get(*id), Value::None))
     }) {
         return Err(object.refuse("infrequent categories are not supported here"));
     }
-    let mut table: Vec<f64> = (0..categories.values.len()).map(|code| code as f64).collect();
+    let mut table: Vec<f64> = (0..categories.values.len())
+        .map(|code| code as f64)
+        .collect();
     if categories.has_missing {
         let encoded = if object.has("encoded_missing_value") {
             object.real("encoded_missing_value")?
@@ -556,12 +602,14 @@ fn ordinal(
         };
         table.push(encoded);
     }
-    let unknown = object.find("unknown_value").map(|_| object.real("unknown_value"));
+    let unknown = object
+        .find("unknown_value")
+        .map(|_| object.real("unknown_value"));
     let unknown = unknown.transpose()?.unwrap_or(f64::NAN);
     // A missing value that training did not see is unknown, too.
     let may_miss = unknown.is_nan() && object.find("unknown_value").is_some()
         || table.iter().any(|value| value.is_nan());
-    let column = column.then([Step::Table(table, unknown)]);
+    let column = column.then([Step::Table(table.into(), unknown)]);
     Ok(vec![Column { may_miss, ..column }])
 }
 
@@ -584,23 +632,32 @@ fn one_hot(
         let found = *object.arena.items(list)?.get(index)?;
         (!matches!(object.arena.get(found), Value::None)).then_some(found)
     };
-    let mapping = element("_default_to_infrequent_mappings")
-        .and_then(|id| positions(object.arena, id));
+    let mapping =
+        element("_default_to_infrequent_mappings").and_then(|id| positions(object.arena, id));
     let width = match &mapping {
         Some(mapping) if mapping.len() == count => mapping.iter().max().map_or(0, |max| max + 1),
         Some(_) => return Err(object.refuse("its rare categories do not fit its categories")),
         None => count,
     };
+    if mapping.is_some() && count.saturating_mul(width) > TABLES_LIMIT {
+        return Err(object.refuse("it groups too many categories into too many columns"));
+    }
     // Since 1.1 the dropped column is counted among the grouped ones.
     let grouped = object.has("_drop_idx_after_grouping");
-    let dropped = if grouped { "_drop_idx_after_grouping" } else { "drop_idx_" };
+    let dropped = if grouped {
+        "_drop_idx_after_grouping"
+    } else {
+        "drop_idx_"
+    };
     let dropped = match object.find(dropped) {
         None => None,
         Some(id) => match object.arena.array(id).map(|array| &array.elements) {
             Some(Elements::Objects(_)) | None => {
                 element(dropped).and_then(|id| positions(object.arena, id)?.first().copied())
             }
-            Some(_) => reals(object.arena, id).and_then(|all| all.get(index).copied()).map(|one| one as usize),
+            Some(_) => reals(object.arena, id)
+                .and_then(|all| all.get(index).copied())
+                .map(|one| one as usize),
         },
     };
     let takes_unknown = object.text("handle_unknown") == "infrequent_if_exist" && mapping.is_some();
@@ -610,8 +667,13 @@ fn one_hot(
             None => Step::Equals(output as f64),
             Some(mapping) => {
                 let is_last = output + 1 == width;
-                let table = mapping.iter().map(|one| f64::from(u8::from(*one == output)));
-                Step::Table(table.collect(), f64::from(u8::from(is_last && takes_unknown)))
+                let table = mapping
+                    .iter()
+                    .map(|one| f64::from(u8::from(*one == output)));
+                Step::Table(
+                    table.collect(),
+                    f64::from(u8::from(is_last && takes_unknown)),
+                )
             }
         };
         made.push(column.clone().then([step]));

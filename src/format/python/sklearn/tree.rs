@@ -5,8 +5,8 @@
 
 use super::object::Object;
 use crate::error::{Error, Result};
-use crate::format::python::numpy::Array;
 use crate::forest::{Child, Condition, Missing, Node, Shape, Target, Test, Tree};
+use crate::format::python::numpy::Array;
 
 /// What is read of a tree before its leaves have values.
 struct Nodes {
@@ -22,9 +22,8 @@ impl Nodes {
     /// The shape, and the node that each leaf is.
     fn shape(&self, feature_count: usize) -> Result<(Shape, Vec<usize>)> {
         let count = self.left.len();
-        let broken = |index: usize, what: &str| {
-            Err(Error::failed(what).at_node(format!("node {index}")))
-        };
+        let broken =
+            |index: usize, what: &str| Err(Error::failed(what).at_node(format!("node {index}")));
         if count == 0 {
             return Err(Error::failed("a tree has no nodes"));
         }
@@ -40,7 +39,11 @@ impl Nodes {
         }
         let mut nodes = Vec::with_capacity(inner as usize);
         for index in (0..count).filter(|index| self.left[*index] >= 0) {
-            let child = |to: i64| usize::try_from(to).ok().filter(|to| *to > index && *to < count);
+            let child = |to: i64| {
+                usize::try_from(to)
+                    .ok()
+                    .filter(|to| *to > index && *to < count)
+            };
             let (Some(left), Some(right)) = (child(self.left[index]), child(self.right[index]))
             else {
                 return broken(index, "a child of a tree's node is not behind its parent");
@@ -54,13 +57,21 @@ impl Nodes {
                 condition: Condition {
                     feature: feature as u32,
                     test: Test::LessOrEqual(self.threshold[index]),
-                    missing: Missing::Nan { left: left_if_missing },
+                    missing: Missing::Nan {
+                        left: left_if_missing,
+                    },
                 },
                 left: children[left],
                 right: children[right],
             });
         }
-        Ok((Shape::Branching { root: children[0], nodes }, leaves))
+        Ok((
+            Shape::Branching {
+                root: children[0],
+                nodes,
+            },
+            leaves,
+        ))
     }
 
     fn check(&self) -> Result<()> {
@@ -111,8 +122,15 @@ pub(super) fn of_estimator(
     }
     let (shape, leaves) = read.shape(feature_count)?;
     let values = values.reals()?;
-    let leaf_values = leaves.iter().flat_map(|at| leaf(&values[at * width..(at + 1) * width]));
-    Ok(Tree { shape, leaf_values: leaf_values.collect(), target, linear: Vec::new() })
+    let leaf_values = leaves
+        .iter()
+        .flat_map(|at| leaf(&values[at * width..(at + 1) * width]));
+    Ok(Tree {
+        shape,
+        leaf_values: leaf_values.collect(),
+        target,
+        linear: Vec::new(),
+    })
 }
 
 /// The tree of a predictor of histogram gradient boosting.
@@ -125,14 +143,22 @@ pub(super) fn of_predictor(
     target: Target,
 ) -> Result<Tree> {
     let nodes = predictor.array("nodes")?;
-    let threshold = if has(nodes, "num_threshold") { "num_threshold" } else { "threshold" };
+    let threshold = if has(nodes, "num_threshold") {
+        "num_threshold"
+    } else {
+        "threshold"
+    };
     if has(nodes, "is_categorical") && nodes.field_integers("is_categorical")?.contains(&1) {
         return Err(predictor.refuse("splits by category are not supported"));
     }
     let is_leaf = nodes.field_integers("is_leaf")?;
     let left = nodes.field_integers("left")?;
     let read = Nodes {
-        left: left.iter().zip(&is_leaf).map(|(left, leaf)| if *leaf != 0 { -1 } else { *left }).collect(),
+        left: left
+            .iter()
+            .zip(&is_leaf)
+            .map(|(left, leaf)| if *leaf != 0 { -1 } else { *left })
+            .collect(),
         right: nodes.field_integers("right")?,
         feature: nodes.field_integers("feature_idx")?,
         threshold: nodes.field_reals(threshold)?,
@@ -142,5 +168,10 @@ pub(super) fn of_predictor(
     let (shape, leaves) = read.shape(feature_count)?;
     let values = nodes.field_reals("value")?;
     let leaf_values = leaves.iter().map(|at| values[*at]).collect();
-    Ok(Tree { shape, leaf_values, target, linear: Vec::new() })
+    Ok(Tree {
+        shape,
+        leaf_values,
+        target,
+        linear: Vec::new(),
+    })
 }
