@@ -16,6 +16,7 @@ mod python;
 mod refusal;
 pub mod rounds;
 mod safetensors;
+mod sklearn;
 mod wire;
 pub mod xgboost;
 

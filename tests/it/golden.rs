@@ -319,10 +319,10 @@ fn every_format_has_a_golden_case() {
         .collect();
     for importer in tallow::format::IMPORTERS {
         let name = importer.name();
-        let prefix = if name == "safetensors" {
-            "network_".to_owned()
-        } else {
-            format!("{name}_")
+        let prefix = match name {
+            "safetensors" => "network_".to_owned(),
+            "python" => "sklearn_".to_owned(),
+            _ => format!("{name}_"),
         };
         assert!(
             names.iter().any(|case| case.starts_with(&prefix)),

@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::container::{self, Compression, Document, is_old_pickle, is_pickle_start};
 use super::describe::{describe, kind_of};
-use super::{archive, sklearn, skops};
+use super::{archive, skops};
 use crate::error::{Error, Kind, Result};
 use crate::format::importer::{Artefact, ImportOptions, Importer, has_extension};
 use crate::format::inert::inert;
+use crate::format::sklearn;
 use crate::model::LoadedModel;
 
 /// The importer of pickles, joblib and skops files.

@@ -1,6 +1,7 @@
 //! Files of Python: pickles, joblib and skops, read as data.
 //!
-//! Owns everything from the bytes of such a file to what its estimators compute. A Python process
+//! Owns the way from the bytes of such a file to records; what estimators compute is
+//! [`super::sklearn`]'s. A Python process
 //! would import modules and call functions to load one; here nothing is imported and nothing
 //! called, so that reading a file is as safe as reading JSON.
 //!
@@ -14,26 +15,23 @@
 //! | [`record`], [`numpy`] | the one record type: values by index, arrays as slices of the file |
 //! | [`trust`] | calls that no model needs |
 //! | [`describe`], [`import`] | what people are shown of a file, and how it is opened |
-//! | [`sklearn`] | what its estimators compute |
 //!
-//! The flow is container → machine or skops → [`record::Arena`] → description and
-//! [`sklearn::translate`]. Memory is bounded by
-//! the file: every opcode costs at least a byte, lengths are compared with the bytes that are left,
-//! what is inflated is counted as it grows, and values that are written out anew take no more than
-//! the file twice. Sharing is by index and never expanded here; whoever walks the records marks
+//! The flow is container → machine or skops → [`record::Arena`] → description and translation.
+//! Memory is bounded by the file: every opcode costs at least a byte, lengths are compared with the
+//! bytes that are left, what is inflated is counted as it grows, and values that are written out
+//! anew take no more than the file twice. Sharing is by index and never expanded here; whoever walks the records marks
 //! what was visited.
 
 mod archive;
 mod construct;
-mod container;
+pub(super) mod container;
 mod cursor;
-mod describe;
+pub(super) mod describe;
 mod import;
 mod machine;
 mod npy;
-mod numpy;
-mod record;
-mod sklearn;
+pub(super) mod numpy;
+pub(super) mod record;
 mod skops;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ mod object;
 mod transformer;
 mod tree;
 
-use super::container::Document;
+use super::python::container::Document;
 use crate::error::Result;
 use crate::format::importer::ImportOptions;
 use crate::model::LoadedModel;
