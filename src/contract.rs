@@ -41,14 +41,29 @@ pub struct Vocabulary {
     pub unseen_code: f64,
 }
 
-/// The categories of an input of which only hashes are known: the code of a hash is its position.
+/// The categories of an input of which only hashes are known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HashedCategories {
-    /// Hashes of the values' texts, as [`crate::feature::category_hash`] takes them, in the order
-    /// of their codes.
+    /// Hashes of the values' texts, as [`crate::feature::category_hash`] takes them.
     pub hashes: Vec<u32>,
-    /// What the model reads for a value of any other hash; whether training saw it is not known.
-    pub other_code: f64,
+    /// What the model reads for a value.
+    pub code: HashedCode,
+}
+
+/// What a model reads for a category that it knows by hash.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HashedCode {
+    /// The position of the value's hash; for any other hash this number. Whether training saw such
+    /// a value is not known.
+    Position {
+        /// What is read for a hash that is not listed.
+        other: f64,
+    },
+    /// The hash itself, listed or not.
+    Hash {
+        /// Whether every hash of training is listed, so that any other value is unseen.
+        is_complete: bool,
+    },
 }
 
 /// What an input holds.

@@ -21,7 +21,9 @@ use super::real::Real;
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::{BoundInput, integer_limits};
 use crate::contract::reads::wants;
-use crate::contract::{ColumnType, InputKind, NativeElement, NativeType, Policy};
+use crate::contract::{
+    ColumnType, HashedCategories, HashedCode, InputKind, NativeElement, NativeType, Policy,
+};
 use crate::error::{Error, Result, shell_word};
 use crate::table::number_format::other_format;
 use crate::table::spelling::nearest;
@@ -340,9 +342,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 .filter(|_| known.is_none() && self.missing.is_untyped);
             let spelt = plain.and_then(|text| self.lookup.code_of_spelling(&text));
             self.counts.parsed_count += u64::from(spelt.is_some());
-            return self.category(row, known.or(spelt).or(self.lookup.other_code()), &|| {
-                text.to_owned()
-            });
+            let code = known.or(spelt).or_else(|| self.lookup.other_code(text));
+            return self.category(row, code, &|| text.to_owned());
         }
         let parsed = self.parsed(text);
         if let Some(value) = parsed.filter(|value| self.is_of_type(*value)) {
@@ -440,7 +441,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         match code {
             Some(code) => Ok(self.out[row] = T::from_double(code)),
             None => self
-                .unseen(row)
+                .unseen(row, text)
                 .map_err(|error| self.near_known(self.showing(error, text), &text())),
         }
     }
@@ -450,11 +451,15 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         self.settle(row, self.bound.input.on_null, f64::NAN, Reason::Null)
     }
 
-    fn unseen(&mut self, row: usize) -> Result<()> {
+    fn unseen(&mut self, row: usize, text: &dyn Fn() -> String) -> Result<()> {
         self.counts.unseen_count += 1;
         let code = match &self.bound.input.kind {
             InputKind::Category(vocabulary) => vocabulary.unseen_code,
-            InputKind::HashedCategory(categories) => categories.other_code,
+            InputKind::HashedCategory(HashedCategories {
+                code: HashedCode::Position { other },
+                ..
+            }) => *other,
+            InputKind::HashedCategory(_) => self.lookup.unseen_code(&text()).unwrap_or(f64::NAN),
             _ => f64::NAN,
         };
         self.settle(row, self.bound.input.on_unseen, code, Reason::Unseen)
@@ -473,7 +478,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             Policy::Null => self.out[row] = T::from_double(through),
             Policy::Default(value) => {
                 self.counts.defaulted_count += 1;
-                self.out[row] = T::from_double(value);
+                self.out[row] = T::from_double(self.code_instead(value));
             }
             Policy::Reject => {
                 self.out[row] = T::MISSING;
@@ -482,6 +487,17 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             Policy::Error => return Err(self.stop(row, reason)),
         }
         Ok(())
+    }
+
+    /// What the model reads for a number that a policy puts in a value's stead: where hashes are
+    /// codes, the category that is written so.
+    fn code_instead(&self, value: f64) -> f64 {
+        if matches!(self.lookup, Lookup::OwnHashes { .. }) {
+            let code = self.lookup.unseen_code(&Number::Real(value).to_text());
+            code.unwrap_or(value)
+        } else {
+            value
+        }
     }
 
     /// Names the value, if that was asked for.

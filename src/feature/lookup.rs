@@ -3,10 +3,10 @@
 //! Numbers are compared as what they are, not as what a float would make of them: two ids beyond
 //! 2^53 that differ by one are two categories. It must not know columns or policies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::category_hash::category_hash;
-use crate::contract::{CategoryValue, HashedCategories, InputKind, Vocabulary};
+use crate::contract::{CategoryValue, HashedCategories, HashedCode, InputKind, Vocabulary};
 
 /// A number of a column, exactly.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,21 +51,28 @@ pub(super) enum Lookup {
         codes: HashMap<u32, f64>,
         other_code: f64,
     },
+    /// The hash of a value's text is its code.
+    OwnHashes {
+        known: HashSet<u32>,
+        is_complete: bool,
+    },
 }
 
 impl Lookup {
     pub(super) fn new(kind: &InputKind) -> Self {
         let values = match kind {
             InputKind::Category(Vocabulary { values, .. }) => values,
-            InputKind::HashedCategory(HashedCategories { hashes, other_code }) => {
-                let codes = hashes
-                    .iter()
-                    .enumerate()
-                    .map(|(code, &hash)| (hash, code as f64))
-                    .collect();
-                return Self::Hashes {
-                    codes,
-                    other_code: *other_code,
+            InputKind::HashedCategory(HashedCategories { hashes, code }) => {
+                let codes = hashes.iter().enumerate();
+                return match *code {
+                    HashedCode::Position { other } => Self::Hashes {
+                        codes: codes.map(|(code, &hash)| (hash, code as f64)).collect(),
+                        other_code: other,
+                    },
+                    HashedCode::Hash { is_complete } => Self::OwnHashes {
+                        known: hashes.iter().copied().collect(),
+                        is_complete,
+                    },
                 };
             }
             _ => return Self::None,
@@ -97,6 +104,10 @@ impl Lookup {
             Self::None => None,
             Self::Values { texts, .. } => texts.get(text).copied(),
             Self::Hashes { codes, .. } => codes.get(&category_hash(text)).copied(),
+            Self::OwnHashes { known, .. } => {
+                let hash = category_hash(text);
+                known.contains(&hash).then_some(f64::from(hash))
+            }
         }
     }
 
@@ -105,16 +116,26 @@ impl Lookup {
         match self {
             Self::None => false,
             Self::Values { numbers, .. } => numbers.contains_key(&key(number)),
-            Self::Hashes { .. } => self.knows(&key(number).to_string()),
+            Self::Hashes { .. } | Self::OwnHashes { .. } => self.knows(&key(number).to_string()),
         }
     }
 
-    /// The code of any other text; none if it is unseen.
-    pub(super) fn other_code(&self) -> Option<f64> {
+    /// The code of a text that is not known; none if it is unseen.
+    pub(super) fn other_code(&self, text: &str) -> Option<f64> {
         match self {
-            Self::None | Self::Values { .. } => None,
+            Self::None
+            | Self::Values { .. }
+            | Self::OwnHashes {
+                is_complete: true, ..
+            } => None,
             Self::Hashes { other_code, .. } => Some(*other_code),
+            Self::OwnHashes { .. } => Some(f64::from(category_hash(text))),
         }
+    }
+
+    /// What the model reads for an unseen value that is let through, where its text decides it.
+    pub(super) fn unseen_code(&self, text: &str) -> Option<f64> {
+        matches!(self, Self::OwnHashes { .. }).then(|| f64::from(category_hash(text)))
     }
 
     /// The code of the number or truth value that a text of no known type spells, if it is no
@@ -134,9 +155,9 @@ impl Lookup {
                     .get(&key(spelt(text).map(Number::Integer).or_else(real)?))
                     .copied()
             }
-            Self::Hashes { codes, .. } => codes
-                .get(&category_hash(&spelt(text)?.to_string()))
-                .copied(),
+            Self::Hashes { .. } | Self::OwnHashes { .. } => {
+                self.known_code(&spelt(text)?.to_string())
+            }
         }
     }
 
@@ -146,11 +167,12 @@ impl Lookup {
         match self {
             Self::None => None,
             Self::Values { numbers, .. } => numbers.get(&key(number)).copied(),
-            Self::Hashes { .. } => match number {
+            Self::Hashes { .. } | Self::OwnHashes { .. } => match number {
                 Number::Real(value) if value.fract() != 0.0 || !value.is_finite() => None,
-                whole => self
-                    .known_code(&key(whole).to_string())
-                    .or(self.other_code()),
+                whole => {
+                    let text = key(whole).to_string();
+                    self.known_code(&text).or_else(|| self.other_code(&text))
+                }
             },
         }
     }
@@ -160,7 +182,7 @@ impl Lookup {
         match self {
             Self::None => false,
             Self::Values { texts, numbers } => !texts.is_empty() || numbers.is_empty(),
-            Self::Hashes { .. } => true,
+            Self::Hashes { .. } | Self::OwnHashes { .. } => true,
         }
     }
 }
@@ -226,13 +248,13 @@ mod tests {
         ];
         let lookup = Lookup::new(&InputKind::HashedCategory(HashedCategories {
             hashes,
-            other_code: -1.0,
+            code: HashedCode::Position { other: -1.0 },
         }));
         assert_eq!(
             ["red", "-5", "blue", "-05"].map(|text| lookup.known_code(text)),
             [Some(0.0), Some(1.0), None, None]
         );
-        assert_eq!(lookup.other_code(), Some(-1.0));
+        assert_eq!(lookup.other_code("blue"), Some(-1.0));
         let numbers = [
             Number::Integer(-5),
             Number::Real(-5.0),
@@ -269,6 +291,32 @@ mod tests {
                 None
             ]
         );
+    }
+
+    #[test]
+    fn a_hash_that_is_its_own_code_is_unseen_only_where_all_are_listed() {
+        let hash = |text: &str| f64::from(category_hash(text));
+        let lookup = |is_complete| {
+            Lookup::new(&InputKind::HashedCategory(HashedCategories {
+                hashes: vec![category_hash("red"), category_hash("1")],
+                code: HashedCode::Hash { is_complete },
+            }))
+        };
+        for is_complete in [false, true] {
+            let lookup = lookup(is_complete);
+            let other = |text: &str| (!is_complete).then(|| hash(text));
+            assert_eq!(lookup.known_code("red"), Some(hash("red")));
+            assert_eq!(
+                (lookup.known_code("blue"), lookup.other_code("blue")),
+                (None, other("blue"))
+            );
+            assert_eq!(lookup.unseen_code("blue"), Some(hash("blue")));
+            assert_eq!(lookup.code_of_number(Number::Real(1.0)), Some(hash("1")));
+            assert_eq!(lookup.code_of_number(Number::Integer(2)), other("2"));
+            assert_eq!(lookup.code_of_number(Number::Real(0.5)), None);
+            assert_eq!(lookup.code_of_spelling("True"), Some(hash("1")));
+            assert_eq!(lookup.code_of_spelling("2.0"), None);
+        }
     }
 
     #[test]

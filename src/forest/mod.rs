@@ -56,6 +56,7 @@ mod choice;
 mod collector;
 mod compiled;
 mod conditions;
+pub mod ctr;
 mod cut;
 pub mod ensemble;
 mod few_rows;

@@ -175,10 +175,6 @@ impl Mlflow {
                 "MLflow saves a LightGBM estimator as a Python object: log its booster, \
                  `mlflow.lightgbm.log_model(model.booster_, name=\"model\")`",
             ),
-            ("catboost", _) if bytes.starts_with(b"CBM1") => Some(
-                "MLflow saves CatBoost models as .cbm: `mlflow.catboost.log_model(model, \
-                 name=\"model\", format=\"json\")` logs JSON",
-            ),
             _ => None,
         }
     }

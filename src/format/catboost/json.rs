@@ -1,14 +1,15 @@
-//! CatBoost's JSON file as it is: its fields under their own names, nothing translated.
+//! CatBoost's JSON file: its fields under their own names.
 //!
 //! Owns the reading of JSON and what may be absent or null in it (the writer leaves empty lists as
-//! `null`). It must not know what the fields mean for scoring: that is [`crate::format::catboost`]. The
-//! source is CatBoost's own `json_model_helpers.cpp`.
+//! `null`). What the fields say together is [`super::described`]'s. The source is CatBoost's own
+//! `json_model_helpers.cpp`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
-use serde_json::Value;
 
+use super::info::ModelInfo;
 use crate::error::{Error, Result};
 
 /// The whole file.
@@ -23,6 +24,8 @@ pub(super) struct File {
     pub(super) trees: Option<Vec<Branch>>,
     /// What the sum is multiplied by, and what is added then; absent before version 0.23.
     pub(super) scale_and_bias: Option<(f64, Numbers)>,
+    /// The tables of the CTRs, by identifier.
+    pub(super) ctr_data: Option<BTreeMap<String, CtrData>>,
 }
 
 /// What the features are; the two index spaces are a feature's place among its kind and its place
@@ -47,6 +50,7 @@ pub(super) struct FloatFeature {
     #[serde(default)]
     pub(super) has_nans: bool,
     pub(super) nan_value_treatment: Option<String>,
+    pub(super) borders: Option<Vec<f64>>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -55,6 +59,8 @@ pub(super) struct CategoricalFeature {
     pub(super) flat_feature_index: u32,
     pub(super) feature_id: Option<String>,
     pub(super) feature_name: Option<String>,
+    /// The hashes that one-hot splits ask for.
+    pub(super) values: Option<Vec<i64>>,
 }
 
 /// A feature of a kind that is only ever named in a refusal.
@@ -68,12 +74,45 @@ pub(super) struct OtherFeature {
 /// A statistic of categories (a counter or a target mean) that splits may ask about.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Ctr {
+    pub(super) identifier: String,
+    pub(super) ctr_type: String,
     pub(super) elements: Option<Vec<CtrElement>>,
+    pub(super) borders: Option<Vec<f64>>,
+    pub(super) target_border_idx: Option<u32>,
+    pub(super) prior_numerator: Option<f64>,
+    /// Spelt so by CatBoost.
+    pub(super) prior_denomerator: Option<f64>,
+    pub(super) shift: Option<f64>,
+    pub(super) scale: Option<f64>,
 }
 
+/// A part of what a CTR counts; which fields are there depends on the first.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct CtrElement {
+    #[serde(rename = "combination_element")]
+    pub(super) kind: String,
     pub(super) cat_feature_index: Option<u32>,
+    pub(super) float_feature_index: Option<u32>,
+    pub(super) border: Option<f64>,
+    pub(super) value: Option<i64>,
+}
+
+/// The table of a CTR.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct CtrData {
+    pub(super) hash_map: HashMap,
+    pub(super) hash_stride: usize,
+    pub(super) counter_denominator: Option<i32>,
+}
+
+/// A flat list in which every hash, a text of decimal digits, precedes its counts.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct HashMap {
+    pub(super) hashes: Vec<u64>,
+    /// The counts of all hashes, one after the other.
+    pub(super) counts: Vec<f64>,
+    /// The length of the list.
+    pub(super) length: usize,
 }
 
 /// A category's text and its hash.
@@ -98,6 +137,8 @@ pub(super) struct Split {
     pub(super) border: Option<f64>,
     pub(super) cat_feature_index: Option<u32>,
     pub(super) value: Option<i64>,
+    /// The position among the borders and values of all features.
+    pub(super) split_index: Option<usize>,
 }
 
 /// A node (`split`, `left`, `right`) or a leaf (`value`).
@@ -107,29 +148,6 @@ pub(super) struct Branch {
     pub(super) left: Option<Box<Branch>>,
     pub(super) right: Option<Box<Branch>>,
     pub(super) value: Option<Numbers>,
-}
-
-/// What training left behind; objects in this version, texts that hold JSON in older ones.
-#[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct ModelInfo {
-    params: Option<Value>,
-    class_params: Option<Value>,
-    /// The name of `class_params` before version 0.22.
-    multiclass_params: Option<Value>,
-    /// Only of summed models, which have no `params`.
-    loss_function: Option<Value>,
-    binclass_probability_threshold: Option<Value>,
-    catboost_version_info: Option<Value>,
-}
-
-/// Names and order of the classes.
-#[derive(Debug, serde::Deserialize)]
-pub(super) struct ClassParams {
-    pub(super) class_label_type: Option<String>,
-    pub(super) class_names: Option<Vec<Value>>,
-    /// The class of each output.
-    pub(super) class_to_label: Option<Vec<f64>>,
-    pub(super) classes_count: Option<u32>,
 }
 
 /// A number, a list of numbers, or nothing.
@@ -177,6 +195,43 @@ impl<'de> Deserialize<'de> for Numbers {
     }
 }
 
+impl<'de> Deserialize<'de> for HashMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Item {
+            Count(f64),
+            Hash(String),
+        }
+        struct Flat;
+        impl<'de> Visitor<'de> for Flat {
+            type Value = HashMap;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of hashes and counts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut sequence: A,
+            ) -> std::result::Result<HashMap, A::Error> {
+                let mut map = HashMap::default();
+                while let Some(item) = sequence.next_element()? {
+                    match item {
+                        Item::Count(count) => map.counts.push(count),
+                        Item::Hash(hash) => map.hashes.push(hash.parse().map_err(|_| {
+                            serde::de::Error::custom(format_args!("`{hash}` is not a hash"))
+                        })?),
+                    }
+                    map.length += 1;
+                }
+                Ok(map)
+            }
+        }
+        deserializer.deserialize_seq(Flat)
+    }
+}
+
 impl File {
     /// Reads the file.
     ///
@@ -192,135 +247,5 @@ impl File {
                      `save_model(\"model.json\", format=\"json\")`",
                 )
         })
-    }
-}
-
-impl ModelInfo {
-    /// The loss that was trained, with its parameters, such as (`Quantile`, `{"alpha": "0.9"}`).
-    pub(super) fn loss(&self) -> Option<(String, Value)> {
-        let trained = unfold(self.params.as_ref())
-            .and_then(|mut params| params.get_mut("loss_function").map(Value::take));
-        let loss = unfold(trained.as_ref())
-            .or(trained)
-            .or_else(|| unfold(self.loss_function.as_ref()))?;
-        if let Some(text) = loss.as_str() {
-            return Some((
-                text.split(':').next().unwrap_or(text).to_owned(),
-                Value::Null,
-            ));
-        }
-        let name = loss.get("type")?.as_str()?.to_owned();
-        Some((name, loss.get("params").cloned().unwrap_or(Value::Null)))
-    }
-
-    /// What each iteration takes from all trees before it (`GetActualShrinkCoef`); 0 where training
-    /// did not shrink.
-    ///
-    /// # Errors
-    /// Fails if the model does not say how it was trained.
-    pub(super) fn shrinkage(&self) -> Result<f32> {
-        let params = unfold(self.params.as_ref());
-        let option = |name: &str| {
-            params
-                .as_ref()?
-                .get("boosting_options")?
-                .get(name)?
-                .as_f64()
-        };
-        let broken = || {
-            Error::contract(
-                "the model does not say how it was trained, which virtual ensembles need",
-            )
-            .at_node("boosting_options")
-        };
-        Ok((option("learning_rate").ok_or_else(broken)?
-            * option("model_shrink_rate").ok_or_else(broken)?) as f32)
-    }
-
-    /// Names and order of the classes, for classifiers.
-    ///
-    /// # Errors
-    /// Fails if they are not of CatBoost's shape.
-    pub(super) fn classes(&self) -> Result<Option<ClassParams>> {
-        let Some(value) =
-            unfold(self.class_params.as_ref()).or_else(|| unfold(self.multiclass_params.as_ref()))
-        else {
-            return Ok(None);
-        };
-        serde_json::from_value(value).map(Some).map_err(|error| {
-            Error::failed("cannot read the classes of the model")
-                .at_node("class_params")
-                .because(error)
-        })
-    }
-
-    /// The probability above which the positive class is predicted, where the model says so.
-    pub(super) fn probability_threshold(&self) -> Option<f64> {
-        let value = self.binclass_probability_threshold.as_ref()?;
-        value
-            .as_f64()
-            .or_else(|| value.as_str()?.trim().parse().ok())
-    }
-
-    /// The version of CatBoost that wrote the file, such as `1.2.10`.
-    pub(super) fn version(&self) -> Option<String> {
-        let text = self.catboost_version_info.as_ref()?.as_str()?;
-        let tag = text.split("tags/v").nth(1)?;
-        Some(
-            tag.chars()
-                .take_while(|letter| !letter.is_whitespace())
-                .take(32)
-                .collect(),
-        )
-    }
-}
-
-/// The value itself, or the JSON that its text holds; none for null and for text that is no JSON.
-fn unfold(value: Option<&Value>) -> Option<Value> {
-    match value? {
-        Value::Null => None,
-        Value::String(text) => serde_json::from_str(text).ok(),
-        other => Some(other.clone()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loss_is_found_in_an_object_in_a_text_and_in_a_summed_model() {
-        let loss = |json: &str| {
-            serde_json::from_str::<ModelInfo>(json)
-                .unwrap()
-                .loss()
-                .map(|(name, _)| name)
-        };
-        assert_eq!(
-            loss(r#"{"params": {"loss_function": {"type": "RMSE", "params": {}}}}"#).as_deref(),
-            Some("RMSE")
-        );
-        assert_eq!(
-            loss(r#"{"params": "{\"loss_function\": {\"type\": \"MAE\"}}"}"#).as_deref(),
-            Some("MAE")
-        );
-        assert_eq!(
-            loss(r#"{"params": {"loss_function": "Quantile:alpha=0.9"}}"#).as_deref(),
-            Some("Quantile")
-        );
-        assert_eq!(
-            loss(r#"{"loss_function": "{\"type\":\"Logloss\",\"params\":{}}"}"#).as_deref(),
-            Some("Logloss")
-        );
-        assert_eq!(loss("{}"), None);
-    }
-
-    #[test]
-    fn a_version_is_cut_out_of_the_build_information() {
-        let info: ModelInfo = serde_json::from_str(
-            r#"{"catboost_version_info": "Git info:\n    Branch: tags/v1.2.10\n    Author: x"}"#,
-        )
-        .unwrap();
-        assert_eq!(info.version().as_deref(), Some("1.2.10"));
     }
 }

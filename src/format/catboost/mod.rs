@@ -1,33 +1,41 @@
-//! CatBoost JSON: what the file's features mean.
+//! CatBoost's model files, JSON and `.cbm`: what the file's features mean.
 //!
-//! Owns recognition, the contract and what is refused. The file's fields are
-//! [`self::file`]'s, the trees [`self::trees`]'s, classes and losses
+//! Owns recognition, the contract and what is refused. The JSON file's fields are [`self::json`]'s
+//! and their meaning [`self::described`]'s, the binary file is [`self::binary`]'s; both give what
+//! [`self::stored`] holds. Trees are [`self::trees`]'s, CTRs [`self::ctrs`]'s, classes and losses
 //! [`self::outcome`](mod@self::outcome)'s. It must not know columns of a table. Source: CatBoost's
 //! `json_model_helpers.cpp`, `evaluator_impl.cpp` and `quantization.h`, 1.2.
 
-mod file;
+mod binary;
+mod ctrs;
+mod described;
+mod info;
+mod json;
 mod outcome;
+mod stored;
 mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::file::{CategoricalFeature, File, FloatFeature, HashedValue, OtherFeature};
+use self::ctrs::Statistics;
+use self::json::File;
 use self::outcome::outcome;
-use self::trees::{HashCodes, Positions, asked_hashes, ensemble, hash, missing_rule, output_count};
+use self::stored::{CategoricalFeature, FloatFeature, Stored};
+use self::trees::{HashCodes, Positions, asked_hashes, ensemble};
 use super::rounds::{Rounds, UsedRounds};
 use super::{Artefact, ImportOptions, Importer};
 use crate::contract::{
-    CategoryValue, Contract, HashedCategories, Input, InputKind, Policy, Vocabulary,
+    CategoryValue, Contract, HashedCategories, HashedCode, Input, InputKind, Policy, Vocabulary,
 };
 use crate::error::{Error, Result};
-use crate::forest::Forest;
 use crate::forest::virtual_ensembles::VirtualEnsembles;
+use crate::forest::{Forest, Missing};
 use crate::model::{Description, LoadedModel, Model, OffsetRule};
 use crate::outcome::uncertainty::{Measure, Uncertain};
 use crate::outcome::{Outcome, Task};
 
-/// Reads CatBoost's JSON.
+/// Reads CatBoost's JSON and `.cbm`.
 #[derive(Debug)]
 pub(super) struct CatBoost;
 
@@ -38,9 +46,6 @@ const KEYS: [&[u8]; 4] = [
     b"\"oblivious_trees\"",
     b"\"catboost_version_info\"",
 ];
-
-/// How CatBoost's own binary format begins.
-const BINARY_MAGIC: &[u8] = b"CBM1";
 
 /// The code of a value that no split knows.
 const UNSEEN_CODE: f64 = -1.0;
@@ -55,14 +60,14 @@ impl Importer for CatBoost {
     }
 
     fn reads(&self) -> &'static str {
-        "CatBoost JSON (`save_model(\"model.json\", format=\"json\")`): symmetric, depthwise and \
-         lossguide trees; float and one-hot features"
+        "CatBoost `.cbm` and JSON: symmetric, depthwise and lossguide trees; float, one-hot and CTR \
+         features"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
         let head = artefact.head();
         let is_object = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        head.starts_with(BINARY_MAGIC)
+        head.starts_with(binary::MAGIC)
             || is_object
                 && KEYS
                     .iter()
@@ -70,57 +75,46 @@ impl Importer for CatBoost {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        if artefact.bytes.starts_with(BINARY_MAGIC) {
-            return Err(
-                Error::contract("CatBoost's binary format is not supported").hint(
-                    "write the model as JSON: \
-                     `CatBoost().load_model(\"model.cbm\").save_model(\"model.json\", \
-                     format=\"json\")`",
-                ),
-            );
-        }
-        let file = File::parse(&artefact.bytes)?;
-        refuse_unsupported(&file)?;
-        translate(&file, options)
+        import(&artefact.bytes, options)
     }
 }
 
-fn translate(file: &File, options: &ImportOptions) -> Result<LoadedModel> {
-    let (contract, positions) = contract(file)?;
-    let (outcome, outputs) = outcome(file, output_count(file)?)?;
-    let held = file
-        .oblivious_trees
-        .as_ref()
-        .map(Vec::len)
-        .or(file.trees.as_ref().map(Vec::len))
-        .unwrap_or(0);
+/// The model in the bytes of a `.cbm` or a JSON file, wherever they come from: a file, or an object
+/// of Python's that holds them.
+///
+/// # Errors
+/// Those of [`Importer::import`].
+pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
+    let stored = if bytes.starts_with(binary::MAGIC) {
+        binary::read(bytes)?
+    } else {
+        File::parse(bytes)?.stored()?
+    };
+    translate(&stored, options)
+}
+
+fn translate(stored: &Stored, options: &ImportOptions) -> Result<LoadedModel> {
     // `use_best_model` has cut the trees at the best iteration before the file was saved.
-    let rounds = Rounds::plain(held);
+    let rounds = Rounds::plain(stored.trees.len());
     let used = rounds.used(options.trees)?;
-    let ensemble = ensemble(
-        file,
-        &positions,
-        contract.inputs.len(),
-        used.count,
-        &outputs,
-    )?;
-    let description = description(file, rounds, used);
-    if let Some(count) = options.virtual_ensembles {
-        let outcome = uncertain(outcome, count)?;
-        let model = Box::new(VirtualEnsembles::new(
-            &ensemble,
-            count,
-            file.model_info.shrinkage()?,
-        )?);
-        return Ok(LoadedModel {
-            model,
-            contract,
-            outcome,
-            description,
-        });
-    }
-    let model: Box<dyn Model> =
-        Box::new(Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle));
+    let statistics = Statistics::new(stored, used.count)?;
+    let (contract, positions) = contract(stored, &statistics)?;
+    let (outcome, outputs) = outcome(&stored.info, stored.output_count)?;
+    let ensemble = ensemble(stored, &positions, used.count, &outputs)?;
+    let mut description = description(stored, rounds, used);
+    let (inner, outcome): (Box<dyn Model>, Outcome) = match options.virtual_ensembles {
+        Some(count) => {
+            let outcome = uncertain(outcome, count)?;
+            let shrinkage = stored.info.shrinkage()?;
+            let inner = VirtualEnsembles::new(&ensemble, count, shrinkage)?;
+            (Box::new(inner), outcome)
+        }
+        None => {
+            let inner = Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle);
+            (Box::new(inner), outcome)
+        }
+    };
+    let model = statistics.over(inner, stored, &contract, &positions, &mut description)?;
     Ok(LoadedModel {
         model,
         contract,
@@ -151,12 +145,12 @@ fn uncertain(outcome: Outcome, readings: usize) -> Result<Outcome> {
     })
 }
 
-fn description(file: &File, rounds: Rounds, used: UsedRounds) -> Description {
-    let loss = file
-        .model_info
+fn description(stored: &Stored, rounds: Rounds, used: UsedRounds) -> Description {
+    let loss = stored
+        .info
         .loss()
         .map_or_else(|| "unknown".to_owned(), |(name, _)| name);
-    let shape = if file.oblivious_trees.is_some() {
+    let shape = if stored.is_symmetric {
         "symmetric"
     } else {
         "branching"
@@ -166,56 +160,22 @@ fn description(file: &File, rounds: Rounds, used: UsedRounds) -> Description {
     facts.push(("tree_shape".to_owned(), shape.to_owned()));
     Description {
         format: "catboost".to_owned(),
-        format_version: file.model_info.version(),
+        format_version: stored.info.version(),
         facts,
         beside: Vec::new(),
     }
 }
 
-fn refuse_unsupported(file: &File) -> Result<()> {
-    let info = &file.features_info;
-    for (kind, features) in [
-        ("text", &info.text_features),
-        ("embedding", &info.embedding_features),
-    ] {
-        if let Some(features) = features.as_deref().filter(|features| !features.is_empty()) {
-            let names: Vec<String> = features.iter().map(other_name).collect();
-            return Err(Error::contract(format!(
-                "{kind} features are not supported: {}",
-                quoted(&names)
-            ))
-            .hint("train without these features"));
-        }
-    }
-    let splits_on_ctr = file
-        .oblivious_trees
-        .iter()
-        .flatten()
-        .flat_map(|tree| tree.splits.iter().flatten())
-        .any(|split| split.kind == "OnlineCtr");
-    let ctrs = info.ctrs.as_deref().unwrap_or_default();
-    if !splits_on_ctr && ctrs.is_empty() {
+/// Refuses features of a kind that is not supported.
+fn refuse_features(kind: &str, names: Vec<String>) -> Result<()> {
+    if names.is_empty() {
         return Ok(());
     }
-    let used: Vec<u32> = ctrs
-        .iter()
-        .flat_map(|ctr| ctr.elements.iter().flatten())
-        .filter_map(|element| element.cat_feature_index)
-        .collect();
-    let categorical = info.categorical_features.as_deref().unwrap_or_default();
-    let names: Vec<String> = categorical
-        .iter()
-        .filter(|feature| used.contains(&feature.feature_index))
-        .map(category_name)
-        .collect();
     Err(Error::contract(format!(
-        "CTR features (target statistics of categories) are not supported: {}",
+        "{kind} features are not supported: {}",
         quoted(&names)
     ))
-    .hint(
-        "train with `one_hot_max_size` of at least the number of categories, so that these \
-         features are one-hot encoded, or encode them before training",
-    ))
+    .hint("train without these features"))
 }
 
 fn quoted(names: &[String]) -> String {
@@ -223,51 +183,48 @@ fn quoted(names: &[String]) -> String {
     quoted.join(", ")
 }
 
-fn given_name<'a>(name: Option<&'a String>, id: Option<&'a String>) -> Option<&'a String> {
-    name.filter(|name| !name.is_empty())
-        .or(id.filter(|id| !id.is_empty()))
+/// Where NaN goes: treated as it is, `NaN > border` is false; the other treatments put an infinity
+/// in its stead, but only for features that had NaN in training.
+fn missing_rule(treatment: &str, has_nans: bool, feature: u32) -> Result<Missing> {
+    match treatment {
+        "AsTrue" => Ok(Missing::Nan { left: !has_nans }),
+        "AsIs" | "AsFalse" => Ok(Missing::Nan { left: true }),
+        other => Err(Error::failed(format!("unknown treatment of NaN `{other}`"))
+            .at_node(format!("float feature {feature}"))),
+    }
 }
 
-/// A feature without a name is called by its place among all features, as CatBoost itself does.
-fn float_name(feature: &FloatFeature) -> String {
-    given_name(feature.feature_name.as_ref(), feature.feature_id.as_ref())
-        .map_or_else(|| feature.flat_feature_index.to_string(), Clone::clone)
-}
-
-fn category_name(feature: &CategoricalFeature) -> String {
-    given_name(feature.feature_name.as_ref(), feature.feature_id.as_ref())
-        .map_or_else(|| feature.flat_feature_index.to_string(), Clone::clone)
-}
-
-fn other_name(feature: &OtherFeature) -> String {
-    let place = feature
-        .flat_feature_index
-        .map(|index| index.to_string())
-        .unwrap_or_default();
-    given_name(feature.feature_name.as_ref(), feature.feature_id.as_ref())
-        .map_or(place, Clone::clone)
-}
-
+#[derive(Clone, Copy)]
 enum Feature<'a> {
     Float(&'a FloatFeature),
     Categorical(&'a CategoricalFeature),
 }
 
-/// The inputs in the order of all features, and how splits find them.
-fn contract(file: &File) -> Result<(Contract, Positions)> {
-    let info = &file.features_info;
-    let floats = info
-        .float_features
-        .iter()
-        .flatten()
-        .map(|feature| (feature.flat_feature_index, Feature::Float(feature)));
-    let categorical = info
-        .categorical_features
-        .iter()
-        .flatten()
-        .map(|feature| (feature.flat_feature_index, Feature::Categorical(feature)));
-    let mut features: BTreeMap<u32, Feature> = BTreeMap::new();
-    for (place, feature) in floats.chain(categorical) {
+impl Feature<'_> {
+    fn given_name(&self) -> Option<&String> {
+        match self {
+            Self::Float(feature) => feature.name.as_ref(),
+            Self::Categorical(feature) => feature.name.as_ref(),
+        }
+    }
+
+    /// A feature without a name is called by its position among all features, as CatBoost itself
+    /// does.
+    fn name(&self, flat: u32) -> String {
+        self.given_name()
+            .map_or_else(|| flat.to_string(), Clone::clone)
+    }
+}
+
+/// The features in the order of all features.
+fn features(stored: &Stored) -> Result<BTreeMap<u32, Feature<'_>>> {
+    let floats = stored.floats.iter();
+    let categories = stored.categories.iter();
+    let mut features = BTreeMap::new();
+    for (place, feature) in floats
+        .map(|feature| (feature.flat, Feature::Float(feature)))
+        .chain(categories.map(|feature| (feature.flat, Feature::Categorical(feature))))
+    {
         if features.insert(place, feature).is_some() {
             return Err(Error::failed(format!(
                 "two features have the place {place} among all features"
@@ -275,71 +232,72 @@ fn contract(file: &File) -> Result<(Contract, Positions)> {
             .at_node("features_info"));
         }
     }
-    let named = features.values().any(is_named);
+    Ok(features)
+}
+
+/// The inputs in the order of all features, and how splits find them.
+fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Positions)> {
+    let features = features(stored)?;
+    let named = features
+        .values()
+        .any(|feature| feature.given_name().is_some());
     if !named {
         refuse_gaps(&features)?;
     }
-    let (vocabulary, codes) = vocabulary(info.cat_features_hash.as_deref().unwrap_or_default());
-    let (codes, asked) = (Arc::new(codes), asked_hashes(file));
+    let (vocabulary, codes) = vocabulary(stored.texts.as_deref().unwrap_or_default());
+    let (codes, asked) = (Arc::new(codes), asked_hashes(stored));
+    // Vocabularies hold integers of 64 bits with a sign: wider ones are known by hash.
+    let has_wide = stored.texts.iter().flatten().any(|(text, _)| is_wide(text));
     let mut positions = Positions::default();
     let mut inputs = Vec::with_capacity(features.len());
-    for (position, feature) in features.values().enumerate() {
+    for (position, (&flat, feature)) in features.iter().enumerate() {
         let position = u32::try_from(position).map_err(|_| Error::failed("too many features"))?;
         let repeated = match feature {
-            Feature::Float(feature) => {
-                inputs.push(Input::number(float_name(feature)));
-                positions
-                    .floats
-                    .insert(feature.feature_index, (position, missing_rule(feature)?))
-                    .is_some()
+            Feature::Float(own) => {
+                inputs.push(Input::number(feature.name(flat)));
+                let place = (position, own.missing);
+                positions.floats.insert(own.index, place).is_some()
             }
-            Feature::Categorical(feature) => {
-                let asked = asked.get(&feature.feature_index);
-                let is_listed = info.cat_features_hash.is_some()
+            Feature::Categorical(own) => {
+                let asked = asked.get(&own.index);
+                let is_listed = stored.texts.is_some()
+                    && !has_wide
                     && asked
                         .into_iter()
                         .flatten()
                         .all(|hash| codes.contains_key(hash));
-                let (kind, codes) = if is_listed {
-                    (InputKind::Category(vocabulary.clone()), codes.clone())
+                let (kind, codes) = if statistics.is_empty() {
+                    if is_listed {
+                        (InputKind::Category(vocabulary.clone()), codes.clone())
+                    } else {
+                        hashed(asked)
+                    }
                 } else {
-                    hashed(asked)
+                    let own = statistics.categories(stored, own.index, asked);
+                    (InputKind::HashedCategory(own), hashed(asked).1)
                 };
                 // CatBoost refuses null and NaN in a categorical feature, so a row that has one is
-                // no row that the model knows.
+                // not a row that the model knows.
                 inputs.push(Input {
                     on_null: Policy::Error,
-                    ..Input::of_kind(category_name(feature), kind)
+                    ..Input::of_kind(feature.name(flat), kind)
                 });
-                positions
-                    .categories
-                    .insert(feature.feature_index, (position, codes))
-                    .is_some()
+                let place = (position, codes);
+                positions.categories.insert(own.index, place).is_some()
             }
         };
         if repeated {
             return Err(Error::failed("two features have the same index").at_node("features_info"));
         }
     }
-    Ok((
-        Contract {
-            inputs,
-            named,
-            vector: None,
-        },
-        positions,
-    ))
-}
-
-fn is_named(feature: &Feature) -> bool {
-    match feature {
-        Feature::Float(feature) => {
-            given_name(feature.feature_name.as_ref(), feature.feature_id.as_ref()).is_some()
-        }
-        Feature::Categorical(feature) => {
-            given_name(feature.feature_name.as_ref(), feature.feature_id.as_ref()).is_some()
-        }
-    }
+    positions.ctrs = statistics.positions(inputs.len())?;
+    positions.count = inputs.len() + statistics.ctr_count();
+    let contract = Contract {
+        inputs,
+        named,
+        vector: None,
+    };
+    Ok((contract, positions))
 }
 
 /// Without names only the order says which column is which, so no place may be left out.
@@ -369,7 +327,7 @@ fn hashed(asked: Option<&BTreeSet<u32>>) -> (InputKind, Arc<HashCodes>) {
     (
         InputKind::HashedCategory(HashedCategories {
             hashes,
-            other_code: UNSEEN_CODE,
+            code: HashedCode::Position { other: UNSEEN_CODE },
         }),
         Arc::new(codes),
     )
@@ -378,10 +336,10 @@ fn hashed(asked: Option<&BTreeSet<u32>>) -> (InputKind, Arc<HashCodes>) {
 /// All categories that the training pool held, whatever their feature (the file does not tell them
 /// apart), and the codes of each hash. CatBoost turns a number into text before it hashes it, so
 /// `7` the text and 7 the number are both listed.
-fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashCodes) {
+fn vocabulary(hashed: &[(String, u32)]) -> (Vocabulary, HashCodes) {
     let mut sorted: Vec<(&str, u32)> = hashed
         .iter()
-        .filter_map(|entry| Some((entry.value.as_str(), hash(entry.hash)?)))
+        .map(|(text, hash)| (text.as_str(), *hash))
         .collect();
     sorted.sort_unstable();
     sorted.dedup();
@@ -407,6 +365,12 @@ fn vocabulary(hashed: &[HashedValue]) -> (Vocabulary, HashCodes) {
         },
         codes,
     )
+}
+
+/// Whether a text is an integer beyond those of 64 bits with a sign.
+fn is_wide(text: &str) -> bool {
+    let wide = |number: &i128| number.to_string() == text && i64::try_from(*number).is_err();
+    text.parse().is_ok_and(|number: i128| wide(&number))
 }
 
 /// The number that is written exactly like this.
@@ -613,23 +577,18 @@ mod tests {
             *kind,
             InputKind::HashedCategory(HashedCategories {
                 hashes: vec![u32::MAX],
-                other_code: UNSEEN_CODE
+                code: HashedCode::Position { other: UNSEEN_CODE }
             })
         );
         assert!(
             refusal(&hashes_only.replace("\"value\": -1", "\"value\": 5000000000"))
-                .contains("`5000000000`, which is no hash")
+                .contains("`5000000000`, which is not a hash")
         );
     }
 
     #[test]
     fn what_is_not_supported_is_named() {
         let info = |more: &str| symmetric().replace(FLOATS, &format!("{FLOATS}, {more}"));
-        let ctr = r#""ctrs": [{"elements": [{"cat_feature_index": 0, "combination_element": "cat_feature_value"}]}],
-            "categorical_features": [{"feature_index": 0, "flat_feature_index": 2, "feature_id": "city"}]"#;
-        assert!(refusal(&info(ctr)).starts_with(
-            "CTR features (target statistics of categories) are not supported: `city`"
-        ));
         assert!(
             refusal(&info(r#""text_features": [{"feature_id": "review"}]"#))
                 .starts_with("text features are not supported: `review`")
@@ -642,15 +601,145 @@ mod tests {
             refusal(&symmetric().replacen("FloatFeature", "EstimatedFeature", 1))
                 .contains("`EstimatedFeature` is not supported (tree 0, split 0)")
         );
-        let binary = Artefact::new("model.cbm", b"CBM1....".to_vec());
-        assert!(CatBoost.recognises(&binary));
+    }
+
+    /// A CTR of one category, `red` of which training saw 3 of 4 in the second class; JSON without
+    /// its numbers.
+    fn counted(data: &str, split: &str) -> String {
+        let features = r#""categorical_features": [{"feature_index": 0, "flat_feature_index": 2,
+            "feature_id": "c"}], "ctrs": [{"identifier": "i", "ctr_type": "Borders",
+            "borders": [7.5], "elements": [{"cat_feature_index": 0,
+            "combination_element": "cat_feature_value"}], "target_border_idx": 0,
+            "prior_numerator": 0.5, "prior_denomerator": 1, "shift": 0, "scale": 15}]"#;
+        symmetric()
+            .replace(FLOATS, &format!("{FLOATS}, {features}"))
+            .replace(
+                "\"oblivious_trees\"",
+                &format!("\"ctr_data\": {data}, \"oblivious_trees\""),
+            )
+            .replace(SPLITS.split_inclusive('}').next().unwrap(), split)
+    }
+
+    /// The hash of the category 7 alone.
+    const COUNTS: &str = r#"{"i": {"hash_map": ["18446744073709551615", 9, 9, "HASH", 1, 3],
+        "hash_stride": 3, "counter_denominator": 0}}"#;
+    const CTR_SPLIT: &str = r#"{"split_type": "OnlineCtr", "border": 7.5, "split_index": 2}"#;
+
+    fn counts() -> String {
+        let hash = crate::forest::ctr::step(0, crate::forest::ctr::part(7));
+        COUNTS.replace("HASH", &hash.to_string())
+    }
+
+    #[test]
+    fn a_ctr_is_read_from_its_table_and_the_empty_bucket_is_not() {
+        let loaded = load(&counted(&counts(), CTR_SPLIT)).unwrap();
+        assert_eq!(
+            loaded.contract.inputs[2].kind,
+            InputKind::HashedCategory(HashedCategories {
+                hashes: vec![7],
+                code: HashedCode::Hash { is_complete: true }
+            })
+        );
+        let mut columns = Columns::filled(4, 3, 0.0);
+        columns
+            .column_mut(2)
+            .copy_from_slice(&[7.0, 8.0, f64::NAN, f64::from(u32::MAX)]);
+        let mut margins = Margins::empty(Precision::Double);
+        let (block, mut scratch) = (FeatureBlock::Double(columns), Scratch::default());
+        loaded
+            .model
+            .score(&block, &mut scratch, &mut margins)
+            .unwrap();
+        // (3 + 0.5) / (4 + 1) · 15 = 10.5 is above the border, (0 + 0.5) / (0 + 1) · 15 = 7.5 not.
+        assert_eq!(margins, Margins::Double(vec![20.5, 10.5, 10.5, 10.5]));
+    }
+
+    #[test]
+    fn a_broken_ctr_says_where() {
+        let cases = [
+            (
+                counts(),
+                CTR_SPLIT.replace("\"split_index\": 2", "\"split_index\": 1"),
+                "the index 1, which is not a CTR's (tree 0, split 0)",
+            ),
+            (
+                counts(),
+                CTR_SPLIT.replace(", \"split_index\": 2", ""),
+                "lacks its feature or its value (tree 0, split 0)",
+            ),
+            (
+                "{}".to_owned(),
+                CTR_SPLIT.to_owned(),
+                "the file has no counts of the CTR (CTR 0)",
+            ),
+            (
+                counts().replace("\"hash_stride\": 3", "\"hash_stride\": 4"),
+                CTR_SPLIT.to_owned(),
+                "4 numbers for 2 hashes, 3 a hash (CTR 0)",
+            ),
+            (
+                counts().replace("\"hash_stride\": 3", "\"hash_stride\": 0"),
+                CTR_SPLIT.to_owned(),
+                "4 numbers for 2 hashes, 0 a hash (CTR 0)",
+            ),
+            (
+                counts().replace(", 9, 9", ", 9, 9, 9, 9, 9"),
+                CTR_SPLIT.to_owned(),
+                "7 numbers for 2 hashes, 2 a hash (CTR 0)",
+            ),
+            (
+                counts().replace("\"184", "\"-184"),
+                CTR_SPLIT.to_owned(),
+                "`-18446744073709551615` is not a hash",
+            ),
+        ];
+        for (data, split, expected) in cases {
+            let message = refusal(&counted(&data, &split));
+            assert!(message.contains(expected), "{message}");
+        }
+        let json = counted(&counts(), CTR_SPLIT);
+        for (from, to, expected) in [
+            (
+                "\"ctr_type\": \"Borders\"",
+                "\"ctr_type\": \"Guess\"",
+                "CTRs of type `Guess` are not supported (CTR 0)",
+            ),
+            (
+                "cat_feature_value",
+                "text_value",
+                "elements of type `text_value` are not supported (CTR 0)",
+            ),
+            (
+                "[{\"cat_feature_index\": 0,",
+                "[{\"cat_feature_index\": 3,",
+                "categorical feature 3, which the file does not list",
+            ),
+        ] {
+            let message = refusal(&json.replace(from, to));
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn several_cuts_of_the_target_are_refused_in_json_which_does_not_tell_them_apart() {
+        let json = counted(&counts(), CTR_SPLIT);
+        let one = json
+            .split("\"ctrs\": [")
+            .nth(1)
+            .unwrap()
+            .split("}]")
+            .next()
+            .unwrap();
+        let (start, rest) = json.split_once("\"ctrs\": [").unwrap();
+        let end = rest.find("\"scale\": 15}]").unwrap() + "\"scale\": 15}".len();
+        assert!(one.starts_with("{\"identifier\""));
+        let twice = format!("{start}\"ctrs\": [{0}, {0}{1}", &rest[..end], &rest[end..]);
+        assert!(load(&twice).is_ok());
+        let several = twice.replace("\"RMSE\"", "\"MultiRMSE\"");
+        let message = refusal(&several);
         assert!(
-            CatBoost
-                .import(&binary, &ImportOptions::default())
-                .unwrap_err()
-                .hint_text()
-                .unwrap()
-                .contains("format=\"json\"")
+            message.contains("which CatBoost's JSON does not tell apart"),
+            "{message}"
         );
     }
 

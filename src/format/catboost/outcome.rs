@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::file::{ClassParams, File};
+use super::info::{ClassParams, ModelInfo};
 use super::trees::Outputs;
 use super::whole;
 use crate::error::{Error, Result};
@@ -20,9 +20,9 @@ const CLASS_LIMIT: usize = 1 << 16;
 /// # Errors
 /// Refuses losses whose prediction is no single function of the margins, and classes that do not
 /// fit the leaves.
-pub(super) fn outcome(file: &File, output_count: usize) -> Result<(Outcome, Outputs)> {
-    let (loss, parameters) = file.model_info.loss().unzip();
-    let classes = file.model_info.classes()?;
+pub(super) fn outcome(info: &ModelInfo, output_count: usize) -> Result<(Outcome, Outputs)> {
+    let (loss, parameters) = info.loss().unzip();
+    let classes = info.classes()?;
     let plain = |task, link| Ok((Outcome { task, link }, Outputs::plain(output_count)));
     let is_known_classifier = matches!(loss.as_deref(), Some("Logloss" | "CrossEntropy" | "Focal"));
     match (loss.as_deref(), output_count) {
@@ -44,7 +44,7 @@ pub(super) fn outcome(file: &File, output_count: usize) -> Result<(Outcome, Outp
         .at_node("tree 0")),
         (Some("Poisson" | "Tweedie"), 1) => plain(Task::Value, Link::Exponential),
         (_, 1) if is_known_classifier || classes.is_some() => plain(
-            binary(classes.as_ref(), file)?,
+            binary(classes.as_ref(), info)?,
             Link::Logistic { slope: 1.0 },
         ),
         (_, 1) => plain(Task::Value, Link::Identity),
@@ -81,8 +81,8 @@ fn value_names(parameters: Option<&Value>, count: usize) -> Vec<String> {
 
 /// CatBoost predicts the positive class above the threshold, not at it: at a margin of 0 it says
 /// no. The least probability that is called positive is therefore the next number.
-fn binary(classes: Option<&ClassParams>, file: &File) -> Result<Task> {
-    let threshold = file.model_info.probability_threshold().unwrap_or(0.5);
+fn binary(classes: Option<&ClassParams>, info: &ModelInfo) -> Result<Task> {
+    let threshold = info.probability_threshold().unwrap_or(0.5);
     if !(0.0..=1.0).contains(&threshold) {
         return Err(Error::failed(format!(
             "the probability threshold `{threshold}` is not between 0 and 1"

@@ -10,14 +10,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::file::{Branch, File, FloatFeature, Numbers, Split, SymmetricTree};
+use super::described::DEPTH_LIMIT;
+use super::stored::{Question, Stored, StoredTree};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
-use crate::forest::{Child, Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree};
-
-/// The most splits of a symmetric tree: twice CatBoost's own limit would still be a table of 2^32
-/// leaves.
-const DEPTH_LIMIT: usize = 24;
+use crate::forest::{Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree};
 
 /// The most leaf values that may be made of classes that the training data lacked: such classes
 /// cost memory, but no bytes of the file.
@@ -31,51 +28,25 @@ pub(super) struct Positions {
     /// By index among the categorical features: the contract's position, and the codes that stand
     /// for a hash.
     pub(super) categories: HashMap<u32, (u32, Arc<HashCodes>)>,
+    /// By index among the CTRs: the position of its values behind the contract's; none if no tree
+    /// that is used asks for it.
+    pub(super) ctrs: Vec<Option<u32>>,
+    /// The number of features that trees see.
+    pub(super) count: usize,
 }
 
 /// The codes of the values that have a hash.
 pub(super) type HashCodes = HashMap<u32, Vec<u32>>;
 
 /// The hashes that splits ask of each categorical feature, by its index among them.
-pub(super) fn asked_hashes(file: &File) -> HashMap<u32, BTreeSet<u32>> {
+pub(super) fn asked_hashes(stored: &Stored) -> HashMap<u32, BTreeSet<u32>> {
     let mut asked: HashMap<u32, BTreeSet<u32>> = HashMap::new();
-    let mut note = |split: &Split| {
-        if let (Some(index), Some(hash)) = (split.cat_feature_index, split.value.and_then(hash)) {
-            asked.entry(index).or_default().insert(hash);
+    for question in stored.trees.iter().flat_map(StoredTree::questions) {
+        if let Question::OneHot { feature, hash } = question {
+            asked.entry(feature).or_default().insert(hash);
         }
-    };
-    file.oblivious_trees
-        .iter()
-        .flatten()
-        .flat_map(|tree| tree.splits.iter().flatten())
-        .for_each(&mut note);
-    let mut branches: Vec<&Branch> = file.trees.iter().flatten().collect();
-    while let Some(branch) = branches.pop() {
-        branch.split.iter().for_each(&mut note);
-        branches.extend(
-            [&branch.left, &branch.right]
-                .into_iter()
-                .flatten()
-                .map(|child| &**child),
-        );
     }
     asked
-}
-
-/// Where NaN goes: treated as it is, `NaN > border` is false; the other treatments put an infinity
-/// in its place, but only for features that had NaN in training.
-///
-/// # Errors
-/// Fails for a treatment that CatBoost does not have.
-pub(super) fn missing_rule(feature: &FloatFeature) -> Result<Missing> {
-    match feature.nan_value_treatment.as_deref() {
-        Some("AsTrue") => Ok(Missing::Nan {
-            left: !feature.has_nans,
-        }),
-        None | Some("AsIs" | "AsFalse") => Ok(Missing::Nan { left: true }),
-        Some(other) => Err(Error::failed(format!("unknown treatment of NaN `{other}`"))
-            .at_node(format!("float feature {}", feature.feature_index))),
-    }
 }
 
 /// The greatest `f64` that does not exceed `border` once it is rounded to `f32`, so that `value <=
@@ -104,39 +75,6 @@ pub(super) fn threshold(border: f32) -> f64 {
     }
 }
 
-/// The number of values in a leaf.
-///
-/// # Errors
-/// Fails if there is no tree, or if the first one is broken.
-pub(super) fn output_count(file: &File) -> Result<usize> {
-    let broken = |message: &str| Error::failed(message).at_node("tree 0");
-    let count = match (file.oblivious_trees.as_deref(), file.trees.as_deref()) {
-        (Some([tree, ..]), _) => {
-            let leaf_count = leaf_count(tree).ok_or_else(|| broken("too many splits"))?;
-            tree.leaf_values.as_ref().map_or(0, Vec::len) / leaf_count
-        }
-        (None, Some([branch, ..])) => first_leaf(branch).map_or(0, |value| value.0.len()),
-        _ => return Err(Error::failed("the model holds no trees")),
-    };
-    if count == 0 {
-        Err(broken("the tree has no leaf values"))
-    } else {
-        Ok(count)
-    }
-}
-
-fn leaf_count(tree: &SymmetricTree) -> Option<usize> {
-    let depth = tree.splits.as_ref().map_or(0, Vec::len);
-    (depth <= DEPTH_LIMIT).then(|| 1 << depth)
-}
-
-fn first_leaf(branch: &Branch) -> Option<&Numbers> {
-    branch
-        .value
-        .as_ref()
-        .or_else(|| first_leaf(branch.left.as_deref()?))
-}
-
 /// Translates the first `tree_count` trees. `classes` gives the class of each output among
 /// `margin_count`; a class that no output stands for was absent in training: its margin is −∞, as
 /// in CatBoost.
@@ -144,9 +82,8 @@ fn first_leaf(branch: &Branch) -> Option<&Numbers> {
 /// # Errors
 /// Names the tree and the node that is broken.
 pub(super) fn ensemble(
-    file: &File,
+    stored: &Stored,
     positions: &Positions,
-    feature_count: usize,
     tree_count: usize,
     outputs: &Outputs,
 ) -> Result<Ensemble> {
@@ -155,21 +92,10 @@ pub(super) fn ensemble(
             .place(tree)
             .map_err(|error| error.at_node(format!("tree {index}")))
     };
-    let planted: Result<Vec<Tree>> = match (&file.oblivious_trees, &file.trees) {
-        (Some(trees), _) => trees
-            .iter()
-            .take(tree_count)
-            .enumerate()
-            .map(|(index, tree)| symmetric(tree, positions, index, outputs.count))
-            .collect(),
-        (None, Some(trees)) => trees
-            .iter()
-            .take(tree_count)
-            .enumerate()
-            .map(|(index, tree)| branching(tree, positions, index, outputs.count))
-            .collect(),
-        (None, None) => Ok(Vec::new()),
-    };
+    let planted = stored.trees.iter().take(tree_count).enumerate();
+    let planted: Result<Vec<Tree>> = planted
+        .map(|(index, tree)| translated(tree, positions, index, outputs.count))
+        .collect();
     let planted = planted?;
     let value_count: usize = planted
         .iter()
@@ -189,16 +115,12 @@ pub(super) fn ensemble(
         .enumerate()
         .map(translate)
         .collect::<Result<Vec<Tree>>>()?;
-    let (scale, bias) = file
-        .scale_and_bias
-        .clone()
-        .unwrap_or((1.0, Numbers::default()));
-    let bias = outputs.place_bias(bias.0)?;
+    let bias = outputs.place_bias(stored.bias.clone())?;
     let frame = Frame {
         precision: Precision::Double,
-        feature_count,
+        feature_count: positions.count,
         base: outputs.base(),
-        scale,
+        scale: stored.scale,
         bias,
     };
     Ok(Ensemble { frame, trees })
@@ -298,179 +220,99 @@ impl Outputs {
     }
 }
 
-fn symmetric(
-    tree: &SymmetricTree,
+fn translated(
+    tree: &StoredTree,
     positions: &Positions,
     index: usize,
     output_count: usize,
 ) -> Result<Tree> {
-    let splits = tree.splits.as_deref().unwrap_or_default();
-    let leaf_values = tree.leaf_values.clone().unwrap_or_default();
-    let expected = leaf_count(tree).and_then(|count| count.checked_mul(output_count));
-    if expected != Some(leaf_values.len()) {
-        let message = format!(
-            "{} leaf values for {} splits and {output_count} outputs a leaf",
-            leaf_values.len(),
-            splits.len()
-        );
-        return Err(Error::failed(message).at_node(format!("tree {index}")));
-    }
-    let conditions = splits.iter().enumerate().map(|(node, split)| {
-        let place = format!("tree {index}, split {node}");
-        condition(split, positions).map_err(|error| error.at_node(place))
-    });
-    Ok(Tree {
-        shape: Shape::Symmetric(conditions.collect::<Result<_>>()?),
-        leaf_values,
-        target: Target::All,
-        linear: Vec::new(),
-    })
-}
-
-fn branching(
-    root: &Branch,
-    positions: &Positions,
-    index: usize,
-    output_count: usize,
-) -> Result<Tree> {
-    let mut planter = Planter {
-        positions,
-        output_count,
-        nodes: Vec::new(),
-        leaf_values: Vec::new(),
-    };
-    let root = planter
-        .plant(root)
-        .map_err(|error| error.at_node(format!("tree {index}")))?;
-    let shape = Shape::Branching {
-        root,
-        nodes: planter.nodes,
+    let (shape, leaf_values) = match tree {
+        StoredTree::Symmetric { questions, values } => {
+            let count = (questions.len() <= DEPTH_LIMIT).then(|| 1_usize << questions.len());
+            if count.and_then(|count| count.checked_mul(output_count)) != Some(values.len()) {
+                let message = format!(
+                    "{} leaf values for {} splits and {output_count} outputs a leaf",
+                    values.len(),
+                    questions.len()
+                );
+                return Err(Error::failed(message).at_node(format!("tree {index}")));
+            }
+            let conditions = questions.iter().enumerate().map(|(split, &question)| {
+                condition(question, positions)
+                    .map_err(|error| error.at_node(format!("tree {index}, split {split}")))
+            });
+            (Shape::Symmetric(conditions.collect::<Result<_>>()?), values)
+        }
+        StoredTree::Branching {
+            root,
+            nodes,
+            values,
+        } => {
+            let node = |(number, &(question, left, right)): (usize, &(Question, _, _))| {
+                let condition = condition(question, positions)
+                    .map_err(|error| error.at_node(format!("tree {index}, node {number}")))?;
+                Ok(Node {
+                    condition,
+                    left,
+                    right,
+                })
+            };
+            let nodes = nodes.iter().enumerate().map(node).collect::<Result<_>>()?;
+            (Shape::Branching { root: *root, nodes }, values)
+        }
     };
     Ok(Tree {
         shape,
-        leaf_values: planter.leaf_values,
+        leaf_values: leaf_values.clone(),
         target: Target::All,
         linear: Vec::new(),
     })
 }
 
-/// Numbers nodes and leaves depth first, left before right, as CatBoost does when it reads the
-/// file.
-struct Planter<'a> {
-    positions: &'a Positions,
-    output_count: usize,
-    nodes: Vec<Node>,
-    leaf_values: Vec<f64>,
-}
-
-impl Planter<'_> {
-    /// Recursion is bounded by the reader's limit on nesting.
-    fn plant(&mut self, branch: &Branch) -> Result<Child> {
-        match branch {
-            Branch {
-                value: Some(value), ..
-            } => self.leaf(value),
-            Branch {
-                split: Some(split),
-                left: Some(left),
-                right: Some(right),
-                ..
-            } => {
-                let place = self.nodes.len();
-                let condition = condition(split, self.positions)?;
-                self.nodes.push(Node {
-                    condition,
-                    left: Child::Leaf(0),
-                    right: Child::Leaf(0),
-                });
-                let (left, right) = (self.plant(left)?, self.plant(right)?);
-                self.nodes[place].left = left;
-                self.nodes[place].right = right;
-                Ok(Child::Node(number(place)?))
-            }
-            _ => Err(Error::failed(format!(
-                "node {} has neither a value nor a split with two branches",
-                self.nodes.len()
-            ))),
-        }
-    }
-
-    fn leaf(&mut self, value: &Numbers) -> Result<Child> {
-        let leaf = self.leaf_values.len() / self.output_count;
-        if value.0.len() != self.output_count {
-            return Err(Error::failed(format!(
-                "leaf {leaf} has {} values for {} outputs",
-                value.0.len(),
-                self.output_count
-            )));
-        }
-        self.leaf_values.extend_from_slice(&value.0);
-        Ok(Child::Leaf(number(leaf)?))
-    }
-}
-
-fn number(index: usize) -> Result<u32> {
-    u32::try_from(index).map_err(|_| Error::failed("the tree has too many nodes"))
-}
-
 /// Left is CatBoost's "no": not greater than the border, not equal to the category.
-fn condition(split: &Split, positions: &Positions) -> Result<Condition> {
-    match split.kind.as_str() {
-        "FloatFeature" => {
-            let (Some(index), Some(border)) = (split.float_feature_index, split.border) else {
-                return Err(incomplete(split));
-            };
+fn condition(question: Question, positions: &Positions) -> Result<Condition> {
+    let nan_left = Missing::Nan { left: true };
+    match question {
+        Question::Float { feature, border } => {
             let &(feature, missing) = positions
                 .floats
-                .get(&index)
-                .ok_or_else(|| unlisted("float", index))?;
+                .get(&feature)
+                .ok_or_else(|| unlisted("float", feature))?;
             Ok(Condition {
                 feature,
-                test: Test::LessOrEqual(threshold(border as f32)),
+                test: Test::LessOrEqual(threshold(border)),
                 missing,
             })
         }
-        "OneHotFeature" => {
-            let (Some(index), Some(value)) = (split.cat_feature_index, split.value) else {
-                return Err(incomplete(split));
-            };
+        Question::OneHot { feature, hash } => {
             let (feature, codes) = positions
                 .categories
-                .get(&index)
-                .ok_or_else(|| unlisted("categorical", index))?;
-            let codes = hash(value)
-                .and_then(|hash| codes.get(&hash))
-                .ok_or_else(|| {
-                    Error::failed(format!("a split asks for `{value}`, which is no hash"))
-                })?;
+                .get(&feature)
+                .ok_or_else(|| unlisted("categorical", feature))?;
+            let codes = codes
+                .get(&hash)
+                .ok_or_else(|| Error::internal("a hash without a code"))?;
             Ok(Condition {
                 feature: *feature,
                 test: Test::NotIn(codes.as_slice().into()),
-                missing: Missing::Nan { left: true },
+                missing: nan_left,
             })
         }
-        other => Err(Error::contract(format!(
-            "a split of type `{other}` is not supported"
-        ))),
+        // The values of CTRs are of single precision already.
+        Question::Ctr { ctr, border } => Ok(Condition {
+            feature: positions
+                .ctrs
+                .get(ctr)
+                .copied()
+                .flatten()
+                .ok_or_else(|| Error::internal("a CTR without values"))?,
+            test: Test::LessOrEqual(f64::from(border)),
+            missing: nan_left,
+        }),
     }
 }
 
-/// The 32 bits of a category's hash, which the file writes signed in one place and unsigned in
-/// another.
-pub(super) fn hash(value: i64) -> Option<u32> {
-    u32::try_from(value)
-        .ok()
-        .or_else(|| i32::try_from(value).ok().map(i32::cast_unsigned))
-}
-
-fn incomplete(split: &Split) -> Error {
-    Error::failed(format!(
-        "a split of type `{}` lacks its feature or its value",
-        split.kind
-    ))
-}
-
-fn unlisted(kind: &str, index: u32) -> Error {
+pub(super) fn unlisted(kind: &str, index: u32) -> Error {
     Error::failed(format!(
         "a split asks for {kind} feature {index}, which the file does not list"
     ))
@@ -549,11 +391,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn hashes_are_the_same_signed_and_unsigned() {
-        assert_eq!(hash(-784_473_192), hash(3_510_494_104));
-        assert_eq!(hash(1 << 40), None);
     }
 }
