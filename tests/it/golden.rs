@@ -31,6 +31,9 @@ pub(crate) struct Case {
     /// Whether the expected columns hold the margins, too.
     #[serde(default = "yes")]
     raw: bool,
+    /// Other files of the same model.
+    #[serde(default)]
+    also: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -56,15 +59,49 @@ pub(crate) fn read(case: &Path) -> Case {
 fn every_case_scores_as_its_library_does() {
     let mut failures = Vec::new();
     for directory in cases() {
-        let name = directory
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned();
-        let case = read(&directory);
+        failures.extend(failures_of(&directory));
+    }
+    assert!(
+        failures.is_empty(),
+        "{} differences:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+/// The cases of `data/golden/catboost_ctr.py --matrix FOLDER`, where the folder is named.
+#[test]
+fn catboost_matrix() {
+    let Some(folder) = std::env::var_os("TALLOW_CATBOOST_MATRIX") else {
+        return;
+    };
+    let cases: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("case.json").exists())
+        .collect();
+    let failures: Vec<String> = cases.iter().flat_map(|case| failures_of(case)).collect();
+    assert!(
+        failures.is_empty() && cases.len() >= 60,
+        "{} cases, {} differences:\n{}",
+        cases.len(),
+        failures.len(),
+        failures.join("\n")
+    );
+}
+
+/// How the scores of a case differ from its library's, for each file of the model.
+fn failures_of(directory: &Path) -> Vec<String> {
+    let case = read(directory);
+    let mut failures = Vec::new();
+    for file in std::iter::once(&case.model).chain(&case.also) {
+        let name = format!(
+            "{}/{file}",
+            directory.file_name().unwrap().to_string_lossy()
+        );
         let room = Room::new();
         let (model, input, output) = (
-            directory.join(&case.model),
+            directory.join(file),
             directory.join("input.parquet"),
             room.path("out.parquet"),
         );
@@ -101,12 +138,7 @@ fn every_case_scores_as_its_library_does() {
             .map(|difference| format!("{name}: {difference}")),
         );
     }
-    assert!(
-        failures.is_empty(),
-        "{} differences:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    failures
 }
 
 pub(crate) fn differences(case: &Case, expected: &RecordBatch, found: &RecordBatch) -> Vec<String> {

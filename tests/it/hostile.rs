@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 22] = [
+const MODELS: [(&str, i32, &str); 24] = [
     (
         "absurd_count.json",
         1,
@@ -71,6 +71,17 @@ const MODELS: [(&str, i32, &str); 22] = [
         6,
         "trust error: refusing a PyTorch checkpoint: it holds a pickle, and loading it could run \
          code (`checkpoint.pt`)",
+    ),
+    (
+        "catboost_embedding.cbm",
+        3,
+        "contract error: embedding features are not supported: `vector` \
+         (`catboost_embedding.cbm`)",
+    ),
+    (
+        "catboost_text.cbm",
+        3,
+        "contract error: text features are not supported: `review` (`catboost_text.cbm`)",
     ),
     (
         "network.keras",

@@ -257,6 +257,7 @@ fn categories_of_any_type_are_the_same_in_delimited_text() {
     for case in [
         "catboost_one_hot",
         "catboost_hashes",
+        "catboost_ctr_kinds",
         "lightgbm_4_7_0_pandas_floats",
     ] {
         let room = Room::new();

@@ -39,6 +39,7 @@ mod dialects;
 mod arrows;
 mod binding;
 mod boosters;
+mod catboost;
 mod flags;
 mod missing;
 

@@ -72,6 +72,7 @@ fn other_libraries_flavours_are_read_by_their_importers() {
         ("xgboost", "xgboost_3.2_binary_ubj", "model.ubj"),
         ("lightgbm", "lightgbm_4_7_0_binary", "model.lgb"),
         ("catboost", "catboost_rmse", "model.cb"),
+        ("catboost", "catboost_cbm_numbers", "model.cb"),
     ] {
         let room = Room::new();
         let model = std::fs::read_dir(data("golden").join(case))
@@ -181,18 +182,6 @@ fn a_model_in_a_directory_called_artifacts_has_its_own_name() {
 #[test]
 fn what_mlflow_saves_by_default_is_refused_with_the_line_that_helps() {
     let room = Room::new();
-    room.file(
-        "model/MLmodel",
-        mlmodel("catboost", "model.cb", "")
-            .replace("code: null", "code: null\n    save_format: cbm"),
-    );
-    room.file("model/model.cb", "CBM1 and more");
-    let run = room.tallow("inspect model").fails(3);
-    assert!(
-        run.stderr
-            .contains("`mlflow.catboost.log_model(model, name=\"model\", format=\"json\")`"),
-        "{run}"
-    );
     room.file("rows.csv", "x0,x1\n1,2\n");
     let class = "code: null\n    model_class: lightgbm.sklearn.LGBMClassifier";
     room.file(

@@ -20,11 +20,12 @@ use crate::recovery::files;
 const ROWS: usize = 3_000;
 
 /// Golden cases that are tried besides the first one of each library.
-const MODELS: [&str; 4] = [
+const MODELS: [&str; 5] = [
     "lightgbm_4_7_0_multiclass",
     "lightgbm_4_7_0_pandas_categorical",
     "catboost_multiclass_text",
     "catboost_hashes",
+    "catboost_ctr_combined",
 ];
 
 /// Golden cases, with their model's file name and arguments.
