@@ -60,8 +60,8 @@ impl Importer for CatBoost {
     }
 
     fn reads(&self) -> &'static str {
-        "CatBoost `.cbm` and JSON: symmetric, depthwise and lossguide trees; float, one-hot and CTR \
-         features"
+        "CatBoost `.cbm` and JSON: symmetric, depthwise and lossguide trees; float, one-hot and \
+         CTR features"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
