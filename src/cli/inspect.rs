@@ -245,6 +245,9 @@ fn kind(input: &Input, most: usize) -> String {
         InputKind::Number => "number".into(),
         InputKind::CategoryCode => "category code".into(),
         InputKind::Text => "text".into(),
+        InputKind::HashedCategory(categories) if categories.hashes.is_empty() => {
+            "category, known by its hash".into()
+        }
         InputKind::HashedCategory(categories) => format!(
             "category, known by {}",
             counted(categories.hashes.len(), "hash")

@@ -14,10 +14,18 @@ pub use table::Table;
 use super::ensemble::Missing;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Margins, Model, OffsetRule, Scratch};
+use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
+use crate::outcome::Margins;
 
-/// The rows that go through at once: a slice of the forest's kernels.
-const CHUNK: usize = 512;
+/// The most rows that go through at once. The more there are, the fewer times each table is brought
+/// into the cache: with 512 a look-up takes two and a half times as long as with 4096.
+const MAX_CHUNK: usize = 4096;
+
+/// The rows that forests take together; chunks are multiples of it.
+const SLICE: usize = 512;
+
+/// What the derived columns of a chunk may take, unless they are too many for one slice.
+const CHUNK_BYTES: usize = 8 << 20;
 
 /// What hashes are multiplied by.
 const FACTOR: u64 = 0x4906_ba49_4954_cb65;
@@ -97,16 +105,29 @@ pub struct CtrForest {
     categories: Vec<usize>,
     one_hots: Vec<OneHot>,
     projections: Vec<Projection>,
+    /// The rows that go through at once.
+    chunk: usize,
 }
 
-/// What scoring writes on.
+/// Such a model at work on one thread.
 #[derive(Debug)]
-struct Working {
-    inner: Scratch,
-    derived: FeatureBlock,
-    margins: Margins,
+struct CtrWorker<'a> {
+    model: &'a CtrForest,
+    inner: Box<dyn Worker + 'a>,
+    /// What the inner worker makes of a chunk.
+    found: Scores,
+    columns: Derived,
+}
+
+/// The columns of a chunk, and what they are made with.
+#[derive(Debug)]
+struct Derived {
+    block: FeatureBlock,
     /// For each feature that holds hashes, the chunk's.
-    hashes: Vec<[u64; CHUNK]>,
+    parts: Vec<Vec<u64>>,
+    /// The chunk's hashes of a projection, and the rows of its table.
+    hashes: Vec<u64>,
+    rows: Vec<u32>,
 }
 
 impl CtrForest {
@@ -145,7 +166,10 @@ impl CtrForest {
         {
             return Err(Error::internal("CTRs that do not fit their forest"));
         }
+        let row_bytes = inner.feature_count().max(1) * size_of::<f64>();
+        let chunk = CHUNK_BYTES / row_bytes / SLICE * SLICE;
         Ok(Self {
+            chunk: chunk.clamp(SLICE, MAX_CHUNK),
             inner,
             feature_count,
             categories,
@@ -176,25 +200,15 @@ impl CtrForest {
         }
     }
 
-    fn working<'a>(&self, scratch: &'a mut Scratch) -> Result<&'a mut Working> {
-        if !scratch.0.is::<Working>() {
-            *scratch = self.scratch();
-        }
-        scratch
-            .0
-            .downcast_mut::<Working>()
-            .ok_or_else(|| Error::internal("a scratch of another model"))
-    }
-
     /// Fills the derived columns of the rows from `first` on.
     fn derive(
         &self,
         columns: &Columns<f64>,
         first: usize,
         count: usize,
-        working: &mut Working,
+        working: &mut Derived,
     ) -> Result<()> {
-        let FeatureBlock::Double(derived) = &mut working.derived else {
+        let FeatureBlock::Double(derived) = &mut working.block else {
             return Err(Error::internal("derived columns of another precision"));
         };
         derived.reset(count, self.inner.feature_count(), 0.0);
@@ -203,11 +217,10 @@ impl CtrForest {
             let own = &columns.column(feature)[rows.clone()];
             derived.column_mut(feature).copy_from_slice(own);
         }
-        for (&feature, hashes) in self.categories.iter().zip(&mut working.hashes) {
+        for (&feature, parts) in self.categories.iter().zip(&mut working.parts) {
+            parts.clear();
             let own = &columns.column(feature)[rows.clone()];
-            for (hash, &value) in hashes.iter_mut().zip(own) {
-                *hash = hash_of(value);
-            }
+            parts.extend(own.iter().map(|&value| hash_of(value)));
         }
         for one_hot in &self.one_hots {
             for value in derived.column_mut(one_hot.feature) {
@@ -216,33 +229,42 @@ impl CtrForest {
         }
         let mut column = self.feature_count;
         for projection in &self.projections {
-            let hashes = self.hash(projection, columns, first, &working.hashes);
-            let mut found = [0; CHUNK];
-            for (row, &hash) in found.iter_mut().zip(&hashes[..count]) {
-                *row = projection.table.row(hash);
-            }
+            working.hashes.clear();
+            working.hashes.resize(count, 0);
+            self.hash(
+                projection,
+                columns,
+                first,
+                &working.parts,
+                &mut working.hashes,
+            );
+            let found = working
+                .hashes
+                .iter()
+                .map(|&hash| projection.table.row(hash));
+            working.rows.clear();
+            working.rows.extend(found);
             for value in 0..projection.table.width() {
-                projection
-                    .table
-                    .gather(&found[..count], value, derived.column_mut(column));
+                let out = derived.column_mut(column);
+                projection.table.gather(&working.rows, value, out);
                 column += 1;
             }
         }
         Ok(())
     }
 
-    /// The hashes of a projection for a chunk; those behind its rows mean nothing.
+    /// Continues the hashes of a chunk, which begins at row `first`, with a projection's parts.
     fn hash(
         &self,
         projection: &Projection,
         columns: &Columns<f64>,
         first: usize,
-        categories: &[[u64; CHUNK]],
-    ) -> [u64; CHUNK] {
-        let mut hashes = [0; CHUNK];
+        parts: &[Vec<u64>],
+        hashes: &mut [u64],
+    ) {
         let of = |feature: usize| {
             let index = self.categories.iter().position(|&own| own == feature);
-            index.and_then(|index| categories.get(index))
+            index.and_then(|index| parts.get(index))
         };
         for parts in projection
             .categories
@@ -267,7 +289,6 @@ impl CtrForest {
                 *hash = step(*hash, u64::from(own == asked));
             }
         }
-        hashes
     }
 }
 
@@ -315,51 +336,22 @@ impl Model for CtrForest {
         self.inner.margin_count()
     }
 
-    fn scratch(&self) -> Scratch {
-        Scratch(Box::new(Working {
-            inner: self.inner.scratch(),
-            derived: FeatureBlock::empty(Precision::Double),
-            margins: Margins::empty(Precision::Double),
-            hashes: vec![[0; CHUNK]; self.categories.len()],
-        }))
-    }
-
-    fn score(
-        &self,
-        block: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        self.score_chunks(block, None, scratch, margins)
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(CtrWorker {
+            model: self,
+            inner: self.inner.worker(),
+            found: Scores::empty(Precision::Double),
+            columns: Derived {
+                block: FeatureBlock::empty(Precision::Double),
+                parts: vec![Vec::new(); self.categories.len()],
+                hashes: Vec::new(),
+                rows: Vec::new(),
+            },
+        })
     }
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         self.inner.offset_rule()
-    }
-
-    fn score_with_offsets(
-        &self,
-        block: &FeatureBlock,
-        offsets: &FeatureBlock,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        self.score_chunks(block, Some(offsets), scratch, margins)
-    }
-
-    fn leaves(&self, block: &FeatureBlock) -> Result<Option<Vec<u32>>> {
-        let columns = self.columns(block)?;
-        let mut scratch = self.scratch();
-        let working = self.working(&mut scratch)?;
-        let mut leaves = Vec::new();
-        for (first, count) in chunks(columns.row_count()) {
-            self.derive(columns, first, count, working)?;
-            let Some(mut found) = self.inner.leaves(&working.derived)? else {
-                return Ok(None);
-            };
-            leaves.append(&mut found);
-        }
-        Ok(Some(leaves))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -368,56 +360,62 @@ impl Model for CtrForest {
     }
 
     fn worker_bytes(&self) -> usize {
-        let columns = self.inner.feature_count() + self.categories.len();
-        self.inner.worker_bytes() + columns * CHUNK * size_of::<f64>()
+        let columns = self.inner.feature_count() + self.categories.len() + 2;
+        self.inner.worker_bytes() + columns * self.chunk * size_of::<f64>()
     }
 }
 
 impl CtrForest {
-    fn score_chunks(
-        &self,
-        block: &FeatureBlock,
-        offsets: Option<&FeatureBlock>,
-        scratch: &mut Scratch,
-        margins: &mut Margins,
-    ) -> Result<()> {
-        let columns = self.columns(block)?;
-        let working = self.working(scratch)?;
-        let wrong = || Error::internal("margins of another precision than the forest's");
-        let Margins::Double(all) = margins else {
-            return Err(wrong());
-        };
-        all.clear();
-        for (first, count) in chunks(columns.row_count()) {
-            self.derive(columns, first, count, working)?;
-            let Working {
-                inner,
-                derived,
-                margins,
-                ..
-            } = working;
-            match offsets {
-                None => self.inner.score(derived, inner, margins)?,
-                Some(FeatureBlock::Double(offsets)) => {
-                    let offsets = FeatureBlock::Double(cut(offsets, first, count));
-                    self.inner
-                        .score_with_offsets(derived, &offsets, inner, margins)?;
-                }
-                Some(_) => return Err(wrong()),
-            }
-            let Margins::Double(found) = margins else {
-                return Err(wrong());
-            };
-            all.extend_from_slice(found);
-        }
-        Ok(())
+    /// The first row and the number of rows of each chunk.
+    fn chunks(&self, row_count: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let chunk = self.chunk;
+        (0..row_count)
+            .step_by(chunk)
+            .map(move |first| (first, chunk.min(row_count - first)))
     }
 }
 
-fn chunks(row_count: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..row_count)
-        .step_by(CHUNK)
-        .map(move |first| (first, CHUNK.min(row_count - first)))
+impl Worker for CtrWorker<'_> {
+    fn score(
+        &mut self,
+        block: &FeatureBlock,
+        wants: &Wants<'_>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        let columns = self.model.columns(block)?;
+        let wrong = || Error::internal("margins of another precision than the forest's");
+        let (mut margins, mut leaves) = (Vec::new(), wants.leaves.then(Vec::new));
+        for (first, count) in self.model.chunks(columns.row_count()) {
+            self.model
+                .derive(columns, first, count, &mut self.columns)?;
+            let offsets = match wants.offsets {
+                None => None,
+                Some(FeatureBlock::Double(offsets)) => {
+                    Some(FeatureBlock::Double(cut(offsets, first, count)))
+                }
+                Some(_) => return Err(wrong()),
+            };
+            let wants = Wants {
+                offsets: offsets.as_ref(),
+                ..*wants
+            };
+            self.inner
+                .score(&self.columns.block, &wants, &mut self.found)?;
+            let Margins::Double(found) = &self.found.margins else {
+                return Err(wrong());
+            };
+            margins.extend_from_slice(found);
+            if let (Some(leaves), Some(found)) = (&mut leaves, &self.found.leaves) {
+                leaves.extend_from_slice(found);
+            }
+        }
+        *scores = Scores {
+            margins: Margins::Double(margins),
+            leaves,
+            ..Scores::empty(Precision::Double)
+        };
+        Ok(())
+    }
 }
 
 fn cut(columns: &Columns<f64>, first: usize, count: usize) -> Columns<f64> {

@@ -1,21 +1,28 @@
 //! The values that categories stand for: a table from 64-bit hashes to rows of numbers.
 //!
-//! Open addressing with linear probing, at most half full. Probes are bounded when the table is
-//! filled, so that hashes which somebody chose cost no more than others. It must not know where
-//! hashes come from or what the numbers mean.
+//! Every hash has two slots and lies in one of them (cuckoo hashing), so that a look-up reads both
+//! and branches nowhere; with linear probing it took a sixth longer. A table in which no room can
+//! be made grows; hashes that somebody chose would make it grow without end, and are refused. It
+//! must not know where hashes come from or what the numbers mean.
 
 use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
 
-/// The row of an unused slot.
-const UNUSED: u32 = u32::MAX;
+/// The row of hashes that are not known, which unused slots lead to.
+const UNKNOWN: u32 = 0;
 
-/// The most slots that are looked at for one hash. Of a million random hashes none takes more than
-/// some 60.
-const PROBE_LIMIT: usize = 1 << 10;
+/// How many hashes are moved to make room for another.
+const MOVE_LIMIT: usize = 256;
 
-/// Spreads hashes over slots by their upper bits: the golden ratio of 2^64, made odd.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The slots for each hash beyond which a table does not grow.
+const SLOTS_LIMIT: usize = 32;
+
+/// The fewest slots.
+const MIN_SLOTS: usize = 4;
+
+/// Spread hashes over slots by their upper bits: the golden ratio of 2^64, made odd, and another
+/// odd number without a pattern.
+const SPREAD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -32,7 +39,7 @@ pub struct Table {
     values: Vec<f32>,
     width: usize,
     row_count: usize,
-    _held: Reservation,
+    held: Reservation,
 }
 
 impl Table {
@@ -42,7 +49,7 @@ impl Table {
     /// # Errors
     /// Fails if so much memory is not left.
     pub fn new(hash_count: usize, unknown: &[f32]) -> Result<Self> {
-        let slot_count = hash_count.saturating_mul(2).next_power_of_two().max(2);
+        let slot_count = slot_count(hash_count);
         let held = reserve(slot_count, hash_count, unknown.len())?;
         let mut values = Vec::with_capacity((hash_count + 1) * unknown.len());
         values.extend_from_slice(unknown);
@@ -52,74 +59,92 @@ impl Table {
             values,
             width: unknown.len(),
             row_count: 1,
-            _held: held,
+            held,
         })
     }
 
     /// The numbers of a hash, to be filled in; those of an unknown one if it is new.
     ///
     /// # Errors
-    /// Fails if there is no memory for it, or if its slot is hidden behind too many others.
+    /// Fails if there is no memory for it, or if no room can be made for its slot.
     pub fn row_mut(&mut self, hash: u64) -> Result<&mut [f32]> {
-        if self.row_count * 2 > self.slots.len() {
-            self.grow()?;
-        }
-        let index = self.place(hash)?;
-        if self.slots[index].row == UNUSED {
-            let row = u32::try_from(self.row_count)
+        let mut row = self.row(hash);
+        if row == UNKNOWN {
+            row = u32::try_from(self.row_count)
                 .map_err(|_| Error::failed("too many categories in one table"))?;
-            self.slots[index] = Slot { hash, row };
+            self.add(Slot { hash, row })?;
             self.values.extend_from_within(..self.width);
             self.row_count += 1;
         }
-        let first = self.slots[index].row as usize * self.width;
+        let first = row as usize * self.width;
         Ok(&mut self.values[first..first + self.width])
     }
 
-    fn place(&self, hash: u64) -> Result<usize> {
-        let start = self.start(hash);
-        (start..start + PROBE_LIMIT.min(self.slots.len()))
-            .map(|index| index & (self.slots.len() - 1))
-            .find(|&index| {
-                let slot = &self.slots[index];
-                slot.row == UNUSED || slot.hash == hash
-            })
-            .ok_or_else(|| Error::failed("the hashes of too many categories collide"))
-    }
-
-    fn grow(&mut self) -> Result<()> {
-        let slot_count = self.slots.len() * 2;
-        let held = reserve(slot_count, slot_count / 2, self.width)?;
-        let old = std::mem::replace(&mut self.slots, unused(slot_count));
-        self.shift = shift(slot_count);
-        for slot in old.into_iter().filter(|slot| slot.row != UNUSED) {
-            let index = self.place(slot.hash)?;
-            self.slots[index] = slot;
+    fn add(&mut self, slot: Slot) -> Result<()> {
+        if self.slots.len() < slot_count(self.row_count) {
+            self.grow()?;
         }
-        self._held = held;
+        let mut homeless = self.place(slot);
+        while let Some(slot) = homeless {
+            self.grow()?;
+            homeless = self.place(slot);
+        }
         Ok(())
     }
 
+    /// Puts a slot into one of its two, moving others to their other one; returns one for which
+    /// there is no room.
+    fn place(&mut self, slot: Slot) -> Option<Slot> {
+        let mut homeless = slot;
+        let mut place = self.places(slot.hash)[0];
+        for _ in 0..MOVE_LIMIT {
+            let [first, second] = self.places(homeless.hash);
+            // Whoever was moved out of one goes to the other.
+            place = if place == first { second } else { first };
+            if self.slots[first].row == UNKNOWN {
+                place = first;
+            }
+            homeless = std::mem::replace(&mut self.slots[place], homeless);
+            if homeless.row == UNKNOWN {
+                return None;
+            }
+        }
+        Some(homeless)
+    }
+
+    fn grow(&mut self) -> Result<()> {
+        let mut slot_count = self.slots.len();
+        loop {
+            slot_count *= 2;
+            if slot_count > (self.row_count + MIN_SLOTS) * SLOTS_LIMIT {
+                return Err(Error::failed("the hashes of too many categories collide"));
+            }
+            let held = reserve(slot_count, self.row_count.max(slot_count / 4), self.width)?;
+            let old = std::mem::replace(&mut self.slots, unused(slot_count));
+            self.shift = shift(slot_count);
+            let mut used = old.iter().filter(|slot| slot.row != UNKNOWN);
+            if used.all(|slot| self.place(*slot).is_none()) {
+                self.held = held;
+                return Ok(());
+            }
+            self.slots = old;
+        }
+    }
+
     #[inline(always)]
-    fn start(&self, hash: u64) -> usize {
-        (hash.wrapping_mul(SPREAD) >> self.shift) as usize
+    fn places(&self, hash: u64) -> [usize; 2] {
+        SPREAD.map(|spread| (hash.wrapping_mul(spread) >> self.shift) as usize)
     }
 
     /// The row of a hash.
     #[inline(always)]
     pub(super) fn row(&self, hash: u64) -> u32 {
-        let mask = self.slots.len() - 1;
-        let mut index = self.start(hash);
-        loop {
-            let slot = self.slots[index & mask];
-            if slot.row == UNUSED {
-                return 0;
-            }
-            if slot.hash == hash {
-                return slot.row;
-            }
-            index += 1;
-        }
+        let rows = self.places(hash).map(|place| {
+            let slot = self.slots[place];
+            if slot.hash == hash { slot.row } else { UNKNOWN }
+        });
+        // One of them is the unknown row, which is the first.
+        rows[0].max(rows[1])
     }
 
     /// The numbers in a row of the table.
@@ -144,11 +169,17 @@ impl Table {
     }
 }
 
+/// The slots with which a table of so many hashes begins, at most half of them used.
+fn slot_count(hash_count: usize) -> usize {
+    let twice = hash_count.saturating_mul(2).max(MIN_SLOTS);
+    twice.checked_next_power_of_two().unwrap_or(usize::MAX)
+}
+
 fn unused(count: usize) -> Vec<Slot> {
     vec![
         Slot {
             hash: 0,
-            row: UNUSED
+            row: UNKNOWN
         };
         count
     ]
@@ -194,18 +225,33 @@ mod tests {
     }
 
     #[test]
+    fn hash_zero_is_a_hash_like_others() {
+        let mut table = Table::new(3, &[5.0]).unwrap();
+        assert_eq!(table.row(0), 0);
+        table.row_mut(0).unwrap()[0] = 6.0;
+        table.row_mut(u64::MAX).unwrap()[0] = 7.0;
+        let mut found = [0.0; 3];
+        let rows = [0, u64::MAX, 1].map(|hash| table.row(hash));
+        table.gather(&rows, 0, &mut found);
+        assert_eq!(found, [6.0, 7.0, 5.0]);
+    }
+
+    #[test]
     fn chosen_hashes_are_refused_before_they_cost_time() {
-        // All begin at the same slot, whatever the number of slots.
-        let inverse = {
-            let mut inverse = SPREAD;
-            for _ in 0..6 {
-                inverse = inverse.wrapping_mul(2_u64.wrapping_sub(SPREAD.wrapping_mul(inverse)));
-            }
-            inverse
-        };
-        let mut table = Table::new(1 << 16, &[0.0]).unwrap();
-        let refused =
-            (0..1 << 16).find_map(|number: u64| table.row_mut(inverse.wrapping_mul(number)).err());
-        assert!(refused.is_some_and(|error| error.to_string().contains("collide")));
+        // Small multiples of the inverse of the first factor: all begin at the first slot, and
+        // those of them whose second slot is the same come thick enough to be collected.
+        let mut inverse = SPREAD[0];
+        for _ in 0..6 {
+            inverse = inverse.wrapping_mul(2_u64.wrapping_sub(SPREAD[0].wrapping_mul(inverse)));
+        }
+        let hashes = (0..1 << 16).map(|number: u64| inverse.wrapping_mul(number));
+        let same = hashes.filter(|hash| hash.wrapping_mul(SPREAD[1]) >> 54 == 0);
+        let mut table = Table::new(1 << 10, &[0.0]).unwrap();
+        let refused = same
+            .into_iter()
+            .find_map(|hash| table.row_mut(hash).err())
+            .map(|error| error.to_string());
+        assert!(refused.is_some_and(|message| message.contains("collide")));
+        assert!(table.memory_bytes() < 1 << 20);
     }
 }

@@ -644,12 +644,8 @@ mod tests {
         columns
             .column_mut(2)
             .copy_from_slice(&[7.0, 8.0, f64::NAN, f64::from(u32::MAX)]);
-        let mut margins = Margins::empty(Precision::Double);
-        let (block, mut scratch) = (FeatureBlock::Double(columns), Scratch::default());
-        loaded
-            .model
-            .score(&block, &mut scratch, &mut margins)
-            .unwrap();
+        let block = FeatureBlock::Double(columns);
+        let margins = loaded.model.margins(&block).unwrap();
         // (3 + 0.5) / (4 + 1) · 15 = 10.5 is above the border, (0 + 0.5) / (0 + 1) · 15 = 7.5 not.
         assert_eq!(margins, Margins::Double(vec![20.5, 10.5, 10.5, 10.5]));
     }
