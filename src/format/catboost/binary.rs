@@ -7,13 +7,11 @@
 
 use std::collections::HashMap;
 
-use super::described::{DEPTH_LIMIT, EMPTY_HASH, number};
 use super::info::ModelInfo;
 use super::stored::{
-    CategoricalFeature, Counts, Ctr, CtrTable, CtrType, FloatFeature, Projection, Question, Stored,
-    StoredTree,
+    CategoricalFeature, Counts, Ctr, CtrTable, CtrType, DEPTH_LIMIT, EMPTY_HASH, FloatFeature,
+    Projection, Question, Stored, StoredTree, missing_rule, number, refuse_features,
 };
-use super::{missing_rule, refuse_features};
 use crate::error::{Error, Result};
 use crate::forest::Child;
 use crate::format::wire::flatbuffers::{Budget, Fixed, Table};

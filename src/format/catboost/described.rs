@@ -10,19 +10,11 @@ use super::json::{
     FloatFeature as JsonFloat, HashedValue, Numbers, OtherFeature, Split, SymmetricTree,
 };
 use super::stored::{
-    CategoricalFeature, Counts, Ctr, CtrTable, CtrType, FloatFeature, Projection, Question, Stored,
-    StoredTree,
+    CategoricalFeature, Counts, Ctr, CtrTable, CtrType, DEPTH_LIMIT, EMPTY_HASH, FloatFeature,
+    Projection, Question, Stored, StoredTree, missing_rule, number, refuse_features,
 };
-use super::{missing_rule, refuse_features};
 use crate::error::{Error, Result};
 use crate::forest::Child;
-
-/// The most splits of a symmetric tree: twice CatBoost's own limit would still be a table of 2^32
-/// leaves.
-pub(super) const DEPTH_LIMIT: usize = 24;
-
-/// The hash of an empty bucket, whose counts repeat those of another.
-pub(super) const EMPTY_HASH: u64 = u64::MAX;
 
 impl File {
     /// What the file says.
@@ -453,11 +445,6 @@ impl Numbering<'_> {
         self.values.extend_from_slice(&value.0);
         Ok(Child::Leaf(number(leaf)?))
     }
-}
-
-/// The index of a node or a leaf, if there are not too many.
-pub(super) fn number(index: usize) -> Result<u32> {
-    u32::try_from(index).map_err(|_| Error::failed("the tree has too many nodes"))
 }
 
 #[cfg(test)]

@@ -182,6 +182,13 @@ fn unfold(value: Option<&Value>) -> Option<Value> {
     }
 }
 
+/// The number that is written exactly like this.
+pub(super) fn whole(text: &str) -> Option<i64> {
+    text.parse()
+        .ok()
+        .filter(|whole: &i64| whole.to_string() == text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

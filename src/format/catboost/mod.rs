@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::ctrs::Statistics;
+use self::info::whole;
 use self::json::File;
 use self::outcome::outcome;
 use self::stored::{CategoricalFeature, FloatFeature, Stored};
@@ -29,8 +30,8 @@ use crate::contract::{
     CategoryValue, Contract, HashedCategories, HashedCode, Input, InputKind, Policy, Vocabulary,
 };
 use crate::error::{Error, Result};
+use crate::forest::Forest;
 use crate::forest::virtual_ensembles::VirtualEnsembles;
-use crate::forest::{Forest, Missing};
 use crate::model::{Description, LoadedModel, Model, OffsetRule};
 use crate::outcome::uncertainty::{Measure, Uncertain};
 use crate::outcome::{Outcome, Task};
@@ -163,34 +164,6 @@ fn description(stored: &Stored, rounds: Rounds, used: UsedRounds) -> Description
         format_version: stored.info.version(),
         facts,
         beside: Vec::new(),
-    }
-}
-
-/// Refuses features of a kind that is not supported.
-fn refuse_features(kind: &str, names: Vec<String>) -> Result<()> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(Error::contract(format!(
-        "{kind} features are not supported: {}",
-        quoted(&names)
-    ))
-    .hint("train without these features"))
-}
-
-fn quoted(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
-}
-
-/// Where NaN goes: treated as it is, `NaN > border` is false; the other treatments put an infinity
-/// in its stead, but only for features that had NaN in training.
-fn missing_rule(treatment: &str, has_nans: bool, feature: u32) -> Result<Missing> {
-    match treatment {
-        "AsTrue" => Ok(Missing::Nan { left: !has_nans }),
-        "AsIs" | "AsFalse" => Ok(Missing::Nan { left: true }),
-        other => Err(Error::failed(format!("unknown treatment of NaN `{other}`"))
-            .at_node(format!("float feature {feature}"))),
     }
 }
 
@@ -371,13 +344,6 @@ fn vocabulary(hashed: &[(String, u32)]) -> (Vocabulary, HashCodes) {
 fn is_wide(text: &str) -> bool {
     let wide = |number: &i128| number.to_string() == text && i64::try_from(*number).is_err();
     text.parse().is_ok_and(|number: i128| wide(&number))
-}
-
-/// The number that is written exactly like this.
-pub(super) fn whole(text: &str) -> Option<i64> {
-    text.parse()
-        .ok()
-        .filter(|whole: &i64| whole.to_string() == text)
 }
 
 #[cfg(test)]

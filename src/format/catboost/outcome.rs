@@ -6,9 +6,8 @@
 
 use serde_json::Value;
 
-use super::info::{ClassParams, ModelInfo};
+use super::info::{ClassParams, ModelInfo, whole};
 use super::trees::Outputs;
-use super::whole;
 use crate::error::{Error, Result};
 use crate::outcome::{Label, Link, Outcome, Task};
 

@@ -9,6 +9,13 @@ use super::info::ModelInfo;
 use crate::error::{Error, Result};
 use crate::forest::{Child, Missing};
 
+/// The most splits of a symmetric tree: twice CatBoost's own limit would still be a table of 2^32
+/// leaves.
+pub(super) const DEPTH_LIMIT: usize = 24;
+
+/// The hash of an empty bucket, whose counts repeat those of another.
+pub(super) const EMPTY_HASH: u64 = u64::MAX;
+
 /// The whole model.
 #[derive(Debug)]
 pub(super) struct Stored {
@@ -208,4 +215,37 @@ impl Counts {
             Self::Single(counts) => counts.len(),
         }
     }
+}
+
+/// Refuses features of a kind that is not supported.
+pub(super) fn refuse_features(kind: &str, names: Vec<String>) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::contract(format!(
+        "{kind} features are not supported: {}",
+        quoted(&names)
+    ))
+    .hint("train without these features"))
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Where NaN goes: treated as it is, `NaN > border` is false; the other treatments put an infinity
+/// in its stead, but only for features that had NaN in training.
+pub(super) fn missing_rule(treatment: &str, has_nans: bool, feature: u32) -> Result<Missing> {
+    match treatment {
+        "AsTrue" => Ok(Missing::Nan { left: !has_nans }),
+        "AsIs" | "AsFalse" => Ok(Missing::Nan { left: true }),
+        other => Err(Error::failed(format!("unknown treatment of NaN `{other}`"))
+            .at_node(format!("float feature {feature}"))),
+    }
+}
+
+/// The index of a node or a leaf, if there are not too many.
+pub(super) fn number(index: usize) -> Result<u32> {
+    u32::try_from(index).map_err(|_| Error::failed("the tree has too many nodes"))
 }

@@ -10,8 +10,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::described::DEPTH_LIMIT;
-use super::stored::{Question, Stored, StoredTree};
+use super::stored::{DEPTH_LIMIT, Question, Stored, StoredTree};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::forest::{Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree};
