@@ -60,7 +60,11 @@ def outline(value, path, lines):
             outline(item, f"{path}[{index}]", lines)
     elif isinstance(value, (set, frozenset)):
         lines.append(f"{path} = set of {len(value)}")
-    elif isinstance(value, dict) and type(value) in (dict, collections.OrderedDict, collections.defaultdict):
+    elif isinstance(value, dict) and type(value) in (
+        dict,
+        collections.OrderedDict,
+        collections.defaultdict,
+    ):
         lines.append(f"{path} = dict of {len(value)}")
         for key in value:
             if isinstance(key, str):
@@ -148,7 +152,9 @@ def arrays():
         "unsigned": np.array([2**63 + 5], dtype="u8"),
         "flags": np.array([True, False]),
         "texts": np.array(["aa", "b", "", "\u00fc\U0001f600"]),
-        "objects": np.array(["x", None, "\u00fc", 3, 2.5, np.str_("np"), float("nan")], dtype=object),
+        "objects": np.array(
+            ["x", None, "\u00fc", 3, 2.5, np.str_("np"), float("nan")], dtype=object
+        ),
         "grid": np.array([["a", "b"], ["c", "d"]], dtype=object),
         "grid_fortran": np.asfortranarray(np.array([["a", "b"], ["c", "d"]], dtype=object)),
         "empty": np.zeros((0, 3)),
@@ -165,7 +171,7 @@ def arrays():
         "sets": [{1, 2}, frozenset("abc"), set()],
         "dicts": [collections.OrderedDict(a=1, b=2), {"nested": {"deep": (1,)}}],
         "bytes": [b"", b"\x00\xff'\"\\", bytearray(b"ab")],
-        "text": "it's \"quoted\" \\ \n \t \u00e4\u20ac\U0001f600",
+        "text": 'it\'s "quoted" \\ \n \t \u00e4\u20ac\U0001f600',
         "truths": (True, False, None),
         "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
         "shared": [record] * 3,

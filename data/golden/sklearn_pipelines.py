@@ -117,31 +117,57 @@ def cases():
     plain = lambda name, last, kind, missing=False: (name, last, kind, NUMBERS, missing)
     forest = dict(n_estimators=20, max_depth=6, random_state=0)
     trees_miss = {"tree": SINCE >= (1, 3), "rf": SINCE >= (1, 4), "et": SINCE >= (1, 6)}
-    yield plain("decision_tree", DecisionTreeClassifier(max_depth=5, random_state=0), "three", trees_miss["tree"])
-    yield plain("decision_tree_value", DecisionTreeRegressor(max_depth=5, random_state=0), "value", trees_miss["tree"])
+    yield plain(
+        "decision_tree",
+        DecisionTreeClassifier(max_depth=5, random_state=0),
+        "three",
+        trees_miss["tree"],
+    )
+    yield plain(
+        "decision_tree_value",
+        DecisionTreeRegressor(max_depth=5, random_state=0),
+        "value",
+        trees_miss["tree"],
+    )
     yield plain("forest_two", RandomForestClassifier(**forest), "two", trees_miss["rf"])
     yield plain("forest_texts", RandomForestClassifier(**forest), "texts", trees_miss["rf"])
-    yield plain("forest_three", RandomForestClassifier(**forest, class_weight="balanced"), "three", trees_miss["rf"])
+    yield plain(
+        "forest_three",
+        RandomForestClassifier(**forest, class_weight="balanced"),
+        "three",
+        trees_miss["rf"],
+    )
     yield plain("forest_value", RandomForestRegressor(**forest), "value", trees_miss["rf"])
     yield plain("extra_trees", ExtraTreesClassifier(**forest), "three", trees_miss["et"])
     yield plain("extra_trees_value", ExtraTreesRegressor(**forest), "value", trees_miss["et"])
     boosting = dict(n_estimators=15, random_state=0)
     yield plain("boosting_two", GradientBoostingClassifier(**boosting), "two")
     yield plain("boosting_three", GradientBoostingClassifier(**boosting), "three")
-    yield plain("boosting_exponential", GradientBoostingClassifier(loss="exponential", **boosting), "two")
+    yield plain(
+        "boosting_exponential", GradientBoostingClassifier(loss="exponential", **boosting), "two"
+    )
     yield plain("boosting_zero", GradientBoostingClassifier(init="zero", **boosting), "two")
     for loss in ("ls" if SINCE < (1, 0) else "squared_error", "huber", "quantile"):
         yield plain(f"boosting_{loss}", GradientBoostingRegressor(loss=loss, **boosting), "value")
     yield plain("histogram_two", HistGradientBoostingClassifier(max_iter=10), "two", True)
     yield plain("histogram_three", HistGradientBoostingClassifier(max_iter=10), "three", True)
     yield plain("histogram_value", HistGradientBoostingRegressor(max_iter=10), "value", True)
-    yield plain("histogram_poisson", HistGradientBoostingRegressor(max_iter=10, loss="poisson"), "positive", True)
+    yield plain(
+        "histogram_poisson",
+        HistGradientBoostingRegressor(max_iter=10, loss="poisson"),
+        "positive",
+        True,
+    )
     scaled = lambda last: make_pipeline(StandardScaler(), last)
     for name, last, kind in (
         ("logistic_two", LogisticRegression(), "two"),
         ("logistic_three", LogisticRegression(), "three"),
         ("logistic_texts", LogisticRegression(), "texts"),
-        ("sgd_log", SGDClassifier(loss="log_loss" if SINCE >= (1, 1) else "log", random_state=0), "three"),
+        (
+            "sgd_log",
+            SGDClassifier(loss="log_loss" if SINCE >= (1, 1) else "log", random_state=0),
+            "three",
+        ),
         ("sgd_hinge", SGDClassifier(random_state=0), "three"),
         ("linear_svc", LinearSVC(random_state=0), "two"),
         ("linear_svc_three", LinearSVC(random_state=0), "three"),
@@ -159,7 +185,11 @@ def cases():
     if SINCE < (1, 8):
         yield plain("logistic_ovr", scaled(LogisticRegression(multi_class="ovr")), "three")
         yield plain("logistic_both", scaled(LogisticRegression(multi_class="multinomial")), "two")
-        yield plain("liblinear", scaled(LogisticRegression(solver="liblinear")), "three" if SINCE < (1, 6) else "two")
+        yield plain(
+            "liblinear",
+            scaled(LogisticRegression(solver="liblinear")),
+            "three" if SINCE < (1, 6) else "two",
+        )
     for name, scaler in (
         ("robust", RobustScaler()),
         ("min_max", MinMaxScaler(feature_range=(-1, 2))),
@@ -178,21 +208,83 @@ def cases():
     indicator = SimpleImputer(add_indicator=True, strategy="mean")
     yield plain("indicator", make_pipeline(indicator, Ridge()), "value", True)
     columns = NUMBERS + TEXTS
-    yield ("mixed_logistic", Pipeline([("prep", mixed()), ("clf", LogisticRegression(max_iter=500))]), "two", columns, True)
-    yield ("mixed_forest", Pipeline([("prep", mixed()), ("clf", RandomForestClassifier(**forest))]), "texts", columns, True)
-    yield ("mixed_boosting", Pipeline([("prep", mixed(text=OneHotEncoder(**dense(handle_unknown="ignore")))), ("clf", HistGradientBoostingClassifier(max_iter=5))]), "three", columns, True)
+    yield (
+        "mixed_logistic",
+        Pipeline([("prep", mixed()), ("clf", LogisticRegression(max_iter=500))]),
+        "two",
+        columns,
+        True,
+    )
+    yield (
+        "mixed_forest",
+        Pipeline([("prep", mixed()), ("clf", RandomForestClassifier(**forest))]),
+        "texts",
+        columns,
+        True,
+    )
+    yield (
+        "mixed_boosting",
+        Pipeline(
+            [
+                ("prep", mixed(text=OneHotEncoder(**dense(handle_unknown="ignore")))),
+                ("clf", HistGradientBoostingClassifier(max_iter=5)),
+            ]
+        ),
+        "three",
+        columns,
+        True,
+    )
     unknown = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     filled = make_pipeline(SimpleImputer(strategy="most_frequent"), unknown)
-    yield ("mixed_ordinal", Pipeline([("prep", mixed(text=filled)), ("clf", GradientBoostingClassifier(**boosting))]), "two", columns, True)
-    constant = make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(handle_unknown="ignore"))
-    yield ("mixed_constant", Pipeline([("prep", mixed(text=constant)), ("reg", Ridge())]), "value", columns, True)
-    yield ("mixed_drop", Pipeline([("prep", mixed(text=OneHotEncoder(drop="first"))), ("clf", LogisticRegression())]), "two", columns, False)
+    yield (
+        "mixed_ordinal",
+        Pipeline([("prep", mixed(text=filled)), ("clf", GradientBoostingClassifier(**boosting))]),
+        "two",
+        columns,
+        True,
+    )
+    constant = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value="none"),
+        OneHotEncoder(handle_unknown="ignore"),
+    )
+    yield (
+        "mixed_constant",
+        Pipeline([("prep", mixed(text=constant)), ("reg", Ridge())]),
+        "value",
+        columns,
+        True,
+    )
+    yield (
+        "mixed_drop",
+        Pipeline(
+            [("prep", mixed(text=OneHotEncoder(drop="first"))), ("clf", LogisticRegression())]
+        ),
+        "two",
+        columns,
+        False,
+    )
     if SINCE >= (1, 1):
         rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=20)
-        yield ("mixed_rare", Pipeline([("prep", mixed(text=rare)), ("clf", LogisticRegression())]), "two", columns, True)
-    part = ColumnTransformer([("cat", OneHotEncoder(handle_unknown="ignore"), TEXTS)], remainder="passthrough")
-    yield ("mixed_remainder", Pipeline([("prep", part), ("reg", RandomForestRegressor(**forest))]), "value", columns, False)
-    grid = GridSearchCV(Pipeline([("prep", mixed()), ("clf", LogisticRegression())]), {"clf__C": [0.1, 1]}, cv=2)
+        yield (
+            "mixed_rare",
+            Pipeline([("prep", mixed(text=rare)), ("clf", LogisticRegression())]),
+            "two",
+            columns,
+            True,
+        )
+    part = ColumnTransformer(
+        [("cat", OneHotEncoder(handle_unknown="ignore"), TEXTS)], remainder="passthrough"
+    )
+    yield (
+        "mixed_remainder",
+        Pipeline([("prep", part), ("reg", RandomForestRegressor(**forest))]),
+        "value",
+        columns,
+        False,
+    )
+    grid = GridSearchCV(
+        Pipeline([("prep", mixed()), ("clf", LogisticRegression())]), {"clf__C": [0.1, 1]}, cv=2
+    )
     yield ("searched", grid, "two", columns, True)
 
 
@@ -223,7 +315,9 @@ def expected(model, frame):
             if len(names) == 2:
                 found["probability"] = odds[:, 1]
             else:
-                found.update((f"probability_{name}", odds[:, index]) for index, name in enumerate(names))
+                found.update(
+                    (f"probability_{name}", odds[:, index]) for index, name in enumerate(names)
+                )
     return pd.DataFrame(found)
 
 
@@ -249,7 +343,11 @@ def check(tallow):
     for name, pipeline, kind, columns, missing in cases():
         try:
             learns = missing and ("mixed" in name or "indicator" in name or "searched" in name)
-            if learns and name in ("indicator", "mixed_constant", "mixed_ordinal", "mixed_logistic") and not (SINCE < (1, 0) and name == "mixed_logistic"):
+            if (
+                learns
+                and name in ("indicator", "mixed_constant", "mixed_ordinal", "mixed_logistic")
+                and not (SINCE < (1, 0) and name == "mixed_logistic")
+            ):
                 model = with_gaps(pipeline, kind, columns)
             else:
                 model = fitted(pipeline, kind, columns)
@@ -262,7 +360,17 @@ def check(tallow):
             room = pathlib.Path(directory)
             joblib.dump(model, room / "model.joblib", compress=3)
             frame.to_parquet(room / "rows.parquet")
-            arguments = ["score", "--model", "model.joblib", "rows.parquet", "--output", "out.parquet", "--passthrough", "none", "--quiet"]
+            arguments = [
+                "score",
+                "--model",
+                "model.joblib",
+                "rows.parquet",
+                "--output",
+                "out.parquet",
+                "--passthrough",
+                "none",
+                "--quiet",
+            ]
             if SINCE < (1, 0):
                 arguments += ["--features", ",".join(columns)]
             run = subprocess.run([tallow, *arguments], cwd=room, capture_output=True, text=True)
@@ -298,7 +406,15 @@ def difference(truth, found):
     return worst
 
 
-KEPT = ("forest_three", "boosting_two", "histogram_value", "logistic_three", "mixed_logistic", "mixed_forest", "mixed_ordinal")
+KEPT = (
+    "forest_three",
+    "boosting_two",
+    "histogram_value",
+    "logistic_three",
+    "mixed_logistic",
+    "mixed_forest",
+    "mixed_ordinal",
+)
 
 
 def keep():
@@ -321,7 +437,8 @@ def keep():
         case = {"model": "model.joblib", "tolerance": 1e-12, "raw": False, "arguments": arguments}
         (directory / "case.json").write_text(json.dumps(case) + "\n")
         (directory / "ORIGIN.md").write_text(
-            f"# {directory.name}\n\nMade by `data/golden/sklearn_pipelines.py` with scikit-learn {VERSION} and "
+            f"# {directory.name}\n\nMade by `data/golden/sklearn_pipelines.py` with scikit-learn "
+            f"{VERSION} and "
             f"numpy {np.__version__}; the expected numbers are scikit-learn's.\n"
         )
 

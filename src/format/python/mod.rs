@@ -1,9 +1,8 @@
 //! Files of Python: pickles, joblib and skops, read as data.
 //!
 //! Owns the way from the bytes of such a file to records; what estimators compute is
-//! [`super::sklearn`]'s. A Python process
-//! would import modules and call functions to load one; here nothing is imported and nothing
-//! called, so that reading a file is as safe as reading JSON.
+//! [`super::sklearn`]'s. A Python process would import modules and call functions to load one; here
+//! nothing is imported and nothing called, so that reading a file is as safe as reading JSON.
 //!
 //! | file | owns |
 //! |---|---|
@@ -19,8 +18,8 @@
 //! The flow is container → machine or skops → [`record::Arena`] → description and translation.
 //! Memory is bounded by the file: every opcode costs at least a byte, lengths are compared with the
 //! bytes that are left, what is inflated is counted as it grows, and values that are written out
-//! anew take no more than the file twice. Sharing is by index and never expanded here; whoever walks the records marks
-//! what was visited.
+//! anew take no more than the file twice. Sharing is by index and never expanded here; whoever
+//! walks the records marks what was visited.
 
 mod archive;
 mod construct;

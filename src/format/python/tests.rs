@@ -283,14 +283,12 @@ fn damaged_files_are_read_or_refused_and_never_a_panic() {
     let mut refused = 0;
     for (path, whole) in small() {
         for at in 0..whole.len() {
-            for flip in [0x01, 0xff] {
-                let mut damaged = whole.clone();
-                damaged[at] ^= flip;
-                let artefact = Artefact::new(&path, damaged);
-                if Python.recognises(&artefact) {
-                    let loaded = Python.import(&artefact, &ImportOptions::default());
-                    refused += usize::from(loaded.is_err());
-                }
+            let mut damaged = whole.clone();
+            damaged[at] ^= [0x01, 0xff, 0x80][at % 3];
+            let artefact = Artefact::new(&path, damaged);
+            if Python.recognises(&artefact) {
+                let loaded = Python.import(&artefact, &ImportOptions::default());
+                refused += usize::from(loaded.is_err());
             }
         }
     }
@@ -607,7 +605,8 @@ fn archive(entries: &[(&str, &[u8])], claim: u32, overlap: u32) -> Vec<u8> {
 
 #[test]
 fn archives_of_tricks_are_refused() {
-    let leaf = br#"{"__class__": "int", "__module__": "builtins", "__loader__": "JsonNode", "content": "7", "__id__": 1}"#;
+    let leaf = br#"{"__class__": "int", "__module__": "builtins", "__loader__": "JsonNode",
+        "content": "7"}"#;
     let plain = read(archive(&[("schema.json", leaf)], 0, 0).into()).unwrap();
     assert!(matches!(plain.arena.get(plain.root), Value::Integer(7)));
     let cases: Vec<(Vec<u8>, &str)> = vec![
