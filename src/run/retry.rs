@@ -161,6 +161,7 @@ fn correct(run: &Run, retry: &Retry) -> Result<Ending, Failure> {
         checkpoint,
         corrections: all.into_corrections()?,
         identity: manifest.identity,
+        request: manifest.request,
     };
     into(run, &mut ToDataset::remaking(run, remake))
 }

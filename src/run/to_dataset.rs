@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 
+use serde_json::Value as Json;
+
 use super::destination::{Begun, Destination};
 use super::events::Events;
 use super::{Run, Written};
@@ -32,6 +34,8 @@ pub(super) struct ToDataset<'a> {
     run: &'a Run<'a>,
     /// Corrected rows, and the data set that they are for.
     remake: Option<Remake>,
+    /// What a remade data set was asked for.
+    request: Option<Json>,
     identity: Option<RunIdentity>,
     /// Files of a data set whose manifest cannot be read, which this run was asked to replace.
     replaces: BTreeSet<PathBuf>,
@@ -46,6 +50,8 @@ pub(super) struct Remake {
     pub(super) checkpoint: Checkpoint,
     /// What made it.
     pub(super) identity: RunIdentity,
+    /// What was asked of the run that made it, paths as they were given.
+    pub(super) request: Json,
     /// All rows that were ever corrected.
     pub(super) corrections: Corrections,
 }
@@ -56,6 +62,7 @@ impl<'a> ToDataset<'a> {
         Self {
             run,
             remake: None,
+            request: None,
             identity: None,
             replaces: BTreeSet::new(),
             output: None,
@@ -206,7 +213,10 @@ impl<'a> ToDataset<'a> {
             .take()
             .ok_or_else(|| Error::internal("a data set without an identity"))?;
         let names = (plan.run_id.clone(), caller.invocation_id.clone());
-        let request = plan.request.clone().into();
+        let request = self
+            .request
+            .take()
+            .unwrap_or_else(|| plan.request.clone().into());
         let mut manifest =
             Manifest::new(names, identity, request, caller.working_directory.clone());
         manifest.rows_per_part = plan.job.rows_per_part.unwrap_or(u64::MAX);
@@ -228,6 +238,7 @@ impl Destination for ToDataset<'_> {
     fn begin(&mut self) -> Result<Option<Begun>> {
         let (checkpoint, corrections) = if let Some(remake) = self.remake.take() {
             self.identity = Some(remake.identity);
+            self.request = Some(remake.request);
             (remake.checkpoint, Some(remake.corrections))
         } else {
             let identity = identity::of(self.run.plan(), self.run.interrupt())?;

@@ -31,7 +31,7 @@ fn every_case_without_options_scores_as_its_library_does() {
         }
         let name = directory.file_name().unwrap().to_string_lossy();
         let options = PredictorOptions {
-            raw: !name.starts_with("onnx"),
+            raw: !name.starts_with("onnx") && case.raw,
             ..PredictorOptions::default()
         };
         let answers = Predictor::with_options(directory.join(&case.model), options)

@@ -998,7 +998,7 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
         (
             "\"hidden_size\": 32",
             "\"hidden_size\": 48",
-            "has the shape [32, 32], wanted [48, 48]; and",
+            "has the shape [32, 32], wanted [48, 48] and",
         ),
         (
             LAYERS,

@@ -16,6 +16,7 @@
 //! scikit-learn would raise an error rejects the row.
 
 mod column;
+mod encoder;
 mod engine;
 mod estimator;
 mod object;

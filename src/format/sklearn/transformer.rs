@@ -4,20 +4,18 @@
 //! `transform` methods of scikit-learn 0.24 to 1.9.
 
 use super::column::{Column, Inputs, Step};
+use super::encoder::{encoded, one_hot, ordinal};
 use super::object::{Object, reals};
 use crate::contract::CategoryValue;
 use crate::error::Result;
-use crate::format::python::numpy::{Elements, Kind, Number};
+use crate::format::python::numpy::{Elements, Kind};
 use crate::format::python::record::{Arena, Id, Value};
 
 /// The most columns that a pipeline may make.
-const COLUMNS_LIMIT: usize = 1 << 20;
+pub(super) const COLUMNS_LIMIT: usize = 1 << 20;
 
 /// The most steps on all columns together.
 const STEPS_LIMIT: usize = 1 << 24;
-
-/// The most numbers in the tables of one encoded column.
-const TABLES_LIMIT: usize = 1 << 24;
 
 /// The columns that a transformer makes of others.
 ///
@@ -128,7 +126,7 @@ fn union(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Vec
     bounded(object, made)
 }
 
-fn bounded(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
+pub(super) fn bounded(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
     if columns.len() > COLUMNS_LIMIT {
         return Err(object.refuse("it makes more than a million columns"));
     }
@@ -178,7 +176,7 @@ fn column_transformer(
 }
 
 /// A list of positions.
-fn positions(arena: &Arena, id: Id) -> Option<Vec<usize>> {
+pub(super) fn positions(arena: &Arena, id: Id) -> Option<Vec<usize>> {
     let values = reals(arena, id)?;
     let is_position = |value: &&f64| **value >= 0.0 && value.fract() == 0.0;
     (values.iter().filter(is_position).count() == values.len())
@@ -436,250 +434,6 @@ fn imputed(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result
             column.may_miss = false;
             made.push(column);
         }
-    }
-    Ok(made)
-}
-
-/// The categories of a column, and whether the last one is a missing value.
-struct Categories {
-    values: Vec<CategoryValue>,
-    has_missing: bool,
-}
-
-fn categories(object: &Object, id: Id) -> Result<Categories> {
-    let arena = object.arena;
-    let array = arena
-        .array(id)
-        .ok_or_else(|| object.refuse("`categories_` is not of arrays"))?;
-    let mut has_missing = false;
-    let mut values = Vec::new();
-    if let Elements::Objects(list) = array.elements {
-        for item in arena.items(list).unwrap_or_default() {
-            let value = match arena.get(*item) {
-                Value::Integer(value) => CategoryValue::Integer(*value),
-                Value::Boolean(value) => CategoryValue::Boolean(*value),
-                Value::None if !has_missing => {
-                    has_missing = true;
-                    continue;
-                }
-                Value::Float(value) if value.is_nan() && !has_missing => {
-                    has_missing = true;
-                    continue;
-                }
-                Value::Float(value) => CategoryValue::Number(*value),
-                _ => match arena.text(*item) {
-                    Some(text) => CategoryValue::Text(text.to_owned()),
-                    None => return Err(object.refuse("a category is of an unknown type")),
-                },
-            };
-            if has_missing {
-                return Err(object.refuse("a missing value is not its last category"));
-            }
-            values.push(value);
-        }
-    } else if array.data_type.kind == Kind::Text {
-        values.extend(array.texts()?.into_iter().map(CategoryValue::Text));
-    } else {
-        let is_boolean = array.data_type.kind == Kind::Boolean;
-        for number in array.numbers()? {
-            values.push(match number {
-                Number::Integer(value) if is_boolean => CategoryValue::Boolean(value != 0),
-                Number::Integer(value) => CategoryValue::Integer(value),
-                Number::Unsigned(value) => CategoryValue::Integer(value as i64),
-                Number::Float(value) if value.is_nan() => {
-                    has_missing = true;
-                    continue;
-                }
-                Number::Float(value) => CategoryValue::Number(value),
-            });
-        }
-    }
-    Ok(Categories {
-        values,
-        has_missing,
-    })
-}
-
-/// What becomes of one column's codes.
-type Encoding = fn(&Object, usize, &Categories, Column) -> Result<Vec<Column>>;
-
-/// Turns columns into codes, and these into an encoder's output.
-fn encoded(
-    object: &Object,
-    columns: Vec<Column>,
-    inputs: &mut Inputs,
-    encoding: Encoding,
-) -> Result<Vec<Column>> {
-    let listed = object.list("categories_")?;
-    if listed.len() != columns.len() {
-        return Err(object.refuse("it has categories of more or fewer columns than it is given"));
-    }
-    let is_strict = matches!(object.text("handle_unknown"), "error" | "");
-    let mut made = Vec::new();
-    for (index, (mut column, id)) in columns.into_iter().zip(listed).enumerate() {
-        let categories = categories(object, *id)?;
-        let input = column.input;
-        if column.steps.is_empty() {
-            let filled = column.filled.take();
-            let code = filled.map(|value| {
-                let found = categories.values.iter().position(|one| same(one, &value));
-                found.map_or(-1.0, |found| found as f64)
-            });
-            if code == Some(-1.0) && is_strict {
-                inputs.reject_null(input);
-            }
-            if !inputs.categories(input, categories.values.clone()) {
-                let name = inputs.name(input).to_owned();
-                return Err(object.refuse(&format!(
-                    "column `{name}` is read as categories here and otherwise elsewhere"
-                )));
-            }
-            column.steps.extend(code.map(Step::Fill));
-        } else {
-            let number = |value: &CategoryValue| match value {
-                CategoryValue::Integer(value) => Some(*value as f64),
-                CategoryValue::Number(value) => Some(*value),
-                CategoryValue::Boolean(value) => Some(f64::from(u8::from(*value))),
-                CategoryValue::Text(_) => None,
-            };
-            let known: Option<Vec<f64>> = categories.values.iter().map(number).collect();
-            let known = known.ok_or_else(|| {
-                object.refuse("texts are encoded after a step that makes numbers")
-            })?;
-            if is_strict {
-                return Err(object.refuse(
-                    "numbers that another step made are encoded with `handle_unknown=\"error\"`",
-                ));
-            }
-            column.steps.push(Step::Find(known.into()));
-        }
-        if categories.has_missing {
-            column
-                .steps
-                .push(Step::Fill(categories.values.len() as f64));
-        } else if is_strict && column.may_miss {
-            inputs.reject_null(input);
-        }
-        if is_strict {
-            inputs.reject_unseen(input);
-        }
-        column.may_miss = false;
-        made.extend(encoding(object, index, &categories, column)?);
-    }
-    bounded(object, made)
-}
-
-/// Whether two categories are the same value: 1 and 1.0 are.
-fn same(one: &CategoryValue, other: &CategoryValue) -> bool {
-    match (one, other) {
-        (CategoryValue::Integer(one), CategoryValue::Number(other))
-        | (CategoryValue::Number(other), CategoryValue::Integer(one)) => *one as f64 == *other,
-        _ => one == other,
-    }
-}
-
-fn ordinal(
-    object: &Object,
-    _index: usize,
-    categories: &Categories,
-    column: Column,
-) -> Result<Vec<Column>> {
-    if object.find("_infrequent_indices").is_some_and(|id| {
-        let each = object.arena.items(id).unwrap_or_default();
-        each.iter()
-            .any(|id| !matches!(object.arena.get(*id), Value::None))
-    }) {
-        return Err(object.refuse("infrequent categories are not supported here"));
-    }
-    let mut table: Vec<f64> = (0..categories.values.len())
-        .map(|code| code as f64)
-        .collect();
-    if categories.has_missing {
-        let encoded = if object.has("encoded_missing_value") {
-            object.real("encoded_missing_value")?
-        } else {
-            f64::NAN
-        };
-        table.push(encoded);
-    }
-    let unknown = object
-        .find("unknown_value")
-        .map(|_| object.real("unknown_value"));
-    let unknown = unknown.transpose()?.unwrap_or(f64::NAN);
-    // A missing value that training did not see is unknown, too.
-    let may_miss = unknown.is_nan() && object.find("unknown_value").is_some()
-        || table.iter().any(|value| value.is_nan());
-    let column = column.then([Step::Table(table.into(), unknown)]);
-    Ok(vec![Column { may_miss, ..column }])
-}
-
-fn one_hot(
-    object: &Object,
-    index: usize,
-    categories: &Categories,
-    column: Column,
-) -> Result<Vec<Column>> {
-    let count = categories.values.len() + usize::from(categories.has_missing);
-    let element = |name: &str| {
-        let id = object.find(name)?;
-        let list = match object.arena.get(id) {
-            Value::Array(array) => match array.elements {
-                Elements::Objects(list) => list,
-                _ => return None,
-            },
-            _ => id,
-        };
-        let found = *object.arena.items(list)?.get(index)?;
-        (!matches!(object.arena.get(found), Value::None)).then_some(found)
-    };
-    let mapping =
-        element("_default_to_infrequent_mappings").and_then(|id| positions(object.arena, id));
-    let width = match &mapping {
-        Some(mapping) if mapping.len() == count => mapping.iter().max().map_or(0, |max| max + 1),
-        Some(_) => return Err(object.refuse("its rare categories do not fit its categories")),
-        None => count,
-    };
-    if mapping.is_some() && count.saturating_mul(width) > TABLES_LIMIT {
-        return Err(object.refuse("it groups too many categories into too many columns"));
-    }
-    // Since 1.1 the dropped column is counted among the grouped ones.
-    let grouped = object.has("_drop_idx_after_grouping");
-    let dropped = if grouped {
-        "_drop_idx_after_grouping"
-    } else {
-        "drop_idx_"
-    };
-    let dropped = match object.find(dropped) {
-        None => None,
-        Some(id) => match object.arena.array(id).map(|array| &array.elements) {
-            Some(Elements::Objects(_)) | None => {
-                element(dropped).and_then(|id| positions(object.arena, id)?.first().copied())
-            }
-            Some(_) => reals(object.arena, id)
-                .and_then(|all| all.get(index).copied())
-                .map(|one| one as usize),
-        },
-    };
-    let takes_unknown = object.text("handle_unknown") == "infrequent_if_exist" && mapping.is_some();
-    let mut made = Vec::new();
-    for output in (0..width).filter(|output| Some(*output) != dropped) {
-        let step = match &mapping {
-            None => Step::Equals(output as f64),
-            Some(mapping) => {
-                let is_last = output + 1 == width;
-                let table = mapping
-                    .iter()
-                    .map(|one| f64::from(u8::from(*one == output)));
-                Step::Table(
-                    table.collect(),
-                    f64::from(u8::from(is_last && takes_unknown)),
-                )
-            }
-        };
-        made.push(column.clone().then([step]));
-    }
-    if made.len() > COLUMNS_LIMIT {
-        return Err(object.refuse("it makes more than a million columns"));
     }
     Ok(made)
 }
