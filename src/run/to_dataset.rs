@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
-
 use serde_json::Value as Json;
 
 use super::destination::{Begun, Destination};
