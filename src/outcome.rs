@@ -234,7 +234,7 @@ impl Link {
                 .skip(1)
                 .for_each(|value| *value = T::from_double(2.0 * value.to_double()).exponential()),
             Self::Hinge => row.iter_mut().for_each(|value| {
-                *value = T::from_double(f64::from(u8::from(value.to_double() > 0.0)))
+                *value = T::from_double(f64::from(u8::from(value.to_double() > 0.0)));
             }),
         }
     }

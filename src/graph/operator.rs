@@ -293,10 +293,6 @@ pub(super) fn several(
 }
 
 /// A kernel whose one output is a tensor.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the last line of every `build`, which may fail before it"
-)]
 pub(super) fn single(
     run: impl Fn(&mut Call) -> Result<Tensor> + Send + Sync + 'static,
 ) -> Result<Built> {

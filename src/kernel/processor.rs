@@ -51,6 +51,10 @@ impl Instructions {
 
 /// What this processor can do, as far as a kernel asks; nothing on other architectures.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a set of instructions of its own"
+)]
 pub(crate) struct Features {
     /// AVX2.
     pub(crate) avx2: bool,

@@ -4,6 +4,11 @@
 //! what the parts gave, and the mathematics of metrics, distances and estimates. It must not know
 //! how facts are named or shown: that is [`crate::report`]'s.
 
+#![expect(
+    clippy::unreadable_literal,
+    reason = "numbers as their sources print them"
+)]
+
 pub mod calibration;
 pub mod confusion;
 pub mod curve;

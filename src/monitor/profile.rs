@@ -229,7 +229,8 @@ impl ColumnProfile {
                 self.observe_numbers(column)
             }
             Kind::Categories | Kind::Untyped => {
-                self.observe_texts(&converted(column, &DataType::Utf8)?)
+                self.observe_texts(&converted(column, &DataType::Utf8)?);
+                Ok(())
             }
             Kind::Other => {
                 self.missing += column.logical_null_count() as u64;
@@ -262,14 +263,12 @@ impl ColumnProfile {
         Ok(())
     }
 
-    fn observe_texts(&mut self, column: &ArrayRef) -> Result<()> {
+    fn observe_texts(&mut self, column: &ArrayRef) {
         let texts: &StringArray = column.as_string();
         // Delimited text has no other way to say that a value is missing.
-        let has_value = |text: &Option<&str>| {
-            text.is_some_and(|text| self.kind == Kind::Categories || !text.trim().is_empty())
-        };
+        let has_value = |text: &&str| self.kind == Kind::Categories || !text.trim().is_empty();
         let mut counts: HashMap<&str, u64> = HashMap::new();
-        for text in texts.iter().filter(has_value).flatten() {
+        for text in texts.iter().flatten().filter(has_value) {
             *counts.entry(text).or_default() += 1;
         }
         let present: u64 = counts.values().sum();
@@ -286,7 +285,6 @@ impl ColumnProfile {
                 Err(_) => self.not_numbers += count,
             }
         }
-        Ok(())
     }
 }
 
@@ -314,9 +312,11 @@ mod tests {
             ("text", Arc::new(StringArray::from(texts.to_vec()))),
             (
                 "flag",
-                Arc::new(BooleanArray::from_iter(
-                    (0..rows).map(|row| (row % 3 > 0).then_some(row % 2 == 0)),
-                )),
+                Arc::new(
+                    (0..rows)
+                        .map(|row| (row % 3 > 0).then_some(row % 2 == 0))
+                        .collect::<BooleanArray>(),
+                ),
             ),
             (
                 "time",
@@ -326,9 +326,11 @@ mod tests {
             ),
             (
                 "bytes",
-                Arc::new(BinaryArray::from_iter(
-                    (0..rows).map(|row| (row % 2 == 0).then_some(b"x")),
-                )),
+                Arc::new(
+                    (0..rows)
+                        .map(|row| (row % 2 == 0).then_some(b"x"))
+                        .collect::<BinaryArray>(),
+                ),
             ),
         ];
         RecordBatch::try_from_iter_with_nullable(

@@ -69,7 +69,7 @@ impl Observer for ScoreObserver {
         true
     }
 
-    fn from_bytes(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
+    fn partial_of(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
         let statistics = ScoreStatistics::read(&mut Reader::new(bytes))?;
         let is_mine = statistics
             .columns
@@ -328,7 +328,7 @@ mod tests {
         let mut merged = observer.empty();
         for (numbers, labels) in [(&[0.25, 0.5][..], &["a", "b"][..]), (&[0.75], &["a"])] {
             let bytes = observed(numbers, labels).to_bytes();
-            let part = observer.from_bytes(&bytes).unwrap();
+            let part = observer.partial_of(&bytes).unwrap();
             merged.merge(&*part).unwrap();
         }
         let merged: &dyn Any = &*merged;
@@ -342,11 +342,11 @@ mod tests {
     fn bytes_of_other_columns_or_without_their_end_are_not_taken() {
         let bytes = observed(&[0.5], &["a"]).to_bytes();
         let other = ScoreObserver::new(vec![Field::new("probability", DataType::Float32, true)]);
-        assert!(other.from_bytes(&bytes).is_none());
+        assert!(other.partial_of(&bytes).is_none());
         let observer = ScoreObserver::new(fields());
-        assert!((0..bytes.len()).all(|end| observer.from_bytes(&bytes[..end]).is_none()));
+        assert!((0..bytes.len()).all(|end| observer.partial_of(&bytes[..end]).is_none()));
         let longer = [bytes.as_slice(), &[0]].concat();
-        assert!(observer.from_bytes(&longer).is_none());
+        assert!(observer.partial_of(&longer).is_none());
         let mut mine = observer.empty();
         assert!(mine.merge(&*other.empty()).is_err());
     }

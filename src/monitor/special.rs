@@ -59,6 +59,10 @@ const MAX_TERMS: u32 = 100_000;
 
 /// The regularised upper incomplete gamma function Q(a, x): the series below, the continued
 /// fraction (modified Lentz) above a + 1, as in *Numerical Recipes*, 6.2.
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the names of the formulas in the source"
+)]
 fn upper_gamma(a: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let scale = libm::exp(a * libm::log(x) - x - libm::lgamma(a));

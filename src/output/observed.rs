@@ -121,13 +121,17 @@ fn stored(
         Some(file) => read(&checkpoint.location(file)?).unwrap_or_default(),
         None => Vec::new(),
     };
-    let of_observer = |observer: &Box<dyn Observer>| {
+    let of_observer = |observer: &dyn Observer| {
         let row = rows.iter().find(|(name, version, _)| {
             name == observer.name() && *version == i64::from(observer.version())
         });
-        row.and_then(|(.., state)| observer.from_bytes(state))
+        row.and_then(|(.., state)| observer.partial_of(state))
     };
-    Ok(job.observers.iter().map(of_observer).collect())
+    Ok(job
+        .observers
+        .iter()
+        .map(|observer| of_observer(&**observer))
+        .collect())
 }
 
 /// The rows of the table: observer, version, state. A table that cannot be read tells nothing: what

@@ -49,7 +49,7 @@ pub trait Observer: fmt::Debug + Send + Sync {
 
     /// A partial from its bytes, which are of this [`Observer::version`]. None if they are of other
     /// columns or damaged.
-    fn from_bytes(&self, bytes: &[u8]) -> Option<Box<dyn Partial>>;
+    fn partial_of(&self, bytes: &[u8]) -> Option<Box<dyn Partial>>;
 }
 
 /// What an observer saw of some rows.
@@ -154,7 +154,7 @@ mod tests {
             false
         }
 
-        fn from_bytes(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
+        fn partial_of(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
             Some(Box::new(RowCount(u64::from_le_bytes(
                 bytes.try_into().ok()?,
             ))))
@@ -191,7 +191,7 @@ mod tests {
         all.merge(&Partials::observe(&observers, &portion).unwrap())
             .unwrap();
         let stored = all.iter().map(Partial::to_bytes).zip(&observers);
-        let read = stored.map(|(bytes, observer)| observer.from_bytes(&bytes).unwrap());
+        let read = stored.map(|(bytes, observer)| observer.partial_of(&bytes).unwrap());
         let read = Partials::new(read.collect());
         assert_eq!(read.get::<RowCount>(), Some(&RowCount(3)));
         assert!(all.merge(&Partials::empty(&observers[..1])).is_err());

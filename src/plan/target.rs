@@ -34,6 +34,10 @@ enum PartSize {
 
 /// Where results go.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own, or whether it was given"
+)]
 pub struct Target {
     /// The file, or the data set's directory.
     pub path: PathBuf,

@@ -307,11 +307,9 @@ fn confusion_lines(evaluation: &Evaluation, segment: &Segment) -> Vec<String> {
     let longest = classes.iter().map(|class| class.chars().count()).max();
     let width = longest.unwrap_or(0).clamp(10, 24);
     let row = |name: &str, cells: Vec<String>| {
-        let cells: String = cells
-            .iter()
-            .map(|cell| format!(" {cell:>width$}"))
-            .collect();
-        format!("  {name:width$}{cells}")
+        cells.iter().fold(format!("  {name:width$}"), |line, cell| {
+            line + &format!(" {cell:>width$}")
+        })
     };
     let mut lines = vec![
         "confusion matrix: actual class down, predicted class across".to_owned(),

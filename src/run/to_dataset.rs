@@ -192,7 +192,7 @@ impl<'a> ToDataset<'a> {
     fn refuse_damaged(&self, record: &PartRecord) -> Result<()> {
         let job = &self.run.plan().job;
         let written = record.files.iter().map(|file| file.rows);
-        let written = written.fold(Some(0), |sum: Option<u64>, rows| sum?.checked_add(rows));
+        let written = written.into_iter().try_fold(0_u64, u64::checked_add);
         let (file_count, input_count) = (job.dataset.files.len(), job.arms.inputs().count());
         if record.account.fits(file_count, input_count, written) {
             return Ok(());

@@ -31,7 +31,7 @@ pub(super) struct ToFile<'a> {
 enum State {
     New,
     Open(Box<FileOutput>),
-    Finished(FinishedFiles),
+    Finished(Box<FinishedFiles>),
     Ended,
 }
 
@@ -99,7 +99,7 @@ impl Destination for ToFile<'_> {
             rejected: rejected.map(|(_, file)| file.path.clone()),
             report: None,
         };
-        self.state = State::Finished(finished);
+        self.state = State::Finished(Box::new(finished));
         Ok(written)
     }
 

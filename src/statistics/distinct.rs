@@ -3,7 +3,7 @@
 //! Owns the registers and the estimate. Up to [`MAX_EXACT`] distinct values are held by their
 //! hashes and counted exactly; more of them become registers, each the highest rank that a hash
 //! gave it. Both forms are functions of the set of values alone. The estimator is that of O. Ertl,
-//! *New cardinality estimation algorithms for HyperLogLog sketches* (2017), which needs no tables
+//! *New cardinality estimation algorithms for `HyperLogLog` sketches* (2017), which needs no tables
 //! and no correction; its relative standard error is 1.6 %. It must not know what the values are.
 
 use std::collections::BTreeSet;

@@ -59,8 +59,8 @@ fn parsed(bytes: &[u8]) -> Result<Stored> {
         )));
     }
     let trees = core.table(1)?;
-    refuse_features("text", feature_names(&trees, 12)?)?;
-    refuse_features("embedding", feature_names(&trees, 18)?)?;
+    refuse_features("text", &feature_names(&trees, 12)?)?;
+    refuse_features("embedding", &feature_names(&trees, 18)?)?;
     if !trees.tables(13)?.is_empty() {
         return Err(Error::contract("estimated features are not supported")
             .hint("train without text and embedding features"));

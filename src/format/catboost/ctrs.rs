@@ -100,7 +100,6 @@ impl Statistics {
     /// What is known of the categories of a feature: those of its own table, which training
     /// filled, and those that conditions ask for.
     pub(super) fn categories(
-        &self,
         stored: &Stored,
         feature: u32,
         asked: Option<&BTreeSet<u32>>,

@@ -27,8 +27,8 @@ impl File {
             ("text", &info.text_features),
             ("embedding", &info.embedding_features),
         ] {
-            let names = features.iter().flatten().map(other_name).collect();
-            refuse_features(kind, names)?;
+            let names: Vec<String> = features.iter().flatten().map(other_name).collect();
+            refuse_features(kind, &names)?;
         }
         let output_count = output_count(self.oblivious_trees.as_deref(), self.trees.as_deref())?;
         let (ctrs, tables) = ctrs(
@@ -190,7 +190,7 @@ fn refuse_ambiguous(ctrs: &[Ctr], tables: &[CtrTable], info: &ModelInfo) -> Resu
 }
 
 fn table(ctr: &JsonCtr, data: CtrData) -> Result<CtrTable> {
-    let kind = CtrType::named(&ctr.ctr_type)?;
+    let kind = CtrType::named(&ctr.kind)?;
     let map = data.hash_map;
     let width = data.hash_stride.saturating_sub(1);
     let is_of_shape = match kind {

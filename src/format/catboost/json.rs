@@ -75,7 +75,8 @@ pub(super) struct OtherFeature {
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Ctr {
     pub(super) identifier: String,
-    pub(super) ctr_type: String,
+    #[serde(rename = "ctr_type")]
+    pub(super) kind: String,
     pub(super) elements: Option<Vec<CtrElement>>,
     pub(super) borders: Option<Vec<f64>>,
     pub(super) target_border_idx: Option<u32>,

@@ -103,17 +103,15 @@ fn translate(stored: &Stored, options: &ImportOptions) -> Result<LoadedModel> {
     let (outcome, outputs) = outcome(&stored.info, stored.output_count)?;
     let ensemble = ensemble(stored, &positions, used.count, &outputs)?;
     let mut description = description(stored, rounds, used);
-    let (inner, outcome): (Box<dyn Model>, Outcome) = match options.virtual_ensembles {
-        Some(count) => {
-            let outcome = uncertain(outcome, count)?;
-            let shrinkage = stored.info.shrinkage()?;
-            let inner = VirtualEnsembles::new(&ensemble, count, shrinkage)?;
-            (Box::new(inner), outcome)
-        }
-        None => {
-            let inner = Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle);
-            (Box::new(inner), outcome)
-        }
+    let (inner, outcome): (Box<dyn Model>, Outcome) = if let Some(count) = options.virtual_ensembles
+    {
+        let outcome = uncertain(outcome, count)?;
+        let shrinkage = stored.info.shrinkage()?;
+        let inner = VirtualEnsembles::new(&ensemble, count, shrinkage)?;
+        (Box::new(inner), outcome)
+    } else {
+        let inner = Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle);
+        (Box::new(inner), outcome)
     };
     let model = statistics.over(inner, stored, &contract, &positions, &mut description)?;
     Ok(LoadedModel {
@@ -246,7 +244,7 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
                         hashed(asked)
                     }
                 } else {
-                    let own = statistics.categories(stored, own.index, asked);
+                    let own = Statistics::categories(stored, own.index, asked);
                     (InputKind::HashedCategory(own), hashed(asked).1)
                 };
                 // CatBoost refuses null and NaN in a categorical feature, so a row that has one is

@@ -218,13 +218,13 @@ impl Counts {
 }
 
 /// Refuses features of a kind that is not supported.
-pub(super) fn refuse_features(kind: &str, names: Vec<String>) -> Result<()> {
+pub(super) fn refuse_features(kind: &str, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
     Err(Error::contract(format!(
         "{kind} features are not supported: {}",
-        quoted(&names)
+        quoted(names)
     ))
     .hint("train without these features"))
 }

@@ -99,7 +99,8 @@ pub(crate) fn library_version(document: &Document) -> Option<String> {
             .into_iter()
             .filter_map(|part| arena.attribute(part.id, "_sklearn_version")),
     );
-    ids.filter_map(|id| arena.text(id)).next().map(shown)
+    let mut ids = ids;
+    ids.find_map(|id| arena.text(id)).map(shown)
 }
 
 /// The names of the columns that the object was fitted on, or its first part that knows any.
@@ -253,11 +254,10 @@ fn listed(arena: &Arena, items: &[Id], holds: impl Fn(Id) -> bool) -> Vec<(Strin
         let class = arena.class(*item);
         match named {
             Some((name, part)) if holds(part) => found.push((name, part)),
-            Some(_) => {}
             None if holds(*item) && (class.is_none() || class != before) => {
                 found.push((index.to_string(), *item));
             }
-            None => {}
+            Some(_) | None => {}
         }
         before = class;
     }

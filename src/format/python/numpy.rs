@@ -72,12 +72,10 @@ impl DataType {
             Some(digits.parse::<usize>().ok()?)
         };
         let size = match (letter, size) {
-            ('?', _) => 1,
+            ('?', _) | ('b', None) => 1,
             ('U', Some(size)) => size.checked_mul(4)?,
-            ('O', _) => 8,
-            ('M' | 'm', None) => 8,
+            ('O', _) | ('M' | 'm', None) => 8,
             ('V' | 'S' | 'a' | 'U', None) => 0,
-            ('b', None) => 1,
             (_, Some(size)) => size,
             _ => return None,
         };

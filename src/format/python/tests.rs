@@ -347,6 +347,10 @@ fn global(module: &str, name: &str) -> Vec<u8> {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of hostile files, an entry after the other"
+)]
 fn hostile_pickles_are_refused_with_their_reason() {
     let dtype = [global("numpy", "dtype"), b"X\x02\0\0\0f8\x85R".to_vec()].concat();
     let array = |shape: &[u8], data: &[u8]| {
@@ -513,7 +517,7 @@ fn lists_are_filled_after_they_are_remembered() {
 /// slots of the memo far apart.
 #[test]
 fn few_bytes_cannot_make_many() {
-    let text = [&b"X\0\0\x01\0"[..], &[b'a'; 1 << 16], b"\x940"].concat();
+    let text = [&b"X\0\0\x01\0"[..], &vec![b'a'; 1 << 16], b"\x940"].concat();
     let encode = [global("_codecs", "encode"), b"\x940".to_vec()].concat();
     let call = b"h\x01h\0\x85R0".repeat(1000);
     let error = refusal(pickle(&[&text, &encode, &call, b"N"]));

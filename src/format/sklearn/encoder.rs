@@ -75,7 +75,7 @@ fn categories(object: &Object, id: Id) -> Result<Categories> {
 }
 
 /// What becomes of one column's codes.
-type Encoding = fn(&Object, usize, &Categories, Column) -> Result<Vec<Column>>;
+type Encoding = fn(&Object, usize, &Categories, &Column) -> Result<Vec<Column>>;
 
 /// Turns columns into codes, and these into an encoder's output.
 pub(super) fn encoded(
@@ -138,7 +138,7 @@ pub(super) fn encoded(
             inputs.reject_unseen(input);
         }
         column.may_miss = false;
-        made.extend(encoding(object, index, &categories, column)?);
+        made.extend(encoding(object, index, &categories, &column)?);
     }
     bounded(object, made)
 }
@@ -156,7 +156,7 @@ pub(super) fn ordinal(
     object: &Object,
     _index: usize,
     categories: &Categories,
-    column: Column,
+    column: &Column,
 ) -> Result<Vec<Column>> {
     if object.find("_infrequent_indices").is_some_and(|id| {
         let each = object.arena.items(id).unwrap_or_default();
@@ -183,7 +183,7 @@ pub(super) fn ordinal(
     // A missing value that training did not see is unknown, too.
     let may_miss = unknown.is_nan() && object.find("unknown_value").is_some()
         || table.iter().any(|value| value.is_nan());
-    let column = column.then([Step::Table(table.into(), unknown)]);
+    let column = column.clone().then([Step::Table(table.into(), unknown)]);
     Ok(vec![Column { may_miss, ..column }])
 }
 
@@ -191,7 +191,7 @@ pub(super) fn one_hot(
     object: &Object,
     index: usize,
     categories: &Categories,
-    column: Column,
+    column: &Column,
 ) -> Result<Vec<Column>> {
     let count = categories.values.len() + usize::from(categories.has_missing);
     let element = |name: &str| {

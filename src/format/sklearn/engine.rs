@@ -28,7 +28,7 @@ pub(super) enum Engine {
     },
     /// Trees; `rounds` rounds columns to f32 first, and the sums are divided at the end.
     Forest {
-        forest: Forest,
+        forest: Box<Forest>,
         rounds: bool,
         divisor: f64,
     },

@@ -461,7 +461,7 @@ fn averaged(object: &Object, count: usize) -> Result<Fitted> {
     };
     let divisor = members.len() as f64;
     let engine = Engine::Forest {
-        forest,
+        forest: Box::new(forest),
         rounds: true,
         divisor,
     };
@@ -538,7 +538,7 @@ fn boosted(object: &Object, count: usize) -> Result<Fitted> {
         _ => Link::Softmax,
     };
     let engine = Engine::Forest {
-        forest,
+        forest: Box::new(forest),
         rounds: true,
         divisor: 1.0,
     };
@@ -591,7 +591,7 @@ fn histogram_boosted(object: &Object, count: usize) -> Result<Fitted> {
         _ => Link::Softmax,
     };
     let engine = Engine::Forest {
-        forest,
+        forest: Box::new(forest),
         rounds: false,
         divisor: 1.0,
     };

@@ -95,7 +95,7 @@ fn transform_or_pass(
 
 /// Takes the inputs of columns for numbers.
 pub(super) fn numbers(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<()> {
-    for column in columns.iter().filter(|column| column.filled.is_some()) {
+    if let Some(column) = columns.iter().find(|column| column.filled.is_some()) {
         let name = inputs.name(column.input).to_owned();
         return Err(object.refuse(&format!("column `{name}` is a text where numbers are read")));
     }
@@ -300,12 +300,17 @@ fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
     });
     let name = object.arena.global(function);
     // A ufunc is kept by its name: `numpy._core._ufunc_reconstruct` up to numpy 1, plain since.
-    let named = match name {
-        Some((
-            "numpy" | "numpy.core._multiarray_umath" | "numpy._core._multiarray_umath",
-            name,
-        )) => name,
-        _ => {
+    let is_numpy = |module: &str| {
+        [
+            "numpy",
+            "numpy.core._multiarray_umath",
+            "numpy._core._multiarray_umath",
+        ]
+        .contains(&module)
+    };
+    let named = match name.filter(|(module, _)| is_numpy(module)) {
+        Some((_, name)) => name,
+        None => {
             let record = object.arena.record(function);
             let arguments = record.and_then(|record| object.arena.items(record.arguments?));
             let name = arguments.and_then(|items| object.arena.text(*items.get(1)?));
@@ -402,7 +407,7 @@ fn imputed(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result
     for (mut column, statistic) in columns.into_iter().zip(statistics) {
         match statistic {
             // Columns without a value in training are dropped.
-            Statistic::Number(value) if value.is_nan() && !keeps_empty => continue,
+            Statistic::Number(value) if value.is_nan() && !keeps_empty => {}
             Statistic::Number(value) => {
                 let value = if value.is_nan() { 0.0 } else { value };
                 let marked = marker.map(|marker| Step::Replace(marker, value));

@@ -322,7 +322,7 @@ impl Columns {
     }
 
     /// Refuses tables without a row to evaluate.
-    pub(super) fn refuse_nothing(&self, counts: &Counts, table: &Dataset) -> Result<()> {
+    pub(super) fn refuse_nothing(counts: &Counts, table: &Dataset) -> Result<()> {
         if counts.evaluated > 0 {
             return Ok(());
         }

@@ -73,6 +73,6 @@ pub fn evaluate(
         )?;
         join.finish(&mut gather, &mut counts)?;
     }
-    columns.refuse_nothing(&counts, &predictions)?;
-    walk::walk(request, &columns, labels, gather, counts, interrupt)
+    Columns::refuse_nothing(&counts, &predictions)?;
+    walk::walk(request, &columns, &labels, gather, counts, interrupt)
 }

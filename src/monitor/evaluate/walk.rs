@@ -49,7 +49,7 @@ struct Whole<'a> {
 pub(super) fn walk(
     request: &Question,
     columns: &Columns,
-    labels: Labels,
+    labels: &Labels,
     gather: Gather,
     counts: Counts,
     interrupt: &Interrupt,
@@ -100,12 +100,11 @@ pub(super) fn walk(
         if let Some((last, walk, sums)) = current.take_if(|current| current.0 != segment) {
             end(last, Some(walk), sums);
         }
-        let (_, walk, _) = match &mut current {
-            Some(current) => current,
-            None => {
-                let sums = sums.remove(&segment).ok_or_else(damaged)?;
-                current.insert((segment, Walk::new(&whole, &sums), sums))
-            }
+        let (_, walk, _) = if let Some(current) = &mut current {
+            current
+        } else {
+            let sums = sums.remove(&segment).ok_or_else(damaged)?;
+            current.insert((segment, Walk::new(&whole, &sums), sums))
         };
         walk.step(&whole, (key.to_vec(), payload))
             .ok_or_else(damaged)?;
