@@ -4,9 +4,12 @@
 //! what the parts gave, and the mathematics of metrics, distances and estimates. It must not know
 //! how facts are named or shown: that is [`crate::report`]'s.
 
-#![expect(
-    clippy::unreadable_literal,
-    reason = "numbers as their sources print them"
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unreadable_literal,
+        reason = "numbers as their sources print them"
+    )
 )]
 
 pub mod calibration;

@@ -326,7 +326,7 @@ fn question(split: &Split, asked: &[Question]) -> Result<Question> {
             hash: known_hash(split.value.ok_or_else(incomplete)?)?,
         }),
         "OnlineCtr" => {
-            let index = split.split_index.ok_or_else(incomplete)?;
+            let index = split.position.ok_or_else(incomplete)?;
             match asked.get(index) {
                 Some(&found @ Question::Ctr { .. }) => Ok(found),
                 _ => Err(Error::failed(format!(

@@ -139,7 +139,8 @@ pub(super) struct Split {
     pub(super) cat_feature_index: Option<u32>,
     pub(super) value: Option<i64>,
     /// The position among the borders and values of all features.
-    pub(super) split_index: Option<usize>,
+    #[serde(rename = "split_index")]
+    pub(super) position: Option<usize>,
 }
 
 /// A node (`split`, `left`, `right`) or a leaf (`value`).

@@ -308,17 +308,18 @@ fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
         ]
         .contains(&module)
     };
-    let named = match name.filter(|(module, _)| is_numpy(module)) {
-        Some((_, name)) => name,
-        None => {
+    let plain = name.filter(|(module, _)| is_numpy(module));
+    let named = plain.map_or_else(
+        || {
             let record = object.arena.record(function);
             let arguments = record.and_then(|record| object.arena.items(record.arguments?));
             let name = arguments.and_then(|items| object.arena.text(*items.get(1)?));
             let maker = object.arena.class(function).map_or("", |(_, name)| name);
             name.filter(|_| maker == "_ufunc_reconstruct")
                 .unwrap_or_default()
-        }
-    };
+        },
+        |(_, name)| name,
+    );
     let function: fn(f64) -> f64 = match named {
         "log1p" => f64::ln_1p,
         "log" => f64::ln,
