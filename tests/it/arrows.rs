@@ -434,13 +434,13 @@ impl Arrows {
                     };
                     return base.map(|base| joined(&base, rest));
                 }
-                let child = joined(name, &[first.clone()]);
+                let child = joined(name, std::slice::from_ref(first));
                 if self.modules.contains_key(&child) {
                     return Some(joined(name, path));
                 }
                 module.globs.iter().find_map(|glob| {
                     let base = self.resolve(name, glob)?;
-                    let inside = joined(&base, &[first.clone()]);
+                    let inside = joined(&base, std::slice::from_ref(first));
                     self.modules
                         .contains_key(&inside)
                         .then(|| joined(&base, path))

@@ -165,7 +165,7 @@ fn dictionaries_of_short_keys_may_have_more_words_in_all_than_keys_count() {
     let words = |group: usize| (0..100).map(move |row| format!("word {}", 100 * group + row));
     let batch = |group: usize| {
         let words = words(group).collect::<Vec<_>>();
-        let column: DictionaryArray<Int8Type> = words.iter().map(|word| word.as_str()).collect();
+        let column: DictionaryArray<Int8Type> = words.iter().map(String::as_str).collect();
         let column: ArrayRef = Arc::new(column);
         let columns = features(100)
             .into_iter()

@@ -49,7 +49,7 @@ const LIMIT_KIBIBYTES: u32 = 8 << 20;
 const HANG_SECONDS: f64 = 40.0;
 
 /// What waits for this long hangs too.
-const STILL: Duration = Duration::from_secs(180);
+const STILL: Duration = Duration::from_mins(3);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name)

@@ -219,6 +219,9 @@ pub(super) fn expressions() -> Vec<Case> {
     cases
 }
 
+/// A name, a content, and the flags that it needs.
+type Table<'a> = (&'a str, &'a [u8], &'a [(&'a str, &'a str)]);
+
 /// An Arrow type for one of DuckDB's.
 fn arrow_type(kind: &str) -> DataType {
     match kind {
@@ -317,7 +320,7 @@ pub(super) fn dialects() -> Vec<Case> {
         .flat_map(u16::to_le_bytes)
         .collect();
     let preamble = "# made by hand\nreport of today\n\nid,a,b\n1,0.5,0.25\n# a comment\n2,1,2\n";
-    let texts: [(&str, &[u8], &[(&str, &str)]); 9] = [
+    let texts: [Table; 9] = [
         ("rows.csv", english.as_bytes(), &[("missing", "NA")]),
         (
             "rows.csv",
