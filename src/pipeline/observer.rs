@@ -60,7 +60,7 @@ pub trait Partial: Any + fmt::Debug + Send {
     /// An internal error if another observer gave `other`.
     fn merge(&mut self, other: &dyn Partial) -> Result<()>;
 
-    /// The bytes that [`Observer::from_bytes`] reads.
+    /// The bytes that [`Observer::partial_of`] reads.
     fn to_bytes(&self) -> Vec<u8>;
 }
 

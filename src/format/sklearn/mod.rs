@@ -4,7 +4,7 @@
 //!
 //! Nearly all transformers work on one column at a time, so a pipeline is not run transformer by
 //! transformer. A translated pipeline is a list of columns, each an input of the table and a chain
-//! of steps on its values ([`column`]), and one estimator at the end ([`estimator`], [`engine`]).
+//! of steps on its values ([`mod@column`]), and one estimator at the end ([`estimator`], [`engine`]).
 //! Columns of texts and categories enter as codes: their vocabulary, the encoder's `categories_`,
 //! is part of the contract, so that the encoder of features looks values up and counts unseen
 //! ones. All arithmetic is in f64 with scikit-learn's own operations in its own order (it divides

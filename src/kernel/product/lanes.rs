@@ -1,7 +1,7 @@
 //! What row-wise kernels ask of a processor: arithmetic on vectors of 16 numbers.
 //!
 //! A value of a type that implements [`Lanes`] proves that the processor can do it: only
-//! [`Instructions::run`] makes one, after asking. A kernel is written once, as a [`Task`];
+//! `Instructions::run` makes one, after asking. A kernel is written once, as a [`Task`];
 //! everything in it is inlined into the one function that was compiled with the instructions.
 //! AVX-512 and AVX2 multiply and add in one rounding and sum a vector in the same order, so they
 //! give the same bits; the portable lanes round products and sums apart.
