@@ -5,6 +5,7 @@
 //! joblib and skops files are read as data: see [`super::python`].
 
 use super::Artefact;
+use super::python::archive;
 
 /// A kind of file that is not loaded.
 pub(super) struct Refused {
@@ -49,7 +50,7 @@ pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
     if bytes.starts_with(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19") {
         return Some(&TORCH_PICKLE);
     }
-    if let Some(names) = member_names(bytes) {
+    if let Some(names) = archive::names(bytes) {
         return by_members(&names);
     }
     if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
@@ -82,48 +83,6 @@ fn by_members(names: &[String]) -> Option<&'static Refused> {
     }
     (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5")))
         .then_some(&KERAS)
-}
-
-/// The names in a ZIP archive's directory; none if it is no such archive. A broken directory ends
-/// the list. Of a large archive the two ends are enough: the directory is found from its own end.
-fn member_names(bytes: &[u8]) -> Option<Vec<String>> {
-    const END: &[u8] = b"PK\x05\x06";
-    const ENTRY: &[u8] = b"PK\x01\x02";
-    /// An archive's comment is no longer.
-    const LONGEST_COMMENT: usize = 1 << 16;
-    if !bytes.starts_with(b"PK\x03\x04") {
-        return None;
-    }
-    let number = |at: usize, length: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at.checked_add(length)?)?;
-        Some(
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |number, byte| number << 8 | usize::from(*byte)),
-        )
-    };
-    let tail = bytes.len().saturating_sub(LONGEST_COMMENT + 22);
-    let mut names = Vec::new();
-    let end = bytes[tail..]
-        .windows(END.len())
-        .rposition(|window| window == END)
-        .map(|place| tail + place);
-    let mut place = end.and_then(|end| end.checked_sub(number(end + 12, 4)?));
-    while let Some(at) =
-        place.filter(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(ENTRY)))
-    {
-        let lengths = [28, 30, 32].map(|field| number(at + field, 2));
-        let [Some(name), Some(extra), Some(comment)] = lengths else {
-            break;
-        };
-        let Some(text) = bytes.get(at + 46..at + 46 + name) else {
-            break;
-        };
-        names.push(String::from_utf8_lossy(text).into_owned());
-        place = Some(at + 46 + name + extra + comment);
-    }
-    Some(names)
 }
 
 #[cfg(test)]

@@ -74,13 +74,50 @@ fn index(number: u64) -> Result<usize> {
     usize::try_from(number).map_err(|_| broken("a position is outside the file"))
 }
 
-/// Number of entries and offset of the directory.
-fn directory(bytes: &[u8]) -> Result<(u64, usize)> {
+/// Where the record at the end begins.
+fn end_record(bytes: &[u8]) -> Option<usize> {
     let tail = bytes.len().saturating_sub(COMMENT_BYTES + END_BYTES);
     let end = bytes[tail..]
         .windows(END.len())
-        .rposition(|window| window == END);
-    let end = tail + end.ok_or_else(|| broken("it has no directory"))?;
+        .rposition(|window| window == END)?;
+    Some(tail + end)
+}
+
+/// The names in an archive's directory, as far as it can be read; none if it is no such archive.
+/// Of a large archive the two ends are enough: the directory is found from its own end.
+pub(crate) fn names(bytes: &[u8]) -> Option<Vec<String>> {
+    if !bytes.starts_with(START) {
+        return None;
+    }
+    let start = |end: usize| {
+        let size = number(bytes, end + 12, 4).and_then(index).ok()?;
+        end.checked_sub(size)
+    };
+    let mut names = Vec::new();
+    let mut at = end_record(bytes).and_then(start);
+    while let Some((name, next)) = at.and_then(|at| named(bytes, at).ok()) {
+        names.push(String::from_utf8_lossy(name).into_owned());
+        at = Some(next);
+    }
+    Some(names)
+}
+
+/// The name of the directory's entry that begins at a position, and where the next one begins.
+fn named(bytes: &[u8], at: usize) -> Result<(&[u8], usize)> {
+    if !bytes.get(at..).is_some_and(|rest| rest.starts_with(ENTRY)) {
+        return Err(broken("its directory is damaged"));
+    }
+    let length = |offset: usize| Ok(number(bytes, at + offset, 2)? as usize);
+    let (name, further) = (length(28)?, length(30)? + length(32)?);
+    let end = at + ENTRY_BYTES + name;
+    let name = bytes.get(at + ENTRY_BYTES..end);
+    let name = name.ok_or_else(|| broken("a name is not UTF-8"))?;
+    Ok((name, end + further))
+}
+
+/// Number of entries and offset of the directory.
+fn directory(bytes: &[u8]) -> Result<(u64, usize)> {
+    let end = end_record(bytes).ok_or_else(|| broken("it has no directory"))?;
     let (count, offset) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
     let locator = end
         .checked_sub(20)
@@ -103,20 +140,14 @@ fn directory(bytes: &[u8]) -> Result<(u64, usize)> {
 
 /// An entry of the directory that begins at a position, and where the next one begins.
 fn entry(bytes: &[u8], at: usize) -> Result<(String, Entry, usize)> {
-    if !bytes.get(at..).is_some_and(|rest| rest.starts_with(ENTRY)) {
-        return Err(broken("its directory is damaged"));
-    }
+    let (name, next) = named(bytes, at)?;
     let field = |offset: usize, length: usize| number(bytes, at + offset, length);
     let (flags, method) = (field(8, 2)?, field(10, 2)?);
     let checksum = field(16, 4)? as u32;
     let (mut packed, mut size, mut local) = (field(20, 4)?, field(24, 4)?, field(42, 4)?);
-    let (name_length, extra_length) = (field(28, 2)? as usize, field(30, 2)? as usize);
-    let next = at + ENTRY_BYTES + name_length + extra_length + field(32, 2)? as usize;
-    let start = at + ENTRY_BYTES;
-    let name = bytes.get(start..start + name_length);
-    let name = name.and_then(|name| std::str::from_utf8(name).ok());
-    let name = name
-        .ok_or_else(|| broken("a name is not UTF-8"))?
+    let (extra, extra_length) = (at + ENTRY_BYTES + name.len(), field(30, 2)? as usize);
+    let name = std::str::from_utf8(name)
+        .map_err(|_| broken("a name is not UTF-8"))?
         .to_owned();
     if flags & 1 != 0 {
         return Err(Error::contract(format!(
@@ -132,7 +163,6 @@ fn entry(bytes: &[u8], at: usize) -> Result<(String, Entry, usize)> {
         ))
         .hint("save it with `zipfile.ZIP_STORED` or `zipfile.ZIP_DEFLATED`"));
     }
-    let extra = start + name_length;
     let wide = [&mut size, &mut packed, &mut local];
     read_wide(bytes, extra..extra + extra_length, wide)?;
     let data = data_of(bytes, index(local)?, index(packed)?)?;

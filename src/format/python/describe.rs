@@ -94,12 +94,11 @@ pub(crate) fn kind_of(arena: &Arena, id: Id) -> String {
 pub(crate) fn library_version(document: &Document) -> Option<String> {
     let arena = &document.arena;
     let own = arena.attribute(document.root, "_sklearn_version");
-    let ids = own.into_iter().chain(
+    let mut ids = own.into_iter().chain(
         parts(document)
             .into_iter()
             .filter_map(|part| arena.attribute(part.id, "_sklearn_version")),
     );
-    let mut ids = ids;
     ids.find_map(|id| arena.text(id)).map(shown)
 }
 

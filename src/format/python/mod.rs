@@ -21,7 +21,7 @@
 //! anew take no more than the file twice. Sharing is by index and never expanded here; whoever
 //! walks the records marks what was visited.
 
-mod archive;
+pub(crate) mod archive;
 mod construct;
 pub(super) mod container;
 mod cursor;
