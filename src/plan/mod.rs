@@ -116,9 +116,7 @@ impl Plan {
         names: &HashMap<PathBuf, PathBuf>,
     ) -> Result<Self> {
         let mut plan = Self::bind(&request.work)?;
-        if let Some(dataset) = Arc::get_mut(&mut plan.job.dataset) {
-            dataset.name_files(names);
-        }
+        plan.own_dataset()?.name_files(names);
         if let Some(target) = &target {
             target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
         }
@@ -388,15 +386,18 @@ impl Plan {
         }
     }
 
+    /// The data set, while nothing else holds it.
+    fn own_dataset(&mut self) -> Result<&mut Dataset> {
+        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))
+    }
+
     /// The same plan without files that cannot be read to their end.
     ///
     /// # Errors
     /// Fails if no file is left.
     pub fn without(mut self, unreadable: Vec<(usize, BadFile)>) -> Result<Self> {
         if !unreadable.is_empty() {
-            Arc::get_mut(&mut self.job.dataset)
-                .ok_or_else(|| Error::internal("the data set is in use"))?
-                .leave_out(&unreadable)?;
+            self.own_dataset()?.leave_out(&unreadable)?;
             self.bad_files
                 .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
             self.run_id = self.name.run_id(&self.job.dataset)?;
