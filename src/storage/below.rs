@@ -247,6 +247,21 @@ pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Res
     SharedFile::of(at(&path, "cannot open the file", opened)?, &path)?.whole(limit_bytes)
 }
 
+/// Opens a file below `root`; none if it is not there.
+///
+/// # Errors
+/// Fails if it is no plain file, or a link leads there.
+pub fn open_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<SharedFile>> {
+    let path = root.join(&below);
+    let opened = fault::before(&path)
+        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|(directory, name)| directory.open_file(&name, OFlags::RDONLY));
+    match opened {
+        Err(error) if is_missing(&error) => Ok(None),
+        opened => SharedFile::of(at(&path, "cannot open the file", opened)?, &path).map(Some),
+    }
+}
+
 /// Removes a file below `root`, or a link of its name; that it is not there is no error.
 ///
 /// # Errors

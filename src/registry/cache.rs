@@ -1,0 +1,148 @@
+//! What a reader keeps of a registry: versions' files, by digest, and the last head of each log that
+//! it has seen.
+//!
+//! Owns both. Files are checked against their digests whenever they are used, so a cache that was
+//! damaged or not filled to the end heals, and one that was tampered with is refused. It must not
+//! know what the files hold.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::log::{Head, Log};
+use super::object;
+use super::record::{self, Record, SHA256};
+use super::Registry;
+use crate::digest::hexadecimal;
+use crate::error::{Error, Result, shell_word};
+use crate::table::commit::{
+    TEMPORARY_PREFIX, create_below, files_below, make_directory, open_below, read_below,
+    replace_below,
+};
+
+/// The most bytes of a list of files in the cache.
+const RECORD_BYTES_LIMIT: u64 = 64 << 20;
+
+/// The most bytes of a head.
+const HEAD_BYTES_LIMIT: u64 = 1 << 10;
+
+/// A version's files on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The directory that holds them.
+    pub directory: PathBuf,
+    /// What it holds.
+    pub record: Record,
+}
+
+impl Fetched {
+    /// The model: the directory, or the only file in it.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self.record.files.as_slice() {
+            [only] => self.directory.join(&only.path),
+            _ => self.directory.clone(),
+        }
+    }
+}
+
+/// The files of the version of a digest (`sha256:…`), from the cache, else from the registry. With
+/// all files in the cache the registry is not asked, and need not be there.
+///
+/// # Errors
+/// [`crate::error::Kind::Trust`] if the registry's bytes are not those of the digest, or the cache
+/// holds a file that the version does not; fails if something is neither here nor there.
+pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<Fetched> {
+    let digits = digest.strip_prefix(SHA256).unwrap_or(digest);
+    object::name(digits)?;
+    make_directory(cache)?;
+    let record = cached_record(cache, digits, registry)?;
+    let own = format!("packages/{digits}");
+    let directory = cache.join(&own);
+    for file in &record.files {
+        let name = format!("{own}/{}", file.path);
+        if is_intact(cache, &name, &file.sha256)? {
+            continue;
+        }
+        let registry = registry.ok_or_else(|| missing(digest))?;
+        let mut source = object::open(&*registry.store, &file.sha256)?;
+        replace_below(cache, &name, &mut source)
+            .map_err(|error| object::of_object(&*registry.store, &file.sha256, error))?;
+    }
+    for path in files_below(cache, &own)? {
+        let name = path.strip_prefix(&own).unwrap_or(&path);
+        let is_temporary = name
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX));
+        let is_listed =
+            record.files.iter().any(|file| Path::new(&file.path) == name);
+        if !is_listed && !is_temporary {
+            return Err(Error::trust("the cache holds a file that the version does not")
+                .at_path(cache.join(&path))
+                .hint(format!("rm -r {}", shell_word(&directory.to_string_lossy()))));
+        }
+    }
+    Ok(Fetched { directory, record })
+}
+
+fn missing(digest: &str) -> Error {
+    Error::failed(format!("`{digest}` is not in the cache, and no registry is named"))
+        .hint("name the registry: `--registry DIR`")
+}
+
+/// Whether a file of the cache has its digest.
+fn is_intact(cache: &Path, name: &str, sha256: &str) -> Result<bool> {
+    let Some(file) = open_below(cache, name)? else {
+        return Ok(false);
+    };
+    let mut digest = Sha256::new();
+    file.read_through(|bytes| {
+        digest.update(bytes);
+        Ok(())
+    })?;
+    Ok(hexadecimal(&digest.finalize()) == sha256)
+}
+
+fn cached_record(cache: &Path, digits: &str, registry: Option<&Registry>) -> Result<Record> {
+    let name = format!("records/{digits}.json");
+    if is_intact(cache, &name, digits)? {
+        return record::parse(&read_below(cache, &name, RECORD_BYTES_LIMIT)?);
+    }
+    let registry = registry.ok_or_else(|| missing(&format!("{SHA256}{digits}")))?;
+    let record = registry.record(digits)?;
+    let (bytes, _) = record.to_bytes()?;
+    replace_below(cache, &name, &mut &bytes[..])?;
+    Ok(record)
+}
+
+/// Checks a log against the last head of it that was seen, and keeps its present one.
+///
+/// # Errors
+/// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
+pub fn check_head(state: &Path, registry: &Registry, log: &Log, model: &str) -> Result<()> {
+    let Some(head) = log.head() else { return Ok(()) };
+    let id = hexadecimal(&Sha256::digest(registry.id()));
+    let name = format!("heads/{id}/{model}");
+    make_directory(state)?;
+    let seen = match open_below(state, &name)? {
+        Some(file) => {
+            let text = String::from_utf8_lossy(&file.whole(HEAD_BYTES_LIMIT)?).trim().to_owned();
+            // A head that cannot be read is as good as none.
+            Head::parse(&text).ok()
+        }
+        None => None,
+    };
+    if let Some(seen) = &seen {
+        let forget = format!(
+            "restore the registry from a backup; if it is meant to be so: rm {}",
+            shell_word(&state.join(&name).to_string_lossy())
+        );
+        log.check_contains(seen).map_err(|error| error.hint(forget))?;
+    }
+    let text = format!("{head}\n");
+    match seen {
+        Some(seen) if seen.seq >= head.seq => Ok(()),
+        Some(_) => replace_below(state, &name, &mut text.as_bytes()),
+        None => create_below(state, &name, &mut text.as_bytes()).map(|_| ()),
+    }
+}

@@ -1,0 +1,262 @@
+//! A registry of models: immutable versions, aliases that move, and a log of every move.
+//!
+//! Owns the layout below, and what is true of it at every moment. It must not know what a model
+//! is: a version is a list of files with their digests.
+//!
+//! # Layout
+//!
+//! ```text
+//! registry/
+//!   tallow-registry.json                  format version and the registry's own id
+//!   objects/sha256/ab/abcd…               a file's bytes, or a version's list of files, by digest
+//!   models/churn/log/000000000042.json    entry 42 of the log of `churn`
+//! ```
+//!
+//! Two operations suffice: *create a file that does not exist*, and *list*. Nothing is renamed,
+//! appended to or locked, so a directory and an object store can hold the same layout.
+//!
+//! # The log is the truth
+//!
+//! Versions and aliases are stored nowhere: [`history::History`] is a fold of the log's entries.
+//! An entry holds the SHA-256 of the one before ([`entry`]) and ends in its own, so an edit of any
+//! byte is detected. Entries that are missing at the end are detected by readers that have seen
+//! them: every report records the head of the log ([`log::Head`]), and readers keep the last head
+//! that they have seen ([`cache`]).
+//!
+//! # Why every step is safe
+//!
+//! | step of `push` | a crash right after it leaves |
+//! |---|---|
+//! | create an object per file | objects that nothing refers to; the same push finds and checks them, `gc` removes them |
+//! | create the object that lists the files | the same |
+//! | create log entry N + 1 | the finished push; the same push again finds the version and adds nothing |
+//!
+//! `promote` and `rollback` consist of the last step alone. An entry is created under the number
+//! after the last one that its writer has read. If another writer was faster, the number is taken:
+//! the writer reads the new entries, checks its preconditions again, and tries the next number. So
+//! every entry was decided with knowledge of all entries before it.
+
+pub mod cache;
+pub mod collect;
+pub mod entry;
+pub mod history;
+pub mod log;
+pub mod name;
+mod object;
+pub mod push;
+pub mod record;
+pub mod store;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use self::history::History;
+use self::log::Log;
+use self::name::{Reference, Selector, check_name};
+use self::record::Record;
+use self::store::{DirectoryStore, Store, read_limited};
+use crate::error::{Error, Result};
+use crate::process::unique_text;
+
+/// The file that makes a directory a registry.
+pub const MARK: &str = "tallow-registry.json";
+
+/// The version of the layout.
+const FORMAT: u32 = 1;
+
+/// The most bytes of [`MARK`].
+const MARK_BYTES_LIMIT: u64 = 1 << 16;
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Mark {
+    format: u32,
+    id: String,
+}
+
+/// An open registry.
+#[derive(Debug)]
+pub struct Registry {
+    store: Box<dyn Store>,
+    id: String,
+}
+
+/// What a reference leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Resolved {
+    /// The reference, such as `churn@champion`.
+    pub reference: String,
+    /// The model's name.
+    pub model: String,
+    /// The version's number.
+    pub version: u64,
+    /// The digest of the version's list of files: `sha256:…`.
+    pub digest: String,
+    /// The last entry of the log when it was read, as `SEQ:DIGEST`.
+    pub log_head: String,
+}
+
+impl Registry {
+    /// Opens the registry in a directory.
+    ///
+    /// # Errors
+    /// Fails if the directory is not a registry, or one of a later version of the layout.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let store = DirectoryStore::new(directory);
+        let id = Self::read_mark(&store)?.ok_or_else(|| {
+            Error::failed("the directory is not a registry")
+                .at_path(directory)
+                .hint("check `--registry`; `tallow registry push` creates a registry")
+        })?;
+        Ok(Self { store: Box::new(store), id })
+    }
+
+    /// Opens the registry in a directory, and creates it if there is none.
+    ///
+    /// # Errors
+    /// As [`Registry::open`]; fails if the directory holds other files, or cannot be made.
+    pub fn open_or_create(directory: &Path) -> Result<Self> {
+        let store = DirectoryStore::create(directory)?;
+        if Self::read_mark(&store)?.is_none() {
+            if !store.list("")?.is_empty() {
+                return Err(Error::failed("the directory is not empty and not a registry")
+                    .at_path(directory)
+                    .hint("name an empty or a new directory"));
+            }
+            let mark = Mark { format: FORMAT, id: unique_text().trim().to_owned() };
+            let text = serde_json::to_string(&mark)
+                .map_err(|error| Error::internal("a mark without JSON").because(error))?;
+            // Another process may have been faster: its registry is as good.
+            store.create(MARK, &mut format!("{text}\n").as_bytes())?;
+        }
+        Self::open(directory)
+    }
+
+    fn read_mark(store: &dyn Store) -> Result<Option<String>> {
+        let Some(bytes) = read_limited(store, MARK, MARK_BYTES_LIMIT)? else {
+            return Ok(None);
+        };
+        let mark: Mark = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::failed("cannot read the registry's description")
+                .because(error)
+                .at_path(store.location(MARK))
+        })?;
+        if mark.format > FORMAT {
+            return Err(Error::failed(format!(
+                "the registry has layout {}, and this version of tallow reads layout {FORMAT}",
+                mark.format
+            ))
+            .at_path(store.location(MARK))
+            .hint("use a newer version of tallow"));
+        }
+        Ok(Some(mark.id))
+    }
+
+    /// A text that no other registry has.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The names of all models, sorted.
+    ///
+    /// # Errors
+    /// Fails if the registry cannot be listed.
+    pub fn models(&self) -> Result<Vec<String>> {
+        let files = self.store.list("models")?;
+        let mut names: Vec<String> = files
+            .iter()
+            .filter_map(|file| Some(file.strip_prefix("models/")?.split_once('/')?.0.into()))
+            .collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The log of a model, every entry checked.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Trust`] if an entry is missing in the middle or was edited; fails if
+    /// the name is not one, or the log cannot be read.
+    pub fn log(&self, model: &str) -> Result<Log> {
+        check_name(model, "model")?;
+        Log::read(&*self.store, model)
+    }
+
+    /// The log of a model that must have been pushed.
+    ///
+    /// # Errors
+    /// As [`Registry::log`]; fails if the log is empty.
+    pub fn existing_log(&self, model: &str) -> Result<Log> {
+        let log = self.log(model)?;
+        if log.entries().is_empty() {
+            let names = self.models()?;
+            let error = Error::failed(format!("the registry has no model `{model}`"));
+            return Err(error.at_path(self.store.location("")).hint(if names.is_empty() {
+                "the registry is empty: `tallow registry push PACKAGE`".to_owned()
+            } else {
+                format!("it has: {}", names.join(", "))
+            }));
+        }
+        Ok(log)
+    }
+
+    /// What a reference leads to, at the time `as_of` (seconds since 1970) if there is one.
+    ///
+    /// # Errors
+    /// As [`Registry::existing_log`]; fails if there is no such version or alias.
+    pub fn resolve(&self, reference: &Reference, as_of: Option<u64>) -> Result<Resolved> {
+        let log = self.existing_log(&reference.model)?;
+        let history = History::of(&log, as_of);
+        let version = history.select(reference)?;
+        Ok(Resolved {
+            reference: reference.to_string(),
+            model: reference.model.clone(),
+            version: version.number,
+            digest: version.digest.clone(),
+            log_head: log.head().map(|head| head.to_string()).unwrap_or_default(),
+        })
+    }
+
+    /// The files of a version.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Trust`] if the list has another digest; fails if it is missing.
+    pub fn record(&self, digest: &str) -> Result<Record> {
+        record::read(&*self.store, digest)
+    }
+
+    /// Points an alias at a version, and returns what was added to the log; nothing if the alias
+    /// points there already.
+    ///
+    /// # Errors
+    /// As [`Registry::existing_log`]; fails if there is no such version, if the alias does not point
+    /// at `expected`, or if the entry cannot be written.
+    pub fn promote(&self, to: &Reference, alias: &str, by: &log::Author) -> Result<log::Moved> {
+        check_name(alias, "alias")?;
+        self.existing_log(&to.model)?;
+        log::move_alias(&*self.store, &to.model, alias, by, |history| {
+            Ok((history.select(to)?.number, entry::Move::Promote))
+        })
+    }
+
+    /// Points an alias back at the version that it pointed at before.
+    ///
+    /// # Errors
+    /// As [`Registry::promote`]; fails if the alias never pointed at another version.
+    pub fn rollback(&self, model: &str, alias: &str, by: &log::Author) -> Result<log::Moved> {
+        let reference =
+            Reference { model: model.to_owned(), selector: Selector::Alias(alias.to_owned()) };
+        self.existing_log(model)?;
+        log::move_alias(&*self.store, model, alias, by, |history| {
+            history.select(&reference)?;
+            let earlier = history.earlier_target(alias).ok_or_else(|| {
+                Error::failed(format!("`{reference}` has no earlier version to go back to"))
+                    .hint(format!("tallow registry promote {model}:VERSION {alias}"))
+            })?;
+            Ok((earlier, entry::Move::Rollback))
+        })
+    }
+}

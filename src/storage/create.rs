@@ -1,0 +1,213 @@
+//! Creating a file that must not exist yet: of several writers exactly one succeeds.
+//!
+//! For files that are never changed once they are there. It must not know what the bytes are.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::OFlags;
+
+use super::below::Directory;
+use super::{fault, io_error};
+use crate::error::{Error, Result};
+
+/// How temporary files begin: hidden, and swept by their owners once they are old.
+pub const TEMPORARY_PREFIX: &str = ".tmp-";
+
+/// How many temporary names are tried: another machine may have a process of the same number.
+const NAME_ATTEMPTS: usize = 1000;
+
+/// Tells the temporary files of one process apart.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Creates a file below `root` with all bytes of `source`, and missing directories on the way.
+///
+/// The bytes go to a temporary file first and are made durable. The name is then given by a hard
+/// link, which fails if it is taken; where the file system has no links, by a rename that does.
+/// Returns false, and changes nothing, if the name is taken. A process that is killed leaves at most
+/// a temporary file.
+///
+/// # Errors
+/// Fails if `source` does, if the file system refuses, or if a directory on the way is a link. The
+/// file may exist after a failure to make its name durable.
+pub fn create_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read) -> Result<bool> {
+    let path = root.join(&below);
+    let created = create_in(root, below.as_ref(), &path, source);
+    created.map_err(|error| match error {
+        Failure::Io(error) => io_error("cannot create the file", error).at_path(&path),
+        Failure::Source(error) => error,
+    })
+}
+
+/// Replaces a file below `root`, in one step, with all bytes of `source`, or creates it.
+///
+/// # Errors
+/// As [`create_below`].
+pub fn replace_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read) -> Result<()> {
+    let mut file = super::PendingFile::create_below(root, below)?;
+    copy(source, &mut file).map_err(|error| match error {
+        Failure::Io(error) => io_error("cannot write the file", error).at_path(file.path()),
+        Failure::Source(error) => error,
+    })?;
+    file.publish(true)
+}
+
+enum Failure {
+    Io(io::Error),
+    Source(Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn create_in(
+    root: &Path,
+    below: &Path,
+    path: &Path,
+    source: &mut dyn Read,
+) -> Result<bool, Failure> {
+    fault::before(path)?;
+    let (directory, name) = Directory::of(root, below, true)?;
+    if directory.find(&name)?.is_some() {
+        return Ok(false);
+    }
+    let (temporary, file) = temporary_in(&directory, path)?;
+    let written = write(file, path, source)
+        .and_then(|()| Ok(give_name(&directory, &temporary, &name, path)?));
+    // What is not removed is hidden, and swept once it is old.
+    let _ = fault::before(path).and_then(|()| directory.remove(&temporary));
+    if written? {
+        sync_up(root, below)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+fn temporary_in(directory: &Directory, path: &Path) -> io::Result<(OsString, File)> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    for _ in 0..NAME_ATTEMPTS {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{TEMPORARY_PREFIX}{}-{number}", process::id());
+        fault::before(path)?;
+        match directory.open_file(OsStr::new(&name), flags) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            opened => return Ok((name.into(), opened?)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn write(file: File, path: &Path, source: &mut dyn Read) -> Result<(), Failure> {
+    let mut file = fault::watch(file, path);
+    copy(source, &mut file)?;
+    fault::before(path)?;
+    Ok(file.sync_all()?)
+}
+
+/// Copies all bytes; a failure of the source keeps its own words where it has any.
+fn copy(source: &mut dyn Read, target: &mut dyn Write) -> Result<(), Failure> {
+    const PIECE_BYTES: usize = 256 << 10;
+    let mut buffer = vec![0; PIECE_BYTES];
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(Failure::Source(
+                    Error::failed("cannot read the bytes to store").because(error),
+                ));
+            }
+        };
+        target.write_all(&buffer[..count])?;
+    }
+}
+
+/// False if the name is taken.
+fn give_name(directory: &Directory, from: &OsStr, to: &OsStr, path: &Path) -> io::Result<bool> {
+    let linked = fault::before(path).and_then(|()| directory.link(from, to));
+    let named = match linked {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::Unsupported
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::TooManyLinks
+            ) =>
+        {
+            directory.rename_to_free(from, directory, to)
+        }
+        linked => linked,
+    };
+    match named {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the new name durable, and the names of directories that may be new.
+fn sync_up(root: &Path, below: &Path) -> io::Result<()> {
+    let mut own = Some(below);
+    while let Some(name) = own.filter(|name| !name.as_os_str().is_empty()) {
+        fault::before(&root.join(name))?;
+        Directory::of(root, name, false)?.0.sync()?;
+        own = name.parent();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_writers_one_creates_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let created: usize = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..16)
+                .map(|writer: u8| {
+                    scope.spawn(move || {
+                        create_below(root, "a/b/file", &mut &[writer; 100_000][..]).unwrap()
+                    })
+                })
+                .collect();
+            writers.into_iter().map(|writer| usize::from(writer.join().unwrap())).sum()
+        });
+        assert_eq!(created, 1);
+        let bytes = std::fs::read(root.join("a/b/file")).unwrap();
+        assert!(bytes.len() == 100_000 && bytes.iter().all(|byte| *byte == bytes[0]));
+        let names: Vec<_> = std::fs::read_dir(root.join("a/b")).unwrap().collect();
+        assert_eq!(names.len(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_failing_source_leaves_no_file() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("boom"))
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let error = create_below(directory.path(), "a/file", &mut Broken).unwrap_err();
+        assert_eq!(error.message(), "cannot read the bytes to store");
+        assert_eq!(std::fs::read_dir(directory.path().join("a")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_replaced_file_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        replace_below(directory.path(), "a/file", &mut &b"first"[..]).unwrap();
+        replace_below(directory.path(), "a/file", &mut &b"second"[..]).unwrap();
+        assert_eq!(std::fs::read(directory.path().join("a/file")).unwrap(), b"second");
+    }
+}
