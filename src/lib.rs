@@ -27,6 +27,7 @@
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`guide`] | what does the manual say? | [`guide::Topic`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
+//! | [`registry`] | which version of a model does a name mean? | [`registry::Registry`] |
 //! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
 //! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
@@ -97,6 +98,8 @@ pub mod predictor;
 pub mod run;
 
 pub mod plan;
+
+pub mod registry;
 
 pub mod request;
 

@@ -129,6 +129,14 @@ pub fn unique_text() -> String {
     random.unwrap_or_else(|| format!("{} {}", std::process::id(), since_1970().as_nanos()))
 }
 
+/// The name of this machine.
+#[must_use]
+pub fn host_name() -> Option<String> {
+    let name = read(Path::new("/proc/sys/kernel/hostname"), STATUS_LIMIT).ok()?;
+    let name = String::from_utf8(name).ok()?.trim().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
 /// A time in seconds since 1970 as RFC 3339, UTC.
 #[must_use]
 pub fn rfc3339(seconds: u64) -> String {

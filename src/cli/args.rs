@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
+use super::registry_args::RegistryArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::text_args::TextArgs;
@@ -48,6 +49,8 @@ pub enum Verb {
     Drift(DriftArgs),
     /// Compare predictions with labels: metrics with 95 % intervals
     Evaluate(Box<EvaluateArgs>),
+    /// Named versions of models, and aliases that point at them
+    Registry(RegistryArgs),
     /// Read the manual
     Guide(GuideArgs),
     /// Print a shell completion script
@@ -371,13 +374,27 @@ pub struct CheckArgs {
 /// Model, data and how they fit: what `score` and `check` share.
 #[derive(Clone, Debug, Args)]
 pub struct WorkArgs {
-    /// The model: a file or a directory
+    /// The model: a file, a directory, or a name in a registry
     ///
     /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, an MLflow model directory, a
     /// Hugging Face text model directory, or a package: a directory with a `tallow.toml`. The
-    /// format is detected by content.
+    /// format is detected by content. With `--registry`, `NAME@ALIAS` and `NAME:VERSION` are
+    /// models of the registry.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
     pub model: PathBuf,
+    /// The registry of models that `--model NAME@ALIAS` is looked up in
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TALLOW_REGISTRY",
+        help_heading = "Registry"
+    )]
+    pub registry: Option<PathBuf>,
+    /// Where the alias pointed at this moment: `2026-11-01` or `2026-11-01T06:00:00Z`
+    ///
+    /// A date is its first moment, UTC.
+    #[arg(long, value_name = "TIME", help_heading = "Registry")]
+    pub as_of: Option<String>,
     /// The data: files, globs and directories, read in this order
     ///
     /// Parquet, CSV or TSV, plain or compressed with gzip or zstd. Directories are read

@@ -21,6 +21,8 @@ mod job;
 mod log;
 mod man;
 mod page;
+mod registry;
+pub mod registry_args;
 mod requested;
 mod retry;
 pub mod rows_args;
@@ -136,6 +138,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
+        Verb::Registry(args) => registry::run(args, console)?,
         Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
         Verb::Man(args) => man::run(&args, console)?,

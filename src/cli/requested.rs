@@ -38,6 +38,8 @@ impl From<WorkArgs> for Work {
     fn from(args: WorkArgs) -> Self {
         let WorkArgs {
             model,
+            registry,
+            as_of,
             inputs,
             binding,
             rows,
@@ -47,6 +49,9 @@ impl From<WorkArgs> for Work {
         } = args;
         Self {
             model,
+            registry,
+            as_of,
+            resolved: None,
             inputs,
             binding: binding.into(),
             rows: rows.into(),

@@ -22,6 +22,7 @@ use crate::count::listed;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::package::Resolved;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::storage::{
     PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
@@ -53,6 +54,10 @@ pub struct RunIdentity {
     pub tool_version: String,
     /// The digest of the model.
     pub model_digest: String,
+    /// The version in a registry, if the model was named by one; how it was found does not show in
+    /// the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<Resolved>,
     /// Every option that shows in the output.
     pub configuration: BTreeMap<String, Json>,
     /// The files, in order.
@@ -198,6 +203,18 @@ impl PartRecord {
             .chain(&self.corrections)
             .chain(&self.observed)
     }
+}
+
+/// The version of a registry's model that the run which lies unfinished in `directory` began with;
+/// none if there is no such run, or its model is not from a registry.
+///
+/// # Errors
+/// Fails if the record of the run cannot be read.
+pub fn begun(directory: &Path) -> Result<Option<Resolved>> {
+    if find_below(directory, IDENTITY)?.is_none() {
+        return Ok(None);
+    }
+    Ok(from_json::<RunIdentity>(directory, IDENTITY)?.model_version)
 }
 
 /// The state of a run, in its output's directory.

@@ -10,6 +10,7 @@ mod directory;
 pub mod manifest;
 pub mod open;
 mod reading;
+pub mod signature;
 #[cfg(test)]
 mod tests;
 pub mod text;

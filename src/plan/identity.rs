@@ -21,6 +21,9 @@ use crate::table::dataset::DatasetFile;
 pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
     let Work {
         model: _,
+        registry: _,
+        as_of: _,
+        resolved: _,
         inputs: _,
         binding,
         rows,
@@ -72,6 +75,7 @@ pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
     Ok(RunIdentity {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         model_digest: plan.model.digest.clone(),
+        model_version: args.resolved.clone(),
         configuration,
         inputs,
     })

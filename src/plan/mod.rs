@@ -151,6 +151,9 @@ impl Plan {
     pub fn bind(args: &Work) -> Result<Self> {
         let Work {
             model,
+            registry: _,
+            as_of: _,
+            resolved,
             inputs,
             binding,
             rows,
@@ -269,6 +272,13 @@ impl Plan {
         let name = Name::new(&configuration, &opened);
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();
+        if let Some(resolved) = resolved {
+            identity.name.clone_from(&resolved.model);
+            identity
+                .version
+                .get_or_insert_with(|| resolved.version.to_string());
+            identity.further.extend(resolved.facts());
+        }
         identity.further.extend(offset_rule.map(|rule| {
             (
                 "offset".to_owned(),

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::Registry;
 use super::log::{Head, Log};
 use super::object;
 use super::record::{self, Record, SHA256};
-use super::Registry;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::table::commit::{
@@ -74,20 +74,29 @@ pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<
         let is_temporary = name
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX));
-        let is_listed =
-            record.files.iter().any(|file| Path::new(&file.path) == name);
+        let is_listed = record
+            .files
+            .iter()
+            .any(|file| Path::new(&file.path) == name);
         if !is_listed && !is_temporary {
-            return Err(Error::trust("the cache holds a file that the version does not")
-                .at_path(cache.join(&path))
-                .hint(format!("rm -r {}", shell_word(&directory.to_string_lossy()))));
+            return Err(
+                Error::trust("the cache holds a file that the version does not")
+                    .at_path(cache.join(&path))
+                    .hint(format!(
+                        "rm -r {}",
+                        shell_word(&directory.to_string_lossy())
+                    )),
+            );
         }
     }
     Ok(Fetched { directory, record })
 }
 
 fn missing(digest: &str) -> Error {
-    Error::failed(format!("`{digest}` is not in the cache, and no registry is named"))
-        .hint("name the registry: `--registry DIR`")
+    Error::failed(format!(
+        "`{digest}` is not in the cache, and no registry is named"
+    ))
+    .hint("name the registry: `--registry DIR`")
 }
 
 /// Whether a file of the cache has its digest.
@@ -120,13 +129,17 @@ fn cached_record(cache: &Path, digits: &str, registry: Option<&Registry>) -> Res
 /// # Errors
 /// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
 pub fn check_head(state: &Path, registry: &Registry, log: &Log, model: &str) -> Result<()> {
-    let Some(head) = log.head() else { return Ok(()) };
+    let Some(head) = log.head() else {
+        return Ok(());
+    };
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
     make_directory(state)?;
     let seen = match open_below(state, &name)? {
         Some(file) => {
-            let text = String::from_utf8_lossy(&file.whole(HEAD_BYTES_LIMIT)?).trim().to_owned();
+            let text = String::from_utf8_lossy(&file.whole(HEAD_BYTES_LIMIT)?)
+                .trim()
+                .to_owned();
             // A head that cannot be read is as good as none.
             Head::parse(&text).ok()
         }
@@ -137,7 +150,8 @@ pub fn check_head(state: &Path, registry: &Registry, log: &Log, model: &str) -> 
             "restore the registry from a backup; if it is meant to be so: rm {}",
             shell_word(&state.join(&name).to_string_lossy())
         );
-        log.check_contains(seen).map_err(|error| error.hint(forget))?;
+        log.check_contains(seen)
+            .map_err(|error| error.hint(forget))?;
     }
     let text = format!("{head}\n");
     match seen {

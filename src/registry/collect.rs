@@ -44,8 +44,13 @@ impl Registry {
         let objects = self.store.list("objects")?;
         let used = self.used_objects()?;
         let mut collected = Collected::default();
-        let is_old =
-            |name: &str| Ok::<_, Error>(self.store.age_seconds(name)?.is_some_and(|age| age >= age_seconds));
+        let is_old = |name: &str| {
+            Ok::<_, Error>(
+                self.store
+                    .age_seconds(name)?
+                    .is_some_and(|age| age >= age_seconds),
+            )
+        };
         for name in objects {
             if object::digest_of(&name).is_none_or(|digest| used.contains(digest)) {
                 continue;
@@ -67,16 +72,28 @@ impl Registry {
     }
 
     fn remove(&self, name: &str, is_dry: bool) -> Result<()> {
-        if is_dry { Ok(()) } else { self.store.remove(name) }
+        if is_dry {
+            Ok(())
+        } else {
+            self.store.remove(name)
+        }
     }
 
     fn used_objects(&self) -> Result<BTreeSet<String>> {
         let mut used = BTreeSet::new();
         for model in self.models()? {
             for version in History::of(&self.existing_log(&model)?, None).versions() {
-                let digits = version.digest.strip_prefix(SHA256).unwrap_or(&version.digest);
+                let digits = version
+                    .digest
+                    .strip_prefix(SHA256)
+                    .unwrap_or(&version.digest);
                 used.insert(digits.to_owned());
-                used.extend(self.record(&version.digest)?.files.into_iter().map(|file| file.sha256));
+                used.extend(
+                    self.record(&version.digest)?
+                        .files
+                        .into_iter()
+                        .map(|file| file.sha256),
+                );
             }
         }
         Ok(used)

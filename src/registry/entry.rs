@@ -152,20 +152,30 @@ mod tests {
             time: "1970-01-01T00:00:00Z".into(),
             actor: "ann@host".into(),
             id: "x".into(),
-            action: Action::Promote(Target { alias: "champion".into(), version: 1, from: None }),
+            action: Action::Promote(Target {
+                alias: "champion".into(),
+                version: 1,
+                from: None,
+            }),
             reason: Some("a brace } at the end }".into()),
         };
         let (bytes, digest) = entry.to_bytes().unwrap();
         assert_eq!(Entry::from_bytes(&bytes).unwrap(), (entry, digest.clone()));
         let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!((&json["action"], &json["digest"]), (&"promote".into(), &digest.into()));
+        assert_eq!(
+            (&json["action"], &json["digest"]),
+            (&"promote".into(), &digest.into())
+        );
         for index in 0..bytes.len() {
             for bit in [1, 32, 128] {
                 let mut edited = bytes.clone();
                 edited[index] ^= bit;
                 assert!(Entry::from_bytes(&edited).is_err(), "byte {index}");
             }
-            assert!(Entry::from_bytes(&bytes[..index]).is_err(), "cut to {index}");
+            assert!(
+                Entry::from_bytes(&bytes[..index]).is_err(),
+                "cut to {index}"
+            );
         }
         assert!(Entry::from_bytes(&[&bytes[..], b"\n"].concat()).is_err());
     }

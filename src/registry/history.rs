@@ -39,15 +39,25 @@ impl History {
     /// What the entries up to a moment add up to, seconds since 1970; all for none.
     #[must_use]
     pub fn of(log: &Log, as_of: Option<u64>) -> Self {
-        let mut history = Self { as_of, ..Self::default() };
+        let mut history = Self {
+            as_of,
+            ..Self::default()
+        };
         let is_past = |entry: &&Entry| as_of.is_none_or(|moment| entry.seconds <= moment);
-        log.entries().iter().take_while(is_past).for_each(|entry| history.add(entry));
+        log.entries()
+            .iter()
+            .take_while(is_past)
+            .for_each(|entry| history.add(entry));
         history
     }
 
     fn add(&mut self, entry: &Entry) {
         match &entry.action {
-            Action::Push { version, package, label } => self.versions.push(Version {
+            Action::Push {
+                version,
+                package,
+                label,
+            } => self.versions.push(Version {
                 number: *version,
                 digest: package.clone(),
                 label: label.clone(),
@@ -107,7 +117,9 @@ impl History {
     /// The version of this digest.
     #[must_use]
     pub fn of_digest(&self, digest: &str) -> Option<&Version> {
-        self.versions.iter().find(|version| version.digest == digest)
+        self.versions
+            .iter()
+            .find(|version| version.digest == digest)
     }
 
     /// The version that is meant.
@@ -124,18 +136,24 @@ impl History {
     }
 
     fn of_number(&self, number: u64) -> Option<&Version> {
-        self.versions.iter().find(|version| version.number == number)
+        self.versions
+            .iter()
+            .find(|version| version.number == number)
     }
 
     fn not_found(&self, reference: &Reference) -> Error {
-        let when = self.as_of.map_or_else(String::new, |moment| format!(" on {}", rfc3339(moment)));
+        let when = self
+            .as_of
+            .map_or_else(String::new, |moment| format!(" on {}", rfc3339(moment)));
         let model = &reference.model;
         let error = Error::failed(format!("there is no `{reference}` in the registry{when}"));
         if self.as_of.is_some() {
             return error.hint(format!("tallow registry log {model}"));
         }
-        let aliases: Vec<String> =
-            self.aliases().map(|(alias, _)| format!("{model}@{alias}")).collect();
+        let aliases: Vec<String> = self
+            .aliases()
+            .map(|(alias, _)| format!("{model}@{alias}"))
+            .collect();
         let numbers = match self.versions.len() {
             1 => format!("{model}:1"),
             count => format!("{model}:1 to {model}:{count}"),

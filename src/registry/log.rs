@@ -43,7 +43,10 @@ impl Head {
     pub fn parse(text: &str) -> Result<Self> {
         text.split_once(':')
             .and_then(|(seq, digest)| {
-                Some(Self { seq: seq.parse().ok()?, digest: digest_digits(digest)?.to_owned() })
+                Some(Self {
+                    seq: seq.parse().ok()?,
+                    digest: digest_digits(digest)?.to_owned(),
+                })
             })
             .ok_or_else(|| {
                 Error::usage(format!("`{text}` is not the head of a log"))
@@ -87,7 +90,10 @@ pub struct Moved {
 impl Log {
     /// Reads and checks a log.
     pub(super) fn read(store: &dyn Store, model: &str) -> Result<Self> {
-        let mut log = Self { model: model.to_owned(), ..Self::default() };
+        let mut log = Self {
+            model: model.to_owned(),
+            ..Self::default()
+        };
         log.read_on(store)?;
         Ok(log)
     }
@@ -98,7 +104,9 @@ impl Log {
         let mut numbers = Vec::new();
         for file in store.list(&directory)? {
             let name = &file[(directory.len() + 1).min(file.len())..];
-            let number = name.strip_suffix(".json").and_then(|digits| digits.parse().ok());
+            let number = name
+                .strip_suffix(".json")
+                .and_then(|digits| digits.parse().ok());
             let is_ours = |number: &u64| file_name(&self.model, *number) == file;
             let number = number.filter(is_ours).ok_or_else(|| {
                 Error::trust("the log holds a file that is not an entry")
@@ -121,7 +129,8 @@ impl Log {
                 .ok_or_else(|| missing(store, &self.model, number))?;
             let (entry, digest) =
                 Entry::from_bytes(&bytes).map_err(|error| error.at_path(store.location(&name)))?;
-            self.add(entry, digest).map_err(|error| error.at_path(store.location(&name)))?;
+            self.add(entry, digest)
+                .map_err(|error| error.at_path(store.location(&name)))?;
         }
         Ok(())
     }
@@ -129,19 +138,27 @@ impl Log {
     /// Adds an entry that follows the last one.
     fn add(&mut self, entry: Entry, digest: String) -> Result<()> {
         let wrong = |what: String| {
-            Error::trust(format!("the log was edited: {what}"))
-                .hint("restore the registry from a backup; `tallow registry verify` checks all of it")
+            Error::trust(format!("the log was edited: {what}")).hint(
+                "restore the registry from a backup; `tallow registry verify` checks all of it",
+            )
         };
         let seq = self.entries.len() as u64 + 1;
         if entry.seq != seq || entry.model != self.model {
-            return Err(wrong(format!("this is entry {} of `{}`", entry.seq, entry.model)));
+            return Err(wrong(format!(
+                "this is entry {} of `{}`",
+                entry.seq, entry.model
+            )));
         }
         if entry.previous.as_ref() != self.digests.last() {
             return Err(wrong(format!(
                 "the digest of the entry before is not the one in entry {seq}"
             )));
         }
-        if self.entries.last().is_some_and(|last| last.seconds > entry.seconds) {
+        if self
+            .entries
+            .last()
+            .is_some_and(|last| last.seconds > entry.seconds)
+        {
             return Err(wrong(format!("entry {seq} is older than the entry before")));
         }
         self.entries.push(entry);
@@ -159,7 +176,10 @@ impl Log {
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         let digest = self.digests.last()?.clone();
-        Some(Head { seq: self.digests.len() as u64, digest })
+        Some(Head {
+            seq: self.digests.len() as u64,
+            digest,
+        })
     }
 
     /// Checks that the log still holds an entry that was its head before.
@@ -167,13 +187,18 @@ impl Log {
     /// # Errors
     /// [`Kind::Trust`] if it does not.
     pub fn check_contains(&self, head: &Head) -> Result<()> {
-        let index = usize::try_from(head.seq).unwrap_or(usize::MAX).wrapping_sub(1);
+        let index = usize::try_from(head.seq)
+            .unwrap_or(usize::MAX)
+            .wrapping_sub(1);
         let what = match self.digests.get(index) {
             Some(digest) if *digest == head.digest => return Ok(()),
             Some(_) => format!("its entry {} was another one", head.seq),
             None => format!("it had {} entries and has {}", head.seq, self.entries.len()),
         };
-        Err(Error::trust(format!("the log of `{}` was cut short or rewritten: {what}", self.model)))
+        Err(Error::trust(format!(
+            "the log of `{}` was cut short or rewritten: {what}",
+            self.model
+        )))
     }
 }
 
@@ -208,7 +233,9 @@ pub(super) fn append(
         let entry = next_entry(&log, author, &id, action);
         let (bytes, digest) = entry.to_bytes()?;
         let name = file_name(model, entry.seq);
-        let created = store.create(&name, &mut &bytes[..]).map_err(|error| unknown(error, model))?;
+        let created = store
+            .create(&name, &mut &bytes[..])
+            .map_err(|error| unknown(error, model))?;
         // A storage that tries again by itself may find its own entry.
         if created || read_limited(store, &name, BYTES_LIMIT)?.is_some_and(|own| own == bytes) {
             log.add(entry, digest)?;
@@ -217,8 +244,11 @@ pub(super) fn append(
         wait(attempt, &id);
         log.read_on(store)?;
     }
-    Err(Error::new(Kind::Busy, format!("other writers keep adding to the log of `{model}`"))
-        .hint("try again later"))
+    Err(Error::new(
+        Kind::Busy,
+        format!("other writers keep adding to the log of `{model}`"),
+    )
+    .hint("try again later"))
 }
 
 fn next_entry(log: &Log, author: &Author, id: &str, action: Action) -> Entry {
@@ -247,8 +277,12 @@ fn unknown(error: Error, model: &str) -> Error {
 
 /// Waits a little, each writer for another time.
 fn wait(attempt: u64, id: &str) {
-    let spread = id.bytes().fold(attempt, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
-    sleep(Duration::from_millis(spread % (1 + attempt.min(LONGEST_WAIT_MS))));
+    let spread = id
+        .bytes()
+        .fold(attempt, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+    sleep(Duration::from_millis(
+        spread % (1 + attempt.min(LONGEST_WAIT_MS)),
+    ));
 }
 
 /// Moves an alias to the version that `choose` says.
@@ -265,14 +299,23 @@ pub(super) fn move_alias(
         check_expected(model, alias, author.expected, from)?;
         let (version, kind) = choose(history)?;
         moved = (version, from);
-        let target = Target { alias: alias.to_owned(), version, from };
+        let target = Target {
+            alias: alias.to_owned(),
+            version,
+            from,
+        };
         Ok((from != Some(version)).then_some(match kind {
             Move::Promote => Action::Promote(target),
             Move::Rollback => Action::Rollback(target),
         }))
     })?;
     let (version, from) = moved;
-    Ok(Moved { version, from, is_new, head: log.head() })
+    Ok(Moved {
+        version,
+        from,
+        is_new,
+        head: log.head(),
+    })
 }
 
 fn check_expected(
@@ -285,7 +328,10 @@ fn check_expected(
         return Ok(());
     }
     let points = |version: Option<u64>| {
-        version.map_or_else(|| "at no version".to_owned(), |version| format!("at version {version}"))
+        version.map_or_else(
+            || "at no version".to_owned(),
+            |version| format!("at version {version}"),
+        )
     };
     Err(Error::failed(format!(
         "`{model}@{alias}` points {}, and {} was expected",

@@ -38,9 +38,12 @@
 
 pub mod cache;
 pub mod collect;
+pub mod command;
 pub mod entry;
 pub mod history;
 pub mod log;
+pub mod model;
+pub mod moment;
 pub mod name;
 mod object;
 pub mod push;
@@ -61,6 +64,7 @@ use self::record::Record;
 use self::store::{DirectoryStore, Store, read_limited};
 use crate::error::{Error, Result};
 use crate::process::unique_text;
+pub use crate::request::work::Resolved;
 
 /// The file that makes a directory a registry.
 pub const MARK: &str = "tallow-registry.json";
@@ -84,21 +88,6 @@ pub struct Registry {
     id: String,
 }
 
-/// What a reference leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Resolved {
-    /// The reference, such as `churn@champion`.
-    pub reference: String,
-    /// The model's name.
-    pub model: String,
-    /// The version's number.
-    pub version: u64,
-    /// The digest of the version's list of files: `sha256:…`.
-    pub digest: String,
-    /// The last entry of the log when it was read, as `SEQ:DIGEST`.
-    pub log_head: String,
-}
-
 impl Registry {
     /// Opens the registry in a directory.
     ///
@@ -111,7 +100,10 @@ impl Registry {
                 .at_path(directory)
                 .hint("check `--registry`; `tallow registry push` creates a registry")
         })?;
-        Ok(Self { store: Box::new(store), id })
+        Ok(Self {
+            store: Box::new(store),
+            id,
+        })
     }
 
     /// Opens the registry in a directory, and creates it if there is none.
@@ -122,11 +114,16 @@ impl Registry {
         let store = DirectoryStore::create(directory)?;
         if Self::read_mark(&store)?.is_none() {
             if !store.list("")?.is_empty() {
-                return Err(Error::failed("the directory is not empty and not a registry")
-                    .at_path(directory)
-                    .hint("name an empty or a new directory"));
+                return Err(
+                    Error::failed("the directory is not empty and not a registry")
+                        .at_path(directory)
+                        .hint("name an empty or a new directory"),
+                );
             }
-            let mark = Mark { format: FORMAT, id: unique_text().trim().to_owned() };
+            let mark = Mark {
+                format: FORMAT,
+                id: unique_text().trim().to_owned(),
+            };
             let text = serde_json::to_string(&mark)
                 .map_err(|error| Error::internal("a mark without JSON").because(error))?;
             // Another process may have been faster: its registry is as good.
@@ -194,11 +191,13 @@ impl Registry {
         if log.entries().is_empty() {
             let names = self.models()?;
             let error = Error::failed(format!("the registry has no model `{model}`"));
-            return Err(error.at_path(self.store.location("")).hint(if names.is_empty() {
-                "the registry is empty: `tallow registry push PACKAGE`".to_owned()
-            } else {
-                format!("it has: {}", names.join(", "))
-            }));
+            return Err(error
+                .at_path(self.store.location(""))
+                .hint(if names.is_empty() {
+                    "the registry is empty: `tallow registry push PACKAGE`".to_owned()
+                } else {
+                    format!("it has: {}", names.join(", "))
+                }));
         }
         Ok(log)
     }
@@ -247,14 +246,18 @@ impl Registry {
     /// # Errors
     /// As [`Registry::promote`]; fails if the alias never pointed at another version.
     pub fn rollback(&self, model: &str, alias: &str, by: &log::Author) -> Result<log::Moved> {
-        let reference =
-            Reference { model: model.to_owned(), selector: Selector::Alias(alias.to_owned()) };
+        let reference = Reference {
+            model: model.to_owned(),
+            selector: Selector::Alias(alias.to_owned()),
+        };
         self.existing_log(model)?;
         log::move_alias(&*self.store, model, alias, by, |history| {
             history.select(&reference)?;
             let earlier = history.earlier_target(alias).ok_or_else(|| {
-                Error::failed(format!("`{reference}` has no earlier version to go back to"))
-                    .hint(format!("tallow registry promote {model}:VERSION {alias}"))
+                Error::failed(format!(
+                    "`{reference}` has no earlier version to go back to"
+                ))
+                .hint(format!("tallow registry promote {model}:VERSION {alias}"))
             })?;
             Ok((earlier, entry::Move::Rollback))
         })

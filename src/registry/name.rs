@@ -20,7 +20,9 @@ const LONGEST_NAME: usize = 100;
 pub fn check_name(name: &str, what: &str) -> Result<()> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_name = name.bytes().next().is_some_and(is_plain)
-        && name.bytes().all(|byte| is_plain(byte) || b"._-".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| is_plain(byte) || b"._-".contains(&byte))
         && name.len() <= LONGEST_NAME;
     let is_number = what == "alias" && name.bytes().all(|byte| byte.is_ascii_digit());
     if is_name && !is_number {
@@ -69,17 +71,26 @@ impl Reference {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (model, selector) = if let Some((model, digest)) = text.split_once("@sha256:") {
-            (model, Selector::Digest(format!("sha256:{}", digest_digits(digest)?)))
+            (
+                model,
+                Selector::Digest(format!("sha256:{}", digest_digits(digest)?)),
+            )
         } else if let Some((model, alias)) = text.split_once('@') {
             check_name(alias, "alias").ok()?;
             (model, Selector::Alias(alias.to_owned()))
         } else {
             let (model, number) = text.split_once(':')?;
             let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-            (model, Selector::Number(number.parse().ok().filter(|_| is_number)?))
+            (
+                model,
+                Selector::Number(number.parse().ok().filter(|_| is_number)?),
+            )
         };
         check_name(model, "model").ok()?;
-        Some(Self { model: model.to_owned(), selector })
+        Some(Self {
+            model: model.to_owned(),
+            selector,
+        })
     }
 
     /// The reference that a text must spell.
@@ -108,7 +119,11 @@ mod tests {
     fn a_reference_is_told_from_a_path() {
         let digest = "a".repeat(64);
         for (text, model, selector) in [
-            ("churn@champion", "churn", Selector::Alias("champion".into())),
+            (
+                "churn@champion",
+                "churn",
+                Selector::Alias("champion".into()),
+            ),
             ("churn:7", "churn", Selector::Number(7)),
             ("a.b-c_1@x2", "a.b-c_1", Selector::Alias("x2".into())),
             (
@@ -118,14 +133,32 @@ mod tests {
             ),
         ] {
             let reference = Reference::parse(text).unwrap();
-            assert_eq!((reference.model.as_str(), &reference.selector), (model, &selector));
+            assert_eq!(
+                (reference.model.as_str(), &reference.selector),
+                (model, &selector)
+            );
             assert_eq!(reference.to_string(), text);
         }
         for text in [
-            "churn", "model.json", "./churn@champion", "a/b:7", "churn@7", "churn:", "churn:-1",
-            "churn:+1", "churn:7x", "Churn@champion", "churn@Champion", "@champion", "churn@",
-            "churn@sha256:abc", "s3://bucket/churn:7", "churn@a@b", "churn:99999999999999999999",
-            "..:7", "",
+            "churn",
+            "model.json",
+            "./churn@champion",
+            "a/b:7",
+            "churn@7",
+            "churn:",
+            "churn:-1",
+            "churn:+1",
+            "churn:7x",
+            "Churn@champion",
+            "churn@Champion",
+            "@champion",
+            "churn@",
+            "churn@sha256:abc",
+            "s3://bucket/churn:7",
+            "churn@a@b",
+            "churn:99999999999999999999",
+            "..:7",
+            "",
         ] {
             assert_eq!(Reference::parse(text), None, "{text}");
         }

@@ -57,7 +57,9 @@ pub(super) fn put(
     if store.create(&name, &mut source)? {
         return Ok(());
     }
-    let is_fresh = store.age_seconds(&name)?.is_some_and(|age| age < REFRESH_SECONDS);
+    let is_fresh = store
+        .age_seconds(&name)?
+        .is_some_and(|age| age < REFRESH_SECONDS);
     if is_fresh && check(store, digest).is_ok() {
         return Ok(());
     }
@@ -106,7 +108,11 @@ pub(super) fn of_object(store: &dyn Store, digest: &str, error: Error) -> Error 
     let is_wrong = std::error::Error::source(&error)
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);
-    if is_wrong { read_error(store, digest, io::ErrorKind::InvalidData.into()) } else { error }
+    if is_wrong {
+        read_error(store, digest, io::ErrorKind::InvalidData.into())
+    } else {
+        error
+    }
 }
 
 /// A reader that fails at the end if what it read does not have the digest. It also ends there: a
@@ -119,7 +125,11 @@ pub(super) struct Checked {
 
 impl Checked {
     pub(super) fn new(inner: Box<dyn Read>, expected: &str) -> Self {
-        Self { inner, digest: Sha256::new(), expected: expected.to_owned() }
+        Self {
+            inner,
+            digest: Sha256::new(),
+            expected: expected.to_owned(),
+        }
     }
 }
 

@@ -5,12 +5,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::Registry;
 use super::entry::Action;
 use super::log::{self, Author, Head};
 use super::name::check_name;
 use super::object;
 use super::record::{Record, RecordFile, SHA256};
-use super::Registry;
 use crate::error::{Error, Result};
 use crate::table::commit::{SharedFile, TEMPORARY_PREFIX, files_below, metadata};
 
@@ -47,7 +47,9 @@ pub struct Pushed {
 pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
     let name = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| {
-            Error::failed("the file's name is not UTF-8").at_path(path).hint("rename it")
+            Error::failed("the file's name is not UTF-8")
+                .at_path(path)
+                .hint("rename it")
         })
     };
     if !metadata(path)?.is_directory {
@@ -55,11 +57,17 @@ pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
         return Ok(vec![(name(own)?, path.to_owned())]);
     }
     let is_kept = |below: &PathBuf| {
-        let own = below.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let own = below
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         !own.starts_with(TEMPORARY_PREFIX)
     };
     let files = files_below(path, "")?.into_iter().filter(is_kept);
-    files.map(|below| Ok((name(&below)?, path.join(&below)))).collect()
+    files
+        .map(|below| Ok((name(&below)?, path.join(&below))))
+        .collect()
 }
 
 impl Registry {
@@ -72,7 +80,11 @@ impl Registry {
         let files = package_files(push.path)?;
         let listed = files.iter().map(|(path, file)| {
             let (sha256, size_bytes) = object::digest_file(file)?;
-            Ok(RecordFile { path: path.clone(), sha256, size_bytes })
+            Ok(RecordFile {
+                path: path.clone(),
+                sha256,
+                size_bytes,
+            })
         });
         let listed: Vec<RecordFile> = listed.collect::<Result<_>>()?;
         for (entry, (_, file)) in listed.iter().zip(&files) {
@@ -82,7 +94,11 @@ impl Registry {
         let record = Record::new(listed).map_err(|error| error.at_path(push.path))?;
         let (bytes, digest) = record.to_bytes()?;
         let open = || Ok(Box::new(std::io::Cursor::new(bytes.clone())) as Box<dyn Read>);
-        object::put(&*self.store, digest.strip_prefix(SHA256).unwrap_or_default(), &open)?;
+        object::put(
+            &*self.store,
+            digest.strip_prefix(SHA256).unwrap_or_default(),
+            &open,
+        )?;
         let mut version = 0;
         let (log, is_new) = log::append(&*self.store, push.model, author, |history| {
             if let Some(known) = history.of_digest(&digest) {
@@ -91,9 +107,19 @@ impl Registry {
             }
             version = history.next_number();
             let (package, label) = (digest.clone(), push.label.clone());
-            Ok(Some(Action::Push { version, package, label }))
+            Ok(Some(Action::Push {
+                version,
+                package,
+                label,
+            }))
         })?;
         let size = (record.files.len(), record.size_bytes());
-        Ok(Pushed { version, digest, is_new, head: log.head(), size })
+        Ok(Pushed {
+            version,
+            digest,
+            is_new,
+            head: log.head(),
+            size,
+        })
     }
 }

@@ -49,7 +49,10 @@ impl Record {
     /// Fails if there is none, or two have the same path.
     pub fn new(mut files: Vec<RecordFile>) -> Result<Self> {
         files.sort_by(|one, other| one.path.cmp(&other.path));
-        let record = Self { format: FORMAT, files };
+        let record = Self {
+            format: FORMAT,
+            files,
+        };
         record.check()?;
         Ok(record)
     }
@@ -108,7 +111,8 @@ pub(super) fn read(store: &dyn Store, digest: &str) -> Result<Record> {
         &mut bytes,
     )
     .map_err(|error| object::read_error(store, digits, error))?;
-    parse(&bytes).map_err(|error| error.at_path(store.location(&object::name(digits).unwrap_or_default())))
+    parse(&bytes)
+        .map_err(|error| error.at_path(store.location(&object::name(digits).unwrap_or_default())))
 }
 
 /// Reads a list from bytes that have the right digest.
@@ -116,8 +120,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Record> {
     let record: Record = serde_json::from_slice(bytes)
         .map_err(|error| Error::trust("cannot read a version's list of files").because(error))?;
     if record.format > FORMAT {
-        return Err(Error::failed("the version's list of files has a later format")
-            .hint("use a newer version of tallow"));
+        return Err(
+            Error::failed("the version's list of files has a later format")
+                .hint("use a newer version of tallow"),
+        );
     }
     record.check()?;
     Ok(record)

@@ -80,15 +80,19 @@ pub(super) fn read_limited(
         .read_to_end(&mut bytes)
         .map_err(|error| cannot_read(store, name, error))?;
     if bytes.len() as u64 > limit_bytes {
-        return Err(Error::failed(format!("the file is longer than {limit_bytes} bytes"))
-            .at_path(store.location(name)));
+        return Err(
+            Error::failed(format!("the file is longer than {limit_bytes} bytes"))
+                .at_path(store.location(name)),
+        );
     }
     Ok(Some(bytes))
 }
 
 /// The error of a file that cannot be read.
 pub(super) fn cannot_read(store: &dyn Store, name: &str, error: std::io::Error) -> Error {
-    Error::failed("cannot read the file").because(error).at_path(store.location(name))
+    Error::failed("cannot read the file")
+        .because(error)
+        .at_path(store.location(name))
 }
 
 /// A registry in a directory.
@@ -101,7 +105,9 @@ impl DirectoryStore {
     /// The storage in a directory, which is not looked at.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 
     /// The storage in a directory, which is made if it is missing.
@@ -118,10 +124,13 @@ impl DirectoryStore {
             let own = path.file_name().unwrap_or_default().to_string_lossy();
             own.starts_with(TEMPORARY_PREFIX) == is_leftover
         };
-        let files = files_below(&self.root, directory)?.into_iter().filter(is_asked_for);
+        let files = files_below(&self.root, directory)?
+            .into_iter()
+            .filter(is_asked_for);
         // A name that is not UTF-8 is not ours.
-        let mut names: Vec<String> =
-            files.filter_map(|path| path.to_str().map(str::to_owned)).collect();
+        let mut names: Vec<String> = files
+            .filter_map(|path| path.to_str().map(str::to_owned))
+            .collect();
         names.sort();
         Ok(names)
     }
@@ -165,6 +174,10 @@ impl Store for DirectoryStore {
     }
 
     fn location(&self, name: &str) -> PathBuf {
-        if name.is_empty() { self.root.clone() } else { self.root.join(name) }
+        if name.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(name)
+        }
     }
 }

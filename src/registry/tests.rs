@@ -23,7 +23,10 @@ impl Room {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
-        Self { _directory: directory, root }
+        Self {
+            _directory: directory,
+            root,
+        }
     }
 
     fn registry_path(&self) -> PathBuf {
@@ -45,11 +48,21 @@ impl Room {
 }
 
 fn ann() -> Author {
-    Author { actor: "ann@host".into(), ..Author::default() }
+    Author {
+        actor: "ann@host".into(),
+        ..Author::default()
+    }
 }
 
 fn push(registry: &Registry, path: &Path) -> Result<Pushed> {
-    registry.push(&Push { path, model: "churn", label: None }, &ann())
+    registry.push(
+        &Push {
+            path,
+            model: "churn",
+            label: None,
+        },
+        &ann(),
+    )
 }
 
 fn reference(text: &str) -> Reference {
@@ -82,28 +95,55 @@ fn versions_stay_and_aliases_move() {
     for version in [1, 2, 3] {
         let to = reference(&format!("churn:{version}"));
         let moved = registry.promote(&to, "champion", &ann()).unwrap();
-        assert_eq!((moved.version, moved.from), (version, (version > 1).then(|| version - 1)));
+        assert_eq!(
+            (moved.version, moved.from),
+            (version, (version > 1).then(|| version - 1))
+        );
     }
-    assert!(!registry.promote(&reference("churn:3"), "champion", &ann()).unwrap().is_new);
+    assert!(
+        !registry
+            .promote(&reference("churn:3"), "champion", &ann())
+            .unwrap()
+            .is_new
+    );
     let back = |expected| {
         let author = Author { expected, ..ann() };
-        registry.rollback("churn", "champion", &author).map(|moved| moved.version)
+        registry
+            .rollback("churn", "champion", &author)
+            .map(|moved| moved.version)
     };
     assert_eq!(back(None).unwrap(), 2);
     let error = back(Some(3)).unwrap_err();
-    assert_eq!(error.message(), "`churn@champion` points at version 2, and version 3 was expected");
+    assert_eq!(
+        error.message(),
+        "`churn@champion` points at version 2, and version 3 was expected"
+    );
     assert_eq!(back(Some(2)).unwrap(), 1);
     let error = back(None).unwrap_err();
-    assert_eq!(error.message(), "`churn@champion` has no earlier version to go back to");
+    assert_eq!(
+        error.message(),
+        "`churn@champion` has no earlier version to go back to"
+    );
     assert_eq!(resolve(&registry, "churn@champion").unwrap(), 1);
-    registry.promote(&reference("churn@champion"), "stable", &ann()).unwrap();
+    registry
+        .promote(&reference("churn@champion"), "stable", &ann())
+        .unwrap();
     assert_eq!(resolve(&registry, "churn@stable").unwrap(), 1);
-    let digest = registry.resolve(&reference("churn:2"), None).unwrap().digest;
+    let digest = registry
+        .resolve(&reference("churn:2"), None)
+        .unwrap()
+        .digest;
     assert_eq!(resolve(&registry, &format!("churn@{digest}")).unwrap(), 2);
     assert_eq!(registry.models().unwrap(), ["churn"]);
     let log = registry.log("churn").unwrap();
     assert_eq!(log.entries().len(), 9);
-    assert!(registry.verify(None, &[log.head().unwrap()]).unwrap().errors.is_empty());
+    assert!(
+        registry
+            .verify(None, &[log.head().unwrap()])
+            .unwrap()
+            .errors
+            .is_empty()
+    );
 }
 
 #[test]
@@ -112,11 +152,18 @@ fn what_does_not_exist_names_what_does() {
     let error = Registry::open(&room.registry_path()).unwrap_err();
     assert_eq!(error.message(), "the directory is not a registry");
     let error = Registry::open_or_create(&room.package("a")).unwrap_err();
-    assert_eq!(error.message(), "the directory is not empty and not a registry");
+    assert_eq!(
+        error.message(),
+        "the directory is not empty and not a registry"
+    );
     let registry = room.registry();
     let hint = |text: &str| {
         let error = registry.resolve(&reference(text), None).unwrap_err();
-        format!("{}: {}", error.message(), error.hint_text().unwrap_or_default())
+        format!(
+            "{}: {}",
+            error.message(),
+            error.hint_text().unwrap_or_default()
+        )
     };
     assert_eq!(
         hint("churn:1"),
@@ -124,23 +171,37 @@ fn what_does_not_exist_names_what_does() {
     );
     push(&registry, &room.package("a")).unwrap();
     push(&registry, &room.package("b")).unwrap();
-    assert_eq!(hint("other:1"), "the registry has no model `other`: it has: churn");
+    assert_eq!(
+        hint("other:1"),
+        "the registry has no model `other`: it has: churn"
+    );
     assert_eq!(
         hint("churn@champion"),
         "there is no `churn@champion` in the registry: there are: churn:1 to churn:2; no alias was \
          set yet"
     );
-    registry.promote(&reference("churn:1"), "champion", &ann()).unwrap();
+    registry
+        .promote(&reference("churn:1"), "champion", &ann())
+        .unwrap();
     assert_eq!(
         hint("churn:3"),
         "there is no `churn:3` in the registry: there are: churn:1 to churn:2, churn@champion"
     );
     for name in ["Churn", "", "-x", "a b", "../x", "a/b", &"x".repeat(101)] {
         let path = room.package("a");
-        let error = registry.push(&Push { path: &path, model: name, label: None }, &ann());
+        let error = registry.push(
+            &Push {
+                path: &path,
+                model: name,
+                label: None,
+            },
+            &ann(),
+        );
         assert_eq!(error.unwrap_err().kind(), Kind::Usage, "{name}");
     }
-    let error = registry.promote(&reference("churn:1"), "7", &ann()).unwrap_err();
+    let error = registry
+        .promote(&reference("churn:1"), "7", &ann())
+        .unwrap_err();
     assert_eq!(error.message(), "`7` is not an alias name");
 }
 
@@ -148,7 +209,9 @@ fn what_does_not_exist_names_what_does() {
 fn of_a_hundred_writers_at_once_each_adds_its_own() {
     let room = Room::new();
     let registry = room.registry();
-    let packages: Vec<PathBuf> = (0..100).map(|index| room.package(&index.to_string())).collect();
+    let packages: Vec<PathBuf> = (0..100)
+        .map(|index| room.package(&index.to_string()))
+        .collect();
     let same = room.package("same");
     let numbers: Vec<(u64, u64)> = std::thread::scope(|scope| {
         let writers: Vec<_> = packages
@@ -163,7 +226,10 @@ fn of_a_hundred_writers_at_once_each_adds_its_own() {
                 })
             })
             .collect();
-        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap())
+            .collect()
     });
     let own: BTreeSet<u64> = numbers.iter().map(|(own, _)| *own).collect();
     let same: BTreeSet<u64> = numbers.iter().map(|(_, same)| *same).collect();
@@ -207,7 +273,11 @@ fn fail_at_every_step(
             work(&room, &registry).unwrap();
             check(&room, &registry, true);
             let verified = registry.verify(None, &[]).unwrap();
-            assert!(verified.errors.is_empty(), "step {step}: {:?}", verified.errors);
+            assert!(
+                verified.errors.is_empty(),
+                "step {step}: {:?}",
+                verified.errors
+            );
             if !has_come {
                 break;
             }
@@ -229,8 +299,9 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
             let count = History::of(&log, None).versions().len();
             assert!(count == 2 || count == 1 && !done, "{count} versions");
             for number in 1..=count {
-                let resolved =
-                    registry.resolve(&reference(&format!("churn:{number}")), None).unwrap();
+                let resolved = registry
+                    .resolve(&reference(&format!("churn:{number}")), None)
+                    .unwrap();
                 assert_eq!(registry.record(&resolved.digest).unwrap().files.len(), 2);
             }
             assert!(registry.verify(None, &[]).unwrap().errors.is_empty());
@@ -265,7 +336,10 @@ fn a_move_that_dies_at_any_step_has_been_made_or_not() {
             // Again after a failure: done already, or made now.
             let expected = resolve(registry, "churn@champion")?;
             if expected == 2 {
-                let author = Author { expected: Some(2), ..ann() };
+                let author = Author {
+                    expected: Some(2),
+                    ..ann()
+                };
                 registry.rollback("churn", "champion", &author)?;
             }
             Ok(())
@@ -277,7 +351,11 @@ fn a_move_that_dies_at_any_step_has_been_made_or_not() {
     );
     fail_at_every_step(
         prepare,
-        |_, registry| registry.promote(&reference("churn:1"), "next", &ann()).map(|_| ()),
+        |_, registry| {
+            registry
+                .promote(&reference("churn:1"), "next", &ann())
+                .map(|_| ())
+        },
         |_, registry, done| {
             assert!(resolve(registry, "churn@next").is_ok() || !done);
         },
@@ -291,7 +369,9 @@ fn an_edit_of_any_byte_of_a_log_is_detected() {
     for name in ["a", "b"] {
         push(&registry, &room.package(name)).unwrap();
     }
-    registry.promote(&reference("churn:1"), "champion", &ann()).unwrap();
+    registry
+        .promote(&reference("churn:1"), "champion", &ann())
+        .unwrap();
     let head = registry.log("churn").unwrap().head().unwrap();
     assert_eq!(Head::parse(&head.to_string()).unwrap(), head);
     let log = room.registry_path().join("models/churn/log");
@@ -316,7 +396,9 @@ fn an_edit_of_any_byte_of_a_log_is_detected() {
     for (index, path) in paths.iter().enumerate() {
         let bytes = std::fs::read(path).unwrap();
         std::fs::remove_file(path).unwrap();
-        let lost = registry.log("churn").and_then(|log| log.check_contains(&head));
+        let lost = registry
+            .log("churn")
+            .and_then(|log| log.check_contains(&head));
         assert_eq!(lost.unwrap_err().kind(), Kind::Trust, "entry {}", index + 1);
         let verified = registry.verify(None, std::slice::from_ref(&head)).unwrap();
         assert!(!verified.errors.is_empty());
@@ -333,7 +415,10 @@ fn an_edit_of_any_byte_of_a_log_is_detected() {
     std::fs::create_dir_all(&other).unwrap();
     std::fs::copy(&paths[1], other.join("000000000001.json")).unwrap();
     let error = registry.log("other").unwrap_err();
-    assert_eq!(error.message(), "the log was edited: this is entry 1 of `churn`");
+    assert_eq!(
+        error.message(),
+        "the log was edited: this is entry 1 of `churn`"
+    );
 }
 
 #[test]
@@ -380,9 +465,17 @@ fn a_moment_in_the_past_sees_what_was_there_then() {
     let log = registry.log("churn").unwrap();
     let mut previous = None;
     for (index, entry) in log.entries().iter().enumerate() {
-        let entry = Entry { previous, seconds: 3600 * (index as u64 + 1), ..entry.clone() };
+        let entry = Entry {
+            previous,
+            seconds: 3600 * (index as u64 + 1),
+            ..entry.clone()
+        };
         let (bytes, digest) = entry.to_bytes().unwrap();
-        std::fs::write(room.registry_path().join(file_name("churn", entry.seq)), bytes).unwrap();
+        std::fs::write(
+            room.registry_path().join(file_name("churn", entry.seq)),
+            bytes,
+        )
+        .unwrap();
         previous = Some(digest);
     }
     let at = |moment| registry.resolve(&reference("churn@champion"), Some(moment));
@@ -411,7 +504,12 @@ fn a_wrong_byte_of_any_object_is_detected_and_pushed_over() {
             std::fs::write(path, edited).unwrap();
             let verified = registry.verify(None, &[]).unwrap();
             assert!(!verified.errors.is_empty());
-            assert!(verified.errors.iter().all(|error| error.kind() == Kind::Trust));
+            assert!(
+                verified
+                    .errors
+                    .iter()
+                    .all(|error| error.kind() == Kind::Trust)
+            );
             let cache = room.root.join(format!("cache{index}-{}", edited.len()));
             let error = cache::fetch(&cache, &digest, Some(&registry)).unwrap_err();
             assert_eq!(error.kind(), Kind::Trust, "{error}");
@@ -437,7 +535,9 @@ fn only_old_objects_that_nothing_refers_to_are_collected() {
     let lost = Registry::open_or_create(&other).unwrap();
     push(&lost, &room.package("b")).unwrap();
     for path in files(&other.join("objects")) {
-        let to = room.registry_path().join(path.strip_prefix(&other).unwrap());
+        let to = room
+            .registry_path()
+            .join(path.strip_prefix(&other).unwrap());
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         if !to.exists() {
             std::fs::copy(&path, to).unwrap();
@@ -446,21 +546,39 @@ fn only_old_objects_that_nothing_refers_to_are_collected() {
     std::fs::write(room.registry_path().join(".tmp-1-0"), "half").unwrap();
     let error = registry.collect(60, false).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
-    let young = Collected { young_count: 2, ..Collected::default() };
+    let young = Collected {
+        young_count: 2,
+        ..Collected::default()
+    };
     assert_eq!(registry.collect(MIN_AGE_SECONDS, false).unwrap(), young);
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 3600);
     for path in files(&room.registry_path()) {
-        std::fs::File::options().append(true).open(path).unwrap().set_modified(old).unwrap();
+        std::fs::File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
     }
-    let collected = Collected { object_count: 2, leftover_count: 1, young_count: 0 };
+    let collected = Collected {
+        object_count: 2,
+        leftover_count: 1,
+        young_count: 0,
+    };
     assert_eq!(registry.collect(MIN_AGE_SECONDS, true).unwrap(), collected);
     assert_eq!(registry.collect(MIN_AGE_SECONDS, false).unwrap(), collected);
-    assert_eq!(registry.collect(MIN_AGE_SECONDS, false).unwrap(), Collected::default());
+    assert_eq!(
+        registry.collect(MIN_AGE_SECONDS, false).unwrap(),
+        Collected::default()
+    );
     assert!(registry.verify(None, &[]).unwrap().errors.is_empty());
     // A push refreshes what it finds, so that it cannot be collected before its entry is there.
     push(&registry, &room.package("a")).unwrap();
     let ages = registry.store.list("objects").unwrap().into_iter();
-    assert!(ages.map(|name| registry.store.age_seconds(&name).unwrap()).all(|age| age < Some(60)));
+    assert!(
+        ages.map(|name| registry.store.age_seconds(&name).unwrap())
+            .all(|age| age < Some(60))
+    );
 }
 
 #[test]
@@ -475,7 +593,10 @@ fn a_cache_heals_works_without_the_registry_and_refuses_what_it_did_not_fetch() 
         format!("`{digest}` is not in the cache, and no registry is named")
     );
     let fetched = cache::fetch(&cache, &digest, Some(&registry)).unwrap();
-    assert_eq!(std::fs::read(fetched.path().join("model.json")).unwrap(), b"model a");
+    assert_eq!(
+        std::fs::read(fetched.path().join("model.json")).unwrap(),
+        b"model a"
+    );
     std::fs::remove_dir_all(room.registry_path()).unwrap();
     assert_eq!(cache::fetch(&cache, &digest, None).unwrap(), fetched);
     let registry = room.registry();
@@ -490,14 +611,31 @@ fn a_cache_heals_works_without_the_registry_and_refuses_what_it_did_not_fetch() 
     std::fs::write(fetched.directory.join("tallow.toml"), "name = \"x\"").unwrap();
     let error = cache::fetch(&cache, &digest, Some(&registry)).unwrap_err();
     assert_eq!(error.kind(), Kind::Trust);
-    assert_eq!(error.message(), "the cache holds a file that the version does not");
+    assert_eq!(
+        error.message(),
+        "the cache holds a file that the version does not"
+    );
 }
 
 #[test]
 fn a_list_of_files_that_leads_elsewhere_is_refused() {
-    for path in ["../x", "/x", "a/../../x", "", "a//b", "a/", "./a", "a\\b", "a\0b"] {
+    for path in [
+        "../x",
+        "/x",
+        "a/../../x",
+        "",
+        "a//b",
+        "a/",
+        "./a",
+        "a\\b",
+        "a\0b",
+    ] {
         let sha256 = "a".repeat(64);
-        let file = super::record::RecordFile { path: path.into(), sha256, size_bytes: 1 };
+        let file = super::record::RecordFile {
+            path: path.into(),
+            sha256,
+            size_bytes: 1,
+        };
         let error = Record::new(vec![file]).unwrap_err();
         assert_eq!(error.kind(), Kind::Trust, "{path:?}");
     }

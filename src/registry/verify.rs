@@ -51,8 +51,12 @@ impl Registry {
                 }
             };
             verified.entry_count += log.entries().len() as u64;
-            verified.heads.extend(log.head().map(|head| (model.clone(), head)));
-            let lost = heads.iter().filter_map(|head| log.check_contains(head).err());
+            verified
+                .heads
+                .extend(log.head().map(|head| (model.clone(), head)));
+            let lost = heads
+                .iter()
+                .filter_map(|head| log.check_contains(head).err());
             verified.errors.extend(lost);
             for version in History::of(&log, None).versions() {
                 verified.version_count += 1;

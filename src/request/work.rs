@@ -13,9 +13,21 @@ use super::text::TextModel;
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Work {
-    /// The model: a file or a directory
+    /// The model: a file, a directory, or a name in a registry
     #[serde(with = "crate::path_text")]
     pub model: PathBuf,
+    /// The registry of models that names are looked up in
+    #[serde(
+        with = "crate::path_text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub registry: Option<PathBuf>,
+    /// The moment at which the registry's aliases are looked up
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+    /// The version that a name led to; `model` is the path of its files then
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
     /// The data: files, globs and directories, read in this order
     #[serde(with = "crate::path_text::list")]
     pub inputs: Vec<PathBuf>,
@@ -34,6 +46,21 @@ pub struct Work {
     /// Resources
     #[serde(flatten)]
     pub resources: Resources,
+}
+
+/// A version of a registry's model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Resolved {
+    /// The name that was asked for, such as `churn@champion`
+    pub reference: String,
+    /// The model's name
+    pub model: String,
+    /// The version's number
+    pub version: u64,
+    /// The digest of the version's list of files: `sha256:…`
+    pub digest: String,
+    /// The last entry of the log when it was read, as `SEQ:DIGEST`
+    pub log_head: String,
 }
 
 /// How columns meet the model.

@@ -180,7 +180,10 @@ mod tests {
                     })
                 })
                 .collect();
-            writers.into_iter().map(|writer| usize::from(writer.join().unwrap())).sum()
+            writers
+                .into_iter()
+                .map(|writer| usize::from(writer.join().unwrap()))
+                .sum()
         });
         assert_eq!(created, 1);
         let bytes = std::fs::read(root.join("a/b/file")).unwrap();
@@ -200,7 +203,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let error = create_below(directory.path(), "a/file", &mut Broken).unwrap_err();
         assert_eq!(error.message(), "cannot read the bytes to store");
-        assert_eq!(std::fs::read_dir(directory.path().join("a")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(directory.path().join("a"))
+                .unwrap()
+                .count(),
+            0
+        );
     }
 
     #[test]
@@ -208,6 +216,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         replace_below(directory.path(), "a/file", &mut &b"first"[..]).unwrap();
         replace_below(directory.path(), "a/file", &mut &b"second"[..]).unwrap();
-        assert_eq!(std::fs::read(directory.path().join("a/file")).unwrap(), b"second");
+        assert_eq!(
+            std::fs::read(directory.path().join("a/file")).unwrap(),
+            b"second"
+        );
     }
 }

@@ -98,15 +98,27 @@ impl Signature {
         let bundle: Bundle = serde_json::from_slice(bytes)
             .map_err(|error| broken("it is not a Sigstore bundle").because(error))?;
         if bundle.media_type != MEDIA_TYPE {
-            return Err(broken(&format!("its media type is `{}`", bundle.media_type))
-                .hint(format!("sign again with Model Signing v1.0: `{MEDIA_TYPE}`")));
+            return Err(
+                broken(&format!("its media type is `{}`", bundle.media_type)).hint(format!(
+                    "sign again with Model Signing v1.0: `{MEDIA_TYPE}`"
+                )),
+            );
         }
-        let Envelope { payload, payload_type, signatures } = bundle.dsse_envelope;
+        let Envelope {
+            payload,
+            payload_type,
+            signatures,
+        } = bundle.dsse_envelope;
         if payload_type != PAYLOAD_TYPE {
-            return Err(broken(&format!("its payload has the type `{payload_type}`")));
+            return Err(broken(&format!(
+                "its payload has the type `{payload_type}`"
+            )));
         }
         let [signature] = signatures.as_slice() else {
-            return Err(broken(&format!("it has {} signatures instead of one", signatures.len())));
+            return Err(broken(&format!(
+                "it has {} signatures instead of one",
+                signatures.len()
+            )));
         };
         let material = bundle.verification_material;
         let signer = match (material.public_key, material.x509_certificate_chain) {
@@ -117,10 +129,16 @@ impl Signature {
                 Signer::Certificates(decoded.ok_or_else(|| broken("a certificate is not base64"))?)
             }
             (None, None) if material.certificate.is_some() => {
-                return Err(broken("it was signed through Sigstore, which tallow does not support")
-                    .hint("sign with a key: `tallow sign PACKAGE --key KEY.pem`"));
+                return Err(broken(
+                    "it was signed through Sigstore, which tallow does not support",
+                )
+                .hint("sign with a key: `tallow sign PACKAGE --key KEY.pem`"));
             }
-            _ => return Err(broken("it names neither one key nor one chain of certificates")),
+            _ => {
+                return Err(broken(
+                    "it names neither one key nor one chain of certificates",
+                ));
+            }
         };
         Ok(Self {
             signer,
@@ -138,7 +156,9 @@ impl Signature {
             Signer::Certificates(chain) => {
                 let certificates = chain
                     .iter()
-                    .map(|der| RawCertificate { raw_bytes: STANDARD.encode(der) })
+                    .map(|der| RawCertificate {
+                        raw_bytes: STANDARD.encode(der),
+                    })
                     .collect();
                 material.x509_certificate_chain = Some(Chain { certificates });
             }
@@ -162,8 +182,11 @@ impl Signature {
 
 /// The bytes that are signed: DSSE's pre-authentication encoding (DSSE v1.0, protocol).
 pub(super) fn signed_bytes(payload: &[u8]) -> Vec<u8> {
-    let head =
-        format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+    let head = format!(
+        "DSSEv1 {} {PAYLOAD_TYPE} {} ",
+        PAYLOAD_TYPE.len(),
+        payload.len()
+    );
     [head.as_bytes(), payload].concat()
 }
 

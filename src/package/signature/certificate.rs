@@ -20,7 +20,11 @@ const LONGEST_CHAIN: usize = 10;
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 
 /// ECDSA with SHA-256, SHA-384 and SHA-512 (RFC 5758), which sign certificates.
-const ECDSA: [&str; 3] = ["1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"];
+const ECDSA: [&str; 3] = [
+    "1.2.840.10045.4.3.2",
+    "1.2.840.10045.4.3.3",
+    "1.2.840.10045.4.3.4",
+];
 
 /// Extensions that are understood (RFC 5280): others that are critical are refused.
 const UNDERSTOOD: [&str; 3] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
@@ -38,7 +42,9 @@ impl Authority {
     /// # Errors
     /// A usage error if one cannot be read.
     pub fn from_pem(text: &[u8]) -> Result<Vec<Self>> {
-        let blocks = pem_blocks(text)?.into_iter().filter(|block| block.label == "CERTIFICATE");
+        let blocks = pem_blocks(text)?
+            .into_iter()
+            .filter(|block| block.label == "CERTIFICATE");
         blocks
             .map(|block| {
                 Self::from_der(block.der)
@@ -74,8 +80,10 @@ impl Authority {
     fn check_validity(&self, moment: u64) -> Result<()> {
         let validity = self.certificate.tbs_certificate().validity();
         let moment_duration = Duration::from_secs(moment);
-        let (from, to) =
-            (validity.not_before.to_unix_duration(), validity.not_after.to_unix_duration());
+        let (from, to) = (
+            validity.not_before.to_unix_duration(),
+            validity.not_after.to_unix_duration(),
+        );
         if from <= moment_duration && moment_duration <= to {
             return Ok(());
         }
@@ -109,8 +117,13 @@ impl Authority {
     }
 
     fn usage(&self) -> Result<Option<KeyUsage>> {
-        let found = self.certificate.tbs_certificate().get_extension::<KeyUsage>();
-        Ok(found.map_err(|_| self.wrong("has a key usage that cannot be read"))?.map(|(_, usage)| usage))
+        let found = self
+            .certificate
+            .tbs_certificate()
+            .get_extension::<KeyUsage>();
+        Ok(found
+            .map_err(|_| self.wrong("has a key usage that cannot be read"))?
+            .map(|(_, usage)| usage))
     }
 
     /// Whether its key may sign models.
@@ -118,11 +131,14 @@ impl Authority {
         if self.usage()?.is_some_and(|usage| usage.digital_signature()) {
             return Ok(());
         }
-        let extended = self.certificate.tbs_certificate().get_extension::<ExtendedKeyUsage>();
+        let extended = self
+            .certificate
+            .tbs_certificate()
+            .get_extension::<ExtendedKeyUsage>();
         let extended =
             extended.map_err(|_| self.wrong("has an extended key usage that cannot be read"))?;
-        let signs_code =
-            extended.is_some_and(|(_, usage)| usage.0.iter().any(|one| one.to_string() == CODE_SIGNING));
+        let signs_code = extended
+            .is_some_and(|(_, usage)| usage.0.iter().any(|one| one.to_string() == CODE_SIGNING));
         if signs_code {
             return Ok(());
         }
@@ -132,10 +148,15 @@ impl Authority {
 
     /// Whether it may sign certificates, with `below` others between it and the signer's own.
     fn check_may_certify(&self, below: usize) -> Result<()> {
-        let constraints = self.certificate.tbs_certificate().get_extension::<BasicConstraints>();
+        let constraints = self
+            .certificate
+            .tbs_certificate()
+            .get_extension::<BasicConstraints>();
         let constraints =
             constraints.map_err(|_| self.wrong("has constraints that cannot be read"))?;
-        let is_authority = constraints.as_ref().is_some_and(|(_, constraints)| constraints.ca);
+        let is_authority = constraints
+            .as_ref()
+            .is_some_and(|(_, constraints)| constraints.ca);
         if !is_authority || self.usage()?.is_some_and(|usage| !usage.key_cert_sign()) {
             return Err(self.wrong("does not allow it to sign other certificates"));
         }
@@ -185,24 +206,37 @@ pub(super) fn verify(
     }
     let parsed = chain.iter().map(|der| Authority::from_der(der.clone()));
     let parsed: Option<Vec<Authority>> = parsed.collect();
-    let parsed = parsed.ok_or_else(|| Error::trust("cannot read a certificate of the signature"))?;
-    let own = parsed.first().ok_or_else(|| Error::trust("the signature has no certificate"))?;
+    let parsed =
+        parsed.ok_or_else(|| Error::trust("cannot read a certificate of the signature"))?;
+    let own = parsed
+        .first()
+        .ok_or_else(|| Error::trust("the signature has no certificate"))?;
     own.check_validity(moment)?;
     own.check_extensions()?;
     own.check_may_sign()?;
-    let key = own.key().ok_or_else(|| own.wrong("has a key that is not on P-256, P-384 or P-521"))?;
+    let key = own
+        .key()
+        .ok_or_else(|| own.wrong("has a key that is not on P-256, P-384 or P-521"))?;
     let mut last = own;
     for below in 0..LONGEST_CHAIN {
-        if authorities.iter().any(|authority| authority.der == last.der) {
+        if authorities
+            .iter()
+            .any(|authority| authority.der == last.der)
+        {
             return Ok((key, own.subject()));
         }
-        if let Some(authority) = authorities.iter().find(|authority| authority.has_signed(last)) {
+        if let Some(authority) = authorities
+            .iter()
+            .find(|authority| authority.has_signed(last))
+        {
             authority.check_validity(moment)?;
             authority.check_extensions()?;
             authority.check_may_certify(below)?;
             return Ok((key, own.subject()));
         }
-        let next = parsed.iter().find(|next| next.der != last.der && next.has_signed(last));
+        let next = parsed
+            .iter()
+            .find(|next| next.der != last.der && next.has_signed(last));
         let Some(next) = next else { break };
         next.check_validity(moment)?;
         next.check_extensions()?;

@@ -46,9 +46,21 @@ impl PublicKey {
     /// The key of a `SubjectPublicKeyInfo` in DER.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P256);
-        let p384 = || p384::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P384);
-        let p521 = || p521::ecdsa::VerifyingKey::from_public_key_der(der).ok().map(Self::P521);
+        let p256 = || {
+            p256::ecdsa::VerifyingKey::from_public_key_der(der)
+                .ok()
+                .map(Self::P256)
+        };
+        let p384 = || {
+            p384::ecdsa::VerifyingKey::from_public_key_der(der)
+                .ok()
+                .map(Self::P384)
+        };
+        let p521 = || {
+            p521::ecdsa::VerifyingKey::from_public_key_der(der)
+                .ok()
+                .map(Self::P521)
+        };
         p256().or_else(p384).or_else(p521)
     }
 
@@ -58,16 +70,23 @@ impl PublicKey {
     /// A usage error if the file holds no such key, or a private one.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         let blocks = pem_blocks(text)?;
-        if blocks.iter().any(|block| block.label.ends_with("PRIVATE KEY")) {
-            return Err(Error::usage("the file holds a private key; a public key was expected")
-                .hint("openssl pkey -in KEY.pem -pubout -out KEY.pub"));
+        if blocks
+            .iter()
+            .any(|block| block.label.ends_with("PRIVATE KEY"))
+        {
+            return Err(
+                Error::usage("the file holds a private key; a public key was expected")
+                    .hint("openssl pkey -in KEY.pem -pubout -out KEY.pub"),
+            );
         }
         match blocks.as_slice() {
             [block] if block.label == "PUBLIC KEY" => {
                 Self::from_der(&block.der).ok_or_else(|| unsupported("public"))
             }
-            _ => Err(Error::usage("the file does not hold one public key in PEM form")
-                .hint("openssl pkey -in KEY.pem -pubout -out KEY.pub")),
+            _ => Err(
+                Error::usage("the file does not hold one public key in PEM form")
+                    .hint("openssl pkey -in KEY.pem -pubout -out KEY.pub"),
+            ),
         }
     }
 
@@ -113,7 +132,10 @@ impl PrivateKey {
     /// A usage error if the file holds no such key, or an encrypted one.
     pub fn from_pem(text: &[u8]) -> Result<Self> {
         let blocks = pem_blocks(text)?;
-        if blocks.iter().any(|block| block.label == "ENCRYPTED PRIVATE KEY" || block.is_encrypted) {
+        if blocks
+            .iter()
+            .any(|block| block.label == "ENCRYPTED PRIVATE KEY" || block.is_encrypted)
+        {
             return Err(Error::usage("the private key is encrypted")
                 .hint("openssl pkey -in KEY.pem -out DECRYPTED.pem"));
         }
@@ -132,16 +154,40 @@ impl PrivateKey {
     }
 
     fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::SecretKey::from_pkcs8_der(der).ok().map(|key| Self::P256(key.into()));
-        let p384 = || p384::SecretKey::from_pkcs8_der(der).ok().map(|key| Self::P384(key.into()));
-        let p521 = || p521::SecretKey::from_pkcs8_der(der).ok().map(|key| Self::P521(key.into()));
+        let p256 = || {
+            p256::SecretKey::from_pkcs8_der(der)
+                .ok()
+                .map(|key| Self::P256(key.into()))
+        };
+        let p384 = || {
+            p384::SecretKey::from_pkcs8_der(der)
+                .ok()
+                .map(|key| Self::P384(key.into()))
+        };
+        let p521 = || {
+            p521::SecretKey::from_pkcs8_der(der)
+                .ok()
+                .map(|key| Self::P521(key.into()))
+        };
         p256().or_else(p384).or_else(p521)
     }
 
     fn from_sec1(der: &[u8]) -> Option<Self> {
-        let p256 = || p256::SecretKey::from_sec1_der(der).ok().map(|key| Self::P256(key.into()));
-        let p384 = || p384::SecretKey::from_sec1_der(der).ok().map(|key| Self::P384(key.into()));
-        let p521 = || p521::SecretKey::from_sec1_der(der).ok().map(|key| Self::P521(key.into()));
+        let p256 = || {
+            p256::SecretKey::from_sec1_der(der)
+                .ok()
+                .map(|key| Self::P256(key.into()))
+        };
+        let p384 = || {
+            p384::SecretKey::from_sec1_der(der)
+                .ok()
+                .map(|key| Self::P384(key.into()))
+        };
+        let p521 = || {
+            p521::SecretKey::from_sec1_der(der)
+                .ok()
+                .map(|key| Self::P521(key.into()))
+        };
         p256().or_else(p384).or_else(p521)
     }
 
@@ -179,8 +225,10 @@ impl PrivateKey {
 }
 
 fn unsupported(kind: &str) -> Error {
-    Error::usage(format!("the {kind} key is not on the curve P-256, P-384 or P-521"))
-        .hint("openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem")
+    Error::usage(format!(
+        "the {kind} key is not on the curve P-256, P-384 or P-521"
+    ))
+    .hint("openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem")
 }
 
 /// A block of a PEM file.
@@ -197,7 +245,9 @@ pub(super) fn pem_blocks(text: &[u8]) -> Result<Vec<PemBlock>> {
     let text = std::str::from_utf8(text).map_err(|_| broken())?;
     let (mut blocks, mut lines) = (Vec::new(), text.lines().map(str::trim));
     while let Some(line) = lines.next() {
-        let Some(label) = line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----"))
+        let Some(label) = line
+            .strip_prefix("-----BEGIN ")
+            .and_then(|rest| rest.strip_suffix("-----"))
         else {
             continue;
         };
@@ -214,8 +264,16 @@ pub(super) fn pem_blocks(text: &[u8]) -> Result<Vec<PemBlock>> {
                 digits.push_str(line);
             }
         }
-        let der = if is_encrypted { Vec::new() } else { super::bundle::decode(&digits).ok_or_else(broken)? };
-        blocks.push(PemBlock { label: label.to_owned(), der, is_encrypted });
+        let der = if is_encrypted {
+            Vec::new()
+        } else {
+            super::bundle::decode(&digits).ok_or_else(broken)?
+        };
+        blocks.push(PemBlock {
+            label: label.to_owned(),
+            der,
+            is_encrypted,
+        });
     }
     Ok(blocks)
 }

@@ -39,7 +39,14 @@ pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u
             Ok(())
         })?;
         let digest = digest.finalize().to_vec();
-        files.insert(name, vec![Piece { range: None, algorithm: Algorithm::Sha256, digest }]);
+        files.insert(
+            name,
+            vec![Piece {
+                range: None,
+                algorithm: Algorithm::Sha256,
+                digest,
+            }],
+        );
     }
     if files.is_empty() {
         return Err(Error::usage("the model has no files to sign").at_path(model));
@@ -48,20 +55,37 @@ pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u
     if let Some(own) = signature.strip_prefix(model).ok().and_then(Path::to_str) {
         ignored.push(own.to_owned());
     }
-    let name = canonical(model)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let payload = Listed { name, files, ignored, ..Listed::default() }.to_payload()?;
+    let name = canonical(model)?
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let payload = Listed {
+        name,
+        files,
+        ignored,
+        ..Listed::default()
+    }
+    .to_payload()?;
     let signer = match identity.certificates.as_slice() {
         [] => Signer::Key(Some(identity.key.public_key().fingerprint()?)),
         [own, ..] => {
             if own.key().as_ref() != Some(&identity.key.public_key()) {
-                return Err(Error::usage("the first certificate is not the private key's"));
+                return Err(Error::usage(
+                    "the first certificate is not the private key's",
+                ));
             }
             let chain = identity.certificates.iter().map(|one| one.der().to_vec());
             Signer::Certificates(chain.collect())
         }
     };
     let bytes = identity.key.sign(&signed_bytes(&payload))?;
-    Signature { signer, payload, signature: bytes }.to_bytes()
+    Signature {
+        signer,
+        payload,
+        signature: bytes,
+    }
+    .to_bytes()
 }
 
 /// (name in the statement, path below the model) of all files.
@@ -73,7 +97,9 @@ fn names(model: &Path, signature: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut names = Vec::new();
     for path in files_below(model, "")? {
         let name = path.to_str().ok_or_else(|| {
-            Error::failed("the file's name is not UTF-8").at_path(model.join(&path)).hint("rename it")
+            Error::failed("the file's name is not UTF-8")
+                .at_path(model.join(&path))
+                .hint("rename it")
         })?;
         let is_git = GIT_NAMES.iter().any(|git| path.starts_with(git));
         if is_git || own == Some(&path) {

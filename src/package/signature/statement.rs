@@ -103,10 +103,16 @@ impl Listed {
                 .hint("sign the model again"));
         }
         if statement.predicate_type != PREDICATE_TYPE {
-            return Err(broken(&format!("its predicate is `{}`", statement.predicate_type)));
+            return Err(broken(&format!(
+                "its predicate is `{}`",
+                statement.predicate_type
+            )));
         }
         let [subject] = statement.subject.as_slice() else {
-            return Err(broken(&format!("it has {} subjects", statement.subject.len())));
+            return Err(broken(&format!(
+                "it has {} subjects",
+                statement.subject.len()
+            )));
         };
         let predicate: Predicate = serde_json::from_value(statement.predicate)
             .map_err(|error| broken("its predicate cannot be read").because(error))?;
@@ -122,14 +128,20 @@ impl Listed {
         }
         listed.digest = hexadecimal(&root.finalize());
         if subject.digest.get("sha256") != Some(&listed.digest) {
-            return Err(broken("its digest is not the one of the files that it lists"));
+            return Err(broken(
+                "its digest is not the one of the files that it lists",
+            ));
         }
         Ok(listed)
     }
 
     /// Adds a resource and gives its digest's bytes.
     fn add(&mut self, resource: &Resource, serialization: &Serialization) -> Result<Vec<u8>> {
-        let Resource { name, algorithm, digest } = resource;
+        let Resource {
+            name,
+            algorithm,
+            digest,
+        } = resource;
         let wrong = |what: &str| broken(&format!("`{name}` {what}"));
         let (path, range) = match serialization.method.as_str() {
             "files" => (name.as_str(), None),
@@ -150,8 +162,10 @@ impl Listed {
             return Err(wrong("is not a path inside the model"));
         }
         let algorithm = Algorithm::of(algorithm).ok_or_else(|| {
-            wrong(&format!("has a digest by `{algorithm}`, which tallow does not support"))
-                .hint("sign again with `sha256`")
+            wrong(&format!(
+                "has a digest by `{algorithm}`, which tallow does not support"
+            ))
+            .hint("sign again with `sha256`")
         })?;
         let digest = from_hexadecimal(digest)
             .filter(|digest| digest.len() == algorithm.length())
@@ -166,7 +180,11 @@ impl Listed {
         if !follows {
             return Err(wrong("is listed twice, or its pieces have gaps"));
         }
-        pieces.push(Piece { range, algorithm, digest: digest.clone() });
+        pieces.push(Piece {
+            range,
+            algorithm,
+            digest: digest.clone(),
+        });
         Ok(digest)
     }
 
@@ -205,7 +223,10 @@ impl Listed {
         let digest = BTreeMap::from([("sha256".to_owned(), hexadecimal(&root.finalize()))]);
         let statement = Statement {
             kind: TYPE.to_owned(),
-            subject: vec![Subject { name: self.name.clone(), digest }],
+            subject: vec![Subject {
+                name: self.name.clone(),
+                digest,
+            }],
             predicate_type: PREDICATE_TYPE.to_owned(),
             predicate: serde_json::to_value(predicate).map_err(json)?,
         };
@@ -217,7 +238,9 @@ impl Listed {
         let ignored = self.ignored.iter().map(String::as_str);
         ignored.chain(GIT_NAMES).any(|ignored| {
             name == ignored
-                || name.strip_prefix(ignored).is_some_and(|rest| rest.starts_with('/'))
+                || name
+                    .strip_prefix(ignored)
+                    .is_some_and(|rest| rest.starts_with('/'))
         })
     }
 }
@@ -240,5 +263,9 @@ fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
     }
     let pair = |index: usize| u8::from_str_radix(&text[index..index + 2], 16).ok();
     let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (0..text.len()).step_by(2).map(pair).collect::<Option<_>>().filter(|_| is_digits)
+    (0..text.len())
+        .step_by(2)
+        .map(pair)
+        .collect::<Option<_>>()
+        .filter(|_| is_digits)
 }

@@ -26,8 +26,13 @@ fn read(name: &str) -> Vec<u8> {
 }
 
 fn trust(names: &[&str]) -> Trust {
-    let mut trust = Trust { moment: MOMENT, ..Trust::default() };
-    names.iter().for_each(|name| trust.add_pem(&read(name)).unwrap());
+    let mut trust = Trust {
+        moment: MOMENT,
+        ..Trust::default()
+    };
+    names
+        .iter()
+        .for_each(|name| trust.add_pem(&read(name)).unwrap());
     trust
 }
 
@@ -40,7 +45,13 @@ fn copied(signature: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let model = directory.path().join("model");
     std::fs::create_dir_all(model.join("sub")).unwrap();
-    for name in ["model.json", "sub/rows.csv", "sub/a.txt", "sub.txt", "empty"] {
+    for name in [
+        "model.json",
+        "sub/rows.csv",
+        "sub/a.txt",
+        "sub.txt",
+        "empty",
+    ] {
         std::fs::copy(kept("model").join(name), model.join(name)).unwrap();
     }
     std::fs::copy(kept(signature), model.join(SIGNATURE_NAME)).unwrap();
@@ -59,29 +70,57 @@ fn signatures_of_the_reference_implementation_are_verified() {
         let keys = ["prime256v1.pub", "secp384r1.pub", "secp521r1.pub"];
         let verified = verify_kept(&format!("{curve}.sig"), &keys).unwrap();
         let key = PublicKey::from_pem(&read(&format!("{curve}.pub"))).unwrap();
-        assert_eq!(verified.signer, format!("key {}", key.fingerprint().unwrap()));
-        let names: Vec<&str> = verified.files.keys().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(names, ["empty", "model.json", "sub/a.txt", "sub/rows.csv", "sub.txt"]);
+        assert_eq!(
+            verified.signer,
+            format!("key {}", key.fingerprint().unwrap())
+        );
+        let names: Vec<&str> = verified
+            .files
+            .keys()
+            .map(|path| path.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "empty",
+                "model.json",
+                "sub/a.txt",
+                "sub/rows.csv",
+                "sub.txt"
+            ]
+        );
     }
     // In pieces of 1,000 bytes; the empty file has none.
     let pieces = verify_kept("pieces.sig", &["prime256v1.pub"]).unwrap();
     assert_eq!(pieces.files.len(), 4);
     let whole = verify_kept("prime256v1.sig", &["prime256v1.pub"]).unwrap();
-    assert!(pieces.files.iter().all(|(path, digest)| whole.files[path] == *digest));
+    assert!(
+        pieces
+            .files
+            .iter()
+            .all(|(path, digest)| whole.files[path] == *digest)
+    );
     // The signer ignored `sub.txt`, which nobody vouches for.
     let ignoring = verify_kept("ignoring.sig", &["prime256v1.pub"]).unwrap();
     assert!(!ignoring.files.contains_key(Path::new("sub.txt")));
     for name in ["leaf.sig", "codes.sig"] {
         for authority in ["root.pem", "between.pem"] {
             let verified = verify_kept(name, &[authority]).unwrap();
-            assert!(verified.signer.starts_with("certificate CN=test "), "{}", verified.signer);
+            assert!(
+                verified.signer.starts_with("certificate CN=test "),
+                "{}",
+                verified.signer
+            );
         }
     }
 }
 
 #[test]
 fn who_is_not_trusted_is_named() {
-    let key = PublicKey::from_pem(&read("prime256v1.pub")).unwrap().fingerprint().unwrap();
+    let key = PublicKey::from_pem(&read("prime256v1.pub"))
+        .unwrap()
+        .fingerprint()
+        .unwrap();
     assert_eq!(
         message(verify_kept("prime256v1.sig", &["secp384r1.pub"])),
         format!("the model was signed with the key `{key}`, which is not trusted")
@@ -111,7 +150,10 @@ fn who_is_not_trusted_is_named() {
         "the certificate of `CN=test expired` is valid from 2020-01-01T00:00:00Z to \
          2020-12-31T00:00:00Z, and not at 2026-01-01T00:00:00Z"
     );
-    let then = Trust { moment: EARLIER, ..trust(&["root.pem"]) };
+    let then = Trust {
+        moment: EARLIER,
+        ..trust(&["root.pem"])
+    };
     verify(&kept("model"), &kept("expired.sig"), &then).unwrap();
 }
 
@@ -125,9 +167,15 @@ fn what_was_revoked_is_refused_whoever_signed_it() {
         (key.to_uppercase(), "the signer's key"),
         (format!("sha256:{file}"), "the file was revoked"),
     ] {
-        let trust = Trust { revoked: vec![revoked], ..trust(&["prime256v1.pub"]) };
+        let trust = Trust {
+            revoked: vec![revoked],
+            ..trust(&["prime256v1.pub"])
+        };
         let refused = message(verify(&kept("model"), &kept("prime256v1.sig"), &trust));
-        assert!(refused.starts_with(expected) && refused.contains("revoked"), "{refused}");
+        assert!(
+            refused.starts_with(expected) && refused.contains("revoked"),
+            "{refused}"
+        );
     }
 }
 
@@ -149,7 +197,11 @@ fn every_change_of_a_model_is_detected() {
             }
             for edited in edits {
                 std::fs::write(&path, edited).unwrap();
-                assert_eq!(message(check()), "the file is not the one that was signed", "{name}");
+                assert_eq!(
+                    message(check()),
+                    "the file is not the one that was signed",
+                    "{name}"
+                );
             }
             std::fs::remove_file(&path).unwrap();
             assert_eq!(message(check()), "a file that is signed is missing");
@@ -177,7 +229,13 @@ fn signed(payload: &str) -> Vec<u8> {
     let key = PrivateKey::from_pem(&read("prime256v1.key")).unwrap();
     let signature = key.sign(&signed_bytes(payload.as_bytes())).unwrap();
     let signer = Signer::Key(Some(key.public_key().fingerprint().unwrap()));
-    Signature { signer, payload: payload.into(), signature }.to_bytes().unwrap()
+    Signature {
+        signer,
+        payload: payload.into(),
+        signature,
+    }
+    .to_bytes()
+    .unwrap()
 }
 
 #[test]
@@ -209,16 +267,23 @@ fn no_byte_of_a_signature_can_be_changed() {
             start..start + name.len()
         })
         .collect();
-    assert!(accepted.iter().all(|index| free.contains(index)), "{accepted:?}");
+    assert!(
+        accepted.iter().all(|index| free.contains(index)),
+        "{accepted:?}"
+    );
     for length in [0, 1, 100, text.len() / 2, text.len() - 1] {
         std::fs::write(&own, &text[..length]).unwrap();
-        assert_eq!(verify(&model, &own, &trust).unwrap_err().kind(), Kind::Trust);
+        assert_eq!(
+            verify(&model, &own, &trust).unwrap_err().kind(),
+            Kind::Trust
+        );
     }
 }
 
 #[test]
 fn a_statement_that_is_signed_and_wrong_is_refused() {
-    let text = String::from_utf8(Signature::parse(&read("prime256v1.sig")).unwrap().payload).unwrap();
+    let text =
+        String::from_utf8(Signature::parse(&read("prime256v1.sig")).unwrap().payload).unwrap();
     let (_directory, model) = copied("prime256v1.sig");
     let own = model.join(SIGNATURE_NAME);
     let refused = |from: &str, to: &str| {
@@ -227,24 +292,68 @@ fn a_statement_that_is_signed_and_wrong_is_refused() {
         message(verify(&model, &own, &trust(&["prime256v1.pub"])))
     };
     for (from, to, expected) in [
-        ("in-toto.io/Statement/v1", "in-toto.io/Statement/v0.1", "its type is"),
+        (
+            "in-toto.io/Statement/v1",
+            "in-toto.io/Statement/v0.1",
+            "its type is",
+        ),
         (
             "https://model_signing/signature/v1.0",
             "https://model_signing/Digests/v0.1",
             "made by a version before Model Signing v1.0",
         ),
-        ("model_signing/signature/v1.0", "slsa.dev/provenance/v1", "its predicate is"),
-        ("\"method\": \"files\"", "\"method\": \"tar\"", "it serializes by `tar`"),
+        (
+            "model_signing/signature/v1.0",
+            "slsa.dev/provenance/v1",
+            "its predicate is",
+        ),
+        (
+            "\"method\": \"files\"",
+            "\"method\": \"tar\"",
+            "it serializes by `tar`",
+        ),
         ("\"sha256\"\n", "\"md5\"\n", "a digest by `md5`"),
-        ("\"name\": \"sub.txt\"", "\"name\": \"../sub.txt\"", "not a path inside the model"),
-        ("\"name\": \"sub.txt\"", "\"name\": \"/sub.txt\"", "not a path inside the model"),
-        ("\"name\": \"sub.txt\"", "\"name\": \"sub//rows.csv\"", "not a path inside the model"),
-        ("\"name\": \"sub.txt\"", "\"name\": \"\"", "not a path inside the model"),
-        ("\"name\": \"sub.txt\"", "\"name\": \"empty\"", "is listed twice"),
-        ("\"name\": \"model\"", "\"name\": \"model\"},{\"name\":\"b\"", "cannot read what is signed"),
+        (
+            "\"name\": \"sub.txt\"",
+            "\"name\": \"../sub.txt\"",
+            "not a path inside the model",
+        ),
+        (
+            "\"name\": \"sub.txt\"",
+            "\"name\": \"/sub.txt\"",
+            "not a path inside the model",
+        ),
+        (
+            "\"name\": \"sub.txt\"",
+            "\"name\": \"sub//rows.csv\"",
+            "not a path inside the model",
+        ),
+        (
+            "\"name\": \"sub.txt\"",
+            "\"name\": \"\"",
+            "not a path inside the model",
+        ),
+        (
+            "\"name\": \"sub.txt\"",
+            "\"name\": \"empty\"",
+            "is listed twice",
+        ),
+        (
+            "\"name\": \"model\"",
+            "\"name\": \"model\"},{\"name\":\"b\"",
+            "cannot read what is signed",
+        ),
         ("\"subject\"", "\"objects\"", "not an in-toto statement"),
-        ("\"digest\": \"e3b0", "\"digest\": \"e3b1", "its digest is not the one"),
-        ("\"digest\": \"e3b0", "\"digest\": \"", "a digest of the wrong length"),
+        (
+            "\"digest\": \"e3b0",
+            "\"digest\": \"e3b1",
+            "its digest is not the one",
+        ),
+        (
+            "\"digest\": \"e3b0",
+            "\"digest\": \"",
+            "a digest of the wrong length",
+        ),
     ] {
         let error = refused(from, to);
         assert!(error.contains(expected), "{to}: {error}");
@@ -258,11 +367,27 @@ fn a_statement_that_is_signed_and_wrong_is_refused() {
 fn a_bundle_of_another_form_is_refused() {
     let text = String::from_utf8(read("prime256v1.sig")).unwrap();
     for (from, to, expected) in [
-        ("bundle.v0.3+json", "bundle+json;version=0.2", "its media type is"),
+        (
+            "bundle.v0.3+json",
+            "bundle+json;version=0.2",
+            "its media type is",
+        ),
         ("vnd.in-toto", "vnd.other", "its payload has the type"),
-        ("\"signatures\":[", "\"signatures\":[{\"sig\":\"AA==\",\"keyid\":\"\"},", "2 signatures"),
-        ("publicKey\":{", "certificate\":{", "signed through Sigstore"),
-        ("publicKey\":{", "other\":{", "neither one key nor one chain"),
+        (
+            "\"signatures\":[",
+            "\"signatures\":[{\"sig\":\"AA==\",\"keyid\":\"\"},",
+            "2 signatures",
+        ),
+        (
+            "publicKey\":{",
+            "certificate\":{",
+            "signed through Sigstore",
+        ),
+        (
+            "publicKey\":{",
+            "other\":{",
+            "neither one key nor one chain",
+        ),
         ("\"payload\":\"", "\"payload\":\"*", "payload is not base64"),
     ] {
         assert!(text.contains(from), "{from}");
@@ -274,19 +399,33 @@ fn a_bundle_of_another_form_is_refused() {
 
 #[test]
 fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
-    for name in ["prime256v1.key", "secp384r1.key", "secp521r1.key", "pkcs8.key"] {
+    for name in [
+        "prime256v1.key",
+        "secp384r1.key",
+        "secp521r1.key",
+        "pkcs8.key",
+    ] {
         let (_directory, model) = copied("prime256v1.sig");
         let own = model.join(SIGNATURE_NAME);
         let key = PrivateKey::from_pem(&read(name)).unwrap();
-        let identity = Identity { key, certificates: Vec::new() };
+        let identity = Identity {
+            key,
+            certificates: Vec::new(),
+        };
         let bytes = sign(&model, &own, &identity).unwrap();
         assert_eq!(sign(&model, &own, &identity).unwrap(), bytes);
         std::fs::write(&own, bytes).unwrap();
-        let trust = Trust { keys: vec![identity.key.public_key()], ..Trust::default() };
+        let trust = Trust {
+            keys: vec![identity.key.public_key()],
+            ..Trust::default()
+        };
         let verified = verify(&model, &own, &trust).unwrap();
         // The reference implementation gives the same digest over all files.
         let reference = verify_kept("prime256v1.sig", &["prime256v1.pub"]).unwrap();
-        assert_eq!((verified.digest, verified.files), (reference.digest, reference.files));
+        assert_eq!(
+            (verified.digest, verified.files),
+            (reference.digest, reference.files)
+        );
     }
     let (directory, model) = copied("prime256v1.sig");
     let chain = ["leaf.pem", "between.pem"].map(read).concat();
@@ -294,25 +433,39 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
     let certificates = Authority::from_pem(&chain).unwrap();
     let own = directory.path().join("detached.sig");
     std::fs::remove_file(model.join(SIGNATURE_NAME)).unwrap();
-    std::fs::write(&own, sign(&model, &own, &Identity { key, certificates }).unwrap()).unwrap();
+    std::fs::write(
+        &own,
+        sign(&model, &own, &Identity { key, certificates }).unwrap(),
+    )
+    .unwrap();
     assert!(verify(&model, &own, &trust(&["root.pem"])).is_ok());
     // A model that is a file.
     let file = model.join("model.json");
     let key = PrivateKey::from_pem(&read("prime256v1.key")).unwrap();
-    let identity = Identity { key, certificates: Vec::new() };
+    let identity = Identity {
+        key,
+        certificates: Vec::new(),
+    };
     std::fs::write(&own, sign(&file, &own, &identity).unwrap()).unwrap();
     let verified = verify(&file, &own, &trust(&["prime256v1.pub"])).unwrap();
     assert_eq!(verified.files.keys().collect::<Vec<_>>(), [Path::new("")]);
     let key = PrivateKey::from_pem(&read("secp384r1.key")).unwrap();
     let certificates = Authority::from_pem(&read("leaf.pem")).unwrap();
     let error = sign(&model, &own, &Identity { key, certificates }).unwrap_err();
-    assert_eq!(error.message(), "the first certificate is not the private key's");
+    assert_eq!(
+        error.message(),
+        "the first certificate is not the private key's"
+    );
 }
 
 #[test]
 fn what_is_not_a_key_says_what_to_type() {
     let told = |error: Error| {
-        format!("{}: {}", error.message(), error.hint_text().unwrap_or_default())
+        format!(
+            "{}: {}",
+            error.message(),
+            error.hint_text().unwrap_or_default()
+        )
     };
     assert_eq!(
         told(PublicKey::from_pem(&read("prime256v1.key")).unwrap_err()),
@@ -324,7 +477,8 @@ fn what_is_not_a_key_says_what_to_type() {
         "the file does not hold a private key in PEM form: openssl ecparam -name prime256v1 -genkey \
          -noout -out KEY.pem"
     );
-    let encrypted = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let encrypted =
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let old = b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES\n\nAAAA\n\
                 -----END EC PRIVATE KEY-----\n";
     for text in [&encrypted[..], &old[..]] {
@@ -332,17 +486,32 @@ fn what_is_not_a_key_says_what_to_type() {
         assert_eq!(error.message(), "the private key is encrypted");
     }
     // Ed25519, which Model Signing does not have.
-    let other = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAx\
+    let other =
+        b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAx\
                   ZuE=\n-----END PUBLIC KEY-----\n";
     let error = PublicKey::from_pem(other).unwrap_err();
-    assert_eq!(error.message(), "the public key is not on the curve P-256, P-384 or P-521");
-    for text in [&b""[..], b"\xff", b"-----BEGIN PUBLIC KEY-----\nAAAA", b"-----BEGIN X-----\n*\n-----END X-----"]
-    {
+    assert_eq!(
+        error.message(),
+        "the public key is not on the curve P-256, P-384 or P-521"
+    );
+    for text in [
+        &b""[..],
+        b"\xff",
+        b"-----BEGIN PUBLIC KEY-----\nAAAA",
+        b"-----BEGIN X-----\n*\n-----END X-----",
+    ] {
         assert_eq!(PublicKey::from_pem(text).unwrap_err().kind(), Kind::Usage);
         assert_eq!(PrivateKey::from_pem(text).unwrap_err().kind(), Kind::Usage);
     }
     for name in ["prime256v1", "secp384r1", "secp521r1"] {
         let pem = read(&format!("{name}.pub"));
-        assert_eq!(PublicKey::from_pem(&pem).unwrap().to_pem().unwrap().as_bytes(), pem);
+        assert_eq!(
+            PublicKey::from_pem(&pem)
+                .unwrap()
+                .to_pem()
+                .unwrap()
+                .as_bytes(),
+            pem
+        );
     }
 }

@@ -46,7 +46,10 @@ impl Trust {
     #[must_use]
     pub fn is_revoked(&self, digest: &str) -> bool {
         self.revoked.iter().any(|revoked| {
-            revoked.strip_prefix("sha256:").unwrap_or(revoked).eq_ignore_ascii_case(digest)
+            revoked
+                .strip_prefix("sha256:")
+                .unwrap_or(revoked)
+                .eq_ignore_ascii_case(digest)
         })
     }
 
@@ -62,7 +65,9 @@ impl Trust {
                 if key.verify(&message, &signature.signature) {
                     Ok(format!("certificate {name}"))
                 } else {
-                    Err(Error::trust("the signature is not the one of its certificate's key"))
+                    Err(Error::trust(
+                        "the signature is not the one of its certificate's key",
+                    ))
                 }
             }
         }
@@ -70,8 +75,10 @@ impl Trust {
 
     fn key_of(&self, hint: Option<&str>, message: &[u8], signature: &[u8]) -> Result<String> {
         if self.keys.is_empty() {
-            return Err(Error::trust("the model was signed with a key, and no key is trusted")
-                .hint("name the signer's public key: `--key KEY.pub`"));
+            return Err(
+                Error::trust("the model was signed with a key, and no key is trusted")
+                    .hint("name the signer's public key: `--key KEY.pub`"),
+            );
         }
         let mut trusted = Vec::new();
         for key in &self.keys {
@@ -97,7 +104,9 @@ impl Trust {
 
     fn check_key(&self, fingerprint: &str) -> Result<()> {
         if self.is_revoked(fingerprint) {
-            return Err(Error::trust(format!("the signer's key `{fingerprint}` was revoked")));
+            return Err(Error::trust(format!(
+                "the signer's key `{fingerprint}` was revoked"
+            )));
         }
         Ok(())
     }

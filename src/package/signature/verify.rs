@@ -39,13 +39,24 @@ pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified>
     let signer = trust.signer_of(&parsed).map_err(at_signature)?;
     let listed = Listed::parse(&parsed.payload).map_err(at_signature)?;
     if trust.is_revoked(&listed.digest) {
-        return Err(at_signature(Error::trust(format!("the model `{}` was revoked", listed.digest))));
+        return Err(at_signature(Error::trust(format!(
+            "the model `{}` was revoked",
+            listed.digest
+        ))));
     }
-    let own = if metadata(model)?.is_directory { signature.strip_prefix(model).ok() } else { None };
+    let own = if metadata(model)?.is_directory {
+        signature.strip_prefix(model).ok()
+    } else {
+        None
+    };
     let found = files(model, &listed, own)?;
     let mut files = BTreeMap::new();
     for (name, pieces) in &listed.files {
-        let path = if name == ITSELF { PathBuf::new() } else { PathBuf::from(name) };
+        let path = if name == ITSELF {
+            PathBuf::new()
+        } else {
+            PathBuf::from(name)
+        };
         if !found.contains(&path) {
             return Err(Error::trust("a file that is signed is missing").at_path(model.join(path)));
         }
@@ -56,7 +67,11 @@ pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified>
         }
         files.insert(path, sha256);
     }
-    Ok(Verified { signer, digest: format!("sha256:{}", listed.digest), files })
+    Ok(Verified {
+        signer,
+        digest: format!("sha256:{}", listed.digest),
+        files,
+    })
 }
 
 /// The paths of all files of the model, each of which must be listed, ignored, or the signature.
@@ -72,7 +87,8 @@ fn files(model: &Path, listed: &Listed, signature: Option<&Path>) -> Result<Vec<
             let is_ignored = name.is_some_and(|name| listed.ignores(name));
             // Pieces of an empty file are none.
             let is_empty_piece = listed.has_pieces
-                && find_below(model, &path)?.is_some_and(|found| found.is_file && found.byte_count == 0);
+                && find_below(model, &path)?
+                    .is_some_and(|found| found.is_file && found.byte_count == 0);
             if is_ignored || is_empty_piece || signature == Some(&path) {
                 continue;
             }
@@ -91,9 +107,11 @@ pub(super) fn refuse_link(model: &Path, path: &Path) -> Result<()> {
     if find_below(model, path)?.is_some_and(|found| found.is_file) {
         return Ok(());
     }
-    Err(Error::trust("a signed model consists of plain files, and this is a link or a device")
-        .at_path(model.join(path))
-        .hint("copy the file in place of the link, and sign again"))
+    Err(
+        Error::trust("a signed model consists of plain files, and this is a link or a device")
+            .at_path(model.join(path))
+            .hint("copy the file in place of the link, and sign again"),
+    )
 }
 
 /// Opens a file of the model without following links; the model itself for an empty path.
@@ -101,9 +119,8 @@ pub(super) fn open(model: &Path, path: &Path) -> Result<SharedFile> {
     if path.as_os_str().is_empty() {
         return SharedFile::open(model);
     }
-    open_below(model, path)?.ok_or_else(|| {
-        Error::trust("a file that is signed is missing").at_path(model.join(path))
-    })
+    open_below(model, path)?
+        .ok_or_else(|| Error::trust("a file that is signed is missing").at_path(model.join(path)))
 }
 
 /// Compares a file with its pieces, and gives the SHA-256 of all of it.
@@ -136,9 +153,8 @@ fn check(file: &SharedFile, pieces: &[Piece]) -> Result<[u8; 32]> {
         Ok(())
     })?;
     // What is left is a whole file, or a piece that the file is too short for.
-    let is_whole = open.is_none_or(|(piece, state)| {
-        piece.range.is_none() && state.finish() == piece.digest
-    });
+    let is_whole =
+        open.is_none_or(|(piece, state)| piece.range.is_none() && state.finish() == piece.digest);
     if !is_whole {
         return Err(edited());
     }

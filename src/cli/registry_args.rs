@@ -1,0 +1,102 @@
+//! Arguments of `tallow registry`: clap derives only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `tallow registry`
+#[derive(Clone, Debug, Args)]
+pub struct RegistryArgs {
+    /// The registry: a directory, which the first push creates
+    #[arg(long, global = true, value_name = "DIR", env = "TALLOW_REGISTRY")]
+    pub registry: Option<PathBuf>,
+    /// Who the log names [default: your user name and host]
+    #[arg(long, global = true, value_name = "NAME", env = "TALLOW_ACTOR")]
+    pub actor: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: RegistryVerb,
+}
+
+/// The verbs of a registry.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RegistryVerb {
+    /// Add a package as the next version of a model
+    ///
+    /// The files are stored by their digests. A package that the registry has already is not added
+    /// again.
+    Push {
+        /// A package, another model directory, or a model file
+        #[arg(value_name = "PACKAGE")]
+        package: PathBuf,
+        /// The model's name [default: the package's]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// List models and where their aliases point
+    List,
+    /// Show the versions of a model, or the files of one version
+    Show {
+        /// `NAME`, `NAME:VERSION` or `NAME@ALIAS`
+        #[arg(value_name = "MODEL")]
+        model: String,
+    },
+    /// Point an alias at a version
+    Promote {
+        /// `NAME:VERSION`, or `NAME@ALIAS` for where another alias points
+        #[arg(value_name = "MODEL")]
+        version: String,
+        /// The alias, such as `champion`
+        #[arg(value_name = "ALIAS")]
+        alias: String,
+        /// Fail unless the alias points at this version now
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<u64>,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Point an alias back at the version before
+    Rollback {
+        /// `NAME@ALIAS`
+        #[arg(value_name = "ALIAS")]
+        alias: String,
+        /// Fail unless the alias points at this version now
+        #[arg(long, value_name = "VERSION")]
+        expect: Option<u64>,
+        /// Why; kept in the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Show who changed what, and when
+    Log {
+        /// The model's name
+        #[arg(value_name = "NAME")]
+        model: String,
+    },
+    /// Check every log entry and every stored byte
+    Verify {
+        /// The model's name [default: all models]
+        #[arg(value_name = "NAME")]
+        model: Option<String>,
+        /// A log head that must still be part of the log; may be repeated
+        ///
+        /// Reports hold it as `log_head`. It proves that no entry was removed or rewritten since.
+        #[arg(long = "head", value_name = "SEQ:DIGEST", requires = "model")]
+        heads: Vec<String>,
+    },
+    /// Remove files that no version refers to
+    ///
+    /// They are left by pushes that were interrupted. Versions and logs are never removed.
+    Gc {
+        /// Minimum age of what is removed, such as `7d`
+        #[arg(long, value_name = "AGE", default_value = "7d")]
+        older_than: String,
+        /// Only count
+        #[arg(long)]
+        dry_run: bool,
+    },
+}

@@ -1,0 +1,401 @@
+//! The verbs of a registry: from what is asked to what is shown.
+//!
+//! Owns the texts and the JSON objects. It must not know how either is printed.
+
+use indicatif::HumanBytes;
+use serde_json::{Map, Value as Json, json};
+
+use super::entry::{Action, Entry};
+use super::history::{History, Version};
+use super::log::{Author, Head, Moved};
+use super::name::{Reference, Selector};
+use super::push::Push;
+use super::{Registry, verify};
+use crate::count::counted;
+use crate::error::{Error, Result};
+use crate::format::ImportOptions;
+use crate::package::open::open;
+use crate::request::registry::{RegistryCommand, RegistryRequest};
+use crate::table::commit::read_unchanged;
+
+/// What a verb shows.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// Lines of text.
+    pub lines: Vec<String>,
+    /// The same as JSON.
+    pub object: Map<String, Json>,
+    /// What is wrong with the registry, if that was asked.
+    pub errors: Vec<Error>,
+}
+
+impl Shown {
+    fn new(lines: Vec<String>, object: Json) -> Self {
+        let object = match object {
+            Json::Object(object) => object,
+            _ => Map::new(),
+        };
+        Self {
+            lines,
+            object,
+            errors: Vec::new(),
+        }
+    }
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// As the registry's own operations.
+pub fn run(request: &RegistryRequest) -> Result<Shown> {
+    let author = |reason: &Option<String>, expected: &Option<u64>| Author {
+        actor: request.actor.clone(),
+        reason: reason.clone(),
+        expected: *expected,
+    };
+    let registry = || Registry::open(&request.registry);
+    match &request.command {
+        RegistryCommand::Push {
+            package,
+            name,
+            reason,
+        } => push(request, package, name.as_deref(), &author(reason, &None)),
+        RegistryCommand::List => list(&registry()?),
+        RegistryCommand::Show { model } => show(&registry()?, model),
+        RegistryCommand::Promote {
+            version,
+            alias,
+            expect,
+            reason,
+        } => {
+            let to = Reference::expect(version)?;
+            let moved = registry()?.promote(&to, alias, &author(reason, expect))?;
+            Ok(moved_alias(&to.model, alias, &moved))
+        }
+        RegistryCommand::Rollback {
+            alias,
+            expect,
+            reason,
+        } => {
+            let (model, name) = alias_of(alias)?;
+            let moved = registry()?.rollback(&model, &name, &author(reason, expect))?;
+            Ok(moved_alias(&model, &name, &moved))
+        }
+        RegistryCommand::Log { model } => log(&registry()?, model),
+        RegistryCommand::Verify { model, heads } => {
+            let heads: Vec<Head> = heads
+                .iter()
+                .map(|head| Head::parse(head))
+                .collect::<Result<_>>()?;
+            Ok(verified(registry()?.verify(model.as_deref(), &heads)?))
+        }
+        RegistryCommand::Gc {
+            older_than_seconds,
+            dry_run,
+        } => gc(&registry()?, *older_than_seconds, *dry_run),
+    }
+}
+
+fn alias_of(text: &str) -> Result<(String, String)> {
+    match Reference::expect(text)? {
+        Reference {
+            model,
+            selector: Selector::Alias(alias),
+        } => Ok((model, alias)),
+        _ => Err(Error::usage(format!("`{text}` is not an alias")).hint("write `NAME@ALIAS`")),
+    }
+}
+
+/// A model that cannot be opened is not pushed.
+fn push(
+    request: &RegistryRequest,
+    package: &std::path::Path,
+    name: Option<&str>,
+    author: &Author,
+) -> Result<Shown> {
+    let opened = read_unchanged(|| open(package, &ImportOptions::default()))?;
+    let model = name.unwrap_or(&opened.name);
+    super::name::check_name(model, "model").map_err(|error| {
+        if name.is_some() {
+            error
+        } else {
+            error.hint("name the model: `--name NAME`")
+        }
+    })?;
+    let registry = Registry::open_or_create(&request.registry)?;
+    let push = Push {
+        path: package,
+        model,
+        label: opened.version.clone(),
+    };
+    let pushed = registry.push(&push, author)?;
+    let reference = format!("{model}:{}", pushed.version);
+    let (count, bytes) = pushed.size;
+    let line = if pushed.is_new {
+        format!(
+            "{reference} pushed: {}, {}",
+            counted(count, "file"),
+            HumanBytes(bytes)
+        )
+    } else {
+        format!("{reference} holds the same files already")
+    };
+    let object = json!({
+        "model": model,
+        "version": pushed.version,
+        "digest": pushed.digest,
+        "is_new": pushed.is_new,
+        "log_head": head_text(pushed.head.as_ref()),
+    });
+    Ok(Shown::new(
+        vec![line, format!("digest {}", pushed.digest)],
+        object,
+    ))
+}
+
+fn head_text(head: Option<&Head>) -> Option<String> {
+    head.map(ToString::to_string)
+}
+
+fn moved_alias(model: &str, alias: &str, moved: &Moved) -> Shown {
+    let from = moved
+        .from
+        .map_or_else(String::new, |from| format!(", before {model}:{from}"));
+    let line = if moved.is_new {
+        format!("{model}@{alias} is {model}:{}{from}", moved.version)
+    } else {
+        format!("{model}@{alias} is {model}:{} already", moved.version)
+    };
+    let object = json!({
+        "model": model,
+        "alias": alias,
+        "version": moved.version,
+        "from": moved.from,
+        "is_new": moved.is_new,
+        "log_head": head_text(moved.head.as_ref()),
+    });
+    Shown::new(vec![line], object)
+}
+
+fn list(registry: &Registry) -> Result<Shown> {
+    let (mut rows, mut models) = (Vec::new(), Vec::new());
+    for model in registry.models()? {
+        let history = History::of(&registry.existing_log(&model)?, None);
+        let Some(last) = history.versions().last() else {
+            continue;
+        };
+        let aliases: Vec<String> = history
+            .aliases()
+            .map(|(alias, version)| format!("@{alias} is :{version}"))
+            .collect();
+        rows.push([
+            model.clone(),
+            counted(history.versions().len(), "version"),
+            last.time.clone(),
+            aliases.join(", "),
+        ]);
+        models.push(json!({
+            "model": model,
+            "version_count": history.versions().len(),
+            "last_pushed": last.time,
+            "aliases": aliases_json(&history),
+        }));
+    }
+    if rows.is_empty() {
+        rows.push([
+            "the registry is empty".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]);
+    }
+    Ok(Shown::new(aligned(&rows), json!({ "models": models })))
+}
+
+fn aliases_json(history: &History) -> Json {
+    history
+        .aliases()
+        .map(|(alias, version)| (alias.to_owned(), Json::from(version)))
+        .collect()
+}
+
+/// Rows as lines, their columns one below the other.
+fn aligned<const COUNT: usize>(rows: &[[String; COUNT]]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..COUNT).map(width).collect();
+    let line = |row: &[String; COUNT]| {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn show(registry: &Registry, text: &str) -> Result<Shown> {
+    if let Some(reference) = Reference::parse(text) {
+        return show_version(registry, &reference);
+    }
+    let history = History::of(&registry.existing_log(text)?, None);
+    let aliases = |version: &Version| {
+        let own = history
+            .aliases()
+            .filter(|(_, number)| *number == version.number);
+        own.map(|(alias, _)| format!("@{alias}"))
+            .collect::<Vec<_>>()
+    };
+    let rows: Vec<[String; 5]> = history
+        .versions()
+        .iter()
+        .map(|version| {
+            [
+                format!("{text}:{}", version.number),
+                version.label.clone().unwrap_or_default(),
+                version.time.clone(),
+                version.actor.clone(),
+                aliases(version).join(" "),
+            ]
+        })
+        .collect();
+    let versions: Vec<Json> = history.versions().iter().map(version_json).collect();
+    let object = json!({"model": text, "versions": versions, "aliases": aliases_json(&history)});
+    Ok(Shown::new(aligned(&rows), object))
+}
+
+fn version_json(version: &Version) -> Json {
+    json!({
+        "version": version.number,
+        "digest": version.digest,
+        "label": version.label,
+        "time": version.time,
+        "actor": version.actor,
+    })
+}
+
+fn show_version(registry: &Registry, reference: &Reference) -> Result<Shown> {
+    let resolved = registry.resolve(reference, None)?;
+    let history = History::of(&registry.existing_log(&reference.model)?, None);
+    let own = Reference {
+        selector: Selector::Number(resolved.version),
+        ..reference.clone()
+    };
+    let version = history.select(&own)?;
+    let record = registry.record(&resolved.digest)?;
+    let mut lines = vec![
+        format!("{own}, pushed {} by {}", version.time, version.actor),
+        format!("digest {}", resolved.digest),
+    ];
+    let size = |bytes: u64| HumanBytes(bytes).to_string();
+    let rows: Vec<[String; 3]> = record
+        .files
+        .iter()
+        .map(|file| {
+            [
+                file.path.clone(),
+                size(file.size_bytes),
+                file.sha256.clone(),
+            ]
+        })
+        .collect();
+    lines.extend(aligned(&rows));
+    let mut object = version_json(version);
+    object["model"] = reference.model.clone().into();
+    object["files"] = serde_json::to_value(&record.files)
+        .map_err(|error| Error::internal("files without JSON").because(error))?;
+    Ok(Shown::new(lines, object))
+}
+
+fn log(registry: &Registry, model: &str) -> Result<Shown> {
+    let log = registry.existing_log(model)?;
+    let rows: Vec<[String; 5]> = log.entries().iter().map(entry_row).collect();
+    let entries = log.entries().iter().map(serde_json::to_value);
+    let entries: Vec<Json> = entries
+        .collect::<serde_json::Result<_>>()
+        .map_err(|error| Error::internal("entries without JSON").because(error))?;
+    let head = head_text(log.head().as_ref());
+    let mut lines = aligned(&rows);
+    lines.extend(head.iter().map(|head| format!("head {head}")));
+    Ok(Shown::new(
+        lines,
+        json!({"model": model, "entries": entries, "log_head": head}),
+    ))
+}
+
+fn entry_row(entry: &Entry) -> [String; 5] {
+    let done = match &entry.action {
+        Action::Push { version, label, .. } => {
+            let label = label
+                .as_ref()
+                .map_or_else(String::new, |label| format!(" ({label})"));
+            format!("push :{version}{label}")
+        }
+        Action::Promote(target) => format!("promote @{} to :{}", target.alias, target.version),
+        Action::Rollback(target) => format!("rollback @{} to :{}", target.alias, target.version),
+    };
+    [
+        entry.seq.to_string(),
+        entry.time.clone(),
+        entry.actor.clone(),
+        done,
+        entry.reason.clone().unwrap_or_default(),
+    ]
+}
+
+fn verified(found: verify::Verified) -> Shown {
+    let counts = [
+        counted(found.model_count, "model"),
+        counted(found.entry_count, "log entry"),
+        counted(found.version_count, "version"),
+        counted(found.object_count, "object"),
+    ];
+    let mut lines = vec![format!("checked {}", counts.join(", "))];
+    lines.extend(
+        found
+            .heads
+            .iter()
+            .map(|(model, head)| format!("head of {model}: {head}")),
+    );
+    let heads: Map<String, Json> = found
+        .heads
+        .iter()
+        .map(|(model, head)| (model.clone(), head.to_string().into()))
+        .collect();
+    let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+    let object = json!({
+        "models": found.model_count,
+        "log_entries": found.entry_count,
+        "versions": found.version_count,
+        "objects": found.object_count,
+        "log_heads": heads,
+        "errors": errors,
+    });
+    Shown {
+        errors: found.errors,
+        ..Shown::new(lines, object)
+    }
+}
+
+fn gc(registry: &Registry, age_seconds: u64, is_dry: bool) -> Result<Shown> {
+    let collected = registry.collect(age_seconds, is_dry)?;
+    let done = if is_dry { "would remove" } else { "removed" };
+    let line = format!(
+        "{done} {} and {}; {} kept because of their age",
+        counted(collected.object_count, "object"),
+        counted(collected.leftover_count, "temporary file"),
+        counted(collected.young_count, "object"),
+    );
+    let object = json!({
+        "objects": collected.object_count,
+        "temporary_files": collected.leftover_count,
+        "young_objects": collected.young_count,
+        "dry_run": is_dry,
+    });
+    Ok(Shown::new(vec![line], object))
+}

@@ -1,0 +1,123 @@
+//! From the name of a registry's model to its files on this machine.
+//!
+//! Owns when a model is a name and when a path, and that a run which goes on keeps its version. It
+//! must not know what is done with the model.
+
+use std::path::{Path, PathBuf};
+
+use super::cache::{check_head, fetch};
+use super::name::Reference;
+use super::{Registry, Resolved, moment};
+use crate::error::{Error, Result};
+use crate::request::work::Work;
+use crate::table::commit::find;
+
+/// Where this machine keeps what it read of registries.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// Versions' files.
+    pub cache: PathBuf,
+    /// The last heads of logs.
+    pub state: PathBuf,
+}
+
+/// The reference that the model of a run is; none if it is a path. With a registry a name such as
+/// `churn@champion` is one of its models, and `./churn@champion` a path; without one, a name that is
+/// no path is an error.
+///
+/// # Errors
+/// A usage error for a name without a registry, and for `--as-of` with a path.
+pub fn reference(work: &Work) -> Result<Option<Reference>> {
+    let reference = work.model.to_str().and_then(Reference::parse);
+    if work.registry.is_none()
+        && let Some(reference) = &reference
+    {
+        if find(&work.model)?.is_some() {
+            return path_only(work);
+        }
+        return Err(Error::usage(format!(
+            "`{reference}` names a model of a registry, and no registry was given"
+        ))
+        .hint("name it with `--registry DIR` or `TALLOW_REGISTRY`; `./NAME` is a path"));
+    }
+    match reference {
+        Some(reference) => Ok(Some(reference)),
+        None => path_only(work),
+    }
+}
+
+fn path_only(work: &Work) -> Result<Option<Reference>> {
+    match &work.as_of {
+        Some(moment) => Err(Error::usage(format!(
+            "`--as-of {moment}` is for models of a registry, and `{}` is a path",
+            work.model.display()
+        ))
+        .hint("name the model as `NAME@ALIAS`")),
+        None => Ok(None),
+    }
+}
+
+/// Puts the path of the files in place of a model's name, and notes which version it is. `begun` is
+/// the version of the run that goes on, if one does: it is kept if it was named alike. A model that
+/// is a path stays as it is.
+///
+/// # Errors
+/// As the registry's; [`crate::error::Kind::Trust`] if the log has lost entries that this machine has
+/// seen.
+pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result<()> {
+    if let Some(resolved) = work.resolved.clone() {
+        work.model = files(&resolved, work.registry.as_deref(), local)?;
+        return Ok(());
+    }
+    let Some(reference) = reference(work)? else {
+        return Ok(());
+    };
+    let as_of = work
+        .as_of
+        .as_deref()
+        .map(|text| moment::seconds(text, "--as-of"))
+        .transpose()?;
+    let name = reference.to_string();
+    let begun = begun.filter(|begun| begun.reference == name && as_of.is_none());
+    let resolved = match begun {
+        Some(begun) => begun,
+        None => {
+            let directory = work.registry.as_deref().unwrap_or(Path::new(""));
+            let registry = Registry::open(directory)?;
+            let log = registry.existing_log(&reference.model)?;
+            check_head(&local.state, &registry, &log, &reference.model)?;
+            registry.resolve(&reference, as_of)?
+        }
+    };
+    work.model = files(&resolved, work.registry.as_deref(), local)?;
+    work.resolved = Some(resolved);
+    Ok(())
+}
+
+/// The path of a version's files. The registry need not be there if they are in the cache.
+fn files(resolved: &Resolved, registry: Option<&Path>, local: &Local) -> Result<PathBuf> {
+    let opened = registry.map(Registry::open);
+    match opened {
+        Some(Ok(registry)) => Ok(fetch(&local.cache, &resolved.digest, Some(&registry))?.path()),
+        Some(Err(error)) => match fetch(&local.cache, &resolved.digest, None) {
+            Ok(fetched) => Ok(fetched.path()),
+            Err(_) => Err(error),
+        },
+        None => Ok(fetch(&local.cache, &resolved.digest, None)?.path()),
+    }
+}
+
+impl Resolved {
+    /// (name, value) of what a report says of it.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        vec![
+            fact("registry_reference", &self.reference),
+            fact("registry_model", &self.model),
+            fact("registry_version", &self.version.to_string()),
+            fact("registry_digest", &self.digest),
+            fact("log_head", &self.log_head),
+        ]
+    }
+}

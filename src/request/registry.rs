@@ -1,0 +1,81 @@
+//! What is asked of a registry.
+//!
+//! Owns these options. It must not know how they are typed or checked.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A registry and what to do with it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct RegistryRequest {
+    /// The directory
+    #[serde(with = "crate::path_text")]
+    pub registry: PathBuf,
+    /// Who asks: `ann@host`
+    pub actor: String,
+    /// What to do
+    pub command: RegistryCommand,
+}
+
+/// What to do with a registry.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistryCommand {
+    /// Add a version
+    Push {
+        /// A package, another model directory, or a model file
+        #[serde(with = "crate::path_text")]
+        package: PathBuf,
+        /// The model's name [default: the package's]
+        name: Option<String>,
+        /// Why
+        reason: Option<String>,
+    },
+    /// List models and their aliases
+    List,
+    /// Show versions and aliases of a model, or the files of a version
+    Show {
+        /// `NAME`, `NAME:VERSION` or `NAME@ALIAS`
+        model: String,
+    },
+    /// Point an alias at a version
+    Promote {
+        /// `NAME:VERSION` or `NAME@ALIAS`
+        version: String,
+        /// The alias
+        alias: String,
+        /// The version at which the alias must point before
+        expect: Option<u64>,
+        /// Why
+        reason: Option<String>,
+    },
+    /// Point an alias back at the version before
+    Rollback {
+        /// `NAME@ALIAS`
+        alias: String,
+        /// The version at which the alias must point before
+        expect: Option<u64>,
+        /// Why
+        reason: Option<String>,
+    },
+    /// Show who changed what
+    Log {
+        /// The model's name
+        model: String,
+    },
+    /// Check logs and objects
+    Verify {
+        /// The model's name [default: all]
+        model: Option<String>,
+        /// Heads that the log must contain
+        heads: Vec<String>,
+    },
+    /// Remove what nothing refers to
+    Gc {
+        /// The least age of what is removed
+        older_than_seconds: u64,
+        /// Only count
+        dry_run: bool,
+    },
+}
