@@ -9,6 +9,7 @@ use super::evaluate_args::EvaluateArgs;
 use super::registry_args::RegistryArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
+use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
 use super::text_args::TextArgs;
 use crate::request::output::{OnBudget, OutputFormat};
 
@@ -51,6 +52,10 @@ pub enum Verb {
     Evaluate(Box<EvaluateArgs>),
     /// Named versions of models, and aliases that point at them
     Registry(RegistryArgs),
+    /// Sign a model
+    Sign(SignArgs),
+    /// Verify the signature of a model
+    Verify(VerifyArgs),
     /// Read the manual
     Guide(GuideArgs),
     /// Print a shell completion script
@@ -402,6 +407,9 @@ pub struct WorkArgs {
     /// become columns.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
+    /// Whose signature the model must have
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// How columns meet the model
     #[command(flatten)]
     pub binding: BindingArgs,

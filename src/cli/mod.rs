@@ -31,8 +31,12 @@ mod scheduler;
 mod score;
 pub mod shell_args;
 mod short_help;
+mod sign;
 mod signal;
+pub mod signature_args;
 pub mod text_args;
+mod trust;
+mod verify;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -139,6 +143,8 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
         Verb::Registry(args) => registry::run(args, console)?,
+        Verb::Sign(args) => sign::run(&args.into(), console)?,
+        Verb::Verify(args) => verify::run(args.into(), console)?,
         Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
         Verb::Man(args) => man::run(&args, console)?,

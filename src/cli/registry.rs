@@ -51,12 +51,12 @@ fn request(args: RegistryArgs) -> Result<RegistryRequest> {
         RegistryVerb::List => RegistryCommand::List,
         RegistryVerb::Show { model } => RegistryCommand::Show { model },
         RegistryVerb::Promote {
-            version,
+            target,
             alias,
             expect,
             reason,
         } => RegistryCommand::Promote {
-            version,
+            version: target,
             alias,
             expect,
             reason,
@@ -107,19 +107,21 @@ fn actor() -> String {
 /// Where this machine keeps what it read of registries: the cache and the state of the XDG base
 /// directories.
 pub(super) fn local() -> Local {
-    let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
-    let directory = |name: &str, otherwise: &str| {
-        let absolute = variable(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute());
-        absolute
-            .unwrap_or_else(|| home.join(otherwise))
-            .join("tallow")
-    };
     Local {
-        cache: directory("XDG_CACHE_HOME", ".cache"),
-        state: directory("XDG_STATE_HOME", ".local/state"),
+        cache: user_directory("XDG_CACHE_HOME", ".cache"),
+        state: user_directory("XDG_STATE_HOME", ".local/state"),
     }
+}
+
+/// A directory of the user's own: what the variable says, else below the home directory.
+pub(super) fn user_directory(name: &str, otherwise: &str) -> PathBuf {
+    let absolute = variable(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
+    absolute
+        .unwrap_or_else(|| home.join(otherwise))
+        .join("tallow")
 }
 
 fn variable(name: &str) -> Option<String> {

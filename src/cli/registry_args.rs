@@ -48,7 +48,7 @@ pub enum RegistryVerb {
     Promote {
         /// `NAME:VERSION`, or `NAME@ALIAS` for where another alias points
         #[arg(value_name = "MODEL")]
-        version: String,
+        target: String,
         /// The alias, such as `champion`
         #[arg(value_name = "ALIAS")]
         alias: String,

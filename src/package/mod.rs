@@ -10,6 +10,7 @@ mod directory;
 pub mod manifest;
 pub mod open;
 mod reading;
+mod resolved;
 pub mod signature;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use artefact::CheckedArtefact;
 pub use manifest::{Derived, Manifest};
+pub use resolved::Resolved;
 
 use self::apply::Networks;
 use crate::contract::CategoryValue;

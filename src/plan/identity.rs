@@ -23,6 +23,7 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         model: _,
         registry: _,
         as_of: _,
+        trust: _,
         resolved: _,
         inputs: _,
         binding,

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod options;
 pub mod reading;
 pub mod replay;
+pub mod signed;
 pub mod target;
 pub(crate) mod text;
 mod warning;
@@ -153,6 +154,7 @@ impl Plan {
             model,
             registry: _,
             as_of: _,
+            trust: _,
             resolved,
             inputs,
             binding,
@@ -173,7 +175,12 @@ impl Plan {
             .transpose()?;
         Pool::of_process().set_limit(memory.map(before_rows));
         let import_options = import_options(binding, outcome, text)?;
-        let mut opened = read_unchanged(|| open(model, &import_options))?;
+        let (vouched, signed) = signed::verified(args)?;
+        let open = || read_unchanged(|| open(model, &import_options));
+        let mut opened = vouched
+            .as_ref()
+            .map_or_else(open, |vouched| vouched.guard(open))?;
+        signed::refuse_revoked(args, &opened)?;
         check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
         if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
             return Err(Error::usage(
@@ -279,6 +286,7 @@ impl Plan {
                 .get_or_insert_with(|| resolved.version.to_string());
             identity.further.extend(resolved.facts());
         }
+        identity.further.extend(signed);
         identity.further.extend(offset_rule.map(|rule| {
             (
                 "offset".to_owned(),

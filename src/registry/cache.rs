@@ -15,7 +15,7 @@ use super::object;
 use super::record::{self, Record, SHA256};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
-use crate::table::commit::{
+use crate::storage::{
     TEMPORARY_PREFIX, create_below, files_below, make_directory, open_below, read_below,
     replace_below,
 };

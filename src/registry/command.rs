@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::ImportOptions;
 use crate::package::open::open;
 use crate::request::registry::{RegistryCommand, RegistryRequest};
-use crate::table::commit::read_unchanged;
+use crate::storage::read_unchanged;
 
 /// What a verb shows.
 #[derive(Debug, Default)]

@@ -43,7 +43,6 @@ pub mod entry;
 pub mod history;
 pub mod log;
 pub mod model;
-pub mod moment;
 pub mod name;
 mod object;
 pub mod push;
@@ -63,8 +62,8 @@ use self::name::{Reference, Selector, check_name};
 use self::record::Record;
 use self::store::{DirectoryStore, Store, read_limited};
 use crate::error::{Error, Result};
+pub use crate::package::Resolved;
 use crate::process::unique_text;
-pub use crate::request::work::Resolved;
 
 /// The file that makes a directory a registry.
 pub const MARK: &str = "tallow-registry.json";

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{check_head, fetch};
 use super::name::Reference;
-use super::{Registry, Resolved, moment};
+use super::{Registry, Resolved};
 use crate::error::{Error, Result};
+use crate::moment;
 use crate::request::work::Work;
-use crate::table::commit::find;
+use crate::storage::find;
 
 /// Where this machine keeps what it read of registries.
 #[derive(Clone, Debug)]
@@ -104,20 +105,5 @@ fn files(resolved: &Resolved, registry: Option<&Path>, local: &Local) -> Result<
             Err(_) => Err(error),
         },
         None => Ok(fetch(&local.cache, &resolved.digest, None)?.path()),
-    }
-}
-
-impl Resolved {
-    /// (name, value) of what a report says of it.
-    #[must_use]
-    pub fn facts(&self) -> Vec<(String, String)> {
-        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        vec![
-            fact("registry_reference", &self.reference),
-            fact("registry_model", &self.model),
-            fact("registry_version", &self.version.to_string()),
-            fact("registry_digest", &self.digest),
-            fact("log_head", &self.log_head),
-        ]
     }
 }

@@ -12,7 +12,7 @@ use super::name::digest_digits;
 use super::store::{Store, cannot_read};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::table::commit::SharedFile;
+use crate::storage::SharedFile;
 
 /// An object that is older than this is written anew by a push that uses it, so that `gc`, which
 /// removes old objects that nothing refers to, cannot take it away before the log refers to it.

@@ -12,7 +12,7 @@ use super::name::check_name;
 use super::object;
 use super::record::{Record, RecordFile, SHA256};
 use crate::error::{Error, Result};
-use crate::table::commit::{SharedFile, TEMPORARY_PREFIX, files_below, metadata};
+use crate::storage::{SharedFile, TEMPORARY_PREFIX, files_below, metadata};
 
 /// What is pushed.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::process::seconds_now;
-use crate::table::commit::{
+use crate::storage::{
     SharedFile, TEMPORARY_PREFIX, create_below, files_below, find_below, make_directory,
     open_below, remove_below, replace_below,
 };

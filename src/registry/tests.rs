@@ -12,7 +12,7 @@ use super::name::Reference;
 use super::push::{Push, Pushed};
 use super::*;
 use crate::error::Kind;
-use crate::table::commit::{Failure, Ordered};
+use crate::storage::{Failure, Ordered};
 
 struct Room {
     _directory: tempfile::TempDir,
@@ -75,7 +75,7 @@ fn resolve(registry: &Registry, text: &str) -> Result<u64> {
 
 /// All files of a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {
-    crate::table::commit::files_below(directory, "")
+    crate::storage::files_below(directory, "")
         .unwrap()
         .into_iter()
         .map(|path| directory.join(path))

@@ -9,6 +9,7 @@ pub mod evaluation;
 pub mod output;
 pub mod registry;
 pub mod rows;
+pub mod signature;
 pub mod text;
 pub mod work;
 

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Rows;
+use super::signature::TrustRequest;
 use super::text::TextModel;
+use crate::package::Resolved;
 
 /// Model, data and how they fit: what `score` and `check` share.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
@@ -25,6 +27,9 @@ pub struct Work {
     /// The moment at which the registry's aliases are looked up
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
+    /// Whose signature the model must have
+    #[serde(flatten)]
+    pub trust: TrustRequest,
     /// The version that a name led to; `model` is the path of its files then
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Resolved>,
@@ -46,21 +51,6 @@ pub struct Work {
     /// Resources
     #[serde(flatten)]
     pub resources: Resources,
-}
-
-/// A version of a registry's model.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Resolved {
-    /// The name that was asked for, such as `churn@champion`
-    pub reference: String,
-    /// The model's name
-    pub model: String,
-    /// The version's number
-    pub version: u64,
-    /// The digest of the version's list of files: `sha256:…`
-    pub digest: String,
-    /// The last entry of the log when it was read, as `SEQ:DIGEST`
-    pub log_head: String,
 }
 
 /// How columns meet the model.

@@ -10,7 +10,7 @@ use rustix::buffer::spare_capacity;
 
 use super::identity::{Identity, changed};
 use super::path::{at, find};
-use super::{fault, watch};
+use super::{fault, vouched, watch};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -23,7 +23,9 @@ pub const HEAD_BYTES: usize = 4 << 10;
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     let file = SharedFile::open(path)?;
     watch::note(&file);
-    file.whole(limit_bytes)
+    let bytes = file.whole(limit_bytes)?;
+    vouched::check_bytes(path, &bytes)?;
+    Ok(bytes)
 }
 
 /// The first [`HEAD_BYTES`] of a file, or all of a shorter one.
@@ -68,6 +70,7 @@ impl SharedFile {
     pub fn open(path: &Path) -> Result<Self> {
         // Asked before opening, because opening a pipe waits for its writer.
         let found = at(path, DOING, fs::metadata(path))?;
+        vouched::check_name(path)?;
         if found.is_dir() {
             return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path));
         }

@@ -6,6 +6,7 @@
 
 mod append;
 mod below;
+mod create;
 mod directory;
 mod fault;
 mod file;
@@ -14,13 +15,15 @@ mod lock;
 mod path;
 mod pending;
 mod spill;
+mod vouched;
 mod watch;
 
 pub use self::append::AppendFile;
 pub use self::below::{
-    files_below, find_below, make_directories_below, read_below, remove_below,
+    files_below, find_below, make_directories_below, open_below, read_below, remove_below,
     remove_empty_directory_below, rename_below, sync_below, sync_file_system,
 };
+pub use self::create::{TEMPORARY_PREFIX, create_below, replace_below};
 pub use self::directory::{make_directory, sync};
 #[cfg(test)]
 pub(crate) use self::fault::{Failure, Ordered};
@@ -30,4 +33,5 @@ pub use self::lock::Lock;
 pub use self::path::{Metadata, canonical, directory_of, find, io_error, list, metadata, remove};
 pub use self::pending::PendingFile;
 pub use self::spill::{Extent, SpillFile};
+pub use self::vouched::Vouched;
 pub use self::watch::read_unchanged;

@@ -68,6 +68,9 @@ mod recovery;
 // Data sets whose runs are told to stop at any moment.
 mod killed;
 
+// Models by name and by signature.
+mod registry;
+
 // The same promises at many moments and settings: kills, determinism.
 mod sweeps;
 

@@ -122,6 +122,8 @@ fn settled(line: &str) -> String {
             "in T",
         ),
         (r"\([\d.]+ [KMG]?i?B\)", "(SIZE)"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+        (r":([0-9a-f]{64}|[0-9a-f]{8}…)", ":DIGEST"),
         (r"^too many bad rows: [\d,]+ of", "too many bad rows: N of"),
     ];
     changes.iter().fold(line.to_owned(), |line, (from, to)| {
@@ -405,6 +407,9 @@ fn help_of_every_verb_is_a_snapshot_and_its_short_form_fits_a_screen() {
         "profile",
         "drift",
         "evaluate",
+        "registry",
+        "sign",
+        "verify",
         "guide",
         "completions",
         "man",

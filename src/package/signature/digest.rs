@@ -4,6 +4,9 @@
 
 use sha2::{Digest, Sha256};
 
+/// The number of a digest's bytes, by every algorithm.
+pub(super) const DIGEST_BYTES: usize = 32;
+
 /// How a digest is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Algorithm {
@@ -28,11 +31,6 @@ impl Algorithm {
             Self::Sha256 => "sha256",
             Self::Blake3 => "blake3",
         }
-    }
-
-    /// The number of a digest's bytes.
-    pub(super) fn length(self) -> usize {
-        32
     }
 
     pub(super) fn start(self) -> State {

@@ -15,7 +15,7 @@
 //! to read them.
 
 mod bundle;
-mod certificate;
+pub mod certificate;
 mod digest;
 pub mod key;
 pub mod sign;

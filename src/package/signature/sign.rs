@@ -14,7 +14,7 @@ use super::key::PrivateKey;
 use super::statement::{GIT_NAMES, ITSELF, Listed, Piece};
 use super::verify::{open, refuse_link};
 use crate::error::{Error, Result};
-use crate::table::commit::{canonical, files_below, metadata};
+use crate::storage::{canonical, files_below, metadata};
 
 /// Who signs.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::digest::Algorithm;
+use super::digest::{Algorithm, DIGEST_BYTES};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 
@@ -168,12 +168,11 @@ impl Listed {
             .hint("sign again with `sha256`")
         })?;
         let digest = from_hexadecimal(digest)
-            .filter(|digest| digest.len() == algorithm.length())
+            .filter(|digest| digest.len() == DIGEST_BYTES)
             .ok_or_else(|| wrong("has a digest of the wrong length"))?;
         let pieces = self.files.entry(path.to_owned()).or_default();
         let follows = match (range, pieces.last()) {
-            (None, None) => true,
-            (Some((0, _)), None) => true,
+            (None | Some((0, _)), None) => true,
             (Some((start, _)), Some(last)) => last.range.is_some_and(|(_, end)| end == start),
             _ => false,
         };

@@ -12,7 +12,7 @@ use super::statement::{ITSELF, Listed, Piece};
 use super::trust::Trust;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::table::commit::{SharedFile, files_below, find_below, metadata, open_below, read};
+use crate::storage::{SharedFile, files_below, find_below, metadata, open_below, read};
 
 /// A model whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,63 @@
+//! Arguments of signatures: clap derives only.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `tallow sign`
+///
+/// The signature is a bundle of OpenSSF Model Signing v1.0 and covers every file of the model.
+#[derive(Clone, Debug, Args)]
+pub struct SignArgs {
+    /// A package, another model directory, or a model file
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// The private key: PEM, on P-256, P-384 or P-521
+    ///
+    /// `openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem` makes one.
+    #[arg(long, value_name = "KEY")]
+    pub key: PathBuf,
+    /// The key's certificate, and those between it and an authority
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Vec<PathBuf>,
+    /// The signature file [default: `model.sig` in a directory, else `FILE.sig`]
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// Replace an existing signature
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// `tallow verify`
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArgs {
+    /// A package, another model directory, or a model file
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// A trusted public key, or the certificate of an authority; may be repeated
+    ///
+    /// [default: `keys` of `[trust]` in the configuration file]
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<PathBuf>,
+    /// The signature file [default: `model.sig` in a directory, else `FILE.sig`]
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// The moment at which certificates must be valid [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub signature_time: Option<String>,
+}
+
+/// Whose signature a model must have.
+#[derive(Clone, Debug, Args)]
+pub struct TrustArgs {
+    /// Fail (exit 6) unless the model is signed by this key or authority; may be repeated
+    ///
+    /// A PEM file with a public key or a certificate. The signature is verified before any file of
+    /// the model is parsed. `require = true` under `[trust]` in the configuration file requires a
+    /// signature of every model.
+    #[arg(long, value_name = "KEY", help_heading = "Registry")]
+    pub require_signature: Vec<PathBuf>,
+    /// The moment at which certificates must be valid [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "Registry")]
+    pub signature_time: Option<String>,
+}

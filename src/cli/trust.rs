@@ -1,0 +1,83 @@
+//! `[trust]` in the user's configuration file: whose models may be used, and which may not.
+//!
+//! Owns where the file lies and its form. It must not know how signatures are verified.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::registry::user_directory;
+use crate::error::{Error, Result};
+use crate::request::signature::TrustRequest;
+use crate::storage::{find, read};
+
+/// The most bytes of the file.
+const BYTES_LIMIT: u64 = 1 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+struct Configuration {
+    #[serde(default)]
+    trust: Trust,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Trust {
+    /// Whether every model must be signed.
+    require: bool,
+    /// Files with public keys or certificates, from the file's directory.
+    keys: Vec<PathBuf>,
+    /// Digests of keys, models and files that are not trusted.
+    revoked: Vec<String>,
+}
+
+/// Adds what the file requires of every model.
+///
+/// # Errors
+/// Fails if the file cannot be read, or requires signatures without a key.
+pub(super) fn configure(request: &mut TrustRequest) -> Result<()> {
+    let (trust, path) = read_file()?;
+    if trust.require && trust.keys.is_empty() {
+        return Err(
+            Error::usage("`[trust]` requires signatures and lists no keys")
+                .at_path(path)
+                .hint("keys = [\"KEY.pub\"]"),
+        );
+    }
+    if trust.require && request.keys.is_empty() {
+        request.keys = trust.keys;
+    }
+    request.revoked.extend(trust.revoked);
+    Ok(())
+}
+
+/// Adds the file's keys where none is named, and what was revoked.
+///
+/// # Errors
+/// Fails if the file cannot be read.
+pub(super) fn complete(request: &mut TrustRequest) -> Result<()> {
+    let (trust, _) = read_file()?;
+    if request.keys.is_empty() {
+        request.keys = trust.keys;
+    }
+    request.revoked.extend(trust.revoked);
+    Ok(())
+}
+
+fn read_file() -> Result<(Trust, PathBuf)> {
+    let path = user_directory("XDG_CONFIG_HOME", ".config").join("config.toml");
+    if find(&path)?.is_none() {
+        return Ok((Trust::default(), path));
+    }
+    let wrong = |error: &str| {
+        Error::usage(format!("cannot read the configuration file: {error}")).at_path(&path)
+    };
+    let text =
+        String::from_utf8(read(&path, BYTES_LIMIT)?).map_err(|_| wrong("it is not UTF-8"))?;
+    let configuration: Configuration =
+        toml::from_str(&text).map_err(|error| wrong(error.message()))?;
+    let mut trust = configuration.trust;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    trust.keys = trust.keys.iter().map(|key| directory.join(key)).collect();
+    Ok((trust, path))
+}

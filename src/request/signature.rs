@@ -1,0 +1,55 @@
+//! What is asked of signatures: to sign a model, to verify one, and whom to trust.
+//!
+//! Owns these options. It must not know how they are typed or checked.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A model to sign.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Sign {
+    /// A package, another directory or a file
+    #[serde(with = "crate::path_text")]
+    pub model: PathBuf,
+    /// The private key
+    #[serde(with = "crate::path_text")]
+    pub key: PathBuf,
+    /// The key's certificate and those above it
+    #[serde(with = "crate::path_text::list")]
+    pub certificates: Vec<PathBuf>,
+    /// The signature file [default: `model.sig` in the directory, `FILE.sig` next to a file]
+    #[serde(with = "crate::path_text::option")]
+    pub signature: Option<PathBuf>,
+    /// Replace an existing signature
+    pub overwrite: bool,
+}
+
+/// A model whose signature to verify.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Verify {
+    /// The signed model
+    #[serde(with = "crate::path_text")]
+    pub model: PathBuf,
+    /// The signature file [default: as for signing]
+    #[serde(with = "crate::path_text::option")]
+    pub signature: Option<PathBuf>,
+    /// Whom to trust
+    pub trust: TrustRequest,
+}
+
+/// Whom to trust.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct TrustRequest {
+    /// Files with public keys, or certificates of authorities
+    #[serde(rename = "require_signature", with = "crate::path_text::list")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<PathBuf>,
+    /// Digests that are not trusted whoever signed them
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<String>,
+    /// The moment at which certificates must be valid [default: now]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_time: Option<String>,
+}

@@ -1,0 +1,334 @@
+//! Models by name: from a push to a score, a promotion, a rollback; runs that go on; signatures.
+
+use std::path::Path;
+
+use crate::harness::{Room, Run, data};
+use crate::recovery::{SCORE, files, room};
+
+/// The model that a data set's manifest or a file's JSON names.
+fn version(run: &Run) -> String {
+    run.json()["model"]["registry_version"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A room with a registry that holds two versions of `churn`, the first of which is the champion.
+fn registered() -> Room {
+    let room = room();
+    room.tallow(
+        "registry push good.json --name churn --registry models --actor ann@ci --reason first",
+    )
+    .ok();
+    let text = std::fs::read_to_string(room.path("good.json")).unwrap();
+    room.file("next.json", format!("{text}\n"));
+    room.tallow("registry push next.json --name churn --registry models --actor ann@ci")
+        .ok();
+    room.tallow("registry promote churn:1 champion --registry models --actor ann@ci")
+        .ok();
+    room
+}
+
+/// `tallow` with a cache and a state of the room's own.
+fn tallow(room: &Room, line: &str) -> Run {
+    let home = room.path("home");
+    let mut command = room.command();
+    command
+        .env("HOME", home)
+        .env("TALLOW_REGISTRY", "models")
+        .args(line.split_whitespace());
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn an_alias_is_scored_promoted_and_rolled_back() {
+    let room = registered();
+    let score = |model: &str, output: &str| {
+        tallow(
+            &room,
+            &format!("score --format json --model {model} in-0.parquet --output {output}"),
+        )
+    };
+    let first = score("churn@champion", "first.parquet").ok();
+    assert_eq!(version(&first), "1");
+    let model = &first.json()["model"];
+    assert_eq!(model["name"], "churn");
+    assert_eq!(model["registry_reference"], "churn@champion");
+    assert!(
+        model["log_head"].as_str().unwrap().starts_with("3:"),
+        "{model}"
+    );
+    tallow(
+        &room,
+        "score --quiet --model good.json in-0.parquet --output path.parquet",
+    )
+    .ok();
+    let column = |name: &str| {
+        let table = room.table(name);
+        table
+            .column_by_name("probability")
+            .unwrap_or(table.column(table.num_columns() - 1))
+            .clone()
+    };
+    assert_eq!(&column("first.parquet"), &column("path.parquet"));
+    let promoted = tallow(
+        &room,
+        "registry promote churn:2 champion --expect 1 --reason better",
+    )
+    .ok();
+    assert_eq!(
+        promoted.stdout,
+        "churn@champion is churn:2, before churn:1\n"
+    );
+    assert_eq!(
+        version(&score("churn@champion", "second.parquet").ok()),
+        "2"
+    );
+    assert_eq!(version(&score("churn:1", "third.parquet").ok()), "1");
+    let back = tallow(&room, "registry rollback churn@champion").ok();
+    assert_eq!(back.stdout, "churn@champion is churn:1, before churn:2\n");
+    assert_eq!(
+        version(&score("churn@champion", "fourth.parquet").ok()),
+        "1"
+    );
+    let error = tallow(&room, "registry rollback churn@champion --expect 2").fails(1);
+    assert!(
+        error
+            .stderr
+            .contains("points at version 1, and version 2 was expected"),
+        "{error}"
+    );
+    let checked = tallow(&room, "check --model churn@champion in-0.parquet").ok();
+    assert!(checked.stdout.contains("churn"), "{checked}");
+    let log = tallow(&room, "registry log churn --format json")
+        .ok()
+        .json();
+    let actions: Vec<&str> = log["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(actions, ["push", "push", "promote", "promote", "rollback"]);
+    let head = log["log_head"].as_str().unwrap();
+    tallow(&room, &format!("registry verify churn --head {head}")).ok();
+    // A report's head proves that nothing was cut off since; so does this machine's memory.
+    std::fs::remove_file(room.path("models/models/churn/log/000000000005.json")).unwrap();
+    tallow(&room, &format!("registry verify churn --head {head}")).fails(6);
+    let error = score("churn@champion", "fifth.parquet").fails(6);
+    assert!(
+        error.stderr.contains("was cut short or rewritten"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_run_that_goes_on_keeps_the_version_that_it_began_with() {
+    let room = registered();
+    let line = SCORE
+        .replace("good.json", "churn@champion")
+        .replace("--quiet", "--format json");
+    tallow(&room, &format!("{line} --output out/ --max-errors 100")).fails(4);
+    tallow(&room, "registry promote churn:2 champion").ok();
+    let run = tallow(&room, &format!("{line} --output out/")).ok();
+    assert_eq!(version(&run), "1");
+    tallow(&room, &format!("{SCORE} --output whole/")).ok();
+    let predictions = |directory: &str| {
+        let found = files(&room.path(directory)).into_iter();
+        found
+            .filter(|(name, _)| name.ends_with(".parquet"))
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(predictions("out"), predictions("whole"));
+    // A new run takes the new version; the old output is in its way.
+    let error = tallow(&room, &format!("{line} --output out/")).fails(1);
+    assert!(error.stderr.contains("these changed: the model"), "{error}");
+    assert_eq!(
+        version(&tallow(&room, &format!("{line} --output out/ --overwrite")).ok()),
+        "2"
+    );
+    assert_eq!(
+        version(&tallow(&room, &format!("{line} --output new/")).ok()),
+        "2"
+    );
+}
+
+#[test]
+fn a_version_that_was_used_before_needs_no_registry() {
+    let room = registered();
+    let line = SCORE.replace("good.json", "churn@champion");
+    tallow(&room, &format!("{line} --output out/ --max-errors 100")).fails(4);
+    std::fs::rename(room.path("models"), room.path("away")).unwrap();
+    let error = tallow(
+        &room,
+        "score --model churn@champion in-0.parquet --output x.parquet",
+    )
+    .fails(1);
+    assert!(
+        error.stderr.contains("the directory is not a registry"),
+        "{error}"
+    );
+    tallow(&room, &format!("{line} --output out/")).ok();
+}
+
+#[test]
+fn names_and_moments_that_lead_nowhere_say_what_to_type() {
+    let room = registered();
+    let error = |line: &str, code: i32| tallow(&room, line).fails(code).stderr;
+    let cases = [
+        (
+            "score --model churn@latest in-0.parquet --output x.parquet",
+            1,
+        ),
+        ("score --model chrun:1 in-0.parquet --output x.parquet", 1),
+        (
+            "score --model churn@champion --as-of 2020-01-01 in-0.parquet --output x.parquet",
+            1,
+        ),
+        (
+            "score --model churn@champion --as-of noon in-0.parquet --output x.parquet",
+            2,
+        ),
+        (
+            "score --model good.json --as-of 2020-01-01 in-0.parquet --output x.parquet",
+            2,
+        ),
+        ("registry promote churn champion", 2),
+        ("registry promote churn:1 Champion", 2),
+        ("registry rollback churn:1", 2),
+        ("registry push in-0.parquet", 3),
+        ("registry gc --older-than 1h", 2),
+        ("registry verify churn --head 3", 2),
+    ];
+    let shown: String = cases
+        .iter()
+        .map(|(line, code)| format!("$ tallow {line}\n{}\n", error(line, *code)))
+        .collect();
+    insta::assert_snapshot!("registry_errors", shown);
+    let run = room
+        .tallow("score --model churn@champion in-0.parquet --output x.parquet")
+        .fails(2);
+    assert!(run.stderr.contains("no registry was given"), "{run}");
+    let run = room.tallow("registry list").fails(2);
+    assert!(run.stderr.contains("no registry was given"), "{run}");
+}
+
+/// A package in the room, signed by the kept key.
+fn signed(room: &Room) {
+    std::fs::create_dir(room.path("package")).unwrap();
+    std::fs::copy(room.path("good.json"), room.path("package/model.json")).unwrap();
+    let manifest = "name = \"churn\"\nversion = \"2.1\"\n[[artefacts]]\npath = \"model.json\"\n";
+    room.file("package/tallow.toml", manifest);
+    let key = data("signatures/prime256v1.key");
+    tallow(room, &format!("sign package --key {}", key.display())).ok();
+}
+
+#[test]
+fn a_model_that_must_be_signed_is_refused_before_it_is_parsed() {
+    let room = registered();
+    signed(&room);
+    let key = data("signatures/prime256v1.pub");
+    let other = data("signatures/secp384r1.pub");
+    let verify = |key: &Path| tallow(&room, &format!("verify package --key {}", key.display()));
+    assert!(verify(&key).ok().stdout.starts_with("verified: 2 files\n"));
+    assert!(verify(&other).fails(6).stderr.contains("is not trusted"));
+    let score = |model: &str, key: &Path| {
+        let line = format!(
+            "score --format json --model {model} in-0.parquet --output out.parquet --overwrite \
+             --require-signature {}",
+            key.display()
+        );
+        tallow(&room, &line)
+    };
+    let run = score("package", &key).ok();
+    assert!(
+        run.json()["model"]["signer"]
+            .as_str()
+            .unwrap()
+            .starts_with("key "),
+        "{run}"
+    );
+    score("package", &other).fails(6);
+    assert!(
+        score("good.json", &key)
+            .fails(6)
+            .stderr
+            .contains("the model is not signed")
+    );
+    // Through the registry, where the signature is one of the version's files.
+    tallow(&room, "registry push package --name signed").ok();
+    assert_eq!(version(&score("signed:1", &key).ok()), "1");
+    score("churn:1", &key).fails(6);
+    // What is broken is refused for its signature, not for what a parser says of it.
+    room.file("package/model.json", "{ broken");
+    assert!(
+        score("package", &key)
+            .fails(6)
+            .stderr
+            .contains("not the one that was signed")
+    );
+    std::fs::copy(room.path("good.json"), room.path("package/model.json")).unwrap();
+    room.file("package/extra.json", "{}");
+    assert!(
+        score("package", &key)
+            .fails(6)
+            .stderr
+            .contains("a file is not signed")
+    );
+    std::fs::remove_file(room.path("package/extra.json")).unwrap();
+    // As the user's configuration says.
+    room.file("home/.config/tallow/key.pub", std::fs::read(&key).unwrap());
+    let configuration = "[trust]\nrequire = true\nkeys = [\"key.pub\"]\n";
+    room.file("home/.config/tallow/config.toml", configuration);
+    let plain = |model: &str| {
+        tallow(
+            &room,
+            &format!("score --model {model} in-0.parquet --output o.parquet --overwrite"),
+        )
+    };
+    plain("package").ok();
+    plain("good.json").fails(6);
+    tallow(&room, "verify package").ok();
+    let digest = score("package", &key).ok().json()["model"]["signed_digest"].clone();
+    let revoked = format!("{configuration}revoked = [{digest}]\n");
+    room.file("home/.config/tallow/config.toml", revoked);
+    assert!(plain("package").fails(6).stderr.contains("was revoked"));
+}
+
+#[test]
+fn what_cannot_be_signed_or_verified_says_what_to_type() {
+    let room = registered();
+    signed(&room);
+    let (key, public) = (
+        data("signatures/prime256v1.key"),
+        data("signatures/prime256v1.pub"),
+    );
+    let fails = |line: String, code: i32| tallow(&room, &line).fails(code).stderr;
+    let again = fails(format!("sign package --key {}", key.display()), 1);
+    assert!(again.contains("it exists already"), "{again}");
+    tallow(
+        &room,
+        &format!("sign package --overwrite --key {}", key.display()),
+    )
+    .ok();
+    let wrong = fails(format!("sign good.json --key {}", public.display()), 2);
+    assert!(wrong.contains("does not hold a private key"), "{wrong}");
+    let nobody = fails("verify package".to_owned(), 2);
+    assert!(nobody.contains("--key KEY.pub"), "{nobody}");
+    let private = fails(format!("verify package --key {}", key.display()), 2);
+    assert!(private.contains("holds a private key"), "{private}");
+    let unsigned = fails(format!("verify good.json --key {}", public.display()), 6);
+    assert!(unsigned.contains("tallow sign good.json"), "{unsigned}");
+    tallow(&room, &format!("sign good.json --key {}", key.display())).ok();
+    tallow(
+        &room,
+        &format!("verify good.json --key {}", public.display()),
+    )
+    .ok();
+}
