@@ -74,7 +74,8 @@ def main():
         signing.sign(model, HERE / f"{curve}.sig")
     openssl("pkcs8", "-topk8", "-nocrypt", "-in", "prime256v1.key", "-out", "pkcs8.key")
     pieces = hashing().use_shard_serialization(shard_size=1000)
-    key = model_signing.signing.Config().use_elliptic_key_signer(private_key=HERE / "prime256v1.key")
+    key = model_signing.signing.Config().use_elliptic_key_signer(
+        private_key=HERE / "prime256v1.key")
     key.set_hashing_config(pieces).sign(model, HERE / "pieces.sig")
     ignoring = hashing().set_ignored_paths(paths=[model / "sub.txt"])
     key.set_hashing_config(ignoring).sign(model, HERE / "ignoring.sig")

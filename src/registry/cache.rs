@@ -1,5 +1,5 @@
-//! What a reader keeps of a registry: versions' files, by digest, and the last head of each log that
-//! it has seen.
+//! What a reader keeps of a registry: versions' files, by digest, and the last head of each log
+//! that it has seen.
 //!
 //! Owns both. Files are checked against their digests whenever they are used, so a cache that was
 //! damaged or not filled to the end heals, and one that was tampered with is refused. It must not

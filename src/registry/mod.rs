@@ -27,9 +27,9 @@
 //!
 //! | step of `push` | a crash right after it leaves |
 //! |---|---|
-//! | create an object per file | objects that nothing refers to; the same push finds and checks them, `gc` removes them |
+//! | create an object per file | unused objects; the same push uses them, `gc` removes them |
 //! | create the object that lists the files | the same |
-//! | create log entry N + 1 | the finished push; the same push again finds the version and adds nothing |
+//! | create log entry N + 1 | the finished push: the same push again adds nothing |
 //!
 //! `promote` and `rollback` consist of the last step alone. An entry is created under the number
 //! after the last one that its writer has read. If another writer was faster, the number is taken:
@@ -230,8 +230,8 @@ impl Registry {
     /// points there already.
     ///
     /// # Errors
-    /// As [`Registry::existing_log`]; fails if there is no such version, if the alias does not point
-    /// at `expected`, or if the entry cannot be written.
+    /// As [`Registry::existing_log`]; fails if there is no such version, if the alias does not
+    /// point at `expected`, or if the entry cannot be written.
     pub fn promote(&self, to: &Reference, alias: &str, by: &log::Author) -> Result<log::Moved> {
         check_name(alias, "alias")?;
         self.existing_log(&to.model)?;

@@ -23,8 +23,8 @@ pub struct Local {
 }
 
 /// The reference that the model of a run is; none if it is a path. With a registry a name such as
-/// `churn@champion` is one of its models, and `./churn@champion` a path; without one, a name that is
-/// no path is an error.
+/// `churn@champion` is one of its models, and `./churn@champion` a path; without one, a name that
+/// is no path is an error.
 ///
 /// # Errors
 /// A usage error for a name without a registry, and for `--as-of` with a path.
@@ -63,8 +63,8 @@ fn path_only(work: &Work) -> Result<Option<Reference>> {
 /// is a path stays as it is.
 ///
 /// # Errors
-/// As the registry's; [`crate::error::Kind::Trust`] if the log has lost entries that this machine has
-/// seen.
+/// As the registry's; [`crate::error::Kind::Trust`] if the log has lost entries that this machine
+/// has seen.
 pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result<()> {
     if let Some(resolved) = work.resolved.clone() {
         work.model = files(&resolved, work.registry.as_deref(), local)?;

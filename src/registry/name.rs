@@ -29,11 +29,17 @@ pub fn check_name(name: &str, what: &str) -> Result<()> {
         return Ok(());
     }
     let article = if what == "alias" { "an" } else { "a" };
-    Err(Error::usage(format!("`{name}` is not {article} {what} name")).hint(format!(
-        "use `a` to `z`, `0` to `9`, `.`, `_` and `-`, at most {LONGEST_NAME} characters, and begin \
-         with a letter or a digit{}",
-        if what == "alias" { "; a number is not an alias" } else { "" }
-    )))
+    Err(
+        Error::usage(format!("`{name}` is not {article} {what} name")).hint(format!(
+            "use `a` to `z`, `0` to `9`, `.`, `_` and `-`, at most {LONGEST_NAME} characters, and \
+         begin with a letter or a digit{}",
+            if what == "alias" {
+                "; a number is not an alias"
+            } else {
+                ""
+            }
+        )),
+    )
 }
 
 /// Which version of a model is meant.

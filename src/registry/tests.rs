@@ -250,8 +250,8 @@ fn of_a_hundred_writers_at_once_each_adds_its_own() {
     assert_eq!(registry.store.leftovers().unwrap(), Vec::<String>::new());
 }
 
-/// Does `work` on a registry whose disk fails at operation 1, 2, 3, …, until no failure comes; after
-/// each, `check` sees what is left.
+/// Does `work` on a registry whose disk fails at operation 1, 2, 3, …, until no failure comes;
+/// after each, `check` sees what is left.
 fn fail_at_every_step(
     prepare: impl Fn(&Room),
     work: impl Fn(&Room, &Registry) -> Result<()>,

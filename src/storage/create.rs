@@ -28,8 +28,8 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 ///
 /// The bytes go to a temporary file first and are made durable. The name is then given by a hard
 /// link, which fails if it is taken; where the file system has no links, by a rename that does.
-/// Returns false, and changes nothing, if the name is taken. A process that is killed leaves at most
-/// a temporary file.
+/// Returns false, and changes nothing, if the name is taken. A process that is killed leaves at
+/// most a temporary file.
 ///
 /// # Errors
 /// Fails if `source` does, if the file system refuses, or if a directory on the way is a link. The

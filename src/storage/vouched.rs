@@ -1,7 +1,7 @@
 //! Files of a directory of which only known bytes may be read: those that a signature vouches for.
 //!
-//! Owns the list for a thread. What is read whole is compared as it was read, so no other bytes reach
-//! a parser. It must not know who vouches.
+//! Owns the list for a thread. What is read whole is compared as it was read, so no other bytes
+//! reach a parser. It must not know who vouches.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -142,8 +142,10 @@ impl Authority {
         if signs_code {
             return Ok(());
         }
-        Err(self.wrong("does not allow its key to sign")
-            .hint("the certificate needs the key usage `digitalSignature` or the extended key usage `codeSigning`"))
+        Err(self.wrong("does not allow its key to sign").hint(
+            "the certificate needs the key usage `digitalSignature` or the extended key usage \
+                 `codeSigning`",
+        ))
     }
 
     /// Whether it may sign certificates, with `below` others between it and the signer's own.

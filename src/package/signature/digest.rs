@@ -17,7 +17,8 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The algorithm of a name; of digests of pieces it has their size: `sha256-sharded-1000000000`.
+    /// The algorithm of a name; of digests of pieces it has their size:
+    /// `sha256-sharded-1000000000`.
     pub(super) fn of(name: &str) -> Option<Self> {
         match name.split_once("-sharded-").map_or(name, |(name, _)| name) {
             "sha256" => Some(Self::Sha256),

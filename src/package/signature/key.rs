@@ -1,7 +1,7 @@
 //! Keys on the curves P-256, P-384 and P-521, as PEM files hold them.
 //!
-//! Owns which algorithm signs with which curve: ECDSA with SHA-256, SHA-384 and SHA-512. It must not
-//! know what is signed.
+//! Owns which algorithm signs with which curve: ECDSA with SHA-256, SHA-384 and SHA-512. It must
+//! not know what is signed.
 
 use sha2::{Digest, Sha256};
 

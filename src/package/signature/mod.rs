@@ -1,10 +1,10 @@
 //! Signatures of models: OpenSSF Model Signing v1.0, with a key or a certificate.
 //!
-//! Owns the way from a signature file to the list of files that a trusted key vouches for, and back.
-//! It must not know what the files hold: nothing is parsed before its digest is vouched for.
+//! Owns the way from a signature file to the list of files that a trusted key vouches for, and
+//! back. It must not know what the files hold: nothing is parsed before its digest is vouched for.
 //!
-//! A signature is a Sigstore bundle ([`bundle`]) over an in-toto statement ([`statement`]) that lists
-//! every file with its digest. The order of verification:
+//! A signature is a Sigstore bundle ([`bundle`]) over an in-toto statement ([`statement`]) that
+//! lists every file with its digest. The order of verification:
 //!
 //! 1. the bundle's form: JSON of a limited size, the media type, one signature;
 //! 2. the signature over the statement's bytes, with a key that the *user* trusts ([`trust`]);

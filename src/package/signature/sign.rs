@@ -21,8 +21,8 @@ use crate::storage::{canonical, files_below, metadata};
 pub struct Identity {
     /// The private key.
     pub key: PrivateKey,
-    /// The certificate of the key, and those between it and an authority; empty to sign with the key
-    /// alone.
+    /// The certificate of the key, and those between it and an authority; empty to sign with the
+    /// key alone.
     pub certificates: Vec<Authority>,
 }
 

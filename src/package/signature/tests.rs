@@ -1,4 +1,5 @@
-//! Signatures of `model-signing` 1.1.1 (`data/signatures/make.py`), our own, and every manipulation.
+//! Signatures of `model-signing` 1.1.1 (`data/signatures/make.py`), our own, and every
+//! manipulation.
 
 use std::path::{Path, PathBuf};
 
@@ -474,7 +475,8 @@ fn what_is_not_a_key_says_what_to_type() {
     );
     assert_eq!(
         told(PrivateKey::from_pem(&read("prime256v1.pub")).unwrap_err()),
-        "the file does not hold a private key in PEM form: openssl ecparam -name prime256v1 -genkey \
+        "the file does not hold a private key in PEM form: openssl ecparam -name prime256v1 \
+         -genkey \
          -noout -out KEY.pem"
     );
     let encrypted =

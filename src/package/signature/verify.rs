@@ -29,9 +29,9 @@ pub struct Verified {
 /// Verifies a model against a signature file.
 ///
 /// # Errors
-/// [`crate::error::Kind::Trust`] if the signature is not a trusted one, if a file is missing, is not
-/// listed, is a link, or has another digest, and if something of it was revoked; fails if a file
-/// cannot be read.
+/// [`crate::error::Kind::Trust`] if the signature is not a trusted one, if a file is missing, is
+/// not listed, is a link, or has another digest, and if something of it was revoked; fails if a
+/// file cannot be read.
 pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified> {
     let bytes = read(signature, BYTES_LIMIT)?;
     let at_signature = |error: Error| error.at_path(signature);
