@@ -3,13 +3,15 @@
 use super::args::CheckArgs;
 use super::check_page::{object, page};
 use super::console::Console;
+use super::registry::local;
 use super::run_events::ConsoleEvents;
-use super::signal;
+use super::{signal, trust};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::request::output::Output;
 use crate::request::{Request, VERSION};
 use crate::run::check::check;
+use crate::run::named_model;
 
 pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let CheckArgs {
@@ -22,13 +24,14 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     } = args;
     let output = output.map(Output::from);
     let has_output = output.is_some();
-    let request = Request {
+    let mut request = Request {
         version: VERSION,
         work: work.into(),
         output: output.unwrap_or_default(),
         limits: guards.into(),
         telemetry: observers.into(),
     };
+    named_model::locate(&mut request.work, None, &local(), &trust::configured()?)?;
     let interrupt = if scan {
         signal::watch(console)?
     } else {

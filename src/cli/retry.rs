@@ -25,7 +25,7 @@ pub(super) fn run(args: RetryArgs, console: &Console) -> Result<Ending, Failure>
         resources: resources.into(),
     };
     let interrupt = signal::watch(console)?;
-    let caller = scheduler::caller(console);
+    let caller = scheduler::caller(console)?;
     let events = Box::new(ConsoleEvents::new(console));
     retry(&asked, &caller, &interrupt, events)
 }

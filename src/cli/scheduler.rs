@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::console::Console;
+use super::registry::local;
+use super::trust;
+use crate::error::Result;
 use crate::report::lineage::{ParentRun, name_uuid};
 use crate::run::caller::{Caller, invocation_id};
 
@@ -14,17 +17,22 @@ const PREFIX: &str = "AIRFLOW_CTX_";
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Who started this process; its name is noted for the log.
-pub(super) fn caller(console: &Console) -> Caller {
+///
+/// # Errors
+/// Fails if the user's configuration file cannot be read.
+pub(super) fn caller(console: &Console) -> Result<Caller> {
     let namespace = lineage_namespace();
     let invocation_id = invocation_id();
     console.name_invocation(&invocation_id);
-    Caller {
+    Ok(Caller {
         invocation_id,
         working_directory: std::env::current_dir().unwrap_or_default(),
         scheduler: context(),
         parent: parent(&namespace),
         namespace,
-    }
+        local: local(),
+        trust: trust::configured()?,
+    })
 }
 
 /// The variables that are there, by their names without the prefix, in lower case: `dag_id`,

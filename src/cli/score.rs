@@ -10,7 +10,7 @@ use crate::run::score::score;
 
 pub(super) fn run(request: &Request, console: &Console) -> Result<Ending, Failure> {
     let interrupt = signal::watch(console)?;
-    let caller = scheduler::caller(console);
+    let caller = scheduler::caller(console)?;
     let events = Box::new(ConsoleEvents::new(console));
     score(request, &caller, &interrupt, events)
 }

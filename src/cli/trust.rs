@@ -31,11 +31,12 @@ struct Trust {
     revoked: Vec<String>,
 }
 
-/// Adds what the file requires of every model.
+/// What the file requires of every model: whose signature it must have, if it must, and what was
+/// revoked.
 ///
 /// # Errors
 /// Fails if the file cannot be read, or requires signatures without a key.
-pub(super) fn configure(request: &mut TrustRequest) -> Result<()> {
+pub(super) fn configured() -> Result<TrustRequest> {
     let (trust, path) = read_file()?;
     if trust.require && trust.keys.is_empty() {
         return Err(
@@ -44,11 +45,15 @@ pub(super) fn configure(request: &mut TrustRequest) -> Result<()> {
                 .hint("keys = [\"KEY.pub\"]"),
         );
     }
-    if trust.require && request.keys.is_empty() {
-        request.keys = trust.keys;
-    }
-    request.revoked.extend(trust.revoked);
-    Ok(())
+    Ok(TrustRequest {
+        keys: if trust.require {
+            trust.keys
+        } else {
+            Vec::new()
+        },
+        revoked: trust.revoked,
+        ..TrustRequest::default()
+    })
 }
 
 /// Adds the file's keys where none is named, and what was revoked.

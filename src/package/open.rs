@@ -15,6 +15,7 @@ use crate::format::huggingface;
 use crate::format::mlflow::{ARTIFACTS, LOGGED, MLMODEL, Mlflow, Named, REGISTERED};
 use crate::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecognised};
 use crate::model::{Description, LoadedModel};
+use crate::package::signature::SIGNATURE_NAME;
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
 use crate::query::Derived;
 use crate::storage::{canonical, find, list, metadata, read};
@@ -403,7 +404,9 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
     }
     let (mut models, mut refused) = (Vec::new(), Ok(()));
     for path in list(directory)? {
-        if !metadata(&path)?.is_directory {
+        // A signature is not a model.
+        let is_signature = path.file_name().is_some_and(|name| name == SIGNATURE_NAME);
+        if !is_signature && !metadata(&path)?.is_directory {
             let (artefact, is_model) = match reading::find(path)? {
                 Found::Whole(artefact, _held) => {
                     let is_model = IMPORTERS

@@ -14,7 +14,7 @@ use crate::request::work::Work;
 use crate::storage::find;
 
 /// Where this machine keeps what it read of registries.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Local {
     /// Versions' files.
     pub cache: PathBuf,

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::process;
+use crate::registry::model::Local;
 use crate::report::lineage::{ParentRun, time_ordered_uuid};
+use crate::request::signature::TrustRequest;
 
 /// Who started a run, and where.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,10 @@ pub struct Caller {
     pub namespace: String,
     /// The run that started this one.
     pub parent: Option<ParentRun>,
+    /// Where this machine keeps what it read of registries.
+    pub local: Local,
+    /// Whose signature every model must have, and what was revoked.
+    pub trust: TrustRequest,
 }
 
 /// A new name for an attempt at a run.

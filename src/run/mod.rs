@@ -12,6 +12,7 @@ pub mod events;
 mod existing;
 mod lineage_file;
 mod metrics_file;
+pub mod named_model;
 pub mod retry;
 pub mod score;
 mod telemetry;
@@ -124,7 +125,14 @@ impl<'a> Run<'a> {
         )?;
         target.refuse_inside_inputs(&request.work.inputs)?;
         let lock = taken(&target, &started_at, audience)?;
-        let mut plan = Plan::resolve(request, Some(target.clone()), names)?;
+        let mut request = request.clone();
+        named_model::locate(
+            &mut request.work,
+            Some(&target),
+            &caller.local,
+            &caller.trust,
+        )?;
+        let mut plan = Plan::resolve(&request, Some(target.clone()), names)?;
         if let Some(doubt) = plan.doubt.take() {
             audience.warn_at_end(doubt);
         }

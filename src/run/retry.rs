@@ -24,6 +24,7 @@ use crate::path_text;
 use crate::plan::identity;
 use crate::report::previous::PreviousRun;
 use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::signature::TrustRequest;
 use crate::request::work::{Resources, Work};
 use crate::request::{Request, VERSION};
 use crate::storage::{Metadata, find};
@@ -228,6 +229,12 @@ fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
         version: VERSION,
         work: Work {
             model: base.join(&made.work.model),
+            registry: made
+                .work
+                .registry
+                .as_ref()
+                .map(|registry| base.join(registry)),
+            trust: anchored_trust(base, &made.work.trust),
             inputs,
             resources: retry.resources.clone(),
             ..made.work
@@ -247,6 +254,14 @@ fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
         },
         telemetry: retry.telemetry.clone(),
     })
+}
+
+/// Whom to trust, with paths that begin at `base`.
+fn anchored_trust(base: &Path, trust: &TrustRequest) -> TrustRequest {
+    TrustRequest {
+        keys: trust.keys.iter().map(|key| base.join(key)).collect(),
+        ..trust.clone()
+    }
 }
 
 /// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may

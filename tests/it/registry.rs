@@ -7,10 +7,7 @@ use crate::recovery::{SCORE, files, room};
 
 /// The model that a data set's manifest or a file's JSON names.
 fn version(run: &Run) -> String {
-    run.json()["model"]["registry_version"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
+    run.json()["model"]["registry_version"].to_string()
 }
 
 /// A room with a registry that holds two versions of `churn`, the first of which is the champion.
