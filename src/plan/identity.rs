@@ -76,7 +76,7 @@ pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
     Ok(RunIdentity {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         model_digest: plan.model.digest.clone(),
-        model_version: args.resolved.clone(),
+        model_version: plan.model_version.clone(),
         configuration,
         inputs,
     })

@@ -47,6 +47,7 @@ use crate::format::{GraphFeatures, ImportOptions};
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
 use crate::monitor::scores::ScoreObserver;
+use crate::package::Resolved;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
@@ -78,6 +79,8 @@ pub struct Plan {
     name: Name,
     /// Which model scores, for the report and the output's footer.
     pub model: Identity,
+    /// Which version of a registry's model it is, if it was named by one.
+    pub model_version: Option<Resolved>,
     /// Files that cannot be read and are left out, with the reason.
     pub bad_files: Vec<BadFile>,
     /// Files in directories that are not read, because their names do not end as those of tables
@@ -355,6 +358,7 @@ impl Plan {
             skip_code: None,
             is_skipping: rows.on_bad_file == OnBadFile::Skip,
             configuration,
+            model_version: resolved.clone(),
             request: Map::new(),
             warnings,
             doubt: None,
