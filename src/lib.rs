@@ -41,7 +41,7 @@
 //! | [`beside`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`path_text`] | how is a path written where only text can stand? | |
-//! | [`moment`] | which moment does a text mean? | |
+//! | [`timestamp`] | which time does a text mean? | |
 //! | [`count`] | how is a number of things told? | |
 //! | [`escape`] | how is text from data shown safely? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
@@ -152,7 +152,7 @@ pub mod guide;
 
 pub mod digest;
 
-pub mod moment;
+pub mod timestamp;
 
 pub mod beside;
 

@@ -379,7 +379,7 @@ pub struct CheckArgs {
 /// Model, data and how they fit: what `score` and `check` share.
 #[derive(Clone, Debug, Args)]
 pub struct WorkArgs {
-    /// The model: a file, a directory, or a name in a registry
+    /// The model: a file, a directory or `NAME@ALIAS`
     ///
     /// XGBoost JSON or UBJ, LightGBM text, CatBoost JSON, ONNX, an MLflow model directory, a
     /// Hugging Face text model directory, or a package: a directory with a `tallow.toml`. The
@@ -395,9 +395,9 @@ pub struct WorkArgs {
         help_heading = "Registry"
     )]
     pub registry: Option<PathBuf>,
-    /// Where the alias pointed at this moment: `2026-11-01` or `2026-11-01T06:00:00Z`
+    /// Use the version that the alias pointed at then: `2026-11-01` or `2026-11-01T06:00:00Z`
     ///
-    /// A date is its first moment, UTC.
+    /// A date means 00:00 UTC.
     #[arg(long, value_name = "TIME", help_heading = "Registry")]
     pub as_of: Option<String>,
     /// The data: files, globs and directories, read in this order

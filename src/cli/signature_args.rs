@@ -42,7 +42,7 @@ pub struct VerifyArgs {
     /// The signature file [default: `model.sig` in a directory, else `FILE.sig`]
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
-    /// The moment at which certificates must be valid [default: now]
+    /// When certificates must be valid [default: now]
     #[arg(long, value_name = "TIME")]
     pub signature_time: Option<String>,
 }
@@ -57,7 +57,7 @@ pub struct TrustArgs {
     /// signature of every model.
     #[arg(long, value_name = "KEY", help_heading = "Registry")]
     pub require_signature: Vec<PathBuf>,
-    /// The moment at which certificates must be valid [default: now]
+    /// When certificates must be valid [default: now]
     #[arg(long, value_name = "TIME", help_heading = "Registry")]
     pub signature_time: Option<String>,
 }

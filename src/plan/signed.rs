@@ -1,13 +1,12 @@
 //! Signing a model, and whether one may be used: its signature, and what was revoked.
 //!
-//! Owns where keys and signatures lie, and that a model whose signature is required is verified
+//! Owns the paths of keys and signatures, and that a model whose signature is required is verified
 //! before it is opened. Whom to trust the request says.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, shell_word};
-use crate::moment;
 use crate::package::open::OpenedModel;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::certificate::Authority;
@@ -19,8 +18,9 @@ use crate::process::seconds_now;
 use crate::request::signature::{Sign, TrustRequest, Verify};
 use crate::request::work::Work;
 use crate::storage::{PendingFile, Vouched, find, metadata, read};
+use crate::timestamp;
 
-/// Where the signature of a model lies if no one says otherwise.
+/// Where the signature of a model lies by default.
 ///
 /// # Errors
 /// Fails if there is no such model.
@@ -68,7 +68,7 @@ pub fn sign_model(request: &Sign) -> Result<PathBuf> {
 /// Verifies a model.
 ///
 /// # Errors
-/// As [`verify`]; a trust error if there is no signature; a usage error if nobody is trusted.
+/// As [`verify`]; a trust error if there is no signature; a usage error if no key is trusted.
 pub fn verify_model(request: &Verify) -> Result<Verified> {
     let signature = match &request.signature {
         Some(path) => path.clone(),
@@ -92,13 +92,13 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
 }
 
 fn trust(request: &TrustRequest) -> Result<Trust> {
-    let moment = request.signature_time.as_deref();
-    let moment = moment
-        .map(|text| moment::seconds(text, "--signature-time"))
+    let time = request.signature_time.as_deref();
+    let time = time
+        .map(|text| timestamp::seconds(text, "--signature-time"))
         .transpose()?;
     let mut trust = Trust {
         revoked: request.revoked.clone(),
-        moment: moment.unwrap_or_else(seconds_now),
+        time: time.unwrap_or_else(seconds_now),
         ..Trust::default()
     };
     for file in &request.keys {

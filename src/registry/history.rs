@@ -1,4 +1,4 @@
-//! What a log adds up to: versions and aliases at a moment.
+//! What a log adds up to: versions and aliases, now or at an earlier time.
 //!
 //! Owns the fold. It must not know where the log lies.
 
@@ -31,19 +31,19 @@ pub struct History {
     versions: Vec<Version>,
     /// The versions that each alias has pointed at and may go back to, the present one last.
     aliases: BTreeMap<String, Vec<u64>>,
-    /// The moment, if it is not now.
+    /// The time; none for now.
     as_of: Option<u64>,
 }
 
 impl History {
-    /// What the entries up to a moment add up to, seconds since 1970; all for none.
+    /// Folds the entries up to a time (seconds since 1970), or all.
     #[must_use]
     pub fn of(log: &Log, as_of: Option<u64>) -> Self {
         let mut history = Self {
             as_of,
             ..Self::default()
         };
-        let is_past = |entry: &&Entry| as_of.is_none_or(|moment| entry.seconds <= moment);
+        let is_past = |entry: &&Entry| as_of.is_none_or(|time| entry.seconds <= time);
         log.entries()
             .iter()
             .take_while(is_past)
@@ -144,7 +144,7 @@ impl History {
     fn not_found(&self, reference: &Reference) -> Error {
         let when = self
             .as_of
-            .map_or_else(String::new, |moment| format!(" on {}", rfc3339(moment)));
+            .map_or_else(String::new, |time| format!(" on {}", rfc3339(time)));
         let model = &reference.model;
         let error = Error::failed(format!("there is no `{reference}` in the registry{when}"));
         if self.as_of.is_some() {

@@ -268,7 +268,7 @@ fn next_entry(log: &Log, author: &Author, id: &str, action: Action) -> Entry {
     }
 }
 
-/// An error after which nobody knows whether the entry exists.
+/// An error that leaves open whether the entry exists.
 fn unknown(error: Error, model: &str) -> Error {
     Error::failed("cannot add to the log: it is unknown whether the entry was written")
         .because(error)
@@ -338,5 +338,7 @@ fn check_expected(
         points(actual),
         points(expected).trim_start_matches("at ")
     ))
-    .hint(format!("somebody moved it: tallow registry log {model}")))
+    .hint(format!(
+        "another command moved it: tallow registry log {model}"
+    )))
 }

@@ -9,9 +9,9 @@ use super::cache::{check_head, fetch};
 use super::name::Reference;
 use super::{Registry, Resolved};
 use crate::error::{Error, Result};
-use crate::moment;
 use crate::request::work::Work;
 use crate::storage::find;
+use crate::timestamp;
 
 /// Where this machine keeps what it read of registries.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Local {
 
 /// The reference that the model of a run is; none if it is a path. With a registry a name such as
 /// `churn@champion` is one of its models, and `./churn@champion` a path; without one, a name that
-/// is no path is an error.
+/// is not a path is an error.
 ///
 /// # Errors
 /// A usage error for a name without a registry, and for `--as-of` with a path.
@@ -49,8 +49,8 @@ pub fn reference(work: &Work) -> Result<Option<Reference>> {
 
 fn path_only(work: &Work) -> Result<Option<Reference>> {
     match &work.as_of {
-        Some(moment) => Err(Error::usage(format!(
-            "`--as-of {moment}` is for models of a registry, and `{}` is a path",
+        Some(time) => Err(Error::usage(format!(
+            "`--as-of {time}` is for models of a registry, and `{}` is a path",
             work.model.display()
         ))
         .hint("name the model as `NAME@ALIAS`")),
@@ -76,7 +76,7 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
     let as_of = work
         .as_of
         .as_deref()
-        .map(|text| moment::seconds(text, "--as-of"))
+        .map(|text| timestamp::seconds(text, "--as-of"))
         .transpose()?;
     let name = reference.to_string();
     let begun = begun.filter(|begun| begun.reference == name && as_of.is_none());

@@ -1,6 +1,6 @@
 //! A version's list of files, stored as an object: its digest stands for all of them.
 //!
-//! Owns the form of the list, the same for the same files wherever they lay. It must not know what
+//! Owns the form of the list, which depends only on the files. It must not know what
 //! the files hold.
 
 use std::path::{Component, Path};
@@ -78,7 +78,7 @@ impl Record {
         self.files.iter().map(|file| file.size_bytes).sum()
     }
 
-    /// Whoever wrote the list: its paths lead nowhere but down, and none is listed twice.
+    /// Every path leads below the version's directory, and none is listed twice.
     fn check(&self) -> Result<()> {
         if self.files.is_empty() {
             return Err(Error::contract("the package has no files"));

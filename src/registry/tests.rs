@@ -478,8 +478,8 @@ fn a_moment_in_the_past_sees_what_was_there_then() {
         .unwrap();
         previous = Some(digest);
     }
-    let at = |moment| registry.resolve(&reference("churn@champion"), Some(moment));
-    let version = |moment| at(moment).map(|resolved| resolved.version).ok();
+    let at = |time| registry.resolve(&reference("churn@champion"), Some(time));
+    let version = |time| at(time).map(|resolved| resolved.version).ok();
     assert_eq!(
         [3599, 7199, 7200, 14_399, 14_400].map(version),
         [None, None, Some(1), Some(1), Some(2)]

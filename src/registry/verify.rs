@@ -25,7 +25,7 @@ pub struct Verified {
     pub object_count: u64,
     /// (model, head) of each log that could be read.
     pub heads: Vec<(String, Head)>,
-    /// What is wrong, with its place.
+    /// What is wrong, with its path.
     pub errors: Vec<Error>,
 }
 

@@ -46,10 +46,10 @@ pub struct TrustRequest {
     #[serde(rename = "require_signature", with = "crate::path_text::list")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<PathBuf>,
-    /// Digests that are not trusted whoever signed them
+    /// Digests that are refused by whichever key they are signed
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<String>,
-    /// The moment at which certificates must be valid [default: now]
+    /// The time at which certificates must be valid [default: now]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_time: Option<String>,
 }

@@ -24,7 +24,7 @@ pub struct Work {
         skip_serializing_if = "Option::is_none"
     )]
     pub registry: Option<PathBuf>,
-    /// The moment at which the registry's aliases are looked up
+    /// The time at which the registry's aliases are looked up
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
     /// Whose signature the model must have

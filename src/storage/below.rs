@@ -239,7 +239,7 @@ pub fn find_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<Metadat
 /// The whole of a file below `root`, which may be at most `limit_bytes` long.
 ///
 /// # Errors
-/// Fails if it is not there, is longer, is no plain file, or a link leads there.
+/// Fails if it is not there, is longer, is not a plain file, or a link leads there.
 pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Result<Vec<u8>> {
     let path = root.join(&below);
     let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), false));
@@ -250,7 +250,7 @@ pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Res
 /// Opens a file below `root`; none if it is not there.
 ///
 /// # Errors
-/// Fails if it is no plain file, or a link leads there.
+/// Fails if it is not a plain file, or a link leads there.
 pub fn open_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<SharedFile>> {
     let path = root.join(&below);
     let opened = fault::before(&path)

@@ -21,7 +21,7 @@ pub const TEMPORARY_PREFIX: &str = ".tmp-";
 /// How many temporary names are tried: another machine may have a process of the same number.
 const NAME_ATTEMPTS: usize = 1000;
 
-/// Tells the temporary files of one process apart.
+/// Numbers the temporary files of this process.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// Creates a file below `root` with all bytes of `source`, and missing directories on the way.

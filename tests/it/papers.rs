@@ -321,10 +321,16 @@ fn the_guide_names_every_flag_verb_and_variable() {
     let all: String = TOPICS.iter().map(|topic| topic.text).collect();
     let mut command = tallow::cli::args::Cli::command();
     command.build();
-    for verb in command.get_subcommands() {
+    let verbs: Vec<_> = command.get_subcommands().collect();
+    for verb in &verbs {
         let name = verb.get_name();
         let is_named = topic("getting-started").contains(&format!("`{name}`"));
         assert!(is_named || name == "help", "the guide does not name {name}");
+    }
+    for verb in verbs
+        .iter()
+        .flat_map(|verb| std::iter::once(*verb).chain(verb.get_subcommands()))
+    {
         for arg in verb.get_arguments() {
             if let Some(flag) = arg
                 .get_long()
@@ -426,4 +432,15 @@ fn help_of_every_verb_is_a_snapshot_and_its_short_form_fits_a_screen() {
         let long = room.tallow(&format!("{verb} --help")).ok().stdout;
         insta::assert_snapshot!(format!("{name}_help"), long);
     }
+    let nested = [
+        "push", "list", "show", "promote", "rollback", "log", "verify", "gc",
+    ];
+    let long: String = nested
+        .iter()
+        .map(|verb| {
+            let help = room.tallow(&format!("registry {verb} --help")).ok().stdout;
+            format!("$ tallow registry {verb} --help\n{help}\n")
+        })
+        .collect();
+    insta::assert_snapshot!("registry_verbs_help", long);
 }

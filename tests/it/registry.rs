@@ -26,7 +26,7 @@ fn registered() -> Room {
     room
 }
 
-/// `tallow` with a cache and a state of the room's own.
+/// `tallow` with a cache and a state directory inside the room.
 fn tallow(room: &Room, line: &str) -> Run {
     let home = room.path("home");
     let mut command = room.command();
@@ -175,7 +175,7 @@ fn a_version_that_was_used_before_needs_no_registry() {
 }
 
 #[test]
-fn names_and_moments_that_lead_nowhere_say_what_to_type() {
+fn names_and_times_that_lead_nowhere_say_what_to_type() {
     let room = registered();
     let error = |line: &str, code: i32| tallow(&room, line).fails(code).stderr;
     let cases = [
@@ -316,8 +316,8 @@ fn what_cannot_be_signed_or_verified_says_what_to_type() {
     .ok();
     let wrong = fails(format!("sign good.json --key {}", public.display()), 2);
     assert!(wrong.contains("does not hold a private key"), "{wrong}");
-    let nobody = fails("verify package".to_owned(), 2);
-    assert!(nobody.contains("--key KEY.pub"), "{nobody}");
+    let no_key = fails("verify package".to_owned(), 2);
+    assert!(no_key.contains("--key KEY.pub"), "{no_key}");
     let private = fails(format!("verify package --key {}", key.display()), 2);
     assert!(private.contains("holds a private key"), "{private}");
     let unsigned = fails(format!("verify good.json --key {}", public.display()), 6);

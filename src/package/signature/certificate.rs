@@ -77,14 +77,14 @@ impl Authority {
         self.certificate.tbs_certificate().subject().to_string()
     }
 
-    fn check_validity(&self, moment: u64) -> Result<()> {
+    fn check_validity(&self, time: u64) -> Result<()> {
         let validity = self.certificate.tbs_certificate().validity();
-        let moment_duration = Duration::from_secs(moment);
+        let duration = Duration::from_secs(time);
         let (from, to) = (
             validity.not_before.to_unix_duration(),
             validity.not_after.to_unix_duration(),
         );
-        if from <= moment_duration && moment_duration <= to {
+        if from <= duration && duration <= to {
             return Ok(());
         }
         Err(Error::trust(format!(
@@ -92,7 +92,7 @@ impl Authority {
             self.subject(),
             rfc3339(from.as_secs()),
             rfc3339(to.as_secs()),
-            rfc3339(moment)
+            rfc3339(time)
         ))
         .hint("sign again with a new certificate, or say when it was signed: `--signature-time`"))
     }
@@ -198,7 +198,7 @@ impl Authority {
 pub(super) fn verify(
     chain: &[Vec<u8>],
     authorities: &[Authority],
-    moment: u64,
+    time: u64,
 ) -> Result<(PublicKey, String)> {
     if authorities.is_empty() {
         return Err(Error::trust(
@@ -213,7 +213,7 @@ pub(super) fn verify(
     let own = parsed
         .first()
         .ok_or_else(|| Error::trust("the signature has no certificate"))?;
-    own.check_validity(moment)?;
+    own.check_validity(time)?;
     own.check_extensions()?;
     own.check_may_sign()?;
     let key = own
@@ -231,7 +231,7 @@ pub(super) fn verify(
             .iter()
             .find(|authority| authority.has_signed(last))
         {
-            authority.check_validity(moment)?;
+            authority.check_validity(time)?;
             authority.check_extensions()?;
             authority.check_may_certify(below)?;
             return Ok((key, own.subject()));
@@ -240,7 +240,7 @@ pub(super) fn verify(
             .iter()
             .find(|next| next.der != last.der && next.has_signed(last));
         let Some(next) = next else { break };
-        next.check_validity(moment)?;
+        next.check_validity(time)?;
         next.check_extensions()?;
         next.check_may_certify(below)?;
         last = next;

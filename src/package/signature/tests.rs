@@ -28,7 +28,7 @@ fn read(name: &str) -> Vec<u8> {
 
 fn trust(names: &[&str]) -> Trust {
     let mut trust = Trust {
-        moment: MOMENT,
+        time: MOMENT,
         ..Trust::default()
     };
     names
@@ -101,7 +101,7 @@ fn signatures_of_the_reference_implementation_are_verified() {
             .iter()
             .all(|(path, digest)| whole.files[path] == *digest)
     );
-    // The signer ignored `sub.txt`, which nobody vouches for.
+    // The signer ignored `sub.txt`, so it is not vouched for.
     let ignoring = verify_kept("ignoring.sig", &["prime256v1.pub"]).unwrap();
     assert!(!ignoring.files.contains_key(Path::new("sub.txt")));
     for name in ["leaf.sig", "codes.sig"] {
@@ -152,7 +152,7 @@ fn who_is_not_trusted_is_named() {
          2020-12-31T00:00:00Z, and not at 2026-01-01T00:00:00Z"
     );
     let then = Trust {
-        moment: EARLIER,
+        time: EARLIER,
         ..trust(&["root.pem"])
     };
     verify(&kept("model"), &kept("expired.sig"), &then).unwrap();
@@ -461,7 +461,7 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
 
 #[test]
 fn what_is_not_a_key_says_what_to_type() {
-    let told = |error: Error| {
+    let text = |error: Error| {
         format!(
             "{}: {}",
             error.message(),
@@ -469,12 +469,12 @@ fn what_is_not_a_key_says_what_to_type() {
         )
     };
     assert_eq!(
-        told(PublicKey::from_pem(&read("prime256v1.key")).unwrap_err()),
+        text(PublicKey::from_pem(&read("prime256v1.key")).unwrap_err()),
         "the file holds a private key; a public key was expected: openssl pkey -in KEY.pem -pubout \
          -out KEY.pub"
     );
     assert_eq!(
-        told(PrivateKey::from_pem(&read("prime256v1.pub")).unwrap_err()),
+        text(PrivateKey::from_pem(&read("prime256v1.pub")).unwrap_err()),
         "the file does not hold a private key in PEM form: openssl ecparam -name prime256v1 \
          -genkey \
          -noout -out KEY.pem"

@@ -15,11 +15,11 @@ pub struct Trust {
     pub keys: Vec<PublicKey>,
     /// Certificates of authorities.
     pub authorities: Vec<Authority>,
-    /// Digests that are not trusted whoever signed them, without `sha256:`: of keys, of models as
+    /// Digests that are not trusted by whichever key they are signed, without `sha256:`: of keys, of models as
     /// signatures name them, of files.
     pub revoked: Vec<String>,
-    /// The moment at which certificates must be valid, in seconds since 1970.
-    pub moment: u64,
+    /// The time at which certificates must be valid, in seconds since 1970.
+    pub time: u64,
 }
 
 impl Trust {
@@ -36,7 +36,7 @@ impl Trust {
         Ok(())
     }
 
-    /// Whether nobody is trusted.
+    /// Whether no key is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.authorities.is_empty()
@@ -59,7 +59,7 @@ impl Trust {
         match &signature.signer {
             Signer::Key(hint) => self.key_of(hint.as_deref(), &message, &signature.signature),
             Signer::Certificates(chain) => {
-                let (key, name) = certificate::verify(chain, &self.authorities, self.moment)?;
+                let (key, name) = certificate::verify(chain, &self.authorities, self.time)?;
                 let fingerprint = key.fingerprint()?;
                 self.check_key(&fingerprint)?;
                 if key.verify(&message, &signature.signature) {

@@ -1,17 +1,17 @@
-//! Moments as users write them: a date, or a date and a time, UTC.
+//! Times as users write them: a date, or a date and a time of day, UTC.
 //!
-//! Owns the spelling. It must not know what happened at the moment.
+//! Owns the spelling. It must not know what happened then.
 
 use crate::error::{Error, Result};
 
-/// The seconds since 1970 of `2026-11-01` (its first moment), `2026-11-01T06:00Z` or
+/// The seconds since 1970 of `2026-11-01` (at 00:00), `2026-11-01T06:00Z` or
 /// `2026-11-01T06:00:00Z`.
 ///
 /// # Errors
 /// A usage error for another text; `flag` names where it was written.
 pub fn seconds(text: &str, flag: &str) -> Result<u64> {
     parse(text).ok_or_else(|| {
-        Error::usage(format!("`{flag} {text}` is not a moment")).hint(format!(
+        Error::usage(format!("`{flag} {text}` is not a date or a time")).hint(format!(
             "write `{flag} 2026-11-01` or `{flag} 2026-11-01T06:00:00Z` (UTC)"
         ))
     })
@@ -107,7 +107,7 @@ mod tests {
         }
         assert_eq!(
             seconds("yesterday", "--as-of").unwrap_err().message(),
-            "`--as-of yesterday` is not a moment"
+            "`--as-of yesterday` is not a date or a time"
         );
     }
 }
