@@ -3,8 +3,8 @@
 use super::args::CheckArgs;
 use super::check_page::{object, page};
 use super::console::Console;
-use super::registry::local;
 use super::run_events::ConsoleEvents;
+use super::user::local;
 use super::{signal, trust};
 use crate::error::Result;
 use crate::interrupt::Interrupt;

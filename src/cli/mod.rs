@@ -23,6 +23,7 @@ mod man;
 mod page;
 mod registry;
 pub mod registry_args;
+mod registry_request;
 mod requested;
 mod retry;
 pub mod rows_args;
@@ -36,6 +37,7 @@ mod signal;
 pub mod signature_args;
 pub mod text_args;
 mod trust;
+mod user;
 mod verify;
 
 use std::borrow::Cow;

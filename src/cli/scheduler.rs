@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::console::Console;
-use super::registry::local;
 use super::trust;
+use super::user::local;
 use crate::error::Result;
 use crate::report::lineage::{ParentRun, name_uuid};
 use crate::run::caller::{Caller, invocation_id};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::registry::user_directory;
+use super::user::user_directory;
 use crate::error::{Error, Result};
 use crate::request::signature::TrustRequest;
 use crate::storage::{find, read};

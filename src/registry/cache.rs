@@ -16,8 +16,8 @@ use super::record::{self, Record, SHA256};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::storage::{
-    TEMPORARY_PREFIX, create_below, files_below, make_directory, open_below, read_below,
-    replace_below,
+    TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, make_directory, open_below,
+    read_below, replace_below,
 };
 
 /// The most bytes of a list of files in the cache.
@@ -65,9 +65,7 @@ pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<
             continue;
         }
         let registry = registry.ok_or_else(|| missing(digest))?;
-        let mut source = object::open(&*registry.store, &file.sha256)?;
-        replace_below(cache, &name, &mut source)
-            .map_err(|error| object::of_object(&*registry.store, &file.sha256, error))?;
+        copy(registry, &file.sha256, cache, &name)?;
     }
     for path in files_below(cache, &own)? {
         let name = path.strip_prefix(&own).unwrap_or(&path);
@@ -90,6 +88,18 @@ pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<
         }
     }
     Ok(Fetched { directory, record })
+}
+
+/// Copies an object into the cache. The copy need not be durable: it is checked before it is used.
+fn copy(registry: &Registry, sha256: &str, cache: &Path, name: &str) -> Result<()> {
+    let of_object = |error| object::of_object(&*registry.store, sha256, error);
+    let mut source = object::open(&*registry.store, sha256)?;
+    let is_created = create_unsynced_below(cache, name, &mut source).map_err(of_object)?;
+    if is_created || is_intact(cache, name, sha256)? {
+        return Ok(());
+    }
+    let mut source = object::open(&*registry.store, sha256)?;
+    replace_below(cache, name, &mut source).map_err(of_object)
 }
 
 fn missing(digest: &str) -> Error {

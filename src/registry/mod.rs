@@ -29,7 +29,11 @@
 //! |---|---|
 //! | create an object per file | unused objects; the same push uses them, `gc` removes them |
 //! | create the object that lists the files | the same |
+//! | sync the file system | the same |
 //! | create log entry N + 1 | the finished push: the same push again adds nothing |
+//!
+//! Until the sync, a power failure may damage an object. No log entry refers to it then, and the next
+//! push checks every object that it finds.
 //!
 //! `promote` and `rollback` consist of the last step alone. An entry is created under the number
 //! after the last one that its writer has read. If another writer was faster, the number is taken:
@@ -41,6 +45,7 @@ pub mod collect;
 pub mod command;
 pub mod entry;
 pub mod history;
+mod listing;
 pub mod log;
 pub mod model;
 pub mod name;

@@ -43,7 +43,7 @@ pub(super) fn digest_file(path: &Path) -> Result<(String, u64)> {
 }
 
 /// Stores the bytes that `open` reads under their digest. Bytes that are there are checked, and
-/// replaced if they are wrong.
+/// replaced if they are wrong. They are durable after [`Store::sync`].
 ///
 /// # Errors
 /// Fails if the storage does, or the bytes turn out to have another digest: the file changed.
@@ -54,7 +54,7 @@ pub(super) fn put(
 ) -> Result<()> {
     let name = name(digest)?;
     let mut source = Checked::new(open()?, digest);
-    if store.create(&name, &mut source)? {
+    if store.create_unsynced(&name, &mut source)? {
         return Ok(());
     }
     let is_fresh = store

@@ -99,6 +99,9 @@ impl Registry {
             digest.strip_prefix(SHA256).unwrap_or_default(),
             &open,
         )?;
+        // The log may only refer to objects that a power failure leaves whole. Another push may
+        // have created some of them and not have come to this line.
+        self.store.sync()?;
         let mut version = 0;
         let (log, is_new) = log::append(&*self.store, push.model, author, |history| {
             if let Some(known) = history.of_digest(&digest) {

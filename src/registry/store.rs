@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::process::seconds_now;
 use crate::storage::{
-    SharedFile, TEMPORARY_PREFIX, create_below, files_below, find_below, make_directory,
-    open_below, remove_below, replace_below,
+    SharedFile, TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, find_below,
+    make_directory, open_below, remove_below, replace_below, sync_file_system,
 };
 
 /// Where a registry's files lie. Names are relative and consist of plain parts joined by `/`.
@@ -29,7 +29,20 @@ pub trait Store: Debug + Send + Sync {
     /// Fails if the storage or `source` does. The file may exist then.
     fn create(&self, name: &str, source: &mut dyn Read) -> Result<bool>;
 
-    /// Creates a file, or replaces one, in one step.
+    /// As [`Store::create`], but the file may be lost or damaged by a power failure until
+    /// [`Store::sync`] was called.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    fn create_unsynced(&self, name: &str, source: &mut dyn Read) -> Result<bool>;
+
+    /// Makes every file that exists now durable.
+    ///
+    /// # Errors
+    /// Fails if the storage does.
+    fn sync(&self) -> Result<()>;
+
+    /// Creates a file, or replaces one, in one step, durably.
     ///
     /// # Errors
     /// Fails if the storage or `source` does.
@@ -144,6 +157,14 @@ impl Store for DirectoryStore {
 
     fn create(&self, name: &str, source: &mut dyn Read) -> Result<bool> {
         create_below(&self.root, name, source)
+    }
+
+    fn create_unsynced(&self, name: &str, source: &mut dyn Read) -> Result<bool> {
+        create_unsynced_below(&self.root, name, source)
+    }
+
+    fn sync(&self) -> Result<()> {
+        sync_file_system(&self.root)
     }
 
     fn replace(&self, name: &str, source: &mut dyn Read) -> Result<()> {

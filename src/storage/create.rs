@@ -35,8 +35,25 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// Fails if `source` does, if the file system refuses, or if a directory on the way is a link. The
 /// file may exist after a failure to make its name durable.
 pub fn create_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read) -> Result<bool> {
-    let path = root.join(&below);
-    let created = create_in(root, below.as_ref(), &path, source);
+    create(root, below.as_ref(), source, true)
+}
+
+/// As [`create_below`], for many files at once: after a power failure the file may be missing or
+/// hold other bytes, unless [`super::sync_file_system`] was called in between.
+///
+/// # Errors
+/// As [`create_below`].
+pub fn create_unsynced_below(
+    root: &Path,
+    below: impl AsRef<Path>,
+    source: &mut dyn Read,
+) -> Result<bool> {
+    create(root, below.as_ref(), source, false)
+}
+
+fn create(root: &Path, below: &Path, source: &mut dyn Read, is_durable: bool) -> Result<bool> {
+    let path = root.join(below);
+    let created = create_in(root, below, &path, source, is_durable);
     created.map_err(|error| match error {
         Failure::Io(error) => io_error("cannot create the file", error).at_path(&path),
         Failure::Source(error) => error,
@@ -72,6 +89,7 @@ fn create_in(
     below: &Path,
     path: &Path,
     source: &mut dyn Read,
+    is_durable: bool,
 ) -> Result<bool, Failure> {
     fault::before(path)?;
     let (directory, name) = Directory::of(root, below, true)?;
@@ -79,15 +97,15 @@ fn create_in(
         return Ok(false);
     }
     let (temporary, file) = temporary_in(&directory, path)?;
-    let written = write(file, path, source)
+    let written = write(file, path, source, is_durable)
         .and_then(|()| Ok(give_name(&directory, &temporary, &name, path)?));
     // What is not removed is hidden, and swept once it is old.
     let _ = fault::before(path).and_then(|()| directory.remove(&temporary));
-    if written? {
+    let is_created = written?;
+    if is_created && is_durable {
         sync_up(root, below)?;
-        return Ok(true);
     }
-    Ok(false)
+    Ok(is_created)
 }
 
 fn temporary_in(directory: &Directory, path: &Path) -> io::Result<(OsString, File)> {
@@ -104,11 +122,14 @@ fn temporary_in(directory: &Directory, path: &Path) -> io::Result<(OsString, Fil
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-fn write(file: File, path: &Path, source: &mut dyn Read) -> Result<(), Failure> {
+fn write(file: File, path: &Path, source: &mut dyn Read, is_durable: bool) -> Result<(), Failure> {
     let mut file = fault::watch(file, path);
     copy(source, &mut file)?;
-    fault::before(path)?;
-    Ok(file.sync_all()?)
+    if is_durable {
+        fault::before(path)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Copies all bytes; a failure of the source keeps its own words where it has any.

@@ -23,7 +23,7 @@ pub use self::below::{
     files_below, find_below, make_directories_below, open_below, read_below, remove_below,
     remove_empty_directory_below, rename_below, sync_below, sync_file_system,
 };
-pub use self::create::{TEMPORARY_PREFIX, create_below, replace_below};
+pub use self::create::{TEMPORARY_PREFIX, create_below, create_unsynced_below, replace_below};
 pub use self::directory::{make_directory, sync};
 #[cfg(test)]
 pub(crate) use self::fault::{Failure, Ordered};

@@ -8,6 +8,7 @@
 
 mod determinism;
 mod kills;
+mod registry_kills;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,42 @@
+//! The user who runs the program: name, and directories for the cache, state and configuration.
+//!
+//! Owns the variables that these come from. It must not know what is kept there.
+
+use std::path::PathBuf;
+
+use crate::registry::model::Local;
+
+/// The user and the host.
+pub(super) fn actor() -> String {
+    let user = variable("USER")
+        .or_else(|| variable("LOGNAME"))
+        .unwrap_or_else(|| "unknown".into());
+    format!(
+        "{user}@{}",
+        crate::process::host_name().unwrap_or_else(|| "unknown".into())
+    )
+}
+
+/// Where this machine keeps what it read of registries: the cache and the state of the XDG base
+/// directories.
+pub(super) fn local() -> Local {
+    Local {
+        cache: user_directory("XDG_CACHE_HOME", ".cache"),
+        state: user_directory("XDG_STATE_HOME", ".local/state"),
+    }
+}
+
+/// A directory of the user's own: what the variable says, else below the home directory.
+pub(super) fn user_directory(name: &str, otherwise: &str) -> PathBuf {
+    let absolute = variable(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
+    absolute
+        .unwrap_or_else(|| home.join(otherwise))
+        .join("tallow")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
