@@ -244,6 +244,9 @@ pub struct Input {
     pub on_unseen: Policy,
     /// Values that stand for a missing one, as texts; a number among them is compared as a number.
     pub missing: Vec<String>,
+    /// Whether an infinite number, or one that is infinite in the model's precision, is a number
+    /// like others. If not, it is treated as `on_unseen` says.
+    pub takes_infinity: bool,
 }
 
 impl Input {
@@ -269,6 +272,7 @@ impl Input {
             on_null,
             on_unseen,
             missing: Vec::new(),
+            takes_infinity: true,
         }
     }
 }

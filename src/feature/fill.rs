@@ -219,20 +219,42 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             self.forget_sentinels(is_single);
         }
         if nulls.is_none_or(|nulls| nulls.null_count() == 0)
-            && !self.out.iter().any(|value| value.is_missing())
+            && !self.out.iter().any(|value| self.stands_out(*value))
         {
             return Ok(());
         }
-        if self.bound.input.on_null == Policy::Null {
+        let is_infinite = |value: &T| !value.is_missing() && self.stands_out(*value);
+        if self.bound.input.on_null == Policy::Null && !self.out.iter().any(is_infinite) {
             self.let_missing_through(nulls);
             return Ok(());
         }
         for row in 0..self.out.len() {
             if nulls.is_some_and(|nulls| nulls.is_null(row)) || self.out[row].is_missing() {
                 self.missing(row)?;
+            } else {
+                self.finite(row)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a number may be more than a number: a missing one, or one that the model refuses.
+    fn stands_out(&self, value: T) -> bool {
+        if self.bound.input.takes_infinity {
+            value.is_missing()
+        } else {
+            !value.is_finite_number()
+        }
+    }
+
+    /// Does what the policy says to the number of a row if it is infinite.
+    fn finite(&mut self, row: usize) -> Result<()> {
+        let value = self.out[row];
+        if self.bound.input.takes_infinity || value.is_missing() || value.is_finite_number() {
+            return Ok(());
+        }
+        self.counts.unfit_count += 1;
+        self.settle(row, self.bound.input.on_unseen, f64::NAN, Reason::Infinite)
     }
 
     /// Makes NaN of the numbers that stand for a missing value. They are compared in the precision
@@ -426,7 +448,10 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         match (self.lookup, value) {
             (_, Number::Real(value)) if value.is_nan() => self.missing(row),
             (_, value) if self.is_missing_number(value) => self.missing(row),
-            (Lookup::None, Number::Real(value)) => Ok(self.out[row] = T::from_double(value)),
+            (Lookup::None, Number::Real(value)) => {
+                self.out[row] = T::from_double(value);
+                self.finite(row)
+            }
             (Lookup::None, Number::Integer(value)) => {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
                 Ok(self.out[row] = T::from_double(value as f64))

@@ -31,6 +31,7 @@ pub(crate) trait Real:
     /// The same number.
     fn to_double(self) -> f64;
     fn is_missing(self) -> bool;
+    fn is_finite_number(self) -> bool;
 }
 
 macro_rules! real {
@@ -69,6 +70,10 @@ macro_rules! real {
             #[inline]
             fn is_missing(self) -> bool {
                 self.is_nan()
+            }
+            #[inline]
+            fn is_finite_number(self) -> bool {
+                self.is_finite()
             }
         }
     };

@@ -22,6 +22,8 @@ pub enum Reason {
     Range,
     /// A number has a fraction, and the model reads integers.
     Fraction,
+    /// A number is infinite in the model's precision, and the model's library refuses those.
+    Infinite,
 }
 
 impl Reason {
@@ -35,6 +37,7 @@ impl Reason {
             Self::Length => "wrong_length",
             Self::Range => "out_of_range",
             Self::Fraction => "not_an_integer",
+            Self::Infinite => "infinite",
         }
     }
 
@@ -48,6 +51,10 @@ impl Reason {
             Self::Length => "a list is of another length than the model reads",
             Self::Range => "a number is outside the range of the type that the model reads",
             Self::Fraction => "a number has a fraction, and the model reads integers",
+            Self::Infinite => {
+                "a number is infinite or too large for the model's precision, which its library \
+                 refuses"
+            }
         }
     }
 }

@@ -324,3 +324,85 @@ fn names_with_commas_are_quoted_in_every_list() {
         .fails(2);
     assert!(run.stderr.contains("a double quote is not closed"), "{run}");
 }
+
+/// `xgboost.DMatrix` of 3.1: "Input data contains `inf` or a value too large, while `missing` is
+/// not set to `inf`".
+#[test]
+fn infinite_numbers_stop_an_xgboost_model_as_they_stop_its_library() {
+    let columns: [(&str, ArrayRef); 3] = [
+        (
+            "double",
+            Arc::new(Float64Array::from(vec![0.1, f64::INFINITY, 0.9])),
+        ),
+        (
+            "single",
+            Arc::new(Float32Array::from(vec![0.1, f32::NEG_INFINITY, 0.9])),
+        ),
+        (
+            "too large",
+            Arc::new(Float64Array::from(vec![0.1, 1e39, 0.9])),
+        ),
+    ];
+    let missing = scores(
+        Arc::new(Float64Array::from(vec![Some(0.1), None, Some(0.9)])),
+        "",
+    );
+    for (name, column) in columns {
+        let run = |flags: &str| {
+            let room = Room::new();
+            room.file(
+                "good.json",
+                std::fs::read(data("hostile/good.json")).unwrap(),
+            );
+            let b: ArrayRef = Arc::new(Float64Array::from(vec![0.5; 3]));
+            let rows = [("a", column.clone(), true), ("b", b, true)];
+            room.parquet(
+                "rows.parquet",
+                &RecordBatch::try_from_iter_with_nullable(rows).unwrap(),
+                100,
+            );
+            room.tallow(&format!(
+                "score --model good.json rows.parquet --output out.parquet {flags}"
+            ))
+        };
+        let refused = run("").fails(1);
+        assert!(
+            refused.stderr.contains("a number is infinite or too large")
+                && refused.stderr.contains("row 2, column `a`"),
+            "{name}: {refused}"
+        );
+        let rejected = run("--on-unseen a=reject --on-null a=reject").ok();
+        assert!(rejected.stderr.contains("1 rejected"), "{name}: {rejected}");
+        assert_eq!(scores(column, "--on-unseen null"), missing, "{name}");
+    }
+}
+
+#[test]
+fn infinite_numbers_in_text_stop_it_too() {
+    for text in ["inf", "-Infinity", "1e39"] {
+        let room = Room::new();
+        room.file(
+            "good.json",
+            std::fs::read(data("hostile/good.json")).unwrap(),
+        );
+        room.file("rows.csv", format!("a,b\n0.1,0.5\n{text},0.5\n"));
+        let refused = room
+            .tallow("score --model good.json rows.csv --output out.parquet")
+            .fails(1);
+        assert!(
+            refused.stderr.contains("a number is infinite or too large")
+                && refused.stderr.contains("row 2, column `a`"),
+            "{text}: {refused}"
+        );
+    }
+}
+
+#[test]
+fn infinity_can_stand_for_a_missing_value() {
+    let column = || Arc::new(Float64Array::from(vec![0.1, f64::INFINITY, 0.9]));
+    let missing = scores(
+        Arc::new(Float64Array::from(vec![Some(0.1), None, Some(0.9)])),
+        "",
+    );
+    assert_eq!(scores(column(), "--missing inf"), missing);
+}
