@@ -41,6 +41,7 @@ mod parquet_header;
 mod parquet_page;
 pub mod parquet_sink;
 mod parquet_types;
+mod parquet_zones;
 pub mod row_size;
 pub mod sorted;
 pub(crate) mod spelling;

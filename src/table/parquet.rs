@@ -28,6 +28,7 @@ use super::parquet_decode::{Decoder, ParquetPortions, int96_units};
 use super::parquet_footer::{CheckedFooter, check_footer};
 use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
 use super::parquet_types::{annotated, readable, with_timestamps};
+use super::parquet_zones::with_zones;
 use super::{
     ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand,
     room_for_columns,
@@ -155,7 +156,13 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
             )
         })?;
     let whole = whole_columns(&metadata);
-    let annotated = annotated(arrow.schema(), &schema, |column| {
+    let pairs = metadata.file_metadata().key_value_metadata();
+    let pairs = pairs.into_iter().flatten();
+    let zoned = with_zones(
+        arrow.schema(),
+        pairs.map(|pair| (pair.key.as_str(), pair.value.as_deref())),
+    );
+    let annotated = annotated(&zoned, &schema, |column| {
         whole.get(column).is_some_and(|is_whole| *is_whole)
     });
     let metadata = ArrowReaderMetadata::try_new(

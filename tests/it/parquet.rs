@@ -7,11 +7,16 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DictionaryArray, Float64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, DictionaryArray, Float64Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int8Type, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, Int8Type, IntervalUnit, Schema, TimeUnit};
 use arrow::util::display::array_value_to_string;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowWriter, encode_arrow_schema};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tallow::error::Error;
 use tallow::table::dataset::Dataset;
@@ -403,4 +408,54 @@ fn retry_gives_back_the_columns_of_every_type_that_come_along() {
         let back = cast(right.column_by_name(&name).unwrap(), column.data_type());
         assert_eq!(&back.unwrap(), &column, "{name}");
     }
+}
+
+/// As pyarrow 22 writes `timestamp('s', 'Europe/Berlin')`, and reads it: `timestamp[ms,
+/// tz=Europe/Berlin]`, in lists too.
+#[test]
+fn a_time_zone_is_kept_where_the_units_of_file_and_schema_differ() {
+    let zone = |unit, zone: &str| DataType::Timestamp(unit, Some(zone.into()));
+    let list = |item: DataType| DataType::List(Arc::new(Field::new("element", item, true)));
+    let schema = |unit, name: &str| {
+        Schema::new(vec![
+            Field::new("a", DataType::Float64, true),
+            Field::new("b", DataType::Float64, true),
+            Field::new("at", zone(unit, name), true),
+            Field::new("all", list(zone(unit, name)), true),
+        ])
+    };
+    let stored = Arc::new(schema(TimeUnit::Millisecond, "UTC"));
+    let numbers: ArrayRef = Arc::new(Float64Array::from(vec![0.1, 0.2]));
+    let times: ArrayRef = Arc::new(
+        TimestampMillisecondArray::from(vec![Some(1_706_696_430_000), None]).with_timezone("UTC"),
+    );
+    let lists = cast(&times, stored.field(3).data_type()).unwrap();
+    let batch =
+        RecordBatch::try_new(stored.clone(), vec![numbers.clone(), numbers, times, lists]).unwrap();
+    let meant = encode_arrow_schema(&schema(TimeUnit::Second, "Europe/Berlin"));
+    let pair = KeyValue::new("ARROW:schema".to_owned(), meant);
+    let options = ArrowWriterOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_properties(
+            WriterProperties::builder()
+                .set_key_value_metadata(Some(vec![pair]))
+                .build(),
+        );
+    let room = Room::new();
+    let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new_with_options(file, stored, options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room.tallow("score --model good.json rows.parquet --output out.parquet")
+        .ok();
+    let found = room.table("out.parquet");
+    let kept = zone(TimeUnit::Millisecond, "Europe/Berlin");
+    let type_of = |name: &str| found[name].data_type().clone();
+    assert_eq!((type_of("at"), type_of("all")), (kept.clone(), list(kept)));
+    let ticks = cast(&found["at"], &DataType::Int64).unwrap();
+    assert_eq!(array_value_to_string(&ticks, 0).unwrap(), "1706696430000");
 }

@@ -1,0 +1,83 @@
+//! Time zones that a file's Arrow schema names and its Parquet schema cannot.
+//!
+//! Parquet knows instants without their zone, so writers keep the zone in an Arrow schema next to
+//! it. Where the units of the two differ (pyarrow writes seconds as milliseconds, and `pandas` asks
+//! for microseconds with `coerce_timestamps`), the Parquet crate passes over the zone; pyarrow keeps
+//! it (`ApplyOriginalStorageMetadata` in `parquet/arrow/schema.cc`), and so does this file.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+/// The key of a footer's metadata under which writers keep the Arrow schema.
+const KEY: &str = "ARROW:schema";
+
+/// The schema with the zones that the Arrow schema in the footer's metadata names.
+pub(super) fn with_zones<'a>(
+    schema: &Schema,
+    metadata: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> Schema {
+    let stored = metadata
+        .into_iter()
+        .find(|(key, _)| *key == KEY)
+        .and_then(|(_, text)| stored_schema(text?));
+    let Some(stored) = stored.filter(|stored| stored.fields().len() == schema.fields().len())
+    else {
+        return schema.clone();
+    };
+    Schema::new_with_metadata(
+        zoned_fields(schema.fields(), stored.fields()),
+        schema.metadata().clone(),
+    )
+}
+
+/// The schema that a text holds; none if it holds none that can be read.
+fn stored_schema(text: &str) -> Option<Schema> {
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    // A mark and a length may precede the message.
+    let message = match bytes.strip_prefix(&[0xff; 4]) {
+        Some(rest) => rest.get(4..)?,
+        None => &bytes,
+    };
+    let schema = arrow_ipc::root_as_message(message)
+        .ok()?
+        .header_as_schema()?;
+    arrow_ipc::convert::try_fb_to_schema(schema).ok()
+}
+
+fn zoned_fields(fields: &Fields, stored: &Fields) -> Fields {
+    fields
+        .iter()
+        .zip(stored)
+        .map(|(field, stored)| zoned_field(field, stored))
+        .collect()
+}
+
+fn zoned_field(field: &FieldRef, stored: &Field) -> FieldRef {
+    let data_type = zoned(field.data_type(), stored.data_type());
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
+}
+
+/// The type with the zones of the stored one, at any depth.
+fn zoned(data_type: &DataType, stored: &DataType) -> DataType {
+    use DataType::{FixedSizeList, LargeList, List, Map, Struct, Timestamp};
+    match (data_type, stored) {
+        (Timestamp(unit, Some(_)), Timestamp(_, Some(zone))) => {
+            Timestamp(*unit, Some(Arc::clone(zone)))
+        }
+        (Struct(fields), Struct(stored)) if fields.len() == stored.len() => {
+            Struct(zoned_fields(fields, stored))
+        }
+        (List(item), List(stored) | LargeList(stored) | FixedSizeList(stored, _)) => {
+            List(zoned_field(item, stored))
+        }
+        (LargeList(item), LargeList(stored)) => LargeList(zoned_field(item, stored)),
+        (FixedSizeList(item, length), FixedSizeList(stored, _)) => {
+            FixedSizeList(zoned_field(item, stored), *length)
+        }
+        (Map(entries, sorted), Map(stored, _)) => Map(zoned_field(entries, stored), *sorted),
+        _ => data_type.clone(),
+    }
+}
