@@ -11,7 +11,8 @@ use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
 use super::text_args::TextArgs;
-use crate::request::output::{OnBudget, OutputFormat};
+use crate::request::output::OnBudget;
+use crate::table::output_format::OutputFormat;
 
 /// Score tables with trained models, offline
 ///

@@ -2,12 +2,15 @@
 //!
 //! Owns the words and their help. It must not know which flag takes them.
 
+use std::sync::LazyLock;
+
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::request::output::{OnBudget, OutputFormat};
+use crate::request::output::OnBudget;
 use crate::request::rows::OnBadFile;
 use crate::request::text::{AggregationName, PrecisionName, TaskName};
+use crate::table::output_format::OutputFormat;
 
 macro_rules! words {
     ($choice:ty { $($variant:ident $word:literal $help:literal),+ $(,)? }) => {
@@ -25,6 +28,18 @@ macro_rules! words {
     };
 }
 
+/// The formats of [`OutputFormat`], which the table formats decide.
+impl ValueEnum for OutputFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<OutputFormat>> = LazyLock::new(|| OutputFormat::all().collect());
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
 words!(OnBudget {
     Withhold "withhold" "Publish nothing but the rejected rows",
     Publish "publish" "Publish the scored rows as well",
@@ -32,10 +47,6 @@ words!(OnBudget {
 words!(OnBadFile {
     Fail "fail" "Stop the run",
     Skip "skip" "Skip the whole file and report it; every file is read once in advance",
-});
-words!(OutputFormat {
-    Parquet "parquet" "Apache Parquet, zstd",
-    Csv "csv" "Comma-separated values with a header",
 });
 words!(TaskName {
     Embedding "embedding" "A vector for each text",

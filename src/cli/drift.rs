@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::monitor::drift::Limits;
 use crate::monitor::profile_table::{profile_of, table};
 use crate::output::report as report_file;
-use crate::output::table_writer::{TableFormat, write_table};
+use crate::output::table_writer::write_table;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::Fact;
@@ -22,11 +22,12 @@ use crate::report::json::sections;
 use crate::request::comparison::{Comparison as Request, Profiling};
 use crate::storage::{PendingFile, canonical, find};
 use crate::table::location::locate;
+use crate::table::output_format::OutputFormat;
 
 pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
     let request = Profiling::from(args);
     let path = &request.output;
-    if TableFormat::of_name(path)? != TableFormat::Parquet {
+    if OutputFormat::of_name(path)? != OutputFormat::parquet() {
         let error = Error::usage("a profile is a Parquet file").at_path(path);
         return Err(error.hint("end the name in `.parquet` or `.pq`"));
     }
@@ -57,7 +58,7 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
     let limits = limits(&request)?;
     let paths = [&request.baseline, &request.current].map(Clone::clone);
     if let Some(path) = &request.output {
-        TableFormat::of_name(path)?;
+        OutputFormat::of_name(path)?;
         refuse_taken(path, request.overwrite, &paths)?;
     }
     let interrupt = signal::watch(console)?;

@@ -10,7 +10,6 @@ use super::signal;
 use crate::error::{Error, Result};
 use crate::monitor::evaluate::evaluate;
 use crate::output::report as report_file;
-use crate::output::table_writer::TableFormat;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
@@ -18,6 +17,7 @@ use crate::report::json::sections;
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
 use crate::storage::directory_of;
+use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
 pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
@@ -85,7 +85,7 @@ fn checked(mut request: Request) -> Result<Request> {
         return Err(Error::usage("`--threshold` needs a number"));
     }
     if let Some(path) = request.output.as_deref() {
-        TableFormat::of_name(path)?;
+        OutputFormat::of_name(path)?;
         let inputs = [&question.predictions[..], &question.labels].concat();
         refuse_taken(path, request.overwrite, &inputs)?;
     }

@@ -27,7 +27,6 @@ use crate::storage::{find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
 use crate::table::location::{is_pattern, locate, missing};
-use crate::table::parquet::MAGIC as PARQUET;
 use crate::table::{FORMATS, ReadOptions, content, lake};
 
 /// The most inputs or columns that are listed for people; JSON has them all.
@@ -112,12 +111,16 @@ fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
 fn recognised(path: &Path) -> Result<bool> {
     let head = read_head(path)?;
     let is_text_model = head.starts_with(b"tree\n") || head.trim_ascii_start().starts_with(b"{");
-    let is_table = FORMATS.iter().any(|format| format.recognises(&head, path));
-    // A name says it is delimited text, or its lines do: any other text is no table.
-    let is_named = FORMATS.iter().any(|format| format.recognises(&[], path));
+    let of_table = FORMATS
+        .iter()
+        .map(|format| format.reader)
+        .find(|reader| reader.recognises(&head, path));
+    // Any text may be delimited: a name says that it is, or its lines do.
+    let is_named = FORMATS
+        .iter()
+        .any(|format| format.reader.recognises(&[], path));
     Ok(!is_text_model
-        && is_table
-        && (is_named || head.starts_with(PARQUET) || looks_delimited(&head)))
+        && of_table.is_some_and(|reader| reader.has_magic() || is_named || looks_delimited(&head)))
 }
 
 /// What is no model may be text that is no table either.

@@ -16,7 +16,7 @@ use super::names::{REJECTED, STAGED, part_name, part_sidecar, staged};
 use super::observed::Observed;
 use super::partition::{PartitionedRows, WAITING_BYTES};
 use super::quarantine::Quarantine;
-use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use super::table_writer::{TableWriter, WrittenFile};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::pipeline::Receiver;
@@ -25,6 +25,7 @@ use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::storage::{PendingFile, find};
 use crate::table::hive::Partitioning;
+use crate::table::output_format::OutputFormat;
 
 /// How the files of a data set are written.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct Layout {
     /// The data set's directory.
     pub directory: PathBuf,
     /// The files' format.
-    pub format: TableFormat,
+    pub format: OutputFormat,
     /// The output's columns.
     pub schema: SchemaRef,
     /// Which of them name directories.
@@ -117,7 +118,7 @@ impl DatasetOutput {
     fn open_writer(
         &self,
         path: &str,
-        format: TableFormat,
+        format: OutputFormat,
         schema: &SchemaRef,
     ) -> Result<TableWriter> {
         let file = PendingFile::create_below(&self.layout.directory, staged(path))?;
@@ -161,7 +162,7 @@ impl DatasetOutput {
         format!(
             "{directory}{separator}{}.{}",
             part_name(part),
-            self.layout.format.extension()
+            self.layout.format.name()
         )
     }
 
@@ -207,7 +208,7 @@ impl Receiver for DatasetOutput {
         if self.rejected.is_none() {
             let path = part_sidecar(REJECTED, part);
             self.rejected =
-                Some(self.open_writer(&path, TableFormat::Parquet, &quarantine.schema())?);
+                Some(self.open_writer(&path, OutputFormat::parquet(), &quarantine.schema())?);
         }
         self.rejected
             .as_mut()

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 
 use super::quarantine::{self, Quarantine};
-use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use super::table_writer::{TableWriter, WrittenFile};
 use crate::error::Result;
 use crate::pipeline::Receiver;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::storage::{PendingFile, remove};
+use crate::table::output_format::OutputFormat;
 
 /// The tables of a run that is not split into parts.
 pub struct FileOutput {
@@ -152,7 +153,7 @@ impl Receiver for FileOutput {
         };
         let batch = quarantine.batch(file, rows, rejections)?;
         if self.rejected.is_none() {
-            let format = TableFormat::of_name(&self.rejected_path)?;
+            let format = OutputFormat::of_name(&self.rejected_path)?;
             self.rejected = Some(TableWriter::create(
                 &self.rejected_path,
                 self.overwrite,

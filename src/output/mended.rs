@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use super::checkpoint::PartRecord;
 use super::names::{CORRECTIONS, part_sidecar, staged};
 use super::quarantine::COLUMNS;
-use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use super::table_writer::{TableWriter, WrittenFile};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
@@ -26,6 +26,7 @@ use crate::storage::PendingFile;
 use crate::table::cast::{cast_column, is_text};
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
+use crate::table::output_format::OutputFormat;
 
 /// Mended rows, each with its place in the input.
 #[derive(Debug)]
@@ -242,8 +243,12 @@ impl MendedRows {
         }
         let path = part_sidecar(CORRECTIONS, part.account.number);
         let file = PendingFile::create_below(directory, staged(&path))?;
-        let mut writer =
-            TableWriter::new(file, TableFormat::Parquet, schema(&job.table_schema), &[])?;
+        let mut writer = TableWriter::new(
+            file,
+            OutputFormat::parquet(),
+            schema(&job.table_schema),
+            &[],
+        )?;
         writer.write(&own.table(files)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;

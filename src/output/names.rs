@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::table::output_format::OutputFormat;
+
 /// The directory in a data set that holds all but its predictions; readers of data sets skip names
 /// that begin with `_`.
 pub const STATE: &str = "_tallow";
@@ -169,7 +171,7 @@ pub fn is_of_data_set(below: &Path) -> bool {
     ]
     .iter()
     .any(|kind| directory == Path::new(kind));
-    (is_hive || is_sidecar) && is_part(below, &["parquet", "csv", SIDECAR_EXTENSION])
+    (is_hive || is_sidecar) && is_table_part(below)
 }
 
 /// Whether a staged file, by its path below the data set's directory, is one that a run left.
@@ -179,9 +181,19 @@ pub fn is_left_by_run(below: &Path) -> bool {
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
     is_temporary
-        || is_part(below, &["parquet", "csv", SIDECAR_EXTENSION, "staged"])
+        || is_table_part(below)
+        || is_part(below, &["staged"])
         || below == staged(REPORT)
         || below == Path::new(STAGED).join(earlier::REPORT)
+}
+
+/// Whether a file is a part of predictions, in any format that is written, or a sidecar of one.
+fn is_table_part(path: &Path) -> bool {
+    let names: Vec<&str> = OutputFormat::all()
+        .map(OutputFormat::name)
+        .chain([SIDECAR_EXTENSION])
+        .collect();
+    is_part(path, &names)
 }
 
 /// Whether a file is the record of a finished part.

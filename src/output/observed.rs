@@ -15,13 +15,14 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use super::checkpoint::{Checkpoint, PartRecord};
 use super::names::{OBSERVED, part_sidecar, staged};
 use super::reading;
-use super::table_writer::{TableFormat, TableWriter, WrittenFile};
+use super::table_writer::{TableWriter, WrittenFile};
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::observer::{Observer, Partial, Partials, ScoredPortion};
 use crate::pipeline::part::PartAccount;
 use crate::storage::PendingFile;
 use crate::table::dataset::Dataset;
+use crate::table::output_format::OutputFormat;
 
 /// Names and versions of a run's observers: what the rows of the table begin with.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ impl Observed {
         }
         let path = part_sidecar(OBSERVED, part);
         let file = PendingFile::create_below(directory, staged(&path))?;
-        let mut writer = TableWriter::new(file, TableFormat::Parquet, schema(), &[])?;
+        let mut writer = TableWriter::new(file, OutputFormat::parquet(), schema(), &[])?;
         writer.write(&self.table(seen)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;

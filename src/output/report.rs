@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::names::{REPORT, staged};
-use super::table_writer::{TableFormat, TableWriter, WrittenFile, write_table};
+use super::table_writer::{TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
 use crate::storage::PendingFile;
+use crate::table::output_format::OutputFormat;
 
 /// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet
 /// or CSV.
@@ -33,7 +34,7 @@ pub fn create(path: &Path, run_id: &str, facts: &[Fact]) -> Result<()> {
 /// Fails if they cannot be written.
 pub fn stage(directory: &Path, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
     let file = PendingFile::create_below(directory, staged(REPORT))?;
-    let mut writer = TableWriter::new(file, TableFormat::Parquet, facts::schema(), &[])?;
+    let mut writer = TableWriter::new(file, OutputFormat::parquet(), facts::schema(), &[])?;
     writer.write(&facts::table(run_id, facts)?)?;
     let (file, written) = writer.finish(REPORT.to_owned())?;
     file.publish(true)?;

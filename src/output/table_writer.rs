@@ -13,83 +13,15 @@ use crate::digest::DigestWriter;
 use crate::error::{Error, Result};
 use crate::storage::PendingFile;
 use crate::table::Sink;
-use crate::table::csv_sink::CsvSink;
-use crate::table::parquet_sink::ParquetSink;
-
-/// How tables are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableFormat {
-    /// Apache Parquet.
-    Parquet,
-    /// Comma-separated text.
-    Csv,
-}
-
-impl TableFormat {
-    /// The end of file names.
-    #[must_use]
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Parquet => "parquet",
-            Self::Csv => "csv",
-        }
-    }
-}
-
-/// Ends of names that promise what is not written.
-const NOT_WRITTEN: [&str; 9] = [
-    "tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx",
-];
-
-impl TableFormat {
-    /// The format that a file's name asks for: CSV by its end, Parquet otherwise.
-    ///
-    /// # Errors
-    /// A usage error for a name that promises what is not written.
-    pub fn of_name(path: &Path) -> Result<Self> {
-        let end = path
-            .extension()
-            .map(|end| end.to_string_lossy().to_ascii_lowercase())
-            .unwrap_or_default();
-        if NOT_WRITTEN.contains(&end.as_str()) {
-            let error = Error::usage(format!("no table is written as `.{end}`")).at_path(path);
-            return Err(error.hint("end the name in `.parquet` or `.csv`"));
-        }
-        Ok(if end == "csv" {
-            Self::Csv
-        } else {
-            Self::Parquet
-        })
-    }
-
-    /// Checks that columns have a form in the format.
-    ///
-    /// # Errors
-    /// A contract error for one that has none.
-    pub fn check(self, schema: &SchemaRef) -> Result<()> {
-        self.sink(io::sink(), schema.clone(), &[]).map(|_| ())
-    }
-
-    fn sink<'a>(
-        self,
-        file: impl Write + Send + 'a,
-        schema: SchemaRef,
-        metadata: &[(String, String)],
-    ) -> Result<Box<dyn Sink + 'a>> {
-        Ok(match self {
-            Self::Parquet => Box::new(ParquetSink::new(file, schema, metadata)?),
-            Self::Csv => Box::new(CsvSink::new(file, schema, b',')?),
-        })
-    }
-}
+use crate::table::output_format::OutputFormat;
 
 /// Writes a table of one batch to a file, in the format that its name asks for.
 ///
 /// # Errors
 /// Fails if it cannot be written.
 pub fn write_table(file: &mut PendingFile, batch: &RecordBatch) -> Result<()> {
-    let format = TableFormat::of_name(file.path())?;
-    let mut sink = format.sink(file, batch.schema(), &[])?;
+    let format = OutputFormat::of_name(file.path())?;
+    let mut sink = format.sink(Box::new(file), batch.schema(), &[])?;
     sink.write(batch)?;
     sink.finish()
 }
@@ -161,7 +93,7 @@ impl TableWriter {
     pub fn create(
         path: &Path,
         overwrite: bool,
-        format: TableFormat,
+        format: OutputFormat,
         schema: SchemaRef,
         metadata: &[(String, String)],
     ) -> Result<Self> {
@@ -179,13 +111,13 @@ impl TableWriter {
     /// Fails if a column has no form in the format.
     pub fn new(
         file: PendingFile,
-        format: TableFormat,
+        format: OutputFormat,
         schema: SchemaRef,
         metadata: &[(String, String)],
     ) -> Result<Self> {
         let path = file.path().to_owned();
         let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(file))));
-        let sink = format.sink(file.clone(), schema, metadata)?;
+        let sink = format.sink(Box::new(file.clone()), schema, metadata)?;
         Ok(Self {
             path,
             sink,

@@ -11,7 +11,6 @@ use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
-use crate::output::table_writer::TableFormat;
 use crate::package::open::OpenedModel;
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
 use crate::request::rows::Rows;
@@ -131,7 +130,7 @@ pub fn refuse_alone(
         "`--metrics-file` or `--lineage-file`",
     )?;
     // A Parquet file and a data set say themselves which run made them.
-    let is_known = has_report || target.is_dataset() || target.format == TableFormat::Parquet;
+    let is_known = has_report || target.is_dataset() || target.format.keeps_metadata();
     needs(
         guards.skip_code.is_some() && !is_known,
         "--skip-code",

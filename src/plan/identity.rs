@@ -65,7 +65,7 @@ pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
         .ok_or_else(|| Error::internal("a run without an output"))?;
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());
-    configuration.insert("--output-format".into(), target.format.extension().into());
+    configuration.insert("--output-format".into(), target.format.name().into());
     let inputs = plan
         .job
         .dataset

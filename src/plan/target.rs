@@ -9,14 +9,14 @@ use super::options::byte_size;
 use crate::error::{Error, Result, shell_word};
 use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
-use crate::output::table_writer::TableFormat;
 use crate::pipeline::Job;
-use crate::request::output::{Output, OutputFormat};
+use crate::request::output::Output;
 use crate::storage::{Lock, canonical, directory_of, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
 use crate::table::location::inside;
 use crate::table::name_index::NameIndex;
+use crate::table::output_format::OutputFormat;
 
 /// Rows of a part where nobody says otherwise: eight row groups of the output.
 const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
@@ -42,7 +42,7 @@ pub struct Target {
     /// The file, or the data set's directory.
     pub path: PathBuf,
     /// The format of the predictions.
-    pub format: TableFormat,
+    pub format: OutputFormat,
     /// The report; none if none is wanted.
     pub report: Option<PathBuf>,
     /// Whether the user named the report.
@@ -114,8 +114,7 @@ impl Target {
             None => Some(default),
         };
         let target = Self {
-            format: output_format
-                .map_or_else(|| format_of(output, is_dataset), |format| Ok(format.into()))?,
+            format: output_format.map_or_else(|| format_of(output, is_dataset), Ok)?,
             report: wanted(report, names::report(output, is_dataset)),
             is_report_named: report.is_some(),
             rejected: wanted(rejected, names::rejected(output, is_dataset)),
@@ -134,7 +133,7 @@ impl Target {
         [&self.report, &self.rejected]
             .into_iter()
             .flatten()
-            .try_for_each(|path| TableFormat::of_name(path).map(|_| ()))?;
+            .try_for_each(|path| OutputFormat::of_name(path).map(|_| ()))?;
         if self.is_dataset() && self.is_rejected_named && self.rejected.is_some() {
             return Err(Error::usage("rejected rows of a data set lie in it")
                 .hint("leave `--rejected` out, or pass `--rejected none`"));
@@ -384,22 +383,16 @@ pub fn refuse_inside(what: &str, path: &Path, told: &Path, inputs: &[PathBuf]) -
 /// The width of a row of text, where nothing is known of it.
 const TEXT_ROW_BYTES: f64 = 100.0;
 
-impl From<OutputFormat> for TableFormat {
-    fn from(format: OutputFormat) -> Self {
-        match format {
-            OutputFormat::Parquet => Self::Parquet,
-            OutputFormat::Csv => Self::Csv,
-        }
-    }
-}
-
 /// A directory of parts may be called what it likes.
-fn format_of(path: &Path, is_dataset: bool) -> Result<TableFormat> {
+fn format_of(path: &Path, is_dataset: bool) -> Result<OutputFormat> {
     if is_dataset {
-        return Ok(TableFormat::Parquet);
+        return Ok(OutputFormat::parquet());
     }
-    TableFormat::of_name(path).map_err(|error| {
-        error.hint("end the name in `.parquet` or `.csv`, or pass `--output-format`")
+    OutputFormat::of_name(path).map_err(|error| {
+        error.hint(format!(
+            "end the name in {}, or pass `--output-format`",
+            OutputFormat::extensions()
+        ))
     })
 }
 

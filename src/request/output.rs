@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::output_format::OutputFormat;
+
 /// Where results go.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -31,16 +33,6 @@ pub struct Output {
     /// Rejected rows file, or `none`; `.csv` makes it CSV
     #[serde(with = "crate::path_text::option")]
     pub rejected: Option<PathBuf>,
-}
-
-/// The format of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// Apache Parquet, zstd
-    Parquet,
-    /// Comma-separated values with a header
-    Csv,
 }
 
 /// What is too bad to go on.

@@ -9,7 +9,6 @@ use super::{RUN_ID, Run};
 use crate::error::{Error, Result};
 use crate::output::names::earlier;
 use crate::output::quarantine;
-use crate::output::table_writer::TableFormat;
 use crate::plan::target::Target;
 use crate::report::previous::PreviousRun;
 use crate::report::run::Status;
@@ -50,8 +49,7 @@ impl Run<'_> {
         let Some(found) = find(path)?.filter(|found| is_asked && found.is_file) else {
             return Ok(false);
         };
-        let is_parquet = read_head(path)?.starts_with(parquet::MAGIC);
-        if is_parquet != (*format == TableFormat::Parquet)
+        if !format.may_have_written(&read_head(path)?)
             || !self.was_made_by_this_run(found.byte_count)?
         {
             return Ok(false);

@@ -34,7 +34,6 @@ use crate::contract::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::output::quarantine::Quarantine;
-use crate::output::table_writer::TableFormat;
 use crate::output::{publication, report};
 use crate::package::open::Identity;
 use crate::pipeline::part::RowCounts;
@@ -47,6 +46,7 @@ use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
 use crate::request::Request;
 use crate::storage::{Lock, find};
+use crate::table::output_format::OutputFormat;
 
 /// A run with its plan.
 pub struct Run<'a> {
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let quarantine = Quarantine::new(&self.plan.job)?;
-        TableFormat::of_name(path)?
+        OutputFormat::of_name(path)?
             .check(&quarantine.schema())
             .map_err(|error| error.at_path(path))?;
         Ok(Some(quarantine))

@@ -18,7 +18,7 @@ use super::csv_split::{Beginning, FILL_BYTES, MAX_RECORD_BYTES, PieceLimit, Spli
 use super::csv_typed::Reading;
 use super::demand::Demand;
 use super::{
-    ColumnRequest, Format, Portion, Portions, ReadOptions, Start, TableFile, compression,
+    ColumnRequest, FormatReader, Portion, Portions, ReadOptions, Start, TableFile, compression,
     room_for_columns,
 };
 use crate::error::{Error, Result};
@@ -36,9 +36,9 @@ const WINDOW_BYTES: u64 = 8 << 20;
 #[derive(Clone, Copy, Debug)]
 pub struct Csv;
 
-impl Format for Csv {
-    fn name(&self) -> &'static str {
-        "csv"
+impl FormatReader for Csv {
+    fn has_magic(&self) -> bool {
+        false
     }
 
     /// Without `.txt`, which any text may end in.

@@ -9,10 +9,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::Sink;
 use super::csv_find::find;
 use super::csv_record::check_mark;
 use super::value_text::{Values, printable};
+use super::{FormatWriter, Sink, parquet};
 use crate::error::{Error, Result};
 use crate::storage;
 
@@ -37,6 +37,33 @@ fn spelled(data_type: &DataType) -> &'static str {
         | DataType::ListView(_)
         | DataType::LargeListView(_) => "lists",
         _ => "nested values",
+    }
+}
+
+/// How delimited text is written: with commas.
+#[derive(Debug)]
+pub struct CsvWriter;
+
+impl FormatWriter for CsvWriter {
+    fn about(&self) -> &'static str {
+        "Comma-separated values with a header"
+    }
+
+    fn keeps_metadata(&self) -> bool {
+        false
+    }
+
+    fn may_have_written(&self, head: &[u8]) -> bool {
+        !head.starts_with(parquet::MAGIC)
+    }
+
+    fn sink<'a>(
+        &self,
+        stream: Box<dyn Write + Send + 'a>,
+        schema: SchemaRef,
+        _metadata: &[(String, String)],
+    ) -> Result<Box<dyn Sink + 'a>> {
+        Ok(Box::new(CsvSink::new(stream, schema, b',')?))
     }
 }
 

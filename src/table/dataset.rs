@@ -41,9 +41,6 @@ pub struct DatasetFile {
     pub table: Box<dyn TableFile>,
 }
 
-/// The name of the format that takes any text.
-const CSV: &str = "csv";
-
 /// What is wrong with a file that is called Parquet.
 const MISNAMED: &str = "it is named as Parquet, but holds text";
 
@@ -575,19 +572,21 @@ fn open_file(
             .at_path(path)
             .hint("write the file again, or leave it out"));
     }
-    let format = FORMATS.iter().find(|format| format.recognises(&head, path));
-    if format.is_none_or(|format| format.name() == CSV)
+    let format = FORMATS
+        .iter()
+        .find(|format| format.reader.recognises(&head, path));
+    if format.is_none_or(|format| !format.reader.has_magic())
         && let Some(error) = content::refusal(&head, path)
     {
         return Err(error);
     }
     let format = format.ok_or_else(|| {
-        let known: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+        let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
         Error::failed("the file is no table that tallow knows")
             .at_path(path)
             .hint(format!("known formats: {}", known.join(", ")))
     })?;
-    let table = format.open(path, options)?;
+    let table = format.reader.open(path, options)?;
     let own = table.schema();
     let is_own = |(name, _): &&Partition| own.column_with_name(name).is_some();
     let own_columns = partitions
@@ -600,7 +599,7 @@ fn open_file(
     Ok(DatasetFile {
         path: path.clone(),
         name: path.clone(),
-        format: format.name(),
+        format: format.name,
         partitions: partitions.clone(),
         own_columns,
         table,

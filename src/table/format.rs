@@ -1,6 +1,8 @@
-//! What a format of tables is: files that cut themselves into portions, how they are read, and sinks
-//! that take batches in order.
+//! What a format of tables is: a reading half, whose files cut themselves into portions, and a
+//! writing half, whose sinks take batches in order and write to any stream of bytes.
 
+use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -135,8 +137,8 @@ pub struct Portion {
     pub decode: Decode,
 }
 
-impl std::fmt::Debug for Portion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Portion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Portion")
             .field("first_row", &self.first_row)
             .finish_non_exhaustive()
@@ -178,7 +180,7 @@ pub trait Portions: Send {
 }
 
 /// One file, opened: its schema is known, its rows are not read yet.
-pub trait TableFile: Send + Sync + std::fmt::Debug {
+pub trait TableFile: Send + Sync + fmt::Debug {
     /// The file's own columns; delimited text has only text columns.
     fn schema(&self) -> SchemaRef;
 
@@ -238,10 +240,27 @@ pub trait TableFile: Send + Sync + std::fmt::Debug {
     ) -> Result<Box<dyn Portions>>;
 }
 
-/// A format of tables: recognises and opens files.
-pub trait Format: Sync {
-    /// The format's name, as in `--format` and in file names.
-    fn name(&self) -> &'static str;
+/// A format of tables.
+pub struct Format {
+    /// Its name, which is a value of `--output-format` and the extension of the files that are
+    /// written.
+    pub name: &'static str,
+    /// How its files are read.
+    pub reader: &'static dyn FormatReader,
+    /// How its files are written; none for a format that is only read.
+    pub writer: Option<&'static dyn FormatWriter>,
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Format").field(&self.name).finish()
+    }
+}
+
+/// The reading half of a format of tables: recognises and opens files.
+pub trait FormatReader: Sync {
+    /// Whether its files begin with bytes that files of no other format begin with.
+    fn has_magic(&self) -> bool;
 
     /// The endings of names that files of the format have in directories, in lower case.
     fn endings(&self) -> &'static [&'static str];
@@ -254,6 +273,31 @@ pub trait Format: Sync {
     /// # Errors
     /// Says what is broken about the file, and where.
     fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>>;
+}
+
+/// The writing half of a format of tables.
+pub trait FormatWriter: Sync {
+    /// A line about the format for `--help`.
+    fn about(&self) -> &'static str;
+
+    /// Whether a file of it keeps metadata, such as the id of the run that wrote it.
+    fn keeps_metadata(&self) -> bool;
+
+    /// Whether a file with this beginning may be one that it wrote.
+    fn may_have_written(&self, head: &[u8]) -> bool;
+
+    /// A sink that writes batches of `schema` to a stream of bytes. `metadata` are key-value pairs
+    /// about the file, where it keeps them.
+    ///
+    /// # Errors
+    /// A contract error for a column that has no form in the format; fails if the stream takes no
+    /// bytes.
+    fn sink<'a>(
+        &self,
+        stream: Box<dyn Write + Send + 'a>,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Box<dyn Sink + 'a>>;
 }
 
 /// Takes batches in the order of the output.

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
-use super::has_known_ending;
 use super::hive::partition;
 use super::hive_file::Partition;
 use super::lake::Lakes;
+use super::{FORMATS, has_known_ending};
 use crate::error::{Error, Result};
 use crate::storage;
 
@@ -216,8 +216,14 @@ impl Walk {
             .collect();
         if self.ignored.len() > ignored_before {
             let more = if ignored.len() > NAMED { ", …" } else { "" };
-            let message = "no file in the directory has a name that ends as a table's does \
-                           (`.parquet`, `.csv`, …)";
+            let known: Vec<String> = FORMATS
+                .iter()
+                .map(|format| format!("`.{}`, ", format.name))
+                .collect();
+            let message = format!(
+                "no file in the directory has a name that ends as a table's does ({}…)",
+                known.concat()
+            );
             let hint = format!(
                 "name the files, or pass `--any-ending` to read {}{more}",
                 ignored[..ignored.len().min(NAMED)].join(", ")

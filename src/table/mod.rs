@@ -32,6 +32,7 @@ pub mod location;
 pub mod name_index;
 pub mod nested;
 pub mod number_format;
+pub mod output_format;
 pub mod parquet;
 mod parquet_check;
 mod parquet_decode;
@@ -56,11 +57,23 @@ use std::path::Path;
 pub(crate) use self::format::room_for_columns;
 pub use self::format::{
     ColumnRequest, DEFAULT_PORTION_BYTES, DEFAULT_PORTION_ROWS, Decode, Escape, Format,
-    MOST_PORTION_BYTES, Portion, Portions, ReadOptions, Sink, Start, TableFile,
+    FormatReader, FormatWriter, MOST_PORTION_BYTES, Portion, Portions, ReadOptions, Sink, Start,
+    TableFile,
 };
 
 /// Every format, in the order of recognition: text without a magic number comes last.
-pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &csv::Csv];
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "parquet",
+        reader: &parquet::Parquet,
+        writer: Some(&parquet_sink::ParquetWriter),
+    },
+    Format {
+        name: "csv",
+        reader: &csv::Csv,
+        writer: Some(&csv_sink::CsvWriter),
+    },
+];
 
 /// Endings of compressed files, of which gzip and zstd are read; the others are refused by name
 /// rather than passed over.
@@ -94,7 +107,7 @@ pub fn has_known_ending(path: &Path) -> bool {
     ending.is_some_and(|ending| {
         FORMATS
             .iter()
-            .any(|format| format.endings().contains(&ending))
+            .any(|format| format.reader.endings().contains(&ending))
     })
 }
 

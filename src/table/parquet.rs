@@ -30,7 +30,7 @@ use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
 use super::parquet_types::{annotated, readable, with_timestamps};
 use super::parquet_zones::with_zones;
 use super::{
-    ColumnRequest, Format, Portions, ReadOptions, Start, TableFile, parquet_demand,
+    ColumnRequest, FormatReader, Portions, ReadOptions, Start, TableFile, parquet_demand,
     room_for_columns,
 };
 use crate::error::{Error, Result};
@@ -47,9 +47,9 @@ pub const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 #[derive(Debug)]
 pub struct Parquet;
 
-impl Format for Parquet {
-    fn name(&self) -> &'static str {
-        "parquet"
+impl FormatReader for Parquet {
+    fn has_magic(&self) -> bool {
+        true
     }
 
     fn endings(&self) -> &'static [&'static str] {

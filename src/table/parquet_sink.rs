@@ -21,10 +21,10 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, Write
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
-use super::Sink;
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks, leaf_count};
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
+use super::{FormatWriter, Sink, parquet as reading};
 use crate::error::{Error, Result};
 use crate::storage::io_error;
 
@@ -39,6 +39,33 @@ const ROW_GROUP_BYTES: usize = 32 << 20;
 /// here and in every reader: about 1 KiB of footer in memory, and the time of some thousand values.
 /// A fixed size for the whole would make both grow with the square of the number of columns.
 const COLUMN_CHUNK_BYTES: usize = 2 << 10;
+
+/// How Parquet is written.
+#[derive(Debug)]
+pub struct ParquetWriter;
+
+impl FormatWriter for ParquetWriter {
+    fn about(&self) -> &'static str {
+        "Apache Parquet, zstd"
+    }
+
+    fn keeps_metadata(&self) -> bool {
+        true
+    }
+
+    fn may_have_written(&self, head: &[u8]) -> bool {
+        head.starts_with(reading::MAGIC)
+    }
+
+    fn sink<'a>(
+        &self,
+        stream: Box<dyn Write + Send + 'a>,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Box<dyn Sink + 'a>> {
+        Ok(Box::new(ParquetSink::new(stream, schema, metadata)?))
+    }
+}
 
 /// The size that ends a row group of a table that has `leaf_count` columns, nested ones counted by
 /// leaf.
@@ -125,7 +152,7 @@ impl<W: Write + Send> ParquetSink<W> {
         if let Some(field) = schema
             .fields()
             .iter()
-            .find(|field| !super::parquet::can_write(field.data_type()))
+            .find(|field| !reading::can_write(field.data_type()))
         {
             return Err(
                 Error::contract(format!("Parquet has no form for {}", field.data_type()))

@@ -186,7 +186,7 @@ fn what_is_reserved_to_a_room_stays_in_it() {
 #[test]
 fn every_format_of_tables_has_a_demo_and_a_hostile_file() {
     for format in tallow::table::FORMATS {
-        let name = format.name();
+        let name = format.name;
         assert!(
             data(&format!("demo/customers.{name}")).exists(),
             "no demo in {name}"

@@ -276,7 +276,7 @@ fn topic(name: &str) -> &'static str {
 #[test]
 fn the_guide_names_every_format_and_importer() {
     for format in tallow::table::FORMATS {
-        for name in std::iter::once(&format.name()).chain(format.endings()) {
+        for name in std::iter::once(&format.name).chain(format.reader.endings()) {
             let is_named = topic("data").contains(&format!("`{name}`"))
                 || topic("data").contains(&format!("`.{name}`"));
             assert!(is_named, "the guide does not name the table format {name}");
