@@ -8,7 +8,7 @@ use super::page::Page;
 use crate::count::counted;
 use crate::path_text;
 use crate::plan::replay::Replay;
-use crate::report::summary::ignored_told;
+use crate::report::text::ignored_text;
 use crate::run::check::Found;
 
 /// The lines for the user.
@@ -86,9 +86,10 @@ pub(super) fn page(found: &Found) -> Page {
             file.reason
         ));
     });
-    ignored_told(&plan.ignored)
+    let ignored = plan.ignored.iter().map(|path| path.display().to_string());
+    ignored_text(&ignored.collect::<Vec<_>>())
         .iter()
-        .for_each(|told| page.line(format!("  ignored {told}")));
+        .for_each(|text| page.line(format!("  ignored {text}")));
     page.line(BINDING);
     job.arms
         .inputs()

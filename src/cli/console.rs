@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 use crate::escape;
 use crate::process;
 use crate::report::json::failure;
+use crate::report::renderer;
+use crate::report::renderer::Report;
 
 /// The heading above the columns that feed the model.
 pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
@@ -124,6 +126,19 @@ impl Console {
         self.data(page.text())
     }
 
+    /// Writes a report to standard output, in the form that `--format` asks for.
+    ///
+    /// # Errors
+    /// Fails if standard output cannot be written.
+    pub(super) fn report(&self, report: &Report<'_>) -> Result<()> {
+        let name = match self.format {
+            ResultFormat::Text => "text",
+            ResultFormat::Json => "json",
+        };
+        let renderer = renderer(name).ok_or_else(|| Error::internal("a form without renderer"))?;
+        self.data(&renderer.render(report))
+    }
+
     /// Writes an object to standard output, in a line of its own.
     ///
     /// # Errors
@@ -146,13 +161,10 @@ impl Console {
 
     /// Tells a person what was done, in lines of which the first says it in short; a log as JSON
     /// gets `object` instead of the others.
-    pub fn summary(&self, lines: &[String], object: &Map<String, Json>) {
+    pub fn summary(&self, text: &str, object: &Map<String, Json>) {
         if self.quiet == 0 {
-            let headline = lines.first().map_or("", String::as_str);
-            let text = lines.iter().fold(String::new(), |text, line| {
-                text + &escape::line(line) + "\n"
-            });
-            self.write(Level::Info, headline, &text, || {
+            let headline = text.lines().next().unwrap_or_default();
+            self.write(Level::Info, headline, text, || {
                 Map::from_iter([("summary".to_owned(), Json::Object(object.clone()))])
             });
         }

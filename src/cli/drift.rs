@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
 use super::console::Console;
 use super::drift_args::{DriftArgs, ProfileArgs};
@@ -18,7 +18,7 @@ use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::Fact;
 use crate::report::drift::Comparison;
-use crate::report::json::sections;
+use crate::report::renderer::{Detail, Report};
 use crate::request::comparison::{Comparison as Request, Profiling};
 use crate::storage::{PendingFile, canonical, find};
 use crate::table::location::locate;
@@ -77,9 +77,12 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
     if console.is_json() {
-        let mut object: Map<String, Json> = sections(&facts);
-        object.insert("status".to_owned(), json!("done"));
-        return console.json(&Json::Object(object));
+        let head = Map::from_iter([("status".to_owned(), json!("done"))]);
+        return console.report(&Report {
+            head,
+            facts: &facts,
+            detail: Detail::All,
+        });
     }
     let mut page = Page::default();
     compared.lines().iter().for_each(|line| page.line(line));

@@ -1,6 +1,6 @@
 //! `tallow evaluate`: predictions against labels.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, json};
 
 use super::console::Console;
 use super::drift::refuse_taken;
@@ -13,7 +13,7 @@ use crate::output::report as report_file;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
-use crate::report::json::sections;
+use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
 use crate::storage::directory_of;
@@ -44,9 +44,12 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
     if console.is_json() {
-        let mut object: Map<String, Json> = sections(&facts);
-        object.insert("status".to_owned(), json!("done"));
-        return console.json(&Json::Object(object));
+        let head = Map::from_iter([("status".to_owned(), json!("done"))]);
+        return console.report(&Report {
+            head,
+            facts: &facts,
+            detail: Detail::All,
+        });
     }
     let mut page = Page::default();
     evaluation::lines(&found)

@@ -1,7 +1,7 @@
 //! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with
 //! what it says of its run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value as Json, json};
@@ -10,7 +10,7 @@ use super::args::InspectArgs;
 use super::console::Console;
 use super::page::Page;
 use crate::contract::{Contract, Input, InputKind, Width};
-use crate::count::counted;
+use crate::count::{counted, listed};
 use crate::error::{Error, Kind, Result};
 use crate::format::ImportOptions;
 use crate::output::names::IDENTITY;
@@ -20,9 +20,9 @@ use crate::path_text;
 use crate::plan::effect::refuse_trees;
 use crate::plan::options::tree_selection;
 use crate::plan::reading::dialect_options;
-use crate::report::json::sections;
+use crate::report::renderer::{Detail, Report};
 use crate::report::stored::{StoredReport, is_report};
-use crate::report::summary::rows_told;
+use crate::report::text::rows_text;
 use crate::storage::{find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
@@ -67,24 +67,36 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     }
     let not_a_model = || refuse_trees(trees.as_deref(), None);
     let shown = match manifest {
-        Some(manifest) => not_a_model().and_then(|()| data_set(path, &manifest))?,
+        Some(manifest) => {
+            let (page, object) = not_a_model().and_then(|()| data_set(path, &manifest))?;
+            Shown::Page(page, object)
+        }
         None if is_data(path, found.is_directory)? => {
             not_a_model().and_then(|()| data_or_report(path, &reading))?
         }
         None => {
             let opened = open(path, &options).map_err(|error| neither(error, path))?;
             refuse_trees(trees.as_deref(), Some(opened.loaded.model.family()))?;
-            model(&opened)
+            let (page, object) = model(&opened);
+            Shown::Page(page, object)
         }
     };
     show(&shown, console)
 }
 
-fn show((page, object): &(Page, Json), console: &Console) -> Result<()> {
-    if console.is_json() {
-        console.json(object)
-    } else {
-        console.show(page)
+/// What is shown of a path.
+enum Shown {
+    /// Lines, and the same as JSON.
+    Page(Page, Json),
+    /// The last of the reports in the file.
+    Report(PathBuf, Vec<StoredReport>),
+}
+
+fn show(shown: &Shown, console: &Console) -> Result<()> {
+    match shown {
+        Shown::Page(_, object) if console.is_json() => console.json(object),
+        Shown::Page(page, _) => console.show(page),
+        Shown::Report(path, reports) => report(path, reports, console),
     }
 }
 
@@ -228,19 +240,11 @@ fn outputs(opened: &OpenedModel) -> Vec<String> {
 }
 
 fn inputs(page: &mut Page, contract: &Contract) {
-    for input in contract.inputs.iter().take(LISTED) {
-        page.line(format!(
-            "  {:24} {}",
-            input.name,
-            kind(input, CATEGORIES_LISTED)
-        ));
-    }
-    if contract.inputs.len() > LISTED {
-        page.line(format!(
-            "  and {} more (`--format json` lists them all)",
-            contract.inputs.len() - LISTED
-        ));
-    }
+    let lines = contract
+        .inputs
+        .iter()
+        .map(|input| format!("  {:24} {}", input.name, kind(input, CATEGORIES_LISTED)));
+    page.list(lines, LISTED);
 }
 
 fn kind(input: &Input, most: usize) -> String {
@@ -265,61 +269,44 @@ fn kind(input: &Input, most: usize) -> String {
             }
         }
         InputKind::Category(vocabulary) => {
-            let values: Vec<String> = vocabulary
-                .values
-                .iter()
-                .take(most)
-                .map(ToString::to_string)
-                .collect();
-            let more = vocabulary.values.len().saturating_sub(most);
-            format!(
-                "category: {}{}",
-                values.join(", "),
-                if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                }
-            )
+            format!("category: {}", listed(&vocabulary.values, most, ", ", ""))
         }
     }
 }
 
-fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<(Page, Json)> {
+fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<Shown> {
     let dataset = Dataset::open(&locate(&[path.to_owned()], false)?.files, &[], reading)?;
     match dataset.files.as_slice() {
-        [file] if is_report(&dataset.schema()) => report(path, &StoredReport::read(&file.path)?),
-        _ => Ok(data(path, &dataset)),
+        [file] if is_report(&dataset.schema()) => {
+            let reports = StoredReport::read(&file.path)?;
+            Ok(Shown::Report(path.to_owned(), reports))
+        }
+        _ => {
+            let (page, object) = data(path, &dataset);
+            Ok(Shown::Page(page, object))
+        }
     }
 }
 
-/// What the last run in a report did.
-fn report(path: &Path, reports: &[StoredReport]) -> Result<(Page, Json)> {
+/// Shows what the last run in a report did.
+fn report(path: &Path, reports: &[StoredReport], console: &Console) -> Result<()> {
     let last = reports
         .last()
         .ok_or_else(|| Error::internal("a report without a run"))?;
-    let mut page = Page::new("report");
-    page.fact("path", path.display().to_string());
-    if reports.len() > 1 {
-        page.fact(
-            "runs",
-            format!("{}, of which the last is shown", reports.len()),
-        );
-    }
-    last.described()
-        .iter()
-        .for_each(|(label, told)| page.fact(label, told));
-    let mut object = sections(&last.facts);
-    object.extend(
-        [
-            ("kind", json!("report")),
-            ("path", json!(path_text::text(path))),
-            ("run_id", json!(last.run_id)),
-            ("runs", json!(reports.len())),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    Ok((page, Json::Object(object)))
+    let head = [
+        ("kind", json!("report")),
+        ("path", json!(path_text::text(path))),
+        ("run_id", json!(last.run_id)),
+        ("runs", json!(reports.len())),
+    ];
+    console.report(&Report {
+        head: head
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect(),
+        facts: &last.facts,
+        detail: Detail::All,
+    })
 }
 
 /// A data set that tallow wrote: what its manifest says, then its columns.
@@ -350,7 +337,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
         ("model", model),
         ("model_digest", manifest.identity.model_digest.clone()),
         ("inputs", counted(manifest.identity.inputs.len(), "file")),
-        ("rows", rows_told(&manifest.ledger)),
+        ("rows", rows_text(&manifest.ledger)),
         ("parts", manifest.parts.len().to_string()),
         ("size", HumanBytes(bytes).to_string()),
         ("whole", state.to_owned()),
@@ -427,15 +414,11 @@ fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
 fn columns(page: &mut Page, dataset: &Dataset) {
     let schema = dataset.schema();
     page.line(format!("columns ({})", schema.fields().len()));
-    for field in schema.fields().iter().take(LISTED) {
-        page.line(format!("  {:24} {}", field.name(), field.data_type()));
-    }
-    if schema.fields().len() > LISTED {
-        page.line(format!(
-            "  and {} more (`--format json` lists them all)",
-            schema.fields().len() - LISTED
-        ));
-    }
+    let lines = schema
+        .fields()
+        .iter()
+        .map(|field| format!("  {:24} {}", field.name(), field.data_type()));
+    page.list(lines, LISTED);
 }
 
 fn column_objects(dataset: &Dataset) -> Vec<Json> {

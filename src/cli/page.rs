@@ -1,6 +1,7 @@
 //! Text for standard output, line by line: whatever a name or a label holds, each line stays one
 //! line and shows itself.
 
+use crate::count::and_more;
 use crate::escape;
 
 /// Lines to be shown.
@@ -24,6 +25,16 @@ impl Page {
     /// Adds a line with a label in front.
     pub(super) fn fact(&mut self, label: &str, text: impl AsRef<str>) {
         self.line(format!("  {label:16} {}", text.as_ref()));
+    }
+
+    /// Adds the first `max` of the lines, and how many more there are, which JSON has.
+    pub(super) fn list(&mut self, lines: impl IntoIterator<Item = String>, max: usize) {
+        let mut lines = lines.into_iter();
+        lines.by_ref().take(max).for_each(|line| self.line(line));
+        let more = and_more(lines.count(), "");
+        if !more.is_empty() {
+            self.line(format!(" {more} (`--format json` lists them all)"));
+        }
     }
 
     /// The whole text.

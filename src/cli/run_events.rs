@@ -3,12 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::HumanCount;
+use serde_json::{Map, json};
 
 use super::console::{self, Console};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::report::summary;
+use crate::report::renderer::{Detail, Renderer, Report};
+use crate::report::text::Text;
 use crate::run::events::{Account, Events, Progress};
 
 /// A console that listens to a run.
@@ -89,18 +91,20 @@ impl Events for ConsoleEvents<'_> {
         if !account.is_published {
             return Ok(());
         }
-        let files = summary::Files {
-            report: account.written.report.as_deref(),
-            rejected: account.written.rejected.as_deref(),
+        let files = [
+            ("report", &account.written.report),
+            ("rejected", &account.written.rejected),
+        ];
+        let report = Report {
+            head: Map::from_iter(files.map(|(name, path)| (name.to_owned(), json!(path)))),
+            facts: account.facts,
+            detail: if self.console.is_verbose() {
+                Detail::Verbose
+            } else {
+                Detail::Summary
+            },
         };
-        let lines = summary::lines(
-            &account.plan.job,
-            account.outcomes,
-            account.circumstances,
-            &files,
-            self.console.is_verbose(),
-        );
-        self.console.summary(&lines, account.object);
+        self.console.summary(&Text.render(&report), account.object);
         if self.console.shows_only_warnings() {
             self.warn_of_losses(account);
         }

@@ -7,7 +7,7 @@ use super::console::Console;
 use super::trust;
 use super::user::local;
 use crate::error::Result;
-use crate::report::lineage::{ParentRun, name_uuid};
+use crate::report::openlineage::{ParentRun, name_uuid};
 use crate::run::caller::{Caller, invocation_id};
 
 /// The prefix of Airflow's variables.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::list::written;
 use crate::contract::Contract;
 use crate::contract::binding::BoundInput;
+use crate::count;
 use crate::error::{Error, shell_word};
 use crate::table::dataset::Dataset;
 
@@ -92,16 +93,10 @@ pub(super) fn unread_derived(unread: &[&str]) -> Option<Error> {
 }
 
 pub(super) fn listed(names: &[&str]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(LISTED)
-        .map(|name| format!("`{name}`"))
-        .collect();
-    let more = names.len().saturating_sub(LISTED);
-    shown.join(", ")
-        + &if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        }
+    count::listed(
+        names.iter().map(|name| format!("`{name}`")),
+        LISTED,
+        ", ",
+        "",
+    )
 }

@@ -103,6 +103,34 @@ impl Fact {
     }
 }
 
+/// A fact about `subject`, which is empty for the run as a whole.
+#[must_use]
+pub fn find<'a>(facts: &'a [Fact], section: &str, subject: &str, metric: &str) -> Option<&'a Fact> {
+    facts
+        .iter()
+        .find(|fact| fact.section == section && fact.subject == subject && fact.metric == metric)
+}
+
+/// A text about the run as a whole.
+#[must_use]
+pub fn text<'a>(facts: &'a [Fact], section: &str, metric: &str) -> Option<&'a str> {
+    match &find(facts, section, "", metric)?.value {
+        Value::Text(text) => Some(text),
+        Value::Number(_) => None,
+    }
+}
+
+/// A number about `subject`, which is empty for the run as a whole.
+#[must_use]
+pub fn number(facts: &[Fact], section: &str, subject: &str, metric: &str) -> Option<f64> {
+    find(facts, section, subject, metric)?.as_number()
+}
+
+/// The facts of a section.
+pub fn of_section<'a>(facts: &'a [Fact], section: &'a str) -> impl Iterator<Item = &'a Fact> {
+    facts.iter().filter(move |fact| fact.section == section)
+}
+
 /// The facts in a table of [`schema`], each with its run's name; none if the table is another one.
 /// Columns may be of other types, as CSV files give them.
 #[must_use]

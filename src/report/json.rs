@@ -1,9 +1,27 @@
-//! The same facts as one JSON object on one line, for Airflow's XCom and for `jq`.
+//! The report as one JSON object on one line, for Airflow's XCom and for `jq`.
 
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::facts::{Fact, Value};
+use super::renderer::{Renderer, Report};
 use crate::error::Error;
+use crate::escape;
+
+/// The report's sections and its head in one object.
+#[derive(Clone, Copy, Debug)]
+pub struct JsonLine;
+
+impl Renderer for JsonLine {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn render(&self, report: &Report<'_>) -> String {
+        let mut object = sections(report.facts);
+        object.extend(report.head.clone());
+        format!("{}\n", escape::json(&Json::Object(object).to_string()))
+    }
+}
 
 /// Facts as `{section: {subject: {metric: value}}}`; facts about the run as a whole lie directly in
 /// their section. Infinite and NaN numbers, which JSON lacks, are texts.

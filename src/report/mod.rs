@@ -1,5 +1,4 @@
-//! What happened: facts in long form, as a Parquet table, as one JSON line, as a summary for
-//! people.
+//! What happened: facts in long form, as a table, and what renderers make of them.
 //!
 //! One row is one fact (section, subject, metric, value, unit), so that a year of reports is one
 //! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
@@ -9,12 +8,63 @@ pub mod drift;
 pub mod evaluation;
 pub mod facts;
 pub mod json;
-pub mod lineage;
-pub mod metrics;
+pub mod openlineage;
 pub mod previous;
+pub mod prometheus;
+pub mod renderer;
 pub mod run;
 pub mod scores;
 pub mod stored;
-pub mod summary;
+pub mod text;
+mod value_group;
 
 pub use facts::{Fact, Value};
+use renderer::Renderer;
+
+/// Every renderer of reports.
+pub static RENDERERS: &[&dyn Renderer] = &[&text::Text, &json::JsonLine, &prometheus::Prometheus];
+
+/// The renderer of this name.
+#[must_use]
+pub fn renderer(name: &str) -> Option<&'static dyn Renderer> {
+    RENDERERS
+        .iter()
+        .find(|renderer| renderer.name() == name)
+        .copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::renderer::{Detail, Report};
+    use super::*;
+
+    #[test]
+    fn every_renderer_has_a_file_of_its_name_and_keeps_each_line_whole() {
+        let name = "a\nb\u{1b}[1m\"";
+        let facts = [
+            Fact::text("run", "", "status", "done"),
+            Fact::text("model", "", "name", name),
+            Fact::count("coercions", name, "missing", 3, "values"),
+            Fact::count("scores", name, "count_yes", 2, "rows"),
+        ];
+        for renderer in RENDERERS {
+            for detail in [Detail::Summary, Detail::Verbose, Detail::All] {
+                let report = Report {
+                    head: Map::from_iter([("run_id".to_owned(), json!(name))]),
+                    facts: &facts,
+                    detail,
+                };
+                let text = renderer.render(&report);
+                assert!(text.ends_with('\n'), "{}", renderer.name());
+                let is_broken = text.lines().any(|line| line.starts_with('b'));
+                assert!(!is_broken && !text.contains('\u{1b}'), "{text}");
+            }
+            let file = format!("src/report/{}.rs", renderer.name());
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            assert!(root.join(&file).exists(), "no file {file}");
+        }
+        assert!(renderer("parquet").is_none());
+    }
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::process;
 use crate::registry::model::Local;
-use crate::report::lineage::{ParentRun, time_ordered_uuid};
+use crate::report::openlineage::{ParentRun, time_ordered_uuid};
 use crate::request::signature::TrustRequest;
 
 /// Who started a run, and where.

@@ -12,7 +12,7 @@ use super::telemetry::{absolute_path, foreign};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::process;
-use crate::report::lineage::{EventType, LineageDataset, RunLineage, Statistics};
+use crate::report::openlineage::{EventType, LineageDataset, RunLineage, Statistics};
 use crate::storage::{AppendFile, find, read_head};
 
 /// What every event holds, to know a file of events from another one.

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::process;
 use crate::report::Fact;
-use crate::report::metrics::{self, Labels, OPENING, PreviousMetrics, RunEnd};
+use crate::report::prometheus::{Head, Labels, OPENING, PreviousMetrics, Prometheus, RunEnd};
+use crate::report::renderer::{Detail, Renderer, Report};
 use crate::storage::{PendingFile, find, read};
 
 /// The most that is read of an earlier run's metrics: far above what a run writes.
@@ -101,8 +102,15 @@ impl MetricsFile {
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
         };
-        let labels = known.map_or(&own, |previous| &previous.labels);
-        let text = metrics::text(labels, &run_end, &state.facts);
+        let head = Head {
+            labels: known.map_or(own, |previous| previous.labels.clone()),
+            end: run_end,
+        };
+        let text = Prometheus.render(&Report {
+            head: head.into_object()?,
+            facts: &state.facts,
+            detail: Detail::All,
+        });
         let written = file.write_all(text.as_bytes());
         written.map_err(|error| {
             Error::failed("cannot write the file")

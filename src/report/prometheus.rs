@@ -1,4 +1,4 @@
-//! Metrics of the last run in Prometheus' text format, for the textfile collector of its node
+//! The report as metrics in Prometheus' text format, for the textfile collector of its node
 //! exporter.
 //!
 //! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again
@@ -10,8 +10,13 @@
 //!
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
 use super::facts::{Fact, Value};
-use super::summary::value_group;
+use super::renderer::{Renderer, Report};
+use super::value_group::value_group;
+use crate::error::{Error, Result};
 use crate::escape::escaped;
 
 /// How every file of ours begins, to know one from what is not ours.
@@ -21,7 +26,7 @@ pub const OPENING: &str = "# HELP tallow_";
 const LAST_SUCCESS: &str = "tallow_last_success_timestamp_seconds";
 
 /// What all samples say of their origin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Labels(String);
 
 impl Labels {
@@ -69,7 +74,7 @@ impl PreviousMetrics {
 }
 
 /// How the run ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct RunEnd {
     /// The process's exit code.
     pub exit_code: u8,
@@ -87,10 +92,50 @@ pub struct RunEnd {
     pub peak_memory_bytes: Option<u64>,
 }
 
+/// The head of a report whose metrics are rendered.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Head {
+    /// The labels of all samples.
+    pub labels: Labels,
+    /// How the run ended.
+    pub end: RunEnd,
+}
+
+impl Head {
+    /// The head as a [`Report`] takes it.
+    ///
+    /// # Errors
+    /// An internal error if it has no form in JSON.
+    pub fn into_object(self) -> Result<Map<String, Json>> {
+        let internal = |error| Error::internal("a head without a form in JSON").because(error);
+        match serde_json::to_value(self).map_err(internal)? {
+            Json::Object(head) => Ok(head),
+            _ => Ok(Map::new()),
+        }
+    }
+}
+
+/// Renders gauges about the last run.
+#[derive(Clone, Copy, Debug)]
+pub struct Prometheus;
+
+impl Renderer for Prometheus {
+    fn name(&self) -> &'static str {
+        "prometheus"
+    }
+
+    /// A head without a [`Head`] gives metrics without labels of a run that just ended.
+    fn render(&self, report: &Report<'_>) -> String {
+        let head = serde_json::from_value(Json::Object(report.head.clone()));
+        let Head { labels, end } = head.unwrap_or_default();
+        text(&labels, &end, report.facts)
+    }
+}
+
 /// The whole file. Of `facts` those about rows, files, bytes and values are taken; a run that ended
 /// before there were any has none.
-#[must_use]
-pub fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
+fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
     let fact = |section: &str, metric: &str| {
         let found = facts.iter().find(|fact| {
             fact.section == section && fact.subject.is_empty() && fact.metric == metric

@@ -1,0 +1,47 @@
+//! What a renderer of reports is.
+//!
+//! Owns what renderers get: facts, and what else is known of the report. Each has a file of its own
+//! in this room. A renderer must not know where its text goes.
+
+use serde_json::{Map, Value as Json};
+
+use super::facts::Fact;
+
+/// A run's facts, to be rendered.
+#[derive(Clone, Debug)]
+pub struct Report<'a> {
+    /// What is known besides facts, by name: the run's id, the files that it wrote, how it ended.
+    pub head: Map<String, Json>,
+    /// What was measured.
+    pub facts: &'a [Fact],
+    /// How much of it is wanted.
+    pub detail: Detail,
+}
+
+/// How much of a report is shown; only text for a user leaves anything out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Of many columns the first.
+    Summary,
+    /// The same, and the time per stage.
+    Verbose,
+    /// All of it, with what the run is called.
+    All,
+}
+
+impl Report<'_> {
+    /// A text of the head.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.head.get(name)?.as_str()
+    }
+}
+
+/// Makes text of a report.
+pub trait Renderer: Sync {
+    /// Its name, which is that of its file.
+    fn name(&self) -> &'static str;
+
+    /// The whole text, each line ended by a line break.
+    fn render(&self, report: &Report<'_>) -> String;
+}

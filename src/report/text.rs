@@ -1,0 +1,478 @@
+//! The report as text: a few aligned lines about a run.
+//!
+//! Owns which facts are shown, in which order and in which words: of a run that has just ended, and
+//! of one that was read back. It must not know where the facts are from.
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::Value as Json;
+
+use super::facts::{Fact, Value, number, of_section, text};
+use super::renderer::{Detail, Renderer, Report};
+use super::value_group::{GROUPS, value_group};
+use crate::count::{and_more, counted, listed};
+use crate::escape;
+use crate::format::rounds::ROUNDS_USED;
+use crate::pipeline::part::RowCounts;
+
+/// Width of the labels at the left, which columns of long names make wider, up to the other.
+const LABEL_WIDTHS: [usize; 2] = [12, 24];
+
+/// Width of the labels of a run that was read back.
+const LABEL_WIDTH: usize = 16;
+
+/// A label and its text.
+type Line = (String, String);
+
+/// The most columns of a group of values that are listed in a summary.
+const COLUMNS_SHOWN: usize = 6;
+
+/// The most columns of scores that are described in a summary.
+const SCORES_SHOWN: usize = 8;
+
+/// The most labels of a column that are listed; the report has them all.
+const LABELS_SHOWN: usize = 8;
+
+/// The most ignored files that are named.
+const IGNORED_NAMED: usize = 3;
+
+/// The text for scores where there are none.
+const NOTHING_SCORED: &str = "no row was scored";
+
+/// The text for a user: the summary of a run that has just ended, or, with all details, a run that
+/// was read back.
+#[derive(Clone, Copy, Debug)]
+pub struct Text;
+
+impl Renderer for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn render(&self, report: &Report<'_>) -> String {
+        let (first, lines) = match report.detail {
+            Detail::Summary | Detail::Verbose => {
+                let first = vec![headline(report.facts), String::new()];
+                (first, lines(report))
+            }
+            Detail::All => (vec!["report".to_owned()], description(report)),
+        };
+        let width = match report.detail {
+            Detail::Summary | Detail::Verbose => label_width(&lines),
+            Detail::All => LABEL_WIDTH,
+        };
+        let lines = lines
+            .iter()
+            .map(|(label, text)| format!("  {label:width$} {text}"));
+        let lines = first.into_iter().chain(lines);
+        lines.fold(String::new(), |all, line| all + &escape::line(&line) + "\n")
+    }
+}
+
+/// The width that a summary's labels take.
+fn label_width(lines: &[Line]) -> usize {
+    let [min, max] = LABEL_WIDTHS;
+    let widths = lines.iter().map(|(label, _)| label.chars().count());
+    widths.max().unwrap_or(0).clamp(min, max)
+}
+
+/// How a run is called, how it ended, then the lines of its summary.
+fn description(report: &Report<'_>) -> Vec<Line> {
+    let facts = report.facts;
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: Option<String>| {
+        lines.extend(text.map(|text| line(label, &text)));
+    };
+    let head = |name: &str| report.text(name).map(str::to_owned);
+    let own = |section: &str, metric: &str| text(facts, section, metric).map(str::to_owned);
+    add("path", head("path"));
+    let runs = report.head.get("runs").and_then(Json::as_u64);
+    let runs = runs.filter(|count| *count > 1);
+    add(
+        "runs",
+        runs.map(|count| format!("{count}, of which the last is shown")),
+    );
+    add("run_id", head("run_id"));
+    for metric in ["invocation_id", "status", "started_at", "tool_version"] {
+        add(metric, own("run", metric));
+    }
+    add("model", own("model", "name").map(|_| model(facts)));
+    add("model_version", own("model", "version"));
+    add("model_digest", own("model", "digest"));
+    add("time", time(facts));
+    lines.extend(self::lines(report));
+    lines
+}
+
+/// The body of a summary.
+fn lines(report: &Report<'_>) -> Vec<Line> {
+    let (facts, detail) = (report.facts, report.detail);
+    let mut lines = Vec::new();
+    lines.extend(row_counts(facts).map(|counts| line("rows", &rows_text(&counts))));
+    lines.extend(of_section(facts, "rejections").filter_map(rejection));
+    lines.extend(scores(facts, detail));
+    lines.extend(values(facts, detail));
+    lines.extend(tokens(facts).map(|text| line("tokens", &text)));
+    for (metric, label) in [
+        (ROUNDS_USED, "rounds used"),
+        ("offset", "offset"),
+        ("arithmetic", "arithmetic"),
+    ] {
+        let own = of_section(facts, "model").find(|fact| fact.metric == metric);
+        lines.extend(own.map(|fact| line(label, &value_text(&fact.value))));
+    }
+    if detail == Detail::Verbose {
+        let stages = of_section(facts, "performance").filter(|fact| fact.metric == "work_seconds");
+        lines.extend(stages.filter_map(|fact| {
+            let seconds = fact.as_number()?;
+            Some(line(&fact.subject, &format!("{seconds:.3} s of work")))
+        }));
+    }
+    lines.extend(output(facts).map(|text| line("output", &text)));
+    lines.extend(report.text("report").map(|path| line("report", path)));
+    lines.extend(
+        report
+            .text("rejected")
+            .map(|path| line("rejected in", path)),
+    );
+    lines.extend(of_section(facts, "bad_files").map(|fact| {
+        let text = format!("{}: {}", fact.subject, value_text(&fact.value));
+        line("left out", &text)
+    }));
+    let ignored = of_section(facts, "ignored_files").map(|fact| fact.subject.clone());
+    lines.extend(ignored_text(&ignored.collect::<Vec<_>>()).map(|text| line("ignored", &text)));
+    lines
+}
+
+/// How many files in directories were not read because of their endings, and the first of them;
+/// none if there are none.
+#[must_use]
+pub fn ignored_text(paths: &[String]) -> Option<String> {
+    let named = &paths[..paths.len().min(IGNORED_NAMED)];
+    let more = if paths.len() > named.len() {
+        ", …"
+    } else {
+        ""
+    };
+    let count = counted(paths.len() as u64, "file");
+    (!paths.is_empty()).then(|| {
+        format!(
+            "{count} not read because of the ending: {}{more} (`--any-ending` reads all)",
+            named.join(", ")
+        )
+    })
+}
+
+fn line(label: &str, text: &str) -> Line {
+    (label.to_owned(), text.to_owned())
+}
+
+fn headline(facts: &[Fact]) -> String {
+    let scored = row_counts(facts).map_or(0, |counts| counts.scored);
+    format!(
+        "{} scored {} in {}",
+        model(facts),
+        counted(scored, "row"),
+        time(facts).unwrap_or_default()
+    )
+}
+
+/// The model's name and format.
+fn model(facts: &[Fact]) -> String {
+    let name = text(facts, "model", "name").unwrap_or_default();
+    let format = text(facts, "model", "format");
+    format.map_or_else(|| name.to_owned(), |format| format!("{name} ({format})"))
+}
+
+/// How long the run took, how fast it was, what memory it took.
+fn time(facts: &[Fact]) -> Option<String> {
+    let number = |metric: &str| number(facts, "performance", "", metric);
+    let speed = HumanCount(number("rows_per_second")? as u64);
+    let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| {
+        format!(", {} peak", HumanBytes(bytes as u64))
+    });
+    let seconds = number("wall_seconds")?;
+    Some(format!("{seconds:.2} s ({speed} rows/s{memory})"))
+}
+
+fn output(facts: &[Fact]) -> Option<String> {
+    let path = text(facts, "run", "output")?;
+    let size = number(facts, "run", "", "output_bytes").map_or(String::new(), |bytes| {
+        format!(" ({})", HumanBytes(bytes as u64))
+    });
+    Some(format!("{path}{size}"))
+}
+
+/// What a text model read, how fast, and what it need not have.
+fn tokens(facts: &[Fact]) -> Option<String> {
+    let number = |metric: &str| {
+        number(facts, "performance", "", metric).map(|number| HumanCount(number as u64))
+    };
+    let (tokens, padding) = (number("tokens")?, number("padding_avoided")?);
+    let speed = number("tokens_per_second").unwrap_or(HumanCount(0));
+    Some(format!(
+        "{tokens} ({speed} tokens/s), {padding} of padding avoided"
+    ))
+}
+
+fn row_counts(facts: &[Fact]) -> Option<RowCounts> {
+    let count = |metric: &str| Some(number(facts, "ledger", "", metric)? as u64);
+    Some(RowCounts {
+        rows_in: count("rows_in")?,
+        scored: count("scored")?,
+        rejected: count("rejected")?,
+        filtered: count("filtered")?,
+    })
+}
+
+/// What became of rows.
+#[must_use]
+pub fn rows_text(counts: &RowCounts) -> String {
+    let RowCounts {
+        rows_in,
+        scored,
+        rejected,
+        filtered,
+    } = *counts;
+    let [all, scored, rejected, filtered] = [rows_in, scored, rejected, filtered].map(HumanCount);
+    format!("{all} in = {scored} scored + {rejected} rejected + {filtered} filtered")
+}
+
+fn rejection(fact: &Fact) -> Option<Line> {
+    let rows = counted(fact.as_number()? as u64, "row");
+    let text = format!("{rows}: {} in `{}`", fact.metric, fact.subject);
+    Some(line("rejected", &text))
+}
+
+/// A line for each column of scores: moments of numbers, counts of labels.
+fn scores(facts: &[Fact], detail: Detail) -> Vec<Line> {
+    let facts: Vec<&Fact> = of_section(facts, "scores").collect();
+    let columns = facts.chunk_by(|one, other| one.subject == other.subject);
+    let lines = columns.map(|facts| line(&facts[0].subject, &score_text(facts)));
+    if detail == Detail::All {
+        return lines.collect();
+    }
+    lines
+        .filter(|(name, _)| !name.starts_with("margin"))
+        .take(SCORES_SHOWN)
+        .collect()
+}
+
+/// The facts of one column of scores in a few words.
+fn score_text(facts: &[&Fact]) -> String {
+    let number = |metric: &str| {
+        let found = facts.iter().find(|fact| fact.metric == metric);
+        found.and_then(|fact| fact.as_number())
+    };
+    let count = |metric: &str| number(metric).unwrap_or(0.0);
+    let mut labels = facts.iter().filter_map(|fact| {
+        let label = fact.metric.strip_prefix("count_")?;
+        Some(format!("{label}: {}", HumanCount(fact.as_number()? as u64)))
+    });
+    let is_of_numbers = number("null_count").or_else(|| number("mean")).is_some();
+    if !is_of_numbers && let Some(first) = labels.next() {
+        return listed(
+            std::iter::once(first).chain(labels),
+            LABELS_SHOWN,
+            ", ",
+            "label",
+        );
+    }
+    if count("count") == count("null_count") {
+        return NOTHING_SCORED.to_owned();
+    }
+    if !is_of_numbers {
+        return format!("none in {}", counted(count("count") as u64, "row"));
+    }
+    let nan = number("nan_count")
+        .filter(|count| *count > 0.0)
+        .map_or(String::new(), |count| format!(", {count} NaN"));
+    let Some(mean) = number("mean") else {
+        return format!("no finite number{nan}");
+    };
+    let shown = |metric: &str| number(metric).map_or_else(|| "none".to_owned(), four_digits);
+    format!(
+        "mean {}, min {}, median {}, max {}{nan}",
+        four_digits(mean),
+        shown("min"),
+        shown("quantile_0.5"),
+        shown("max")
+    )
+}
+
+/// Lines about the values of columns, group after group.
+fn values(facts: &[Fact], detail: Detail) -> Vec<Line> {
+    // Reports of earlier versions have other names.
+    let kind = |metric: &'_ str| match metric {
+        "null" => "missing".to_owned(),
+        "unseen_category" => "unseen".to_owned(),
+        metric => metric.to_owned(),
+    };
+    let counts = of_section(facts, "coercions").filter_map(|fact| {
+        let count = fact.as_number()? as u64;
+        Some((fact.subject.as_str(), kind(&fact.metric), count))
+    });
+    let counts: Vec<(&str, String, u64)> = counts.collect();
+    let counts: Vec<(&str, &str, u64)> = counts
+        .iter()
+        .map(|(column, kind, count)| (*column, kind.as_str(), *count))
+        .collect();
+    let mut lines = Vec::new();
+    for (label, mut texts) in value_lines(&counts) {
+        let hidden = match detail {
+            Detail::All => 0,
+            Detail::Summary | Detail::Verbose => texts.len().saturating_sub(COLUMNS_SHOWN),
+        };
+        texts.truncate(texts.len() - hidden);
+        if hidden > 0 {
+            let more = and_more(hidden, "column");
+            texts.push(format!("{} (the report has them all)", more.trim_start()));
+        }
+        let labels = std::iter::once(label).chain(std::iter::repeat(match detail {
+            Detail::All => label,
+            Detail::Summary | Detail::Verbose => "",
+        }));
+        lines.extend(labels.zip(&texts).map(|(label, text)| line(label, text)));
+    }
+    lines
+}
+
+/// For each group that has any: a text for each column, from (column, kind, count), which go column
+/// after column.
+fn value_lines(counts: &[(&str, &str, u64)]) -> Vec<(&'static str, Vec<String>)> {
+    let texts = |group: &'static str| {
+        let own: Vec<_> = counts
+            .iter()
+            .filter(|(_, kind, count)| *count > 0 && value_group(kind) == Some(group))
+            .collect();
+        let one = |&&(_, kind, count): &&(&str, &str, u64)| {
+            if group == "coerced" {
+                format!("{} {kind}", HumanCount(count))
+            } else {
+                HumanCount(count).to_string()
+            }
+        };
+        let columns = own.chunk_by(|one, other| one.0 == other.0);
+        let texts = columns.map(|counts| {
+            format!(
+                "{}: {}",
+                counts[0].0,
+                counts.iter().map(one).collect::<Vec<_>>().join(", ")
+            )
+        });
+        (group, texts.collect::<Vec<_>>())
+    };
+    GROUPS
+        .map(texts)
+        .into_iter()
+        .filter(|(_, texts)| !texts.is_empty())
+        .collect()
+}
+
+/// Four significant digits.
+fn four_digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let decimals = 3 - value.abs().log10().floor() as i32;
+    if (-4..=9).contains(&decimals) {
+        format!("{value:.*}", decimals.max(0) as usize)
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray, StringArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{DataType, Field, Float64Type};
+
+    use super::*;
+    use crate::monitor::scores::ScoreStatistics;
+    use crate::report::scores::facts;
+
+    fn described(statistics: &ScoreStatistics) -> Vec<Line> {
+        scores(&facts(statistics), Detail::Summary)
+    }
+
+    #[test]
+    fn lists_of_numbers_are_observed_number_by_number() {
+        let lists = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].map(|pair| Some(pair.map(Some)));
+        let lists: ArrayRef =
+            std::sync::Arc::new(
+                FixedSizeListArray::from_iter_primitive::<Float64Type, _, _>(lists, 2),
+            );
+        let fields = [
+            Field::new("targets", lists.data_type().clone(), true),
+            Field::new("prediction", DataType::Float32, true),
+        ];
+        let mut statistics = ScoreStatistics::new(&fields);
+        let numbers: ArrayRef = std::sync::Arc::new(Float32Array::from(vec![0.5, 0.25]));
+        statistics.observe(&[lists.slice(1, 2), numbers]).unwrap();
+        let described = described(&statistics);
+        assert!(
+            described[0].1.starts_with("mean 4.500, min 3.000")
+                && described[0].1.ends_with("max 6.000"),
+            "{described:?}"
+        );
+    }
+
+    #[test]
+    fn missing_scores_are_counted_and_left_out_of_every_other_number() {
+        let fields = [Field::new("probability", DataType::Float32, true)];
+        let mut statistics = ScoreStatistics::new(&fields);
+        statistics
+            .observe(&[std::sync::Arc::new(Float32Array::from(vec![
+                None,
+                None::<f32>,
+            ]))])
+            .unwrap();
+        assert_eq!(described(&statistics)[0].1, NOTHING_SCORED);
+        statistics
+            .observe(&[std::sync::Arc::new(Float32Array::from(vec![
+                Some(0.5),
+                None,
+                Some(0.75),
+            ]))])
+            .unwrap();
+        assert!(
+            described(&statistics)[0]
+                .1
+                .starts_with("mean 0.6250, min 0.5000"),
+            "{:?}",
+            described(&statistics)
+        );
+        let value = |metric: &str| {
+            facts(&statistics)
+                .into_iter()
+                .find(|fact| fact.metric == metric)
+                .map(|fact| fact.value)
+        };
+        assert_eq!(
+            [value("count"), value("null_count"), value("min")],
+            [5.0, 3.0, 0.5].map(|number| Some(Value::Number(number)))
+        );
+    }
+
+    #[test]
+    fn lists_without_a_label_are_rows_that_were_scored() {
+        let lists = ListArray::new(
+            std::sync::Arc::new(Field::new_list_field(DataType::Utf8, true)),
+            OffsetBuffer::from_lengths([0, 0, 0]),
+            std::sync::Arc::new(StringArray::from(Vec::<&str>::new())),
+            Some(vec![true, false, true].into()),
+        );
+        let mut statistics =
+            ScoreStatistics::new(&[Field::new("prediction", lists.data_type().clone(), true)]);
+        assert_eq!(described(&statistics)[0].1, NOTHING_SCORED);
+        statistics.observe(&[std::sync::Arc::new(lists)]).unwrap();
+        assert_eq!(described(&statistics)[0].1, "none in 2 rows");
+    }
+}
