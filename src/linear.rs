@@ -197,6 +197,7 @@ mod tests {
             leaves: Some(vec![1]),
             truncated_count: 2,
             unseen: vec![3],
+            counts: vec![4],
         };
         model
             .worker()

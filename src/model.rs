@@ -10,13 +10,11 @@ use crate::error::Result;
 use crate::feature::{FeatureBlock, Precision};
 use crate::outcome::{Margins, Outcome};
 
-/// Work that a model counts by itself.
+/// A counter of work that the number of rows does not state, such as tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Performed {
-    /// What was counted, as reports call it.
+pub struct Counter {
+    /// What is counted, as reports call it.
     pub metric: &'static str,
-    /// How much.
-    pub count: u64,
     /// In what.
     pub unit: &'static str,
 }
@@ -68,6 +66,8 @@ pub struct Scores {
     /// For each input, the values that the model's own encoders do not know; empty where it has
     /// no encoders.
     pub unseen: Vec<u64>,
+    /// For each of [`Model::counters`], what the block added to it.
+    pub counts: Vec<u64>,
 }
 
 impl Scores {
@@ -79,6 +79,7 @@ impl Scores {
             leaves: None,
             truncated_count: 0,
             unseen: Vec::new(),
+            counts: Vec::new(),
         }
     }
 
@@ -92,6 +93,7 @@ impl Scores {
         self.leaves = None;
         self.truncated_count = 0;
         self.unseen.clear();
+        self.counts.clear();
     }
 }
 
@@ -159,9 +161,9 @@ pub trait Model: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// What was done since the model was loaded, by all workers, where rows alone do not say it.
-    fn performed(&self) -> Vec<Performed> {
-        Vec::new()
+    /// What its workers count in [`Scores::counts`].
+    fn counters(&self) -> &'static [Counter] {
+        &[]
     }
 }
 

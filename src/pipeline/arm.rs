@@ -14,6 +14,7 @@ use super::scoring::{Rejection, Scored, ScoredBlock, Scorer, Scoring};
 use crate::contract::binding::BoundInput;
 use crate::error::Result;
 use crate::feature::verdict::Origin;
+use crate::model::Counter;
 
 /// A model with its binding, under a name.
 #[derive(Debug)]
@@ -43,6 +44,12 @@ impl Arms {
     /// The inputs of all arms with the columns that feed them.
     pub fn inputs(&self) -> impl Iterator<Item = &BoundInput> {
         self.iter().flat_map(|arm| arm.scoring.encoder().inputs())
+    }
+
+    /// What the models of all arms count.
+    pub fn counters(&self) -> impl Iterator<Item = &Counter> {
+        self.iter()
+            .flat_map(|arm| arm.scoring.model().model.counters())
     }
 
     /// The columns that the arms add.
@@ -114,6 +121,7 @@ fn joined(mut scored: Vec<Scored>) -> Scored {
         columns: Vec::new(),
         rejections: Vec::new(),
         coercions: Vec::new(),
+        counts: Vec::new(),
     };
     let mut by_row: BTreeMap<usize, Rejection> = BTreeMap::new();
     for one in scored {
@@ -127,6 +135,7 @@ fn joined(mut scored: Vec<Scored>) -> Scored {
         }
         all.columns.extend(one.columns);
         all.coercions.extend(one.coercions);
+        all.counts.extend(one.counts);
     }
     all.rejections = by_row.into_values().collect();
     all
@@ -148,6 +157,7 @@ mod tests {
             columns: Vec::new(),
             rejections: rows.iter().map(rejection).collect(),
             coercions: vec![Coercions::default(); input_count],
+            counts: vec![input_count as u64],
         }
     }
 
@@ -161,6 +171,7 @@ mod tests {
             .collect();
         assert_eq!(rejected, [(1, 4), (2, 2), (7, 2)]);
         assert_eq!(all.coercions.len(), 5);
+        assert_eq!(all.counts, [3, 2]);
         let one = joined(vec![scored(&[3], 1)]);
         assert_eq!(one.rejections[0].input, 0);
     }

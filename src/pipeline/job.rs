@@ -74,6 +74,8 @@ pub struct Finished {
     pub output: RecordBatch,
     /// What the observers saw of them.
     pub seen: Partials,
+    /// For each of the models' counters, what was added to it.
+    pub counts: Vec<u64>,
     /// The time that it took.
     pub times: StageTimes,
 }
@@ -277,6 +279,7 @@ impl<'a> Work for PortionWork<'a> {
             coercions: scored.coercions,
             output,
             seen,
+            counts: scored.counts,
             times,
         })
     }

@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use super::observer::Partials;
 use super::ordered::for_each_in_order;
 use super::part::{PartAccount, PartPortion, Segment};
-use super::scoring::Rejection;
+use super::scoring::{Rejection, add_counts};
 use super::stage::{Stage, StageTimes};
 use crate::error::Result;
 use crate::feature::verdict::Coercions;
@@ -58,6 +58,8 @@ pub struct Outcomes {
     pub seen: Partials,
     /// Work per stage over all workers.
     pub times: StageTimes,
+    /// For each of the models' counters, what this process added to it.
+    pub counts: Vec<u64>,
     /// Rows that an earlier run had read already.
     pub rows_before: u64,
 }
@@ -71,6 +73,7 @@ impl Outcomes {
             coercions: vec![Coercions::default(); job.arms.inputs().count()],
             seen: Partials::empty(&job.observers),
             times: StageTimes::default(),
+            counts: vec![0; job.arms.counters().count()],
             rows_before: 0,
         }
     }
@@ -285,6 +288,7 @@ impl Delivery<'_> {
             finished.rejections.truncate(excess as usize);
         }
         self.outcomes.times.add(&finished.times);
+        add_counts(&mut self.outcomes.counts, &finished.counts);
         let mut times = StageTimes::default();
         times.measure(Stage::Write, || self.write(&finished))?;
         self.outcomes.times.add(&times);

@@ -67,6 +67,7 @@ pub struct ScoredBlock {
     margins: Margins,
     rejections: Vec<Rejection>,
     coercions: Vec<Coercions>,
+    counts: Vec<u64>,
     /// The time that it took.
     pub times: StageTimes,
 }
@@ -80,6 +81,8 @@ pub struct Scored {
     pub rejections: Vec<Rejection>,
     /// What was done to each input's values.
     pub coercions: Vec<Coercions>,
+    /// For each of the model's counters, what was added to it.
+    pub counts: Vec<u64>,
 }
 
 impl Scoring {
@@ -204,7 +207,9 @@ impl Scoring {
         let mut gathered = Gathered::new(loaded.model.precision());
         let (mut rejections, mut coercions) =
             (Vec::new(), vec![Coercions::default(); self.positions.len()]);
+        let mut counts = vec![0; loaded.model.counters().len()];
         for block in blocks {
+            add_counts(&mut counts, &block.counts);
             gathered.add(block.margins)?;
             rejections.extend(block.rejections);
             coercions
@@ -221,8 +226,16 @@ impl Scoring {
             columns,
             rejections,
             coercions,
+            counts,
         })
     }
+}
+
+/// Adds counts to those of the same counters.
+pub(super) fn add_counts(sums: &mut [u64], counts: &[u64]) {
+    sums.iter_mut()
+        .zip(counts)
+        .for_each(|(sum, count)| *sum += count);
 }
 
 /// One worker's state.
@@ -288,6 +301,7 @@ impl Scorer<'_> {
         };
         Ok(ScoredBlock {
             margins: scores.margins,
+            counts: scores.counts,
             rejections: rejected.into_iter().map(rejection).collect(),
             coercions,
             times,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::facts::Fact;
 use super::scores;
-use crate::model::Performed;
+use crate::model::Counter;
 use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
@@ -230,15 +230,8 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstanc
             .peak_memory_bytes
             .map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")),
     );
-    for Performed {
-        metric,
-        count,
-        unit,
-    } in job
-        .arms
-        .iter()
-        .flat_map(|arm| arm.scoring.model().model.performed())
-    {
+    let counted = job.arms.counters().zip(&outcomes.counts);
+    for (&Counter { metric, unit }, &count) in counted {
         facts.push(Fact::count("performance", "", metric, count, unit));
         if metric == "tokens" && seconds > 0.0 {
             facts.push(Fact::number(

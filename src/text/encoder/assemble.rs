@@ -9,7 +9,7 @@ use super::parts::{Entry, Parts, TextOptions, TextTask};
 use super::reading::{fitted, gives_types, loaded, reading};
 use super::reads::{Reads, tokenizer};
 use super::task::{refuse_options, task};
-use super::text_model::{Tables, TextModel, Work};
+use super::text_model::{Tables, TextModel};
 use super::unread::{self, PassOver};
 use super::{bag, device, exported, forward, names, settings};
 use crate::error::Result;
@@ -84,7 +84,6 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
         tables,
         reading,
         input_count: if is_pair { 2 } else { 1 },
-        work: Work::default(),
     };
     Ok(loaded(model, description))
 }

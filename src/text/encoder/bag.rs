@@ -11,7 +11,7 @@ use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::reads::{self, Reads};
-use super::text_model::{Reading, Tables, TextModel, Work};
+use super::text_model::{Reading, Tables, TextModel};
 use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
@@ -184,7 +184,6 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         tables,
         reading,
         input_count: 1,
-        work: Work::default(),
     };
     Ok(reading::loaded(model, description))
 }

@@ -13,7 +13,7 @@ use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{GraphInput, GraphPart, Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::reads::{self, Reads};
-use super::text_model::{Reading, Tables, TextModel, Work};
+use super::text_model::{Reading, Tables, TextModel};
 use super::{ProductPrecision, reading, task};
 use crate::error::{Error, Result};
 use crate::graph::{ElementType, Graph, Tensor, Value};
@@ -150,7 +150,6 @@ pub(super) fn assemble(
         tables,
         reading,
         input_count: if is_pair { 2 } else { 1 },
-        work: Work::default(),
     };
     Ok(reading::loaded(model, description))
 }

@@ -5,7 +5,6 @@
 //! padded, and a row's answer does not depend on the rows beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, StringViewArray};
 use arrow::datatypes::{DataType, Field};
@@ -21,7 +20,7 @@ use super::tokenizer::{TextTokenizer, Tokens};
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
 use crate::interrupt;
-use crate::model::{Model, Performed, Scores, Wants, Worker};
+use crate::model::{Counter, Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes
@@ -64,14 +63,49 @@ pub struct TextModel {
     pub(super) reading: Reading,
     /// Columns that it reads: 1, or 2 for pairs.
     pub(super) input_count: usize,
-    pub(super) work: Work,
 }
 
-/// What was done since the model was loaded, by all workers.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    tokens: AtomicU64,
-    padding_avoided: AtomicU64,
+/// What every worker counts, in the order of [`Counts::by_counter`].
+const COUNTERS: [Counter; 2] = [
+    Counter {
+        metric: "tokens",
+        unit: "tokens",
+    },
+    Counter {
+        metric: "padding_avoided",
+        unit: "tokens",
+    },
+];
+
+/// What is counted of a block of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    tokens: u64,
+    padding_avoided: u64,
+    /// Texts of which only the beginning was read.
+    truncated: u64,
+}
+
+impl Counts {
+    fn of(rows: &[Option<Tokens>]) -> Self {
+        let read = || rows.iter().flatten();
+        let lengths: Vec<u64> = read()
+            .flat_map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64))
+            .collect();
+        let padding = |batch: &[u64]| {
+            batch.iter().max().map_or(0, |max| max * batch.len() as u64) - batch.iter().sum::<u64>()
+        };
+        Self {
+            tokens: lengths.iter().sum(),
+            padding_avoided: lengths.chunks(PADDED_BATCH_ROWS).map(padding).sum(),
+            truncated: read().filter(|tokens| tokens.is_truncated).count() as u64,
+        }
+    }
+
+    /// For each of [`COUNTERS`], what is added to it.
+    fn by_counter(self) -> Vec<u64> {
+        vec![self.tokens, self.padding_avoided]
+    }
 }
 
 /// What one worker writes on.
@@ -79,7 +113,6 @@ struct Workspace<'a> {
     pass: Box<dyn Pass + 'a>,
     packed: PackedTokens,
     hidden: Vec<f32>,
-    truncated: u64,
 }
 
 /// One text's piece on its way through the encoder.
@@ -109,12 +142,11 @@ impl TextModel {
         &self,
         columns: &[&StringViewArray],
         workspace: &mut Workspace<'_>,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<(Vec<ArrayRef>, Counts)> {
         let row_count = columns.first().map_or(0, Array::len);
         let rows = (0..row_count)
             .map(|row| self.tokens(columns, row))
             .collect::<Result<Vec<Option<Tokens>>>>()?;
-        self.count(&rows, workspace);
         let pieces = || {
             rows.iter().enumerate().flat_map(|(row, tokens)| {
                 tokens.iter().flat_map(move |tokens| {
@@ -143,7 +175,10 @@ impl TextModel {
                 read[*piece] = self.read(&workspace.hidden[start * width..end * width]);
             }
         }
-        self.columns(columns, &rows, &pieces, read)
+        Ok((
+            self.columns(columns, &rows, &pieces, read)?,
+            Counts::of(&rows),
+        ))
     }
 
     fn tokens(&self, columns: &[&StringViewArray], row: usize) -> Result<Option<Tokens>> {
@@ -154,33 +189,6 @@ impl TextModel {
         }
         let pair = columns.get(1).map(|column| column.value(row));
         self.tokenizer.tokens(columns[0].value(row), pair).map(Some)
-    }
-
-    fn count(&self, rows: &[Option<Tokens>], workspace: &mut Workspace<'_>) {
-        let lengths: Vec<u64> = rows
-            .iter()
-            .flatten()
-            .flat_map(|tokens| tokens.pieces.iter().map(|piece| piece.len() as u64))
-            .collect();
-        let padding = |batch: &[u64]| {
-            batch
-                .iter()
-                .max()
-                .map_or(0, |most| most * batch.len() as u64)
-                - batch.iter().sum::<u64>()
-        };
-        self.work
-            .tokens
-            .fetch_add(lengths.iter().sum(), Ordering::Relaxed);
-        self.work.padding_avoided.fetch_add(
-            lengths.chunks(PADDED_BATCH_ROWS).map(padding).sum(),
-            Ordering::Relaxed,
-        );
-        workspace.truncated += rows
-            .iter()
-            .flatten()
-            .filter(|tokens| tokens.is_truncated)
-            .count() as u64;
     }
 
     /// The pieces of each batch, short ones first; at least one in each.
@@ -337,7 +345,6 @@ impl Model for TextModel {
                 pass: self.forward.pass(),
                 packed: PackedTokens::default(),
                 hidden: Vec::new(),
-                truncated: 0,
             },
         })
     }
@@ -360,16 +367,8 @@ impl Model for TextModel {
         Some(self.forward.portion_rows().unwrap_or(PORTION_ROWS))
     }
 
-    fn performed(&self) -> Vec<Performed> {
-        let count = |metric, count: &AtomicU64| Performed {
-            metric,
-            count: count.load(Ordering::Relaxed),
-            unit: "tokens",
-        };
-        vec![
-            count("tokens", &self.work.tokens),
-            count("padding_avoided", &self.work.padding_avoided),
-        ]
+    fn counters(&self) -> &'static [Counter] {
+        &COUNTERS
     }
 }
 
@@ -417,8 +416,10 @@ impl Worker for TextWorker<'_> {
                 self.model.input_count
             )));
         }
-        *margins = self.model.answer(&texts, &mut self.workspace)?;
-        scores.truncated_count = std::mem::take(&mut self.workspace.truncated);
+        let (columns, counts) = self.model.answer(&texts, &mut self.workspace)?;
+        *margins = columns;
+        scores.truncated_count = counts.truncated;
+        scores.counts = counts.by_counter();
         Ok(())
     }
 }
