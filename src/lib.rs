@@ -83,7 +83,7 @@
 //! # Add a format of models in three steps
 //!
 //! 1. `format/<name>.rs`: a faithful struct of the file, then its translation to a family;
-//!    implement [`format::Importer`].
+//!    implement [`format::FileImporter`], or [`format::Importer`] for directories.
 //! 2. Add it to [`format::IMPORTERS`]; help, detection and the completeness tests iterate
 //!    that list.
 //! 3. Golden cases in `data/golden/<name>_<case>/`, made by the original library with a script that

@@ -3,15 +3,16 @@
 //! Owns the names of files and how they point at one another. What they say is
 //! [`crate::text::encoder`]'s business.
 
+use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::ImportOptions;
 use super::onnx::{OpenGraph, PortKind, open_graph_with};
+use super::{Artefact, ImportOptions, Imported, Importer, ModelFiles};
+use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
-use crate::model::LoadedModel;
 use crate::text::encoder::assemble;
 use crate::text::encoder::config::Config;
 use crate::text::encoder::parts::{Entry, GraphInput, GraphPart, ModulePart, Parts};
@@ -87,24 +88,75 @@ const REFUSED_FILES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// How a file of the directory is read; none if it is not there.
-pub type ReadFile<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<Vec<u8>>>;
+/// Text models in directories as the hub lays them out.
+#[derive(Debug)]
+pub(super) struct TextDirectory;
 
-/// The text model that the files are.
-///
-/// # Errors
-/// A contract error names a file that is missing, and whatever [`fn@assemble`] finds; a trust error
-/// is given for weights that are a pickle and for names that lead out of the directory.
-pub fn import(read: ReadFile<'_>, options: &ImportOptions) -> Result<LoadedModel> {
-    assemble(read_parts(read)?, &options.text)
+impl Importer for TextDirectory {
+    fn name(&self) -> &'static str {
+        "huggingface"
+    }
+
+    fn is_of_directories(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, files: &dyn ModelFiles) -> Result<bool> {
+        Ok(files.file().is_none() && is_model(files)?)
+    }
+
+    fn may_begin(&self, _head: &Artefact) -> bool {
+        false
+    }
+
+    /// The digest covers every file that was read, by name.
+    fn import(&self, files: &dyn ModelFiles, options: &ImportOptions) -> Result<Imported> {
+        let read = Read {
+            files,
+            digest: RefCell::default(),
+        };
+        let parts = read_parts(&read).and_then(|parts| assemble(parts, &options.text));
+        let loaded = parts.map_err(|error| error.at_path(files.path()))?;
+        let name = files.path().file_name();
+        Ok(Imported {
+            digest: Some(read.digest.into_inner().finish().0),
+            name: name.map(|name| name.to_string_lossy().into_owned()),
+            ..Imported::from(loaded)
+        })
+    }
+}
+
+/// Files, and the digest of those that were read.
+struct Read<'a> {
+    files: &'a dyn ModelFiles,
+    digest: RefCell<FilesDigest>,
+}
+
+impl ModelFiles for Read<'_> {
+    fn path(&self) -> &Path {
+        self.files.path()
+    }
+
+    fn has(&self, name: &Path) -> Result<bool> {
+        self.files.has(name)
+    }
+
+    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+        let bytes = self.files.read(name)?;
+        bytes
+            .iter()
+            .for_each(|bytes| self.digest.borrow_mut().add(name, bytes));
+        Ok(bytes)
+    }
 }
 
 /// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or
-/// modules beside them. `has` says whether a file of this name is there.
+/// modules beside them.
 ///
 /// # Errors
-/// Fails if `has` does.
-pub fn is_model(has: &dyn Fn(&str) -> Result<bool>) -> Result<bool> {
+/// Fails if the directory cannot be read.
+pub fn is_model(files: &dyn ModelFiles) -> Result<bool> {
+    let has = |name: &str| files.has(Path::new(name));
     for mark in MARKS {
         if has(mark)? {
             return Ok(mark == MODULES || has(CONFIG)? || has(TOKENIZER)?);
@@ -145,14 +197,14 @@ pub fn is_part(name: &Path) -> bool {
 /// # Errors
 /// A contract error names a file that is missing; a trust error is given for weights that are a
 /// pickle and for names that lead out of the directory.
-pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
-    let modules = modules(read)?;
+pub fn read_parts(files: &dyn ModelFiles) -> Result<Parts> {
+    let modules = modules(files)?;
     let first = modules
         .as_ref()
         .and_then(|modules| modules.first())
         .cloned();
     let (kind, encoder) = first.unwrap_or_default();
-    refuse_files(read, &encoder)?;
+    refuse_files(files, &encoder)?;
     let entry = if kind == STATIC {
         Entry::StaticEmbedding
     } else {
@@ -163,7 +215,7 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
         Entry::Transformer => parsed(
             &config_path,
             &required(
-                read,
+                files,
                 &config_path,
                 "copy or download the whole directory of the model",
             )?,
@@ -172,22 +224,22 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
     };
     let tokenizer = encoder.join(TOKENIZER);
     // In the order in which they always were read: the model's digest follows it.
-    let tokenizer = required(read, &tokenizer, MAKE_TOKENIZER)?;
-    let tokenizer_config = settings(read, &encoder.join(TOKENIZER_SETTINGS))?;
+    let tokenizer = required(files, &tokenizer, MAKE_TOKENIZER)?;
+    let tokenizer_config = settings(files, &encoder.join(TOKENIZER_SETTINGS))?;
     // Without modules sentence-transformers takes no settings of its own.
     let transformer_settings = if modules.is_some() {
-        transformer_settings(read, &encoder)?
+        transformer_settings(files, &encoder)?
     } else {
         Config::default()
     };
-    let sentence_settings = settings(read, Path::new(SENTENCE_SETTINGS))?;
-    let (weights, graph) = match (weights(read, &encoder)?, entry) {
+    let sentence_settings = settings(files, Path::new(SENTENCE_SETTINGS))?;
+    let (weights, graph) = match (weights(files, &encoder)?, entry) {
         (Some(weights), _) => (weights, None),
-        (None, Entry::Transformer) => match graph(read, &encoder)? {
+        (None, Entry::Transformer) => match graph(files, &encoder)? {
             Some(graph) => (Vec::new(), Some(graph)),
-            None => return Err(no_weights(read, &encoder, &config)?),
+            None => return Err(no_weights(files, &encoder, &config)?),
         },
-        (None, Entry::StaticEmbedding) => return Err(no_weights(read, &encoder, &config)?),
+        (None, Entry::StaticEmbedding) => return Err(no_weights(files, &encoder, &config)?),
     };
     let mut parts = Parts {
         entry,
@@ -202,7 +254,7 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
                 modules
                     .into_iter()
                     .skip(1)
-                    .map(|module| part(read, module))
+                    .map(|module| part(files, module))
                     .collect::<Result<_>>()
             })
             .transpose()?,
@@ -215,17 +267,17 @@ pub fn read_parts(read: ReadFile<'_>) -> Result<Parts> {
             .value(&["added_tokens_decoder"])
             .is_none()
     {
-        parts.special_tokens = settings(read, &encoder.join(SPECIAL_TOKENS))?;
-        parts.added_tokens = settings(read, &encoder.join(ADDED_TOKENS))?;
+        parts.special_tokens = settings(files, &encoder.join(SPECIAL_TOKENS))?;
+        parts.added_tokens = settings(files, &encoder.join(ADDED_TOKENS))?;
     }
     Ok(parts)
 }
 
 /// Fails for a directory with a file that makes the model another one than its weights say.
-fn refuse_files(read: ReadFile<'_>, encoder: &Path) -> Result<()> {
+fn refuse_files(files: &dyn ModelFiles, encoder: &Path) -> Result<()> {
     for (name, what, hint) in REFUSED_FILES {
         for path in [PathBuf::from(name), encoder.join(name)] {
-            if read(&path)?.is_some() {
+            if files.read(&path)?.is_some() {
                 return Err(
                     Error::contract(format!("the model is {what}: `{name}` says so"))
                         .at_node(name)
@@ -262,8 +314,8 @@ fn make_safetensors(config: &Config) -> String {
     )
 }
 
-fn required(read: ReadFile<'_>, name: &Path, hint: &str) -> Result<Vec<u8>> {
-    read(name)?.ok_or_else(|| {
+fn required(files: &dyn ModelFiles, name: &Path, hint: &str) -> Result<Vec<u8>> {
+    files.read(name)?.ok_or_else(|| {
         Error::contract(format!("the text model has no `{}`", name.display())).hint(hint)
     })
 }
@@ -273,13 +325,16 @@ fn parsed(name: &Path, bytes: &[u8]) -> Result<Config> {
 }
 
 /// The settings in a file; empty where there is none.
-fn settings(read: ReadFile<'_>, name: &Path) -> Result<Config> {
-    read(name)?.map_or_else(|| Ok(Config::default()), |bytes| parsed(name, &bytes))
+fn settings(files: &dyn ModelFiles, name: &Path) -> Result<Config> {
+    files
+        .read(name)?
+        .map_or_else(|| Ok(Config::default()), |bytes| parsed(name, &bytes))
 }
 
-fn transformer_settings(read: ReadFile<'_>, encoder: &Path) -> Result<Config> {
+fn transformer_settings(files: &dyn ModelFiles, encoder: &Path) -> Result<Config> {
     for name in TRANSFORMER_SETTINGS {
-        let found = read(&encoder.join(name))?
+        let found = files
+            .read(&encoder.join(name))?
             .map(|bytes| parsed(Path::new(name), &bytes))
             .transpose()?;
         // An empty one says nothing, so sentence-transformers looks on.
@@ -306,8 +361,8 @@ fn inside(text: &str) -> Result<PathBuf> {
 }
 
 /// (kind, directory) of each module that `modules.json` lists.
-fn modules(read: ReadFile<'_>) -> Result<Option<Vec<(String, PathBuf)>>> {
-    let Some(bytes) = read(Path::new(MODULES))? else {
+fn modules(files: &dyn ModelFiles) -> Result<Option<Vec<(String, PathBuf)>>> {
+    let Some(bytes) = files.read(Path::new(MODULES))? else {
         return Ok(None);
     };
     let broken =
@@ -361,23 +416,25 @@ fn kind(class: &str) -> Result<String> {
     )))
 }
 
-fn part(read: ReadFile<'_>, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
+fn part(files: &dyn ModelFiles, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
     Ok(ModulePart {
         kind,
-        config: settings(read, &path.join(CONFIG))?,
-        weights: read(&path.join(WEIGHTS))?,
+        config: settings(files, &path.join(CONFIG))?,
+        weights: files.read(&path.join(WEIGHTS))?,
     })
 }
 
 /// The encoder's graph, if there is one.
-fn graph(read: ReadFile<'_>, encoder: &Path) -> Result<Option<GraphPart>> {
+fn graph(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<GraphPart>> {
     for name in GRAPHS {
         let path = encoder.join(name);
-        let Some(bytes) = read(&path)? else { continue };
+        let Some(bytes) = files.read(&path)? else {
+            continue;
+        };
         let mut data = Vec::new();
         for end in GRAPH_DATA {
             let file = PathBuf::from(format!("{}{end}", path.display()));
-            if let (Some(content), Some(own)) = (read(&file)?, file.file_name()) {
+            if let (Some(content), Some(own)) = (files.read(&file)?, file.file_name()) {
                 data.push((own.to_string_lossy().into_owned(), content));
             }
         }
@@ -409,8 +466,8 @@ fn graph_part(path: &Path, opened: OpenGraph) -> GraphPart {
 }
 
 /// What is reported where there are no weights that tallow reads.
-fn no_weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Error> {
-    Ok(match read(&encoder.join(PICKLE))? {
+fn no_weights(files: &dyn ModelFiles, encoder: &Path, config: &Config) -> Result<Error> {
+    Ok(match files.read(&encoder.join(PICKLE))? {
         Some(_) => {
             let error = Error::trust(format!(
                 "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run \
@@ -428,11 +485,11 @@ fn no_weights(read: ReadFile<'_>, encoder: &Path, config: &Config) -> Result<Err
 type WeightFiles = Vec<(String, Vec<u8>)>;
 
 /// The safetensors files with the encoder's weights, if there are any.
-fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<WeightFiles>> {
-    if let Some(bytes) = read(&encoder.join(WEIGHTS))? {
+fn weights(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<WeightFiles>> {
+    if let Some(bytes) = files.read(&encoder.join(WEIGHTS))? {
         return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
     }
-    let Some(index) = read(&encoder.join(INDEX))? else {
+    let Some(index) = files.read(&encoder.join(INDEX))? else {
         return Ok(None);
     };
     let index: Json = serde_json::from_slice(&index).map_err(|error| {
@@ -454,7 +511,7 @@ fn weights(read: ReadFile<'_>, encoder: &Path) -> Result<Option<WeightFiles>> {
         Ok((
             (*name).to_owned(),
             required(
-                &mut *read,
+                files,
                 &encoder.join(inside(name)?),
                 "download all parts of the weights",
             )?,

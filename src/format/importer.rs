@@ -1,10 +1,12 @@
-//! What a format of models is: files read whole, what a user may ask of an import, and the trait of
+//! What a format of models is: a model's files, what a user may ask of an import, and the traits of
 //! importers.
 
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Error, Result};
-use crate::model::LoadedModel;
+use crate::model::{Description, LoadedModel};
 use crate::text::encoder::parts::TextOptions;
 
 /// How an importer reaches files beside the model's own; `storage` holds the functions.
@@ -14,6 +16,41 @@ pub struct Beside {
     pub read: fn(&Path) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
     pub resolve: fn(&Path) -> Result<PathBuf>,
+}
+
+impl Beside {
+    /// The bytes of a file in the directory or below.
+    ///
+    /// # Errors
+    /// A trust error for a name that leads out of the directory, by itself or through a link.
+    pub fn read_within(self, directory: &Path, name: &Path) -> Result<Vec<u8>> {
+        check_plain(name)?;
+        let path = directory.join(name);
+        if (self.resolve)(&path)?.starts_with((self.resolve)(directory)?) {
+            (self.read)(&path)
+        } else {
+            Err(outside(name))
+        }
+    }
+}
+
+/// Refuses a name that leads out of its directory by itself.
+fn check_plain(name: &Path) -> Result<()> {
+    let is_plain = name
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !is_plain || name.as_os_str().is_empty() {
+        return Err(outside(name));
+    }
+    Ok(())
+}
+
+fn outside(name: &Path) -> Error {
+    Error::trust(format!(
+        "the model wants `{}`, which lies outside its directory",
+        name.display()
+    ))
+    .hint("export the model again with all of its data beside it")
 }
 
 /// A model file, read whole.
@@ -44,36 +81,14 @@ impl Artefact {
     /// A trust error for a name that leads out of the directory, by itself or through a link; a
     /// contract error if nothing beside the model may be read.
     pub fn read_beside(&self, name: &Path) -> Result<Vec<u8>> {
-        let refuse = || {
-            Error::trust(format!(
-                "the model wants `{}`, which lies outside its directory",
-                name.display()
-            ))
-            .hint("export the model again with all of its data beside it")
-        };
-        let is_plain = name
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if !is_plain || name.as_os_str().is_empty() {
-            return Err(refuse());
-        }
-        let beside = self.beside.ok_or_else(|| {
-            Error::contract(format!(
-                "the model wants `{}`, which cannot be reached from here",
-                name.display()
-            ))
-        })?;
+        let beside = self.beside.ok_or_else(|| unreachable_from_here(name));
         let directory = self
             .path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let path = directory.join(name);
-        if (beside.resolve)(&path)?.starts_with((beside.resolve)(directory)?) {
-            (beside.read)(&path)
-        } else {
-            Err(refuse())
-        }
+        check_plain(name)?;
+        beside?.read_within(directory, name)
     }
 
     /// The first bytes, enough to recognise any format by.
@@ -155,29 +170,178 @@ pub struct RowsAxis {
     pub axis: Option<usize>,
 }
 
-/// One format: recognises its files and turns them into a model.
+/// The files of a model: one file, or a directory.
+pub trait ModelFiles {
+    /// The path of the file or directory, for messages and names.
+    fn path(&self) -> &Path;
+
+    /// The file, if the model is one; none for a directory.
+    fn file(&self) -> Option<&Artefact> {
+        None
+    }
+
+    /// Whether the directory holds a file of this name; a file has none in it.
+    ///
+    /// # Errors
+    /// Fails if the directory cannot be read.
+    fn has(&self, name: &Path) -> Result<bool>;
+
+    /// The bytes of a file of the directory; none if it holds none of this name.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>>;
+
+    /// A file of the directory as a model's own, which may have parts in files next to it.
+    ///
+    /// # Errors
+    /// A trust error for a name that leads out of the directory; fails if the file cannot be read,
+    /// or if only single files may be read here.
+    fn artefact(&self, name: &Path) -> Result<Artefact> {
+        Err(unreachable_from_here(name))
+    }
+
+    /// The name that the directory has once links are followed, and the bytes of the file `name`
+    /// next to it, if there is one.
+    ///
+    /// # Errors
+    /// Fails if either cannot be read.
+    fn surroundings(&self, _name: &Path) -> Result<(Option<String>, Option<Vec<u8>>)> {
+        Ok((None, None))
+    }
+}
+
+fn unreachable_from_here(name: &Path) -> Error {
+    Error::contract(format!(
+        "the model wants `{}`, which cannot be reached from here",
+        name.display()
+    ))
+}
+
+impl ModelFiles for Artefact {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self) -> Option<&Artefact> {
+        Some(self)
+    }
+
+    fn has(&self, _name: &Path) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn read(&self, _name: &Path) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+}
+
+/// What comes of a model's files.
+#[derive(Debug)]
+pub struct Imported {
+    /// The model.
+    pub loaded: LoadedModel,
+    /// The SHA-256 of all files that were read, in hexadecimal digits; none where that is the
+    /// digest of the model's own file.
+    pub digest: Option<String>,
+    /// The model's name, where the files name it.
+    pub name: Option<String>,
+    /// Its version, where the files have one.
+    pub version: Option<String>,
+}
+
+impl From<LoadedModel> for Imported {
+    fn from(loaded: LoadedModel) -> Self {
+        Self {
+            loaded,
+            digest: None,
+            name: None,
+            version: None,
+        }
+    }
+}
+
+/// One format of models: recognises its files or directories and makes models of them.
 pub trait Importer: Sync {
     /// The format's name as users write it.
     fn name(&self) -> &'static str;
 
-    /// What it reads, for help and README: versions and files.
-    fn reads(&self) -> &'static str;
+    /// Whether the format's models are directories.
+    fn is_of_directories(&self) -> bool;
 
-    /// Whether the content, not the name, is of this format. Must be cheap and must not fail.
-    fn recognises(&self, artefact: &Artefact) -> bool;
+    /// Whether the content, not the name, is of this format. Must be cheap.
+    ///
+    /// # Errors
+    /// Fails if a directory cannot be read.
+    fn recognises(&self, files: &dyn ModelFiles) -> Result<bool>;
 
     /// Whether a file that begins so may be of this format; of a large file this is asked before
     /// the rest is read.
-    fn may_begin(&self, head: &Artefact) -> bool {
-        self.recognises(head)
-    }
+    fn may_begin(&self, head: &Artefact) -> bool;
 
     /// Parses and translates.
     ///
     /// # Errors
     /// [`Failed`](crate::error::Kind::Failed) for a broken file, with the node where it breaks;
     /// [`Contract`](crate::error::Kind::Contract) for a feature that is not supported.
+    fn import(&self, files: &dyn ModelFiles, options: &ImportOptions) -> Result<Imported>;
+}
+
+/// A format whose models are single files.
+pub trait FileImporter: Sync {
+    /// As [`Importer::name`].
+    fn name(&self) -> &'static str;
+
+    /// As [`Importer::recognises`]. Must not fail.
+    fn recognises(&self, artefact: &Artefact) -> bool;
+
+    /// As [`Importer::may_begin`].
+    fn may_begin(&self, head: &Artefact) -> bool {
+        self.recognises(head)
+    }
+
+    /// As [`Importer::import`].
+    ///
+    /// # Errors
+    /// As [`Importer::import`].
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel>;
+}
+
+impl<T: FileImporter> Importer for T {
+    fn name(&self) -> &'static str {
+        FileImporter::name(self)
+    }
+
+    fn is_of_directories(&self) -> bool {
+        false
+    }
+
+    fn recognises(&self, files: &dyn ModelFiles) -> Result<bool> {
+        let file = files.file();
+        Ok(file.is_some_and(|file| FileImporter::recognises(self, file)))
+    }
+
+    fn may_begin(&self, head: &Artefact) -> bool {
+        FileImporter::may_begin(self, head)
+    }
+
+    fn import(&self, files: &dyn ModelFiles, options: &ImportOptions) -> Result<Imported> {
+        let file = files
+            .file()
+            .ok_or_else(|| Error::internal("a directory for a format of files"))?;
+        FileImporter::import(self, file, options).map(Imported::from)
+    }
+}
+
+/// The digest with the files next to the model's own that hold parts of it.
+#[must_use]
+pub fn with_parts(digest: Sha256, description: &Description) -> Sha256 {
+    description
+        .beside
+        .iter()
+        .fold(digest, |digest, (name, sha256)| {
+            digest.chain_update(name.as_bytes()).chain_update(sha256)
+        })
 }
 
 /// Whether `path` ends in this extension, in any case; the last resort of recognition.

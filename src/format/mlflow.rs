@@ -1,16 +1,19 @@
 //! `MLflow` model directories: which of the files holds the model, and what the signature says of
 //! its columns.
 //!
-//! Owns the reading of `MLmodel`. The file itself goes to its importer; the directory is
-//! `model::open`'s. Source: <https://mlflow.org/docs/latest/ml/model/>.
+//! Owns the reading of `MLmodel` and what the model is called. The file itself goes to its importer. Source: <https://mlflow.org/docs/latest/ml/model/>.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::SavedFrom;
 use super::wire::yaml::Yaml;
+use super::{
+    Artefact, ImportOptions, Imported, Importer, ModelFiles, SavedFrom, import, with_parts,
+};
 use crate::contract::{ColumnType, Contract, Policy};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::model::Description;
 
@@ -18,23 +21,80 @@ use crate::model::Description;
 pub const MLMODEL: &str = "MLmodel";
 
 /// Written beside `MLmodel` when a registered model is downloaded.
-pub const REGISTERED: &str = "registered_model_meta";
+const REGISTERED: &str = "registered_model_meta";
 
 /// The description of a logged model in a file store, in the directory above its `artifacts`.
-pub const LOGGED: &str = "meta.yaml";
+const LOGGED: &str = "meta.yaml";
 
 /// The directory that holds every logged model's files since `MLflow` 3, whatever the model is
 /// called.
-pub const ARTIFACTS: &str = "artifacts";
+const ARTIFACTS: &str = "artifacts";
 
 /// The flavours that are read, the most faithful first.
 const FLAVOURS: [&str; 5] = ["onnx", "xgboost", "lightgbm", "catboost", "sklearn"];
 
+/// Directories that `MLflow` writes.
+#[derive(Debug)]
+pub(super) struct MlflowModel;
+
+impl Importer for MlflowModel {
+    fn name(&self) -> &'static str {
+        "mlflow"
+    }
+
+    fn is_of_directories(&self) -> bool {
+        true
+    }
+
+    fn recognises(&self, files: &dyn ModelFiles) -> Result<bool> {
+        files.has(Path::new(MLMODEL))
+    }
+
+    fn may_begin(&self, _head: &Artefact) -> bool {
+        false
+    }
+
+    /// The file that `MLmodel` names, under its signature.
+    fn import(&self, files: &dyn ModelFiles, options: &ImportOptions) -> Result<Imported> {
+        let path = files.path().join(MLMODEL);
+        let at_manifest = |error: Error| error.at_path(&path);
+        let manifest = files
+            .read(Path::new(MLMODEL))?
+            .ok_or_else(|| at_manifest(Error::failed("the file is gone")))?;
+        let mlflow = Mlflow::parse(&manifest).map_err(at_manifest)?;
+        let artefact = files.artefact(&mlflow.data).map_err(at_manifest)?;
+        let options = ImportOptions {
+            feature_count: options.feature_count.or(mlflow.column_count()),
+            saved_from: mlflow.saved_from(),
+            ..options.clone()
+        };
+        let mut loaded = import(&artefact, &options).map_err(|error| {
+            match mlflow.export_hint(&artefact.bytes) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?;
+        mlflow.apply(&mut loaded.contract).map_err(at_manifest)?;
+        mlflow.describe(&mut loaded.description);
+        let digest = Sha256::new()
+            .chain_update(&manifest)
+            .chain_update(Sha256::digest(&artefact.bytes));
+        let digest = with_parts(digest, &loaded.description);
+        let Named { name, version } = mlflow.named(files)?;
+        Ok(Imported {
+            loaded,
+            digest: Some(hexadecimal(&digest.finalize())),
+            name,
+            version,
+        })
+    }
+}
+
 /// What `MLmodel` says.
 #[derive(Debug)]
-pub struct Mlflow {
+struct Mlflow {
     /// The model's file, from the directory.
-    pub data: PathBuf,
+    data: PathBuf,
     flavour: &'static str,
     version: Option<String>,
     uuid: Option<String>,
@@ -51,18 +111,17 @@ pub struct Mlflow {
 
 /// A model's name in a registry, or among a run's logged models, and its version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+struct Named {
     /// Its name.
-    pub name: Option<String>,
+    name: Option<String>,
     /// Its version.
-    pub version: Option<String>,
+    version: Option<String>,
 }
 
 impl Named {
     /// Reads [`REGISTERED`] (`model_name`, `model_version`) or [`LOGGED`] (`name`). What cannot be
     /// read names nothing.
-    #[must_use]
-    pub fn parse(bytes: &[u8]) -> Self {
+    fn parse(bytes: &[u8]) -> Self {
         let yaml = Yaml::parse(bytes).unwrap_or(Yaml::Null);
         let text = |key: &str| {
             yaml.get(key)
@@ -96,7 +155,7 @@ impl Mlflow {
     /// # Errors
     /// A contract error for a file of another form, or without a flavour that is read; a trust
     /// error where the model is a Python object.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
+    fn parse(bytes: &[u8]) -> Result<Self> {
         let yaml = Yaml::parse(bytes)?;
         let Some(Yaml::Map(flavours)) = yaml.get("flavors") else {
             return Err(Error::contract(
@@ -140,8 +199,7 @@ impl Mlflow {
     }
 
     /// What `MLflow` loads the file as; before it wrote the class, always a booster.
-    #[must_use]
-    pub fn saved_from(&self) -> SavedFrom {
+    fn saved_from(&self) -> SavedFrom {
         match self.class.as_deref() {
             Some(class) if class.contains(".sklearn.") => SavedFrom::Estimator,
             _ => SavedFrom::Booster,
@@ -150,8 +208,7 @@ impl Mlflow {
 
     /// What `MLmodel` itself calls the model, for a directory that has no name of its own: where it
     /// was logged (a name before `MLflow` 3), else the logged model, else the run.
-    #[must_use]
-    pub fn name(&self) -> Option<String> {
+    fn name(&self) -> Option<String> {
         let path = self
             .artifact_path
             .as_deref()
@@ -166,10 +223,25 @@ impl Mlflow {
         ids.into_iter().flatten().next()
     }
 
+    /// What the model is called: as it is registered, as it was logged, or else by its directory
+    /// (no name) unless all are called so.
+    fn named(&self, files: &dyn ModelFiles) -> Result<Named> {
+        let registered = files.read(Path::new(REGISTERED))?;
+        let registered = registered.map_or_else(Named::default, |bytes| Named::parse(&bytes));
+        let (directory, logged) = files.surroundings(Path::new(LOGGED))?;
+        if registered.name.is_some() || directory.is_none_or(|name| name != ARTIFACTS) {
+            return Ok(registered);
+        }
+        let logged = logged.map_or_else(Named::default, |bytes| Named::parse(&bytes));
+        Ok(Named {
+            name: logged.name.or_else(|| self.name()),
+            version: None,
+        })
+    }
+
     /// How to log the model so that it can be read, where the file's bytes are of a form that
     /// `MLflow` writes by default.
-    #[must_use]
-    pub fn export_hint(&self, bytes: &[u8]) -> Option<&'static str> {
+    fn export_hint(&self, bytes: &[u8]) -> Option<&'static str> {
         match (self.flavour, self.saved_from()) {
             ("lightgbm", SavedFrom::Estimator) if !bytes.starts_with(b"tree") => Some(
                 "MLflow saves a LightGBM estimator as a Python object: log its booster, \
@@ -184,7 +256,7 @@ impl Mlflow {
     ///
     /// # Errors
     /// A contract error for a model without names whose signature has another number of columns.
-    pub fn apply(&self, contract: &mut Contract) -> Result<()> {
+    fn apply(&self, contract: &mut Contract) -> Result<()> {
         if !contract.named && !self.columns.is_empty() {
             if self.columns.len() != contract.inputs.len() {
                 let (columns, inputs) = (self.columns.len(), contract.inputs.len());
@@ -211,13 +283,12 @@ impl Mlflow {
     }
 
     /// The number of columns of the signature, if it names any.
-    #[must_use]
-    pub fn column_count(&self) -> Option<usize> {
+    fn column_count(&self) -> Option<usize> {
         Some(self.columns.len()).filter(|count| *count > 0)
     }
 
     /// Adds to a model's description what the directory says.
-    pub fn describe(&self, description: &mut Description) {
+    fn describe(&self, description: &mut Description) {
         let version = self
             .version
             .as_ref()

@@ -1,8 +1,8 @@
-//! Bytes to models: one file per format, each parsing faithfully first and translating to a family
+//! Files to models: one file per format, each parsing faithfully first and translating to a family
 //! second.
 //!
-//! Owns the list of formats and how one is recognised. An importer sees the bytes of an
-//! [`Artefact`] and nothing else: no disk, no network, no table. Every count, index and shape in a
+//! Owns the list of formats and how one is recognised. An importer sees [`ModelFiles`], the bytes
+//! of a file or of those of a directory, and nothing else: no disk, no network, no table. Every count, index and shape in a
 //! file is hostile until checked.
 
 mod catboost;
@@ -21,8 +21,8 @@ mod wire;
 pub mod xgboost;
 
 pub use self::importer::{
-    Artefact, Beside, GraphFeatures, ImportOptions, Importer, LABELS, RowsAxis, SavedFrom,
-    TreeSelection, has_extension,
+    Artefact, Beside, FileImporter, GraphFeatures, ImportOptions, Imported, Importer, LABELS,
+    ModelFiles, RowsAxis, SavedFrom, TreeSelection, has_extension, with_parts,
 };
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
@@ -36,6 +36,8 @@ pub static IMPORTERS: &[&dyn Importer] = &[
     &safetensors::Safetensors,
     &onnx::Onnx,
     &python::Python,
+    &mlflow::MlflowModel,
+    &huggingface::TextDirectory,
 ];
 
 /// Whether a file that begins so may be of any format.
@@ -58,13 +60,23 @@ pub fn unrecognised<T>(ends: &Artefact) -> Result<T> {
 /// [`Kind::Trust`] for files that could run code (pickle and what wraps it); [`Kind::Contract`] for
 /// unknown content; else what the importer says.
 pub fn import(artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-    let importer = IMPORTERS
-        .iter()
-        .find(|importer| importer.recognises(artefact))
-        .ok_or_else(|| unknown(artefact))?;
-    importer
-        .import(artefact, options)
-        .map_err(|error| error.at_path(&artefact.path))
+    let importer = recognised(artefact)?.ok_or_else(|| unknown(artefact))?;
+    let imported = importer.import(artefact, options);
+    let imported = imported.map_err(|error| error.at_path(&artefact.path))?;
+    Ok(imported.loaded)
+}
+
+/// The first format that recognises the files.
+///
+/// # Errors
+/// Fails if a directory cannot be read.
+pub fn recognised(files: &dyn ModelFiles) -> Result<Option<&'static dyn Importer>> {
+    for importer in IMPORTERS {
+        if importer.recognises(files)? {
+            return Ok(Some(*importer));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown(artefact: &Artefact) -> Error {
@@ -73,7 +85,11 @@ fn unknown(artefact: &Artefact) -> Error {
 }
 
 fn refusal(artefact: &Artefact) -> (Kind, String, String) {
-    let known: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
+    let known: Vec<&str> = IMPORTERS
+        .iter()
+        .filter(|importer| !importer.is_of_directories())
+        .map(|importer| importer.name())
+        .collect();
     if artefact.bytes.is_empty() {
         return (
             Kind::Failed,

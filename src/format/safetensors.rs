@@ -4,7 +4,7 @@
 //! It must not read tensors: a package with a `[network]` hands the file to
 //! [`crate::network`].
 
-use super::{Artefact, ImportOptions, Importer};
+use super::{Artefact, FileImporter, ImportOptions};
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 
@@ -19,13 +19,9 @@ const EXAMPLE: &str = "put the file into a folder as `model.safetensors`, add a 
 #[derive(Debug)]
 pub(super) struct Safetensors;
 
-impl Importer for Safetensors {
+impl FileImporter for Safetensors {
     fn name(&self) -> &'static str {
         "safetensors"
-    }
-
-    fn reads(&self) -> &'static str {
-        "the weights of dense networks, in a folder with a `tallow.toml` that lists the layers"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {

@@ -5,6 +5,7 @@
 //! file that is read of it, or the files themselves, of which none may then be read that is not
 //! listed. What the files say is the format's business.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::artefact::{CheckedArtefact, check, check_bytes, inside};
 use super::manifest::{ArtefactEntry, Manifest};
 use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
-use crate::format::huggingface;
+use crate::format::{ModelFiles, huggingface};
 use crate::text::encoder::parts::Parts;
 
 /// Where a package's text model lies, and what is listed of it.
@@ -49,12 +50,15 @@ pub(super) fn find(
         text,
         ..
     } = manifest;
-    let has =
-        |path: &Path, name: &str| Ok((files.find)(&directory.join(path).join(name))?.is_some());
-    let is_model = |path: &Path| huggingface::is_model(&|name| has(path, name));
+    let folder = |path: &Path| Folder {
+        path: directory.join(path),
+        files,
+    };
+    let is_model = |path: &Path| huggingface::is_model(&folder(path));
     // What only the weights are missing of is a text model too: the message can then say so.
-    let is_text_model =
-        |path: &Path| Ok::<_, Error>(is_model(path)? || has(path, huggingface::TOKENIZER)?);
+    let is_text_model = |path: &Path| {
+        Ok::<_, Error>(is_model(path)? || folder(path).has(Path::new(huggingface::TOKENIZER))?)
+    };
     if network.is_some() {
         return if text.is_none() {
             Ok(None)
@@ -149,32 +153,30 @@ pub(super) fn read(
     files: Files<'_>,
 ) -> Result<(Vec<CheckedArtefact>, Parts)> {
     let own = model.within(directory);
-    let mut open: BTreeMap<&Path, &ArtefactEntry> = model
+    let open: BTreeMap<&Path, &ArtefactEntry> = model
         .listed
         .iter()
         .map(|(path, entry)| (path.as_path(), entry))
         .collect();
-    let (mut checked, mut digest) = (Vec::new(), FilesDigest::default());
-    let mut read_file = |name: &Path| -> Result<Option<Vec<u8>>> {
-        let path = plain(&model.path.join(name));
-        let file = directory.join(&path);
-        if (files.find)(&file)?.is_none_or(|found| found.is_directory) {
-            return Ok(None);
-        }
-        let bytes = (files.read)(&inside(directory, &path, files)?)?;
-        match open.remove(path.as_path()) {
-            Some(entry) => {
-                checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?);
-            }
-            None if model.whole.is_none() && !model.listed.contains_key(&path) => {
-                return Err(unlisted(&path, model));
-            }
-            None => {}
-        }
-        digest.add(name, &bytes);
-        Ok(Some(bytes))
+    let reading = CheckedFolder {
+        model,
+        package: Folder {
+            path: directory.to_owned(),
+            files,
+        },
+        state: RefCell::new(State {
+            open,
+            checked: Vec::new(),
+            digest: FilesDigest::default(),
+        }),
+        path: &own,
     };
-    let parts = huggingface::read_parts(&mut read_file);
+    let parts = huggingface::read_parts(&reading);
+    let State {
+        open,
+        mut checked,
+        digest,
+    } = reading.state.into_inner();
     if let Some(entry) = &model.whole {
         // Which files are read is known only from files; where those are spoilt, the digest is as
         // good as wrong.
@@ -197,6 +199,77 @@ pub(super) fn read(
     let parts = parts.map_err(|error| error.at_path(&own))?;
     check_others(open, directory, files, &mut checked)?;
     Ok((checked, parts))
+}
+
+/// A directory of the package, to look for files in.
+struct Folder<'a> {
+    path: PathBuf,
+    files: Files<'a>,
+}
+
+impl ModelFiles for Folder<'_> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn has(&self, name: &Path) -> Result<bool> {
+        Ok((self.files.find)(&self.path.join(name))?.is_some())
+    }
+
+    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(name);
+        let found = (self.files.find)(&path)?.filter(|found| !found.is_directory);
+        found.map(|_| (self.files.read)(&path)).transpose()
+    }
+}
+
+/// A text model's directory, each of whose files must be one that the manifest vouches for.
+struct CheckedFolder<'a> {
+    model: &'a ModelDirectory,
+    package: Folder<'a>,
+    path: &'a Path,
+    state: RefCell<State<'a>>,
+}
+
+/// What was read so far.
+struct State<'a> {
+    /// Listed files that were not read.
+    open: BTreeMap<&'a Path, &'a ArtefactEntry>,
+    checked: Vec<CheckedArtefact>,
+    digest: FilesDigest,
+}
+
+impl ModelFiles for CheckedFolder<'_> {
+    fn path(&self) -> &Path {
+        self.path
+    }
+
+    fn has(&self, name: &Path) -> Result<bool> {
+        self.package.has(&plain(&self.model.path.join(name)))
+    }
+
+    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+        let (model, package) = (self.model, &self.package);
+        let path = plain(&model.path.join(name));
+        let file = package.path.join(&path);
+        if (package.files.find)(&file)?.is_none_or(|found| found.is_directory) {
+            return Ok(None);
+        }
+        let bytes = (package.files.read)(&inside(&package.path, &path, package.files)?)?;
+        let mut state = self.state.borrow_mut();
+        match state.open.remove(path.as_path()) {
+            Some(entry) => {
+                let checked = check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?;
+                state.checked.push(checked);
+            }
+            None if model.whole.is_none() && !model.listed.contains_key(&path) => {
+                return Err(unlisted(&path, model));
+            }
+            None => {}
+        }
+        state.digest.add(name, &bytes);
+        Ok(Some(bytes))
+    }
 }
 
 /// Files that are listed and not read.

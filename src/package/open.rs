@@ -8,21 +8,20 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::reading::{self, BESIDE, Found, read_file, read_held};
-use crate::digest::{FilesDigest, hexadecimal, taken_beside};
+use super::reading::{self, BESIDE, Found, ModelFolder, read_file};
+use crate::digest::{hexadecimal, taken_beside};
 use crate::error::{Error, Result};
 use crate::format::huggingface;
-use crate::format::mlflow::{ARTIFACTS, LOGGED, MLMODEL, Mlflow, Named, REGISTERED};
-use crate::format::{Artefact, IMPORTERS, ImportOptions, import, refuse, unrecognised};
+use crate::format::mlflow::MLMODEL;
+use crate::format::{
+    ImportOptions, Imported, import, recognised, refuse, unrecognised, with_parts,
+};
 use crate::model::{Description, LoadedModel};
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
 use crate::query::Derived;
-use crate::storage::{canonical, find, list, metadata, read};
+use crate::storage::{find, list, metadata};
 use crate::table::location::missing;
-
-/// The most bytes of a file that names an `MLflow` model; real ones have some hundreds.
-const MLFLOW_NAME_BYTES_LIMIT: u64 = 1 << 20;
 
 /// How a package's files are read.
 const FILES: Files<'_> = Files {
@@ -131,6 +130,22 @@ impl Identity {
 }
 
 impl OpenedModel {
+    /// A directory that an importer took.
+    fn imported(imported: Imported, path: &Path) -> Self {
+        let Imported {
+            loaded,
+            digest,
+            name,
+            version,
+        } = imported;
+        let model = Self::of(loaded, path, digest.unwrap_or_default());
+        Self {
+            name: name.unwrap_or_else(|| model.name.clone()),
+            version,
+            ..model
+        }
+    }
+
     /// A model without a manifest.
     fn of(loaded: LoadedModel, path: &Path, digest: String) -> Self {
         Self {
@@ -182,11 +197,12 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     if find(&path.join(MANIFEST))?.is_some() {
         return open_package(path, options);
     }
-    if find(&path.join(MLMODEL))?.is_some() {
-        return open_mlflow(path, options);
-    }
-    if is_huggingface(path)? {
-        return open_huggingface(path, options);
+    let folder = ModelFolder::new(path);
+    if let Some(importer) = recognised(&folder)? {
+        return Ok(OpenedModel::imported(
+            importer.import(&folder, options)?,
+            path,
+        ));
     }
     open_file(&only_model_in(path)?, path, options)
 }
@@ -210,11 +226,6 @@ fn missing_model(path: &Path) -> Result<Error> {
     }
 }
 
-/// Whether the directory is a text model's.
-fn is_huggingface(path: &Path) -> Result<bool> {
-    huggingface::is_model(&|name| Ok(find(&path.join(name))?.is_some()))
-}
-
 /// Whether one of these files lies in the directory.
 fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
     for name in names {
@@ -223,101 +234,6 @@ fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// A text model: its digest covers every file that was read, by name. Links are followed, because
-/// the hub's cache consists of them.
-fn open_huggingface(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let (mut digest, mut held) = (FilesDigest::default(), Vec::new());
-    let mut read_part = |name: &Path| -> Result<Option<Vec<u8>>> {
-        let file = path.join(name);
-        if find(&file)?.is_none_or(|found| found.is_directory) {
-            return Ok(None);
-        }
-        let (bytes, reservation) = read_held(&file)?;
-        held.push(reservation);
-        digest.add(name, &bytes);
-        Ok(Some(bytes))
-    };
-    let loaded =
-        huggingface::import(&mut read_part, options).map_err(|error| error.at_path(path))?;
-    let name = path
-        .file_name()
-        .map_or_else(|| stem(path), |name| name.to_string_lossy().into_owned());
-    Ok(OpenedModel {
-        name,
-        ..OpenedModel::of(loaded, path, digest.finish().0)
-    })
-}
-
-/// The file that `MLmodel` names, under its signature.
-fn open_mlflow(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
-    let manifest = path.join(MLMODEL);
-    let said = Artefact {
-        beside: Some(BESIDE),
-        ..Artefact::new(&manifest, read_file(&manifest)?)
-    };
-    let mlflow = Mlflow::parse(&said.bytes).map_err(|error| error.at_path(&manifest))?;
-    let bytes = said
-        .read_beside(&mlflow.data)
-        .map_err(|error| error.at_path(&manifest))?;
-    let artefact = Artefact {
-        beside: Some(BESIDE),
-        ..Artefact::new(path.join(&mlflow.data), bytes)
-    };
-    let feature_count = options.feature_count.or(mlflow.column_count());
-    let options = ImportOptions {
-        feature_count,
-        saved_from: mlflow.saved_from(),
-        ..options.clone()
-    };
-    let mut loaded =
-        import(&artefact, &options).map_err(|error| match mlflow.export_hint(&artefact.bytes) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        })?;
-    mlflow
-        .apply(&mut loaded.contract)
-        .map_err(|error| error.at_path(&manifest))?;
-    mlflow.describe(&mut loaded.description);
-    let digest = Sha256::new()
-        .chain_update(&said.bytes)
-        .chain_update(Sha256::digest(&artefact.bytes));
-    let digest = hexadecimal(&with_beside(digest, &loaded.description).finalize());
-    let named = mlflow_name(path, &mlflow)?;
-    let model = OpenedModel::of(loaded, path, digest);
-    Ok(OpenedModel {
-        name: named.name.unwrap_or_else(|| model.name.clone()),
-        version: named.version,
-        ..model
-    })
-}
-
-/// What an `MLflow` model is called: as it is registered, as it was logged, or else by its
-/// directory unless all are called so.
-fn mlflow_name(path: &Path, mlflow: &Mlflow) -> Result<Named> {
-    let read_named = |file: &Path| -> Result<Named> {
-        let is_file = find(file)?.is_some_and(|found| !found.is_directory);
-        if is_file {
-            Ok(Named::parse(&read(file, MLFLOW_NAME_BYTES_LIMIT)?))
-        } else {
-            Ok(Named::default())
-        }
-    };
-    let registered = read_named(&path.join(REGISTERED))?;
-    let directory = canonical(path)?;
-    if registered.name.is_some() || directory.file_name().is_none_or(|name| name != ARTIFACTS) {
-        return Ok(registered);
-    }
-    let logged = directory
-        .parent()
-        .map(|above| read_named(&above.join(LOGGED)))
-        .transpose()?
-        .unwrap_or_default();
-    Ok(Named {
-        name: logged.name.or_else(|| mlflow.name()),
-        version: None,
-    })
 }
 
 /// The golden rows of the model at `path`, if it is a package that has any.
@@ -343,7 +259,7 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
     let digest = if is_alone {
         own.into()
     } else {
-        with_beside(Sha256::new().chain_update(own), &loaded.description).finalize()
+        with_parts(Sha256::new().chain_update(own), &loaded.description).finalize()
     };
     let digest = hexadecimal(&digest);
     Ok(OpenedModel::of(loaded, path, digest))
@@ -357,7 +273,7 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         .artefacts
         .iter()
         .for_each(|artefact| digest.update(&artefact.sha256));
-    let digest = with_beside(digest, &loaded.description);
+    let digest = with_parts(digest, &loaded.description);
     let derived = package
         .derived()
         .iter()
@@ -377,16 +293,6 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         artefacts: package.artefacts,
         ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
     })
-}
-
-/// The digest with the files beside the model's own that hold parts of it.
-fn with_beside(digest: Sha256, description: &Description) -> Sha256 {
-    description
-        .beside
-        .iter()
-        .fold(digest, |digest, (name, sha256)| {
-            digest.chain_update(name.as_bytes()).chain_update(sha256)
-        })
 }
 
 fn stem(path: &Path) -> String {
@@ -409,9 +315,7 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
         if !is_signature && !metadata(&path)?.is_directory {
             let (artefact, is_model) = match reading::find(path)? {
                 Found::Whole(artefact, _held) => {
-                    let is_model = IMPORTERS
-                        .iter()
-                        .any(|importer| importer.recognises(&artefact));
+                    let is_model = recognised(&artefact)?.is_some();
                     (artefact, is_model)
                 }
                 Found::Ends(ends) => (ends, false),

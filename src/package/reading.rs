@@ -4,12 +4,13 @@
 //! Owns what is read of a file and when: of one that is no model, however large, no more than its
 //! ends. Which bytes are a model is the importers' business.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::format::{Artefact, Beside, may_be_model};
+use crate::format::{Artefact, Beside, ModelFiles, may_be_model};
 use crate::memory::{self, Reservation};
-use crate::storage::{SharedFile, canonical, read};
+use crate::storage::{self, SharedFile, canonical, read};
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
 const MODEL_BYTES_LIMIT: u64 = 8 << 30;
@@ -76,6 +77,63 @@ pub(super) fn read_held(path: &Path) -> Result<(Vec<u8>, Reservation)> {
 
 fn counted(size: u64, path: &Path) -> Result<Reservation> {
     memory::reserve(size, "reading the model file").map_err(|error| error.at_path(path))
+}
+
+/// A directory that is a model.
+pub(super) struct ModelFolder<'a> {
+    path: &'a Path,
+    /// The files that were read, as they are counted.
+    held: RefCell<Vec<Reservation>>,
+}
+
+impl<'a> ModelFolder<'a> {
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            held: RefCell::default(),
+        }
+    }
+
+    /// The bytes of a file, if it is there. Links are followed, because the hub's cache consists of
+    /// them.
+    fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        if storage::find(path)?.is_none_or(|found| found.is_directory) {
+            return Ok(None);
+        }
+        let (bytes, reservation) = read_held(path)?;
+        self.held.borrow_mut().push(reservation);
+        Ok(Some(bytes))
+    }
+}
+
+impl ModelFiles for ModelFolder<'_> {
+    fn path(&self) -> &Path {
+        self.path
+    }
+
+    fn has(&self, name: &Path) -> Result<bool> {
+        Ok(storage::find(&self.path.join(name))?.is_some())
+    }
+
+    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+        self.read_file(&self.path.join(name))
+    }
+
+    fn artefact(&self, name: &Path) -> Result<Artefact> {
+        Ok(Artefact {
+            beside: Some(BESIDE),
+            ..Artefact::new(self.path.join(name), BESIDE.read_within(self.path, name)?)
+        })
+    }
+
+    fn surroundings(&self, name: &Path) -> Result<(Option<String>, Option<Vec<u8>>)> {
+        let own = canonical(self.path)?;
+        let bytes = own
+            .parent()
+            .map_or(Ok(None), |above| self.read_file(&above.join(name)))?;
+        let name = own.file_name();
+        Ok((name.map(|name| name.to_string_lossy().into_owned()), bytes))
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use self::outcome::outcome;
 use self::stored::{CategoricalFeature, FloatFeature, Stored};
 use self::trees::{HashCodes, Positions, asked_hashes, ensemble};
 use super::rounds::{Rounds, UsedRounds};
-use super::{Artefact, ImportOptions, Importer};
+use super::{Artefact, FileImporter, ImportOptions};
 use crate::contract::{
     CategoryValue, Contract, HashedCategories, HashedCode, Input, InputKind, Policy, Vocabulary,
 };
@@ -55,14 +55,9 @@ const UNSEEN_CODE: f64 = -1.0;
 /// index costs no memory.
 const NAMELESS_LIMIT: u32 = 1 << 20;
 
-impl Importer for CatBoost {
+impl FileImporter for CatBoost {
     fn name(&self) -> &'static str {
         "catboost"
-    }
-
-    fn reads(&self) -> &'static str {
-        "CatBoost `.cbm` and JSON: symmetric, depthwise and lossguide trees; float, one-hot and \
-         CTR features"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
@@ -84,7 +79,7 @@ impl Importer for CatBoost {
 /// of Python's that holds them.
 ///
 /// # Errors
-/// Those of [`Importer::import`].
+/// Those of [`FileImporter::import`].
 pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
     let stored = if bytes.starts_with(binary::MAGIC) {
         binary::read(bytes)?

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use self::lines::Fields;
 use self::text::{TextModel, TextTree};
 use super::rounds::{Rounds, UsedRounds};
-use super::{Artefact, ImportOptions, Importer, LABELS};
+use super::{Artefact, FileImporter, ImportOptions, LABELS};
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::forest::ensemble::ZERO_THRESHOLD;
@@ -35,13 +35,9 @@ const CATEGORICAL: u8 = 1;
 /// Bit 1 of `decision_type`: a missing value goes left.
 const DEFAULT_LEFT: u8 = 2;
 
-impl Importer for LightGbm {
+impl FileImporter for LightGbm {
     fn name(&self) -> &'static str {
         "lightgbm"
-    }
-
-    fn reads(&self) -> &'static str {
-        "LightGBM 2.x to 4.x: the text of `Booster.save_model`"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {

@@ -25,7 +25,7 @@ use self::schema::{Graph as GraphProto, Model as ModelProto, SparseTensorProto};
 use self::tensor::External;
 use super::inert::inert;
 use super::wire::protobuf::{Budget, Message, Wire};
-use super::{Artefact, ImportOptions, Importer};
+use super::{Artefact, FileImporter, ImportOptions};
 use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::graph::table::GraphModel;
@@ -111,14 +111,9 @@ fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
 #[derive(Debug)]
 pub struct Onnx;
 
-impl Importer for Onnx {
+impl FileImporter for Onnx {
     fn name(&self) -> &'static str {
         "onnx"
-    }
-
-    fn reads(&self) -> &'static str {
-        "ONNX, operator sets 7 to 28 of `ai.onnx` and 1 to 5 of `ai.onnx.ml`, with external data \
-         beside the file"
     }
 
     /// The format has no magic number: every field must be one of `ModelProto`, a graph and a

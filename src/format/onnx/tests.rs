@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Onnx, open_graph};
 use crate::error::Kind;
 use crate::format::wire::protobuf::{Budget, Message, Wire};
-use crate::format::{Artefact, Beside, ImportOptions, Importer};
+use crate::format::{Artefact, Beside, FileImporter, ImportOptions};
 use crate::graph::{Tensor, Value};
 
 fn varint(mut value: u64) -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::container::{self, Compression, Document, is_old_pickle, is_pickle_sta
 use super::describe::{describe, kind_of};
 use super::{archive, skops};
 use crate::error::{Error, Kind, Result};
-use crate::format::importer::{Artefact, ImportOptions, Importer, has_extension};
+use crate::format::importer::{Artefact, FileImporter, ImportOptions, has_extension};
 use crate::format::inert::inert;
 use crate::format::sklearn;
 use crate::model::LoadedModel;
@@ -18,14 +18,9 @@ pub(crate) struct Python;
 /// What a PyTorch checkpoint of the oldest kind begins with, behind its protocol.
 const TORCH: &[u8] = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19";
 
-impl Importer for Python {
+impl FileImporter for Python {
     fn name(&self) -> &'static str {
         "python"
-    }
-
-    fn reads(&self) -> &'static str {
-        "pickle, joblib and skops files of scikit-learn 0.24 to 1.9, read as data: nothing in them \
-         is run"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {

@@ -10,7 +10,7 @@ use super::import::read;
 use super::numpy::{Array, DataType, Elements, Kind, number};
 use super::record::{Arena, Id, Value};
 use crate::error::{Error, Kind as ErrorKind};
-use crate::format::importer::{Artefact, ImportOptions, Importer};
+use crate::format::importer::{Artefact, FileImporter, ImportOptions};
 
 /// Attributes that no model is computed from.
 const UNREAD: [&str; 6] = [

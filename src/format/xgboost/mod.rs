@@ -15,7 +15,7 @@ use self::objective::Objective;
 use self::schema::{Booster, File, Forest as StoredForest, StoredCategories, UNREAD};
 use super::rounds::Rounds;
 use super::wire::{json, ubjson};
-use super::{Artefact, ImportOptions, Importer, SavedFrom, TreeSelection};
+use super::{Artefact, FileImporter, ImportOptions, SavedFrom, TreeSelection};
 use crate::contract::{Contract, Input, InputKind, Policy, Vocabulary};
 use crate::count::counted;
 use crate::error::{Error, Result};
@@ -45,13 +45,9 @@ enum Encoding {
     Snapshot,
 }
 
-impl Importer for XgboostImporter {
+impl FileImporter for XgboostImporter {
     fn name(&self) -> &'static str {
         "xgboost"
-    }
-
-    fn reads(&self) -> &'static str {
-        "XGBoost 1.x to 3.x, saved with save_model as .json or .ubj: gbtree, dart and gblinear"
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
