@@ -336,8 +336,8 @@ fn input(
                 ..Input::of_kind(name, InputKind::Category(vocabulary))
             }
         }
-        StoredCategories::Cut(lengths) => {
-            check_cut_categories(&name, lengths, options)?;
+        StoredCategories::Cut { lengths, bytes } => {
+            check_cut_categories(&name, lengths, bytes, options)?;
             Input {
                 on_unseen: Policy::Error,
                 ..Input::of_kind(name, InputKind::CategoryCode)
@@ -351,9 +351,14 @@ fn input(
     })
 }
 
-/// Categories whose texts the file does not hold whole must come of a package; the lengths in the
-/// file tell whether they can be right.
-fn check_cut_categories(name: &str, lengths: &[usize], options: &ImportOptions) -> Result<()> {
+/// Categories whose texts the file does not hold whole must come of a package; the lengths and the
+/// bytes in the file show whether they are right.
+fn check_cut_categories(
+    name: &str,
+    lengths: &[usize],
+    bytes: &[u8],
+    options: &ImportOptions,
+) -> Result<()> {
     if options.for_inspection {
         return Ok(());
     }
@@ -372,12 +377,14 @@ fn check_cut_categories(name: &str, lengths: &[usize], options: &ImportOptions) 
             .map(|text| length(text))
             .eq(lengths.iter().copied())
     };
-    if fits(|text| text.chars().count()) || fits(str::len) {
+    let has_lengths = fits(|text| text.chars().count()) || fits(str::len);
+    if has_lengths && listed.concat().as_bytes().starts_with(bytes) {
         return Ok(());
     }
+    let what = if has_lengths { "texts" } else { "lengths" };
     let message = format!(
         "the manifest's `categories` are not those that the model was trained with: the file \
-         holds {} of other lengths",
+         holds {} of other {what}",
         counted(lengths.len(), "category")
     );
     Err(Error::contract(message)

@@ -63,11 +63,12 @@ pub(super) enum StoredCategories {
     None,
     /// The categories in the order of their codes.
     Known(Vec<CategoryValue>),
-    /// The lengths of texts that may be cut at wrong offsets. XGBoost 3.1 and 3.2 count the letters
+    /// Texts that may be cut at wrong offsets: their lengths, and their bytes one after the other,
+    /// of which the last ones may be missing. XGBoost 3.1 and 3.2 count the letters
     /// of pandas' categories where they should count bytes: from the first letter outside ASCII on,
     /// every stored category is shifted, and the last ones are lost. Nothing in the file
     /// distinguishes such a model from a sound one.
-    Cut(Vec<usize>),
+    Cut { lengths: Vec<usize>, bytes: Vec<u8> },
 }
 
 /// One tree: parallel lists, one entry per node.
@@ -384,9 +385,10 @@ fn column_categories(mut column: Object) -> Result<StoredCategories> {
         return Ok(StoredCategories::None);
     }
     if !texts.iter().all(|text| text.is_ascii()) {
-        return Ok(StoredCategories::Cut(
-            texts.iter().map(|text| text.len()).collect(),
-        ));
+        return Ok(StoredCategories::Cut {
+            lengths: texts.iter().map(|text| text.len()).collect(),
+            bytes: texts.concat(),
+        });
     }
     let value = |text: &&[u8]| CategoryValue::Text(String::from_utf8_lossy(text).into_owned());
     Ok(StoredCategories::Known(texts.iter().map(value).collect()))

@@ -214,20 +214,22 @@ fn stored_categories_become_a_vocabulary_that_refuses_others() {
         (error.kind(), error.place().column.as_deref()),
         (Kind::Contract, Some("c"))
     );
-    let with_list = |list: &[&str]| {
+    // The bytes of `ü!a`, of which the last is lost.
+    let lost = with(r#"{"offsets":[],"values":[]},{"offsets":[0,2,3],"values":[-61,-68,33]}"#);
+    let with_list = |file: &str, list: &[&str]| {
         let categories = vec![(
             "c".to_owned(),
             list.iter().map(|&text| text.to_owned()).collect(),
         )];
         XgboostImporter.import(
-            &Artefact::new("model", shifted.clone().into_bytes()),
+            &Artefact::new("model", file.as_bytes().to_vec()),
             &ImportOptions {
                 categories,
                 ..ImportOptions::default()
             },
         )
     };
-    let input = with_list(&["ü!", "a"])
+    let input = with_list(&lost, &["ü!", "a"])
         .expect("as many letters as the file says")
         .contract
         .inputs
@@ -237,15 +239,24 @@ fn stored_categories_become_a_vocabulary_that_refuses_others() {
         (InputKind::CategoryCode, Policy::Error)
     );
     assert!(
-        with_list(&["ü", "a"]).is_ok(),
+        with_list(&shifted, &["ü", "a"]).is_ok(),
         "as many bytes as the file says"
     );
     for wrong in [&["a", "ü!"][..], &["ü!"], &["ü!", "a", "b"]] {
-        let error = with_list(wrong).expect_err("other lengths");
+        let error = with_list(&lost, wrong).expect_err("other lengths");
         assert!(
             error
                 .message()
                 .ends_with("the file holds 2 categories of other lengths"),
+            "{error}"
+        );
+    }
+    for (file, wrong) in [(&lost, ["ö!", "a"]), (&shifted, ["ü!", "a"])] {
+        let error = with_list(file, &wrong).expect_err("other texts");
+        assert!(
+            error
+                .message()
+                .ends_with("the file holds 2 categories of other texts"),
             "{error}"
         );
     }
